@@ -1,0 +1,15 @@
+package replicator
+
+import "time"
+
+// Batch is the net effect of a contiguous stretch of the stream. A batch may end
+// inside a source transaction; a merge may not.
+type Batch struct {
+	End          LSN       // every change at or before End is in this batch or an earlier one
+	Commit       bool      // End is a commit, or a mark outside of any transaction
+	Time         time.Time // commit time of the last transaction in it; zero if none
+	Transactions int
+	Changes      int     // before folding
+	Folds        []*Fold // in the order in which they are to be applied
+	Joins        []Join  // tables that join the live ones at End
+}

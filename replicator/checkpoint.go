@@ -1,0 +1,100 @@
+package replicator
+
+import (
+	"time"
+
+	"rowshift/schema"
+)
+
+// Checkpoint is what the warehouse remembers, as plain values. It is written in
+// the transaction that holds the rows it speaks of.
+type Checkpoint struct {
+	Pipeline string
+	Epoch    Epoch
+	Phase    Phase
+	LSN      LSN       // every transaction that ended at or before it is in the warehouse
+	Time     time.Time // commit time of the last transaction merged, by the source's clock; zero if none
+
+	System      string // the source cluster's system identifier
+	Timeline    int32
+	Database    string
+	Slot        string
+	Publication PublicationID
+
+	Tables []TableState // by OID
+}
+
+// Epoch counts the daemons that took over the warehouse, from 1. The latest one
+// alone may write.
+type Epoch int64
+
+// Phase says how far a pipeline's beginning got.
+type Phase string
+
+// The phases of a pipeline.
+const (
+	Creating  Phase = "creating"  // the slot may be missing or unusable, and may be made again
+	Streaming Phase = "streaming" // the slot holds what the warehouse lacks; never make another
+)
+
+// PublicationID tells a publication from another of the same name, by its
+// pg_publication row.
+type PublicationID struct {
+	OID  uint32 `json:"oid"`
+	XMin uint32 `json:"xmin"`
+}
+
+// TableState is what the warehouse remembers of one table.
+type TableState struct {
+	OID    uint32
+	Name   schema.Name
+	Target string
+	State  State
+	Row    PublicationID // the table's pg_publication_rel row: another one means that it was out for a while
+	Shape  []schema.Shape
+
+	// Load is set while the table is loading.
+	Load *LoadState
+}
+
+// State is where a table stands.
+type State string
+
+// The states of a table.
+const (
+	Loading State = "loading" // its rows are being brought into a load table
+	Live    State = "live"    // its target stands at the checkpoint
+)
+
+// LoadState is how far the load of one table got.
+type LoadState struct {
+	Into     string     // the load table, in the metadata schema; named by epoch and attempt
+	Loaded   bool       // the load table holds what the snapshot saw
+	Seen     Visibility // what the snapshot saw
+	HandOver LSN        // everything that the snapshot sees committed before it; the table joins at or past it
+	Rows     int64
+}
+
+// Table returns the state of the table with that OID, nil if there is none.
+func (c *Checkpoint) Table(oid uint32) *TableState {
+	for i := range c.Tables {
+		if c.Tables[i].OID == oid {
+			return &c.Tables[i]
+		}
+	}
+	return nil
+}
+
+// Clone returns a copy that shares nothing that is written to.
+func (c Checkpoint) Clone() Checkpoint {
+	tables := make([]TableState, len(c.Tables))
+	copy(tables, c.Tables)
+	for i := range tables {
+		if l := tables[i].Load; l != nil {
+			load := *l
+			tables[i].Load = &load
+		}
+	}
+	c.Tables = tables
+	return c
+}

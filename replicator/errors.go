@@ -1,0 +1,81 @@
+package replicator
+
+import "errors"
+
+// Halt is an error that time does not mend: nothing is applied or acknowledged
+// until a person has decided. It says what was found, what that means and the
+// command that repairs it, and holds no row's value and no secret.
+type Halt struct {
+	Reason Reason
+	Found  string
+	Means  string
+	Repair string
+	Cause  error // what was wrapped, if anything
+}
+
+func (h *Halt) Error() string {
+	s := string(h.Reason) + ": " + h.Found
+	if h.Means != "" {
+		s += "; " + h.Means
+	}
+	if h.Repair != "" {
+		s += "; repair: " + h.Repair
+	}
+	return s
+}
+
+func (h *Halt) Unwrap() error { return h.Cause }
+
+// Reason is a short stable name for why a pipeline halted: a metric's label and
+// a heading of the operator's manual.
+type Reason string
+
+// The reasons to halt.
+const (
+	SlotMissing        Reason = "slot_missing"
+	SlotLost           Reason = "slot_lost"
+	SlotAhead          Reason = "slot_ahead_of_checkpoint"
+	SlotStrange        Reason = "slot_of_a_stranger"
+	SourceChanged      Reason = "source_identity_changed"
+	SourceBehind       Reason = "source_behind_checkpoint"
+	SourceInRecovery   Reason = "source_in_recovery"
+	SourceUnfit        Reason = "source_unfit" // wal_level, version, rights
+	PublicationMissing Reason = "publication_missing"
+	PublicationDiffers Reason = "publication_differs"
+	TableUnfit         Reason = "table_unfit"     // no key, unlogged, a column that is not there, ...
+	ShapeChanged       Reason = "shape_changed"   // a table's columns are not what they were
+	ValueMisfit        Reason = "value_misfit"    // a value that Redshift cannot hold
+	RowUnfillable      Reason = "row_unfillable"  // unchanged TOAST that no earlier value is known for
+	LoadRefused        Reason = "load_refused"    // COPY refused a file of ours
+	WarehouseUnfit     Reason = "warehouse_unfit" // rights, version of the metadata tables
+	WarehouseTaken     Reason = "warehouse_taken" // the metadata schema or a target belongs to another pipeline
+	TargetDrift        Reason = "target_drift"    // a target was dropped or altered by someone
+	BucketUnfit        Reason = "bucket_unfit"    // no such bucket, no rights
+	CheckpointMissing  Reason = "checkpoint_missing"
+)
+
+// Final tells whether err is one that only a person can mend.
+func Final(err error) bool {
+	var h *Halt
+	return errors.As(err, &h)
+}
+
+// Retryable tells whether what failed with err surely left nothing behind and may
+// be tried again as it is, with the same connection or another: an error whose
+// method Retryable() says so.
+func Retryable(err error) bool {
+	var r interface{ Retryable() bool }
+	return errors.As(err, &r) && r.Retryable()
+}
+
+// ErrFenced is wrapped by an error of a Warehouse that another daemon has taken
+// over. It is not final: the daemon goes back to waiting for the slot.
+var ErrFenced = errors.New("fenced: another daemon has taken over the warehouse")
+
+// ErrUndecodable is wrapped by an error of a Source whose slot cannot decode at its
+// position and never will.
+var ErrUndecodable = errors.New("the slot cannot decode its log")
+
+// ErrYielded is wrapped by an error of a Snapshot that was given up, because
+// someone waited for a lock of ours or the session that held it ended.
+var ErrYielded = errors.New("the snapshot was given up")

@@ -1,0 +1,142 @@
+package replicator
+
+import (
+	"time"
+
+	"rowshift/schema"
+)
+
+// Listener is told what happened. Each function is called on the goroutine where
+// it happened and must return at once; nil ones are skipped. What they are given
+// holds counts, positions and names, never a row's value.
+type Listener struct {
+	Waiting      func(what string) // for the slot, for old transactions, for a lock: said once for each
+	Opened       func(OpenedPass)  // a pass began: its stream is open and the fence taken
+	Restarted    func(Restart)     // a pass failed, and another will begin
+	Halted       func(*Halt)
+	Received     func(LSN) // a commit or a mark came
+	Sealed       func(SealedBatch)
+	Staged       func(StagedBatch)
+	Merged       func(MergedBatch)
+	Retried      func(Retry) // a step is tried again in place
+	Acknowledged func(LSN)
+	LoadBegun    func(Taken)
+	LoadProgress func(LoadProgress) // about once a second
+	Loaded       func(LoadedTable)
+	Tables       func([]TableState) // as they are now, whenever one changed
+	Discarded    func(Deletion)     // objects of a merged batch
+	Swept        func(Deletion)     // objects that crashed daemons left
+}
+
+// OpenedPass tells of a pass that began.
+type OpenedPass struct {
+	Opened     Opened
+	Checkpoint Checkpoint
+}
+
+// Restart tells of a pass that failed.
+type Restart struct {
+	Cause error
+	Wait  time.Duration // until the next pass
+}
+
+// SealedBatch tells of a batch that was handed over to be staged.
+type SealedBatch struct {
+	End          LSN
+	Commit       bool
+	Transactions int
+	Changes      int // before folding
+	Rows         int // after
+	Bytes        int // of its folds in memory
+	Age          time.Duration
+}
+
+// StagedBatch tells of a batch that is at rest in the bucket.
+type StagedBatch struct {
+	Staged *Staged
+	Took   time.Duration
+}
+
+// MergedBatch tells of a merge that is committed.
+type MergedBatch struct {
+	Merge  *Merge
+	Merged Merged
+	Took   time.Duration
+}
+
+// Retry tells of a step that failed and left nothing behind.
+type Retry struct {
+	Step  string
+	Cause error
+	Wait  time.Duration
+}
+
+// LoadProgress tells how far a load is, in all its tables together.
+type LoadProgress struct {
+	Tables, TablesLoaded int
+	Rows, Bytes          int64 // read so far; bytes as the source sent them
+	RowsEstimated        int64 // in all; 0 if not known
+	BytesEstimated       int64
+	Elapsed              time.Duration
+}
+
+// LoadedTable tells of a table whose load table holds what the snapshot saw.
+type LoadedTable struct {
+	Table *schema.Table
+	Rows  int64
+	Took  time.Duration
+}
+
+// Deletion tells of objects deleted from the bucket.
+type Deletion struct {
+	Objects int
+	Err     error
+}
+
+// Tee joins listeners: each is told, in order.
+func Tee(listeners ...Listener) Listener {
+	return Listener{
+		Waiting:      each(listeners, func(l Listener) func(string) { return l.Waiting }),
+		Opened:       each(listeners, func(l Listener) func(OpenedPass) { return l.Opened }),
+		Restarted:    each(listeners, func(l Listener) func(Restart) { return l.Restarted }),
+		Halted:       each(listeners, func(l Listener) func(*Halt) { return l.Halted }),
+		Received:     each(listeners, func(l Listener) func(LSN) { return l.Received }),
+		Sealed:       each(listeners, func(l Listener) func(SealedBatch) { return l.Sealed }),
+		Staged:       each(listeners, func(l Listener) func(StagedBatch) { return l.Staged }),
+		Merged:       each(listeners, func(l Listener) func(MergedBatch) { return l.Merged }),
+		Retried:      each(listeners, func(l Listener) func(Retry) { return l.Retried }),
+		Acknowledged: each(listeners, func(l Listener) func(LSN) { return l.Acknowledged }),
+		LoadBegun:    each(listeners, func(l Listener) func(Taken) { return l.LoadBegun }),
+		LoadProgress: each(listeners, func(l Listener) func(LoadProgress) { return l.LoadProgress }),
+		Loaded:       each(listeners, func(l Listener) func(LoadedTable) { return l.Loaded }),
+		Tables:       each(listeners, func(l Listener) func([]TableState) { return l.Tables }),
+		Discarded:    each(listeners, func(l Listener) func(Deletion) { return l.Discarded }),
+		Swept:        each(listeners, func(l Listener) func(Deletion) { return l.Swept }),
+	}
+}
+
+// each returns a function that calls what pick finds in each listener, nil if it
+// finds nothing.
+func each[T any](listeners []Listener, pick func(Listener) func(T)) func(T) {
+	var fs []func(T)
+	for _, l := range listeners {
+		if f := pick(l); f != nil {
+			fs = append(fs, f)
+		}
+	}
+	if len(fs) == 0 {
+		return nil
+	}
+	return func(what T) {
+		for _, f := range fs {
+			f(what)
+		}
+	}
+}
+
+// tell calls f, if it is there.
+func tell[T any](f func(T), what T) {
+	if f != nil {
+		f(what)
+	}
+}

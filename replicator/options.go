@@ -1,0 +1,68 @@
+package replicator
+
+import "time"
+
+// Options configure Run. The zero value of a duration, size or number means its
+// default; EnsureDefaults fills them in.
+type Options struct {
+	Pipeline  string
+	Origin    Origin
+	Stager    Stager
+	Sweeper   Sweeper
+	Warehouse Warehouse
+	Loader    Loader
+	Listener  Listener
+
+	Limits    Limits
+	Heartbeat time.Duration // how often a quiet stream brings a mark; 10 s
+
+	// A quiet stream moves the checkpoint this often, so that the slot lets go of
+	// log that holds nothing for us: 5 min; negative: only by Refresh bytes.
+	Refresh      time.Duration
+	RefreshBytes uint64 // and once so much log has passed since the last; 256 MiB
+
+	Drain     time.Duration // how long a stop waits for what was handed over; 45 s
+	Backoff   Backoff
+	HaltRetry time.Duration // how often a halted pipeline looks again; 5 min
+	Workers   int           // sessions that read a load in parallel; 4
+
+	// Once drains to the position of the start, merges and ends.
+	Once bool
+}
+
+// Limits say when a batch is sealed.
+type Limits struct {
+	Rows        int           // changes that the batch and the open transaction hold together; 100,000
+	Bytes       int           // bytes that they hold in memory together; 64 MiB
+	MaxAge      time.Duration // since the batch's first change; 5 s
+	MinInterval time.Duration // since the seal before, if the sink is idle; 1 s
+}
+
+// Backoff says how long to wait before a try: between nothing and a bound that
+// starts at Min and doubles up to Max.
+type Backoff struct {
+	Min, Max time.Duration // 1 s, 1 min
+}
+
+// EnsureDefaults fills in what is not set.
+func (o *Options) EnsureDefaults() {
+	ensure(&o.Limits.Rows, 100_000)
+	ensure(&o.Limits.Bytes, 64<<20)
+	ensure(&o.Limits.MaxAge, 5*time.Second)
+	ensure(&o.Limits.MinInterval, time.Second)
+	ensure(&o.Heartbeat, 10*time.Second)
+	ensure(&o.Refresh, 5*time.Minute)
+	ensure(&o.RefreshBytes, 256<<20)
+	ensure(&o.Drain, 45*time.Second)
+	ensure(&o.Backoff.Min, time.Second)
+	ensure(&o.Backoff.Max, time.Minute)
+	ensure(&o.HaltRetry, 5*time.Minute)
+	ensure(&o.Workers, 4)
+}
+
+func ensure[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,144 @@
+package replicator
+
+import (
+	"context"
+	"time"
+
+	"rowshift/schema"
+)
+
+// Stager makes batches and loads durable where the warehouse can read them. Stage
+// is called by one goroutine; Load, and Discard, may be called beside it by others.
+type Stager interface {
+	// Stage writes a batch's folds as compressed parts, a manifest for each. It keeps
+	// nothing of the batch after it returns.
+	Stage(ctx context.Context, epoch Epoch, b *Batch) (*Staged, error)
+
+	// Load begins the files of one table's load.
+	Load(ctx context.Context, epoch Epoch, into string, t *schema.Table) (LoadFiles, error)
+
+	// Discard deletes the objects of files that are not needed any more. What it
+	// cannot delete is left to Sweep.
+	Discard(ctx context.Context, objects []string) error
+}
+
+// Sweeper deletes what crashed daemons left in the bucket.
+type Sweeper interface {
+	// Sweep deletes objects of epochs before that one that are old enough, and returns
+	// how many.
+	Sweep(ctx context.Context, before Epoch) (int, error)
+}
+
+// LoadFiles are the files of one table's load. Part may be called by several
+// goroutines at once.
+type LoadFiles interface {
+	Part(ctx context.Context) (LoadPart, error)
+
+	// Close writes the manifest of all parts that were closed.
+	Close(ctx context.Context) (Files, error)
+}
+
+// LoadPart takes the rows of one range, by one goroutine. A part that is not
+// closed, or whose Close failed, is in no manifest.
+type LoadPart interface {
+	Write(Tuple) error // a row with all of the table's columns
+	Close() error
+}
+
+// Files are rows at rest, for one COPY.
+type Files struct {
+	Manifest    string   // URL of the manifest; empty if there are no rows
+	Null        string   // the marker that stands for NULL: unguessable, and equal to no value in the files
+	Compression string   // as COPY spells it: "ZSTD" or "GZIP"
+	Rows        int64    // rows in all parts
+	Bytes       int64    // compressed
+	Objects     []string // URLs of parts and manifest, to discard
+}
+
+// Staged is a Batch at rest.
+type Staged struct {
+	End          LSN
+	Commit       bool // End is a commit or a mark outside of any transaction, so everything up to here may be merged
+	Time         time.Time
+	Transactions int
+	Changes      int          // changes folded
+	Folds        []StagedFold // to be applied one after another
+	Joins        []Join       // tables that join the live ones once the folds are applied
+}
+
+// StagedFold is a Fold at rest. Its files have, as CSV, the table's columns in
+// their order; then, if Unchanged is not empty, the columns of the row's origin key
+// in the order of Table.Key, NULL where the row needs no fill, and one boolean for
+// each of Unchanged that tells whether the row leaves that column unchanged; then
+// one boolean that tells whether the key is gone. A row whose key is gone has its
+// key columns only, NULL in the others. There is one row per key.
+type StagedFold struct {
+	Table     *schema.Table
+	Truncated bool  // all rows of before are gone
+	Unchanged []int // indices of columns that some row leaves unchanged, ascending
+	Gone      int64 // rows whose key is gone
+	Counts    Counts
+	Files     Files
+
+	// Into is the load table that the fold applies to while the table is loading;
+	// empty: the target.
+	Into string
+}
+
+// Counts are the changes of a fold by operation, before folding.
+type Counts struct {
+	Inserts, Updates, Deletes, Truncates int64
+}
+
+// Warehouse applies what was staged and remembers how far it got, in one
+// transaction. It is used by one goroutine at a time.
+//
+// The first statement of each of its transactions locks the fence, before anything
+// is read, so that they happen one after another. An error for which Retryable is
+// true left nothing behind. After any other the outcome may be unknown: open again
+// by Fence, whose lock waits for a dying transaction to end either way.
+type Warehouse interface {
+	// Checkpoint reads what is remembered without locking anything: nil if there is
+	// nothing. It may be older than a merge that is under way.
+	Checkpoint(context.Context) (*Checkpoint, error)
+
+	// Fence takes over: it ends the sessions of its own user and application name that
+	// hold the fence, and in one transaction raises the epoch and reads the checkpoint. If there
+	// is none it writes first, with epoch 1.
+	Fence(ctx context.Context, first Checkpoint) (Checkpoint, error)
+
+	// Merge applies m in one transaction, if the checkpoint still is of m.Checkpoint's
+	// epoch and at m.Expect; else the error wraps ErrFenced.
+	Merge(ctx context.Context, m *Merge) (Merged, error)
+}
+
+// Merge is one transaction of the warehouse. With nothing staged it only moves the
+// checkpoint.
+type Merge struct {
+	Expect     LSN        // where the checkpoint stands
+	Checkpoint Checkpoint // what it becomes, with its tables as they will be
+	Staged     []*Staged  // in order; all but the last may end inside a transaction
+}
+
+// Join makes a target equal to a load table, which stands at the position of the
+// batch that it comes with. Load tables that the checkpoint no longer names are
+// dropped after the commit.
+type Join struct {
+	Table *schema.Table
+	From  string // the load table
+}
+
+// Merged is what a merge did.
+type Merged struct {
+	Rows  map[uint32]int64         // rows deleted or inserted by table, as the warehouse counted them
+	Steps map[string]time.Duration // by step: copy, fill, delete, insert, reconcile, checkpoint, commit
+}
+
+// Loader fills load tables, on a connection of its own, so that tables that are
+// live never wait for a load. It may be called by several goroutines at once.
+type Loader interface {
+	// Load makes the load table anew, of the target's shape, copies the files into it
+	// and compares the counts; and makes the target, with its grants, if it is not
+	// there.
+	Load(ctx context.Context, into string, t *schema.Table, f Files) error
+}

@@ -1,0 +1,117 @@
+package replicator
+
+import (
+	"context"
+	"time"
+
+	"rowshift/schema"
+)
+
+// Origin is the source database: it makes what replication needs there, opens the
+// slot's stream and takes snapshots. Its methods are called by one goroutine at a
+// time.
+type Origin interface {
+	// Create makes the publication and the slot, or takes those that are there, and
+	// proves nothing yet: the stream must pass Created.Proof first. It may wait for
+	// hours, for transactions of others. Called in phase Creating only.
+	Create(context.Context, CreateRequest) (Created, error)
+
+	// Open waits until nobody streams from the slot, without touching anything else,
+	// then starts its stream, brings the publication in line with the config (or
+	// halts with the statements, where a DBA owns it) and reads the catalogue.
+	Open(context.Context, OpenRequest) (Source, Opened, error)
+
+	// Snapshot waits for the transactions that were running, locks the tables, takes a
+	// snapshot and finds its hand-over position.
+	Snapshot(context.Context, []*schema.Table) (Snapshot, error)
+}
+
+// Source is one stream from the slot, used by one goroutine.
+type Source interface {
+	// Next returns the next change. If none comes it returns a Mark after wait at the
+	// latest, of the last position known, so that its caller can look at the clock;
+	// a wait of zero or less means the heartbeat interval. The tuples of a Change are
+	// valid until the call after. It answers the server's keepalives by itself.
+	Next(ctx context.Context, wait time.Duration) (Change, error)
+
+	// Acknowledge tells the slot that it may forget everything up to lsn, and that we
+	// live. It is cheap to call often: what the server knows already is sent again
+	// only as often as its time-out asks for. lsn is never zero and never falls.
+	Acknowledge(ctx context.Context, lsn LSN) error
+
+	Close() error
+}
+
+// CreateRequest is what Origin.Create has to know.
+type CreateRequest struct {
+	// Resumed says that an earlier daemon of this pipeline began to create, so a slot
+	// that is there is ours. If not, one that is there is a stranger's, unless the
+	// config says that a DBA made it.
+	Resumed bool
+
+	// Remake drops the slot first: it was found to be unable to decode.
+	Remake bool
+}
+
+// Created is what Origin.Create made or found.
+type Created struct {
+	Start LSN // where the slot's stream begins
+	Proof LSN // a message written after every transaction of before had ended: past it the slot is known to decode
+}
+
+// OpenRequest is what Origin.Open has to know.
+type OpenRequest struct {
+	After    LSN   // transactions that ended at or before it are not wanted
+	Timeline int32 // the timeline that After was on; 0 if not known
+	End      bool  // find the position of now, to drain to
+}
+
+// Opened is what Origin.Open found. The core judges it by the checkpoint.
+type Opened struct {
+	System      string // system identifier
+	Timeline    int32
+	Fork        LSN // where the server's history left OpenRequest.Timeline; 0 if it did not
+	Database    string
+	Slot        string
+	Confirmed   LSN // the slot's confirmed position as found before the stream was started
+	Flushed     LSN // the end of the server's flushed log
+	Publication PublicationID
+	Tables      []Published
+	End         LSN // a position that the stream will pass, at or after everything committed before Open; if asked for
+}
+
+// Published is a configured table as the source publishes it.
+type Published struct {
+	Table *schema.Table
+	Row   PublicationID // its row in pg_publication_rel
+}
+
+// Snapshot is a view of tables at one moment of the source, with its place in the
+// stream. Copy may be called by several goroutines at once, each on a session of
+// its own; the other methods by one.
+type Snapshot interface {
+	Taken() Taken
+
+	// Copy reads the rows of a range, in any order, and calls write with each. The
+	// Tuple has all of the table's columns and is valid until write returns.
+	Copy(ctx context.Context, r Range, write func(Tuple) error) error
+
+	Close() error
+}
+
+// Taken is what a Snapshot is of.
+type Taken struct {
+	Tables   []*schema.Table // with the shapes read under the locks
+	Seen     Visibility
+	HandOver LSN // everything that the snapshot sees committed before it, and is flushed; the stream always passes it
+	Ranges   []Range
+}
+
+// Range is a stretch of one table that one session reads.
+type Range struct {
+	Table *schema.Table
+	First uint32 // its first block
+	Last  uint32 // the block after its last; 0: to the end
+	Rows  int64  // estimate
+	Bytes int64  // estimate
+}

@@ -1,0 +1,62 @@
+package schema
+
+// Table is a table that is replicated: the chosen columns of a Relation and the
+// table in the warehouse that they are kept equal in. It is made by
+// Choice.Resolve and read-only afterwards, so it may be shared freely.
+type Table struct {
+	OID      uint32
+	Name     Name
+	Identity Identity
+	Columns  []Column // by attnum
+	Key      []int    // indices into Columns: the columns by which a row is known, never empty
+	Listed   bool     // the publication names the columns, so others never cross the wire
+
+	Target  string // the table's name in the warehouse, folded
+	DistKey int    // index into Columns
+	SortKey []int  // indices into Columns
+}
+
+// Column is one replicated column.
+type Column struct {
+	Attribute
+	Target  string  // the column's name in the warehouse, folded
+	Mapping Mapping // how its values cross
+}
+
+// Mapping says how values of a PostgreSQL type are held by Redshift.
+type Mapping struct {
+	Type string // Redshift's type as CREATE TABLE spells it: "VARCHAR(65535)"
+	Text bool   // a character type, so two values are the same only if their lengths are too
+
+	// Append writes value, the text that PostgreSQL's output function gave, to dst
+	// as COPY is to read it, before any quoting. Nil means as it is. The error is a *Misfit.
+	Append func(dst, value []byte) ([]byte, error)
+}
+
+// Misfit says that a value cannot be held by its Redshift type. It never holds
+// the value.
+type Misfit struct {
+	Kind string // short, stable, for a metric: "too_long", "out_of_range", "nan", ...
+	Type string // the Redshift type
+	Size int    // length of the value's text in bytes
+}
+
+func (m *Misfit) Error() string { return m.Kind + " for " + m.Type }
+
+// Shape is what a load remembers of a column, so that a later change of shape can
+// be told from no change.
+type Shape struct {
+	Attnum int16  `json:"n"`
+	Name   string `json:"name"`
+	Type   uint32 `json:"type"`
+	Typmod int32  `json:"mod"`
+}
+
+// Shape returns the shapes of t's columns, in their order.
+func (t *Table) Shape() []Shape {
+	s := make([]Shape, len(t.Columns))
+	for i, c := range t.Columns {
+		s[i] = Shape{Attnum: c.Attnum, Name: c.Name, Type: c.Type.OID, Typmod: c.Type.Typmod}
+	}
+	return s
+}
