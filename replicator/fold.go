@@ -1,18 +1,42 @@
 package replicator
 
 import (
+	"bytes"
+	"hash/maphash"
 	"iter"
+	"slices"
 
 	"rowshift/schema"
 )
 
 // Fold is the net effect of a stretch of the stream on one table: at most one row
-// per key.
+// per key. Applied to a target that stands where the stretch begins, by
+//
+//	delete all, if truncated
+//	fill what rows leave unchanged from the target's row of their origin key
+//	delete the rows of all keys
+//	insert the rows that are not gone
+//
+// in this order, it gives what the source had where the stretch ends. Filling
+// after the delete, or by the new key, would corrupt rows that swap their keys.
 type Fold struct {
 	Table     *schema.Table
 	Into      string // the load table that it applies to; empty: the target
 	Truncated bool   // all rows of before are gone
 	Counts    Counts
+
+	rows  []folded
+	heads map[uint64]int32 // by hash of the key: the index of its last row
+	seed  maphash.Seed
+	arena arena
+	key   Tuple // scratch: the key of the row at hand
+	row   Tuple // scratch: the row at hand, filled
+}
+
+// folded is a Row and its place in the hash chain.
+type folded struct {
+	Row
+	next int32 // the index of the row before it whose key has the same hash; -1 if none
 }
 
 // Row is what a fold says of one key. Its tuples are valid as long as the fold.
@@ -28,13 +52,229 @@ type Row struct {
 	Origin Tuple
 }
 
+// NewFold returns an empty fold of t that applies to the load table of that name,
+// or to the target if it is empty.
+func NewFold(t *schema.Table, into string) *Fold {
+	return &Fold{Table: t, Into: into, heads: map[uint64]int32{}, seed: maphash.MakeSeed()}
+}
+
+// Add folds a change of the fold's table. It keeps copies of what it needs. The
+// error is a *Halt: unchanged TOAST of a row for which no earlier value can be
+// known.
+func (f *Fold) Add(c Change) error {
+	switch c.Op {
+	case Insert:
+		f.Counts.Inserts++
+		return f.put(f.keyOf(c.New, nil), c.New, nil)
+	case Update:
+		f.Counts.Updates++
+		return f.update(c)
+	case Delete:
+		f.Counts.Deletes++
+		f.drop(c.Key)
+	case Truncate:
+		f.Counts.Truncates++
+		f.Truncated = true
+		f.rows = f.rows[:0]
+		clear(f.heads)
+		f.arena.reset()
+	}
+	return nil
+}
+
+// update folds a change of a row that may change its key.
+func (f *Fold) update(c Change) error {
+	key := f.keyOf(c.New, c.Key)
+	was := c.Key
+	if was == nil {
+		was = key
+	}
+	earlier := f.find(was)
+	var origin Tuple
+	switch {
+	case earlier != nil:
+		origin = earlier.Origin
+	case !f.Truncated:
+		origin = was
+	}
+	f.row = f.fill(f.row[:0], c, earlier)
+	if !bytes.Equal(was, key) {
+		f.drop(was)
+	}
+	return f.put(key, f.row, origin)
+}
+
+// fill appends c.New to row, with its unchanged values taken from the old row or
+// key where the source sent them, else from the fold's earlier row.
+func (f *Fold) fill(row Tuple, c Change, earlier *folded) Tuple {
+	var before Tuple
+	if earlier != nil {
+		before = earlier.New
+	}
+	old, rest := c.Old, c.New
+	for column := 0; len(rest) > 0; column++ {
+		var v, o, b Value
+		v, rest = rest.Next()
+		if len(old) > 0 {
+			o, old = old.Next()
+		}
+		if len(before) > 0 {
+			b, before = before.Next()
+		}
+		if v.Kind == Unchanged {
+			v = f.carried(column, c.Key, o, b)
+		}
+		row = row.Append(v)
+	}
+	return row
+}
+
+// carried returns the value that a column which a change leaves unchanged is known
+// to have, Unchanged if it is not known. An empty Value is one that was not there.
+func (f *Fold) carried(column int, key Tuple, old, before Value) Value {
+	if old.Kind != 0 && old.Kind != Unchanged {
+		return old
+	}
+	if key != nil {
+		if i := slices.Index(f.Table.Key, column); i >= 0 {
+			return key.At(i)
+		}
+	}
+	if before.Kind != 0 {
+		return before
+	}
+	return Value{Kind: Unchanged}
+}
+
+// put makes row what key has.
+func (f *Fold) put(key, row, origin Tuple) error {
+	if !leavesUnchanged(row) {
+		origin = nil
+	} else if origin == nil {
+		return &Halt{
+			Reason: RowUnfillable,
+			Found:  "a row of " + f.Table.Name.String() + " that leaves a TOASTed column unchanged, and no earlier value of it",
+			Means:  "the value is only in the source, so the row cannot be applied",
+			Repair: "ALTER TABLE " + f.Table.Name.String() + " REPLICA IDENTITY FULL, then load the table again",
+		}
+	}
+	at := f.take(key)
+	switch {
+	case origin == nil:
+		at.Origin = nil
+	case bytes.Equal(origin, at.Key):
+		at.Origin = at.Key
+	case !bytes.Equal(origin, at.Origin):
+		at.Origin = f.arena.add(origin)
+	}
+	at.New = f.arena.overwrite(at.New, row)
+	return nil
+}
+
+// drop makes key gone.
+func (f *Fold) drop(key Tuple) {
+	at := f.take(key)
+	at.New, at.Origin = nil, nil
+}
+
+// take returns the row of key, made if there is none.
+func (f *Fold) take(key Tuple) *folded {
+	hash := maphash.Bytes(f.seed, key)
+	head, ok := f.heads[hash]
+	if !ok {
+		head = -1
+	}
+	if at := f.chained(head, key); at != nil {
+		return at
+	}
+	f.heads[hash] = int32(len(f.rows))
+	f.rows = append(f.rows, folded{Row: Row{Key: f.arena.add(key)}, next: head})
+	return &f.rows[len(f.rows)-1]
+}
+
+// find returns the row of key, nil if there is none.
+func (f *Fold) find(key Tuple) *folded {
+	head, ok := f.heads[maphash.Bytes(f.seed, key)]
+	if !ok {
+		return nil
+	}
+	return f.chained(head, key)
+}
+
+func (f *Fold) chained(i int32, key Tuple) *folded {
+	for ; i >= 0; i = f.rows[i].next {
+		if bytes.Equal(f.rows[i].Key, key) {
+			return &f.rows[i]
+		}
+	}
+	return nil
+}
+
+// keyOf returns the key of row, in scratch space. What row leaves unchanged is as
+// it was in old.
+func (f *Fold) keyOf(row, old Tuple) Tuple {
+	f.key = f.key[:0]
+	for i, column := range f.Table.Key {
+		v := row.At(column)
+		if v.Kind == Unchanged && old != nil {
+			v = old.At(i)
+		}
+		f.key = f.key.Append(v)
+	}
+	return f.key
+}
+
+func leavesUnchanged(row Tuple) bool {
+	for len(row) > 0 {
+		var v Value
+		if v, row = row.Next(); v.Kind == Unchanged {
+			return true
+		}
+	}
+	return false
+}
+
 // Rows returns the fold's rows, one per key, in the order in which their keys
 // first came.
-func (f *Fold) Rows() iter.Seq[Row] { return nil }
+func (f *Fold) Rows() iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		for i := range f.rows {
+			if !yield(f.rows[i].Row) {
+				return
+			}
+		}
+	}
+}
 
 // Len returns the number of rows.
-func (f *Fold) Len() int { return 0 }
+func (f *Fold) Len() int { return len(f.rows) }
 
 // Unchanged returns the indices of the columns that some row leaves unchanged,
 // ascending.
-func (f *Fold) Unchanged() []int { return nil }
+func (f *Fold) Unchanged() []int {
+	var columns []int
+	seen := make([]bool, len(f.Table.Columns))
+	for i := range f.rows {
+		if f.rows[i].Origin == nil {
+			continue
+		}
+		row := f.rows[i].New
+		for column := 0; len(row) > 0; column++ {
+			var v Value
+			v, row = row.Next()
+			if v.Kind == Unchanged && !seen[column] {
+				seen[column] = true
+				columns = append(columns, column)
+			}
+		}
+	}
+	slices.Sort(columns)
+	return columns
+}
+
+// foldedBytes is about what a row costs beside its tuples: the struct and its
+// place in the map.
+const foldedBytes = 112
+
+// size returns about how many bytes of memory the fold holds.
+func (f *Fold) size() int { return f.arena.used + len(f.rows)*foldedBytes }
