@@ -35,8 +35,12 @@ func (a *arena) overwrite(old, t Tuple) Tuple {
 	return a.add(t)
 }
 
-// reset forgets all copies and keeps the last chunk for others.
+// reset forgets all copies and keeps the last chunk for others, unless one large
+// tuple made it large.
 func (a *arena) reset() {
+	if len(a.chunk) > chunk {
+		a.chunk = nil
+	}
 	a.free = a.chunk
 	a.used = 0
 }

@@ -39,6 +39,8 @@ type Source interface {
 	// only as often as its time-out asks for. lsn is never zero and never falls.
 	Acknowledge(ctx context.Context, lsn LSN) error
 
+	// Close sends what was acknowledged last, if the server does not know it, and ends
+	// the stream. Closing again does nothing.
 	Close() error
 }
 

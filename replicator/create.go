@@ -1,0 +1,78 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// remakes is how often a slot that cannot decode is made again before the pass is
+// given up.
+const remakes = 5
+
+// create brings a pipeline out of phase Creating: fence, slot, proof. Whatever dies
+// in between, it begins again; only here a missing slot is made and an unusable
+// one made again.
+func (d *daemon) create(ctx context.Context, resumed bool) (*Checkpoint, error) {
+	cp, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
+	if err != nil || cp.Phase != Creating {
+		return &cp, err
+	}
+	request := CreateRequest{Resumed: resumed}
+	for range remakes {
+		created, err := d.Origin.Create(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		opened, err := d.prove(ctx, created)
+		if err == nil {
+			return d.created(ctx, cp, created, opened)
+		}
+		if !errors.Is(err, ErrUndecodable) {
+			return nil, err
+		}
+		tell(d.Listener.Retried, Retry{Step: "create", Cause: err})
+		request = CreateRequest{Resumed: true, Remake: true}
+	}
+	return nil, fmt.Errorf("replicator: %d slots in a row could not decode", remakes)
+}
+
+// prove reads the slot's stream past the proof: a slot that was made beside running
+// DDL can be unable to decode for ever. What it reads stays in the slot.
+func (d *daemon) prove(ctx context.Context, created Created) (Opened, error) {
+	source, opened, err := d.Origin.Open(ctx, OpenRequest{After: created.Start})
+	if err != nil {
+		return opened, err
+	}
+	defer source.Close()
+	for {
+		c, err := source.Next(ctx, 0)
+		if err != nil {
+			return opened, err
+		}
+		if (c.Op == Mark || c.Op == Commit) && c.LSN >= created.Proof {
+			return opened, nil
+		}
+		if c.Op == Mark {
+			if err := source.Acknowledge(ctx, created.Start); err != nil {
+				return opened, err
+			}
+		}
+	}
+}
+
+// created writes that the slot holds what the warehouse lacks: from here on no
+// other is ever made.
+func (d *daemon) created(ctx context.Context, cp Checkpoint, created Created, o Opened) (*Checkpoint, error) {
+	next := cp.Clone()
+	next.Phase = Streaming
+	next.LSN = created.Start
+	next.System, next.Timeline, next.Database = o.System, o.Timeline, o.Database
+	next.Slot, next.Publication = o.Slot, o.Publication
+	m := &Merge{Expect: cp.LSN, Checkpoint: next}
+	err := again(ctx, d.Options, "merge", func() error {
+		_, err := d.Warehouse.Merge(ctx, m)
+		return err
+	})
+	return &next, err
+}

@@ -1,0 +1,81 @@
+// Package replicator keeps tables of a warehouse equal to tables of a PostgreSQL
+// database, by reading one logical replication slot. It is the domain: it knows
+// what a change, a batch and a checkpoint are, and nothing of sockets, SQL, files
+// or clocks but the standard library's.
+//
+// # Promises
+//
+//  1. The checkpoint moves in the same warehouse transaction as the rows. Each
+//     change is applied once, whatever dies.
+//  2. The slot is told only of what the warehouse holds. Nothing is acknowledged
+//     that could be lost.
+//  3. A batch may end inside a source transaction; a merge may not. Readers of the
+//     warehouse see only states that the source had at some commit, across all
+//     tables at once (a table that is loading stands still until it joins them);
+//     and a huge transaction costs bucket space, not memory.
+//  4. Marks ride the same road as rows, and order does the bookkeeping: no second
+//     tracker runs beside the stream.
+//  5. There is one way to recover: open the source again at the checkpoint. Crash,
+//     dropped link, failover, deploy: the same path.
+//  6. Nothing is silent. A value or row that the warehouse cannot hold as it is
+//     stops the pipeline, with its table, column and kind named.
+//  7. Only what is listed leaves the database: columns that were not chosen do not
+//     cross the replication connection.
+//  8. The source's own work is never broken.
+//
+// # Goroutines
+//
+//	goroutine  owns                        wakes on                      ends when
+//	read       Source, open transaction    the socket, its time-outs     stop, error, or drained (Once)
+//	stage      Stager.Stage                a batch from read             read closed the channel
+//	merge      Warehouse, checkpoint       a staged batch                stage closed the channel
+//	discard    Stager.Discard              objects of a merged batch     merge closed the channel
+//	sweep      Sweeper                     an hour                       stop
+//	load, n workers, hold                  while tables load, before the four above: workers own a
+//	                                       session of the Snapshot each, hold owns the Source
+//
+// Channels carry batches, never rows, and the one from read to stage is
+// unbuffered: that is the backpressure. One batch fills and one stages; those that
+// wait or merge are files. Stopping flows downstream by closing channels: what was
+// handed over is merged, then acknowledged. Failing flows upstream by cancelling.
+//
+// # One change's road
+//
+//	socket -> Source.Next -> transaction (until its commit) -> Fold -> Batch
+//	       -> Stager.Stage -> Staged -> Warehouse.Merge -> Source.Acknowledge
+//
+// The open transaction's changes are kept apart, so that a batch can be sealed
+// behind the last commit. Only when a limit is reached and nothing else is in the
+// batch is it sealed inside the transaction: its parts then wait in the bucket, and
+// are merged as one with the part that holds the commit.
+//
+// # Positions
+//
+// The position of a transaction is the end of its commit record. Row LSNs and
+// commit times order nothing. The checkpoint's LSN is one of those positions, or one
+// of a mark: the server's word that everything committed before it has been sent.
+//
+// # A pipeline's states
+//
+//	(nothing) --fence--> creating --slot made and proved--> streaming
+//
+// and of each table
+//
+//	loading --snapshot in its load table--> loading, loaded --stream past the hand-over position--> live
+//
+// A table that is loaded takes its changes into its load table, but for those of
+// transactions that its snapshot saw, until a batch ends at or past the hand-over
+// position: with that merge its target is made equal to the load table, and it is
+// live. A table that was out of the publication for a while, or has another shape,
+// goes back to loading; its target stands still meanwhile.
+//
+// # Failures
+//
+//	what fails                                    what is done
+//	a step that surely left nothing (Retryable)   tried again in place, with backoff
+//	anything else                                 the pass ends, the next opens at the checkpoint
+//	COMMIT without an answer                      the same: the fence's lock waits for it to end
+//	another daemon took the warehouse (fenced)    the same: back to waiting for the slot
+//	what only a person can mend (Final)           halt: nothing is applied or acknowledged, the
+//	                                              process stays and looks again every few minutes
+package replicator

@@ -1,0 +1,79 @@
+package replicator
+
+import "fmt"
+
+// judge tells whether a source, as it was opened, is the one that the checkpoint
+// speaks of, and its slot still holds all that the warehouse lacks. A slot is never
+// trusted by its name: PostgreSQL starts one that was made anew, or advanced, at
+// its own position without a word.
+func judge(cp Checkpoint, o Opened) error {
+	checks := []func(Checkpoint, Opened) *Halt{sameSource, notBehind, slotHolds}
+	for _, check := range checks {
+		if h := check(cp, o); h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+const resetSlot = "make sure that the config names the right source; to load all tables again from this one, drop the slot and the checkpoint as the README's \"Starting over\" says"
+
+func sameSource(cp Checkpoint, o Opened) *Halt {
+	switch {
+	case cp.System != o.System:
+		return &Halt{
+			Reason: SourceChanged,
+			Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s", o.System, cp.System),
+			Means:  "this is another cluster, or one that was restored from a dump; its positions have nothing to do with ours",
+			Repair: resetSlot,
+		}
+	case cp.Database != o.Database:
+		return &Halt{
+			Reason: SourceChanged,
+			Found:  fmt.Sprintf("the source database is %q, the checkpoint is of %q", o.Database, cp.Database),
+			Means:  "a slot belongs to one database",
+			Repair: resetSlot,
+		}
+	case cp.Slot != o.Slot:
+		return &Halt{
+			Reason: SlotStrange,
+			Found:  fmt.Sprintf("the config names slot %q, the checkpoint is of %q", o.Slot, cp.Slot),
+			Means:  "another slot holds another part of the log",
+			Repair: fmt.Sprintf("set source.slot to %s again", cp.Slot),
+		}
+	}
+	return nil
+}
+
+func notBehind(cp Checkpoint, o Opened) *Halt {
+	switch {
+	case o.Fork != 0 && cp.LSN > o.Fork:
+		return &Halt{
+			Reason: SourceBehind,
+			Found: fmt.Sprintf("the source left timeline %d at %v, the warehouse holds its log up to %v",
+				cp.Timeline, o.Fork, cp.LSN),
+			Means:  "a standby was promoted that lacked what we have applied: the warehouse holds rows that the source has lost",
+			Repair: resetSlot,
+		}
+	case cp.LSN > o.Flushed:
+		return &Halt{
+			Reason: SourceBehind,
+			Found:  fmt.Sprintf("the source's log ends at %v, the warehouse holds it up to %v", o.Flushed, cp.LSN),
+			Means:  "the source was restored to an earlier state: the warehouse holds rows that it has lost",
+			Repair: resetSlot,
+		}
+	}
+	return nil
+}
+
+func slotHolds(cp Checkpoint, o Opened) *Halt {
+	if o.Confirmed <= cp.LSN {
+		return nil
+	}
+	return &Halt{
+		Reason: SlotAhead,
+		Found:  fmt.Sprintf("slot %q begins at %v, the warehouse holds the log up to %v", o.Slot, o.Confirmed, cp.LSN),
+		Means:  "the slot was made anew or advanced by someone: what lies between is lost to us",
+		Repair: resetSlot,
+	}
+}

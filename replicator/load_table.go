@@ -1,0 +1,101 @@
+package replicator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"rowshift/schema"
+)
+
+// tableLoad is the load of one table under one snapshot.
+type tableLoad struct {
+	load  *load
+	table *schema.Table
+	files LoadFiles
+	began time.Time
+
+	mu     sync.Mutex
+	left   int // ranges that are not at rest
+	ranges int // ranges that are
+}
+
+// progressEvery is how many rows a worker reads between two additions to the
+// progress.
+const progressEvery = 1024
+
+// read brings one range to rest, and loads the table if it was the last.
+func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range) error {
+	part, err := t.files.Part(ctx)
+	if err != nil {
+		return err
+	}
+	var rows, bytes int64
+	count := func() {
+		t.load.mu.Lock()
+		t.load.progress.Rows += rows
+		t.load.progress.Bytes += bytes
+		t.load.mu.Unlock()
+		rows, bytes = 0, 0
+	}
+	err = snapshot.Copy(ctx, r, func(row Tuple) error {
+		rows++
+		bytes += int64(len(row))
+		if rows == progressEvery {
+			count()
+		}
+		return part.Write(row)
+	})
+	if err != nil {
+		return err
+	}
+	count()
+	if err := part.Close(); err != nil {
+		return err
+	}
+	if !t.last() {
+		return nil
+	}
+	return t.finish(ctx)
+}
+
+// last counts a range that is at rest and tells whether none is left.
+func (t *tableLoad) last() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left--
+	t.ranges++
+	return t.left == 0
+}
+
+// finish copies the files into the load table and remembers that it holds what the
+// snapshot saw.
+func (t *tableLoad) finish(ctx context.Context) error {
+	l := t.load
+	files, err := t.files.Close(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	into := l.checkpoint.Table(t.table.OID).Load.Into
+	l.mu.Unlock()
+	err = again(ctx, l.Options, "load", func() error { return l.Loader.Load(ctx, into, t.table, files) })
+	if err != nil {
+		return err
+	}
+	err = l.remember(ctx, func(c *Checkpoint) {
+		s := c.Table(t.table.OID)
+		s.Load.Loaded = true
+		s.Load.Rows = files.Rows
+	})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.progress.TablesLoaded++
+	l.mu.Unlock()
+	tell(l.Listener.Loaded, LoadedTable{Table: t.table, Rows: files.Rows, Took: time.Since(t.began)})
+	err = l.Stager.Discard(ctx, files.Objects)
+	tell(l.Listener.Discarded, Deletion{Objects: len(files.Objects), Err: err})
+	return nil
+}

@@ -1,0 +1,226 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// pipeline is one pass over the stream, from a checkpoint to an error or a stop.
+// Each of its goroutines owns what it talks to: read the source, stage the bucket,
+// merge the warehouse; discard deletes what is merged.
+type pipeline struct {
+	*Options
+	source     Source
+	reader     *reader
+	epoch      Epoch
+	checkpoint Checkpoint // owned by merge
+
+	batches chan *Batch
+	staged  chan *Staged
+	done    chan []string // objects of merged batches
+	merged  atomic.Uint64 // the checkpoint's LSN
+}
+
+// newPipeline returns a pipeline that begins at the checkpoint, whose tables are
+// all live or loaded.
+func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint) *pipeline {
+	p := &pipeline{
+		Options:    o,
+		source:     source,
+		epoch:      cp.Epoch,
+		checkpoint: cp,
+		batches:    make(chan *Batch),
+		staged:     make(chan *Staged, 1),
+		done:       make(chan []string, 16),
+	}
+	p.merged.Store(uint64(cp.LSN))
+	p.reader = &reader{
+		limits:       o.Limits,
+		refresh:      o.Refresh,
+		refreshBytes: o.RefreshBytes,
+		listener:     o.Listener,
+		source:       source,
+		out:          p.batches,
+		merged:       func() LSN { return LSN(p.merged.Load()) },
+		start:        cp.LSN,
+		routes:       routes(opened, cp),
+	}
+	for _, route := range p.reader.routes {
+		if route.load != nil {
+			p.reader.joinsAt = max(p.reader.joinsAt, route.load.HandOver)
+		}
+	}
+	if o.Once {
+		p.reader.until = max(opened.End, p.reader.joinsAt)
+	}
+	return p
+}
+
+// routes says where the changes of each table go.
+func routes(opened Opened, cp Checkpoint) map[uint32]*route {
+	m := map[uint32]*route{}
+	for _, published := range opened.Tables {
+		t := published.Table
+		to := &route{table: t}
+		if s := cp.Table(t.OID); s != nil && s.Load != nil {
+			load := *s.Load
+			to.load = &load
+			to.rule = true
+		}
+		m[t.OID] = to
+	}
+	return m
+}
+
+// run returns nil once ctx is done, or the reader has reached its end, and every
+// batch handed over has been merged and acknowledged. Stopping flows downstream:
+// read stops at ctx, stage and merge when their channel closes. Failing flows
+// upstream: any error cancels work.
+func (p *pipeline) run(ctx context.Context) error {
+	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	defer context.AfterFunc(ctx, func() {
+		if sleep(hard, p.Drain) == nil {
+			kill()
+		}
+	})()
+
+	g, work := errgroup.WithContext(hard)
+	reading, stop := context.WithCancel(work)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+
+	var ended error
+	g.Go(func() error {
+		err := p.reader.run(reading)
+		switch {
+		case ctx.Err() != nil:
+			return nil // asked to stop
+		case errors.Is(err, errShutdown):
+			ended = err
+			return p.source.Close() // the server waits; what was handed over is merged without it
+		}
+		return err
+	})
+	g.Go(func() error { return p.stage(work) })
+	g.Go(func() error { return p.merge(work) })
+	g.Go(func() error { return p.discard(work) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if ended != nil {
+		return ended
+	}
+	return p.reader.acknowledge(hard)
+}
+
+// stage brings batches to rest in the bucket.
+func (p *pipeline) stage(ctx context.Context) error {
+	defer close(p.staged)
+	for b := range p.batches {
+		began := time.Now()
+		var s *Staged
+		err := again(ctx, p.Options, "stage", func() (err error) {
+			s, err = p.Stager.Stage(ctx, p.epoch, b)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		tell(p.Listener.Staged, StagedBatch{Staged: s, Took: time.Since(began)})
+		select {
+		case p.staged <- s:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// merge applies what is staged, one merge for each batch that ends at a commit
+// together with those before it that did not.
+func (p *pipeline) merge(ctx context.Context) error {
+	defer close(p.done)
+	var pending []*Staged
+	for s := range p.staged {
+		pending = append(pending, s)
+		if !s.Commit {
+			continue
+		}
+		if err := p.mergeOnce(ctx, pending); err != nil {
+			return err
+		}
+		pending = nil
+	}
+	return nil
+}
+
+// mergeOnce is one transaction of the warehouse, tried until it is committed.
+func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
+	last := staged[len(staged)-1]
+	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(last), Staged: staged}
+	began := time.Now()
+	var merged Merged
+	err := again(ctx, p.Options, "merge", func() (err error) {
+		merged, err = p.Warehouse.Merge(ctx, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.checkpoint = m.Checkpoint
+	p.merged.Store(uint64(m.Checkpoint.LSN))
+	tell(p.Listener.Merged, MergedBatch{Merge: m, Merged: merged, Took: time.Since(began)})
+	if len(last.Joins) > 0 {
+		tell(p.Listener.Tables, m.Checkpoint.Clone().Tables)
+	}
+	p.leave(staged)
+	return nil
+}
+
+// after returns the checkpoint that stands behind a batch.
+func (c Checkpoint) after(s *Staged) Checkpoint {
+	next := c.Clone()
+	next.LSN = s.End
+	if !s.Time.IsZero() {
+		next.Time = s.Time
+	}
+	for _, join := range s.Joins {
+		if t := next.Table(join.Table.OID); t != nil {
+			t.State, t.Load = Live, nil
+		}
+	}
+	return next
+}
+
+// leave gives the objects of merged batches to discard. If it is far behind they
+// are left to be swept.
+func (p *pipeline) leave(staged []*Staged) {
+	var objects []string
+	for _, s := range staged {
+		for _, f := range s.Folds {
+			objects = append(objects, f.Files.Objects...)
+		}
+	}
+	if len(objects) == 0 {
+		return
+	}
+	select {
+	case p.done <- objects:
+	default:
+	}
+}
+
+// discard deletes the objects of merged batches. That it cannot is nobody's loss
+// but the bucket's.
+func (p *pipeline) discard(ctx context.Context) error {
+	for objects := range p.done {
+		err := p.Stager.Discard(ctx, objects)
+		tell(p.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"rowshift/schema"
+)
+
+const (
+	// aliveEvery is how often the slot's connection is looked after while the reader
+	// waits for something else. A Source sends less often if the server allows it.
+	aliveEvery = 250 * time.Millisecond
+
+	// sinkEvery is how often a batch that is due looks whether the sink can take it.
+	sinkEvery = 20 * time.Millisecond
+
+	// lookEvery is how many changes of an open transaction go by between two looks at
+	// the clock.
+	lookEvery = 256
+)
+
+// errShutdown ends a pass because the server is shutting down and waits for us.
+var errShutdown = errors.New("the source is shutting down")
+
+// reader folds the stream into batches and hands over those that are due. It owns
+// the Source.
+type reader struct {
+	limits       Limits
+	refresh      time.Duration
+	refreshBytes uint64
+	listener     Listener
+	source       Source
+	out          chan<- *Batch
+	merged       func() LSN // up to where the warehouse has everything
+
+	start   LSN // up to where the warehouse had everything at the beginning
+	until   LSN // the reader ends once everything up to here is handed over; 0: never
+	routes  map[uint32]*route
+	joinsAt LSN // where the tables that are loading join the live ones; 0 if none load
+
+	tx       transaction
+	batch    *Batch
+	folds    map[uint32]*Fold // the latest fold of each table in batch
+	began    time.Time        // when batch got its first change
+	position LSN              // up to where everything has been received and, but for tx, is in batch
+	sealed   LSN              // End of the last batch handed over
+	sealedAt time.Time
+	acked    LSN
+	bytes    int  // that batch's folds hold
+	inside   bool // batches were handed over whose transaction's commit was not
+	changes  int  // since the reader began, to look at the clock now and then
+}
+
+// route is where the changes of one table go.
+type route struct {
+	table *schema.Table
+	load  *LoadState // nil: to the target
+	rule  bool       // transactions that the load's snapshot saw are left out
+}
+
+// run reads until ctx is done, the source fails, or everything up to until has been
+// handed over. What is still open then is forgotten: the slot has it.
+func (r *reader) run(ctx context.Context) error {
+	defer close(r.out)
+	r.position, r.sealed, r.acked = r.start, r.start, r.start
+	r.sealedAt = time.Now()
+	r.open()
+	for {
+		c, err := r.source.Next(ctx, r.wait())
+		if err != nil {
+			return err
+		}
+		switch c.Op {
+		case Begin:
+			r.tx.begin(c, r.start)
+		case Commit:
+			err = r.commit(ctx, c)
+		case Mark:
+			err = r.mark(ctx, c)
+		default:
+			err = r.change(ctx, c)
+		}
+		if err != nil {
+			return err
+		}
+		if r.until > 0 && r.sealed >= r.until && !r.inside {
+			return nil
+		}
+	}
+}
+
+// open begins an empty batch.
+func (r *reader) open() {
+	r.batch = &Batch{End: r.position}
+	r.folds = map[uint32]*Fold{}
+	r.bytes = 0
+}
+
+// change takes one change of a table into the open transaction.
+func (r *reader) change(ctx context.Context, c Change) error {
+	route := r.routes[c.Table.OID]
+	switch {
+	case route == nil:
+		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
+	case r.tx.skip || route.leavesOut(r.tx.xid):
+		return nil
+	}
+	r.tx.add(c)
+	for r.full() {
+		if err := r.relieve(ctx); err != nil {
+			return err
+		}
+	}
+	if r.changes++; r.changes%lookEvery == 0 {
+		return r.sealIfDue(ctx, false)
+	}
+	return nil
+}
+
+// leavesOut tells whether a transaction is in the load table by its snapshot.
+func (r *route) leavesOut(xid uint32) bool {
+	return r.rule && r.load.Seen.Sees(xid)
+}
+
+// full tells whether the batch and the open transaction have reached a limit.
+func (r *reader) full() bool {
+	return len(r.tx.changes) > 0 &&
+		(r.batch.Changes+len(r.tx.changes) >= r.limits.Rows || r.bytes+r.tx.size() >= r.limits.Bytes)
+}
+
+// relieve hands over what is committed or, if that is nothing, the part of the open
+// transaction that has been received.
+func (r *reader) relieve(ctx context.Context) error {
+	if r.batch.Changes > 0 {
+		return r.handOver(ctx)
+	}
+	if err := r.foldOpen(); err != nil {
+		return err
+	}
+	r.batch.Commit = false
+	return r.handOver(ctx)
+}
+
+// foldOpen folds the open transaction's changes into the batch.
+func (r *reader) foldOpen() error {
+	if r.batch.Changes == 0 {
+		r.began = time.Now()
+	}
+	for _, p := range r.tx.changes {
+		f := r.fold(p.table)
+		err := f.Add(Change{Op: p.op, Table: p.table, Key: p.key, Old: p.old, New: p.new})
+		if err != nil {
+			return err
+		}
+	}
+	r.batch.Changes += len(r.tx.changes)
+	r.tx.forget()
+	r.bytes = 0
+	for _, f := range r.batch.Folds {
+		r.bytes += f.size()
+	}
+	return nil
+}
+
+// fold returns the fold that takes t's next change: another one once t's shape has
+// changed.
+func (r *reader) fold(t *schema.Table) *Fold {
+	if f := r.folds[t.OID]; f != nil && f.Table == t {
+		return f
+	}
+	var into string
+	if load := r.routes[t.OID].load; load != nil {
+		into = load.Into
+	}
+	f := NewFold(t, into)
+	r.folds[t.OID] = f
+	r.batch.Folds = append(r.batch.Folds, f)
+	return f
+}
+
+// commit folds the transaction and ends it.
+func (r *reader) commit(ctx context.Context, c Change) error {
+	if r.tx.skip {
+		r.tx.open = false
+		return nil
+	}
+	if err := r.foldOpen(); err != nil {
+		return err
+	}
+	r.tx.open = false
+	r.batch.Transactions++
+	r.batch.Time = r.tx.time
+	r.reach(c.LSN)
+	return r.sealIfDue(ctx, false)
+}
+
+// mark moves the position, if the mark is not within a transaction and not of
+// before: a keepalive may name a position below the checkpoint after a reconnect.
+func (r *reader) mark(ctx context.Context, c Change) error {
+	if !r.tx.open && c.LSN > r.position {
+		r.reach(c.LSN)
+	}
+	if err := r.acknowledge(ctx); err != nil {
+		return err
+	}
+	if c.Urge {
+		return r.shutdown(ctx)
+	}
+	return r.sealIfDue(ctx, false)
+}
+
+// reach says that everything up to lsn is in the batch.
+func (r *reader) reach(lsn LSN) {
+	r.position = lsn
+	r.batch.End = lsn
+	r.batch.Commit = true
+	for _, route := range r.routes {
+		if route.rule && lsn >= route.load.HandOver {
+			route.rule = false
+		}
+	}
+	tell(r.listener.Received, lsn)
+}
+
+// shutdown lets a server go that waits for our position: by a checkpoint at once,
+// if nothing is unmerged, else by leaving it.
+func (r *reader) shutdown(ctx context.Context) error {
+	if r.batch.Changes > 0 || r.tx.open || r.merged() < r.sealed {
+		return errShutdown
+	}
+	return r.sealIfDue(ctx, true)
+}
+
+// acknowledge lets the slot forget what the warehouse holds.
+func (r *reader) acknowledge(ctx context.Context) error {
+	lsn := r.merged()
+	if err := r.source.Acknowledge(ctx, lsn); err != nil {
+		return err
+	}
+	if lsn > r.acked {
+		r.acked = lsn
+		tell(r.listener.Acknowledged, lsn)
+	}
+	return nil
+}

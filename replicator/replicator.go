@@ -1,0 +1,140 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"rowshift/schema"
+)
+
+// Run replicates until ctx is done or, with Once, until it has drained to the
+// position of its start. There is one way to recover, from a dropped connection as
+// from a kill: open the source again at the warehouse's checkpoint.
+//
+// It returns nil if it was asked to stop: what was handed over is then merged and
+// acknowledged, or will be read again. With Once it returns the *Halt that kept it
+// from draining. A halted pipeline stays, and looks again every HaltRetry.
+func Run(ctx context.Context, o Options) error {
+	o.EnsureDefaults()
+	d := &daemon{Options: &o}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	sweeping, stop := context.WithCancel(ctx)
+	defer stop()
+	for failures := 0; ; {
+		began := time.Now()
+		err := d.pass(ctx, func(first Epoch) {
+			d.sweepOnce.Do(func() { wg.Go(func() { d.sweep(sweeping, first) }) })
+		})
+		if ctx.Err() != nil || err == nil {
+			return nil
+		}
+		if o.Once && Final(err) {
+			return err
+		}
+		if time.Since(began) > o.Backoff.Max {
+			failures = 0
+		}
+		if sleep(ctx, d.settle(err, failures)) != nil {
+			return nil
+		}
+		failures++
+	}
+}
+
+// daemon is what lasts over passes.
+type daemon struct {
+	*Options
+	loads     int // snapshots that were loaded from
+	sweepOnce sync.Once
+}
+
+// settle tells of a failed pass and returns how long to wait for the next.
+func (d *daemon) settle(err error, failures int) time.Duration {
+	var h *Halt
+	if errors.As(err, &h) {
+		tell(d.Listener.Halted, h)
+		return d.HaltRetry
+	}
+	wait := d.Backoff.wait(failures)
+	tell(d.Listener.Restarted, Restart{Cause: err, Wait: wait})
+	return wait
+}
+
+// pass opens the source at the checkpoint and replicates until something fails or
+// ctx is done. Slot first, fence second: the slot lets one daemon in, and only that
+// one takes the warehouse over.
+func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
+	cp, err := d.Warehouse.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if cp == nil || cp.Phase == Creating {
+		if cp, err = d.create(ctx, cp != nil); err != nil {
+			return err
+		}
+	}
+	source, opened, err := d.Origin.Open(ctx, OpenRequest{After: cp.LSN, Timeline: cp.Timeline, End: d.Once})
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	now, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
+	if err != nil {
+		return err
+	}
+	fenced(now.Epoch)
+	if now.Phase == Creating {
+		return errors.New("replicator: the checkpoint was reset while the source was opened")
+	}
+	if err := judge(now, opened); err != nil {
+		return err
+	}
+	return d.replicate(ctx, source, opened, now)
+}
+
+// replicate loads what is not loaded and then follows the stream.
+func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) error {
+	cp, missing := plan(cp, opened)
+	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: cp.Clone()})
+	tell(d.Listener.Tables, cp.Clone().Tables)
+	if len(missing) > 0 {
+		l := &load{Options: d.Options, checkpoint: cp, attempt: func() int { d.loads++; return d.loads }}
+		var err error
+		if cp, err = l.run(ctx, source, missing); err != nil {
+			return err
+		}
+	}
+	return newPipeline(d.Options, source, opened, cp).run(ctx)
+}
+
+// plan brings the checkpoint's tables in line with what the source publishes, and
+// returns it with the tables that have to be loaded: those that are new, whose
+// load did not end, that were out of the publication for a while, or that have
+// another shape than when they were loaded.
+func plan(cp Checkpoint, o Opened) (Checkpoint, []*schema.Table) {
+	next := cp.Clone()
+	next.Timeline = o.Timeline
+	next.Publication = o.Publication
+	next.Tables = nil
+	var missing []*schema.Table
+	for _, p := range o.Tables {
+		t := p.Table
+		s := TableState{OID: t.OID, State: Loading}
+		if known := cp.Table(t.OID); known != nil {
+			s = *known
+		}
+		kept := cp.Publication == o.Publication && s.Row == p.Row && slices.Equal(s.Shape, t.Shape())
+		if !kept || s.State == Loading && (s.Load == nil || !s.Load.Loaded) {
+			s.State, s.Load = Loading, nil
+			missing = append(missing, t)
+		}
+		s.Name, s.Target, s.Row, s.Shape = t.Name, t.Target, p.Row, t.Shape()
+		next.Tables = append(next.Tables, s)
+	}
+	slices.SortFunc(next.Tables, func(a, b TableState) int { return int(a.OID) - int(b.OID) })
+	return next, missing
+}

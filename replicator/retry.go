@@ -1,0 +1,45 @@
+package replicator
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// wait returns how long to wait before try n, counted from 0: anything up to a
+// bound that doubles, so that many that failed together do not come back together.
+func (b Backoff) wait(n int) time.Duration {
+	bound := b.Max
+	if n < 30 {
+		bound = min(b.Max, b.Min<<n)
+	}
+	return time.Duration(rand.Int64N(int64(bound))) + 1
+}
+
+// sleep waits for d, or returns ctx's error once it is done.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// again does a step until it succeeds or fails in a way that may have left
+// something behind.
+func again(ctx context.Context, o *Options, step string, do func() error) error {
+	for n := 0; ; n++ {
+		err := do()
+		if err == nil || !Retryable(err) || ctx.Err() != nil {
+			return err
+		}
+		wait := o.Backoff.wait(n)
+		tell(o.Listener.Retried, Retry{Step: step, Cause: err, Wait: wait})
+		if sleep(ctx, wait) != nil {
+			return err
+		}
+	}
+}

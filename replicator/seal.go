@@ -1,0 +1,150 @@
+package replicator
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// sealIfDue hands the batch over if it is due. A batch that has reached no limit
+// waits, and grows, while the sink is busy.
+func (r *reader) sealIfDue(ctx context.Context, now bool) error {
+	switch {
+	case !r.batch.Commit || r.batch.End <= r.sealed && r.batch.Changes == 0:
+		return nil
+	case r.batch.Changes >= r.limits.Rows || r.bytes >= r.limits.Bytes || r.ends():
+		return r.handOver(ctx)
+	case now || r.due():
+		return r.offer(ctx)
+	}
+	return nil
+}
+
+// ends tells whether this is the last batch.
+func (r *reader) ends() bool { return r.until > 0 && r.position >= r.until }
+
+// due tells whether the batch should go as soon as the sink can take it.
+func (r *reader) due() bool {
+	if r.inside {
+		return true // parts of its transaction wait for it in the bucket
+	}
+	if r.batch.Changes > 0 {
+		return time.Since(r.began) >= r.limits.MaxAge || r.idle() && r.rested()
+	}
+	return r.joinable() || r.stale()
+}
+
+// idle tells whether the warehouse has everything that was handed over.
+func (r *reader) idle() bool { return !r.inside && r.merged() >= r.sealed }
+
+// rested tells whether the minimum interval since the last seal has passed.
+func (r *reader) rested() bool { return time.Since(r.sealedAt) >= r.limits.MinInterval }
+
+// joinable tells whether tables that are loading can join at the batch's end.
+func (r *reader) joinable() bool { return r.joinsAt > 0 && r.position >= r.joinsAt }
+
+// stale tells whether a batch without changes should move the checkpoint, so that
+// the slot lets go of log that holds nothing for us.
+func (r *reader) stale() bool {
+	if !r.idle() {
+		return false
+	}
+	return r.refresh > 0 && time.Since(r.sealedAt) >= r.refresh ||
+		r.sealed.Behind(r.position) >= r.refreshBytes
+}
+
+// wait returns how long the source may keep silent before the reader has to look
+// at the clock; 0 for its heartbeat interval.
+func (r *reader) wait() time.Duration {
+	switch {
+	case r.batch.Commit && r.inside:
+		return sinkEvery
+	case !r.batch.Commit || r.batch.Changes == 0:
+		if r.acked < r.sealed {
+			return aliveEvery
+		}
+		return 0
+	}
+	left := r.limits.MaxAge - time.Since(r.began)
+	if rest := r.limits.MinInterval - time.Since(r.sealedAt); r.idle() {
+		left = min(left, rest)
+	} else if rest < left {
+		left = sinkEvery // the sink may be done at any moment
+	}
+	return max(left, time.Millisecond)
+}
+
+// offer hands the batch over if the sink is waiting for one.
+func (r *reader) offer(ctx context.Context) error {
+	r.join()
+	select {
+	case r.out <- r.batch:
+		r.handedOver()
+		return r.acknowledge(ctx)
+	default:
+		r.batch.Joins = nil
+		return nil
+	}
+}
+
+// handOver waits until the sink takes the batch, and keeps the slot's connection
+// alive meanwhile. This wait is the pipeline's backpressure.
+func (r *reader) handOver(ctx context.Context) error {
+	r.join()
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case r.out <- r.batch:
+			r.handedOver()
+			return r.acknowledge(ctx)
+		case <-tick.C:
+			if err := r.acknowledge(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// join adds the tables that are loading to a batch that ends where they can join.
+func (r *reader) join() {
+	if !r.joinable() || !r.batch.Commit {
+		return
+	}
+	for _, route := range r.routes {
+		if route.load != nil {
+			r.batch.Joins = append(r.batch.Joins, Join{Table: route.table, From: route.load.Into})
+		}
+	}
+	slices.SortFunc(r.batch.Joins, func(a, b Join) int { return int(a.Table.OID) - int(b.Table.OID) })
+}
+
+// handedOver opens the next batch behind one that the sink has taken.
+func (r *reader) handedOver() {
+	b := r.batch
+	if len(b.Joins) > 0 {
+		for _, route := range r.routes {
+			route.load, route.rule = nil, false
+		}
+		r.joinsAt = 0
+	}
+	sealed := SealedBatch{
+		End: b.End, Commit: b.Commit, Transactions: b.Transactions,
+		Changes: b.Changes, Bytes: r.bytes,
+	}
+	for _, f := range b.Folds {
+		sealed.Rows += f.Len()
+	}
+	if b.Changes > 0 {
+		sealed.Age = time.Since(r.began)
+	}
+	r.sealedAt = time.Now()
+	r.inside = !b.Commit
+	if b.Commit {
+		r.sealed = b.End
+	}
+	r.open()
+	tell(r.listener.Sealed, sealed)
+}
