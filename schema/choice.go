@@ -1,9 +1,7 @@
 package schema
 
-import "errors"
-
 // Choice is what the operator wants of one table. Exactly one of Columns, Exclude
-// and All is set.
+// and All is set; a list that is empty but not nil is set.
 type Choice struct {
 	Name    Name
 	Columns []string // only these
@@ -19,23 +17,35 @@ type Choice struct {
 	UnlistedOnWire bool
 }
 
-// Fault is one thing that is wrong with a Choice when it meets a Relation.
-type Fault struct {
-	Table  Name
-	Found  string // what was found
-	Repair string // the statement or the config line that repairs it
-}
-
-func (f *Fault) Error() string { return f.Table.String() + ": " + f.Found + "; " + f.Repair }
-
-// errNotBuilt is replaced with the code.
-var errNotBuilt = errors.New("schema: not built")
-
 // Resolve makes the Table that c wants of r, as a server of that major version
-// would publish it. The error joins one *Fault for each thing that is wrong: an
-// unknown column, a key column left out, no key, two names that Redshift takes
-// for one, a partial column list that the server or the replica identity does not
-// admit without UnlistedOnWire, an unlogged or temporary table.
+// would publish it. The error joins one *Fault for each thing that is wrong (see
+// Faults): an unknown column, a key column left out, no key, two names that
+// Redshift takes for one, a partial column list that the server or the replica
+// identity does not admit without UnlistedOnWire, an unlogged or temporary table.
+//
+// The key is the primary key under IdentityDefault and IdentityFull, the index's
+// columns under IdentityIndex. Generated columns are left out unless Columns names
+// them, which only PostgreSQL 18 and later can follow. A name that Redshift would
+// refuse or take for another is a fault, never changed beyond being folded.
 func (c Choice) Resolve(r Relation, major int) (*Table, error) {
-	return nil, errNotBuilt
+	v := resolver{choice: c, relation: r, major: major}
+	if !v.takeable() {
+		return nil, v.err()
+	}
+	t := &Table{OID: r.OID, Name: r.Name, Identity: r.Identity, Target: c.Target}
+	if t.Target == "" {
+		t.Target = r.Name.Table
+	}
+	t.Target = Fold(t.Target)
+	t.Columns = v.columns()
+	t.Listed = v.listed()
+	t.Key = v.key(t.Columns)
+	t.DistKey = v.distKey(t)
+	t.SortKey = v.sortKey(t)
+	v.names(t)
+	v.width(t)
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }

@@ -23,3 +23,6 @@ func Fold(name string) string {
 		return r
 	}, name)
 }
+
+// quote quotes a name for a statement that a person runs on the source.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -29,19 +29,10 @@ type Mapping struct {
 	Text bool   // a character type, so two values are the same only if their lengths are too
 
 	// Append writes value, the text that PostgreSQL's output function gave, to dst
-	// as COPY is to read it, before any quoting. Nil means as it is. The error is a *Misfit.
+	// as COPY is to read it, before any quoting. Nil means as it is. The error is a
+	// *Misfit, and dst then comes back as it was.
 	Append func(dst, value []byte) ([]byte, error)
 }
-
-// Misfit says that a value cannot be held by its Redshift type. It never holds
-// the value.
-type Misfit struct {
-	Kind string // short, stable, for a metric: "too_long", "out_of_range", "nan", ...
-	Type string // the Redshift type
-	Size int    // length of the value's text in bytes
-}
-
-func (m *Misfit) Error() string { return m.Kind + " for " + m.Type }
 
 // Shape is what a load remembers of a column, so that a later change of shape can
 // be told from no change.

@@ -1,0 +1,50 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Fault is one thing that is wrong with a Choice when it meets a Relation.
+type Fault struct {
+	Table  Name
+	Found  string // what was found
+	Repair string // the statement or the config line that repairs it
+}
+
+func (f *Fault) Error() string { return f.Table.String() + ": " + f.Found + "; " + f.Repair }
+
+// Faults returns the faults that err joins, in the order in which they were found.
+func Faults(err error) []*Fault {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Fault
+		for _, e := range joined.Unwrap() {
+			all = append(all, Faults(e)...)
+		}
+		return all
+	}
+	var f *Fault
+	if errors.As(err, &f) {
+		return []*Fault{f}
+	}
+	return nil
+}
+
+// Together says which of the tables cannot stand side by side in the warehouse,
+// because they would share a target. The error joins one *Fault for each.
+func Together(tables []*Table) error {
+	var faults []error
+	first := map[string]*Table{}
+	for _, t := range tables {
+		if other, taken := first[t.Target]; taken {
+			faults = append(faults, &Fault{
+				Table:  t.Name,
+				Found:  fmt.Sprintf("its target %q is that of %s as well", t.Target, other.Name),
+				Repair: fmt.Sprintf("give one of them another target: in the config under tables.%s", t.Name),
+			})
+			continue
+		}
+		first[t.Target] = t
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,131 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestFaults proves that each thing that is wrong is found, with its repair.
+func TestFaults(t *testing.T) {
+	all := Choice{All: true}
+	for _, c := range []struct {
+		name   string
+		alter  func(*Relation)
+		choice Choice
+		major  int
+		want   []string // "found ... repair", a fault each
+	}{
+		{name: "view", alter: func(r *Relation) { r.Kind = 'v' }, choice: all, want: []string{"is a view ... out of the config"}},
+		{name: "foreign table", alter: func(r *Relation) { r.Kind = 'f' }, choice: all, want: []string{"foreign table ... out of the config"}},
+		{name: "partitioned", alter: func(r *Relation) { r.Kind = 'p' }, choice: all, want: []string{"root of a partitioned table ... list its partitions"}},
+		{name: "unlogged", alter: func(r *Relation) { r.Persistence = 'u' }, choice: all, want: []string{`unlogged ... ALTER TABLE "public"."person" SET LOGGED`}},
+		{name: "temporary", alter: func(r *Relation) { r.Persistence = 't' }, choice: all, want: []string{"temporary ... out of the config"}},
+		{name: "nothing chosen", choice: Choice{}, want: []string{"has 0 of columns, exclude and all ... set one"}},
+		{name: "two ways", choice: Choice{All: true, Exclude: []string{"seen"}}, want: []string{"has 2 of columns, exclude and all ... set one"}},
+		{name: "unknown and misspelt", choice: Choice{Columns: []string{"id", "email", "fax"}},
+			want: []string{`"email" does not exist ... the table has "Email"`, `"fax" does not exist ... tables.public.person.columns`}},
+		{name: "named twice", choice: Choice{Columns: []string{"id", "id"}}, want: []string{`"id" is named twice ... once`}},
+		{name: "key not chosen", choice: Choice{Columns: []string{"seen"}}, want: []string{`key column "id" is not chosen ... tables.public.person.columns`}},
+		{name: "key excluded", choice: Choice{Exclude: []string{"id"}}, want: []string{`key column "id" is excluded ... tables.public.person.exclude`}},
+		{name: "no columns at all", choice: Choice{Columns: []string{}}, want: []string{`key column "id" is not chosen ... add it`}},
+		{name: "identity nothing, with a key", alter: func(r *Relation) { r.Identity = IdentityNothing }, choice: all,
+			want: []string{`NOTHING ... ALTER TABLE "public"."person" REPLICA IDENTITY DEFAULT`}},
+		{name: "identity nothing, without", alter: func(r *Relation) { r.Identity, r.Primary = IdentityNothing, nil }, choice: all,
+			want: []string{"NOTHING ... ADD PRIMARY KEY", "-REPLICA IDENTITY USING INDEX"}},
+		{name: "no primary key", alter: func(r *Relation) { r.Primary, r.Replica = nil, nil }, choice: all,
+			want: []string{"no primary key (a deferrable one does not count) ... ADD PRIMARY KEY"}},
+		{name: "full without primary key", alter: func(r *Relation) { r.Identity, r.Primary = IdentityFull, nil }, choice: all,
+			want: []string{"FULL and no primary key ... REPLICA IDENTITY USING INDEX"}},
+		{name: "index gone", alter: func(r *Relation) { r.Identity, r.Replica = IdentityIndex, nil }, choice: all,
+			want: []string{"the index is gone ... REPLICA IDENTITY USING INDEX"}},
+		{name: "nullable key", alter: func(r *Relation) { r.Identity, r.Replica = IdentityIndex, []int16{2} }, choice: all,
+			want: []string{`key column "Email" can be NULL ... ALTER COLUMN "Email" SET NOT NULL`}},
+		{name: "generated, before it is published", choice: Choice{Columns: []string{"id", "initials"}}, major: 17,
+			want: []string{`"initials" is generated, and PostgreSQL 17 ... view`}},
+		{name: "generated key", alter: func(r *Relation) { r.Primary = []int16{5} }, choice: all,
+			want: []string{`key column "initials" is generated ... ADD PRIMARY KEY`}},
+		{name: "full admits no list", alter: func(r *Relation) { r.Identity = IdentityFull }, choice: Choice{Exclude: []string{"Email"}},
+			want: []string{"FULL admits no column list, so columns that are not chosen would cross the replication connection: Email ... unlisted_on_wire"}},
+		{name: "14 has no lists", choice: Choice{Columns: []string{"id", "Email"}}, major: 14,
+			want: []string{"PostgreSQL 14 has no column lists, so columns that are not chosen would cross the replication connection: seen ... unlisted_on_wire"}},
+		{name: "one name to Redshift", alter: func(r *Relation) { r.Attributes[2].Name = "EMAIL" }, choice: all,
+			want: []string{`"Email" and "EMAIL" are one name ... RENAME COLUMN "EMAIL"`}},
+		{name: "system column", alter: func(r *Relation) { r.Attributes[2].Name = "Oid" }, choice: all,
+			want: []string{`"Oid" has the name of one of Redshift's system columns ... RENAME COLUMN`}},
+		{name: "long target", choice: Choice{All: true, Target: strings.Repeat("t", 128)}, want: []string{"128 bytes ... target"}},
+		{name: "unknown distkey and sortkey", choice: Choice{Exclude: []string{"seen"}, DistKey: "seen", SortKey: []string{"id", "fax", "id"}},
+			want: []string{`distkey "seen" is not one of the chosen ... distkey`, `sortkey "fax" is not one ... sortkey`, `"id" is named twice ... sortkey`}},
+		{name: "several at once", alter: func(r *Relation) { r.Attributes[2].Name = "ctid" },
+			choice: Choice{Columns: []string{"fax", "ctid"}, DistKey: "fox"},
+			want:   []string{`"fax" does not exist ... correct`, `"id" is not chosen ... add`, `"fox" is not one ... distkey`, `"ctid" has the name ... RENAME`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := person()
+			if c.alter != nil {
+				c.alter(&r)
+			}
+			if c.major == 0 {
+				c.major = 15
+			}
+			got, err := c.choice.Resolve(r, c.major)
+			if got != nil || err == nil {
+				t.Fatalf("resolved to %v, %v", got, err)
+			}
+			expect(t, Faults(err), c.want)
+		})
+	}
+}
+
+// expect compares faults with "found ... repair" lines; one that begins with a
+// hyphen is a further text of the repair before it.
+func expect(t *testing.T, faults []*Fault, want []string) {
+	t.Helper()
+	n := 0
+	for _, w := range want {
+		if more, ok := strings.CutPrefix(w, "-"); ok {
+			if !strings.Contains(faults[n-1].Repair, more) {
+				t.Errorf("repair %q lacks %q", faults[n-1].Repair, more)
+			}
+			continue
+		}
+		if n == len(faults) {
+			t.Fatalf("no fault for %q", w)
+		}
+		found, repair, _ := strings.Cut(w, " ... ")
+		f := faults[n]
+		if !strings.Contains(f.Found, found) || !strings.Contains(f.Repair, repair) || f.Table != (Name{"public", "person"}) {
+			t.Errorf("fault %q, want %q", f, w)
+		}
+		n++
+	}
+	if n != len(faults) {
+		t.Errorf("%d more faults, the first: %v", len(faults)-n, faults[n])
+	}
+}
+
+func TestWideTables(t *testing.T) {
+	r := person()
+	r.Attributes = r.Attributes[:1]
+	for n := int16(2); n <= 799; n++ {
+		r.Attributes = append(r.Attributes, Attribute{Attnum: n, Name: fmt.Sprint("c", n), Type: textType, Toastable: true})
+	}
+	if _, err := (Choice{All: true}).Resolve(r, 15); err != nil {
+		t.Errorf("799 columns, 798 of them toastable, one key, one flag: %v", err)
+	}
+	r.Attributes = append(r.Attributes, Attribute{Attnum: 800, Name: "c800", Type: textType, Toastable: true}, Attribute{Attnum: 801, Name: "c801", Type: intType})
+	_, err := Choice{All: true}.Resolve(r, 15)
+	expect(t, Faults(err), []string{"needs 1602 columns in a staging table ... leave columns out"})
+}
+
+func TestLongSortKey(t *testing.T) {
+	r := person()
+	var key []string
+	for n := int16(6); n < 6+401; n++ {
+		name := fmt.Sprint("c", n)
+		key = append(key, name)
+		r.Attributes = append(r.Attributes, Attribute{Attnum: n, Name: name, Type: intType})
+	}
+	_, err := Choice{All: true, SortKey: key}.Resolve(r, 15)
+	expect(t, Faults(err), []string{"401 columns, and Redshift takes 400 ... sortkey"})
+}

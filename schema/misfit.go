@@ -1,0 +1,25 @@
+package schema
+
+// Misfit says that a value cannot be held by its Redshift type. It never holds
+// the value.
+type Misfit struct {
+	Kind string // one of the kinds below: short, stable, for a metric
+	Type string // the Redshift type
+	Size int    // length of the value's text in bytes
+}
+
+// The kinds of Misfit.
+const (
+	TooLong    = "too_long"     // more bytes than the type holds
+	OutOfRange = "out_of_range" // a number or a year beyond the type's
+	NotNumber  = "nan"          // NaN, which COPY refuses
+	Infinite   = "infinity"     // an infinite number, date or timestamp
+	BeforeEra  = "before_era"   // a year BC, a form that COPY is not known to read
+	OddOffset  = "odd_offset"   // a time zone offset with seconds, a form that COPY is not known to read
+	NotUTF8    = "not_utf8"     // bytes that are not UTF-8, out of a database in SQL_ASCII
+	ZeroByte   = "zero_byte"    // a byte 0, where COPY would end the value
+	Empty      = "empty"        // no bytes at all, which COPY reads as NULL outside of character types
+	Malformed  = "malformed"    // not the text of such a value
+)
+
+func (m *Misfit) Error() string { return m.Kind + " for " + m.Type }

@@ -1,0 +1,201 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// resolver gathers what is wrong while a Choice is made into a Table.
+type resolver struct {
+	choice   Choice
+	relation Relation
+	major    int
+	faults   []error
+}
+
+// columnLists is the first major version whose publications can name columns.
+// https://www.postgresql.org/docs/current/logical-replication-col-lists.html
+const columnLists = 15
+
+// generatedColumns is the first major version that can publish generated columns.
+// https://www.postgresql.org/docs/18/logical-replication-gencols.html
+const generatedColumns = 18
+
+func (v *resolver) err() error { return errors.Join(v.faults...) }
+
+func (v *resolver) fault(repair, found string, args ...any) {
+	v.faults = append(v.faults, &Fault{Table: v.relation.Name, Found: fmt.Sprintf(found, args...), Repair: repair})
+}
+
+// config names a key of the table's entry in the config.
+func (v *resolver) config(key string) string {
+	return "tables." + v.relation.Name.String() + "." + key + " in the config"
+}
+
+// table is the table's name for a statement.
+func (v *resolver) table() string {
+	return quote(v.relation.Name.Schema) + "." + quote(v.relation.Name.Table)
+}
+
+// takeable tells whether the relation is of a kind that logical replication
+// carries; of another nothing more is worth saying.
+// https://www.postgresql.org/docs/current/logical-replication-restrictions.html
+func (v *resolver) takeable() bool {
+	remove := "take tables." + v.relation.Name.String() + " out of the config"
+	switch v.relation.Kind {
+	case 'r':
+	case 'p':
+		v.fault("list its partitions in the config instead of it", "is the root of a partitioned table")
+		return false
+	default:
+		v.fault(remove+", and list the tables that it reads instead", "is a %s, which has no changes of its own in the log", kindName(v.relation.Kind))
+		return false
+	}
+	switch v.relation.Persistence {
+	case 'u':
+		v.fault("ALTER TABLE "+v.table()+" SET LOGGED, or "+remove, "is unlogged, so its changes are not in the log")
+		return false
+	case 't':
+		v.fault(remove, "is temporary, so its changes are not in the log")
+		return false
+	}
+	return true
+}
+
+// kindName names a pg_class.relkind.
+func kindName(kind byte) string {
+	switch kind {
+	case 'v':
+		return "view"
+	case 'm':
+		return "materialized view"
+	case 'f':
+		return "foreign table"
+	case 'S':
+		return "sequence"
+	case 'i', 'I':
+		return "index"
+	case 'c':
+		return "composite type"
+	case 't':
+		return "TOAST table"
+	}
+	return fmt.Sprintf("relation of kind %q", kind)
+}
+
+// columns returns the chosen columns by attnum.
+func (v *resolver) columns() []Column {
+	wanted := v.wanted()
+	var columns []Column
+	for _, a := range v.relation.Attributes {
+		if !wanted(a.Name) || a.Generated && !v.generated(a) {
+			continue
+		}
+		columns = append(columns, Column{Attribute: a, Target: Fold(a.Name), Mapping: MappingOf(a.Type)})
+	}
+	return columns
+}
+
+// wanted tells which names the choice wants, and faults what is wrong with the
+// choice itself.
+func (v *resolver) wanted() func(string) bool {
+	c := v.choice
+	ways := 0
+	for _, set := range []bool{c.Columns != nil, c.Exclude != nil, c.All} {
+		if set {
+			ways++
+		}
+	}
+	if ways != 1 {
+		v.fault("set one of them: "+v.config("columns"), "has %d of columns, exclude and all, where one is due", ways)
+	}
+	v.known("columns", c.Columns)
+	v.known("exclude", c.Exclude)
+	switch {
+	case c.Columns != nil:
+		return func(name string) bool { return slices.Contains(c.Columns, name) }
+	case c.Exclude != nil:
+		return func(name string) bool { return !slices.Contains(c.Exclude, name) }
+	}
+	return func(string) bool { return true }
+}
+
+// known faults names that the table does not have, or that come twice.
+func (v *resolver) known(key string, names []string) {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			v.fault("name it once: "+v.config(key), "column %q is named twice", name)
+			continue
+		}
+		if v.attribute(name) != nil {
+			continue
+		}
+		repair := "correct " + v.config(key)
+		for _, a := range v.relation.Attributes {
+			if strings.EqualFold(a.Name, name) {
+				repair += fmt.Sprintf(": the table has %q", a.Name)
+			}
+		}
+		v.fault(repair, "column %q does not exist", name)
+	}
+}
+
+func (v *resolver) attribute(name string) *Attribute {
+	for i := range v.relation.Attributes {
+		if v.relation.Attributes[i].Name == name {
+			return &v.relation.Attributes[i]
+		}
+	}
+	return nil
+}
+
+// generated tells whether a generated column is taken: only if it is named, since
+// a publication without a column list leaves it out by default.
+func (v *resolver) generated(a Attribute) bool {
+	if !slices.Contains(v.choice.Columns, a.Name) {
+		return false
+	}
+	if v.major < generatedColumns {
+		v.fault("take it out of "+v.config("columns")+", and compute it in a view of the warehouse",
+			"column %q is generated, and PostgreSQL %d does not publish those", a.Name, v.major)
+	}
+	return true
+}
+
+// listed tells whether the publication is to name the columns, and faults columns
+// that would cross the wire though they were not chosen.
+func (v *resolver) listed() bool {
+	if v.choice.All {
+		return false
+	}
+	full := v.relation.Identity == IdentityFull
+	if v.major >= columnLists && !full {
+		return true
+	}
+	left := v.left()
+	if len(left) == 0 || v.choice.UnlistedOnWire {
+		return false
+	}
+	why := fmt.Sprintf("PostgreSQL %d has no column lists", v.major)
+	if full {
+		why = "REPLICA IDENTITY FULL admits no column list"
+	}
+	v.fault("choose all columns, or allow it: "+v.config("unlisted_on_wire")+" = true",
+		"%s, so columns that are not chosen would cross the replication connection: %s", why, strings.Join(left, ", "))
+	return false
+}
+
+// left names the columns that the log carries and the choice does not want.
+func (v *resolver) left() []string {
+	c := v.choice
+	var left []string
+	for _, a := range v.relation.Attributes {
+		chosen := c.Columns != nil && slices.Contains(c.Columns, a.Name) || c.Exclude != nil && !slices.Contains(c.Exclude, a.Name)
+		if !a.Generated && !chosen {
+			left = append(left, a.Name)
+		}
+	}
+	return left
+}

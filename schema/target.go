@@ -1,0 +1,61 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxName is the length in bytes beyond which Redshift cuts a name.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
+const maxName = 127
+
+// maxColumns is Redshift's limit for one table.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+const maxColumns = 1600
+
+// systemColumns are names that no column of a Redshift table can have.
+var systemColumns = []string{"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+
+// names faults names that Redshift refuses, cuts, or takes for one.
+func (v *resolver) names(t *Table) {
+	v.name(t.Target, "set another "+v.config("target"), "the target's name")
+	first := map[string]string{}
+	for _, c := range t.Columns {
+		rename := "ALTER TABLE " + v.table() + " RENAME COLUMN " + quote(c.Name) + " TO ..., or leave it out"
+		v.name(c.Target, rename, fmt.Sprintf("the name of column %q", c.Name))
+		if slices.Contains(systemColumns, c.Target) {
+			v.fault(rename, "column %q has the name of one of Redshift's system columns", c.Name)
+		}
+		if other, taken := first[c.Target]; taken {
+			v.fault(rename, "columns %q and %q are one name to Redshift, which folds them to %q", other, c.Name, c.Target)
+			continue
+		}
+		first[c.Target] = c.Name
+	}
+}
+
+// name faults a name that Redshift cannot hold.
+func (v *resolver) name(name, repair, what string) {
+	if len(name) > maxName {
+		v.fault(repair, "%s has %d bytes, and Redshift cuts it after %d", what, len(name), maxName)
+	}
+	if name == "" || strings.ContainsRune(name, 0) {
+		v.fault(repair, "%s is empty or holds a zero byte", what)
+	}
+}
+
+// width faults a table that is too wide for its staging tables, which have beside
+// its columns an origin key, a flag for each column that may be left unchanged, and
+// one that says that the row is gone.
+func (v *resolver) width(t *Table) {
+	wide := len(t.Columns) + len(t.Key) + 1
+	for i, c := range t.Columns {
+		if c.Toastable && !slices.Contains(t.Key, i) {
+			wide++
+		}
+	}
+	if wide > maxColumns {
+		v.fault("leave columns out", "needs %d columns in a staging table, and Redshift takes %d", wide, maxColumns)
+	}
+}
