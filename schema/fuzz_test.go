@@ -1,0 +1,99 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// fuzzed are types of all families that look at their values.
+var fuzzed = []Type{
+	typed("text", 'S', -1), typed("varchar", 'S', 9), typed("bpchar", 'S', 5), typed("char", 'Z', -1), typed("jsonb", 'U', -1),
+	numericOf(5, 2), numericOf(19, 0), numericOf(38, 37), numericOf(3, 5), typed("numeric", 'N', -1),
+	typed("float4", 'N', -1), typed("float8", 'N', -1), typed("bytea", 'U', -1), typed("money", 'N', -1),
+	typed("date", 'D', -1), typed("timestamp", 'D', -1), typed("timestamptz", 'D', -1), typed("timetz", 'D', -1),
+	typed("bit", 'V', 3), typed("_int4", 'A', -1), typed("mood", 'E', -1), typed("int4range", 'R', -1), typed("tsvector", 'U', -1),
+}
+
+// FuzzAppend proves that no value makes a Mapping panic or write what its Redshift
+// type cannot hold, and that a value that is written is the one that was given.
+func FuzzAppend(f *testing.F) {
+	for i := range fuzzed {
+		for _, v := range []string{"", "a", "1.5", "-99999.99", "NaN", "1e-320", `\xff00`, "2024-02-29 24:00:00.000001+05:30", "0044-03-15 BC", "10:00:00-07:52:58", "é\x00", "\xff"} {
+			f.Add(i, []byte(v))
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, value []byte) {
+		m := MappingOf(fuzzed[uint(i)%uint(len(fuzzed))])
+		given := bytes.Clone(value)
+		got, err := m.Append(nil, value)
+		if !bytes.Equal(given, value) {
+			t.Fatalf("%s changed the value that it was given", m.Type)
+		}
+		var misfit *Misfit
+		if err != nil {
+			if !errors.As(err, &misfit) || len(got) != 0 {
+				t.Fatalf("%s: %v, wrote %q", m.Type, err, got)
+			}
+			return
+		}
+		if want := strings.TrimPrefix(string(value), `\x`); string(got) != string(value) && (!strings.HasPrefix(m.Type, "VARBYTE") || string(got) != want) {
+			t.Fatalf("%s wrote %q for %q", m.Type, got, value)
+		}
+		if !holds(m.Type, string(got)) {
+			t.Fatalf("%s cannot hold %q", m.Type, got)
+		}
+	})
+}
+
+var forms = map[string]*regexp.Regexp{
+	"DATE":        regexp.MustCompile(`^\d{4}-\d\d-\d\d`),
+	"TIMESTAMP":   regexp.MustCompile(`^\d{4}-\d\d-\d\d`),
+	"TIMESTAMPTZ": regexp.MustCompile(`^\d{4}-\d\d-\d\d`),
+	"TIMETZ":      regexp.MustCompile(`^\d\d:\d\d:\d\d`),
+	"VARBYTE":     regexp.MustCompile(`^([0-9a-f]{2})+$`),
+	"DECIMAL":     regexp.MustCompile(`^-?\d*\.?\d*$`),
+}
+
+// holds tells, by other means than the mapping's, whether a Redshift type can hold
+// the value of a text.
+func holds(spelled, text string) bool {
+	name, limits, _ := strings.Cut(strings.TrimSuffix(spelled, ")"), "(")
+	switch name {
+	case "VARCHAR":
+		n, err := strconv.Atoi(limits)
+		return err == nil && len(text) <= n && utf8.ValidString(text) && !strings.Contains(text, "\x00")
+	case "VARBYTE":
+		n, err := strconv.Atoi(limits)
+		return err == nil && forms[name].MatchString(text) && len(text) <= 2*n
+	case "REAL":
+		_, err := strconv.ParseFloat(text, 32)
+		return err == nil
+	case "DOUBLE PRECISION":
+		_, err := strconv.ParseFloat(text, 64)
+		return err == nil
+	case "DECIMAL":
+		return forms[name].MatchString(text) && holdsDecimal(limits, text)
+	}
+	return forms[name].MatchString(text)
+}
+
+// holdsDecimal tells whether text times ten to the scale is a whole number of no
+// more digits than the precision.
+func holdsDecimal(limits, text string) bool {
+	p, s, _ := strings.Cut(limits, ",")
+	precision, _ := strconv.Atoi(p)
+	scale, _ := strconv.Atoi(s)
+	number, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return false
+	}
+	power := func(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+	number.Mul(number, new(big.Rat).SetInt(power(scale)))
+	return number.IsInt() && new(big.Int).Abs(number.Num()).Cmp(power(precision)) < 0
+}
