@@ -13,12 +13,15 @@ const remakes = 5
 // create brings a pipeline out of phase Creating: fence, slot, proof. Whatever dies
 // in between, it begins again; only here a missing slot is made and an unusable
 // one made again.
-func (d *daemon) create(ctx context.Context, resumed bool) (*Checkpoint, error) {
+//
+// That the fence is not of the first epoch tells that an earlier daemon began: the
+// checkpoint that was read before does not, since another may have begun meanwhile.
+func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	cp, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
 	if err != nil || cp.Phase != Creating {
 		return &cp, err
 	}
-	request := CreateRequest{Resumed: resumed}
+	request := CreateRequest{Resumed: cp.Epoch > 1}
 	for range remakes {
 		created, err := d.Origin.Create(ctx, request)
 		if err != nil {

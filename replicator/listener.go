@@ -14,7 +14,7 @@ type Listener struct {
 	Opened       func(OpenedPass)  // a pass began: its stream is open and the fence taken
 	Restarted    func(Restart)     // a pass failed, and another will begin
 	Halted       func(*Halt)
-	Received     func(LSN) // a commit or a mark came
+	Received     func(Received)
 	Sealed       func(SealedBatch)
 	Staged       func(StagedBatch)
 	Merged       func(MergedBatch)
@@ -38,6 +38,13 @@ type OpenedPass struct {
 type Restart struct {
 	Cause error
 	Wait  time.Duration // until the next pass
+}
+
+// Received tells of a commit or a mark.
+type Received struct {
+	LSN     LSN
+	Time    time.Time // commit time; zero for a mark
+	Changes int       // of replicated tables in the transaction; 0 for a mark
 }
 
 // SealedBatch tells of a batch that was handed over to be staged.
@@ -100,7 +107,7 @@ func Tee(listeners ...Listener) Listener {
 		Opened:       each(listeners, func(l Listener) func(OpenedPass) { return l.Opened }),
 		Restarted:    each(listeners, func(l Listener) func(Restart) { return l.Restarted }),
 		Halted:       each(listeners, func(l Listener) func(*Halt) { return l.Halted }),
-		Received:     each(listeners, func(l Listener) func(LSN) { return l.Received }),
+		Received:     each(listeners, func(l Listener) func(Received) { return l.Received }),
 		Sealed:       each(listeners, func(l Listener) func(SealedBatch) { return l.Sealed }),
 		Staged:       each(listeners, func(l Listener) func(StagedBatch) { return l.Staged }),
 		Merged:       each(listeners, func(l Listener) func(MergedBatch) { return l.Merged }),

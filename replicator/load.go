@@ -23,10 +23,16 @@ type load struct {
 	*Options
 	attempt func() int // counts the loads of this process
 
-	mu         sync.Mutex // guards checkpoint and the Warehouse
+	turn       chan struct{} // holds one: whose turn it is to use the Warehouse and checkpoint
 	checkpoint Checkpoint
-	progress   LoadProgress
-	began      time.Time
+
+	mu       sync.Mutex // guards progress
+	progress LoadProgress
+	began    time.Time
+}
+
+func newLoad(o *Options, cp Checkpoint, attempt func() int) *load {
+	return &load{Options: o, checkpoint: cp, attempt: attempt, turn: make(chan struct{}, 1)}
 }
 
 // run loads the tables and keeps the source alive meanwhile.
@@ -132,8 +138,12 @@ func (l *load) announce(taken Taken) {
 
 // remember writes a change of the tables' states, in a transaction of its own.
 func (l *load) remember(ctx context.Context, change func(*Checkpoint)) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	next := l.checkpoint.Clone()
 	change(&next)
 	m := &Merge{Expect: l.checkpoint.LSN, Checkpoint: next}
@@ -152,38 +162,31 @@ func (l *load) remember(ctx context.Context, change func(*Checkpoint)) error {
 // copy reads all ranges by several workers, and loads a table when its last range
 // is at rest.
 func (l *load) copy(ctx context.Context, snapshot Snapshot, taken Taken) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, work := errgroup.WithContext(ctx)
 	g.SetLimit(l.Workers)
 	stop := l.report()
 	defer stop()
 	loads := map[uint32]*tableLoad{}
 	for _, t := range taken.Tables {
-		files, err := l.Stager.Load(ctx, l.checkpoint.Epoch, l.checkpoint.Table(t.OID).Load.Into, t)
+		into := l.checkpoint.Table(t.OID).Load.Into
+		files, err := l.Stager.Load(ctx, l.checkpoint.Epoch, into, t)
 		if err != nil {
 			return err
 		}
-		loads[t.OID] = &tableLoad{load: l, table: t, files: files, began: time.Now()}
+		loads[t.OID] = &tableLoad{load: l, table: t, into: into, files: files, began: time.Now()}
 	}
 	for _, r := range taken.Ranges {
 		loads[r.Table.OID].left++
 	}
-	for _, r := range taken.Ranges {
-		if ctx.Err() != nil {
-			break
-		}
-		g.Go(func() error { return loads[r.Table.OID].read(ctx, snapshot, r) })
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
 	for _, t := range taken.Tables {
-		if tl := loads[t.OID]; tl.ranges == 0 {
-			if err := tl.finish(ctx); err != nil { // no block, so no range
-				return err
-			}
+		if tl := loads[t.OID]; tl.left == 0 { // no block, so no range
+			g.Go(func() error { return tl.finish(work) })
 		}
 	}
-	return nil
+	for _, r := range taken.Ranges {
+		g.Go(func() error { return loads[r.Table.OID].read(work, snapshot, r) })
+	}
+	return g.Wait()
 }
 
 // report tells of the progress about once a second, until stop is called.

@@ -12,12 +12,12 @@ import (
 type tableLoad struct {
 	load  *load
 	table *schema.Table
+	into  string // the load table
 	files LoadFiles
 	began time.Time
 
-	mu     sync.Mutex
-	left   int // ranges that are not at rest
-	ranges int // ranges that are
+	mu   sync.Mutex
+	left int // ranges that are not at rest
 }
 
 // progressEvery is how many rows a worker reads between two additions to the
@@ -26,6 +26,9 @@ const progressEvery = 1024
 
 // read brings one range to rest, and loads the table if it was the last.
 func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range) error {
+	if err := ctx.Err(); err != nil {
+		return err // another range failed
+	}
 	part, err := t.files.Part(ctx)
 	if err != nil {
 		return err
@@ -64,7 +67,6 @@ func (t *tableLoad) last() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.left--
-	t.ranges++
 	return t.left == 0
 }
 
@@ -76,10 +78,7 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	into := l.checkpoint.Table(t.table.OID).Load.Into
-	l.mu.Unlock()
-	err = again(ctx, l.Options, "load", func() error { return l.Loader.Load(ctx, into, t.table, files) })
+	err = again(ctx, l.Options, "load", func() error { return l.Loader.Load(ctx, t.into, t.table, files) })
 	if err != nil {
 		return err
 	}

@@ -193,7 +193,7 @@ func (r *reader) commit(ctx context.Context, c Change) error {
 	r.tx.open = false
 	r.batch.Transactions++
 	r.batch.Time = r.tx.time
-	r.reach(c.LSN)
+	r.reach(Received{LSN: c.LSN, Time: r.tx.time, Changes: r.tx.count})
 	return r.sealIfDue(ctx, false)
 }
 
@@ -201,7 +201,7 @@ func (r *reader) commit(ctx context.Context, c Change) error {
 // before: a keepalive may name a position below the checkpoint after a reconnect.
 func (r *reader) mark(ctx context.Context, c Change) error {
 	if !r.tx.open && c.LSN > r.position {
-		r.reach(c.LSN)
+		r.reach(Received{LSN: c.LSN})
 	}
 	if err := r.acknowledge(ctx); err != nil {
 		return err
@@ -212,17 +212,25 @@ func (r *reader) mark(ctx context.Context, c Change) error {
 	return r.sealIfDue(ctx, false)
 }
 
-// reach says that everything up to lsn is in the batch.
-func (r *reader) reach(lsn LSN) {
-	r.position = lsn
-	r.batch.End = lsn
+// reach says that everything up to a position is in the batch.
+func (r *reader) reach(to Received) {
+	r.position = to.LSN
+	r.batch.End = to.LSN
 	r.batch.Commit = true
+	if r.joinsAt > 0 {
+		r.forgetRules()
+	}
+	tell(r.listener.Received, to)
+}
+
+// forgetRules lets go of snapshots that the position has passed: no transaction
+// that they saw can come any more.
+func (r *reader) forgetRules() {
 	for _, route := range r.routes {
-		if route.rule && lsn >= route.load.HandOver {
+		if route.rule && r.position >= route.load.HandOver {
 			route.rule = false
 		}
 	}
-	tell(r.listener.Received, lsn)
 }
 
 // shutdown lets a server go that waits for our position: by a checkpoint at once,

@@ -73,7 +73,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		return err
 	}
 	if cp == nil || cp.Phase == Creating {
-		if cp, err = d.create(ctx, cp != nil); err != nil {
+		if cp, err = d.create(ctx); err != nil {
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: cp.Clone()})
 	tell(d.Listener.Tables, cp.Clone().Tables)
 	if len(missing) > 0 {
-		l := &load{Options: d.Options, checkpoint: cp, attempt: func() int { d.loads++; return d.loads }}
+		l := newLoad(d.Options, cp, func() int { d.loads++; return d.loads })
 		var err error
 		if cp, err = l.run(ctx, source, missing); err != nil {
 			return err

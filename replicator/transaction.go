@@ -15,7 +15,8 @@ type transaction struct {
 	xid  uint32
 	time time.Time
 
-	changes []pending
+	count   int       // changes received
+	changes []pending // those that are not folded yet
 	arena   arena
 }
 
@@ -36,10 +37,12 @@ func (t *transaction) begin(c Change, start LSN) {
 	t.skip = c.LSN < start
 	t.xid = c.XID
 	t.time = c.Time
+	t.count = 0
 }
 
 // add keeps a copy of a change.
 func (t *transaction) add(c Change) {
+	t.count++
 	t.changes = append(t.changes, pending{
 		op:    c.Op,
 		table: c.Table,

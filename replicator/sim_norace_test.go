@@ -1,0 +1,5 @@
+//go:build !race
+
+package replicator_test
+
+const defaultSchedules = 10_000

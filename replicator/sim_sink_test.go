@@ -1,0 +1,355 @@
+package replicator_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// object is what lies in the bucket: a fold's rows, or a load's.
+type object struct {
+	epoch replicator.Epoch
+	at    time.Time
+	rows  []replicator.Row
+}
+
+// put lays rows into the bucket.
+func (w *world) put(epoch replicator.Epoch, folded []replicator.Row) replicator.Files {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.objects++
+	name := fmt.Sprint("s3://b/", w.objects)
+	w.bucket[name] = object{epoch: epoch, at: time.Now(), rows: folded}
+	return replicator.Files{Manifest: name, Rows: int64(len(folded)), Objects: []string{name}}
+}
+
+func (n *node) Stage(_ context.Context, epoch replicator.Epoch, b *replicator.Batch) (*replicator.Staged, error) {
+	n.nap("stage", 2*time.Second)
+	switch {
+	case n.isDead():
+		return nil, errDead
+	case n.fault("bucket is slow down"):
+		return nil, retryable{}
+	case n.fault("stage fails"):
+		return nil, errInjected
+	}
+	if len(b.Folds) > 1 || b.Changes > 0 {
+		n.tall.count("batch")
+	}
+	s := &replicator.Staged{
+		End: b.End, Commit: b.Commit || n.bug == mergeInsideTransaction, Time: b.Time,
+		Transactions: b.Transactions, Changes: b.Changes, Joins: b.Joins,
+	}
+	if !b.Commit {
+		n.tall.count("batch ends inside a transaction")
+	}
+	for _, f := range b.Folds {
+		var rs []replicator.Row
+		for r := range f.Rows() {
+			r = replicator.Row{Key: slices.Clone(r.Key), New: slices.Clone(r.New), Origin: slices.Clone(r.Origin)}
+			if n.bug == nullForTOAST {
+				r.New, r.Origin = nulled(r.New), nil
+			}
+			if n.bug != forgetDelete || r.New != nil {
+				rs = append(rs, r)
+			}
+		}
+		s.Folds = append(s.Folds, replicator.StagedFold{
+			Table: f.Table, Truncated: f.Truncated, Unchanged: f.Unchanged(), Counts: f.Counts,
+			Into: f.Into, Files: n.put(epoch, rs),
+		})
+	}
+	return s, nil
+}
+
+// nulled is the planted bug of taking what was not sent for NULL.
+func nulled(t replicator.Tuple) (out replicator.Tuple) {
+	for len(t) > 0 {
+		var v replicator.Value
+		if v, t = t.Next(); v.Kind == replicator.Unchanged {
+			v.Kind = replicator.Null
+		}
+		out = out.Append(v)
+	}
+	return out
+}
+
+func (n *node) Discard(_ context.Context, objects []string) error {
+	if n.isDead() || n.fault("discard fails") {
+		return errInjected
+	}
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	for _, o := range objects {
+		delete(n.bucket, o)
+	}
+	return nil
+}
+
+func (n *node) Sweep(_ context.Context, before replicator.Epoch) (int, error) {
+	if n.isDead() || n.fault("sweep fails") {
+		return 0, errInjected
+	}
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	swept := 0
+	for name, o := range n.bucket {
+		if o.epoch < before && time.Since(o.at) > time.Minute {
+			delete(n.bucket, name)
+			swept++
+		}
+	}
+	n.tall.counted("object swept", swept)
+	return swept, nil
+}
+
+// loadFiles are the files of one table's load.
+type loadFiles struct {
+	*node
+	epoch replicator.Epoch
+	mu    sync.Mutex
+	rows  []replicator.Row
+}
+
+func (n *node) Load(_ context.Context, epoch replicator.Epoch, _ string, _ *schema.Table) (replicator.LoadFiles, error) {
+	return &loadFiles{node: n, epoch: epoch}, nil
+}
+
+type loadPart struct {
+	files *loadFiles
+	rows  []replicator.Row
+}
+
+func (f *loadFiles) Part(context.Context) (replicator.LoadPart, error) {
+	return &loadPart{files: f}, nil
+}
+
+func (f *loadFiles) Close(context.Context) (replicator.Files, error) {
+	if f.fault("load cannot be staged") {
+		return replicator.Files{}, errInjected
+	}
+	return f.put(f.epoch, f.rows), nil
+}
+
+func (p *loadPart) Write(t replicator.Tuple) error {
+	p.rows = append(p.rows, replicator.Row{New: slices.Clone(t)})
+	return nil
+}
+
+func (p *loadPart) Close() error {
+	p.files.mu.Lock()
+	defer p.files.mu.Unlock()
+	p.files.rows = append(p.files.rows, p.rows...)
+	return nil
+}
+
+// simWarehouse is the warehouse.
+type simWarehouse struct {
+	checkpoint *replicator.Checkpoint
+	targets    rows
+	loads      map[string]map[string]row
+	streaming  bool // it was, at some time
+}
+
+// loader is the warehouse's Loader, on a connection of its own.
+type loader struct{ *node }
+
+func (l loader) Load(_ context.Context, into string, t *schema.Table, f replicator.Files) error {
+	l.nap("load", 4*time.Second)
+	switch {
+	case l.isDead():
+		return errDead
+	case l.fault("COPY of a load meets a conflict"):
+		return retryable{}
+	case l.fault("COPY of a load fails"):
+		return errInjected
+	}
+	l.world.mu.Lock()
+	defer l.world.mu.Unlock()
+	at := map[string]row{}
+	for _, r := range l.bucket[f.Manifest].rows {
+		v := rowOf(r.New)
+		at[string(v.key(t))] = v
+	}
+	l.warehouse.loads[into] = at
+	l.tall.count("table loaded")
+	return nil
+}
+
+func (n *node) Checkpoint(context.Context) (*replicator.Checkpoint, error) {
+	if n.isDead() {
+		return nil, errDead
+	}
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	if n.warehouse.checkpoint == nil {
+		return nil, nil
+	}
+	c := n.warehouse.checkpoint.Clone()
+	return &c, nil
+}
+
+func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator.Checkpoint, error) {
+	n.nap("fence", time.Second)
+	if n.isDead() {
+		return replicator.Checkpoint{}, errDead
+	}
+	if n.fault("fence fails") {
+		return replicator.Checkpoint{}, errInjected
+	}
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	c := n.warehouse.checkpoint
+	if c == nil {
+		c = &first
+		n.warehouse.checkpoint = c
+	}
+	c.Epoch++
+	for name := range n.warehouse.loads {
+		if !named(*c, name) {
+			delete(n.warehouse.loads, name)
+		}
+	}
+	return c.Clone(), nil
+}
+
+func named(c replicator.Checkpoint, load string) bool {
+	return slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
+		return t.Load != nil && t.Load.Into == load
+	})
+}
+
+func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged, error) {
+	n.nap("merge", 3*time.Second)
+	switch {
+	case n.isDead() && !n.chance("a dead daemon's merge goes on", 0.5):
+		return replicator.Merged{}, errDead
+	case n.fault("merge meets a conflict"):
+		return replicator.Merged{}, retryable{}
+	case n.fault("merge fails"):
+		return replicator.Merged{}, errInjected
+	}
+	if err := n.apply(m); err != nil {
+		return replicator.Merged{}, err
+	}
+	if n.fault("answer to COMMIT is lost") || n.isDead() {
+		return replicator.Merged{}, errInjected
+	}
+	return replicator.Merged{}, nil
+}
+
+// apply is the warehouse's transaction.
+func (n *node) apply(m *replicator.Merge) error {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	w := &n.warehouse
+	c := w.checkpoint
+	if c.Epoch != m.Checkpoint.Epoch || c.LSN != m.Expect {
+		n.tall.count("fenced")
+		if n.bug != skipFence {
+			return fmt.Errorf("merge: %w", replicator.ErrFenced)
+		}
+	}
+	next := w.targets.clone()
+	loads := map[string]map[string]row{}
+	for name, at := range w.loads {
+		loads[name] = maps.Clone(at)
+	}
+	for _, s := range m.Staged {
+		for _, f := range s.Folds {
+			at := next[f.Table.OID]
+			if f.Into != "" {
+				at = loads[f.Into]
+			}
+			if err := n.applyFold(at, f); err != nil {
+				return err
+			}
+		}
+		for _, j := range s.Joins {
+			next[j.Table.OID] = loads[j.From]
+			n.tall.count("table joins")
+		}
+	}
+	w.targets, w.loads = next, loads
+	cp := m.Checkpoint.Clone()
+	w.checkpoint = &cp
+	n.sayMerge(m)
+	n.tall.count("merge")
+	n.check(m)
+	return nil
+}
+
+func (n *node) sayMerge(m *replicator.Merge) {
+	if !*story {
+		return
+	}
+	n.say("epoch %d merges %v to %v", m.Checkpoint.Epoch, m.Expect, m.Checkpoint.LSN)
+	for _, s := range m.Staged {
+		n.say("  batch to %v, at a commit %v, joins %d", s.End, s.Commit, len(s.Joins))
+		for _, f := range s.Folds {
+			n.say("    %v into %q truncated %v: %q", f.Table.Name, f.Into, f.Truncated, n.bucket[f.Files.Manifest].rows)
+		}
+	}
+	for _, t := range m.Checkpoint.Tables {
+		if t.Load != nil {
+			n.say("  %v %v %+v", t.Name, t.State, *t.Load)
+		}
+	}
+}
+
+// applyFold does what StagedFold says.
+func (n *node) applyFold(at map[string]row, f replicator.StagedFold) error {
+	o, ok := n.bucket[f.Files.Manifest]
+	if !ok {
+		return fmt.Errorf("no object %s", f.Files.Manifest)
+	}
+	if f.Truncated {
+		clear(at)
+	}
+	filled := make([]row, len(o.rows))
+	for i, r := range o.rows {
+		if r.New == nil {
+			continue
+		}
+		origin, ok := at[string(r.Origin)]
+		if n.bug == fillByNewKey {
+			origin, ok = at[string(r.Key)]
+		}
+		if r.Origin != nil && !ok {
+			n.broken(1, "a row has no origin at %s", strings.ToValidUTF8(string(r.Origin), "?"))
+		}
+		filled[i] = fillRow(r.New, origin)
+	}
+	for _, r := range o.rows {
+		delete(at, string(r.Key))
+	}
+	for i, r := range o.rows {
+		if r.New != nil {
+			at[string(r.Key)] = filled[i]
+		}
+	}
+	return nil
+}
+
+func fillRow(t replicator.Tuple, origin row) (r row) {
+	for i := range r {
+		var v replicator.Value
+		v, t = t.Next()
+		switch v.Kind {
+		case replicator.Null:
+			r[i] = null
+		case replicator.Unchanged:
+			r[i] = origin[i]
+		default:
+			r[i] = string(v.Text)
+		}
+	}
+	return r
+}

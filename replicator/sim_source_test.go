@@ -1,0 +1,320 @@
+package replicator_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+func (n *node) Create(_ context.Context, r replicator.CreateRequest) (replicator.Created, error) {
+	if n.isDead() {
+		return replicator.Created{}, errDead
+	}
+	if n.fault("create fails") {
+		return replicator.Created{}, errInjected
+	}
+	broken := n.chance("slot cannot decode", 0.2)
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	s := &n.source
+	if s.slot != nil && r.Remake {
+		s.slot = nil
+	}
+	if s.slot == nil {
+		s.slot = &slot{confirmed: s.flushed, saved: s.flushed, broken: broken}
+	} else if !r.Resumed {
+		n.broken(5, "a slot that is there is taken for ours")
+	}
+	s.flushed += 3 // the proof
+	return replicator.Created{Start: s.slot.confirmed, Proof: s.flushed}, nil
+}
+
+func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.Source, replicator.Opened, error) {
+	for !n.take() {
+		n.tall.count("slot is active elsewhere")
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, replicator.Opened{}, ctx.Err()
+		}
+		if n.isDead() {
+			return nil, replicator.Opened{}, errDead
+		}
+	}
+	if n.fault("open fails") {
+		n.leave()
+		return nil, replicator.Opened{}, errInjected
+	}
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	s := &n.source
+	o := replicator.Opened{
+		System: "7", Timeline: 1, Database: "app", Slot: "s", Confirmed: s.slot.confirmed, Flushed: s.flushed,
+		Publication: replicator.PublicationID{OID: 5, XMin: 6},
+	}
+	for _, t := range s.tables {
+		o.Tables = append(o.Tables, replicator.Published{Table: t, Row: replicator.PublicationID{OID: t.OID, XMin: 1}})
+	}
+	if r.End {
+		s.flushed += 2
+		o.End = s.flushed
+	}
+	after := max(r.After, s.slot.confirmed)
+	first := slices.IndexFunc(s.log, func(t *tx) bool { return t.commit >= after })
+	if first < 0 {
+		first = len(s.log)
+	}
+	return &stream{node: n, tx: first, position: s.slot.confirmed, received: r.After}, o, nil
+}
+
+// take makes the slot n's own, if nobody streams from it.
+func (n *node) take() bool {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	s := n.source.slot
+	if s == nil || s.active != nil {
+		return false
+	}
+	s.active = n
+	return true
+}
+
+// leave ends n's stream.
+func (n *node) leave() {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	if s := n.source.slot; s != nil && s.active == n {
+		s.active = nil
+	}
+}
+
+// stream is a Source: a walsender's.
+type stream struct {
+	*node
+	tx, change int            // the next: change 0 is the Begin
+	position   replicator.LSN // of the last keepalive or commit
+	received   replicator.LSN
+	urged      int
+	closed     bool
+}
+
+func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Change, error) {
+	if err := s.alive(ctx); err != nil {
+		return replicator.Change{}, err
+	}
+	if s.fault("stream breaks") {
+		s.leave()
+		return replicator.Change{}, errInjected
+	}
+	if s.chance("keepalive anywhere", 0.05) {
+		return s.mark(s.position), nil // the server's position, or one of before
+	}
+	if wait <= 0 {
+		wait = 10 * time.Second
+	}
+	c, more, next := s.read()
+	if more {
+		return c, nil
+	}
+	select {
+	case <-next:
+		return s.Next(ctx, wait)
+	case <-time.After(min(wait, time.Second)):
+	case <-ctx.Done():
+		return replicator.Change{}, ctx.Err()
+	}
+	return s.quiet(), nil
+}
+
+func (s *stream) alive(ctx context.Context) error {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	slot := s.source.slot
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.closed || slot == nil || slot.active != s.node:
+		return fmt.Errorf("stream ended: %w", errInjected)
+	case slot.broken:
+		return fmt.Errorf("could not map filenode: %w", replicator.ErrUndecodable)
+	}
+	return nil
+}
+
+// read returns the next change of the log, if there is one; else what to wait for.
+func (s *stream) read() (replicator.Change, bool, <-chan struct{}) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	log := s.source.log
+	if s.tx == len(log) {
+		return replicator.Change{}, false, s.source.next
+	}
+	t := log[s.tx]
+	s.change++
+	switch {
+	case s.change == 1:
+		return replicator.Change{Op: replicator.Begin, LSN: t.commit, XID: t.xid, Time: t.at}, true, nil
+	case s.change <= len(t.changes)+1:
+		return t.changes[s.change-2], true, nil
+	}
+	s.tx, s.change = s.tx+1, 0
+	s.position, s.received = t.end, t.end
+	return replicator.Change{Op: replicator.Commit, LSN: t.end, Time: t.at}, true, nil
+}
+
+// quiet is what a server says that has nothing to send.
+func (s *stream) quiet() replicator.Change {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	if s.tx < len(s.source.log) {
+		return s.mark(s.position)
+	}
+	s.position = s.source.flushed
+	m := s.mark(s.position)
+	s.received = max(s.received, m.LSN)
+	if s.urged > 0 || s.p > 0 && s.die("shutdown").Float64() < s.p/4 {
+		if s.urged++; s.urged == 1 {
+			s.tall.count("server shuts down")
+		}
+		m.Urge = true
+		if s.source.slot.confirmed >= s.position || s.urged > 5 {
+			s.closed = true // it has what it waited for, or was killed
+			s.source.slot.active = nil
+		}
+	}
+	return m
+}
+
+func (s *stream) mark(lsn replicator.LSN) replicator.Change {
+	return replicator.Change{Op: replicator.Mark, LSN: lsn}
+}
+
+func (s *stream) Acknowledge(_ context.Context, lsn replicator.LSN) error {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	slot := s.source.slot
+	if s.closed || slot == nil || slot.active != s.node {
+		return fmt.Errorf("stream ended: %w", errInjected)
+	}
+	if s.bug == acknowledgeBeforeMerge {
+		lsn = s.received
+	}
+	cp := s.warehouse.checkpoint
+	if lsn == 0 || cp != nil && cp.Phase == replicator.Streaming && lsn > cp.LSN {
+		s.broken(2, "acknowledged %v, the warehouse is at %v", lsn, cp.LSN)
+	}
+	slot.confirmed = max(slot.confirmed, lsn)
+	if s.die("save").IntN(4) == 0 {
+		slot.saved = slot.confirmed
+	}
+	return nil
+}
+
+func (s *stream) Close() error {
+	s.closed = true
+	s.leave()
+	return nil
+}
+
+// crash is a crash of the server: the stream ends, and the slot forgets what it had
+// not saved.
+func (w *world) crash() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.source.slot; s != nil {
+		if s.saved < s.confirmed {
+			w.tall.count("slot goes back")
+		}
+		s.active, s.confirmed = nil, s.saved
+	}
+}
+
+func (n *node) Snapshot(ctx context.Context, tables []*schema.Table) (replicator.Snapshot, error) {
+	if n.isDead() {
+		return nil, errDead
+	}
+	if n.fault("snapshot fails") {
+		return nil, errInjected
+	}
+	if n.bug != snapshotWithoutWait {
+		time.Sleep(time.Until(n.oldest()))
+	}
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	s := &n.source
+	now := time.Now()
+	v := replicator.Visibility{XMax: s.wide(s.xid) + 1}
+	v.XMin = v.XMax
+	for _, t := range s.log {
+		if t.seen.After(now) {
+			v.InProgress = append(v.InProgress, s.wide(t.xid))
+			v.XMin = min(v.XMin, s.wide(t.xid))
+		}
+	}
+	slices.Sort(v.InProgress)
+	image := s.replay(func(t *tx) bool { return !t.seen.After(now) })
+	s.flushed += 5
+	taken := replicator.Taken{Tables: tables, Seen: v, HandOver: s.flushed}
+	for _, t := range tables {
+		if len(image[t.OID]) > 0 {
+			taken.Ranges = append(taken.Ranges, replicator.Range{Table: t}, replicator.Range{Table: t, First: 1})
+		}
+	}
+	return &snapshot{node: n, taken: taken, image: image}, nil
+}
+
+// oldest returns when the last transaction that is running now will be seen by
+// snapshots. A transaction that the slot's stream left out, because it had
+// committed before, may be among them.
+func (n *node) oldest() (at time.Time) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	for _, t := range n.source.log {
+		if t.seen.After(at) {
+			at = t.seen
+		}
+	}
+	return at
+}
+
+// wide is an id as the server counts them, from an epoch that the 32 bits lack.
+func (s *simSource) wide(xid uint32) uint64 {
+	if xid >= 1<<31 {
+		return 3<<32 | uint64(xid)
+	}
+	return 4<<32 | uint64(xid)
+}
+
+// snapshot is a Snapshot of two ranges a table: the rows whose key is odd in length
+// of its hash, and the others.
+type snapshot struct {
+	*node
+	taken replicator.Taken
+	image rows
+}
+
+func (s *snapshot) Taken() replicator.Taken { return s.taken }
+func (s *snapshot) Close() error            { return nil }
+
+func (s *snapshot) Copy(_ context.Context, r replicator.Range, write func(replicator.Tuple) error) error {
+	s.nap("copy", 3*time.Second)
+	if s.isDead() {
+		return errDead
+	}
+	if s.fault("snapshot is given up") {
+		return replicator.ErrYielded
+	}
+	for k, at := range s.image[r.Table.OID] {
+		if k[len(k)-1]%2 != byte(r.First) {
+			continue
+		}
+		if err := write(at.tuple()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

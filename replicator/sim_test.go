@@ -1,0 +1,244 @@
+package replicator_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/replicator"
+)
+
+var (
+	schedules = flag.Int("schedules", 0, "how many schedules to simulate; 0: 10,000, or 500 under the race detector")
+	firstSeed = flag.Uint64("seed", 0, "the first schedule's seed")
+	story     = flag.Bool("story", false, "log what happens in each schedule")
+)
+
+// bug is a bug that is planted in a world, to see that the world finds it.
+type bug int
+
+const (
+	noBug bug = iota
+	acknowledgeBeforeMerge
+	skipFence
+	mergeInsideTransaction
+	forgetDelete
+	nullForTOAST
+	fillByNewKey
+	snapshotWithoutWait
+)
+
+// tally counts what came up.
+type tally struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (t *tally) count(kind string) { t.counted(kind, 1) }
+
+func (t *tally) counted(kind string, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n[kind] += n
+}
+
+// kinds are what must come up in a run for it to count.
+var kinds = []string{
+	"merge", "batch", "batch ends inside a transaction", "large transaction", "key change", "key swap",
+	"unchanged TOAST", "TRUNCATE", "table loaded", "table joins", "commit not seen yet", "keepalive anywhere",
+	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "stream breaks",
+	"server shuts down", "slot goes back", "snapshot fails", "snapshot is given up", "load cannot be staged",
+	"COPY of a load meets a conflict", "COPY of a load fails", "bucket is slow down", "stage fails",
+	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced",
+	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "a dead daemon's merge goes on",
+}
+
+// check holds the warehouse to the promises after a merge.
+func (n *node) check(m *replicator.Merge) {
+	w := &n.warehouse
+	cp := w.checkpoint
+	if cp.Phase == replicator.Creating {
+		if w.streaming {
+			n.broken(1, "the pipeline was reset")
+		}
+		return
+	}
+	w.streaming = true
+	var want rows
+	boundary := true
+	for _, t := range n.source.log {
+		switch {
+		case t.end <= cp.LSN:
+			want = t.after
+		case t.commit < cp.LSN:
+			boundary = false
+		}
+	}
+	if !boundary {
+		n.broken(3, "the checkpoint %v lies inside a transaction", cp.LSN)
+	}
+	if cp.LSN < m.Expect {
+		n.broken(1, "the checkpoint went back from %v to %v", m.Expect, cp.LSN)
+	}
+	for _, t := range cp.Tables {
+		if t.State == replicator.Live && !maps.Equal(w.targets[t.OID], want[t.OID]) {
+			n.broken(3, "%v is not what the source had at %v", t.Name, cp.LSN)
+		}
+	}
+}
+
+// run is one daemon's life.
+func (n *node) run(ctx context.Context) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		done <- replicator.Run(ctx, replicator.Options{
+			Pipeline: "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
+			Limits:  replicator.Limits{Rows: 12, Bytes: 1 << 20, MaxAge: 3 * time.Second, MinInterval: 500 * time.Millisecond},
+			Refresh: 30 * time.Second, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
+			Backoff: replicator.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second},
+		})
+	}()
+	return done
+}
+
+// simulate runs one schedule: a source under load, daemons that die and are
+// replaced, and then peace, in which the warehouse must become equal.
+func simulate(t *testing.T, seed uint64, b bug, tall *tally) (failed bool) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, seed, float64(seed%5)*0.02+0.005, b, tall)
+		var running []*life
+		running = append(running, w.begin(t.Context()))
+		for range 30 {
+			w.nap("write", 4*time.Second)
+			if w.chance("commit is late", 0.2) {
+				w.write(w.upTo("late", 20*time.Second))
+			} else {
+				w.write(0)
+			}
+			running = w.disturb(t.Context(), running)
+		}
+		w.mu.Lock()
+		w.p = 0
+		w.mu.Unlock()
+		time.Sleep(5 * time.Minute)
+		for _, l := range running {
+			l.stop()
+			if err := <-l.done; err != nil {
+				t.Errorf("seed %d: Run: %v", seed, err)
+			}
+		}
+		w.settled(seed)
+		failed = w.failed
+	})
+	return failed
+}
+
+// life is a daemon that runs.
+type life struct {
+	node *node
+	stop context.CancelFunc
+	done <-chan error
+}
+
+func (w *world) begin(ctx context.Context) *life {
+	n := &node{world: w}
+	ctx, stop := context.WithCancel(ctx)
+	return &life{node: n, stop: stop, done: n.run(ctx)}
+}
+
+// disturb now and then kills a daemon, starts a second one beside it, or crashes
+// the source.
+func (w *world) disturb(ctx context.Context, running []*life) []*life {
+	switch {
+	case w.chance("kill -9", 0.06):
+		last := running[len(running)-1]
+		last.node.kill()
+		last.stop()
+		<-last.done
+		running[len(running)-1] = w.begin(ctx)
+	case len(running) < 2 && w.chance("second daemon", 0.05):
+		running = append(running, w.begin(ctx))
+		w.crash() // the first one loses the slot, and may be merging still
+	case w.chance("source crashes", 0.04):
+		w.crash()
+	}
+	return running
+}
+
+// settled checks what must hold once all is quiet.
+func (w *world) settled(seed uint64) {
+	cp := w.warehouse.checkpoint
+	if cp == nil || len(cp.Tables) != len(w.source.tables) {
+		w.broken(5, "seed %d: not begun", seed)
+		return
+	}
+	for _, t := range cp.Tables {
+		if t.State != replicator.Live || !maps.Equal(w.warehouse.targets[t.OID], w.source.now[t.OID]) {
+			w.broken(5, "seed %d: %v (%s) is not equal in the end", seed, t.Name, t.State)
+		}
+	}
+	last := w.source.log[len(w.source.log)-1].end
+	if w.source.slot.confirmed < last {
+		w.broken(4, "seed %d: acknowledged %v, the last commit is %v", seed, w.source.slot.confirmed, last)
+	}
+	if len(w.warehouse.loads) > 0 && w.bug == noBug {
+		for name := range w.warehouse.loads {
+			if named(*cp, name) {
+				w.broken(5, "seed %d: load table %s is left", seed, name)
+			}
+		}
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	n := *schedules
+	if n == 0 {
+		n = defaultSchedules
+	}
+	tall := &tally{n: map[string]int{}}
+	for i := range uint64(n) {
+		if simulate(t, *firstSeed+i, noBug, tall); t.Failed() {
+			t.Fatalf("to see it again: go test ./replicator -run %s -schedules 1 -story -seed %d", t.Name(), *firstSeed+i)
+		}
+	}
+	var report []string
+	for _, kind := range slices.Sorted(maps.Keys(tall.n)) {
+		report = append(report, fmt.Sprintf("%s: %d", kind, tall.n[kind]))
+	}
+	t.Logf("%d schedules, %d merges; %s", n, tall.n["merge"], strings.Join(report, ", "))
+	for _, kind := range kinds {
+		if tall.n[kind] == 0 {
+			t.Errorf("%q never came up", kind)
+		}
+	}
+}
+
+// TestPlantedBugs shows that the world finds what it is there to find.
+func TestPlantedBugs(t *testing.T) {
+	for name, b := range map[string]bug{
+		"acknowledge before merge":   acknowledgeBeforeMerge,
+		"skip the fence":             skipFence,
+		"merge inside a transaction": mergeInsideTransaction,
+		"forget a delete":            forgetDelete,
+		"NULL for TOAST":             nullForTOAST,
+		"fill TOAST by the new key":  fillByNewKey,
+		"snapshot without the wait":  snapshotWithoutWait,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(400) {
+				if simulate(t, seed, b, &tally{n: map[string]int{}}) {
+					t.Logf("found by seed %d", seed)
+					return
+				}
+			}
+			t.Error("400 schedules did not find it")
+		})
+	}
+}
