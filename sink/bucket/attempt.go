@@ -1,0 +1,109 @@
+package bucket
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"rowshift/replicator"
+)
+
+// attempt is one try to stage a batch or to write a load's files: a folder of its
+// own, and a NULL marker of its own.
+type attempt struct {
+	stager *Stager
+	folder string
+	null   string
+
+	mu   sync.Mutex
+	keys []string // of all objects that were begun
+}
+
+// random returns an unguessable word of letters and digits.
+func random() string { return strings.ToLower(rand.Text()[:16]) }
+
+// attempt begins one whose folder has that name before its own.
+func (s *Stager) attempt(epoch replicator.Epoch, name string) *attempt {
+	return &attempt{
+		stager: s,
+		folder: fmt.Sprintf("%s%s%s-%s-%06d/", s.folder, epochFolder(epoch), name, s.process, s.attempts.Add(1)),
+		null:   "null" + random(),
+	}
+}
+
+// epochFolder is where the objects of an epoch are.
+func epochFolder(epoch replicator.Epoch) string { return fmt.Sprintf("%012d/", epoch) }
+
+// url returns the URL of a key.
+func (s *Stager) url(key string) string { return "s3://" + s.bucket + "/" + key }
+
+// put writes an object of the attempt and returns its key.
+func (a *attempt) put(ctx context.Context, name string, content []byte) (string, error) {
+	key := a.folder + name
+	a.mu.Lock()
+	a.keys = append(a.keys, key)
+	a.mu.Unlock()
+	return key, a.stager.put(ctx, key, content)
+}
+
+// object is a part in the bucket.
+type object struct {
+	key  string
+	size int
+}
+
+// manifest is what COPY reads.
+// https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+type manifest struct {
+	Entries []manifestEntry `json:"entries"`
+}
+
+type manifestEntry struct {
+	URL       string `json:"url"`
+	Mandatory bool   `json:"mandatory"` // without it COPY skips a missing file in silence
+	Meta      struct {
+		ContentLength int `json:"content_length"`
+	} `json:"meta"`
+}
+
+// close writes the manifest of parts that hold that many rows, if there are any.
+func (a *attempt) close(ctx context.Context, name string, parts []object, rows int64) (replicator.Files, error) {
+	f := replicator.Files{Null: a.null, Compression: string(a.stager.options.Compression), Rows: rows}
+	if len(parts) == 0 {
+		return f, nil
+	}
+	var m manifest
+	for _, part := range parts {
+		entry := manifestEntry{URL: a.stager.url(part.key), Mandatory: true}
+		entry.Meta.ContentLength = part.size
+		m.Entries = append(m.Entries, entry)
+		f.Objects = append(f.Objects, entry.URL)
+		f.Bytes += int64(part.size)
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return replicator.Files{}, fmt.Errorf("bucket: %w", err)
+	}
+	key, err := a.put(ctx, name+".manifest", content)
+	if err != nil {
+		return replicator.Files{}, err
+	}
+	f.Manifest = a.stager.url(key)
+	f.Objects = append(f.Objects, f.Manifest)
+	return f, nil
+}
+
+// abandon deletes what an attempt that failed has left, as far as that goes in a few
+// seconds. A daemon that is told to end leaves it to the sweep.
+func (a *attempt) abandon(ctx context.Context) {
+	if ctx.Err() != nil || len(a.keys) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_ = a.stager.remove(ctx, a.keys) // the sweep takes what is left
+}

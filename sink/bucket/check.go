@@ -1,0 +1,89 @@
+package bucket
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"rowshift/replicator"
+)
+
+// checkName is what the names of the objects of checks begin with.
+const checkName = "check-"
+
+// Check puts, lists and deletes one object, and says of each whether it could, with
+// the statement of an IAM policy that allows it.
+func (s *Stager) Check(ctx context.Context) []replicator.Finding {
+	key := s.folder + checkName + random()
+	put := s.put(ctx, key, []byte("rowshift check\n"))
+	findings := []replicator.Finding{s.finding(opPut, put)}
+
+	listed, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &key})
+	list := s.finding(opList, s.judge(ctx, opList, key, err))
+	if err == nil && put == nil && len(listed.Contents) != 1 {
+		list.Verdict, list.Found = replicator.Failure, "the object that was put is not listed"
+	}
+	findings = append(findings, list)
+
+	if put != nil {
+		return append(findings, replicator.Finding{Subject: subject(opDelete), Verdict: replicator.Unasked,
+			Found: "nothing was put that could be deleted", Repair: "repair the put, then look again"})
+	}
+	return append(findings, s.finding(opDelete, s.remove(ctx, []string{key})))
+}
+
+func subject(o op) string { return "bucket: " + string(o) }
+
+// finding says how a request ended.
+func (s *Stager) finding(o op, err error) replicator.Finding {
+	f := replicator.Finding{Subject: subject(o), Verdict: replicator.Fine, Found: s.url(s.folder)}
+	if err == nil {
+		return f
+	}
+	d := s.diagnose(o, err)
+	if d.verdict == transient {
+		f.Verdict, f.Found, f.Repair = replicator.Unasked, err.Error(), "look whether "+s.host()+" can be reached from here"
+		return f
+	}
+	f.Verdict, f.Found, f.Repair = replicator.Failure, d.found+": "+d.means, d.repair
+	return f
+}
+
+// host is where requests go.
+func (s *Stager) host() string {
+	if e := s.client.Options().BaseEndpoint; e != nil {
+		return aws.ToString(e)
+	}
+	return "s3." + s.region() + ".amazonaws.com"
+}
+
+// statement is the part of an IAM policy that allows an operation.
+func (s *Stager) statement(o op) string {
+	bucket := "arn:" + s.partition() + ":s3:::" + s.bucket
+	switch o {
+	case opList:
+		return fmt.Sprintf(`{"Effect":"Allow","Action":"s3:ListBucket","Resource":"%s","Condition":{"StringLike":{"s3:prefix":"%s*"}}}`, bucket, s.folder)
+	case opDelete:
+		return fmt.Sprintf(`{"Effect":"Allow","Action":"s3:DeleteObject","Resource":"%s/%s*"}`, bucket, s.folder)
+	}
+	put := fmt.Sprintf(`{"Effect":"Allow","Action":"s3:PutObject","Resource":"%s/%s*"}`, bucket, s.folder)
+	if s.options.KMSKey != "" {
+		put += fmt.Sprintf(` and {"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"%s"}`, s.options.KMSKey)
+	}
+	return put
+}
+
+// partition is the first word of the region's ARNs.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+func (s *Stager) partition() string {
+	switch {
+	case strings.HasPrefix(s.region(), "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(s.region(), "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}

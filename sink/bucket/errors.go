@@ -1,0 +1,168 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"rowshift/replicator"
+)
+
+// op is what was asked of S3.
+type op string
+
+const (
+	opPut    op = "put"
+	opList   op = "list"
+	opDelete op = "delete"
+)
+
+// Error is a request that failed, and may be tried again as it is: objects are named
+// anew each time, so what half happened harms nothing.
+type Error struct {
+	Op  string // put, list or delete
+	Key string // of the object or prefix
+	Err error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("bucket: %s %s: %v", e.Op, e.Key, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Retryable tells the replicator that the request may be tried again.
+func (e *Error) Retryable() bool { return true }
+
+// judge makes of a request's error what the replicator is told, nil of nil.
+func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
+	if err == nil {
+		s.refusal.over()
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("bucket: %s %s: %w", o, key, ctx.Err())
+	}
+	d := s.diagnose(o, err)
+	if d.verdict == refused {
+		s.forgetCredentials()
+	}
+	if d.verdict == final || d.verdict == refused && s.refusal.lasts(s.options.Patience) {
+		return &replicator.Halt{Reason: replicator.BucketUnfit, Found: d.found, Means: d.means, Repair: d.repair, Cause: err}
+	}
+	return &Error{Op: string(o), Key: key, Err: err}
+}
+
+// verdict says what time does to an error.
+type verdict int
+
+const (
+	transient verdict = iota // it mends
+	refused                  // it mends if somebody is about to mend it
+	final                    // it does not
+)
+
+// diagnosis is what an error of S3 says to an operator.
+type diagnosis struct {
+	verdict verdict
+	found   string
+	means   string
+	repair  string
+}
+
+// diagnose reads an error by its code.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+func (s *Stager) diagnose(o op, err error) diagnosis {
+	var api smithy.APIError
+	status, region := response(err)
+	if !errors.As(err, &api) || status >= 500 || status == http.StatusTooManyRequests {
+		return diagnosis{verdict: transient}
+	}
+	code := api.ErrorCode()
+	found := fmt.Sprintf("S3 answers %s (%s) to a %s in s3://%s/%s", code, api.ErrorMessage(), o, s.bucket, s.folder)
+	switch {
+	case code == "NoSuchBucket" || code == "InvalidBucketName":
+		return diagnosis{final, found, "there is no such bucket", "correct bucket.url in the config, or: aws s3 mb s3://" + s.bucket + " --region " + s.region()}
+	case status == http.StatusMovedPermanently || code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" || code == "IllegalLocationConstraintException":
+		if region == "" {
+			region = "another region"
+		}
+		return diagnosis{final, found, "the bucket is in " + region + ", not in " + s.region(), "correct bucket.region in the config; aws s3api get-bucket-location --bucket " + s.bucket + " tells it"}
+	case strings.HasPrefix(code, "KMS"):
+		return diagnosis{final, found, "the key bucket.kms_key cannot be used", "aws kms describe-key --key-id " + s.options.KMSKey + " --region " + s.region()}
+	case passing(code, status):
+		return diagnosis{verdict: transient}
+	}
+	if status == http.StatusForbidden || status == http.StatusUnauthorized || ofCredentials(code) {
+		return diagnosis{refused, found, "the daemon's credentials do not allow it, or are not valid", "allow it: " + s.statement(o)}
+	}
+	return diagnosis{refused, found, "it does not take such a request", "correct what the config says of the bucket: url, region, kms_key, endpoint"}
+}
+
+// ofCredentials tells whether a code is about rights or credentials. Some of them
+// come with the status of a bad request, or, of one object among several, without one.
+func ofCredentials(code string) bool {
+	switch code {
+	case "AccessDenied", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch":
+		return true
+	}
+	return false
+}
+
+// passing tells whether a refusal is of this one request, whose bytes were harmed or
+// late, and not of those that come after.
+func passing(code string, status int) bool {
+	switch code {
+	case "RequestTimeout", "SlowDown", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "OperationAborted", "InternalError", "ServiceUnavailable":
+		return true
+	}
+	return status == http.StatusRequestTimeout || status == http.StatusConflict
+}
+
+// response returns what the answer's head says: its status and, if it is told, the
+// bucket's region.
+func response(err error) (status int, region string) {
+	var answer *awshttp.ResponseError
+	if !errors.As(err, &answer) || answer.HTTPResponse() == nil {
+		return 0, ""
+	}
+	return answer.HTTPStatusCode(), answer.HTTPResponse().Header.Get("X-Amz-Bucket-Region")
+}
+
+func (s *Stager) region() string { return s.client.Options().Region }
+
+// forgetCredentials has them read again for the next request: they may have been
+// rotated.
+func (s *Stager) forgetCredentials() {
+	if cache, ok := s.client.Options().Credentials.(*aws.CredentialsCache); ok {
+		cache.Invalidate()
+	}
+}
+
+// refusal remembers since when S3 refuses all that is asked of it.
+type refusal struct {
+	mu    sync.Mutex
+	since time.Time // zero: it does not
+}
+
+func (r *refusal) over() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.since = time.Time{}
+}
+
+// lasts tells whether S3, which refuses now, has done so for as long as patience.
+func (r *refusal) lasts(patience time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.since.IsZero() {
+		r.since = time.Now()
+	}
+	return time.Since(r.since) >= patience
+}

@@ -1,0 +1,139 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"rowshift/replicator"
+)
+
+// answer is an error of S3 as the SDK returns it.
+func answer(status int, code, region string) error {
+	response := &http.Response{StatusCode: status, Header: http.Header{}}
+	if region != "" {
+		response.Header.Set("X-Amz-Bucket-Region", region)
+	}
+	return &awshttp.ResponseError{RequestID: "1", ResponseError: &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: response}, Err: &smithy.GenericAPIError{Code: code, Message: "because"}}}
+}
+
+func stager(t *testing.T, alter func(*Options)) *Stager {
+	t.Helper()
+	cleanEnvironment(t)
+	o := Options{URL: "s3://acme/prefix", Pipeline: "accounts", Region: "eu-west-1", KMSKey: "arn:aws:kms:eu-west-1:1:key/k"}
+	if alter != nil {
+		alter(&o)
+	}
+	s, err := New(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		op   op
+		err  error
+		want verdict
+		says []string
+	}{
+		{"throttled", opPut, answer(503, "SlowDown", ""), transient, nil},
+		{"broken", opPut, answer(500, "InternalError", ""), transient, nil},
+		{"too many", opPut, answer(429, "TooManyRequests", ""), transient, nil},
+		{"late", opPut, answer(400, "RequestTimeout", ""), transient, nil},
+		{"harmed", opPut, answer(400, "BadDigest", ""), transient, nil},
+		{"cut", opPut, io.ErrUnexpectedEOF, transient, nil},
+		{"no rights to put", opPut, answer(403, "AccessDenied", ""), refused, []string{"AccessDenied", `"s3:PutObject","Resource":"arn:aws:s3:::acme/prefix/accounts/*"`, `"kms:GenerateDataKey"`}},
+		{"no rights to list", opList, answer(403, "AccessDenied", ""), refused, []string{`"s3:ListBucket","Resource":"arn:aws:s3:::acme"`, "prefix/accounts/*"}},
+		{"no rights to delete", opDelete, answer(403, "AccessDenied", ""), refused, []string{`"s3:DeleteObject"`}},
+		{"expired", opPut, answer(400, "ExpiredToken", ""), refused, []string{"ExpiredToken"}},
+		{"no rights to one object", opDelete, &smithy.GenericAPIError{Code: "AccessDenied"}, refused, []string{`"s3:DeleteObject"`}},
+		{"an unknown refusal", opPut, answer(400, "InvalidArgument", ""), refused, []string{"InvalidArgument (because)", "correct what the config says"}},
+		{"no bucket", opPut, answer(404, "NoSuchBucket", ""), final, []string{"aws s3 mb s3://acme --region eu-west-1"}},
+		{"another region", opPut, answer(301, "PermanentRedirect", "us-east-2"), final, []string{"is in us-east-2, not in eu-west-1", "bucket.region"}},
+		{"another region, not told", opPut, answer(400, "AuthorizationHeaderMalformed", ""), final, []string{"in another region, not in eu-west-1"}},
+		{"a bad key", opPut, answer(400, "KMS.DisabledException", ""), final, []string{"kms_key", "describe-key --key-id arn:aws:kms:eu-west-1:1:key/k"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := stager(t, func(o *Options) { o.Patience = time.Hour })
+			if got := s.diagnose(c.op, c.err).verdict; got != c.want {
+				t.Fatalf("verdict %d, want %d", got, c.want)
+			}
+			first := s.judge(context.Background(), c.op, "key", c.err)
+			if !errors.Is(first, c.err) || replicator.Final(first) != (c.want == final) || replicator.Retryable(first) == (c.want == final) {
+				t.Errorf("at first: %v", first)
+			}
+			s.options.Patience = time.Nanosecond
+			later := s.judge(context.Background(), c.op, "key", c.err)
+			if replicator.Final(later) != (c.want != transient) {
+				t.Errorf("later: %v", later)
+			}
+			for _, says := range c.says {
+				if !strings.Contains(later.Error(), says) {
+					t.Errorf("%q lacks %q", later, says)
+				}
+			}
+		})
+	}
+}
+
+func TestRefusalEndsWithSuccess(t *testing.T) {
+	s := stager(t, func(o *Options) { o.Patience = time.Hour })
+	ctx, denied := context.Background(), answer(403, "AccessDenied", "")
+	_ = s.judge(ctx, opPut, "key", denied)
+	if s.refusal.since.IsZero() {
+		t.Fatal("a refusal is not remembered")
+	}
+	if err := s.judge(ctx, opPut, "key", nil); err != nil || !s.refusal.since.IsZero() {
+		t.Errorf("a success does not end it: %v", err)
+	}
+}
+
+func TestJudgeOfCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := stager(t, nil).judge(ctx, opPut, "key", answer(403, "AccessDenied", ""))
+	if !errors.Is(err, context.Canceled) || replicator.Retryable(err) || replicator.Final(err) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPartition(t *testing.T) {
+	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"} {
+		s := stager(t, func(o *Options) { o.Region = region })
+		if statement := s.statement(opDelete); !strings.Contains(statement, `"arn:`+want+`:s3:::acme/`) {
+			t.Errorf("%s: %s", region, statement)
+		}
+	}
+}
+
+func TestLeftover(t *testing.T) {
+	s := stager(t, nil)
+	for key, want := range map[string]bool{
+		"prefix/accounts/000000000001/0000-a/1-0-000000.csv.zst":  true,
+		"prefix/accounts/000000000006/load-a/1.manifest":          true,
+		"prefix/accounts/000000000007/load-a/1.manifest":          false,
+		"prefix/accounts/000000000012/load-a/1.manifest":          false,
+		"prefix/accounts/check-abc":                               true,
+		"prefix/accounts/1/mine":                                  false,
+		"prefix/accounts/quarantine/000000000001/x":               false,
+		"prefix/accounts/-00000000001/x":                          false,
+		"prefix/accounts/000000000001":                            false,
+		"prefix/accounts/99999999999999999999/more-than-an-epoch": false,
+	} {
+		if got := s.leftover(key, 7); got != want {
+			t.Errorf("%s: %v", key, got)
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package bucket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// maxRow is the longest row that COPY takes, in bytes of its file.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
+const maxRow = 4 << 20
+
+// errMarker says that a value is equal to the attempt's NULL marker.
+var errMarker = errors.New("bucket: a value is equal to the marker that stands for NULL")
+
+// lines writes rows of one table as CSV. It is used by one goroutine.
+type lines struct {
+	table     *schema.Table
+	null      string
+	unchanged []int // columns that have a flag, ascending
+	keyPlace  []int // by column: its index in the key, -1 if it is not of it
+
+	key  []replicator.Value // scratch: of the row at hand
+	flag []bool             // scratch: which columns the row at hand leaves unchanged
+}
+
+func newLines(t *schema.Table, null string, unchanged []int) *lines {
+	l := &lines{table: t, null: null, unchanged: unchanged, flag: make([]bool, len(t.Columns))}
+	l.keyPlace = make([]int, len(t.Columns))
+	for i := range l.keyPlace {
+		l.keyPlace[i] = -1
+	}
+	for i, column := range t.Key {
+		l.keyPlace[column] = i
+	}
+	return l
+}
+
+// full appends a row that has all columns and no more, as a load's files have.
+func (l *lines) full(dst []byte, row replicator.Tuple) ([]byte, error) {
+	start := len(dst)
+	dst, err := l.columns(dst, row)
+	if err != nil {
+		return dst[:start], err
+	}
+	for _, unchanged := range l.flag {
+		if unchanged {
+			return dst[:start], fmt.Errorf("bucket: a row of %s without one of its values", l.table.Name)
+		}
+	}
+	return l.end(dst, start)
+}
+
+// folded appends a row of a fold, with its flags.
+func (l *lines) folded(dst []byte, row replicator.Row) ([]byte, error) {
+	start := len(dst)
+	var err error
+	if row.New != nil {
+		dst, err = l.columns(dst, row.New)
+	} else {
+		dst, err = l.gone(dst, row.Key)
+	}
+	if err == nil && len(l.unchanged) > 0 {
+		dst, err = l.fill(dst, row)
+	}
+	if err != nil {
+		return dst[:start], err
+	}
+	return l.end(append(l.boolean(dst, row.New == nil), ','), start)
+}
+
+// columns appends the table's columns, each with a comma behind it, and notes which
+// are left unchanged.
+func (l *lines) columns(dst []byte, row replicator.Tuple) ([]byte, error) {
+	var err error
+	for column := range l.table.Columns {
+		var v replicator.Value
+		v, row = row.Next()
+		l.flag[column] = v.Kind == replicator.Unchanged
+		if dst, err = l.value(dst, column, v); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// gone appends the columns of a key that is gone.
+func (l *lines) gone(dst []byte, key replicator.Tuple) ([]byte, error) {
+	l.key = l.key[:0]
+	for len(key) > 0 {
+		var v replicator.Value
+		v, key = key.Next()
+		l.key = append(l.key, v)
+	}
+	var err error
+	for column, place := range l.keyPlace {
+		v := replicator.Value{Kind: replicator.Null}
+		if place >= 0 {
+			v = l.key[place]
+		}
+		if dst, err = l.value(dst, column, v); err != nil {
+			return dst, err
+		}
+	}
+	clear(l.flag)
+	return dst, nil
+}
+
+// fill appends the row's origin key and its flags.
+func (l *lines) fill(dst []byte, row replicator.Row) ([]byte, error) {
+	origin := row.Origin
+	var err error
+	for _, column := range l.table.Key {
+		v := replicator.Value{Kind: replicator.Null}
+		if len(origin) > 0 {
+			v, origin = origin.Next()
+		}
+		if dst, err = l.value(dst, column, v); err != nil {
+			return dst, err
+		}
+	}
+	for _, column := range l.unchanged {
+		dst = append(l.boolean(dst, l.flag[column]), ',')
+	}
+	return dst, nil
+}
+
+// value appends a column's value as COPY reads it, quoted, and a comma. What is NULL
+// or unchanged is the marker, without quotes.
+func (l *lines) value(dst []byte, column int, v replicator.Value) ([]byte, error) {
+	if v.Kind != replicator.Text {
+		return append(append(dst, l.null...), ','), nil
+	}
+	dst = append(dst, '"')
+	start := len(dst)
+	if write := l.table.Columns[column].Mapping.Append; write == nil {
+		dst = append(dst, v.Text...)
+	} else {
+		var err error
+		if dst, err = write(dst, v.Text); err != nil {
+			return dst, l.misfit(column, err)
+		}
+	}
+	if string(dst[start:]) == l.null {
+		return dst, errMarker
+	}
+	return append(doubled(dst, start), '"', ','), nil
+}
+
+// doubled doubles the quotes in dst from start on.
+func doubled(dst []byte, start int) []byte {
+	quotes := bytes.Count(dst[start:], []byte{'"'})
+	if quotes == 0 {
+		return dst
+	}
+	from := len(dst) - 1
+	for range quotes {
+		dst = append(dst, 0)
+	}
+	for to := len(dst) - 1; to > from; from, to = from-1, to-1 {
+		dst[to] = dst[from]
+		if dst[from] == '"' {
+			to--
+			dst[to] = '"'
+		}
+	}
+	return dst
+}
+
+func (l *lines) boolean(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, '"', 't', '"')
+	}
+	return append(dst, '"', 'f', '"')
+}
+
+// end makes the row's last comma the end of its line.
+func (l *lines) end(dst []byte, start int) ([]byte, error) {
+	dst[len(dst)-1] = '\n'
+	if n := len(dst) - start; n > maxRow {
+		return dst[:start], &replicator.Halt{
+			Reason: replicator.ValueMisfit,
+			Found:  fmt.Sprintf("a row of %s of %d bytes", l.table.Name, n),
+			Means:  fmt.Sprintf("COPY takes rows of %d bytes at most", maxRow),
+			Repair: fmt.Sprintf("leave large columns of tables.%s out of the config", l.table.Name),
+		}
+	}
+	return dst, nil
+}
+
+// misfit says which column's value its Redshift type cannot hold, and never the value.
+func (l *lines) misfit(column int, err error) error {
+	var m *schema.Misfit
+	if !errors.As(err, &m) {
+		return err
+	}
+	name := l.table.Columns[column].Name
+	return &replicator.Halt{
+		Reason: replicator.ValueMisfit,
+		Found:  fmt.Sprintf("a value of %s.%s, %d bytes of text: %s", l.table.Name, name, m.Size, m.Kind),
+		Means:  "a column of " + m.Type + " cannot hold it as it is",
+		Repair: fmt.Sprintf("leave column %q out of tables.%s in the config", name, l.table.Name),
+		Cause:  m,
+	}
+}

@@ -1,0 +1,167 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Options say where a Stager keeps files and how. The zero value of what is not
+// said to be required means its default.
+type Options struct {
+	URL         string                  // required: s3://bucket or s3://bucket/prefix
+	Pipeline    string                  // required: a folder of its own
+	Region      string                  // of the bucket; empty: as the environment says
+	KMSKey      string                  // ARN or id of the key that encrypts objects; empty: as the bucket's default says
+	Endpoint    string                  // of another S3 than Amazon's; with http:// on a loopback address only
+	Credentials aws.CredentialsProvider // nil: the SDK's default chain
+	Compression Compression             // Zstd
+
+	PartBytes int           // compressed size at which an object is cut; 8 MiB
+	Parallel  int           // folds that are staged at once; 4
+	Attempts  int           // tries of one request before the SDK gives up; 4
+	Timeout   time.Duration // of one try; 1 min
+	Patience  time.Duration // how long S3 may refuse before that is taken for final; 1 min
+	SweepAge  time.Duration // how old an object of an earlier epoch must be to be swept; 24 h
+}
+
+// Compression is how parts are compressed, as COPY spells it.
+type Compression string
+
+// The compressions.
+const (
+	Zstd Compression = "ZSTD"
+	Gzip Compression = "GZIP"
+)
+
+func (o *Options) ensureDefaults() {
+	ensure(&o.Compression, Zstd)
+	ensure(&o.PartBytes, 8<<20)
+	ensure(&o.Parallel, 4)
+	ensure(&o.Attempts, 4)
+	ensure(&o.Timeout, time.Minute)
+	ensure(&o.Patience, time.Minute)
+	ensure(&o.SweepAge, 24*time.Hour)
+}
+
+func ensure[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Stager keeps batches and loads in a bucket. It implements replicator.Stager and
+// replicator.Sweeper, and all its methods may be called at once.
+type Stager struct {
+	options Options
+	client  *s3.Client
+	bucket  string
+	folder  string // "prefix/pipeline/"
+	process string // random, so that attempts of two processes differ
+
+	attempts    atomic.Int64
+	refusal     refusal
+	compressors sync.Pool // of *compressor
+	buffers     sync.Pool // of *bytes.Buffer
+}
+
+// New returns a Stager. It asks nothing of S3 yet: Check does.
+func New(ctx context.Context, o Options) (*Stager, error) {
+	o.ensureDefaults()
+	bucket, prefix, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Pipeline == "" || strings.ContainsAny(o.Pipeline, "/\\\x00") {
+		return nil, fmt.Errorf("bucket: %q cannot be a pipeline's folder", o.Pipeline)
+	}
+	if o.Compression != Zstd && o.Compression != Gzip {
+		return nil, fmt.Errorf("bucket: compression %q is not known", o.Compression)
+	}
+	client, err := newClient(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Stager{options: o, client: client, bucket: bucket, folder: prefix + o.Pipeline + "/", process: random()}, nil
+}
+
+// parseURL splits s3://bucket/prefix into the bucket and the prefix, which is empty
+// or ends in a slash.
+func parseURL(raw string) (bucket, prefix string, err error) {
+	rest, ok := strings.CutPrefix(raw, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if !ok || bucket == "" {
+		return "", "", fmt.Errorf("bucket: %q is not of the form s3://bucket/prefix", raw)
+	}
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		prefix += "/"
+	}
+	return bucket, prefix, nil
+}
+
+// newClient is the one way to a client: through LoadDefaultConfig, which turns
+// checksums on for every request.
+func newClient(ctx context.Context, o Options) (*s3.Client, error) {
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(o.Timeout)),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(s *retry.StandardOptions) {
+				s.MaxAttempts = o.Attempts
+				s.MaxBackoff = 5 * time.Second
+			})
+		}),
+	}
+	if o.Region != "" {
+		options = append(options, config.WithRegion(o.Region))
+	}
+	if o.Credentials != nil {
+		options = append(options, config.WithCredentialsProvider(o.Credentials))
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("bucket: %w", err)
+	}
+	if loaded.Region == "" {
+		return nil, errors.New("bucket: no region is set: bucket.region in the config, or AWS_REGION")
+	}
+	client := s3.NewFromConfig(loaded, func(s *s3.Options) {
+		if o.Endpoint != "" {
+			s.BaseEndpoint = aws.String(o.Endpoint)
+		}
+		s.UsePathStyle = s.BaseEndpoint != nil
+	})
+	if endpoint := client.Options().BaseEndpoint; endpoint != nil {
+		if err := endpointFit(*endpoint); err != nil {
+			return nil, err
+		}
+	}
+	return client, nil
+}
+
+// endpointFit refuses an endpoint, of the options or of AWS_ENDPOINT_URL, to which
+// rows would go in the clear over a network.
+func endpointFit(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("bucket: endpoint %q is not a URL", endpoint)
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+		return fmt.Errorf("bucket: endpoint %s is not https, and is not on a loopback address", u.Redacted())
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
+)
+
+// rawBytes is how much CSV is gathered before it is compressed.
+const rawBytes = 128 << 10
+
+// part writes rows into objects of an attempt: it cuts one when it is large enough
+// and puts it while the next one fills. It is used by one goroutine.
+type part struct {
+	attempt *attempt
+	ctx     context.Context // of the requests; ends when one has failed
+	name    string          // of its objects, with a place for their number
+
+	raw  *compressor
+	full *bytes.Buffer // the object that fills; nil between objects
+	done []object
+	rows int64
+
+	uploads *errgroup.Group // the object that is being put
+}
+
+// compressor is the room that compressing takes.
+type compressor struct {
+	raw []byte // CSV that is not compressed yet
+	encoder
+}
+
+// encoder is what zstd and gzip have in common.
+type encoder interface {
+	io.WriteCloser
+	Reset(io.Writer)
+}
+
+// compressor returns one that was used before, or a new one. They run on their
+// caller's goroutine.
+func (s *Stager) compressor() (*compressor, error) {
+	if c, ok := s.compressors.Get().(*compressor); ok {
+		return c, nil
+	}
+	c := &compressor{raw: make([]byte, 0, rawBytes+rawBytes/4)}
+	var err error
+	if s.options.Compression == Gzip {
+		c.encoder, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	} else {
+		c.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket: %w", err)
+	}
+	return c, nil
+}
+
+// buffer returns room for an object.
+func (s *Stager) buffer() *bytes.Buffer {
+	if b, ok := s.buffers.Get().(*bytes.Buffer); ok {
+		b.Reset()
+		return b
+	}
+	return new(bytes.Buffer)
+}
+
+func (a *attempt) part(ctx context.Context, name string) (*part, error) {
+	c, err := a.stager.compressor()
+	if err != nil {
+		return nil, err
+	}
+	p := &part{attempt: a, name: name, raw: c}
+	p.uploads, p.ctx = errgroup.WithContext(ctx)
+	p.uploads.SetLimit(1)
+	return p, nil
+}
+
+// row takes what write appends, a whole line or an error.
+func (p *part) row(write func(dst []byte) ([]byte, error)) error {
+	raw, err := write(p.raw.raw)
+	p.raw.raw = raw
+	if err != nil {
+		return err
+	}
+	p.rows++
+	if len(raw) < rawBytes {
+		return nil
+	}
+	return p.compress()
+}
+
+// compress moves the CSV that was gathered into the object, and cuts the object if
+// it is large enough.
+func (p *part) compress() error {
+	if p.full == nil {
+		p.full = p.attempt.stager.buffer()
+		p.raw.Reset(p.full)
+	}
+	_, err := p.raw.Write(p.raw.raw)
+	p.raw.raw = p.raw.raw[:0]
+	if err != nil {
+		return fmt.Errorf("bucket: %w", err)
+	}
+	if p.full.Len() < p.attempt.stager.options.PartBytes {
+		return nil
+	}
+	return p.cut()
+}
+
+// cut ends the object and puts it beside what comes next, once the one before it is
+// there.
+func (p *part) cut() error {
+	if p.ctx.Err() != nil {
+		return p.wait()
+	}
+	if err := p.raw.Close(); err != nil {
+		return fmt.Errorf("bucket: %w", err)
+	}
+	full, n := p.full, len(p.done)
+	p.full = nil
+	name := fmt.Sprintf(p.name, n)
+	p.done = append(p.done, object{key: p.attempt.folder + name, size: full.Len()})
+	p.uploads.Go(func() error {
+		if _, err := p.attempt.put(p.ctx, name, full.Bytes()); err != nil {
+			return err
+		}
+		p.attempt.stager.buffers.Put(full)
+		return nil
+	})
+	return nil
+}
+
+// close puts what is left and returns when all objects are there.
+func (p *part) close() error {
+	err := p.finish()
+	if failed := p.wait(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return err
+	}
+	p.attempt.stager.release(p.raw)
+	p.raw = nil
+	return nil
+}
+
+func (p *part) finish() error {
+	if len(p.raw.raw) > 0 {
+		if err := p.compress(); err != nil {
+			return err
+		}
+	}
+	if p.full == nil {
+		return nil
+	}
+	return p.cut()
+}
+
+// wait returns when nothing is being put any more, with what has failed.
+func (p *part) wait() error {
+	over := p.ctx.Err()
+	if err := p.uploads.Wait(); err != nil {
+		return err
+	}
+	return over
+}
+
+// release keeps a compressor for others, unless a huge row made it large.
+func (s *Stager) release(c *compressor) {
+	if cap(c.raw) > 1<<20 {
+		return
+	}
+	c.Reset(nil)
+	s.compressors.Put(c)
+}

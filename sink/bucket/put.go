@@ -1,0 +1,60 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// put writes an object by one request, so it is there whole or not at all. The
+// content may be written to again once it returns.
+func (s *Stager) put(ctx context.Context, key string, content []byte) error {
+	b := &body{content: bytes.NewReader(content)}
+	defer b.close()
+	input := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b, ContentLength: aws.Int64(int64(len(content)))}
+	if s.options.KMSKey != "" {
+		input.ServerSideEncryption = types.ServerSideEncryptionAwsKms
+		input.SSEKMSKeyId = &s.options.KMSKey
+	}
+	_, err := s.client.PutObject(ctx, input)
+	return s.judge(ctx, opPut, key, err)
+}
+
+// body reads content until it is closed. The HTTP transport may go on reading a
+// request's body after the request has failed, when the content may be in use for
+// something else.
+type body struct {
+	mu      sync.Mutex
+	content *bytes.Reader
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.content == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return b.content.Read(p)
+}
+
+func (b *body) Seek(offset int64, whence int) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.content == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return b.content.Seek(offset, whence)
+}
+
+// close ends all reading. It is not io.Closer's, which the SDK would call after the
+// first try.
+func (b *body) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.content = nil
+}
