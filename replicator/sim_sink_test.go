@@ -268,6 +268,9 @@ func (n *node) apply(m *replicator.Merge) error {
 			if f.Into != "" {
 				at = loads[f.Into]
 			}
+			if at == nil {
+				return fmt.Errorf("no load table %s", f.Into)
+			}
 			if err := n.applyFold(at, f); err != nil {
 				return err
 			}

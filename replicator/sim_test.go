@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -203,11 +204,20 @@ func TestSimulation(t *testing.T) {
 		n = defaultSchedules
 	}
 	tall := &tally{n: map[string]int{}}
-	for i := range uint64(n) {
-		if simulate(t, *firstSeed+i, noBug, tall); t.Failed() {
-			t.Fatalf("to see it again: go test ./replicator -run %s -schedules 1 -story -seed %d", t.Name(), *firstSeed+i)
+	t.Run("schedules", func(t *testing.T) {
+		workers := runtime.GOMAXPROCS(0)
+		for first := range workers {
+			t.Run(fmt.Sprint("core ", first), func(t *testing.T) {
+				t.Parallel()
+				for i := first; i < n && !t.Failed(); i += workers {
+					seed := *firstSeed + uint64(i)
+					if simulate(t, seed, noBug, tall); t.Failed() {
+						t.Errorf("to see it again: go test ./replicator -run TestSimulation -schedules 1 -story -seed %d", seed)
+					}
+				}
+			})
 		}
-	}
+	})
 	var report []string
 	for _, kind := range slices.Sorted(maps.Keys(tall.n)) {
 		report = append(report, fmt.Sprintf("%s: %d", kind, tall.n[kind]))

@@ -159,7 +159,12 @@ func simTables() []*schema.Table {
 }
 
 // fault tells whether something goes wrong now, and counts it.
-func (w *world) fault(kind string) bool { return w.chance(kind, w.p) }
+func (w *world) fault(kind string) bool {
+	w.mu.Lock()
+	p := w.p
+	w.mu.Unlock()
+	return w.chance(kind, p)
+}
 
 // chance tells whether something happens now, and counts it.
 func (w *world) chance(kind string, p float64) bool {
