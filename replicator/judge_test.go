@@ -1,0 +1,50 @@
+package replicator
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestJudge(t *testing.T) {
+	cp := Checkpoint{LSN: 100, System: "7", Timeline: 1, Database: "app", Slot: "s"}
+	good := Opened{System: "7", Timeline: 1, Database: "app", Slot: "s", Confirmed: 100, Flushed: 100}
+	tests := []struct {
+		name   string
+		change func(*Opened)
+		want   Reason
+	}{
+		{"as it was", func(*Opened) {}, ""},
+		{"behind the checkpoint, as after a crash of the server", func(o *Opened) { o.Confirmed = 60 }, ""},
+		{"on a new timeline that forked behind us", func(o *Opened) { o.Timeline, o.Fork = 2, 100 }, ""},
+		{"another cluster", func(o *Opened) { o.System = "8" }, SourceChanged},
+		{"another database", func(o *Opened) { o.Database = "app2" }, SourceChanged},
+		{"another slot", func(o *Opened) { o.Slot = "t" }, SlotStrange},
+		{"a slot made anew", func(o *Opened) { o.Confirmed = 101 }, SlotAhead},
+		{"restored to an earlier state", func(o *Opened) { o.Flushed = 99 }, SourceBehind},
+		{"a standby that lacked what we applied", func(o *Opened) { o.Timeline, o.Fork, o.Flushed = 2, 99, 500 }, SourceBehind},
+	}
+	for _, test := range tests {
+		o := good
+		test.change(&o)
+		err := judge(cp, o)
+		var h *Halt
+		if got := errors.As(err, &h); got != (test.want != "") || got && h.Reason != test.want {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+		if h != nil && (h.Found == "" || h.Means == "" || h.Repair == "" || !Final(err) || Retryable(err)) {
+			t.Errorf("%s: %v does not say all that an operator needs", test.name, err)
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	b := Backoff{Min: time.Second, Max: time.Minute}
+	for n, most := range map[int]time.Duration{0: time.Second, 3: 8 * time.Second, 6: time.Minute, 40: time.Minute, 1000: time.Minute} {
+		for range 100 {
+			if d := b.wait(n); d <= 0 || d > most {
+				t.Fatalf("try %d waits %v, at most %v", n, d, most)
+			}
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"rowshift/replicator"
+)
+
+// odd holds values whose text depends on settings, on the type's own output function
+// or on the escapes of COPY: by type, as SQL.
+var odd = [][]string{
+	{"boolean", `true`, `false`},
+	{"bigint", `-9223372036854775808`, `0`},
+	{"numeric", `'NaN'`, `'-Infinity'`, `1e-1000`, `12345678901234567890.1230`},
+	{"numeric(5,-2)", `12345`},
+	{"real", `0.1`, `'-0'`, `'NaN'`, `3.4028235e38`},
+	{"double precision", `0.1 + 0.2::float8`, `'-Infinity'`, `5e-324`},
+	{"money", `1234.5`, `-0.01`},
+	{"text", `''`, `'\N'`, `E'\\N'`, `E'tab\tnew\nline\r\b\f\v\\ back'`, `'\.'`, `E'\001\177'`, `'žluťoučký 日本 🦀'`, `' '`},
+	{"char(5)", `'ab'`, `''`},
+	{"varchar(3)", `'abc'`},
+	{`"char"`, `'x'`, `''`},
+	{"name", `'Some Name'`},
+	{"bytea", `'\x00ff5c6e'`, `''`},
+	{"date", `'infinity'`, `'0044-03-15 BC'`, `'294276-12-31'`, `'2026-11-24'`},
+	{"time", `'24:00:00'`, `'00:00:00.000001'`},
+	{"timetz", `'12:00:00+05:30:15'`},
+	{"timestamp", `'-infinity'`, `'4713-01-01 00:00 BC'`, `'2026-11-24 01:02:03.100000'`},
+	{"timestamptz", `'infinity'`, `'2026-07-01 12:00:00.5+02'`, `'1800-01-01 00:00:00 Europe/Prague'`},
+	{"interval", `'1 year -2 days 03:04:05.678'`, `'-1 mon +1 sec'`, `'0'`},
+	{"uuid", `'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'`},
+	{"json", `'{"a":  "\u0000", "b": [1]}'`},
+	{"jsonb", `'{"b": 1.50, "a": null}'`},
+	{"xml", `'<?xml version="1.0" encoding="UTF-8"?><a/>'`, `'<a>x</a>'`},
+	{"inet", `'10.0.0.1'`, `'::1/64'`},
+	{"cidr", `'10.0.0.0/8'`},
+	{"macaddr", `'08-00-2b-01-02-03'`},
+	{"bit(3)", `B'101'`},
+	{"varbit", `B''`, `B'1'`},
+	{"point", `'(0.1,-2)'`},
+	{"tsvector", `'a:1 fat:2 ''it''''s'''`},
+	{"int[]", `'{}'`, `'[0:1]={1,NULL}'`, `'{{1,2},{3,4}}'`},
+	{"text[]", `ARRAY['a"b', E'c\\d', 'NULL', NULL, '', 'x y,z']`},
+	{"int4range", `'empty'`, `'[1,5)'`, `'(,5)'`},
+	{"int4multirange", `'{[1,3),[7,9)}'`},
+	{"mood", `'so so'`},
+	{"pair", `ROW(NULL, NULL)`, `ROW(1, E'a"\\b')`},
+	{"price", `1.5`},
+	{"regclass", `'mine.hidden'`},
+	{"oid", `4294967295`},
+	{"pg_lsn", `'16/B374D848'`},
+	{"xid8", `'18446744073709551615'`},
+}
+
+// oddTypes makes the types of odd that are none of PostgreSQL's own.
+const oddTypes = `
+CREATE TYPE mood AS ENUM ('so so', 'happy');
+CREATE TYPE pair AS (a int, b text);
+CREATE DOMAIN price AS numeric(10,2);
+CREATE SCHEMA mine; CREATE TABLE mine.hidden (id int);`
+
+// TestCopyIsAsTheStream shows that a snapshot gives each value to the byte as the
+// stream does.
+func TestCopyIsAsTheStream(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, oddTypes+oddTable())
+	w.hold(other)
+	w.exec(other, oddRows())
+	stream, err := w.stream(w.ours())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want [][]string
+	for _, tx := range stream {
+		for _, c := range tx.changes {
+			want = append(want, c.new)
+		}
+	}
+	s := w.take(w.table("o"))
+	var got [][]string
+	if err := s.Copy(t.Context(), s.Taken().Ranges[0], func(row replicator.Tuple) error {
+		got = append(got, strung(row))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(want) < 8 {
+		t.Fatalf("the stream brought %d rows", len(want))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// oddTable returns the statement that makes the table o.
+func oddTable() string {
+	var columns strings.Builder
+	for i, o := range odd {
+		columns.WriteString(", c" + string(rune('a'+i/26)) + string(rune('a'+i%26)) + " " + o[0])
+	}
+	return `CREATE TABLE o (id int PRIMARY KEY` + columns.String() + `)`
+}
+
+// oddRows returns statements that put every value into o, NULL where a type has no
+// more.
+func oddRows() string {
+	var rows strings.Builder
+	for n, more := 1, true; more; n++ {
+		more = false
+		rows.WriteString(`INSERT INTO o VALUES ((SELECT count(*) FROM o)`)
+		for _, o := range odd {
+			value := `NULL`
+			if n < len(o) {
+				value, more = o[n], true
+			}
+			rows.WriteString(`, (` + value + `)::` + o[0])
+		}
+		rows.WriteString(`); `)
+	}
+	return rows.String()
+}
+
+// TestCopyInParallel shows that there are never more readers than workers, that they
+// all see one state, and that they are used again.
+func TestCopyInParallel(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 20000)`)
+	a := w.table("a")
+	s := w.take(a).(*snapshot)
+	w.exec(other, `UPDATE a SET id = -id; INSERT INTO a SELECT generate_series(30000, 40000)`)
+	size, err := measure(t.Context(), s.keeper, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ranges := cut(a, size, 32<<10)
+	counts := make([]int, len(ranges))
+	var g errgroup.Group
+	for i, r := range ranges {
+		g.Go(func() error {
+			return s.Copy(t.Context(), r, func(replicator.Tuple) error {
+				counts[i]++
+				return nil
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	if total != 20000 {
+		t.Errorf("%d ranges hold %d rows", len(ranges), total)
+	}
+	if readers := len(s.readers.pids()); readers < 1 || readers > w.options.Workers {
+		t.Errorf("%d readers", readers)
+	}
+}
+
+// TestCopyFails shows that a range which fails spoils no other, and that its session
+// is not used again.
+func TestCopyFails(t *testing.T) {
+	full := errors.New("the disk is full")
+	tests := []struct {
+		name string
+		copy func(*testing.T, replicator.Snapshot) error
+		want error
+	}{
+		{name: "the writer fails", want: full, copy: func(t *testing.T, s replicator.Snapshot) error {
+			return s.Copy(t.Context(), s.Taken().Ranges[0], func(replicator.Tuple) error { return full })
+		}},
+		{name: "cancelled before", want: context.Canceled, copy: func(t *testing.T, s replicator.Snapshot) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			return s.Copy(ctx, s.Taken().Ranges[0], func(replicator.Tuple) error { return nil })
+		}},
+		{name: "cancelled in the middle", want: context.Canceled, copy: func(t *testing.T, s replicator.Snapshot) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			return s.Copy(ctx, s.Taken().Ranges[0], func(replicator.Tuple) error { cancel(); return nil })
+		}},
+		{name: "closed in the middle", want: errClosed, copy: func(t *testing.T, s replicator.Snapshot) error {
+			closed := make(chan struct{})
+			first := true
+			err := s.Copy(t.Context(), s.Taken().Ranges[0], func(replicator.Tuple) error {
+				if first {
+					first = false
+					go func() { defer close(closed); s.Close() }()
+				}
+				return nil
+			})
+			<-closed
+			return err
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT n, repeat('x', 1000) FROM generate_series(1, 20000) AS n`)
+			s := w.take(w.table("a"))
+			if err := test.copy(t, s); !errors.Is(err, test.want) {
+				t.Fatalf("got %v", err)
+			}
+			rows, err := copied(t.Context(), s)
+			if test.want == errClosed {
+				if !errors.Is(err, errClosed) {
+					t.Errorf("read after it was closed: %v", err)
+				}
+			} else if err != nil || len(rows["a"]) != 20000 {
+				t.Errorf("%d rows afterwards, %v", len(rows["a"]), err)
+			}
+			s.Close()
+			w.deserted()
+		})
+	}
+}

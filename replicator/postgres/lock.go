@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// lock is a session whose open transaction holds ACCESS SHARE locks of tables, so
+// that nobody truncates, rewrites, alters or drops them: none of that respects the
+// snapshots of others.
+// https://www.postgresql.org/docs/current/mvcc-caveats.html
+//
+// Each lock is taken by an open SELECT of no columns and no rows. That needs the
+// right to read one column, where LOCK TABLE needs the right to read them all; and
+// it locks the table's indexes too, as the sessions that read it do, so that a
+// REINDEX, which stops the table's writers, is seen to wait for us.
+type lock struct {
+	conn *pgx.Conn
+	vxid string // the virtual id of its transaction, never used twice
+}
+
+// SQLSTATEs. https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	insufficientPrivilege = "42501"
+	deadlockDetected      = "40P01"
+	lockNotAvailable      = "55P03"
+)
+
+// lock locks the tables, all of them or none: it waits for each for less than the
+// deadlock_timeout, so that no deadlock with us is ever found and nobody else is
+// made to fail for it, then gives all of them back and tries again. It waits for as
+// long as it takes, and says through Options.Waiting for whom.
+func (o *Origin) lock(ctx context.Context, tables []*schema.Table) (*lock, error) {
+	conn, err := o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &lock{conn: conn}
+	said := ""
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		busy, err := l.try(ctx, tables, o.options.LoadYield)
+		if err == nil && busy == nil {
+			return l, nil
+		}
+		if err == nil {
+			var what string
+			what, err = holders(ctx, conn, busy)
+			if err == nil && what != said {
+				o.waiting(what)
+				said = what
+			}
+		}
+		if err == nil {
+			err = rest(ctx, pause)
+		}
+		if err != nil {
+			shut(conn)
+			return nil, err
+		}
+	}
+}
+
+// try locks the tables, unless one of them is busy, which it then returns, or to
+// hold what it has while it waits for the others would last longer than limit.
+func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Duration) (*schema.Table, error) {
+	_, err := l.conn.Exec(ctx, `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
+		SELECT set_config('lock_timeout', greatest(setting::int / 2, 1)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'`)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: begin to lock tables: %w", err)
+	}
+	began := time.Now()
+	for _, t := range tables {
+		_, err := l.conn.Exec(ctx, `SELECT FROM ONLY `+quoted(t.Name)+` LIMIT 0`)
+		if err == nil && time.Since(began) < limit {
+			continue
+		}
+		if err != nil && !refused(err, lockNotAvailable, deadlockDetected) {
+			return nil, unreadable(t, err)
+		}
+		if _, err := l.conn.Exec(ctx, `ROLLBACK`); err != nil {
+			return nil, fmt.Errorf("postgres: give locks back: %w", err)
+		}
+		return t, nil
+	}
+	if _, err := l.conn.Exec(ctx, `SET LOCAL lock_timeout = 0`); err != nil {
+		return nil, fmt.Errorf("postgres: lock tables: %w", err)
+	}
+	l.vxid, err = ownVXID(ctx, l.conn)
+	return nil, err
+}
+
+// ownVXID returns the virtual id of conn's open transaction.
+func ownVXID(ctx context.Context, conn *pgx.Conn) (vxid string, err error) {
+	err = conn.QueryRow(ctx, `SELECT virtualxid FROM pg_locks WHERE locktype = 'virtualxid' AND granted AND pid = pg_backend_pid()`).Scan(&vxid)
+	if err != nil {
+		return "", fmt.Errorf("postgres: note a transaction's virtual id: %w", err)
+	}
+	return vxid, nil
+}
+
+// alive tells, asked of any session, whether the transaction with that virtual id is
+// still open.
+func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err error) {
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'virtualxid' AND granted AND virtualxid = $1)`, vxid).Scan(&open)
+	return open, err
+}
+
+// refused tells whether err is the server's, with one of these SQLSTATEs.
+func refused(err error, codes ...string) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return false
+	}
+	for _, code := range codes {
+		if e.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// unreadable says why t could not be read.
+func unreadable(t *schema.Table, err error) error {
+	if !refused(err, insufficientPrivilege) {
+		return fmt.Errorf("postgres: read %s: %w", t.Name, err)
+	}
+	return &replicator.Halt{
+		Reason: replicator.TableUnfit,
+		Found:  fmt.Sprintf("the source's role may not read all of %s", t.Name),
+		Means:  "a load would fail, or miss rows that a row-level security policy hides",
+		Repair: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO <role>; GRANT SELECT ON %s TO <role>; and, if the table has policies: ALTER ROLE <role> BYPASSRLS",
+			pgx.Identifier{t.Name.Schema}.Sanitize(), quoted(t.Name)),
+		Cause: err,
+	}
+}
+
+// quoted returns a name as SQL spells it.
+func quoted(n schema.Name) string { return pgx.Identifier{n.Schema, n.Table}.Sanitize() }
+
+// holders tells in words who keeps us from locking t.
+func holders(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
+	what := "a lock of " + t.Name.String()
+	var pid int32
+	var program string
+	err := conn.QueryRow(ctx, `
+		SELECT coalesce(l.pid, 0), coalesce(a.application_name, '')
+		FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.mode = 'AccessExclusiveLock'
+		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		ORDER BY l.granted DESC, l.waitstart LIMIT 1`, t.OID).Scan(&pid, &program)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return what, nil
+	case err != nil:
+		return "", fmt.Errorf("postgres: look who holds %s: %w", what, err)
+	case pid == 0:
+		return what + ", which a prepared transaction holds (see pg_prepared_xacts)", nil
+	}
+	return fmt.Sprintf("%s, which session %d (%s) holds or waits for", what, pid, program), nil
+}
+
+// waiter finds a session that has waited for a lock of one of the sessions pids for
+// longer than a time. Who only waits for our transactions to end, as CREATE INDEX
+// CONCURRENTLY does, stops nobody else meanwhile and is not meant.
+const waiter = `
+WITH waits AS MATERIALIZED (
+  SELECT pid, relation, waitstart FROM pg_locks
+  WHERE NOT granted AND locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+SELECT w.pid, coalesce(a.application_name, ''), w.relation::regclass::text
+FROM waits w LEFT JOIN pg_stat_activity a ON a.pid = w.pid
+WHERE clock_timestamp() - w.waitstart > $1::float8 * interval '1 second' AND pg_blocking_pids(w.pid) && $2::int[]
+LIMIT 1`
+
+// yield looks once for a session that has waited for any of the sessions' locks for
+// longer than limit. The error then wraps ErrYielded.
+func (l *lock) yield(ctx context.Context, limit time.Duration, sessions []int32) error {
+	var pid int32
+	var program, relation string
+	err := l.conn.QueryRow(ctx, waiter, limit.Seconds(), sessions).Scan(&pid, &program, &relation)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: the session that holds the locks ended: %w", replicator.ErrYielded, err)
+	}
+	return fmt.Errorf("%w: session %d (%s) waits for our lock of %s since more than %s", replicator.ErrYielded, pid, program, relation, limit)
+}

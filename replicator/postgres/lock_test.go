@@ -1,0 +1,211 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+)
+
+// TestLockWaits shows that a table which somebody changes the shape of is waited for
+// without standing in anybody's way, and that it is said for whom.
+func TestLockWaits(t *testing.T) {
+	tests := []struct {
+		name  string
+		begin string
+		said  string
+		end   string
+	}{
+		{name: "altered", begin: `SET application_name = 'deploy'; BEGIN; ALTER TABLE b ADD c int`, said: "(deploy)", end: `COMMIT`},
+		{name: "truncated", begin: `BEGIN; TRUNCATE b`, said: "a lock of public.b, which session", end: `ROLLBACK`},
+		{name: "truncated and prepared", begin: `BEGIN; TRUNCATE b; PREPARE TRANSACTION 'p'`, said: "prepared transaction", end: `COMMIT PREPARED 'p'`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			other, third := w.dial(), w.dial()
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`)
+			a, b := w.table("a"), w.table("b")
+			w.exec(other, test.begin)
+			locked := make(chan *lock, 1)
+			go func() {
+				l, err := w.lock(t.Context(), tables(a, b))
+				if err != nil {
+					t.Error(err)
+				}
+				locked <- l
+			}()
+			w.heard(test.said)
+			w.exec(third, `SET lock_timeout = '5s'; TRUNCATE a`) // between two tries of ours
+			w.exec(other, test.end)
+			if l := <-locked; l != nil {
+				shut(l.conn)
+			}
+			w.deserted()
+		})
+	}
+}
+
+func TestLockEndsWithItsContext(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	a := w.table("a")
+	w.exec(other, `BEGIN; LOCK a`)
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := w.lock(ctx, tables(a))
+		failed <- err
+	}()
+	w.heard("a lock of public.a")
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	w.deserted()
+}
+
+// TestYield shows that a load gives way to whoever waits for its locks, and that
+// what they wanted to do then happens.
+func TestYield(t *testing.T) {
+	tests := []struct {
+		name  string
+		wants string // of another session
+		table string
+	}{
+		{name: "TRUNCATE", wants: `TRUNCATE a`, table: "a"},
+		{name: "VACUUM FULL", wants: `VACUUM FULL a`, table: "a"},
+		{name: "ALTER TABLE", wants: `ALTER TABLE a ADD c int`, table: "a"},
+		{name: "DROP TABLE", wants: `DROP TABLE a`, table: "a"},
+		{name: "REINDEX", wants: `REINDEX TABLE a`, table: "a_pkey"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.options.LoadYield = 100 * time.Millisecond
+			other := w.dial()
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100)`)
+			s := w.take(w.table("a"))
+			if _, err := copied(t.Context(), s); err != nil { // so that an idle reader holds locks too
+				t.Fatal(err)
+			}
+			w.exec(other, test.wants) // returns only once we gave way
+			_, err := copied(t.Context(), s)
+			if !errors.Is(err, replicator.ErrYielded) {
+				t.Fatalf("got %v", err)
+			}
+			if !strings.Contains(err.Error(), "our lock of "+test.table+" ") {
+				t.Errorf("got %v", err)
+			}
+			w.deserted()
+		})
+	}
+}
+
+// TestYieldNotToOthers shows who does not make a load give way: those that wait for
+// somebody else, and those that wait for less than the limit.
+func TestYieldNotToOthers(t *testing.T) {
+	w := newWorld(t)
+	w.options.LoadYield = 200 * time.Millisecond
+	other, third, fourth := w.dial(), w.dial(), w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1)`)
+	s := w.take(w.table("a"))
+	w.exec(other, `BEGIN; LOCK b`)
+	waited := make(chan error, 1)
+	go func() {
+		_, err := third.Exec(t.Context(), `LOCK TABLE b`)
+		waited <- err
+	}()
+	for range 3 { // each for less than the limit, in all for more
+		if _, err := fourth.Exec(t.Context(), `SET lock_timeout = '120ms'; TRUNCATE a`); !refused(err, lockNotAvailable) {
+			t.Fatalf("TRUNCATE: %v", err)
+		}
+	}
+	if rows, err := copied(t.Context(), s); err != nil || len(rows["a"]) != 1 {
+		t.Errorf("copied %v, %v", rows, err)
+	}
+	w.exec(other, `ROLLBACK`)
+	if err := <-waited; refused(err, lockNotAvailable) {
+		t.Error(err)
+	}
+}
+
+// TestYieldWhileARowIsWritten shows that a session whose row nobody takes just now
+// keeps no lock.
+func TestYieldWhileARowIsWritten(t *testing.T) {
+	w := newWorld(t)
+	w.options.LoadYield = 100 * time.Millisecond
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT n, repeat('x', 1000) FROM generate_series(1, 50000) AS n`)
+	s := w.take(w.table("a"))
+	writing, given := make(chan struct{}), make(chan struct{})
+	failed := make(chan error, 1)
+	go func() {
+		first := true
+		failed <- s.Copy(t.Context(), s.Taken().Ranges[0], func(replicator.Tuple) error {
+			if first {
+				first = false
+				close(writing)
+				<-given
+			}
+			return nil
+		})
+	}()
+	<-writing
+	w.exec(other, `TRUNCATE a`)
+	close(given)
+	if err := <-failed; !errors.Is(err, replicator.ErrYielded) {
+		t.Errorf("got %v", err)
+	}
+	w.deserted()
+}
+
+// TestLostSessions shows that a snapshot whose locks or whose keeper are lost is
+// given up, and that no range read meanwhile counts.
+func TestLostSessions(t *testing.T) {
+	tests := []struct {
+		name string
+		lost func(*snapshot) *pgx.Conn
+	}{
+		{name: "the locks", lost: func(s *snapshot) *pgx.Conn { return s.lock.conn }},
+		{name: "the keeper", lost: func(s *snapshot) *pgx.Conn { return s.keeper }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			other := w.dial()
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)`)
+			s := w.take(w.table("a")).(*snapshot)
+			w.until(other, `pg_terminate_backend($1)`, test.lost(s).PgConn().PID())
+			<-s.gone
+			if _, err := copied(t.Context(), s); !errors.Is(err, replicator.ErrYielded) {
+				t.Errorf("got %v", err)
+			}
+			w.deserted()
+		})
+	}
+}
+
+// TestLostLocksSpoilARange shows that a range is not taken for read if the locks were
+// lost while it was, even before the watch has seen it.
+func TestLostLocksSpoilARange(t *testing.T) {
+	w := newWorld(t)
+	w.options.LoadYield = time.Hour // so it looks once a second at most
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)`)
+	s := w.take(w.table("a")).(*snapshot)
+	err := s.Copy(t.Context(), s.Taken().Ranges[0], func(replicator.Tuple) error {
+		w.until(other, `pg_terminate_backend($1)`, s.lock.conn.PgConn().PID())
+		w.until(other, `NOT EXISTS (SELECT FROM pg_locks WHERE pid = $1)`, s.lock.conn.PgConn().PID())
+		return nil
+	})
+	if !errors.Is(err, replicator.ErrYielded) {
+		t.Errorf("got %v", err)
+	}
+}

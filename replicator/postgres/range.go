@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// rangeBytes is about what a range holds, with what its rows keep out of line.
+const rangeBytes = 64 << 20
+
+// size is how large a table is.
+type size struct {
+	blocks int64   // of its heap
+	bytes  int64   // of heap and TOAST
+	rows   float64 // estimate; 0 if not known
+}
+
+// measure returns how large t is now. Asked after a snapshot was taken, no row that
+// the snapshot sees lies beyond it, since our lock keeps others from moving rows.
+func measure(ctx context.Context, conn *pgx.Conn, t *schema.Table) (size, error) {
+	var s size
+	var kind string
+	err := conn.QueryRow(ctx, `
+		SELECT relkind::text, pg_relation_size(oid) / current_setting('block_size')::bigint, pg_table_size(oid),
+		       CASE WHEN reltuples > 0 AND relpages > 0
+		            THEN reltuples / relpages * (pg_relation_size(oid) / current_setting('block_size')::bigint) ELSE 0 END::float8
+		FROM pg_class WHERE oid = $1::oid`, t.OID).Scan(&kind, &s.blocks, &s.bytes, &s.rows)
+	if err != nil {
+		return size{}, fmt.Errorf("postgres: measure %s: %w", t.Name, err)
+	}
+	if kind != "r" {
+		return size{}, fmt.Errorf("postgres: %s has no rows of its own: it is of kind %q", t.Name, kind)
+	}
+	return s, nil
+}
+
+// cut divides a table of that size into ranges of about each bytes. The last one has
+// no end. A table without rows is one range.
+func cut(t *schema.Table, s size, each int64) []replicator.Range {
+	count := min(max((s.bytes+each-1)/each, 1), max(s.blocks, 1))
+	ranges := make([]replicator.Range, count)
+	for i := range ranges {
+		first, next := s.blocks*int64(i)/count, s.blocks*int64(i+1)/count
+		share := 0.0
+		if s.blocks > 0 {
+			share = float64(next-first) / float64(s.blocks)
+		}
+		ranges[i] = replicator.Range{
+			Table: t,
+			First: uint32(first),
+			Last:  uint32(next),
+			Rows:  int64(s.rows * share),
+			Bytes: int64(float64(s.bytes) * share),
+		}
+	}
+	ranges[count-1].Last = 0
+	return ranges
+}
+
+// copyOf returns the statement that reads a range. ONLY keeps out the rows of tables
+// that inherit from it, which the stream sends as their own. Since 14 a condition on
+// ctid reads those blocks alone.
+// https://www.postgresql.org/docs/current/release-14.html
+func copyOf(r replicator.Range) string {
+	columns := make([]string, len(r.Table.Columns))
+	for i, c := range r.Table.Columns {
+		columns[i] = pgx.Identifier{c.Name}.Sanitize()
+	}
+	where := fmt.Sprintf("ctid >= '(%d,0)'", r.First)
+	if r.Last > 0 {
+		where += fmt.Sprintf(" AND ctid < '(%d,0)'", r.Last)
+	}
+	return fmt.Sprintf("COPY (SELECT %s FROM ONLY %s WHERE %s) TO STDOUT", strings.Join(columns, ", "), quoted(r.Table.Name), where)
+}

@@ -1,0 +1,235 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// The bounds of the time between two looks at the sessions that hold a snapshot, and
+// how long an answer may take.
+const (
+	minWatch    = 20 * time.Millisecond
+	maxWatch    = time.Second
+	watchAnswer = 30 * time.Second
+)
+
+// snapshot is a replicator.Snapshot. Beside its readers two sessions hold it: the
+// lock keeps the tables as they are, and the keeper's transaction keeps what was
+// exported importable. One goroutine watches both, and alone ends everything.
+type snapshot struct {
+	taken   replicator.Taken
+	lock    *lock
+	keeper  *pgx.Conn
+	vxid    string // of the keeper's transaction
+	readers *readers
+
+	life context.Context // ends, with the cause, when the snapshot is given up or closed
+	end  context.CancelCauseFunc
+	gone chan struct{} // closed once every session has ended
+}
+
+// Snapshot waits until everything that was running has ended, locks the tables, takes
+// a snapshot that several sessions can share and then, in another session, emits the
+// message whose LSN is the hand-over position.
+//
+// The order is what makes the hand-over exact: a transaction that ended before the
+// wait is seen, one that is seen committed before the message, and one that is not
+// seen comes by the stream, for the slot was there before the wait began.
+func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicator.Snapshot, error) {
+	marker, err := o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer shut(marker)
+	if err := o.settle(ctx, marker); err != nil {
+		return nil, err
+	}
+	locks, err := o.lock(ctx, tables)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{lock: locks, gone: make(chan struct{})}
+	if err := o.take(ctx, s, marker, tables); err != nil {
+		shut(locks.conn)
+		if s.keeper != nil {
+			shut(s.keeper)
+		}
+		return nil, err
+	}
+	s.life, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	go s.watch(o.options.LoadYield)
+	return s, nil
+}
+
+// take takes the snapshot under the locks.
+func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) (err error) {
+	if s.taken.Tables, err = o.again(ctx, s.lock.conn, tables); err != nil {
+		return err
+	}
+	if s.keeper, err = o.session(ctx); err != nil {
+		return err
+	}
+	seen, id, err := export(ctx, s.keeper)
+	if err != nil {
+		return err
+	}
+	s.taken.Seen = seen
+	if s.vxid, err = ownVXID(ctx, s.keeper); err != nil {
+		return err
+	}
+	if s.taken.HandOver, err = o.mark(ctx, marker); err != nil {
+		return err
+	}
+	for _, t := range s.taken.Tables {
+		size, err := measure(ctx, s.keeper, t)
+		if err != nil {
+			return err
+		}
+		s.taken.Ranges = append(s.taken.Ranges, cut(t, size, rangeBytes)...)
+	}
+	s.readers = newReaders(o.options.Workers, func(ctx context.Context) (*pgx.Conn, error) {
+		return o.reader(ctx, id)
+	})
+	return nil
+}
+
+// session opens a session that may be silent, wait and read for as long as it takes,
+// whatever the role's settings say; that fails rather than leave out rows that a
+// policy hides; and that reads by one process, in the order of blocks if it can. What
+// the server's version does not know is left out.
+func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := o.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Exec(ctx, `
+		SELECT set_config(s.name, v.value, false)
+		FROM (VALUES ('statement_timeout', '0'), ('transaction_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
+		             ('idle_session_timeout', '0'), ('lock_timeout', '0'), ('row_security', 'off'),
+		             ('max_parallel_workers_per_gather', '0'), ('enable_seqscan', 'off'), ('jit', 'off')) AS v(name, value)
+		JOIN pg_settings s ON s.name = v.name`)
+	if err != nil {
+		shut(conn)
+		return nil, fmt.Errorf("postgres: prepare a session: %w", err)
+	}
+	return conn, nil
+}
+
+// shut ends a session and waits until its socket is closed.
+func shut(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // what was wanted of it is over
+	select {
+	case <-conn.PgConn().CleanupDone():
+	case <-ctx.Done():
+	}
+}
+
+// export takes a snapshot, in a transaction that it leaves open, and returns what it
+// sees and the name by which other sessions can import it.
+func export(ctx context.Context, conn *pgx.Conn) (seen replicator.Visibility, id string, err error) {
+	if _, err := conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`); err != nil {
+		return seen, "", fmt.Errorf("postgres: begin a snapshot: %w", err)
+	}
+	var text string
+	err = conn.QueryRow(ctx, `SELECT pg_current_snapshot()::text, pg_export_snapshot()`).Scan(&text, &id)
+	if err != nil {
+		return seen, "", fmt.Errorf("postgres: take a snapshot: %w", err)
+	}
+	seen, err = parseVisibility(text)
+	return seen, id, err
+}
+
+// parseVisibility reads PostgreSQL's form of a snapshot: xmin:xmax:xip,xip,...
+// https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
+func parseVisibility(text string) (v replicator.Visibility, err error) {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return v, fmt.Errorf("postgres: %q is not a snapshot", text)
+	}
+	ids := parts[:2]
+	if parts[2] != "" {
+		ids = append(ids, strings.Split(parts[2], ",")...)
+	}
+	xids := make([]uint64, len(ids))
+	for i, id := range ids {
+		if xids[i], err = strconv.ParseUint(id, 10, 64); err != nil {
+			return v, fmt.Errorf("postgres: %q is not a snapshot", text)
+		}
+	}
+	return replicator.Visibility{XMin: xids[0], XMax: xids[1], InProgress: xids[2:]}, nil
+}
+
+// reader opens a session whose open transaction imported the snapshot.
+func (o *Origin) reader(ctx context.Context, id string) (*pgx.Conn, error) {
+	conn, err := o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '`+strings.ReplaceAll(id, "'", "''")+`'`)
+	if err != nil {
+		shut(conn)
+		return nil, fmt.Errorf("postgres: import the snapshot: %w", err)
+	}
+	return conn, nil
+}
+
+// Taken says what the snapshot is of.
+func (s *snapshot) Taken() replicator.Taken { return s.taken }
+
+// Close ends every session of the snapshot, and what Copy still reads.
+func (s *snapshot) Close() error {
+	s.end(errClosed)
+	<-s.gone
+	return nil
+}
+
+// watch looks at the sessions that hold the snapshot until it is closed, or is to be
+// given up, and then ends them all: the locks first.
+func (s *snapshot) watch(yield time.Duration) {
+	defer close(s.gone)
+	s.end(s.guard(min(max(yield/4, minWatch), maxWatch), yield))
+	shut(s.lock.conn)
+	s.readers.close()
+	shut(s.keeper)
+}
+
+// guard returns why the snapshot is to be given up, or that it is closed.
+func (s *snapshot) guard(every, yield time.Duration) error {
+	for {
+		if err := rest(s.life, every); err != nil {
+			return err
+		}
+		if err := s.look(yield); err != nil {
+			return err
+		}
+	}
+}
+
+// look sees whether the snapshot still holds and stands in nobody's way.
+func (s *snapshot) look(yield time.Duration) error {
+	ctx, cancel := context.WithTimeout(s.life, watchAnswer)
+	defer cancel()
+	sessions := append(s.readers.pids(), int32(s.lock.conn.PgConn().PID()))
+	if err := s.lock.yield(ctx, yield, sessions); err != nil {
+		return err
+	}
+	kept, err := alive(ctx, s.lock.conn, s.vxid)
+	if err == nil && !kept {
+		err = errors.New("its transaction is over")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: the session that keeps it ended: %w", replicator.ErrYielded, err)
+	}
+	return nil
+}
