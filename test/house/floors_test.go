@@ -1,0 +1,98 @@
+package house
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// floor says what a room's code may import: of the house, and from outside. A name
+// that ends in a slash stands for all below it.
+type floor struct {
+	house   []string
+	outside []string
+}
+
+var floors = map[string]floor{
+	"schema":              {},
+	"replicator":          {house: []string{"schema"}, outside: []string{"golang.org/x/sync/errgroup"}},
+	"replicator/postgres": {house: []string{"schema", "replicator"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/jackc/pglogrepl", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"}},
+	"sink/bucket":         {house: []string{"schema", "replicator"}, outside: []string{"github.com/aws/", "github.com/klauspost/compress/", "golang.org/x/sync/errgroup"}},
+	"sink/redshift":       {house: []string{"schema", "replicator"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/"}},
+	"cmd/rowshift": {
+		house: []string{"schema", "replicator", "replicator/postgres", "sink/bucket", "sink/redshift"},
+		outside: []string{
+			"github.com/alecthomas/kong", "github.com/prometheus/client_golang/", "go.uber.org/zap", "go.uber.org/zap/", "github.com/goccy/go-yaml", "github.com/goccy/go-yaml/",
+			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/aws", "github.com/KimMachineGun/automemlimit/",
+			"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
+			"golang.org/x/term", "golang.org/x/sync/errgroup",
+		},
+	},
+}
+
+// doubles are the rooms under test/ that stand in for the outside. They share no
+// code with the house, so that a mistake of ours is not made twice.
+var doubles = []string{"test/pgtest", "test/s3test", "test/proxytest", "test/redshifttest"}
+
+func TestFloors(t *testing.T) {
+	for _, s := range sources(t) {
+		f, known := floors[s.room()]
+		switch {
+		case s.test() || strings.HasPrefix(s.path, "test/"):
+			continue
+		case !known:
+			t.Errorf("%s: no floor is set for this room", s.path)
+			continue
+		}
+		for _, path := range imports(s) {
+			if inside, ok := strings.CutPrefix(path, "rowshift/"); ok {
+				if !slices.Contains(f.house, inside) {
+					t.Errorf("%s imports %s: not of a lower floor", s.path, path)
+				}
+			} else if strings.Contains(strings.Split(path, "/")[0], ".") && !allowed(f.outside, path) {
+				t.Errorf("%s imports %s: not a technology of this room", s.path, path)
+			}
+		}
+	}
+}
+
+// Nothing that runs in production imports what is made for tests, and the doubles
+// import each other only.
+func TestDoublesStandApart(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, path := range imports(s) {
+			inside, ok := strings.CutPrefix(path, "rowshift/")
+			if !ok {
+				continue
+			}
+			if !s.test() && !strings.HasPrefix(s.path, "test/") && strings.HasPrefix(inside, "test/") {
+				t.Errorf("%s imports %s", s.path, path)
+			}
+			if below(doubles, s.room()) && !below(doubles, inside) {
+				t.Errorf("%s imports %s: a double shares no code with the house", s.path, path)
+			}
+		}
+	}
+}
+
+func imports(s source) []string {
+	var paths []string
+	for _, i := range s.file.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func allowed(list []string, path string) bool {
+	return slices.ContainsFunc(list, func(a string) bool {
+		return a == path || strings.HasSuffix(a, "/") && strings.HasPrefix(path, a)
+	})
+}
+
+func below(rooms []string, room string) bool {
+	return slices.ContainsFunc(rooms, func(r string) bool {
+		return room == r || strings.HasPrefix(room, r+"/")
+	})
+}
