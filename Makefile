@@ -1,0 +1,70 @@
+# make help lists what can be made. Everything installs what it needs: Go modules
+# and tools by go install, Debian's packages by apt-get when run as root.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE   := $(shell go env GOCACHE)/../rowshift
+BIN     := $(CACHE)/bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+GOLANGCI := $(BIN)/golangci-lint-v2.15.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/rowshift, static
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rowshift ./cmd/rowshift
+
+.PHONY: demo
+demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between them; DEMO_SECONDS=30 ends by itself
+	go run ./test/demo
+
+.PHONY: test
+test: compiler ## all tests, at most 10 minutes on two cores
+	go test -race -timeout 9m ./...
+	go test -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
+
+.PHONY: test-all
+test-all: compiler ## the same tests with larger numbers, on every PostgreSQL
+	ROWSHIFT_TEST_SEEDS=200 ROWSHIFT_TEST_KILLS=500 go test -race -timeout 3h ./...
+	go test -timeout 3h -run 'TestSimulation|TestPlantedBugs' ./replicator -schedules 1000000
+	for v in 14 16 17 18; do PGTEST_VERSION=$$v go test -timeout 1h ./replicator/... ./test/e2e/...; done
+
+.PHONY: vet
+vet: ## go vet, formatting, tidy modules
+	go vet ./...
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w ."; exit 1; }
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint, and shellcheck and sqlfluff where they are installed
+	$(GOLANGCI) run
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
+
+$(GOLANGCI):
+	mkdir -p $(BIN)
+	GOBIN=$(BIN)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv $(BIN)/tmp/golangci-lint $@
+
+.PHONY: image
+image: ## the container image, with docker or buildah
+	deploy/image.sh
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for a minute
+	for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 1m $$p; done; done
+
+# The race detector needs a C compiler.
+.PHONY: compiler
+compiler:
+	@command -v gcc >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq gcc libc6-dev; } || { echo "install a C compiler: apt-get install gcc libc6-dev"; exit 1; }
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist
