@@ -1,0 +1,122 @@
+package pgtest
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// Superuser and Password are the login of every server. The password is asked
+// for only with an Auth other than Trust.
+const (
+	Superuser = "postgres"
+	Password  = "postgres"
+)
+
+// Auth is how clients on TCP prove who they are: a method of pg_hba.conf
+// (https://www.postgresql.org/docs/current/auth-pg-hba-conf.html).
+type Auth string
+
+// The methods that a test may need. The unix socket is always trusted.
+const (
+	Trust     Auth = "trust"
+	SCRAM     Auth = "scram-sha-256"
+	Cleartext Auth = "password"
+)
+
+// Mode is how a server is told to stop
+// (https://www.postgresql.org/docs/current/server-shutdown.html).
+type Mode syscall.Signal
+
+// Smart waits for clients to leave, Fast ends their sessions and writes a
+// checkpoint, Immediate stops as a crash would and leaves recovery to the
+// next start.
+const (
+	Smart     = Mode(syscall.SIGTERM)
+	Fast      = Mode(syscall.SIGINT)
+	Immediate = Mode(syscall.SIGQUIT)
+)
+
+// Options are the choices for a server; the zero value is a good one.
+type Options struct {
+	// Version is the major version, "14" to "18". Empty: PGTEST_VERSION, else
+	// whatever the machine has.
+	Version string
+	// Settings are lines of postgresql.conf, by name. They win over the
+	// package's own, which serve logical replication at the least cost.
+	Settings map[string]string
+	// Auth is the method for TCP clients; empty means Trust.
+	Auth Auth
+	// TLS makes a CA and a certificate for 127.0.0.1, ::1 and localhost. TCP
+	// clients without TLS are then refused and DSN asks for verify-full.
+	TLS bool
+	// HBA are lines put before the package's own lines of pg_hba.conf.
+	HBA []string
+	// Fsync keeps fsync and full_page_writes on, as benchmarks want it.
+	Fsync bool
+	// OwnIdentity runs initdb for this server alone, so that it gets a system
+	// identifier of its own. It costs about a second.
+	OwnIdentity bool
+	// StartTimeout bounds one start; 0 means a minute.
+	StartTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Auth == "" {
+		o.Auth = Trust
+	}
+	if o.StartTimeout == 0 {
+		o.StartTimeout = time.Minute
+	}
+	return o
+}
+
+// settings is the content of postgresql.conf, the caller's choices last.
+func (o Options) settings(dir string) map[string]string {
+	all := map[string]string{
+		"listen_addresses":           "127.0.0.1",
+		"unix_socket_directories":    dir,
+		"wal_level":                  "logical",
+		"max_connections":            "200",
+		"max_wal_senders":            "50",
+		"max_replication_slots":      "100",
+		"wal_sender_timeout":         "60s",
+		"logging_collector":          "off",
+		"log_destination":            "stderr",
+		"shared_buffers":             "64MB",
+		"max_wal_size":               "4GB",
+		"timezone":                   "UTC",
+		"log_timezone":               "UTC",
+		"dynamic_shared_memory_type": "posix",
+	}
+	if !o.Fsync {
+		all["fsync"] = "off"
+		all["full_page_writes"] = "off"
+	}
+	if o.TLS {
+		all["ssl"] = "on"
+		all["ssl_cert_file"] = dir + "/server.crt"
+		all["ssl_key_file"] = dir + "/server.key"
+		all["ssl_ca_file"] = dir + "/ca.crt"
+	}
+	for name, value := range o.Settings {
+		all[name] = value
+	}
+	return all
+}
+
+// hba is the content of pg_hba.conf.
+func (o Options) hba() []string {
+	kind := "host"
+	if o.TLS {
+		kind = "hostssl"
+	}
+	lines := append([]string{}, o.HBA...)
+	lines = append(lines, "local all all trust", "local replication all trust")
+	for _, from := range []string{"127.0.0.1/32", "::1/128"} {
+		for _, db := range []string{"all", "replication"} {
+			lines = append(lines, fmt.Sprintf("%s %s all %s %s", kind, db, from, o.Auth))
+		}
+	}
+	return lines
+}
