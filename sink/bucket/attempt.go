@@ -26,12 +26,15 @@ type attempt struct {
 // random returns an unguessable word of letters and digits.
 func random() string { return strings.ToLower(rand.Text()[:16]) }
 
+// marker returns a new NULL marker.
+func marker() string { return "null" + random() }
+
 // attempt begins one whose folder has that name before its own.
 func (s *Stager) attempt(epoch replicator.Epoch, name string) *attempt {
 	return &attempt{
 		stager: s,
 		folder: fmt.Sprintf("%s%s%s-%s-%06d/", s.folder, epochFolder(epoch), name, s.process, s.attempts.Add(1)),
-		null:   "null" + random(),
+		null:   s.marker(),
 	}
 }
 

@@ -65,20 +65,22 @@ func parse(t testing.TB, content []byte, null string) [][]parsed {
 	for rest := string(content); rest != ""; {
 		var field string
 		if strings.HasPrefix(rest, `"`) {
+			var b strings.Builder
 			rest = rest[1:]
 			for {
 				before, after, ok := strings.Cut(rest, `"`)
 				if !ok {
 					t.Fatalf("a quote without its end, in row %d", len(rows))
 				}
-				field += before
+				b.WriteString(before)
 				rest = after
 				if !strings.HasPrefix(rest, `"`) {
 					break
 				}
-				field += `"`
+				b.WriteByte('"')
 				rest = rest[1:]
 			}
+			field = b.String()
 		} else {
 			end := strings.IndexAny(rest, ",\n\"")
 			if end < 0 || rest[end] == '"' {

@@ -16,6 +16,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"rowshift/replicator"
 )
 
 // Options say where a Stager keeps files and how. The zero value of what is not
@@ -71,6 +73,7 @@ type Stager struct {
 	bucket  string
 	folder  string // "prefix/pipeline/"
 	process string // random, so that attempts of two processes differ
+	marker  func() string
 
 	attempts    atomic.Int64
 	refusal     refusal
@@ -95,7 +98,7 @@ func New(ctx context.Context, o Options) (*Stager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stager{options: o, client: client, bucket: bucket, folder: prefix + o.Pipeline + "/", process: random()}, nil
+	return &Stager{options: o, client: client, bucket: bucket, folder: prefix + o.Pipeline + "/", process: random(), marker: marker}, nil
 }
 
 // parseURL splits s3://bucket/prefix into the bucket and the prefix, which is empty
@@ -165,3 +168,8 @@ func endpointFit(endpoint string) error {
 	}
 	return nil
 }
+
+var (
+	_ replicator.Stager  = (*Stager)(nil)
+	_ replicator.Sweeper = (*Stager)(nil)
+)

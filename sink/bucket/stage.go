@@ -35,7 +35,7 @@ func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.S
 		End: b.End, Commit: b.Commit, Time: b.Time, Transactions: b.Transactions, Changes: b.Changes,
 		Folds: make([]replicator.StagedFold, len(b.Folds)), Joins: b.Joins,
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group // without a context that ends at the first error: what is being put then could come after it was deleted
 	g.SetLimit(a.stager.options.Parallel)
 	for i, f := range b.Folds {
 		g.Go(func() error {

@@ -1,0 +1,70 @@
+package bucket
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+)
+
+func TestCheck(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		name  string
+		alter func(*Options)
+		fails string // method that is denied
+		with  fault
+		want  [3]replicator.Verdict // put, list, delete
+		says  []string
+	}{
+		{name: "fine", want: [3]replicator.Verdict{replicator.Fine, replicator.Fine, replicator.Fine}},
+		{name: "no put", fails: http.MethodPut, with: denied, want: [3]replicator.Verdict{replicator.Failure, replicator.Fine, replicator.Unasked}, says: []string{"AccessDenied", `"s3:PutObject"`}},
+		{name: "no list", fails: http.MethodGet, with: denied, want: [3]replicator.Verdict{replicator.Fine, replicator.Failure, replicator.Fine}, says: []string{`"s3:ListBucket"`}},
+		{name: "no delete", fails: http.MethodPost, with: denied, want: [3]replicator.Verdict{replicator.Fine, replicator.Fine, replicator.Failure}, says: []string{`"s3:DeleteObject"`}},
+		{name: "down", fails: http.MethodPut, with: reset, want: [3]replicator.Verdict{replicator.Unasked, replicator.Fine, replicator.Unasked}, says: []string{"can be reached"}},
+		{name: "no bucket", alter: func(o *Options) { o.URL = "s3://elsewhere" }, want: [3]replicator.Verdict{replicator.Failure, replicator.Failure, replicator.Unasked}, says: []string{"aws s3 mb s3://elsewhere"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w.proxy.fail(func(r *http.Request) fault {
+				if r.Method == c.fails {
+					return c.with
+				}
+				return ""
+			})
+			s := w.stager(func(o *Options) {
+				o.Attempts, o.Patience = 2, time.Hour
+				if c.alter != nil {
+					c.alter(o)
+				}
+			})
+			findings := s.Check(context.Background())
+			if len(findings) != 3 {
+				t.Fatalf("findings %+v", findings)
+			}
+			var all strings.Builder
+			for i, f := range findings {
+				if f.Verdict != c.want[i] || f.Subject != "bucket: "+[3]string{"put", "list", "delete"}[i] || f.Found == "" || (f.Repair == "") != (f.Verdict == replicator.Fine) {
+					t.Errorf("finding %+v, want %s", f, c.want[i])
+				}
+				all.WriteString(f.Found + " " + f.Repair + "\n")
+			}
+			for _, says := range c.says {
+				if !strings.Contains(all.String(), says) {
+					t.Errorf("%s lacks %q", all.String(), says)
+				}
+			}
+		})
+	}
+	w.proxy.fail(nil)
+	for _, key := range w.keys() {
+		if !strings.HasPrefix(key, "prefix/accounts/check-") {
+			t.Errorf("left %s", key)
+		}
+	}
+	if n := len(w.keys()); n != 1 {
+		t.Errorf("%d objects are left, want the one that could not be deleted", n)
+	}
+}

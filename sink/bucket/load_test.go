@@ -1,0 +1,166 @@
+package bucket
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"runtime"
+	"slices"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// incompressible returns hexadecimal digits that no compressor makes smaller than
+// half.
+func incompressible(seed, n int) string {
+	random := rand.New(rand.NewPCG(uint64(seed), 1))
+	b := make([]byte, n/2)
+	for i := range b {
+		b[i] = byte(random.Uint32())
+	}
+	return hex.EncodeToString(b)
+}
+
+// TestLoad writes parts at once, of which one fails and one is forgotten.
+func TestLoad(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	files, err := w.stager(func(o *Options) { o.PartBytes = 4 << 10 }).Load(ctx, 7, "load_7_1", person(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g errgroup.Group
+	var want []string
+	for n := range 4 {
+		for i := range 500 {
+			want = append(want, fmt.Sprintf("%d|a|%s|~", n*1000+i, incompressible(i, 100)))
+		}
+		g.Go(func() error {
+			part, err := files.Part(ctx)
+			if err != nil {
+				return err
+			}
+			for i := range 500 {
+				if err := part.Write(tuple(n*1000+i, "a", incompressible(i, 100), nil)); err != nil {
+					return err
+				}
+			}
+			return part.Close()
+		})
+	}
+	forgotten, err := files.Part(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := forgotten.Write(tuple(9, "forgotten", "x", nil)); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	failed, err := files.Part(ended)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := failed.Write(tuple(9, "failed", "x", nil)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := failed.Close(); err == nil {
+		t.Error("a part was closed whose context had ended")
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := files.Close(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := w.rows(loaded)
+	slices.Sort(rows)
+	slices.Sort(want)
+	if !slices.Equal(rows, want) {
+		t.Errorf("%d rows, want %d", len(rows), len(want))
+	}
+	form := regexp.MustCompile(`^prefix/accounts/000000000007/load-[a-z0-9]+-\d{6}/4711(-\d-\d{6}\.csv\.zst|\.manifest)$`)
+	for _, key := range w.keys() {
+		if !form.MatchString(key) {
+			t.Errorf("%s", key)
+		}
+	}
+}
+
+func TestLoadOfNothing(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	files, err := w.stager(nil).Load(ctx, 1, "load_1_1", person(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := files.Part(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := files.Close(ctx)
+	if err != nil || loaded.Manifest != "" || loaded.Rows != 0 || len(w.keys()) != 0 {
+		t.Errorf("%+v, %v, %q", loaded, err, w.keys())
+	}
+}
+
+// TestMemoryIsBounded writes 200 MB that do not become smaller than half of it, and
+// looks at what is alive meanwhile.
+func TestMemoryIsBounded(t *testing.T) {
+	const total, look, limit = 200 << 20, 10 << 20, 48 << 20
+	w := newWorld(t)
+	ctx := context.Background()
+	files, err := w.stager(nil).Load(ctx, 1, "load_1_1", person(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := files.Part(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make([]string, 64)
+	for i := range texts {
+		texts[i] = incompressible(i, 32<<10)
+	}
+	before, most := alive(), uint64(0)
+	written, looked := 0, 0
+	for i := 0; written < total; i++ {
+		text := texts[i%len(texts)]
+		if err := part.Write(tuple(i, "a", text, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if written += len(text); written-looked >= look {
+			looked = written
+			most = max(most, alive())
+		}
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := files.Close(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loaded.Bytes < total/3 || len(loaded.Objects) < 8 {
+		t.Errorf("only %d bytes in %d objects", loaded.Bytes, len(loaded.Objects))
+	}
+	if most -= min(most, before); most > limit {
+		t.Errorf("%d MiB were alive", most>>20)
+	}
+	t.Logf("%d MiB in %d objects, %d MiB alive at most", loaded.Bytes>>20, len(loaded.Objects), most>>20)
+}
+
+// alive returns the bytes of heap that are in use.
+func alive() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
