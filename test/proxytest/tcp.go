@@ -1,0 +1,234 @@
+package proxytest
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// Direction is the way that bytes go.
+type Direction int
+
+// The two ways: Up is from the client to the server, Down is back.
+const (
+	Up Direction = iota
+	Down
+)
+
+// TCP forwards connections to one server.
+type TCP struct {
+	listener net.Listener
+	network  string
+	target   string
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex
+	flow     *sync.Cond // of mu: stalled or closed has changed
+	conns    map[*link]struct{}
+	budget   [2]int64 // bytes until the cut, by direction; negative: no cut
+	stalled  [2]bool
+	refuse   bool
+	closed   bool
+	accepted int
+}
+
+// link is a client's connection and the one to the server that goes with it.
+type link struct {
+	client, server net.Conn
+}
+
+// reset makes both sides see a connection reset, not an orderly end.
+func (l *link) reset() {
+	for _, c := range []net.Conn{l.client, l.server} {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // best effort: Close below ends it in any case
+		}
+		_ = c.Close()
+	}
+}
+
+// NewTCP listens for connections to pass on to target, a host:port or the
+// path of a unix socket.
+func NewTCP(target string) (*TCP, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &TCP{listener: l, network: "tcp", target: target, conns: map[*link]struct{}{}, budget: [2]int64{-1, -1}}
+	if target != "" && target[0] == '/' {
+		p.network = "unix"
+	}
+	p.flow = sync.NewCond(&p.mu)
+	p.wg.Go(p.accept)
+	return p, nil
+}
+
+// StartTCP is NewTCP for one test.
+func StartTCP(t testing.TB, target string) *TCP {
+	t.Helper()
+	p, err := NewTCP(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// Addr is the host:port that clients connect to.
+func (p *TCP) Addr() string { return p.listener.Addr().String() }
+
+// Port is the port of Addr.
+func (p *TCP) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
+
+// Accepted counts the connections that were passed on so far.
+func (p *TCP) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
+// CutAfter lets n more bytes pass in the direction, over all connections, and
+// resets the connection that would carry the next one. It then is spent.
+// A negative n takes the order back.
+func (p *TCP) CutAfter(d Direction, n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.budget[d] = n
+}
+
+// Stall holds back all bytes in the given directions (none given: both) until
+// Resume. Connections stay open and new ones are taken.
+func (p *TCP) Stall(ways ...Direction) { p.setStalled(true, ways) }
+
+// Resume lets the bytes in the given directions (none given: both) flow.
+func (p *TCP) Resume(ways ...Direction) { p.setStalled(false, ways) }
+
+func (p *TCP) setStalled(stalled bool, ways []Direction) {
+	if len(ways) == 0 {
+		ways = []Direction{Up, Down}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range ways {
+		p.stalled[d] = stalled
+	}
+	p.flow.Broadcast()
+}
+
+// Refuse makes new connections end with a reset, as long as it is set.
+func (p *TCP) Refuse(refuse bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = refuse
+}
+
+// ResetAll resets every open connection and returns how many there were.
+func (p *TCP) ResetAll() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.conns)
+	for l := range p.conns {
+		l.reset()
+		delete(p.conns, l)
+	}
+	return n
+}
+
+// Close resets everything and stops listening.
+func (p *TCP) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.flow.Broadcast()
+	p.mu.Unlock()
+	_ = p.listener.Close() // nothing is to be done about it
+	p.ResetAll()
+	p.wg.Wait()
+}
+
+func (p *TCP) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.wg.Go(func() { p.serve(client) })
+	}
+}
+
+func (p *TCP) serve(client net.Conn) {
+	l := &link{client: client, server: client}
+	server, err := net.Dial(p.network, p.target)
+	if err == nil {
+		l.server = server
+	}
+	p.mu.Lock()
+	ok := err == nil && !p.refuse && !p.closed
+	if ok {
+		p.conns[l] = struct{}{}
+		p.accepted++
+	}
+	p.mu.Unlock()
+	if !ok {
+		l.reset()
+		return
+	}
+	var up sync.WaitGroup
+	up.Go(func() { p.pump(Up, l, l.client, l.server) })
+	p.pump(Down, l, l.server, l.client)
+	up.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, l)
+	_, _ = l.client.Close(), l.server.Close() // both ways have ended
+}
+
+// pump passes bytes one way until either side ends. An orderly end is passed
+// on as such, so that half-open protocols work.
+func (p *TCP) pump(d Direction, l *link, from, to net.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		allowed, cut := p.admit(d, n)
+		if _, werr := to.Write(buf[:allowed]); werr != nil {
+			err = errors.Join(err, werr)
+		}
+		half, canEnd := to.(interface{ CloseWrite() error })
+		switch {
+		case cut, err != nil && err != io.EOF, err != nil && !canEnd:
+			p.drop(l)
+			return
+		case err != nil:
+			_ = half.CloseWrite() // the other pump sees what comes of it
+			return
+		}
+	}
+}
+
+// admit waits while the direction is stalled and says how many of n bytes may
+// pass and whether the connection is to be cut after them.
+func (p *TCP) admit(d Direction, n int) (int, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.stalled[d] && !p.closed {
+		p.flow.Wait()
+	}
+	left := p.budget[d]
+	if left < 0 || n == 0 {
+		return n, false
+	}
+	if int64(n) <= left {
+		p.budget[d] -= int64(n)
+		return n, false
+	}
+	p.budget[d] = -1
+	return int(left), true
+}
+
+func (p *TCP) drop(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, l)
+	l.reset()
+}

@@ -1,0 +1,194 @@
+package s3test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Options are the choices for a server; the zero value is a good one.
+type Options struct {
+	// Region, AccessKey, SecretKey and Bucket have the defaults us-east-1,
+	// test-access, test-secret-key and test-bucket.
+	Region, AccessKey, SecretKey, Bucket string
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{
+		{&o.Region, "us-east-1"}, {&o.AccessKey, "test-access"},
+		{&o.SecretKey, "test-secret-key"}, {&o.Bucket, "test-bucket"},
+	} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	return o
+}
+
+// Server is a running gateway. Its methods may be called from several
+// goroutines.
+type Server struct {
+	Options
+	// Address is the host:port that the gateway listens on.
+	Address string
+	// Dir is the server's folder: objects are under Dir/buckets, the
+	// gateway's log is Dir/server.log.
+	Dir string
+
+	client *s3.Client
+	proc   *os.Process
+	gone   chan struct{} // closed when the process has ended
+}
+
+// New starts a server with an empty bucket. ctx bounds the start only.
+func New(ctx context.Context, options Options) (*Server, error) {
+	binary, err := findGateway(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "rowshift-s3-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Options: options.withDefaults(), Dir: dir, gone: make(chan struct{})}
+	if s.client, err = s.connect(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := s.launch(binary); err != nil {
+		return nil, errors.Join(fmt.Errorf("s3test: %w", err), os.RemoveAll(dir))
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		text, _ := os.ReadFile(s.logFile()) // the error tells enough without it
+		return nil, errors.Join(fmt.Errorf("s3test: the gateway did not start: %w\n%s", err, text), s.Close())
+	}
+	if _, err := s.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &s.Bucket}); err != nil {
+		return nil, errors.Join(fmt.Errorf("s3test: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// Endpoint is the server's URL, for path-style addresses.
+func (s *Server) Endpoint() string { return "http://" + s.Address }
+
+func (s *Server) logFile() string { return filepath.Join(s.Dir, "server.log") }
+
+// connect chooses the address and makes the client that Objects, Get, Put and
+// Delete use.
+func (s *Server) connect(ctx context.Context) (*s3.Client, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.Address = l.Addr().String()
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(s.Region),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, "")))
+	if err != nil {
+		return nil, err
+	}
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.BaseEndpoint = aws.String(s.Endpoint())
+		o.UsePathStyle = true
+	}), nil
+}
+
+// launch starts the gateway from a thread that lives as long as it does: the
+// kernel sends the parent-death signal when the thread dies, not the process
+// (https://github.com/golang/go/issues/27505).
+func (s *Server) launch(binary string) error {
+	cmd, err := s.command(binary)
+	if err != nil {
+		return err
+	}
+	logFile, err := os.Create(s.logFile())
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		s.proc = cmd.Process
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // killed by Close
+			close(s.gone)
+		}
+	}()
+	return <-started
+}
+
+func (s *Server) command(binary string) (*exec.Cmd, error) {
+	buckets := filepath.Join(s.Dir, "buckets")
+	if err := os.Mkdir(buckets, 0o755); err != nil {
+		return nil, err
+	}
+	args := []string{"--port", s.Address, "--region", s.Region, "--health", "/health", "--keep-alive", "--quiet", "posix"}
+	if syscall.Setxattr(buckets, "user.rowshift.probe", []byte("1"), 0) != nil {
+		sidecar := filepath.Join(s.Dir, "metadata")
+		if err := os.Mkdir(sidecar, 0o755); err != nil {
+			return nil, err
+		}
+		args = append(args, "--sidecar", sidecar)
+	}
+	cmd := exec.Command(binary, append(args, buckets)...)
+	cmd.Dir = s.Dir
+	// Keys go by the environment: arguments can be read by every user.
+	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+s.AccessKey, "ROOT_SECRET_ACCESS_KEY="+s.SecretKey)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	return cmd, nil
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	once := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		resp, err := once.Get(s.Endpoint() + "/health")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-s.gone:
+			return errors.New("it ended")
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Close ends the gateway and removes its folder.
+func (s *Server) Close() error {
+	if err := s.proc.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-s.gone
+	return os.RemoveAll(s.Dir)
+}
