@@ -65,7 +65,7 @@ func TestNewTakes(t *testing.T) {
 }
 
 // cleanEnvironment hides what the machine's user has set for AWS.
-func cleanEnvironment(t *testing.T) {
+func cleanEnvironment(t testing.TB) {
 	t.Helper()
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"} {
 		t.Setenv(name, "")

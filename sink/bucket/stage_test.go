@@ -233,3 +233,22 @@ func TestManifestForm(t *testing.T) {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}
 }
+
+// BenchmarkStage stages a batch of 100,000 rows of about a hundred bytes.
+func BenchmarkStage(b *testing.B) {
+	w := newWorld(b)
+	s := w.stager(nil)
+	table := person(b)
+	f := replicator.NewFold(table, "")
+	for i := range 100_000 {
+		if err := f.Add(replicator.Change{Op: replicator.Insert, Table: table, New: tuple(i, "acme", incompressible(i, 40)+" and some words", `\x0123456789abcdef`)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Stage(context.Background(), 1, &replicator.Batch{End: 1, Folds: []*replicator.Fold{f}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

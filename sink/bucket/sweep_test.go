@@ -19,7 +19,7 @@ func TestDiscard(t *testing.T) {
 	for i := range maxDelete + 5 {
 		key := fmt.Sprintf("prefix/accounts/000000000001/x/%04d", i)
 		w.write(key)
-		objects = append(objects, "s3://acme/"+key)
+		objects = append(objects, w.url(key))
 	}
 	w.write("prefix/accounts/000000000001/y")
 	if err := s.Discard(context.Background(), objects); err != nil {
@@ -34,7 +34,7 @@ func TestDiscard(t *testing.T) {
 	if err := s.Discard(context.Background(), nil); err != nil {
 		t.Errorf("nothing: %v", err)
 	}
-	for _, stranger := range []string{"s3://other/prefix/accounts/1", "s3://acme/prefix/other/1", "prefix/accounts/1"} {
+	for _, stranger := range []string{"s3://other/prefix/accounts/1", w.url("prefix/other/1"), "prefix/accounts/1"} {
 		if err := s.Discard(context.Background(), []string{stranger}); err == nil {
 			t.Errorf("%s was discarded", stranger)
 		}

@@ -4,49 +4,49 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
-	"os"
-	"os/exec"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"rowshift/replicator"
+	"rowshift/test/s3test"
 )
 
-const (
-	accessKey = "rowshift"
-	secretKey = "a-secret-that-must-not-show"
-)
+// server is the S3 of all tests, with a bucket for each.
+var server = s3test.Shared{Options: s3test.Options{SecretKey: secretKey}}
+
+func TestMain(m *testing.M) {
+	defer server.Close()
+	m.Run()
+}
+
+// secretKey is looked for in errors.
+const secretKey = "a-secret-that-must-not-show"
 
 // world is a bucket that a stager writes to through a proxy that can fail, and that
 // the test reads without it.
 type world struct {
-	t      *testing.T
+	t      testing.TB
+	server *s3test.Server
+	bucket string
 	proxy  *proxy
-	client *s3.Client // of the test
 }
 
-func newWorld(t *testing.T) *world {
+var buckets atomic.Int64
+
+func newWorld(t testing.TB) *world {
 	t.Helper()
+	w := &world{t: t, server: server.Server(t), bucket: fmt.Sprint("acme-", buckets.Add(1)), proxy: &proxy{}}
+	w.proxy.start(t, w.server.Endpoint())
 	cleanEnvironment(t)
-	target := gateway(t)
-	w := &world{t: t, proxy: &proxy{}}
-	w.client = s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String(target), UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
-	w.proxy.start(t, target)
-	if _, err := w.client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String("acme")}); err != nil {
+	if _, err := w.server.Client().CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &w.bucket}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -55,8 +55,8 @@ func newWorld(t *testing.T) *world {
 // stager returns one of this world.
 func (w *world) stager(alter func(*Options)) *Stager {
 	w.t.Helper()
-	o := Options{URL: "s3://acme/prefix", Pipeline: "accounts", Region: "us-east-1", Endpoint: w.proxy.url, Attempts: 3,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")}
+	o := Options{URL: w.url("prefix"), Pipeline: "accounts", Region: w.server.Region, Endpoint: w.proxy.url, Attempts: 3,
+		Credentials: credentials.NewStaticCredentialsProvider(w.server.AccessKey, w.server.SecretKey, "")}
 	if alter != nil {
 		alter(&o)
 	}
@@ -67,11 +67,14 @@ func (w *world) stager(alter func(*Options)) *Stager {
 	return s
 }
 
+// url returns the URL of a key.
+func (w *world) url(key string) string { return "s3://" + w.bucket + "/" + key }
+
 // keys lists the bucket.
 func (w *world) keys() []string {
 	w.t.Helper()
 	var keys []string
-	pages := s3.NewListObjectsV2Paginator(w.client, &s3.ListObjectsV2Input{Bucket: aws.String("acme")})
+	pages := s3.NewListObjectsV2Paginator(w.server.Client(), &s3.ListObjectsV2Input{Bucket: &w.bucket})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(context.Background())
 		if err != nil {
@@ -87,11 +90,11 @@ func (w *world) keys() []string {
 // read returns an object by its URL.
 func (w *world) read(url string) []byte {
 	w.t.Helper()
-	key, ok := strings.CutPrefix(url, "s3://acme/")
+	key, ok := strings.CutPrefix(url, w.url(""))
 	if !ok {
 		w.t.Fatalf("%q is not in the bucket", url)
 	}
-	object, err := w.client.GetObject(context.Background(), &s3.GetObjectInput{Bucket: aws.String("acme"), Key: &key})
+	object, err := w.server.Client().GetObject(context.Background(), &s3.GetObjectInput{Bucket: &w.bucket, Key: &key})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -106,7 +109,7 @@ func (w *world) read(url string) []byte {
 // write puts an object beside the stager.
 func (w *world) write(key string) {
 	w.t.Helper()
-	if _, err := w.client.PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String("acme"), Key: &key, Body: strings.NewReader("x")}); err != nil {
+	if _, err := w.server.Client().PutObject(context.Background(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: strings.NewReader("x")}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -166,146 +169,3 @@ func (w *world) expand(compression string, content []byte) []byte {
 	}
 	return expanded
 }
-
-// gateway starts an S3 server and returns its URL.
-func gateway(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	home, _ := os.UserHomeDir()
-	c := exec.Command(home+"/.cache/rowshift/bin/versitygw", "--quiet", "--keep-alive", "--port", address, "--access", accessKey, "--secret", secretKey, "posix", t.TempDir())
-	if err := c.Start(); err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-			return "http://" + address
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// fault is what a proxy does to a request, once for each time it is set.
-type fault string
-
-const (
-	busy   fault = "503"
-	denied fault = "403"
-	reset  fault = "reset"
-	cut    fault = "cut"  // half of the body arrives, then the connection is reset
-	lost   fault = "lost" // the request is done, its answer is not
-	stall  fault = "stall"
-)
-
-// proxy passes requests to a server, but for those that its rule picks.
-type proxy struct {
-	url string
-
-	mu      sync.Mutex
-	rule    func(*http.Request) fault
-	hits    int
-	headers []http.Header // of all puts
-}
-
-// fail sets the rule by which requests fail, nil for none.
-func (p *proxy) fail(rule func(*http.Request) fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.rule, p.hits = rule, 0
-}
-
-// failures returns how many requests failed by the rule.
-func (p *proxy) failures() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.hits
-}
-
-func (p *proxy) judge(r *http.Request) fault {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.Method == http.MethodPut {
-		p.headers = append(p.headers, r.Header.Clone())
-	}
-	if p.rule == nil {
-		return ""
-	}
-	f := p.rule(r)
-	if f != "" {
-		p.hits++
-	}
-	return f
-}
-
-func (p *proxy) start(t *testing.T, target string) {
-	t.Helper()
-	to, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(to)
-		r.Out.Host = r.In.Host
-	}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch f := p.judge(r); f {
-		case "":
-			pass.ServeHTTP(w, r)
-		case busy:
-			refuse(w, r, 503, "SlowDown")
-		case denied:
-			refuse(w, r, 403, "AccessDenied")
-		case lost:
-			pass.ServeHTTP(nullWriter{http.Header{}}, r)
-			hangUp(w)
-		case cut:
-			_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
-			hangUp(w)
-		case reset:
-			hangUp(w)
-		case stall:
-			_, _ = io.Copy(io.Discard, r.Body)
-			<-r.Context().Done()
-		}
-	})}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { server.Close() })
-	p.url = "http://" + l.Addr().String()
-}
-
-func refuse(w http.ResponseWriter, r *http.Request, status int, code string) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>by the test</Message></Error>")
-}
-
-// hangUp resets the connection.
-func hangUp(w http.ResponseWriter) {
-	conn, _, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		return
-	}
-	_ = conn.(*net.TCPConn).SetLinger(0)
-	conn.Close()
-}
-
-type nullWriter struct{ header http.Header }
-
-func (n nullWriter) Header() http.Header         { return n.header }
-func (n nullWriter) Write(b []byte) (int, error) { return len(b), nil }
-func (n nullWriter) WriteHeader(int)             {}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package bucket
+
+// largeLoad is the size of a load that shall not fit into memory.
+const largeLoad = 200 << 20
