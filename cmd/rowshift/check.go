@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"rowshift/replicator"
+)
+
+// askTimeout is how long check, plan and status ask before they give up.
+const askTimeout = 2 * time.Minute
+
+type checkCommand struct{}
+
+// Run looks at everything that a first run needs. It changes nothing in the
+// databases, and puts and deletes one object in the bucket.
+func (checkCommand) Run(ctx context.Context, o *outside) error {
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := newRooms(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	findings := r.check(ctx)
+	printFindings(o.stdout, findings)
+	if _, bad := verdicts(findings); bad > 0 {
+		return errTold
+	}
+	return nil
+}
+
+// printFindings prints a line for each finding, under it what repairs it, and a
+// summary.
+func printFindings(w io.Writer, findings []replicator.Finding) {
+	wide := 0
+	for _, f := range findings {
+		wide = max(wide, utf8.RuneCountInString(f.Subject))
+	}
+	for _, f := range findings {
+		fmt.Fprintf(w, "%-5s  %-*s  %s\n", f.Verdict, wide, f.Subject, f.Found)
+		if f.Repair == "" {
+			continue
+		}
+		for i, line := range strings.Split(strings.TrimSpace(f.Repair), "\n") {
+			label := "repair:"
+			if i > 0 {
+				label = ""
+			}
+			fmt.Fprintf(w, "       %-7s %s\n", label, line)
+		}
+	}
+	warnings, bad := verdicts(findings)
+	fmt.Fprintf(w, "\n%d looked at, %d to be repaired, %d to know of\n", len(findings), bad, warnings)
+}
+
+// verdicts counts the findings that somebody should know of, and those that stand
+// in a run's way or could not be asked.
+func verdicts(findings []replicator.Finding) (warnings, bad int) {
+	for _, f := range findings {
+		switch f.Verdict {
+		case replicator.Fine:
+		case replicator.Warning:
+			warnings++
+		default:
+			bad++
+		}
+	}
+	return warnings, bad
+}

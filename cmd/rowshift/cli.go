@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitFine   = 0
+	exitFailed = 1 // something failed, or could not be asked
+	exitBad    = 2 // the config or the command line
+)
+
+// commandLine is the grammar of the command line.
+type commandLine struct {
+	Config string `help:"Path of the config file." env:"ROWSHIFT_CONFIG" default:"rowshift.yaml" placeholder:"FILE"`
+
+	Run     runCommand     `cmd:"" help:"Replicate until told to stop."`
+	Check   checkCommand   `cmd:"" help:"Look at everything that a first run needs, and say what repairs what is missing."`
+	Plan    planCommand    `cmd:"" help:"Print the statements that a first run would execute on the source and on the warehouse."`
+	Status  statusCommand  `cmd:"" help:"Say how far the warehouse is, and why it is not further."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// outside is what a command has to do with besides its flags.
+type outside struct {
+	config         string // path of the config file
+	stdout, stderr io.Writer
+}
+
+// load reads the config.
+func (o *outside) load() (*config, error) { return loadConfig(o.config) }
+
+// errTold ends a command with exit code 1 whose output has said why.
+var errTold = errors.New("something failed")
+
+// run does what the command line asks for and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if exposed(args) {
+		fmt.Fprintln(stderr, "rowshift: a password on the command line can be read by everyone on this machine; "+
+			`write it into the config as "${ENV}" or file:PATH`)
+		return exitBad
+	}
+	var line commandLine
+	command, code := parse(&line, args, stdout, stderr)
+	if command == nil {
+		return code
+	}
+	o := &outside{config: line.Config, stdout: stdout, stderr: stderr}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return told(command.Run(o), stderr)
+}
+
+// told prints an error that a command ended with and returns its exit code.
+func told(err error, stderr io.Writer) int {
+	var bad *faults
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.As(err, &bad):
+		bad.print(stderr)
+		return exitBad
+	case !errors.Is(err, errTold):
+		fmt.Fprintln(stderr, "rowshift:", safe(err))
+	}
+	return exitFailed
+}
+
+// exit is what the parser panics with when it has done all there was to do, as for
+// --help.
+type exit int
+
+// parse returns the command that was asked for, or nil and the exit code.
+func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command *kong.Context, code int) {
+	parser, err := kong.New(line,
+		kong.Name("rowshift"),
+		kong.Description("Keeps tables of PostgreSQL equal in Amazon Redshift, seconds behind."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "rowshift:", err)
+		return nil, exitBad
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			command, code = nil, int(r)
+		default:
+			panic(r)
+		}
+	}()
+	command, err = parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "rowshift: %v; see rowshift --help\n", err)
+		return nil, exitBad
+	}
+	return command, exitFine
+}
+
+// exposed tells whether an argument holds a password: a flag that is named for one,
+// or a URL with one in it.
+func exposed(args []string) bool {
+	for _, arg := range args {
+		flag, value, _ := strings.Cut(arg, "=")
+		name := strings.ToLower(flag)
+		if strings.HasPrefix(name, "-") && (strings.Contains(name, "password") || strings.Contains(name, "secret")) {
+			return true
+		}
+		for _, text := range []string{arg, value} {
+			if strings.Contains(text, "password=") {
+				return true
+			}
+			if u, err := url.Parse(text); err == nil && u.User != nil {
+				if _, has := u.User.Password(); has {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

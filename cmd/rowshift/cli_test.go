@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), text); d != "" {
+		t.Errorf("%s (-want +got):\n%s", path, d)
+	}
+}
+
+// goodConfig names everything that a config can say, on one line each where a test
+// wants to change one.
+const goodConfig = `pipeline: accounts
+source:
+  dsn: postgres://rowshift@db.internal/app
+  password: ${ROWSHIFT_TEST_PASSWORD}
+  slot: rowshift_accounts
+  publication: rowshift_accounts
+  create: true
+  load_yield: 10s
+warehouse:
+  dsn: postgres://loader@dw.internal:5439/dw
+  password: ${ROWSHIFT_TEST_PASSWORD}
+  schema: userdata
+  metadata_schema: rowshift
+  copy_role: arn:aws:iam::123456789012:role/copy
+  readers: [analysts]
+  query_group: rowshift
+bucket:
+  url: s3://acme-rowshift/accounts
+  region: eu-west-1
+batch: {rows: 100000, bytes: 64MiB, max_age: 5s, min_interval: 1s}
+tables:
+  public.company: {columns: [id, plan, created_at]}
+  public.person: {exclude: [email, full_name]}
+  public.plan: {columns: all}
+  public.company_person: {columns: [person_uuid, company_uuid], target: companyperson, distkey: company_uuid}
+checkpoint_refresh: 5m
+checkpoint_refresh_wal: 256MiB
+listen: :9187
+log: {level: info}
+`
+
+// canary is a password that must not be seen anywhere.
+const canary = "canary-2b7e151628aed2a6"
+
+// writeConfig writes a config file and returns its path.
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	t.Setenv("ROWSHIFT_TEST_PASSWORD", canary)
+	path := filepath.Join(t.TempDir(), "rowshift.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// rowshift runs a command line as main does.
+func rowshift(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, &out, &errs)
+	for _, text := range []string{out.String(), errs.String()} {
+		if strings.Contains(text, canary) {
+			t.Errorf("rowshift %v printed the password:\n%s", args, text)
+		}
+	}
+	return code, out.String(), errs.String()
+}
+
+func TestHelp(t *testing.T) {
+	for _, c := range []struct{ golden, args string }{
+		{"help.txt", "--help"},
+		{"help_run.txt", "run --help"},
+		{"help_status.txt", "status --help"},
+	} {
+		code, stdout, stderr := rowshift(t, strings.Fields(c.args)...)
+		if code != 0 || stderr != "" {
+			t.Errorf("%s: exit code %d, stderr %q", c.args, code, stderr)
+		}
+		golden(t, c.golden, stdout)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	code, stdout, _ := rowshift(t, "version")
+	if code != 0 || !strings.HasPrefix(stdout, "rowshift ") || !strings.Contains(stdout, "go1.") || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("exit code %d, stdout %q", code, stdout)
+	}
+}
+
+func TestCommandLineFaults(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "expected one of"},
+		{[]string{"start"}, "unexpected argument start"},
+		{[]string{"run", "--twice"}, "unknown flag --twice"},
+		{[]string{"status", "--json=maybe"}, "bool"},
+		{[]string{"run", "--config"}, "expected string value"},
+		{[]string{"run", "--password", canary}, "a password on the command line"},
+		{[]string{"run", "--password=" + canary}, "a password on the command line"},
+		{[]string{"run", "--source-password=" + canary}, "a password on the command line"},
+		{[]string{"run", "postgres://rowshift:" + canary + "@db/app"}, "a password on the command line"},
+		{[]string{"run", "--dsn=postgres://rowshift:" + canary + "@db/app"}, "a password on the command line"},
+		{[]string{"check", "host=db password=" + canary}, "a password on the command line"},
+		{[]string{"check", "--config", "/nowhere/rowshift.yaml"}, "rowshift.yaml:1: cannot be read: no such file or directory; name the config by --config or ROWSHIFT_CONFIG"},
+	} {
+		code, stdout, stderr := rowshift(t, c.args...)
+		if code != 2 || stdout != "" || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q; want 2 and one line with %q", c.args, code, stdout, stderr, c.says)
+		}
+	}
+}
+
+func TestConfigFromEnvironment(t *testing.T) {
+	t.Setenv("ROWSHIFT_CONFIG", writeConfig(t, "pipeline: [a]\n"))
+	code, _, stderr := rowshift(t, "plan")
+	if code != 2 || !strings.Contains(stderr, "rowshift.yaml:1: pipeline: is a list") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
+func TestEveryCommandChecksTheConfigFirst(t *testing.T) {
+	path := writeConfig(t, strings.ReplaceAll(goodConfig, "pipeline: accounts", "pipeline: Accounts"))
+	for _, command := range []string{"run", "check", "plan", "status"} {
+		code, stdout, stderr := rowshift(t, command, "--config", path)
+		if code != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", command, code, stdout, stderr)
+		}
+	}
+}

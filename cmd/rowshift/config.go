@@ -1,0 +1,142 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// config is what the file means, checked and typed. Secrets are in it as references
+// only.
+type config struct {
+	pipeline  string
+	source    sourceConfig
+	warehouse warehouseConfig
+	bucket    bucketConfig
+	limits    replicator.Limits
+	tables    []schema.Choice // by name
+
+	refresh      time.Duration // negative: only by refreshBytes
+	refreshBytes uint64
+	listen       string
+	level        zapcore.Level
+}
+
+type sourceConfig struct {
+	database
+	slot        string
+	publication string
+	create      bool
+	loadYield   time.Duration
+}
+
+type warehouseConfig struct {
+	database
+	schema         string
+	metadataSchema string
+	copyRole       string
+	readers        []string
+	queryGroup     string
+}
+
+type bucketConfig struct {
+	url      string
+	region   string
+	kmsKey   string
+	endpoint string
+}
+
+// loadConfig reads and checks the file at path. The error is *faults, with all that
+// is wrong.
+func loadConfig(path string) (*config, error) {
+	f := newFaults(path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		f.add("", "cannot be read: "+reasonOf(err), "name the config by --config or ROWSHIFT_CONFIG")
+		return nil, f.err()
+	}
+	c := readConfig(text, f)
+	return c, f.err()
+}
+
+// readConfig reads and checks a file's text. It returns nil if anything is wrong.
+func readConfig(text []byte, f *faults) *config {
+	d := parseDocument(text, f)
+	if len(f.at) == 0 && len(f.found) > 0 {
+		return nil // the file has no keys, and that is told
+	}
+	c := (&reading{faults: f}).config(d)
+	if len(f.found) > 0 {
+		return nil
+	}
+	return c
+}
+
+// pipelineName keeps a pipeline's name fit for an object's key, an application's
+// name and a slot's.
+var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
+
+// config checks everything, whatever of it is wrong.
+func (r *reading) config(d document) *config {
+	c := &config{}
+	c.pipeline = r.matching("pipeline", d.Pipeline, required, pipelineName,
+		"1 to 40 of a-z, 0-9, _ and -, a letter first")
+	c.source = r.source(d.Source, c.pipeline)
+	c.warehouse = r.warehouse(d.Warehouse)
+	c.bucket = r.bucket(d.Bucket)
+	c.limits = r.limits(d.Batch)
+	c.tables = r.tables(d.Tables)
+	c.refresh = r.refresh(d.CheckpointRefresh)
+	c.refreshBytes = uint64(r.size("checkpoint_refresh_wal", d.CheckpointRefreshWAL, 256<<20, 1<<20, 1<<40))
+	c.listen = r.listen("listen", d.Listen, ":9187")
+	c.level = r.level("log.level", d.Log.Level)
+	return c
+}
+
+// refresh reads how often a quiet stream moves the checkpoint; 0 means that time
+// alone never does.
+func (r *reading) refresh(s setting) time.Duration {
+	d := r.duration("checkpoint_refresh", s, 5*time.Minute, 0, 24*time.Hour)
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// limits reads when a batch is sealed. A batch is sealed by its age at the latest,
+// so an interval that is longer than the age would never be felt.
+func (r *reading) limits(d batchDocument) replicator.Limits {
+	l := replicator.Limits{
+		Rows:        int(r.number("batch.rows", d.Rows, 100_000, 1, 10_000_000)),
+		Bytes:       int(r.size("batch.bytes", d.Bytes, 64<<20, 1<<20, 8<<30)),
+		MinInterval: r.duration("batch.min_interval", d.MinInterval, time.Second, 0, 24*time.Hour),
+	}
+	l.MaxAge = r.duration("batch.max_age", d.MaxAge, max(5*time.Second, l.MinInterval), 10*time.Millisecond, 24*time.Hour)
+	if l.MinInterval > l.MaxAge {
+		r.add("batch.min_interval", "is longer than batch.max_age, which seals a batch before it",
+			"raise batch.max_age as well, or leave it out")
+	}
+	l.MinInterval = max(l.MinInterval, 1) // 0 would mean the default
+	return l
+}
+
+// level reads the least level that is logged.
+func (r *reading) level(path string, s setting) zapcore.Level {
+	switch r.text(path, s, "info") {
+	case "debug":
+		return zapcore.DebugLevel
+	case "info":
+		return zapcore.InfoLevel
+	case "warn":
+		return zapcore.WarnLevel
+	case "error":
+		return zapcore.ErrorLevel
+	}
+	r.add(path, "is not a level", "write debug, info, warn or error")
+	return zapcore.InfoLevel
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"rowshift/schema"
+)
+
+// database says how to reach a database.
+type database struct {
+	host     string
+	port     uint16
+	user     string
+	name     string
+	timeout  time.Duration // for one connect
+	password secret        // may be unset, for a server that asks for none
+	plain    bool          // without TLS; else TLS is verify-full
+	ca       string        // file of certificates that may vouch for the server; empty: the system's
+}
+
+// database reads a database's keys, which stand under path.
+func (r *reading) database(path string, d databaseDocument, port uint16) database {
+	db := r.dsn(path+".dsn", path, d.DSN, port)
+	db.password = r.password(path+".password", d.Password)
+	mode := r.text(path+".tls", d.TLS, "verify-full")
+	insecure := r.yes(path+".tls_insecure", d.TLSInsecure, false)
+	db.plain = mode == "disable"
+	switch {
+	case mode != "verify-full" && mode != "disable":
+		r.add(path+".tls", fmt.Sprintf("%q is not a way to use TLS", shown(d.TLS, mode)),
+			"leave it out: the server's certificate and name are then verified; or write disable")
+	case db.plain && !insecure && db.host != "" && !isLoopback(db.host):
+		r.add(path+".tls", "is disabled, and the host is not on this machine: passwords and rows would cross the network in clear",
+			"leave it out; or, where something else encrypts the way, say tls_insecure: true")
+	case insecure && !db.plain:
+		r.add(path+".tls_insecure", "is true, and TLS is on", "take it out, or add tls: disable")
+	}
+	db.ca = r.certificates(path+".ca", d.CA)
+	if db.ca != "" && db.plain {
+		r.add(path+".ca", "is given, and TLS is disabled", "take one of the two out")
+	}
+	return db
+}
+
+// dsn reads a URL. No fault quotes from it.
+func (r *reading) dsn(path, place string, s setting, port uint16) database {
+	db := database{port: port, timeout: 10 * time.Second}
+	text, ok := r.scalar(path, s, required)
+	if !ok {
+		return db
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" {
+		r.add(path, "is not a URL of a database", "write postgres://user@host:port/database")
+		return db
+	}
+	if _, has := u.User.Password(); has {
+		r.add(path, "holds a password", "take it out, and write "+place+`.password as "${ENV}" or file:PATH`)
+	}
+	db.host, db.user, db.name = u.Hostname(), u.User.Username(), strings.TrimPrefix(u.Path, "/")
+	switch {
+	case db.host == "" || strings.ContainsAny(db.host, "/, "):
+		r.add(path, "does not name one host", "write postgres://user@host:port/database; a DNS name may follow the primary")
+		db.host = ""
+	case db.user == "":
+		r.add(path, "names no user", "write postgres://user@host:port/database")
+	case db.name == "" || strings.Contains(db.name, "/"):
+		r.add(path, "names no database", "write postgres://user@host:port/database")
+	}
+	if u.Port() != "" {
+		n, err := strconv.ParseUint(u.Port(), 10, 16)
+		if err != nil || n == 0 {
+			r.add(path, "has a port that is none", "write 1 to 65535")
+		}
+		db.port = uint16(n)
+	}
+	r.dsnOptions(path, place, u, &db)
+	return db
+}
+
+// dsnOptions reads what stands behind the URL's question mark. Everything that
+// would weaken TLS is refused: a URL is copied around too easily.
+func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
+	options, err := url.ParseQuery(u.RawQuery)
+	if err != nil || u.Fragment != "" {
+		r.add(path, "has options that cannot be read", "take out what stands behind the database's name")
+		return
+	}
+	for name, values := range options {
+		switch {
+		case name == "password":
+			r.add(path, "holds a password", "take it out, and write "+place+`.password as "${ENV}" or file:PATH`)
+		case name == "sslmode" && values[0] == "verify-full":
+		case name == "sslmode":
+			r.add(path, "has an sslmode that does not verify who answers",
+				"take it out: TLS is verify-full unless "+place+".tls says otherwise")
+		case name == "sslrootcert":
+			r.add(path, "has sslrootcert", "write "+place+".ca in its place")
+		case name == "connect_timeout":
+			n, err := strconv.ParseUint(values[0], 10, 10)
+			if err != nil || n == 0 {
+				r.add(path, "has a connect_timeout that is none", "write 1 to 1023, in seconds")
+			}
+			db.timeout = time.Duration(n) * time.Second
+		default:
+			r.add(path, fmt.Sprintf("has the option %q, which is not for a DSN to set here", name), "take it out")
+		}
+	}
+}
+
+// password reads a reference to a secret, and tries it once, so that a missing one
+// is told now.
+func (r *reading) password(path string, s setting) secret {
+	if s.kind == unset || s.kind == scalar && s.text == "" {
+		return secret{}
+	}
+	if s.kind != scalar {
+		r.add(path, "is not one value", `write "${ENV}" or file:PATH`)
+		return secret{}
+	}
+	p, err := parseSecret(s.text)
+	if err == nil {
+		_, err = p.read()
+	}
+	if err != nil {
+		r.add(path, err.Error(), `write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`)
+	}
+	return p
+}
+
+// certificates reads the path of a file of certificates, and tries it once.
+func (r *reading) certificates(path string, s setting) string {
+	file, ok := r.scalar(path, s, optional)
+	if !ok {
+		return ""
+	}
+	if _, err := readCertificates(file); err != nil {
+		r.add(path, reasonOf(err), "name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem")
+	}
+	return file
+}
+
+func readCertificates(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("holds no certificate in PEM")
+	}
+	return pool, nil
+}
+
+// isLoopback tells whether what is sent to host never leaves this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// slotName is PostgreSQL's rule; RDS refuses some beginnings beyond it.
+// https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
+var (
+	slotName  = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+	slotTaken = regexp.MustCompile(`^(rds|aws|amazon)`)
+)
+
+func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
+	c := sourceConfig{database: r.database("source", d.Database, 5432)}
+	unset := "rowshift_" + strings.ReplaceAll(pipeline, "-", "_")
+	c.slot = r.matching("source.slot", d.Slot, optional, slotName, "1 to 63 of a-z, 0-9 and _")
+	if slotTaken.MatchString(c.slot) {
+		r.add("source.slot", fmt.Sprintf("%q begins as Amazon's own slots do, and RDS refuses it", c.slot),
+			"begin it otherwise, like "+unset)
+	}
+	if c.slot == "" {
+		c.slot = unset
+	}
+	c.publication = r.name("source.publication", d.Publication, unset, 63)
+	c.create = r.yes("source.create", d.Create, true)
+	c.loadYield = r.duration("source.load_yield", d.LoadYield, 10*time.Second, time.Second, time.Hour)
+	return c
+}
+
+// name reads the name of an object in a database, of most bytes at most.
+func (r *reading) name(path string, s setting, unset string, most int) string {
+	text := r.text(path, s, unset)
+	r.fits(path, text, most)
+	return text
+}
+
+// fits says if a database would cut or refuse a name.
+func (r *reading) fits(path, name string, most int) bool {
+	switch {
+	case len(name) > most:
+		r.add(path, fmt.Sprintf("has a name of %d bytes, and %d are cut off", len(name), len(name)-most), fmt.Sprintf("write %d bytes at most", most))
+	case strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		r.add(path, "has a name with a control character", "take it out")
+	default:
+		return true
+	}
+	return false
+}
+
+// sameName tells whether Redshift takes two names for one.
+func sameName(a, b string) bool { return schema.Fold(a) == schema.Fold(b) }
+
+// String returns the URL without any secret.
+func (d database) String() string {
+	u := url.URL{Scheme: "postgres", User: url.User(d.user), Host: net.JoinHostPort(d.host, strconv.Itoa(int(d.port))), Path: "/" + d.name}
+	return u.String()
+}

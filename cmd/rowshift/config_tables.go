@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"rowshift/schema"
+)
+
+// maxSourceName is the length in bytes beyond which PostgreSQL cuts a name.
+// https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+const maxSourceName = 63
+
+// tables reads the tables, by name.
+func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
+	if len(d) == 0 {
+		if _, there := r.at["tables"]; !there || len(r.found) == 0 {
+			r.add("tables", "names no table", "write one key for each table, like public.company: {columns: [id, plan]}")
+		}
+		return nil
+	}
+	var choices []schema.Choice
+	targets := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(d)) {
+		path := "tables." + key
+		name, ok := tableName(key)
+		if !ok {
+			r.add(path, "is not a table's name with its schema",
+				`write schema.table, as the catalogue spells it; "my.schema".table where a name holds a dot`)
+		} else if r.fits(path, name.Schema, maxSourceName) {
+			r.fits(path, name.Table, maxSourceName)
+		}
+		c := r.table(path, d[key])
+		c.Name = name
+		target := schema.Fold(c.Target)
+		if target == "" {
+			target = schema.Fold(name.Table)
+		}
+		if other, taken := targets[target]; taken && ok {
+			r.add(path, fmt.Sprintf("has the target %q, which is that of %s as well", target, other), "give one of them another target")
+		}
+		targets[target] = key
+		choices = append(choices, c)
+	}
+	return choices
+}
+
+// table reads the choice that is made for one table.
+func (r *reading) table(path string, d tableDocument) schema.Choice {
+	c := schema.Choice{
+		Target:         r.name(path+".target", d.Target, "", maxWarehouseName),
+		DistKey:        r.text(path+".distkey", d.DistKey, ""),
+		SortKey:        r.list(path+".sortkey", d.SortKey),
+		UnlistedOnWire: r.yes(path+".unlisted_on_wire", d.UnlistedOnWire, false),
+	}
+	switch {
+	case d.Columns.kind == unset && d.Exclude.kind == unset:
+		r.add(path, "does not say which columns leave the database", "write columns: [...], exclude: [...] or columns: all")
+		return c
+	case d.Columns.kind != unset && d.Exclude.kind != unset:
+		r.add(path, "has both columns and exclude", "keep one of them")
+		return c
+	case d.Columns.kind == scalar:
+		c.All = d.Columns.text == "all"
+		if !c.All {
+			r.add(path+".columns", fmt.Sprintf("%q is neither a list nor all", shown(d.Columns, "")), "write [name, ...] or all")
+			return c
+		}
+	case d.Columns.kind != unset:
+		c.Columns = r.columns(path+".columns", d.Columns)
+	default:
+		c.Exclude = r.columns(path+".exclude", d.Exclude)
+	}
+	r.chosen(path+".distkey", c, c.DistKey)
+	r.chosen(path+".sortkey", c, c.SortKey...)
+	return c
+}
+
+// columns reads a list of columns of the source.
+func (r *reading) columns(path string, s setting) []string {
+	switch {
+	case s.kind != sequence:
+		r.add(path, "is not a list", "write [name, ...]")
+		return []string{}
+	case len(s.list) == 0:
+		r.add(path, "is an empty list", "name at least one column, or write columns: all")
+	}
+	columns := r.list(path, s)
+	for _, c := range columns {
+		r.fits(path, c, maxSourceName)
+	}
+	return columns
+}
+
+// chosen says if a column that a key names is not among the chosen ones, as far as
+// that can be known without the catalogue.
+func (r *reading) chosen(path string, c schema.Choice, names ...string) {
+	for _, name := range names {
+		switch {
+		case name == "":
+		case len(c.Columns) > 0 && !slices.Contains(c.Columns, name):
+			r.add(path, fmt.Sprintf("%q is not among the columns", name), "add it to columns, or name another")
+		case slices.Contains(c.Exclude, name):
+			r.add(path, fmt.Sprintf("%q is excluded", name), "take it out of exclude, or name another")
+		}
+	}
+}
+
+// tableName reads schema.table. Either may stand in double quotes, which it needs
+// only if it holds a dot or a quote; case is kept either way, as the catalogue has
+// it.
+func tableName(text string) (schema.Name, bool) {
+	first, rest, ok := identifier(text)
+	if !ok || !strings.HasPrefix(rest, ".") {
+		return schema.Name{}, false
+	}
+	second, rest, ok := identifier(rest[1:])
+	return schema.Name{Schema: first, Table: second}, ok && rest == ""
+}
+
+// identifier reads one name from the start of text and returns what follows it.
+func identifier(text string) (name, rest string, ok bool) {
+	if !strings.HasPrefix(text, `"`) {
+		end := strings.IndexAny(text, `."`)
+		if end < 0 {
+			end = len(text)
+		}
+		name = text[:end]
+		return name, text[end:], name != "" && name == strings.TrimSpace(name)
+	}
+	var b strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[i] != '"':
+			b.WriteByte(text[i])
+		case strings.HasPrefix(text[i:], `""`):
+			b.WriteByte('"')
+			i++
+		default:
+			return b.String(), text[i+1:], b.Len() > 0
+		}
+	}
+	return "", "", false
+}

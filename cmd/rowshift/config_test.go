@@ -1,0 +1,224 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zapcore"
+)
+
+// load reads a config that is expected to be good.
+func load(t *testing.T, text string) *config {
+	t.Helper()
+	c, err := loadConfig(writeConfig(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func compare(t *testing.T, want, got any) {
+	t.Helper()
+	all := cmp.AllowUnexported(config{}, sourceConfig{}, warehouseConfig{}, bucketConfig{}, database{}, secret{})
+	if d := cmp.Diff(want, got, all); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+func TestGoodConfig(t *testing.T) {
+	password := secret{text: "${ROWSHIFT_TEST_PASSWORD}"}
+	compare(t, &config{
+		pipeline: "accounts",
+		source: sourceConfig{
+			database: database{host: "db.internal", port: 5432, user: "rowshift", name: "app", timeout: 10 * time.Second, password: password},
+			slot:     "rowshift_accounts", publication: "rowshift_accounts", create: true, loadYield: 10 * time.Second,
+		},
+		warehouse: warehouseConfig{
+			database: database{host: "dw.internal", port: 5439, user: "loader", name: "dw", timeout: 10 * time.Second, password: password},
+			schema:   "userdata", metadataSchema: "rowshift", copyRole: "arn:aws:iam::123456789012:role/copy",
+			readers: []string{"analysts"}, queryGroup: "rowshift",
+		},
+		bucket: bucketConfig{url: "s3://acme-rowshift/accounts", region: "eu-west-1"},
+		limits: replicator.Limits{Rows: 100_000, Bytes: 64 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
+		tables: []schema.Choice{
+			{Name: schema.Name{Schema: "public", Table: "company"}, Columns: []string{"id", "plan", "created_at"}},
+			{Name: schema.Name{Schema: "public", Table: "company_person"}, Columns: []string{"person_uuid", "company_uuid"}, Target: "companyperson", DistKey: "company_uuid"},
+			{Name: schema.Name{Schema: "public", Table: "person"}, Exclude: []string{"email", "full_name"}},
+			{Name: schema.Name{Schema: "public", Table: "plan"}, All: true},
+		},
+		refresh: 5 * time.Minute, refreshBytes: 256 << 20, listen: ":9187", level: zapcore.InfoLevel,
+	}, load(t, goodConfig))
+}
+
+// minimal leaves out all that has a default.
+const minimal = `pipeline: my-accounts
+source: {dsn: "postgresql://rowshift@[::1]/app?connect_timeout=3&sslmode=verify-full"}
+warehouse: {dsn: "postgres://loader@dw.internal/dw", schema: userdata, copy_role: "arn:aws:iam::123456789012:role/a,arn:aws:iam::210987654321:role/b"}
+bucket: {url: s3://acme, region: us-gov-west-1}
+tables: {public.company: {columns: all}}
+`
+
+func TestDefaults(t *testing.T) {
+	compare(t, &config{
+		pipeline: "my-accounts",
+		source: sourceConfig{
+			database: database{host: "::1", port: 5432, user: "rowshift", name: "app", timeout: 3 * time.Second},
+			slot:     "rowshift_my_accounts", publication: "rowshift_my_accounts", create: true, loadYield: 10 * time.Second,
+		},
+		warehouse: warehouseConfig{
+			database: database{host: "dw.internal", port: 5439, user: "loader", name: "dw", timeout: 10 * time.Second},
+			schema:   "userdata", metadataSchema: "rowshift",
+			copyRole: "arn:aws:iam::123456789012:role/a,arn:aws:iam::210987654321:role/b",
+		},
+		bucket:  bucketConfig{url: "s3://acme", region: "us-gov-west-1"},
+		limits:  replicator.Limits{Rows: 100_000, Bytes: 64 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
+		tables:  []schema.Choice{{Name: schema.Name{Schema: "public", Table: "company"}, All: true}},
+		refresh: 5 * time.Minute, refreshBytes: 256 << 20, listen: ":9187", level: zapcore.InfoLevel,
+	}, load(t, minimal))
+}
+
+// TestDefaultsAreTheReplicators keeps what is said here equal to what a zero value
+// means there.
+func TestDefaultsAreTheReplicators(t *testing.T) {
+	var o replicator.Options
+	o.EnsureDefaults()
+	c := load(t, minimal)
+	compare(t, o.Limits, c.limits)
+	compare(t, o.Refresh, c.refresh)
+	compare(t, o.RefreshBytes, c.refreshBytes)
+}
+
+func TestValues(t *testing.T) {
+	t.Setenv("ROWSHIFT_TEST_HOST", "127.0.0.1")
+	for _, c := range []struct {
+		name, old, new string
+		check          func(*config) bool
+	}{
+		{"refresh by log alone", "checkpoint_refresh: 5m", "checkpoint_refresh: 0", func(c *config) bool { return c.refresh < 0 }},
+		{"no rest", "min_interval: 1s", "min_interval: 0s", func(c *config) bool { return c.limits.MinInterval == 1 }},
+		{"a long interval takes the age along", "max_age: 5s, min_interval: 1s", "min_interval: 5m",
+			func(c *config) bool {
+				return c.limits.MinInterval == 5*time.Minute && c.limits.MaxAge == 5*time.Minute
+			}},
+		{"plain on this machine", "dsn: postgres://rowshift@db.internal/app", "dsn: postgres://rowshift@${ROWSHIFT_TEST_HOST}:5433/app\n  tls: disable",
+			func(c *config) bool {
+				return c.source.plain && c.source.host == "127.0.0.1" && c.source.port == 5433
+			}},
+		{"plain elsewhere, said twice", "dsn: postgres://rowshift@db.internal/app", "dsn: postgres://rowshift@db.internal/app\n  tls: disable\n  tls_insecure: true",
+			func(c *config) bool { return c.source.plain }},
+		{"a local bucket", "region: eu-west-1", "region: eu-west-1\n  endpoint: http://localhost:7070/\n  kms_key: alias/rowshift",
+			func(c *config) bool {
+				return c.bucket.endpoint == "http://localhost:7070" && c.bucket.kmsKey == "alias/rowshift"
+			}},
+		{"one sort key", "public.plan: {columns: all}", "public.plan: {columns: all, sortkey: created_at}",
+			func(c *config) bool { return len(c.tables[3].SortKey) == 1 && c.tables[3].SortKey[0] == "created_at" }},
+		{"sort keys", "public.plan: {columns: all}", "public.plan: {columns: all, sortkey: [a, b], unlisted_on_wire: true}",
+			func(c *config) bool { return len(c.tables[3].SortKey) == 2 && c.tables[3].UnlistedOnWire }},
+		{"a column called all", "public.plan: {columns: all}", "public.plan: {columns: [all]}",
+			func(c *config) bool { return !c.tables[3].All && c.tables[3].Columns[0] == "all" }},
+		{"quoted names", "public.plan: {columns: all}", `'"my.Schema"."a""b"': {columns: all}`,
+			func(c *config) bool { return c.tables[0].Name == schema.Name{Schema: "my.Schema", Table: `a"b`} }},
+		{"one reader", "readers: [analysts]", "readers: analysts", func(c *config) bool { return c.warehouse.readers[0] == "analysts" }},
+		{"debug", "level: info", "level: debug", func(c *config) bool { return c.level == zapcore.DebugLevel }},
+	} {
+		if strings.Count(goodConfig, c.old) != 1 {
+			t.Errorf("%s: %q is not once in the good config", c.name, c.old)
+		}
+		if !c.check(load(t, strings.Replace(goodConfig, c.old, c.new, 1))) {
+			t.Errorf("%s: %q is not read as it should be", c.name, c.new)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	t.Setenv("ROWSHIFT_TEST_A", "a${ROWSHIFT_TEST_B}$$")
+	t.Setenv("ROWSHIFT_TEST_B", "b")
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"$ and $5 and $$", "$ and $5 and $$"},
+		{"${ROWSHIFT_TEST_B}", "b"},
+		{"x${ROWSHIFT_TEST_B}y${ROWSHIFT_TEST_B}", "xbyb"},
+		{"${ROWSHIFT_TEST_A}", "a${ROWSHIFT_TEST_B}$$"}, // what a variable holds is not looked into
+		{"$${ROWSHIFT_TEST_B}${ROWSHIFT_TEST_B}", "${ROWSHIFT_TEST_B}b"},
+	} {
+		if got, err := expand(c.text); err != nil || got != c.want {
+			t.Errorf("expand(%q) = %q, %v; want %q", c.text, got, err, c.want)
+		}
+	}
+	for _, text := range []string{"${", "${}", "${A", "${5}", "${A-B}", "${ROWSHIFT_TEST_NOWHERE}"} {
+		if got, err := expand(text); err == nil {
+			t.Errorf("expand(%q) = %q; want an error", text, got)
+		}
+	}
+}
+
+// TestKnownKeys keeps the keys that faults name equal to those that are read.
+func TestKnownKeys(t *testing.T) {
+	for place, keys := range keysOf {
+		for _, key := range strings.Split(keys, ", ") {
+			if place == "tables" {
+				continue
+			}
+			text := key + ": ~\n"
+			switch {
+			case place == "tables.*":
+				text = "tables: {a.b: {" + key + ": ~}}"
+			case place != "":
+				text = place + ": {" + key + ": ~}"
+			}
+			f := newFaults("x.yaml")
+			parseDocument([]byte(text), f)
+			if len(f.found) > 0 {
+				t.Errorf("%s: %s", text, f)
+			}
+		}
+	}
+	for _, word := range strings.FieldsFunc(goodConfig, func(c rune) bool { return c == '\n' || c == '{' || c == ',' }) {
+		key, _, isKey := strings.Cut(strings.TrimSpace(word), ":")
+		if isKey && !strings.Contains(key, ".") && !strings.Contains(allKeys(), key) {
+			t.Errorf("the key %q of the good config is not named", key)
+		}
+	}
+}
+
+func allKeys() string {
+	var all []string
+	for _, keys := range keysOf {
+		all = append(all, keys)
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestSecretsAreReadAnew(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one\n")
+	c := load(t, strings.Replace(goodConfig, "password: ${ROWSHIFT_TEST_PASSWORD}\n  slot", "password: file:"+file+"\n  slot", 1))
+	for _, text := range []string{"one\n", "two", "three\r\n", " four \n\n"} {
+		write(text)
+		got, err := c.source.connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"); got.Password != want {
+			t.Errorf("the password is %q, want %q", got.Password, want)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.source.connect(t.Context()); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("without its file: %v", err)
+	}
+}

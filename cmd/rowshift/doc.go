@@ -1,0 +1,37 @@
+// Command rowshift keeps chosen tables of a PostgreSQL database equal in Amazon
+// Redshift, seconds behind.
+//
+// Here the operator stands: the command line, the config file, the log, the metrics
+// and the HTTP endpoints. Nothing imports this package, and no other knows what a
+// config is: rooms.go turns it into the plain options of each room.
+//
+// # A run
+//
+//	config file -> document (as written) -> config (checked, typed) -> rooms -> replicator.Run
+//
+// Everything that can be found wrong in the file is told at once, a line each,
+// before anything is touched. Secrets are kept as references, and read anew at each
+// connect.
+//
+// What happens is told by one replicator.Listener, which is three joined by Tee: the
+// log, the metrics and the state. The state remembers what is now, and answers
+// /readyz, the progress bar and the scrapes.
+//
+// # States
+//
+//	starting --> waiting (for the slot, for old transactions) --> streaming, or loading
+//	   any   --> restarting (a pass failed; the next begins by itself)
+//	   any   --> halted (a person has to decide; looked at again every few minutes)
+//
+// /readyz answers 200 while waiting, loading or streaming: a standby that waits for
+// the slot is as ready as it can be. It answers 503 while starting, restarting and
+// halted, with the reason and the command that repairs it. /healthz answers 200 as
+// long as the process can answer: it depends on nothing outside, so that an outage
+// elsewhere never makes an orchestrator kill us.
+//
+// # Exit codes
+//
+//	0  all well; `run` was told to end, or drained with --once; `plan` has printed what is due
+//	1  something failed, or could not be asked
+//	2  the config or the command line is bad
+package main

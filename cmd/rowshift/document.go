@@ -1,0 +1,234 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// document is the config file as it was written: the only place that knows its
+// keys. Every value is kept as text, so that one that is wrong does not hide the
+// next.
+type document struct {
+	Pipeline             setting                  `yaml:"pipeline"`
+	Source               sourceDocument           `yaml:"source"`
+	Warehouse            warehouseDocument        `yaml:"warehouse"`
+	Bucket               bucketDocument           `yaml:"bucket"`
+	Batch                batchDocument            `yaml:"batch"`
+	Tables               map[string]tableDocument `yaml:"tables"`
+	CheckpointRefresh    setting                  `yaml:"checkpoint_refresh"`
+	CheckpointRefreshWAL setting                  `yaml:"checkpoint_refresh_wal"`
+	Listen               setting                  `yaml:"listen"`
+	Log                  logDocument              `yaml:"log"`
+}
+
+// databaseDocument says how to reach a database; both have the same keys for it.
+type databaseDocument struct {
+	DSN         setting `yaml:"dsn"`
+	Password    setting `yaml:"password"`
+	CA          setting `yaml:"ca"`
+	TLS         setting `yaml:"tls"`
+	TLSInsecure setting `yaml:"tls_insecure"`
+}
+
+type sourceDocument struct {
+	Database    databaseDocument `yaml:",inline"`
+	Slot        setting          `yaml:"slot"`
+	Publication setting          `yaml:"publication"`
+	Create      setting          `yaml:"create"`
+	LoadYield   setting          `yaml:"load_yield"`
+}
+
+type warehouseDocument struct {
+	Database       databaseDocument `yaml:",inline"`
+	Schema         setting          `yaml:"schema"`
+	MetadataSchema setting          `yaml:"metadata_schema"`
+	CopyRole       setting          `yaml:"copy_role"`
+	Readers        setting          `yaml:"readers"`
+	QueryGroup     setting          `yaml:"query_group"`
+}
+
+type bucketDocument struct {
+	URL      setting `yaml:"url"`
+	Region   setting `yaml:"region"`
+	KMSKey   setting `yaml:"kms_key"`
+	Endpoint setting `yaml:"endpoint"`
+}
+
+type batchDocument struct {
+	Rows        setting `yaml:"rows"`
+	Bytes       setting `yaml:"bytes"`
+	MaxAge      setting `yaml:"max_age"`
+	MinInterval setting `yaml:"min_interval"`
+}
+
+type tableDocument struct {
+	Columns        setting `yaml:"columns"`
+	Exclude        setting `yaml:"exclude"`
+	Target         setting `yaml:"target"`
+	DistKey        setting `yaml:"distkey"`
+	SortKey        setting `yaml:"sortkey"`
+	UnlistedOnWire setting `yaml:"unlisted_on_wire"`
+}
+
+type logDocument struct {
+	Level setting `yaml:"level"`
+}
+
+// setting is one value of the file, before it is known to make sense. The zero
+// value is one that was not written, or written as null.
+type setting struct {
+	kind kind
+	text string   // of a scalar, as it stands in the file but for quotes and escapes
+	list []string // of a sequence of scalars
+}
+
+type kind int
+
+const (
+	unset kind = iota
+	scalar
+	sequence
+	other // a mapping, an alias, or a sequence that does not hold scalars only
+)
+
+// UnmarshalYAML never fails: what is wrong with a value is told together with the
+// rest.
+func (s *setting) UnmarshalYAML(n ast.Node) error {
+	if text, ok := scalarText(n); ok {
+		*s = setting{kind: scalar, text: text}
+		return nil
+	}
+	items, ok := n.(*ast.SequenceNode)
+	if !ok {
+		*s = setting{kind: other}
+		return nil
+	}
+	*s = setting{kind: sequence, list: []string{}}
+	for _, item := range items.Values {
+		text, ok := scalarText(item)
+		if !ok {
+			*s = setting{kind: other}
+			return nil
+		}
+		s.list = append(s.list, text)
+	}
+	return nil
+}
+
+func scalarText(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	case *ast.NullNode:
+		return "", false
+	case ast.ScalarNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
+}
+
+// parseDocument reads the file's text. Faults are of its shape: bad YAML, unknown
+// keys, a value where there should be keys. What is found good is returned beside
+// them.
+func parseDocument(text []byte, f *faults) document {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		f.addYAML(err)
+		return document{}
+	}
+	var bodies []ast.Node
+	for _, d := range file.Docs {
+		if d.Body != nil && d.Body.Type() != ast.NullType {
+			bodies = append(bodies, d.Body)
+		}
+	}
+	switch {
+	case len(bodies) == 0:
+		f.add("", "the file is empty", "write the config: the README has one to begin with")
+		return document{}
+	case len(bodies) > 1:
+		f.add("", "the file holds more than one YAML document", "keep one, without --- between")
+		return document{}
+	}
+	f.locate(bodies[0], "")
+	return decode(bodies[0], f)
+}
+
+// decode fills a document. The decoder stops at the first thing that is wrong, so
+// that is cut out and it is asked again.
+func decode(body ast.Node, f *faults) document {
+	for {
+		var d document
+		err := yaml.NodeToValue(body, &d, yaml.Strict())
+		if err == nil {
+			return d
+		}
+		path, key, ok := cut(body, errorToken(err), "")
+		if !ok {
+			f.addYAML(err)
+			return document{}
+		}
+		if key {
+			f.addUnknown(path)
+		} else {
+			f.add(path, "is one value, and there should be keys under it", knownKeys(path))
+		}
+	}
+}
+
+// cut takes the entry out of the tree whose key, or value, the token is. It returns
+// the entry's path and whether the token is its key.
+func cut(n ast.Node, at *token.Token, parent string) (path string, key, ok bool) {
+	m, isMap := n.(*ast.MappingNode)
+	if !isMap || at == nil {
+		return "", false, false
+	}
+	for i, v := range m.Values {
+		path := join(parent, v.Key.GetToken().Value)
+		key := v.Key.GetToken() == at
+		if key || v.Value.GetToken() == at {
+			m.Values = append(m.Values[:i:i], m.Values[i+1:]...)
+			return path, key, true
+		}
+		if path, key, ok := cut(v.Value, at, path); ok {
+			return path, key, true
+		}
+	}
+	return "", false, false
+}
+
+func join(parent, key string) string {
+	if parent == "" {
+		return key
+	}
+	return parent + "." + key
+}
+
+// keysOf names the keys that a document has in each of its places.
+var keysOf = map[string]string{
+	"":          "pipeline, source, warehouse, bucket, batch, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
+	"source":    "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield",
+	"warehouse": "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group",
+	"bucket":    "url, region, kms_key, endpoint",
+	"batch":     "rows, bytes, max_age, min_interval",
+	"tables":    "one key for each table, as the source spells it: public.company",
+	"tables.*":  "columns, exclude, target, distkey, sortkey, unlisted_on_wire",
+	"log":       "level",
+}
+
+// knownKeys says which keys there may be in a place.
+func knownKeys(place string) string {
+	if strings.HasPrefix(place, "tables.") {
+		place = "tables.*"
+	}
+	keys, ok := keysOf[place]
+	if !ok {
+		return "take it out"
+	}
+	return fmt.Sprintf("known here: %s", keys)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"rowshift/replicator"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// safe returns what may be printed of an error. A server quotes values in what it
+// says about rows, so of those errors only their code and where they are is told.
+func safe(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		text = strings.ReplaceAll(text, pg.Error(), describe(pg))
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// describe returns what may be printed of a server's error. Classes 22 and 23 are
+// about values: https://www.postgresql.org/docs/current/errcodes-appendix.html.
+// Redshift tells of them under XX000 too, with the value in quotes.
+func describe(e *pgconn.PgError) string {
+	about := e.Severity + ": " + e.Message
+	switch {
+	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"):
+		about = e.Severity + ": a value or row was refused"
+	case e.Code == "XX000":
+		about, _, _ = strings.Cut(about, "'")
+	}
+	for _, part := range []struct{ word, text string }{
+		{"table", e.TableName}, {"column", e.ColumnName}, {"constraint", e.ConstraintName},
+	} {
+		if part.text != "" {
+			about += ", " + part.word + " " + part.text
+		}
+	}
+	return about + " (SQLSTATE " + e.Code + ")"
+}
+
+// causes are what restarts are counted by.
+var causes = []string{"fenced", "undecodable", "yielded", "timeout", "connect", "server", "bucket", "connection", "other"}
+
+// causeOf sorts the error that ended a pass into one of causes.
+func causeOf(err error) string {
+	var (
+		connect *pgconn.ConnectError
+		pg      *pgconn.PgError
+		api     interface{ ErrorCode() string } // as the AWS SDK's are
+		network net.Error
+	)
+	switch {
+	case errors.Is(err, replicator.ErrFenced):
+		return "fenced"
+	case errors.Is(err, replicator.ErrUndecodable):
+		return "undecodable"
+	case errors.Is(err, replicator.ErrYielded):
+		return "yielded"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return "timeout"
+	case errors.As(err, &connect):
+		return "connect"
+	case errors.As(err, &pg):
+		return "server"
+	case errors.As(err, &api):
+		return "bucket"
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "connection"
+	}
+	return "other"
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// faults collects what is wrong with a config file, to be told all at once. It is
+// an error whose exit code is 2.
+type faults struct {
+	file  string // the file's name, as faults begin with it
+	found []fault
+	at    map[string]position // of keys, by their path
+}
+
+type position struct{ line, column int }
+
+// fault is one thing that is wrong: a line, and for a key that is not known an
+// excerpt of the file with a caret under it. It holds no value that could be a
+// secret.
+type fault struct {
+	position
+	text    string
+	excerpt string
+}
+
+func newFaults(path string) *faults {
+	return &faults{file: filepath.Base(path), at: map[string]position{}}
+}
+
+// add says that what is at path is wrong, and what to do about it. A key that is
+// missing is told at the line of the nearest one above it.
+func (f *faults) add(path, found, remedy string) {
+	at := f.position(path)
+	text := found + "; " + remedy
+	if path != "" {
+		text = path + ": " + text
+	}
+	f.found = append(f.found, fault{position: at, text: text})
+}
+
+// addUnknown says that the file has a key that means nothing. The excerpt shows the
+// key alone: what stands beside it may be a password.
+func (f *faults) addUnknown(path string) {
+	at := f.position(path)
+	place, key := f.parent(path)
+	f.found = append(f.found, fault{
+		position: at,
+		text:     fmt.Sprintf("%s: unknown key; %s", path, knownKeys(place)),
+		excerpt:  excerpt(at, key),
+	})
+}
+
+// parent splits a path at its last key, which may hold dots itself.
+func (f *faults) parent(path string) (place, key string) {
+	for i := 0; i < len(path); i++ {
+		if path[i] != '.' {
+			continue
+		}
+		if _, known := f.at[path[:i]]; known {
+			place = path[:i]
+		}
+	}
+	return place, strings.TrimPrefix(strings.TrimPrefix(path, place), ".")
+}
+
+func excerpt(at position, key string) string {
+	gutter := fmt.Sprintf("%5d | ", at.line)
+	indent := strings.Repeat(" ", at.column-1)
+	return gutter + indent + key + ": ...\n" + strings.Repeat(" ", len(gutter)) + indent + "^"
+}
+
+// addYAML says that the file is not YAML, without quoting from it.
+func (f *faults) addYAML(err error) {
+	var y interface{ GetMessage() string }
+	text := "cannot be read as YAML"
+	if errors.As(err, &y) {
+		text = y.GetMessage()
+	}
+	at := position{1, 1}
+	if t := errorToken(err); t != nil && t.Position != nil {
+		at = position{t.Position.Line, t.Position.Column}
+	}
+	f.found = append(f.found, fault{position: at, text: text + "; correct the YAML here"})
+}
+
+// errorToken returns where in the file an error of the YAML library is.
+func errorToken(err error) *token.Token {
+	var y interface{ GetToken() *token.Token }
+	if errors.As(err, &y) {
+		return y.GetToken()
+	}
+	return nil
+}
+
+// locate remembers where each key of a tree stands.
+func (f *faults) locate(n ast.Node, parent string) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return
+	}
+	for _, v := range m.Values {
+		t := v.Key.GetToken()
+		path := join(parent, t.Value)
+		f.at[path] = position{t.Position.Line, t.Position.Column}
+		f.locate(v.Value, path)
+	}
+}
+
+// position returns where path stands, or the nearest key above it.
+func (f *faults) position(path string) position {
+	for path != "" {
+		if at, ok := f.at[path]; ok {
+			return at
+		}
+		path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+	}
+	return position{1, 1}
+}
+
+// err returns f if anything is wrong.
+func (f *faults) err() error {
+	if len(f.found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f.found, func(a, b fault) int { return a.line - b.line })
+	return f
+}
+
+// Error returns a line for each fault.
+func (f *faults) Error() string {
+	var b strings.Builder
+	f.print(&b)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (f *faults) print(w io.Writer) {
+	for _, one := range f.found {
+		fmt.Fprintf(w, "%s:%d: %s\n", f.file, one.line, one.text)
+		if one.excerpt != "" {
+			fmt.Fprintln(w, one.excerpt)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"rowshift/replicator"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gauges tells what is now, at each scrape.
+type gauges struct {
+	state   *state
+	dropped func() int64 // log lines that nobody took
+}
+
+var (
+	lagSeconds   = describeGauge("lag_seconds", "Age of the oldest commit that the warehouse lacks; 0 while it lacks none that is known.")
+	lagBytes     = describeGauge("lag_bytes", "Bytes of the source's log that the warehouse may lack.")
+	lsnStage     = describeGauge("lsn", "Position that changes have reached, by stage.", "stage")
+	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps.")
+	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; absent if max_slot_wal_keep_size sets no limit.")
+	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status.", "status")
+	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
+	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at.")
+	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted.", "reason")
+	phaseNow     = describeGauge("phase", "1 for what the daemon is doing.", "phase")
+	tableState   = describeGauge("table_state", "1 for the state that a table is in.", "table", "state")
+	loadRows     = describeGauge("load_rows", "Rows that the running or last load has read.")
+	loadRowsAll  = describeGauge("load_rows_estimated", "Rows that the load is estimated to have in all.")
+	loadBytes    = describeGauge("load_bytes", "Bytes that the running or last load has read.")
+	loadBytesAll = describeGauge("load_bytes_estimated", "Bytes that the load is estimated to have in all.")
+	loadTables   = describeGauge("load_tables", "Tables of the running or last load, by whether they are loaded.", "loaded")
+	logDropped   = prometheus.NewDesc("rowshift_log_lines_dropped_total", "Log lines that were dropped because nobody read them.", nil, nil)
+)
+
+func describeGauge(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("rowshift_"+name, help, labels, nil)
+}
+
+// reasons are all there are to halt.
+var reasons = []replicator.Reason{
+	replicator.SlotMissing, replicator.SlotLost, replicator.SlotAhead, replicator.SlotStrange,
+	replicator.SourceChanged, replicator.SourceBehind, replicator.SourceInRecovery, replicator.SourceUnfit,
+	replicator.PublicationMissing, replicator.PublicationDiffers,
+	replicator.TableUnfit, replicator.ShapeChanged, replicator.ValueMisfit, replicator.RowUnfillable,
+	replicator.LoadRefused, replicator.WarehouseUnfit, replicator.WarehouseTaken, replicator.TargetDrift,
+	replicator.BucketUnfit, replicator.CheckpointMissing,
+}
+
+// Describe is of prometheus.Collector.
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		lagSeconds, lagBytes, lsnStage, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, haltedReason, phaseNow,
+		tableState, loadRows, loadRowsAll, loadBytes, loadBytesAll, loadTables, logDropped,
+	} {
+		ch <- d
+	}
+}
+
+// Collect is of prometheus.Collector.
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
+	s := g.state.snapshot()
+	set := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	set(lagSeconds, s.lagSeconds)
+	set(lagBytes, float64(s.lagBytes))
+	set(lsnStage, float64(s.position.received), "received")
+	set(lsnStage, float64(s.position.staged), "staged")
+	set(lsnStage, float64(s.position.merged), "merged")
+	set(lsnStage, float64(s.position.acknowledged), "acknowledged")
+	for _, p := range phases {
+		set(phaseNow, is(p == s.phase), string(p))
+	}
+	for _, r := range reasons {
+		set(haltedReason, is(s.halt != nil && s.halt.Reason == r), string(r))
+	}
+	for _, t := range s.tables {
+		for _, one := range []replicator.State{replicator.Loading, replicator.Live} {
+			set(tableState, is(t.State == one), t.Name.String(), string(one))
+		}
+	}
+	s.slot.collect(set)
+	set(loadRows, float64(s.load.Rows))
+	set(loadRowsAll, float64(s.load.RowsEstimated))
+	set(loadBytes, float64(s.load.Bytes))
+	set(loadBytesAll, float64(s.load.BytesEstimated))
+	set(loadTables, float64(s.load.TablesLoaded), "true")
+	set(loadTables, float64(s.load.Tables-s.load.TablesLoaded), "false")
+	ch <- prometheus.MustNewConstMetric(logDropped, prometheus.CounterValue, float64(g.dropped()))
+}
+
+// collect tells of the slot, if it was seen at all.
+func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
+	if s.at.IsZero() {
+		return
+	}
+	set(slotSeen, float64(s.at.UnixMilli())/1000)
+	set(slotActive, is(s.active))
+	set(slotRetained, float64(s.retained))
+	if s.limited {
+		set(slotSafe, float64(s.safe))
+	}
+	status := s.status
+	if !s.exists {
+		status = "missing"
+	}
+	for _, one := range []string{"reserved", "extended", "unreserved", "lost", "missing"} {
+		set(slotStatus, is(one == status), one)
+	}
+}
+
+func is(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

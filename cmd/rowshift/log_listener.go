@@ -1,0 +1,116 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"rowshift/replicator"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+const (
+	// mergesEvery is how often merges are told of at level info: a busy daemon merges
+	// every second. Each one is told of at level debug.
+	mergesEvery = 10 * time.Second
+
+	// progressEvery is how often a load's progress is told of.
+	progressEvery = 5 * time.Second
+)
+
+// teller writes what happens to the log. It holds counts, positions and names, as
+// what it is told does.
+type teller struct {
+	log *zap.Logger
+	bar *bar // nil: a load's progress goes to the log
+
+	mu       sync.Mutex
+	merges   tally
+	progress time.Time // when it was last told of
+	tables   map[uint32]replicator.State
+}
+
+func newTeller(log *zap.Logger, b *bar) *teller {
+	return &teller{log: log, bar: b, tables: map[uint32]replicator.State{}}
+}
+
+// listener returns what logs.
+func (t *teller) listener() replicator.Listener {
+	return replicator.Listener{
+		Waiting: func(what string) { t.log.Info("waiting", zap.String("for", what)) },
+		Opened:  t.opened,
+		Restarted: func(r replicator.Restart) {
+			t.log.Warn("restarting", zap.String("cause", causeOf(r.Cause)), zap.String("error", safe(r.Cause)), zap.Duration("wait", r.Wait))
+		},
+		Halted: t.halted,
+		Sealed: func(b replicator.SealedBatch) {
+			t.log.Debug("sealed", lsn(b.End), zap.Int("transactions", b.Transactions), zap.Int("changes", b.Changes),
+				zap.Int("rows", b.Rows), zap.Int("bytes", b.Bytes), zap.Bool("commit", b.Commit), zap.Duration("age", b.Age))
+		},
+		Staged: func(b replicator.StagedBatch) {
+			t.log.Debug("staged", lsn(b.Staged.End), zap.Int("folds", len(b.Staged.Folds)), zap.Duration("took", b.Took))
+		},
+		Merged: t.merged,
+		Retried: func(r replicator.Retry) {
+			t.log.Warn("trying again", zap.String("step", r.Step), zap.String("error", safe(r.Cause)), zap.Duration("wait", r.Wait))
+		},
+		Acknowledged: func(at replicator.LSN) { t.log.Debug("acknowledged", lsn(at)) },
+		LoadBegun:    t.loadBegun,
+		LoadProgress: t.loadProgress,
+		Loaded: func(l replicator.LoadedTable) {
+			t.log.Info("loaded", zap.Stringer("table", l.Table.Name), zap.Int64("rows", l.Rows), zap.Duration("took", l.Took))
+		},
+		Tables:    t.states,
+		Discarded: func(d replicator.Deletion) { t.deleted("discarding staged objects", d, zapcore.DebugLevel) },
+		Swept:     func(d replicator.Deletion) { t.deleted("sweeping the bucket", d, zapcore.InfoLevel) },
+	}
+}
+
+func lsn(at replicator.LSN) zap.Field { return zap.Stringer("lsn", at) }
+
+func (t *teller) opened(o replicator.OpenedPass) {
+	cp := o.Checkpoint
+	fields := []zap.Field{
+		lsn(cp.LSN), zap.Int64("epoch", int64(cp.Epoch)), zap.String("slot", o.Opened.Slot),
+		zap.Int("tables", len(o.Opened.Tables)), zap.Uint64("lag_bytes", cp.LSN.Behind(o.Opened.Flushed)),
+	}
+	if !cp.Time.IsZero() {
+		fields = append(fields, zap.Time("commit", cp.Time))
+	}
+	t.log.Info("streaming", fields...)
+}
+
+func (t *teller) halted(h *replicator.Halt) {
+	fields := []zap.Field{
+		zap.String("reason", string(h.Reason)), zap.String("found", h.Found),
+		zap.String("means", h.Means), zap.String("repair", h.Repair),
+	}
+	if h.Cause != nil {
+		fields = append(fields, zap.String("error", safe(h.Cause)))
+	}
+	t.log.Error("halted", fields...)
+}
+
+// states tells of each table that is in another state than before.
+func (t *teller) states(tables []replicator.TableState) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range tables {
+		if t.tables[s.OID] == s.State {
+			continue
+		}
+		t.tables[s.OID] = s.State
+		t.log.Info("table", zap.Stringer("table", s.Name), zap.String("state", string(s.State)), zap.String("target", s.Target))
+	}
+}
+
+// deleted tells of a deletion, as a warning if it failed.
+func (t *teller) deleted(what string, d replicator.Deletion, level zapcore.Level) {
+	switch {
+	case d.Err != nil:
+		t.log.Warn(what, zap.Int("objects", d.Objects), zap.String("error", safe(d.Err)))
+	case d.Objects > 0:
+		t.log.Log(level, what, zap.Int("objects", d.Objects))
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"rowshift/replicator"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// tally sums up the merges that were not told of at level info yet.
+type tally struct {
+	told         time.Time
+	merges       int
+	transactions int
+	changes      int
+	counts       replicator.Counts
+	took         time.Duration
+	last         replicator.Checkpoint
+}
+
+func (y *tally) add(b replicator.MergedBatch) {
+	y.merges++
+	y.took += b.Took
+	y.last = b.Merge.Checkpoint
+	for _, s := range b.Merge.Staged {
+		y.transactions += s.Transactions
+		y.changes += s.Changes
+		for _, f := range s.Folds {
+			y.counts.Inserts += f.Counts.Inserts
+			y.counts.Updates += f.Counts.Updates
+			y.counts.Deletes += f.Counts.Deletes
+			y.counts.Truncates += f.Counts.Truncates
+		}
+	}
+}
+
+// merged adds a merge to the tally, and tells of it now and then.
+func (t *teller) merged(b replicator.MergedBatch) {
+	if t.log.Core().Enabled(zapcore.DebugLevel) {
+		var steps []zap.Field
+		for _, step := range slices.Sorted(maps.Keys(b.Merged.Steps)) {
+			steps = append(steps, zap.Duration(step, b.Merged.Steps[step]))
+		}
+		t.log.Debug("merge", lsn(b.Merge.Checkpoint.LSN), zap.Duration("took", b.Took), zap.Dict("steps", steps...))
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.merges.add(b)
+	if time.Since(t.merges.told) >= mergesEvery {
+		t.tellMerges()
+	}
+}
+
+// rest tells of what was not told of yet, at the end.
+func (t *teller) rest() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.merges.merges > 0 {
+		t.tellMerges()
+	}
+}
+
+// tellMerges tells of the tally and empties it.
+func (t *teller) tellMerges() {
+	y := t.merges
+	t.merges = tally{told: time.Now()}
+	fields := []zap.Field{
+		lsn(y.last.LSN), zap.Int("merges", y.merges), zap.Int("transactions", y.transactions), zap.Int("changes", y.changes),
+		zap.Int64("inserts", y.counts.Inserts), zap.Int64("updates", y.counts.Updates),
+		zap.Int64("deletes", y.counts.Deletes), zap.Int64("truncates", y.counts.Truncates),
+		zap.Duration("took", y.took),
+	}
+	if y.changes > 0 && !y.last.Time.IsZero() {
+		fields = append(fields, zap.Time("commit", y.last.Time), zap.Float64("lag_seconds", max(time.Since(y.last.Time).Seconds(), 0)))
+	}
+	t.log.Info("merged", fields...)
+}

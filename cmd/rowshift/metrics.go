@@ -1,0 +1,133 @@
+package main
+
+import (
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics counts what happens. What is now is told by a gauges collector at each
+// scrape.
+type metrics struct {
+	rows     *prometheus.CounterVec
+	steps    *prometheus.HistogramVec
+	batch    prometheus.Histogram
+	bytes    prometheus.Histogram
+	restarts *prometheus.CounterVec
+	retries  *prometheus.CounterVec
+	halts    *prometheus.CounterVec
+	swept    prometheus.Counter
+	undone   prometheus.Counter
+}
+
+// ops are the operations that rows are counted by: those of the stream, before
+// folding, and load.
+var ops = []string{"insert", "update", "delete", "truncate", "load"}
+
+// newMetrics registers what it makes, with every series that is known from the
+// start at zero, so that an alert never waits for a first time.
+func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
+	m := &metrics{
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowshift_rows_total", Help: "Changes merged by table and operation, before folding; op load counts rows of loads."}, []string{"table", "op"}),
+		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "rowshift_step_seconds", Help: "Duration of the steps that a batch goes through.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 11)}, []string{"step"}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "rowshift_batch_rows", Help: "Rows of a batch, after folding.",
+			Buckets: prometheus.ExponentialBuckets(1, 10, 8)}),
+		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "rowshift_batch_bytes", Help: "Bytes that a batch held in memory.",
+			Buckets: prometheus.ExponentialBuckets(1<<10, 8, 8)}),
+		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowshift_restarts_total", Help: "Passes that failed, by cause; each is followed by another."}, []string{"cause"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowshift_retries_total", Help: "Steps that failed, left nothing behind and were tried again in place."}, []string{"step"}),
+		halts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowshift_halts_total", Help: "How often a pass ended in a halt, by reason."}, []string{"reason"}),
+		swept: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "rowshift_swept_objects_total", Help: "Objects of crashed daemons that were deleted from the bucket."}),
+		undone: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "rowshift_deletion_failures_total", Help: "Deletions in the bucket that failed; the objects are left to a later sweep."}),
+	}
+	r.MustRegister(m.rows, m.steps, m.batch, m.bytes, m.restarts, m.retries, m.halts, m.swept, m.undone,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	for _, t := range tables {
+		for _, op := range ops {
+			m.rows.WithLabelValues(t.Name.String(), op)
+		}
+	}
+	for _, cause := range causes {
+		m.restarts.WithLabelValues(cause)
+	}
+	for _, step := range []string{"stage", "merge", "load"} {
+		m.steps.WithLabelValues(step)
+		m.retries.WithLabelValues(step)
+	}
+	return m
+}
+
+func buildInfo() prometheus.Collector {
+	b := built()
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "rowshift_build_info", Help: "1, with what was built as labels.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go},
+	})
+	g.Set(1)
+	return g
+}
+
+// listener returns what counts.
+func (m *metrics) listener() replicator.Listener {
+	return replicator.Listener{
+		Restarted: func(r replicator.Restart) { m.restarts.WithLabelValues(causeOf(r.Cause)).Inc() },
+		Halted:    func(h *replicator.Halt) { m.halts.WithLabelValues(string(h.Reason)).Inc() },
+		Retried:   func(r replicator.Retry) { m.retries.WithLabelValues(r.Step).Inc() },
+		Sealed: func(b replicator.SealedBatch) {
+			if b.Changes > 0 {
+				m.batch.Observe(float64(b.Rows))
+				m.bytes.Observe(float64(b.Bytes))
+			}
+		},
+		Staged: func(b replicator.StagedBatch) { m.took("stage", b.Took) },
+		Merged: m.merged,
+		Loaded: func(t replicator.LoadedTable) {
+			m.took("load", t.Took)
+			m.rows.WithLabelValues(t.Table.Name.String(), "load").Add(float64(t.Rows))
+		},
+		Discarded: func(d replicator.Deletion) { m.deleted(d, nil) },
+		Swept:     func(d replicator.Deletion) { m.deleted(d, m.swept) },
+	}
+}
+
+func (m *metrics) took(step string, d time.Duration) {
+	m.steps.WithLabelValues(step).Observe(d.Seconds())
+}
+
+func (m *metrics) merged(b replicator.MergedBatch) {
+	m.took("merge", b.Took)
+	for step, d := range b.Merged.Steps {
+		m.took(step, d)
+	}
+	for _, s := range b.Merge.Staged {
+		for _, f := range s.Folds {
+			table := f.Table.Name.String()
+			m.rows.WithLabelValues(table, "insert").Add(float64(f.Counts.Inserts))
+			m.rows.WithLabelValues(table, "update").Add(float64(f.Counts.Updates))
+			m.rows.WithLabelValues(table, "delete").Add(float64(f.Counts.Deletes))
+			m.rows.WithLabelValues(table, "truncate").Add(float64(f.Counts.Truncates))
+		}
+	}
+}
+
+func (m *metrics) deleted(d replicator.Deletion, count prometheus.Counter) {
+	if d.Err != nil {
+		m.undone.Inc()
+	} else if count != nil {
+		count.Add(float64(d.Objects))
+	}
+}

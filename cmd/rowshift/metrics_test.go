@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// day is what happened: one of each thing that a Listener is told of.
+func day(l replicator.Listener) {
+	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}}
+	commit := time.Now().Add(-time.Minute)
+	cp := replicator.Checkpoint{LSN: 0x1000, Epoch: 3, Time: commit}
+	after := cp
+	after.LSN = 0x2000
+	after.Time = time.Now()
+	staged := &replicator.Staged{End: 0x2000, Commit: true, Transactions: 2, Changes: 9, Folds: []replicator.StagedFold{
+		{Table: table, Counts: replicator.Counts{Inserts: 4, Updates: 3, Deletes: 2, Truncates: 1}},
+	}}
+	l.Waiting("the slot rowshift_accounts, which pid 7 streams from")
+	l.Restarted(replicator.Restart{Cause: fmt.Errorf("open: %w", io.ErrUnexpectedEOF), Wait: time.Second})
+	l.Opened(replicator.OpenedPass{Opened: replicator.Opened{Slot: "rowshift_accounts", Flushed: 0x3000, Confirmed: 0x800}, Checkpoint: cp})
+	l.Tables(company(replicator.Loading, nil))
+	l.LoadBegun(replicator.Taken{Tables: []*schema.Table{table}, HandOver: 0x1800, Ranges: []replicator.Range{{Table: table, Rows: 100, Bytes: 5000}}})
+	l.LoadProgress(replicator.LoadProgress{Tables: 1, Rows: 40, Bytes: 2000, RowsEstimated: 100, BytesEstimated: 5000, Elapsed: 4 * time.Second})
+	l.Loaded(replicator.LoadedTable{Table: table, Rows: 90, Took: 9 * time.Second})
+	l.LoadProgress(replicator.LoadProgress{Tables: 1, TablesLoaded: 1, Rows: 90, Bytes: 4500, RowsEstimated: 100, BytesEstimated: 5000, Elapsed: 9 * time.Second})
+	l.Tables(company(replicator.Loading, &replicator.LoadState{Loaded: true}))
+	l.Received(replicator.Received{LSN: 0x2000, Time: commit, Changes: 9})
+	l.Sealed(replicator.SealedBatch{End: 0x2000, Commit: true, Transactions: 2, Changes: 9, Rows: 5, Bytes: 2048, Age: time.Second})
+	l.Staged(replicator.StagedBatch{Staged: staged, Took: 20 * time.Millisecond})
+	l.Retried(replicator.Retry{Step: "merge", Cause: &pgconn.PgError{Severity: "ERROR", Code: "XX000", Message: "1023"}, Wait: time.Second})
+	l.Merged(replicator.MergedBatch{
+		Merge:  &replicator.Merge{Expect: cp.LSN, Checkpoint: after, Staged: []*replicator.Staged{staged}},
+		Merged: replicator.Merged{Rows: map[uint32]int64{1: 6}, Steps: map[string]time.Duration{"copy": 300 * time.Millisecond, "commit": 100 * time.Millisecond}},
+		Took:   500 * time.Millisecond,
+	})
+	l.Tables(company(replicator.Live, nil))
+	l.Acknowledged(0x2000)
+	l.Discarded(replicator.Deletion{Objects: 3})
+	l.Discarded(replicator.Deletion{Objects: 3, Err: errors.New("slow down")})
+	l.Swept(replicator.Deletion{Objects: 8})
+	l.Received(replicator.Received{LSN: 0x3000})
+}
+
+// world is a registry with everything on it, after a day.
+func world(t *testing.T) (*prometheus.Registry, *state, replicator.Listener) {
+	t.Helper()
+	r, s := prometheus.NewRegistry(), newState(time.Now())
+	m := newMetrics(r, []schema.Choice{{Name: schema.Name{Schema: "public", Table: "company"}}})
+	r.MustRegister(gauges{state: s, dropped: func() int64 { return 2 }})
+	l := replicator.Tee(m.listener(), s.listener())
+	day(l)
+	s.saw(slotSighting{at: time.Unix(1700000000, 0), exists: true, active: true, status: "extended", safe: 4096, limited: true, retained: 0x2800, current: 0x3400})
+	return r, s, l
+}
+
+func TestMetrics(t *testing.T) {
+	r, s, l := world(t)
+	expect(t, r, `
+rowshift_lag_bytes 1024
+rowshift_lag_seconds 0
+rowshift_lsn{stage="acknowledged"} 8192
+rowshift_lsn{stage="merged"} 8192
+rowshift_lsn{stage="received"} 12288
+rowshift_lsn{stage="staged"} 8192
+rowshift_slot_retained_bytes 10240
+rowshift_slot_safe_bytes 4096
+rowshift_slot_active 1
+rowshift_slot_seen_timestamp_seconds 1.7e+09
+rowshift_slot_wal_status{status="extended"} 1
+rowshift_slot_wal_status{status="lost"} 0
+rowshift_slot_wal_status{status="missing"} 0
+rowshift_rows_total{op="insert",table="public.company"} 4
+rowshift_rows_total{op="update",table="public.company"} 3
+rowshift_rows_total{op="delete",table="public.company"} 2
+rowshift_rows_total{op="truncate",table="public.company"} 1
+rowshift_rows_total{op="load",table="public.company"} 90
+rowshift_step_seconds_count{step="stage"} 1
+rowshift_step_seconds_sum{step="stage"} 0.02
+rowshift_step_seconds_sum{step="merge"} 0.5
+rowshift_step_seconds_sum{step="copy"} 0.3
+rowshift_step_seconds_sum{step="commit"} 0.1
+rowshift_step_seconds_sum{step="load"} 9
+rowshift_batch_rows_sum 5
+rowshift_batch_bytes_sum 2048
+rowshift_restarts_total{cause="connection"} 1
+rowshift_restarts_total{cause="fenced"} 0
+rowshift_retries_total{step="merge"} 1
+rowshift_halted{reason="slot_lost"} 0
+rowshift_table_state{state="live",table="public.company"} 1
+rowshift_table_state{state="loading",table="public.company"} 0
+rowshift_phase{phase="streaming"} 1
+rowshift_phase{phase="halted"} 0
+rowshift_load_rows 90
+rowshift_load_rows_estimated 100
+rowshift_load_bytes 4500
+rowshift_load_bytes_estimated 5000
+rowshift_load_tables{loaded="true"} 1
+rowshift_load_tables{loaded="false"} 0
+rowshift_swept_objects_total 8
+rowshift_deletion_failures_total 1
+rowshift_log_lines_dropped_total 2
+`)
+	l.Halted(&replicator.Halt{Reason: replicator.SlotLost, Found: "f"})
+	s.saw(slotSighting{at: time.Now()})
+	expect(t, r, `
+rowshift_halted{reason="slot_lost"} 1
+rowshift_halted{reason="slot_missing"} 0
+rowshift_halts_total{reason="slot_lost"} 1
+rowshift_phase{phase="streaming"} 0
+rowshift_phase{phase="halted"} 1
+rowshift_slot_wal_status{status="extended"} 0
+rowshift_slot_wal_status{status="missing"} 1
+`)
+	if seen := series(t, r); seen["rowshift_slot_safe_bytes"] != "" {
+		t.Error("a slot without a limit has a safe size")
+	}
+}
+
+// expect compares the samples that a scrape has with the lines.
+func expect(t *testing.T, g prometheus.Gatherer, lines string) {
+	t.Helper()
+	seen := series(t, g)
+	for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+		name, value, _ := strings.Cut(line, " ")
+		if seen[name] != value {
+			t.Errorf("%s is %q, want %s", name, seen[name], value)
+		}
+	}
+}
+
+// series returns what a scrape says, by name and labels.
+func series(t *testing.T, g prometheus.Gatherer) map[string]string {
+	t.Helper()
+	seen := map[string]string{}
+	for _, line := range strings.Split(scrape(t, g), "\n") {
+		if i := strings.LastIndexByte(line, ' '); i > 0 && !strings.HasPrefix(line, "#") {
+			seen[line[:i]] = line[i+1:]
+		}
+	}
+	return seen
+}
+
+func scrape(t *testing.T, g prometheus.Gatherer) string {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	e := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeTextPlain))
+	for _, f := range families {
+		if err := e.Encode(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+// TestMetricsAreWellFormed has Prometheus' own linter, and its parser, read a scrape.
+func TestMetricsAreWellFormed(t *testing.T) {
+	r, _, _ := world(t)
+	problems, err := promlint.New(strings.NewReader(scrape(t, r))).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+	if problems, err := testutil.GatherAndLint(r); err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+	p := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := p.TextToMetricFamilies(strings.NewReader(scrape(t, r)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		own := strings.HasPrefix(name, "rowshift_") || strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_")
+		if !own || families[name].GetHelp() == "" {
+			t.Errorf("%s has another's prefix, or no help", name)
+		}
+	}
+}
+
+// TestEveryReasonIsAMetric reads the reasons from where they are declared.
+func TestEveryReasonIsAMetric(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../replicator/errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || len(v.Values) != 1 {
+			return true
+		}
+		kind, isReason := v.Type.(*ast.Ident)
+		if !isReason || kind.Name != "Reason" {
+			return true
+		}
+		found++
+		text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+		if err != nil || !slices.Contains(reasons, replicator.Reason(text)) {
+			t.Errorf("the reason %s is no label of rowshift_halted", v.Names[0])
+		}
+		return true
+	})
+	if found != len(reasons) {
+		t.Errorf("%d reasons are declared, %d are labels", found, len(reasons))
+	}
+}
+
+func TestCauses(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("merge: %w", replicator.ErrFenced), "fenced"},
+		{fmt.Errorf("next: %w", replicator.ErrUndecodable), "undecodable"},
+		{replicator.ErrYielded, "yielded"},
+		{context.DeadlineExceeded, "timeout"},
+		{fmt.Errorf("x: %w", &pgconn.PgError{Code: "57P01"}), "server"},
+		{io.ErrUnexpectedEOF, "connection"},
+		{errors.New("x"), "other"},
+	} {
+		got := causeOf(c.err)
+		if got != c.want || !slices.Contains(causes, got) {
+			t.Errorf("causeOf(%v) = %s, want %s", c.err, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// reading turns settings into values. What is wrong goes to its faults, and
+// something harmless is returned, so that the rest is read as well.
+type reading struct {
+	*faults
+}
+
+// presence says whether a setting may be left out.
+type presence bool
+
+const (
+	required presence = true
+	optional presence = false
+)
+
+// scalar returns the text of a setting with its ${ENV} expanded, and whether it is
+// there and right.
+func (r *reading) scalar(path string, s setting, p presence) (string, bool) {
+	switch s.kind {
+	case scalar:
+		text, err := expand(s.text)
+		if err != nil {
+			r.add(path, err.Error(), "set it, or write the value")
+			return "", false
+		}
+		if text == "" && p == required {
+			r.add(path, "is empty", "write a value")
+			return "", false
+		}
+		return text, text != ""
+	case sequence:
+		r.add(path, "is a list", "write one value")
+	case other:
+		r.add(path, "has keys under it, or is an alias", "write one value")
+	case unset:
+		if p == required {
+			r.add(path, "is missing", "write it")
+		}
+	}
+	return "", false
+}
+
+// text returns an optional setting or its default.
+func (r *reading) text(path string, s setting, unset string) string {
+	if text, ok := r.scalar(path, s, optional); ok {
+		return text
+	}
+	return unset
+}
+
+// matching returns a setting of a certain form, which allowed says in words.
+func (r *reading) matching(path string, s setting, p presence, form *regexp.Regexp, allowed string) string {
+	text, ok := r.scalar(path, s, p)
+	if ok && !form.MatchString(text) {
+		r.add(path, fmt.Sprintf("%q is not of its form", shown(s, text)), "write "+allowed)
+		return ""
+	}
+	return text
+}
+
+// shown is what a fault may quote of a setting: the file's text, never what an
+// environment variable holds, and not more than a line of it.
+func shown(s setting, text string) string {
+	if s.kind == scalar {
+		text = s.text
+	}
+	if len(text) > 64 {
+		text = text[:64] + "..."
+	}
+	return text
+}
+
+// list returns the texts of a setting that is a list, or one text.
+func (r *reading) list(path string, s setting) []string {
+	if s.kind != sequence {
+		if text, ok := r.scalar(path, s, optional); ok {
+			return []string{text}
+		}
+		return nil
+	}
+	texts := []string{}
+	seen := map[string]bool{}
+	for _, item := range s.list {
+		text, err := expand(item)
+		switch {
+		case err != nil:
+			r.add(path, err.Error(), "set it, or write the value")
+		case text == "":
+			r.add(path, "has an empty entry", "take it out")
+		case seen[text]:
+			r.add(path, fmt.Sprintf("names %q twice", item), "keep one")
+		default:
+			texts = append(texts, text)
+		}
+		seen[text] = true
+	}
+	return texts
+}
+
+// duration returns a setting like 5s, 10m or 1h30m.
+func (r *reading) duration(path string, s setting, unset, least, most time.Duration) time.Duration {
+	text, ok := r.scalar(path, s, optional)
+	if !ok {
+		return unset
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		r.add(path, fmt.Sprintf("%q is not a duration", shown(s, text)), "write a number with its unit, like 500ms, 5s or 10m")
+	case d < least || d > most:
+		r.add(path, fmt.Sprintf("%v is out of range", d), fmt.Sprintf("write %v to %v", least, most))
+	default:
+		return d
+	}
+	return unset
+}
+
+// size returns a setting like 64MiB, in bytes.
+func (r *reading) size(path string, s setting, unset, least, most int64) int64 {
+	text, ok := r.scalar(path, s, optional)
+	if !ok {
+		return unset
+	}
+	n, err := humanize.ParseBytes(text)
+	switch {
+	case err != nil:
+		r.add(path, fmt.Sprintf("%q is not a size", shown(s, text)), "write a number with its unit, like 64MiB")
+	case n < uint64(least) || n > uint64(most):
+		r.add(path, fmt.Sprintf("%s is out of range", humanize.IBytes(n)),
+			fmt.Sprintf("write %s to %s", humanize.IBytes(uint64(least)), humanize.IBytes(uint64(most))))
+	default:
+		return int64(n)
+	}
+	return unset
+}
+
+// number returns a whole number.
+func (r *reading) number(path string, s setting, unset, least, most int64) int64 {
+	text, ok := r.scalar(path, s, optional)
+	if !ok {
+		return unset
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+		r.add(path, fmt.Sprintf("%q is not a whole number", shown(s, text)), fmt.Sprintf("write %d to %d", least, most))
+	case n < least || n > most:
+		r.add(path, fmt.Sprintf("%d is out of range", n), fmt.Sprintf("write %d to %d", least, most))
+	default:
+		return n
+	}
+	return unset
+}
+
+// yes returns a setting that is true or false.
+func (r *reading) yes(path string, s setting, unset bool) bool {
+	text, ok := r.scalar(path, s, optional)
+	if !ok {
+		return unset
+	}
+	if text != "true" && text != "false" {
+		r.add(path, fmt.Sprintf("%q is neither true nor false", shown(s, text)), "write true or false")
+		return unset
+	}
+	return text == "true"
+}
+
+// listen returns an address to listen on.
+func (r *reading) listen(path string, s setting, unset string) string {
+	text := r.text(path, s, unset)
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		r.add(path, fmt.Sprintf("%q is not an address", shown(s, text)), "write host:port, or :9187 for every interface")
+		return unset
+	}
+	return text
+}
+
+// reasonOf returns what is behind an error of the file system, without the path
+// that the operator wrote anyway.
+func reasonOf(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return strings.TrimSpace(err.Error())
+}

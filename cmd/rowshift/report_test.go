@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func TestFindingsArePrinted(t *testing.T) {
+	findings := []replicator.Finding{
+		{Subject: "source: wal_level", Verdict: replicator.Fine, Found: "logical"},
+		{Subject: "source: slots", Verdict: replicator.Failure, Found: "0 of 10 free", Repair: "ALTER SYSTEM SET max_replication_slots = 20;\nthen restart the server"},
+		{Subject: "source: max_slot_wal_keep_size", Verdict: replicator.Warning, Found: "no limit", Repair: "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB';"},
+		{Subject: "bucket: put", Verdict: replicator.Unasked, Found: "no answer"},
+	}
+	var b bytes.Buffer
+	printFindings(&b, findings)
+	golden(t, "check.txt", b.String())
+	if warnings, bad := verdicts(findings); warnings != 1 || bad != 2 {
+		t.Errorf("%d warnings, %d bad", warnings, bad)
+	}
+	if _, bad := verdicts(findings[:1]); bad != 0 {
+		t.Errorf("%d of a fine finding are bad", bad)
+	}
+}
+
+func TestPlanIsPrinted(t *testing.T) {
+	var b bytes.Buffer
+	printPlan(&b, "source postgres://rowshift@db.internal:5432/app", []string{
+		"-- tables without a key are left out", "CREATE PUBLICATION p FOR TABLE public.company (id)", "SELECT pg_create_logical_replication_slot('s', 'pgoutput');",
+	})
+	printPlan(&b, "warehouse postgres://loader@dw.internal:5439/dw", nil)
+	golden(t, "plan.txt", b.String())
+}
+
+// reported is what `status` prints of a pipeline that streams.
+func reported() (statusReport, *replicator.Checkpoint, slotSighting) {
+	s := statusReport{Pipeline: "accounts", DaemonURL: "http://127.0.0.1:9187/readyz"}
+	cp := &replicator.Checkpoint{
+		Phase: replicator.Streaming, LSN: 0x1000, Epoch: 3, Time: time.Now().Add(-2 * time.Hour),
+		Tables: append(company(replicator.Live, nil), company(replicator.Loading, &replicator.LoadState{Loaded: true})...),
+	}
+	return s, cp, slotSighting{at: time.Now(), exists: true, active: true, status: "reserved", safe: 1 << 30, limited: true, retained: 3 << 20, current: 0x1800}
+}
+
+func TestStatusIsPrinted(t *testing.T) {
+	s, cp, slot := reported()
+	s.remembered(cp, nil)
+	s.saw("rowshift_accounts", cp, slot, nil)
+	s.heard(nil, errors.New("connection refused"))
+	var b bytes.Buffer
+	if err := s.print(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "status.txt", strings.ReplaceAll(b.String(), s.Checkpoint.Commit.Format(time.RFC3339), "2026-11-24T10:00:00Z"))
+	if len(s.Problems) != 0 {
+		t.Errorf("%q; a daemon that is not reachable from here is none", s.Problems)
+	}
+}
+
+func TestStatusIsJSON(t *testing.T) {
+	s, cp, slot := reported()
+	s.remembered(cp, nil)
+	s.saw("rowshift_accounts", cp, slot, nil)
+	st := newState(time.Now())
+	st.listener().Opened(replicator.OpenedPass{Checkpoint: *cp})
+	server := httptest.NewServer(endpoints(st, prometheus.NewRegistry()))
+	defer server.Close()
+	s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
+	var b bytes.Buffer
+	if err := s.print(&b, true); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Pipeline   string
+		Checkpoint struct {
+			LSN, Phase string
+			Tables     []struct{ Table, State string }
+		}
+		Slot struct {
+			Status string `json:"wal_status"`
+			Lag    int    `json:"lag_bytes"`
+			Safe   int    `json:"safe_bytes"`
+		}
+		Daemon struct {
+			State string
+			Ready bool
+		}
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Pipeline != "accounts" || got.Checkpoint.LSN != "0/1000" || got.Checkpoint.Phase != "streaming" || len(got.Checkpoint.Tables) != 2 ||
+		got.Slot.Status != "reserved" || got.Slot.Lag != 0x800 || got.Slot.Safe != 1<<30 || got.Daemon.State != "streaming" || !got.Daemon.Ready {
+		t.Errorf("%s", &b)
+	}
+}
+
+// TestStatusFindsProblems has everything that makes `status` end with exit code 1.
+func TestStatusFindsProblems(t *testing.T) {
+	st := newState(time.Now())
+	st.listener().Halted(&replicator.Halt{Reason: replicator.SlotAhead, Found: "f", Means: "m", Repair: "r"})
+	server := httptest.NewServer(endpoints(st, prometheus.NewRegistry()))
+	defer server.Close()
+	for _, c := range []struct {
+		do   func(*statusReport, *replicator.Checkpoint, slotSighting)
+		want string
+	}{
+		{func(s *statusReport, _ *replicator.Checkpoint, _ slotSighting) {
+			s.remembered(nil, errors.New("no route"))
+		}, "the warehouse could not be asked: no route"},
+		{func(s *statusReport, _ *replicator.Checkpoint, slot slotSighting) {
+			s.saw("x", nil, slot, errors.New("no route"))
+		}, "the slot could not be looked at: no route"},
+		{func(s *statusReport, cp *replicator.Checkpoint, _ slotSighting) { s.saw("x", cp, slotSighting{}, nil) }, "the slot x is missing: what the warehouse lacks is lost"},
+		{func(s *statusReport, cp *replicator.Checkpoint, slot slotSighting) {
+			slot.status = "lost"
+			s.saw("x", cp, slot, nil)
+		}, "the slot x is lost: the log that it needs is gone"},
+		{func(s *statusReport, _ *replicator.Checkpoint, _ slotSighting) {
+			s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
+		}, "halted: slot_ahead_of_checkpoint: f; m; repair: r"},
+	} {
+		s, cp, slot := reported()
+		c.do(&s, cp, slot)
+		if len(s.Problems) != 1 || s.Problems[0] != c.want {
+			t.Errorf("%q, want %q", s.Problems, c.want)
+		}
+	}
+}
+
+// TestStatusBeforeTheFirstRun is no problem.
+func TestStatusBeforeTheFirstRun(t *testing.T) {
+	s, _, _ := reported()
+	s.remembered(nil, nil)
+	s.saw("rowshift_accounts", nil, slotSighting{}, nil)
+	if len(s.Problems) != 0 || s.Checkpoint != nil || s.Slot.Exists {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAskDaemonTakesNoStranger(t *testing.T) {
+	server := httptest.NewServer(endpoints(newState(time.Now()), prometheus.NewRegistry()))
+	defer server.Close()
+	if r, err := askDaemon(t.Context(), server.URL+"/healthz"); err == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestReadyURL(t *testing.T) {
+	for listen, want := range map[string]string{
+		":9187": "http://127.0.0.1:9187/readyz", "0.0.0.0:1": "http://127.0.0.1:1/readyz",
+		"[::]:1": "http://127.0.0.1:1/readyz", "10.0.0.1:1": "http://10.0.0.1:1/readyz", "localhost:1": "http://localhost:1/readyz",
+	} {
+		if got := readyURL(listen); got != want {
+			t.Errorf("readyURL(%q) = %q, want %q", listen, got, want)
+		}
+	}
+}

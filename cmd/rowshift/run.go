@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"rowshift/replicator"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+const (
+	pollEvery   = 10 * time.Second // how often the slot is looked at
+	pollTimeout = 5 * time.Second
+	logRoom     = 4096        // log lines that may wait for a slow reader
+	logPatience = time.Second // how long the end waits for them
+)
+
+type runCommand struct {
+	Once bool `help:"Drain to the position of the start, merge, and end. Nothing is listened on."`
+}
+
+// Run replicates until ctx is done, or with --once until it has drained. A pipeline
+// that halts stays up, but for --once.
+func (c runCommand) Run(ctx context.Context, o *outside) error {
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	d := newDaemon(config, o.stderr)
+	defer d.close()
+	if err := d.run(ctx, c.Once); err != nil {
+		d.log.Error("ended", zap.String("error", safe(err)))
+		return errTold
+	}
+	return nil
+}
+
+// daemon is what `run` is made of.
+type daemon struct {
+	config *config
+	lines  *lines
+	log    *zap.Logger
+	teller *teller
+	state  *state
+	listen replicator.Listener
+	scrape *prometheus.Registry
+	unlog  func()
+}
+
+// newDaemon makes what is told of what happens. It reaches for nothing yet.
+func newDaemon(c *config, stderr io.Writer) *daemon {
+	d := &daemon{config: c, state: newState(time.Now()), scrape: prometheus.NewRegistry()}
+	d.lines = newLines(stderr, logRoom)
+	var sink zapcore.WriteSyncer = d.lines
+	var b *bar
+	if isTerminal(stderr) {
+		b = &bar{w: d.lines}
+		sink = b
+	}
+	d.log = newLogger(sink, c.level, b != nil)
+	d.unlog = zap.RedirectStdLog(d.log) // the S3 client's transfer manager logs there
+	d.teller = newTeller(d.log, b)
+	m := newMetrics(d.scrape, c.tables)
+	d.scrape.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
+	d.listen = replicator.Tee(d.teller.listener(), m.listener(), d.state.listener())
+	return d
+}
+
+// close writes the log to its end.
+func (d *daemon) close() {
+	d.teller.rest()
+	d.unlog()
+	d.lines.Close(logPatience)
+}
+
+// run opens the endpoints and the rooms, and replicates.
+func (d *daemon) run(ctx context.Context, once bool) error {
+	b := built()
+	d.log.Info("starting", zap.String("version", b.Version), zap.String("commit", b.Commit),
+		zap.String("pipeline", d.config.pipeline), zap.Bool("once", once))
+	d.limitMemory()
+	if !once {
+		stop, err := d.serve()
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	r, err := newRooms(ctx, d.config, d.listen.Waiting)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+
+	polling, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { d.poll(polling, r.slot) })
+	defer wg.Wait()
+	defer stop()
+	return d.replicate(ctx, r, once)
+}
+
+// replicate runs the pipeline to its end.
+func (d *daemon) replicate(ctx context.Context, r *rooms, once bool) error {
+	defer context.AfterFunc(ctx, func() { d.log.Info("draining") })()
+	err := replicator.Run(ctx, d.options(r, once))
+	var h *replicator.Halt
+	if errors.As(err, &h) {
+		d.listen.Halted(h) // with --once nobody was told
+	}
+	if err != nil {
+		return err
+	}
+	d.log.Info("drained", lsn(d.state.snapshot().position.merged))
+	return nil
+}
+
+// options are the replicator's.
+func (d *daemon) options(r *rooms, once bool) replicator.Options {
+	o := replicator.Options{
+		Pipeline: d.config.pipeline, Listener: d.listen, Once: once,
+		Limits: d.config.limits, Refresh: d.config.refresh, RefreshBytes: d.config.refreshBytes,
+	}
+	r.into(&o)
+	return o
+}
+
+// limitMemory makes the garbage collector keep to the container's memory, unless
+// GOMEMLIMIT says otherwise.
+func (d *daemon) limitMemory() {
+	limit, err := memlimit.Set(memlimit.WithRatio(0.9))
+	if err != nil {
+		d.log.Warn("the container's memory limit cannot be read", zap.String("error", safe(err)))
+		return
+	}
+	d.log.Debug("memory", zap.Int64("limit_bytes", limit))
+}
+
+// serve opens the HTTP endpoints.
+func (d *daemon) serve() (stop func(), err error) {
+	l, err := net.Listen("tcp", d.config.listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for /healthz, /readyz and /metrics: %w; set listen to another address", err)
+	}
+	d.log.Info("listening", zap.String("address", l.Addr().String()))
+	return serve(l, endpoints(d.state, d.scrape), func(err error) {
+		d.log.Error("the HTTP endpoints ended", zap.String("error", safe(err)))
+	}), nil
+}
+
+// poll looks at the slot now and then, until ctx is done. That it cannot is not
+// told as a failure: the pipeline will say what is wrong with the source.
+func (d *daemon) poll(ctx context.Context, slot func(context.Context) (slotSighting, error)) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		asking, cancel := context.WithTimeout(ctx, pollTimeout)
+		seen, err := slot(asking)
+		cancel()
+		if err == nil {
+			d.state.saw(seen)
+		} else if ctx.Err() == nil {
+			d.log.Debug("the slot could not be looked at", zap.String("error", safe(err)))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

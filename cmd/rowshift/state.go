@@ -1,0 +1,198 @@
+package main
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"rowshift/replicator"
+)
+
+// phase is what the daemon is doing, as /readyz and `status` say it.
+type phase string
+
+const (
+	starting   phase = "starting"
+	waiting    phase = "waiting"
+	loading    phase = "loading"
+	streaming  phase = "streaming"
+	restarting phase = "restarting"
+	halted     phase = "halted"
+)
+
+// phases are all there are.
+var phases = []phase{starting, waiting, loading, streaming, restarting, halted}
+
+// ready tells whether a daemon in the phase does what it can: it replicates, or
+// waits for its turn as a standby.
+func (p phase) ready() bool { return p == waiting || p == loading || p == streaming }
+
+// state remembers what is now. Its Listener is told by the replicator, its readers
+// are the HTTP endpoints and the metrics.
+type state struct {
+	mu    sync.Mutex
+	phase phase
+	since time.Time
+	why   string           // what is waited for, or why the last pass ended
+	halt  *replicator.Halt // while halted
+
+	epoch    replicator.Epoch
+	tables   []replicator.TableState
+	load     replicator.LoadProgress
+	position positions
+	lag      lag
+	slot     slotSighting
+}
+
+// positions are how far changes have got by now.
+type positions struct {
+	received, staged, merged, acknowledged replicator.LSN
+}
+
+// slotSighting is what the slot looked like when it was last asked for.
+type slotSighting struct {
+	at       time.Time // zero: never seen
+	exists   bool
+	active   bool
+	status   string         // wal_status
+	safe     int64          // bytes of log until the slot is lost
+	limited  bool           // there is such a limit
+	retained uint64         // bytes of log that the slot keeps
+	current  replicator.LSN // the end of the server's log
+}
+
+// newState returns the state of a daemon that starts now.
+func newState(now time.Time) *state {
+	return &state{phase: starting, since: now, lag: lag{asOf: now}}
+}
+
+// listener returns what keeps s up to date.
+func (s *state) listener() replicator.Listener {
+	return replicator.Listener{
+		Waiting: func(what string) {
+			s.update(func(now time.Time) {
+				if !s.lag.open {
+					s.enter(waiting, now)
+				}
+				s.why = what
+			})
+		},
+		Opened: func(o replicator.OpenedPass) { s.update(func(now time.Time) { s.opened(o, now) }) },
+		Restarted: func(r replicator.Restart) {
+			s.update(func(now time.Time) {
+				s.enter(restarting, now)
+				s.why = safe(r.Cause)
+				s.lag.open = false
+			})
+		},
+		Halted: func(h *replicator.Halt) {
+			s.update(func(now time.Time) {
+				s.enter(halted, now)
+				s.halt = h
+				s.lag.open = false
+			})
+		},
+		Received: func(r replicator.Received) { s.update(func(now time.Time) { s.received(r, now) }) },
+		Staged: func(b replicator.StagedBatch) {
+			s.update(func(time.Time) { s.position.staged = max(s.position.staged, b.Staged.End) })
+		},
+		Merged: func(b replicator.MergedBatch) {
+			s.update(func(now time.Time) {
+				s.position.merged = b.Merge.Checkpoint.LSN
+				s.lag.merged(b.Merge.Checkpoint.LSN, b.Merge.Checkpoint.Time, now)
+			})
+		},
+		Acknowledged: func(lsn replicator.LSN) {
+			s.update(func(time.Time) { s.position.acknowledged = lsn })
+		},
+		LoadBegun: func(replicator.Taken) {
+			s.update(func(now time.Time) {
+				s.enter(loading, now)
+				s.load = replicator.LoadProgress{}
+			})
+		},
+		LoadProgress: func(p replicator.LoadProgress) {
+			s.update(func(time.Time) { s.load = p })
+		},
+		Tables: func(tables []replicator.TableState) { s.update(func(now time.Time) { s.setTables(tables, now) }) },
+	}
+}
+
+// update changes s under its lock.
+func (s *state) update(change func(now time.Time)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(time.Now())
+}
+
+// enter changes the phase and forgets why the one before was.
+func (s *state) enter(p phase, now time.Time) {
+	if s.phase != p {
+		s.since = now
+	}
+	s.phase, s.why, s.halt = p, "", nil
+}
+
+func (s *state) opened(o replicator.OpenedPass, now time.Time) {
+	cp := o.Checkpoint
+	s.enter(streaming, now)
+	s.epoch = cp.Epoch
+	s.position = positions{received: cp.LSN, staged: cp.LSN, merged: cp.LSN, acknowledged: o.Opened.Confirmed}
+	s.lag.opened(cp.LSN, cp.Time, o.Opened.Flushed)
+}
+
+func (s *state) received(r replicator.Received, now time.Time) {
+	s.position.received = max(s.position.received, r.LSN)
+	if r.Changes > 0 {
+		s.lag.changed(r.LSN, r.Time)
+	}
+	s.lag.received(r.LSN, now)
+}
+
+// setTables remembers how the tables stand. A load is over once every table has
+// its rows.
+func (s *state) setTables(tables []replicator.TableState, now time.Time) {
+	s.tables = tables
+	loaded := !slices.ContainsFunc(tables, func(t replicator.TableState) bool {
+		return t.State == replicator.Loading && (t.Load == nil || !t.Load.Loaded)
+	})
+	if loaded && s.phase == loading {
+		s.enter(streaming, now)
+	}
+}
+
+// saw remembers what the slot looks like.
+func (s *state) saw(slot slotSighting) {
+	s.update(func(time.Time) { s.slot = slot })
+}
+
+// snapshot is a copy of what is now, for a reader.
+type snapshot struct {
+	phase      phase
+	since      time.Time
+	why        string
+	halt       *replicator.Halt
+	epoch      replicator.Epoch
+	tables     []replicator.TableState
+	load       replicator.LoadProgress
+	position   positions
+	slot       slotSighting
+	lagSeconds float64
+	lagBytes   uint64
+}
+
+func (s *state) snapshot() snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := snapshot{
+		phase: s.phase, since: s.since, why: s.why, halt: s.halt,
+		epoch: s.epoch, tables: s.tables, load: s.load, position: s.position, slot: s.slot,
+		lagSeconds: s.lag.at(time.Now()).Seconds(),
+	}
+	reached := s.position.merged
+	if s.lag.caughtUp() {
+		reached = max(reached, s.position.received) // what lies between is nothing of ours
+	}
+	now.lagBytes = reached.Behind(max(s.slot.current, s.position.received))
+	return now
+}

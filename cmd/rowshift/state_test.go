@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// at returns a moment of a source's day.
+func at(clock string) time.Time {
+	t, err := time.Parse(time.TimeOnly, clock)
+	if err != nil {
+		panic(err)
+	}
+	return t.AddDate(2026, 0, 0)
+}
+
+// TestLag follows a daemon through a day.
+func TestLag(t *testing.T) {
+	l := lag{asOf: at("09:00:00")}
+	steps := []struct {
+		what string
+		do   func()
+		now  string
+		want time.Duration
+	}{
+		{"a daemon that waits", func() {}, "09:00:05", 5 * time.Second},
+		{"opens an hour behind", func() { l.opened(100, at("08:00:00"), 500) }, "09:00:10", time.Hour + 10*time.Second},
+		{"receives an old commit", func() { l.received(200, at("09:00:11")); l.changed(200, at("08:10:00")) }, "09:00:11", time.Hour + 11*time.Second},
+		{"merges it", func() { l.merged(200, at("08:10:00"), at("09:00:12")) }, "09:00:12", 50*time.Minute + 12*time.Second},
+		{"reaches the end by a mark", func() { l.received(500, at("09:00:13")) }, "09:30:00", 0},
+		{"stays quiet", func() { l.received(600, at("09:40:00")) }, "09:40:09", 0},
+		{"receives a commit", func() { l.changed(700, at("09:50:00")); l.received(700, at("09:50:01")) }, "09:50:03", 3 * time.Second},
+		{"and another", func() { l.changed(800, at("09:50:04")); l.received(800, at("09:50:04")) }, "09:50:05", 5 * time.Second},
+		{"merges the first", func() { l.merged(700, at("09:50:00"), at("09:50:06")) }, "09:50:06", 6 * time.Second},
+		{"merges the other", func() { l.merged(800, at("09:50:04"), at("09:50:07")) }, "10:00:00", 0},
+		{"loses the source", func() { l.open = false }, "10:00:00", 9*time.Minute + 53*time.Second},
+		{"opens again where it was", func() { l.opened(800, at("09:50:04"), 800) }, "10:00:01", 0},
+		{"is refreshed", func() { l.merged(900, at("09:50:04"), at("10:05:00")) }, "10:06:00", 0},
+	}
+	for _, s := range steps {
+		s.do()
+		if got := l.at(at(s.now)); got != s.want {
+			t.Errorf("%s: lag %v, want %v", s.what, got, s.want)
+		}
+	}
+}
+
+func TestLagOfAFirstLoad(t *testing.T) {
+	l := lag{asOf: at("09:00:00")}
+	l.opened(100, time.Time{}, 500)
+	if got := l.at(at("09:01:00")); got != time.Minute {
+		t.Errorf("while loading: %v", got)
+	}
+	l.received(500, at("09:02:00"))
+	if got := l.at(at("09:03:00")); got != 0 {
+		t.Errorf("after it: %v", got)
+	}
+}
+
+// company is a table's state.
+func company(s replicator.State, load *replicator.LoadState) []replicator.TableState {
+	return []replicator.TableState{{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Target: "company", State: s, Load: load}}
+}
+
+// TestPhases walks through what a daemon can be doing, and says whether it is ready.
+func TestPhases(t *testing.T) {
+	s := newState(time.Now())
+	l := replicator.Tee(s.listener())
+	halt := &replicator.Halt{Reason: replicator.SlotLost, Found: "f", Means: "m", Repair: "r"}
+	for _, step := range []struct {
+		what  string
+		do    func()
+		phase phase
+		ready bool
+		why   string
+	}{
+		{"starts", func() {}, starting, false, ""},
+		{"waits for the slot", func() { l.Waiting("the slot") }, waiting, true, "the slot"},
+		{"cannot reach the source", func() { l.Restarted(replicator.Restart{Cause: errors.New("no\nroute")}) }, restarting, false, "no route"},
+		{"waits again", func() { l.Waiting("the slot") }, waiting, true, "the slot"},
+		{"opens", func() { l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{LSN: 5, Epoch: 2}}) }, streaming, true, ""},
+		{"has to load", func() { l.Tables(company(replicator.Loading, nil)) }, streaming, true, ""},
+		{"waits for old transactions", func() { l.Waiting("pid 5") }, streaming, true, "pid 5"},
+		{"loads", func() { l.LoadBegun(replicator.Taken{}) }, loading, true, ""},
+		{"has loaded", func() { l.Tables(company(replicator.Loading, &replicator.LoadState{Loaded: true})) }, streaming, true, ""},
+		{"is live", func() { l.Tables(company(replicator.Live, nil)) }, streaming, true, ""},
+		{"halts", func() { l.Halted(halt) }, halted, false, ""},
+		{"looks again and halts", func() { l.Halted(halt) }, halted, false, ""},
+		{"is repaired", func() { l.Opened(replicator.OpenedPass{}) }, streaming, true, ""},
+	} {
+		step.do()
+		got := s.snapshot()
+		if got.phase != step.phase || got.phase.ready() != step.ready || got.why != step.why || (got.halt != nil) != (step.phase == halted) {
+			t.Errorf("%s: phase %s, ready %v, why %q, halt %v", step.what, got.phase, got.phase.ready(), got.why, got.halt)
+		}
+	}
+}
+
+func TestLagInBytes(t *testing.T) {
+	s := newState(time.Now())
+	l := s.listener()
+	l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{LSN: 1000}, Opened: replicator.Opened{Flushed: 1000}})
+	bytes := func(want uint64) {
+		t.Helper()
+		if got := s.snapshot().lagBytes; got != want {
+			t.Errorf("lag %d bytes, want %d", got, want)
+		}
+	}
+	bytes(0)
+	s.saw(slotSighting{at: time.Now(), current: 1500})
+	bytes(500)
+	l.Received(replicator.Received{LSN: 1400})
+	bytes(100) // what lay between was nothing of ours
+	l.Received(replicator.Received{LSN: 1700, Changes: 3, Time: time.Now()})
+	bytes(700)
+	l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Checkpoint: replicator.Checkpoint{LSN: 1700, Time: time.Now()}}})
+	bytes(0)
+}

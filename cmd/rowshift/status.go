@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"rowshift/replicator"
+)
+
+type statusCommand struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// statusReport is what `status` prints: what the warehouse remembers, what the slot
+// looks like and, if it can be reached from here, what the daemon says.
+type statusReport struct {
+	Pipeline   string            `json:"pipeline"`
+	Checkpoint *checkpointStatus `json:"checkpoint"` // null: nothing is remembered yet
+	Slot       *slotStatusReport `json:"slot"`
+	Daemon     *readiness        `json:"daemon"`             // null: not reachable from here
+	DaemonURL  string            `json:"daemon_url"`         // where it was looked for
+	Problems   []string          `json:"problems,omitempty"` // what could not be asked, or stands in the way
+}
+
+type checkpointStatus struct {
+	Phase  string        `json:"phase"`
+	LSN    string        `json:"lsn"`
+	Commit *time.Time    `json:"commit,omitempty"` // commit time of the last transaction merged
+	Epoch  int64         `json:"epoch"`
+	Tables []tableStatus `json:"tables"`
+}
+
+type tableStatus struct {
+	Table  string `json:"table"`
+	Target string `json:"target"`
+	State  string `json:"state"`
+	Loaded bool   `json:"loaded,omitempty"` // its load table holds what the snapshot saw
+}
+
+type slotStatusReport struct {
+	Name          string `json:"name"`
+	Exists        bool   `json:"exists"`
+	Active        bool   `json:"active"`
+	Status        string `json:"wal_status,omitempty"`
+	RetainedBytes uint64 `json:"retained_bytes"`
+	SafeBytes     *int64 `json:"safe_bytes,omitempty"` // none if there is no limit
+	LagBytes      uint64 `json:"lag_bytes"`            // the log that the checkpoint is behind
+}
+
+// Run asks the warehouse, the source and the daemon.
+func (c statusCommand) Run(ctx context.Context, o *outside) error {
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := newRooms(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	report := statusReport{Pipeline: config.pipeline, DaemonURL: readyURL(config.listen)}
+	cp, err := r.checkpoint(ctx)
+	report.remembered(cp, err)
+	slot, err := r.slot(ctx)
+	report.saw(config.source.slot, cp, slot, err)
+	report.heard(askDaemon(ctx, report.DaemonURL))
+	if err := report.print(o.stdout, c.JSON); err != nil {
+		return err
+	}
+	if len(report.Problems) > 0 {
+		return errTold
+	}
+	return nil
+}
+
+func (s *statusReport) problem(format string, args ...any) {
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+}
+
+// remembered takes in what the warehouse remembers.
+func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
+	if err != nil {
+		s.problem("the warehouse could not be asked: %s", safe(err))
+		return
+	}
+	if cp == nil {
+		return
+	}
+	s.Checkpoint = &checkpointStatus{Phase: string(cp.Phase), LSN: cp.LSN.String(), Epoch: int64(cp.Epoch), Tables: []tableStatus{}}
+	if !cp.Time.IsZero() {
+		t := cp.Time.UTC()
+		s.Checkpoint.Commit = &t
+	}
+	for _, t := range cp.Tables {
+		s.Checkpoint.Tables = append(s.Checkpoint.Tables, tableStatus{
+			Table: t.Name.String(), Target: t.Target, State: string(t.State), Loaded: t.Load != nil && t.Load.Loaded,
+		})
+	}
+}
+
+// saw takes in what the slot looks like.
+func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSighting, err error) {
+	if err != nil {
+		s.problem("the slot could not be looked at: %s", safe(err))
+		return
+	}
+	s.Slot = &slotStatusReport{
+		Name: name, Exists: slot.exists, Active: slot.active, Status: slot.status, RetainedBytes: slot.retained,
+	}
+	if slot.limited {
+		s.Slot.SafeBytes = &slot.safe
+	}
+	if cp == nil || cp.Phase != replicator.Streaming {
+		return
+	}
+	s.Slot.LagBytes = cp.LSN.Behind(slot.current)
+	switch {
+	case !slot.exists:
+		s.problem("the slot %s is missing: what the warehouse lacks is lost", name)
+	case slot.status == "lost":
+		s.problem("the slot %s is lost: the log that it needs is gone", name)
+	}
+}
+
+// heard takes in what the daemon says. One that cannot be reached is no problem: it
+// may run on another machine.
+func (s *statusReport) heard(r *readiness, err error) {
+	if err != nil {
+		return
+	}
+	s.Daemon = r
+	if h := r.Halt; h != nil {
+		s.problem("halted: %s", (&replicator.Halt{Reason: replicator.Reason(h.Reason), Found: h.Found, Means: h.Means, Repair: h.Repair}).Error())
+	}
+}
+
+// readyURL is where a daemon on this machine answers.
+func readyURL(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/readyz"
+}
+
+// askDaemon asks a daemon whether it is ready. One that is not answers as well.
+func askDaemon(ctx context.Context, url string) (*readiness, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var r readiness
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<22)).Decode(&r); err != nil {
+		return nil, err
+	}
+	if r.State == "" {
+		return nil, fmt.Errorf("%s is not a rowshift", url)
+	}
+	return &r, nil
+}
