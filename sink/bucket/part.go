@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// rawBytes is how much CSV is gathered before it is compressed.
-const rawBytes = 128 << 10
+// csvBytes is how much CSV is gathered before it is compressed.
+const csvBytes = 128 << 10
 
 // part writes rows into objects of an attempt: it cuts one when it is large enough
 // and puts it while the next one fills. It is used by one goroutine.
@@ -21,17 +21,17 @@ type part struct {
 	ctx     context.Context // of the requests; ends when one has failed
 	name    string          // of its objects, with a place for their number
 
-	raw  *compressor
-	full *bytes.Buffer // the object that fills; nil between objects
-	done []object
-	rows int64
+	room    *compressor
+	filling *bytes.Buffer // the object that fills; nil between objects
+	done    []object
+	rows    int64
 
 	uploads *errgroup.Group // the object that is being put
 }
 
 // compressor is the room that compressing takes.
 type compressor struct {
-	raw []byte // CSV that is not compressed yet
+	csv []byte // not compressed yet
 	encoder
 }
 
@@ -47,7 +47,7 @@ func (s *Stager) compressor() (*compressor, error) {
 	if c, ok := s.compressors.Get().(*compressor); ok {
 		return c, nil
 	}
-	c := &compressor{raw: make([]byte, 0, rawBytes+rawBytes/4)}
+	c := &compressor{csv: make([]byte, 0, csvBytes+csvBytes/4)}
 	var err error
 	if s.options.Compression == Gzip {
 		c.encoder, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
@@ -75,7 +75,7 @@ func (a *attempt) part(ctx context.Context, name string) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{attempt: a, name: name, raw: c}
+	p := &part{attempt: a, name: name, room: c}
 	p.uploads, p.ctx = errgroup.WithContext(ctx)
 	p.uploads.SetLimit(1)
 	return p, nil
@@ -83,13 +83,12 @@ func (a *attempt) part(ctx context.Context, name string) (*part, error) {
 
 // row takes what write appends, a whole line or an error.
 func (p *part) row(write func(dst []byte) ([]byte, error)) error {
-	raw, err := write(p.raw.raw)
-	p.raw.raw = raw
-	if err != nil {
+	var err error
+	if p.room.csv, err = write(p.room.csv); err != nil {
 		return err
 	}
 	p.rows++
-	if len(raw) < rawBytes {
+	if len(p.room.csv) < csvBytes {
 		return nil
 	}
 	return p.compress()
@@ -98,16 +97,16 @@ func (p *part) row(write func(dst []byte) ([]byte, error)) error {
 // compress moves the CSV that was gathered into the object, and cuts the object if
 // it is large enough.
 func (p *part) compress() error {
-	if p.full == nil {
-		p.full = p.attempt.stager.buffer()
-		p.raw.Reset(p.full)
+	if p.filling == nil {
+		p.filling = p.attempt.stager.buffer()
+		p.room.Reset(p.filling)
 	}
-	_, err := p.raw.Write(p.raw.raw)
-	p.raw.raw = p.raw.raw[:0]
+	_, err := p.room.Write(p.room.csv)
+	p.room.csv = p.room.csv[:0]
 	if err != nil {
 		return fmt.Errorf("bucket: %w", err)
 	}
-	if p.full.Len() < p.attempt.stager.options.PartBytes {
+	if p.filling.Len() < p.attempt.stager.options.PartBytes {
 		return nil
 	}
 	return p.cut()
@@ -119,11 +118,11 @@ func (p *part) cut() error {
 	if p.ctx.Err() != nil {
 		return p.wait()
 	}
-	if err := p.raw.Close(); err != nil {
+	if err := p.room.Close(); err != nil {
 		return fmt.Errorf("bucket: %w", err)
 	}
-	full, n := p.full, len(p.done)
-	p.full = nil
+	full, n := p.filling, len(p.done)
+	p.filling = nil
 	name := fmt.Sprintf(p.name, n)
 	p.done = append(p.done, object{key: p.attempt.folder + name, size: full.Len()})
 	p.uploads.Go(func() error {
@@ -145,18 +144,18 @@ func (p *part) close() error {
 	if err != nil {
 		return err
 	}
-	p.attempt.stager.release(p.raw)
-	p.raw = nil
+	p.attempt.stager.release(p.room)
+	p.room = nil
 	return nil
 }
 
 func (p *part) finish() error {
-	if len(p.raw.raw) > 0 {
+	if len(p.room.csv) > 0 {
 		if err := p.compress(); err != nil {
 			return err
 		}
 	}
-	if p.full == nil {
+	if p.filling == nil {
 		return nil
 	}
 	return p.cut()
@@ -173,7 +172,7 @@ func (p *part) wait() error {
 
 // release keeps a compressor for others, unless a huge row made it large.
 func (s *Stager) release(c *compressor) {
-	if cap(c.raw) > 1<<20 {
+	if cap(c.csv) > 1<<20 {
 		return
 	}
 	c.Reset(nil)
