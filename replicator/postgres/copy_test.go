@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,34 +134,37 @@ func oddRows() string {
 func TestCopyInParallel(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
-	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 20000)`)
-	a := w.table("a")
-	s := w.take(a).(*snapshot)
-	w.exec(other, `UPDATE a SET id = -id; INSERT INTO a SELECT generate_series(30000, 40000)`)
-	size, err := measure(t.Context(), s.keeper, a)
+	w.exec(other, `
+		CREATE TABLE a (id int PRIMARY KEY, v text) WITH (fillfactor = 10);
+		INSERT INTO a SELECT n, repeat('x', 900) FROM generate_series(1, 20000) AS n`) // a block for each row
+	s := w.take(w.table("a", "id")).(*snapshot)
+	w.exec(other, `UPDATE a SET id = -id WHERE id % 10 = 0; INSERT INTO a SELECT generate_series(30000, 40000)`)
+	ranges := s.Taken().Ranges
+	if len(ranges) != 3 {
+		t.Errorf("%d ranges", len(ranges))
+	}
+	size, err := measure(t.Context(), s.keeper, ranges[0].Table)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ranges := cut(a, size, 32<<10)
-	counts := make([]int, len(ranges))
+	ranges = append(ranges, cut(ranges[0].Table, size, 16<<20)...)
+	var rows, sum atomic.Int64
 	var g errgroup.Group
-	for i, r := range ranges {
+	for _, r := range ranges {
 		g.Go(func() error {
-			return s.Copy(t.Context(), r, func(replicator.Tuple) error {
-				counts[i]++
-				return nil
+			return s.Copy(t.Context(), r, func(row replicator.Tuple) error {
+				id, err := strconv.ParseInt(strung(row)[0], 10, 64)
+				rows.Add(1)
+				sum.Add(id)
+				return err
 			})
 		})
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	total := 0
-	for _, n := range counts {
-		total += n
-	}
-	if total != 20000 {
-		t.Errorf("%d ranges hold %d rows", len(ranges), total)
+	if rows.Load() != 2*20000 || sum.Load() != 20000*20001 {
+		t.Errorf("%d ranges hold %d rows, whose ids add up to %d", len(ranges), rows.Load(), sum.Load())
 	}
 	if readers := len(s.readers.pids()); readers < 1 || readers > w.options.Workers {
 		t.Errorf("%d readers", readers)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -27,11 +26,11 @@ type lock struct {
 	vxid string // the virtual id of its transaction, never used twice
 }
 
-// SQLSTATEs. https://www.postgresql.org/docs/current/errcodes-appendix.html
+// SQLSTATEs that make a lock be tried again.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	insufficientPrivilege = "42501"
-	deadlockDetected      = "40P01"
-	lockNotAvailable      = "55P03"
+	deadlockDetected = "40P01"
+	lockNotAvailable = "55P03"
 )
 
 // lock locks the tables, all of them or none: it waits for each for less than the
@@ -82,7 +81,7 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 		if err == nil && time.Since(began) < limit {
 			continue
 		}
-		if err != nil && !refused(err, lockNotAvailable, deadlockDetected) {
+		if code := codeOf(err); err != nil && code != lockNotAvailable && code != deadlockDetected {
 			return nil, unreadable(t, err)
 		}
 		if _, err := l.conn.Exec(ctx, `ROLLBACK`); err != nil {
@@ -113,24 +112,10 @@ func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err err
 	return open, err
 }
 
-// refused tells whether err is the server's, with one of these SQLSTATEs.
-func refused(err error, codes ...string) bool {
-	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return false
-	}
-	for _, code := range codes {
-		if e.Code == code {
-			return true
-		}
-	}
-	return false
-}
-
 // unreadable says why t could not be read.
 func unreadable(t *schema.Table, err error) error {
-	if !refused(err, insufficientPrivilege) {
-		return fmt.Errorf("postgres: read %s: %w", t.Name, err)
+	if codeOf(err) != insufficientRights {
+		return fmt.Errorf("postgres: read %s: %w", t.Name, bare(err))
 	}
 	return &replicator.Halt{
 		Reason: replicator.TableUnfit,
@@ -138,7 +123,7 @@ func unreadable(t *schema.Table, err error) error {
 		Means:  "a load would fail, or miss rows that a row-level security policy hides",
 		Repair: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO <role>; GRANT SELECT ON %s TO <role>; and, if the table has policies: ALTER ROLE <role> BYPASSRLS",
 			pgx.Identifier{t.Name.Schema}.Sanitize(), quoted(t.Name)),
-		Cause: err,
+		Cause: bare(err),
 	}
 }
 

@@ -16,41 +16,48 @@ const rangeBytes = 64 << 20
 
 // size is how large a table is.
 type size struct {
-	blocks int64   // of its heap
+	blocks int64   // of its heap; 0 if the role may not read it by blocks
 	bytes  int64   // of heap and TOAST
 	rows   float64 // estimate; 0 if not known
 }
 
 // measure returns how large t is now. Asked after a snapshot was taken, no row that
 // the snapshot sees lies beyond it, since our lock keeps others from moving rows.
+//
+// A role that has grants on columns only may read a table by blocks only if the
+// system column ctid is one of them.
 func measure(ctx context.Context, conn *pgx.Conn, t *schema.Table) (size, error) {
 	var s size
 	var kind string
+	var blocked bool
 	err := conn.QueryRow(ctx, `
-		SELECT relkind::text, pg_relation_size(oid) / current_setting('block_size')::bigint, pg_table_size(oid),
-		       CASE WHEN reltuples > 0 AND relpages > 0
-		            THEN reltuples / relpages * (pg_relation_size(oid) / current_setting('block_size')::bigint) ELSE 0 END::float8
-		FROM pg_class WHERE oid = $1::oid`, t.OID).Scan(&kind, &s.blocks, &s.bytes, &s.rows)
+		SELECT relkind::text, has_column_privilege(oid, 'ctid', 'SELECT'), blocks, pg_table_size(oid),
+		       CASE WHEN reltuples > 0 AND relpages > 0 THEN reltuples / relpages * blocks ELSE 0 END::float8
+		FROM (SELECT *, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks FROM pg_class WHERE oid = $1::oid) AS t`,
+		t.OID).Scan(&kind, &blocked, &s.blocks, &s.bytes, &s.rows)
 	if err != nil {
 		return size{}, fmt.Errorf("postgres: measure %s: %w", t.Name, err)
 	}
 	if kind != "r" {
 		return size{}, fmt.Errorf("postgres: %s has no rows of its own: it is of kind %q", t.Name, kind)
 	}
+	if !blocked {
+		s.blocks = 0
+	}
 	return s, nil
 }
 
 // cut divides a table of that size into ranges of about each bytes. The last one has
-// no end. A table without rows is one range.
+// no end. A table without blocks is one range.
 func cut(t *schema.Table, s size, each int64) []replicator.Range {
-	count := min(max((s.bytes+each-1)/each, 1), max(s.blocks, 1))
+	if s.blocks == 0 {
+		return []replicator.Range{{Table: t, Rows: int64(s.rows), Bytes: s.bytes}}
+	}
+	count := min(max((s.bytes+each-1)/each, 1), s.blocks)
 	ranges := make([]replicator.Range, count)
 	for i := range ranges {
 		first, next := s.blocks*int64(i)/count, s.blocks*int64(i+1)/count
-		share := 0.0
-		if s.blocks > 0 {
-			share = float64(next-first) / float64(s.blocks)
-		}
+		share := float64(next-first) / float64(s.blocks)
 		ranges[i] = replicator.Range{
 			Table: t,
 			First: uint32(first),
@@ -72,9 +79,12 @@ func copyOf(r replicator.Range) string {
 	for i, c := range r.Table.Columns {
 		columns[i] = pgx.Identifier{c.Name}.Sanitize()
 	}
-	where := fmt.Sprintf("ctid >= '(%d,0)'", r.First)
-	if r.Last > 0 {
-		where += fmt.Sprintf(" AND ctid < '(%d,0)'", r.Last)
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM ONLY " + quoted(r.Table.Name)
+	if r.First > 0 || r.Last > 0 {
+		query += fmt.Sprintf(" WHERE ctid >= '(%d,0)'", r.First)
 	}
-	return fmt.Sprintf("COPY (SELECT %s FROM ONLY %s WHERE %s) TO STDOUT", strings.Join(columns, ", "), quoted(r.Table.Name), where)
+	if r.Last > 0 {
+		query += fmt.Sprintf(" AND ctid < '(%d,0)'", r.Last)
+	}
+	return "COPY (" + query + ") TO STDOUT"
 }

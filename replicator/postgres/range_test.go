@@ -28,7 +28,7 @@ func TestCut(t *testing.T) {
 		{name: "uneven", size: size{blocks: 5, bytes: 250, rows: 5}, want: []span{{0, 1, 1, 50}, {1, 3, 2, 100}, {3, 0, 2, 100}}},
 		{name: "much out of line", size: size{blocks: 2, bytes: 1000, rows: 2}, want: []span{{0, 1, 1, 500}, {1, 0, 1, 500}}},
 		{name: "rows unknown", size: size{blocks: 2, bytes: 200}, want: []span{{0, 1, 0, 100}, {1, 0, 0, 100}}},
-		{name: "no heap but other forks", size: size{bytes: 1000}, want: []span{{}}},
+		{name: "not by blocks", size: size{bytes: 1000, rows: 7}, want: []span{{0, 0, 7, 1000}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

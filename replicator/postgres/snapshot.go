@@ -58,7 +58,7 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 		return nil, err
 	}
 	s := &snapshot{lock: locks, gone: make(chan struct{})}
-	if err := o.take(ctx, s, marker, tables); err != nil {
+	if err := o.takeSoon(ctx, s, marker, tables); err != nil {
 		shut(locks.conn)
 		if s.keeper != nil {
 			shut(s.keeper)
@@ -68,6 +68,19 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 	s.life, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	go s.watch(o.options.LoadYield)
 	return s, nil
+}
+
+// takeSoon takes the snapshot, or gives it up if that takes as long as others may
+// wait for the locks at most: they are not watched yet.
+func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) error {
+	late := fmt.Errorf("%w: it took more than %s to take it", replicator.ErrYielded, o.options.LoadYield)
+	ctx, cancel := context.WithTimeoutCause(ctx, o.options.LoadYield, late)
+	defer cancel()
+	err := o.take(ctx, s, marker, tables)
+	if err != nil && context.Cause(ctx) == late {
+		return late
+	}
+	return err
 }
 
 // take takes the snapshot under the locks.
@@ -102,10 +115,10 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 	return nil
 }
 
-// session opens a session that may be silent, wait and read for as long as it takes,
-// whatever the role's settings say; that fails rather than leave out rows that a
-// policy hides; and that reads by one process, in the order of blocks if it can. What
-// the server's version does not know is left out.
+// session opens a session that, beside what all of ours have, may be silent and read
+// for as long as it takes, whatever the role's settings say; that fails rather than
+// leave out rows that a policy hides; and that reads by one process, and a range's
+// blocks only. What the server's version does not know is left out.
 func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -113,8 +126,7 @@ func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 	}
 	_, err = conn.Exec(ctx, `
 		SELECT set_config(s.name, v.value, false)
-		FROM (VALUES ('statement_timeout', '0'), ('transaction_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
-		             ('idle_session_timeout', '0'), ('lock_timeout', '0'), ('row_security', 'off'),
+		FROM (VALUES ('transaction_timeout', '0'), ('idle_session_timeout', '0'), ('row_security', 'off'),
 		             ('max_parallel_workers_per_gather', '0'), ('enable_seqscan', 'off'), ('jit', 'off')) AS v(name, value)
 		JOIN pg_settings s ON s.name = v.name`)
 	if err != nil {

@@ -57,7 +57,6 @@ func newStage(t *testing.T) *stage {
 		CREATE TABLE a (id int PRIMARY KEY, v text, n int); CREATE TABLE b (id int PRIMARY KEY, v text, n int);
 		CREATE PUBLICATION rowshift FOR ALL TABLES`)
 	s.tables = tables(s.table("a", "id", "v"), s.table("b", "id", "v"))
-	t.Cleanup(s.drop)
 	for i := range maxWriters {
 		w := &writer{t: t, name: fmt.Sprint("w", i), conn: s.dial(), release: s.dial(), done: map[string]int{}}
 		s.exec(w.conn, `SET lock_timeout = '20ms'; SET application_name = '`+w.name+`'`)
@@ -75,7 +74,7 @@ func newStage(t *testing.T) *stage {
 func (s *stage) play(seed uint64, take taking, applied rule) (wrong string, err error) {
 	s.random = rand.New(rand.NewPCG(seed, 0))
 	for range 10 {
-		s.drop()
+		s.drop(s.admin)
 		s.exec(s.admin, fmt.Sprintf(`TRUNCATE a, b; INSERT INTO a SELECT n, 'first' FROM generate_series(0, %d, 2) AS n; INSERT INTO b SELECT * FROM a`, keys))
 		stop := s.write(tempered(s.random))
 		v, err := s.view(take)
@@ -85,7 +84,7 @@ func (s *stage) play(seed uint64, take taking, applied rule) (wrong string, err 
 		}
 		s.exec(s.admin, `SELECT pg_logical_emit_message(true, '', '')`) // flushes what is not
 		stream, err := s.stream(s.admin)
-		if refused(err, internalError) {
+		if codeOf(err) == internalError {
 			continue
 		}
 		if err != nil {

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"context"
-
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
@@ -31,7 +29,6 @@ type change struct {
 func (w *world) hold(conn *pgx.Conn) {
 	w.t.Helper()
 	w.exec(conn, `CREATE PUBLICATION rowshift FOR ALL TABLES`)
-	w.t.Cleanup(w.drop)
 	w.slot(conn)
 }
 
@@ -41,19 +38,10 @@ func (w *world) slot(conn *pgx.Conn) {
 	w.exec(conn, `SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`)
 }
 
-// drop drops the slot, if it is there, at any time.
-func (w *world) drop() {
-	ctx := context.Background()
-	conn, err := pgx.ConnectConfig(ctx, w.config)
-	if err != nil {
-		w.t.Error(err)
-		return
-	}
-	defer shut(conn)
-	_, err = conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = current_database()`)
-	if err != nil {
-		w.t.Error(err)
-	}
+// drop drops the slot, if it is there.
+func (w *world) drop(conn *pgx.Conn) {
+	w.t.Helper()
+	w.exec(conn, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = current_database()`)
 }
 
 // stream returns all that the slot holds.
@@ -67,7 +55,7 @@ func (w *world) stream(conn *pgx.Conn) ([]received, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := decoder{names: map[uint32]string{}}
+	d := gathered{names: map[uint32]string{}}
 	for _, m := range messages {
 		message, err := pglogrepl.Parse(m)
 		if err != nil {
@@ -78,13 +66,13 @@ func (w *world) stream(conn *pgx.Conn) ([]received, error) {
 	return d.all, nil
 }
 
-// decoder gathers messages into transactions.
-type decoder struct {
+// gathered are the transactions of messages.
+type gathered struct {
 	names map[uint32]string
 	all   []received
 }
 
-func (d *decoder) take(message pglogrepl.Message) {
+func (d *gathered) take(message pglogrepl.Message) {
 	last := len(d.all) - 1
 	add := func(relation uint32, op pglogrepl.MessageType, old, new *pglogrepl.TupleData) {
 		d.all[last].changes = append(d.all[last].changes, change{table: d.names[relation], op: op, old: values(old), new: values(new)})

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,45 +12,47 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/pgtest"
 )
-
-// program is the application name of the sessions of the origin under test.
-const program = "rowshift under test"
 
 // world is a database, empty at first, and an origin that reads it.
 type world struct {
 	*Origin
-	t      testing.TB
-	config *pgx.ConnConfig
+	t       testing.TB
+	config  *pgx.ConnConfig // of others
+	program *pgx.ConnConfig // of the origin
 
 	mu   sync.Mutex
 	said []string // what was waited for
 }
 
-// newWorld returns a database of its own, on a server whose synchronous standby is
-// missing. Sessions of others commit locally unless they say otherwise; those of the
-// origin would wait for ever.
+// shared is a server for all tests of the package. Its synchronous standby is missing:
+// commits are local unless a session says otherwise, and wait for ever if it does.
+var shared = pgtest.Shared{Options: pgtest.Options{Settings: map[string]string{
+	"synchronous_standby_names": "nobody",
+	"synchronous_commit":        "local",
+	"max_prepared_transactions": "20",
+}}}
+
+func TestMain(m *testing.M) {
+	defer shared.Close()
+	m.Run()
+}
+
+// newWorld returns a database of its own. The origin's sessions ask for commits that
+// wait for the standby.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	config, err := pgx.ParseConfig(os.Getenv("P2_DSN"))
+	s := shared.Server(t)
+	config, err := pgx.ParseConfig(s.DSN(s.CreateDB(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.RuntimeParams["synchronous_commit"] = "local"
 	w := &world{t: t, config: config}
-	admin := w.dial()
-	name := fmt.Sprintf("w%d", time.Now().UnixNano())
-	w.exec(admin, `CREATE DATABASE `+name)
-	config = config.Copy()
-	config.Database = name
-	w.config = config
+	w.program = config.Copy()
+	w.program.RuntimeParams["synchronous_commit"] = "on"
 	w.Origin = New(Options{
-		Config: func(context.Context) (*pgx.ConnConfig, error) {
-			c := w.config.Copy()
-			c.RuntimeParams["application_name"] = program
-			c.RuntimeParams["synchronous_commit"] = "on"
-			return c, nil
-		},
+		Config:    func(context.Context) (*pgx.ConnConfig, error) { return w.program.Copy(), nil },
 		LoadYield: 10 * time.Second,
 		Workers:   3,
 		Waiting: func(what string) {
@@ -83,27 +83,17 @@ func (w *world) exec(conn *pgx.Conn, statements string) {
 	}
 }
 
-// table describes a table of the schema public as it is now.
+// table chooses columns of a table of the schema public, all if none are named, and
+// returns it as it is now.
 func (w *world) table(name string, columns ...string) *schema.Table {
 	w.t.Helper()
-	conn := w.dial()
-	defer shut(conn)
-	t := &schema.Table{Name: schema.Name{Schema: "public", Table: name}, Key: []int{0}}
-	rows, err := conn.Query(w.t.Context(), `
-		SELECT attrelid, attname, attnum FROM pg_attribute
-		WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND (cardinality($2::text[]) = 0 OR attname = ANY ($2))
-		ORDER BY attnum`, quoted(t.Name), append([]string{}, columns...))
+	choice := schema.Choice{Name: schema.Name{Schema: "public", Table: name}, Columns: columns, All: len(columns) == 0}
+	w.options.Choices = append(w.options.Choices, choice)
+	all, err := w.Tables(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var c schema.Column
-	if _, err := pgx.ForEachRow(rows, []any{&t.OID, &c.Name, &c.Attnum}, func() error {
-		t.Columns = append(t.Columns, c)
-		return nil
-	}); err != nil {
-		w.t.Fatal(err)
-	}
-	return t
+	return all[slices.IndexFunc(all, func(t *schema.Table) bool { return t.Name == choice.Name })]
 }
 
 // take takes a snapshot that is closed with the test.
@@ -178,7 +168,7 @@ func (w *world) heard(words ...string) {
 // deserted waits until no session of the origin is left on the server.
 func (w *world) deserted() {
 	w.t.Helper()
-	w.until(w.dial(), `NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database())`, program)
+	w.until(w.dial(), `NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database())`, applicationName)
 }
 
 // ours opens a session as the origin does for a snapshot.
