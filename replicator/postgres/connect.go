@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// pinned are the settings of every session, ordinary and replication alike. They
+// decide how values are printed, so a role's or a database's own must not apply.
+// https://www.postgresql.org/docs/current/runtime-config-client.html
+var pinned = map[string]string{
+	"client_encoding":               "UTF8",
+	"TimeZone":                      "UTC",
+	"DateStyle":                     "ISO, YMD",
+	"IntervalStyle":                 "iso_8601",
+	"extra_float_digits":            "1", // shortest text that reads back as the same value
+	"bytea_output":                  "hex",
+	"xmloption":                     "content",
+	"lc_monetary":                   "C",
+	"search_path":                   "pg_catalog",
+	"statement_timeout":             "0",
+	"lock_timeout":                  "0",
+	"default_transaction_read_only": "off",
+	"default_transaction_isolation": "read committed",
+
+	"idle_in_transaction_session_timeout": "0",
+}
+
+// applicationName is how our sessions are known in pg_stat_activity.
+const applicationName = "rowshift"
+
+// config returns the connection config with what every session of ours has.
+func (o *Origin) config(ctx context.Context) (*pgx.ConnConfig, error) {
+	c, err := o.options.Config(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	for name, value := range pinned {
+		c.RuntimeParams[name] = value
+	}
+	c.RuntimeParams["application_name"] = applicationName
+	dialer := &net.Dialer{
+		Timeout:         15 * time.Second,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3},
+		Control:         userTimeout,
+	}
+	c.DialFunc = dialer.DialContext
+	return c, nil
+}
+
+// connect opens an ordinary session.
+func (o *Origin) connect(ctx context.Context) (*pgx.Conn, error) {
+	c, err := o.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // no prepared statement outlives a change of shape
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: connect: %w", bare(err))
+	}
+	return conn, nil
+}
+
+// connectReplication opens a session that takes replication commands, and the
+// simple query protocol only.
+// https://www.postgresql.org/docs/current/protocol-replication.html
+func (o *Origin) connectReplication(ctx context.Context, change func(*pgconn.Config)) (*pgconn.PgConn, error) {
+	c, err := o.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.RuntimeParams["replication"] = "database"
+	if change != nil {
+		change(&c.Config)
+	}
+	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: connect for replication: %w", bare(err))
+	}
+	return conn, nil
+}

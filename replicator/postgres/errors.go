@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"rowshift/replicator"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATEs that are acted on.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	objectInUse        = "55006"
+	undefinedObject    = "42704"
+	duplicateObject    = "42710"
+	notInPrerequisite  = "55000"
+	insufficientRights = "42501"
+)
+
+// fault is an error of the server without the parts that can hold a row's values:
+// its detail and its context. What it says of a session is safe.
+type fault struct {
+	code    string
+	message string
+}
+
+func (f *fault) Error() string { return f.message + " (SQLSTATE " + f.code + ")" }
+
+// bare takes from an error of the server what can hold a row's values.
+func bare(err error) error {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) {
+		return err
+	}
+	return &fault{code: p.Code, message: p.Message}
+}
+
+// codeOf returns the SQLSTATE of an error, empty if it has none.
+func codeOf(err error) string {
+	var p *pgconn.PgError
+	if errors.As(err, &p) {
+		return p.Code
+	}
+	var f *fault
+	if errors.As(err, &f) {
+		return f.code
+	}
+	return ""
+}
+
+// passing tells errors of the server that say nothing of the slot: it shuts down,
+// lacks something, or was told to end the session.
+func passing(code string) bool {
+	for _, class := range []string{"08", "53", "57", "58"} {
+		if strings.HasPrefix(code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// stuckAfter is how often a slot may fail to decode at one position before it is
+// taken for lost.
+const stuckAfter = 3
+
+// stuck counts how often in a row the stream broke with an error of the decoding at
+// one position.
+type stuck struct {
+	mu    sync.Mutex
+	at    replicator.LSN
+	times int
+}
+
+// undecodable returns the error for a stream that ended with an error of decoding,
+// with everything up to a position received.
+func (o *Origin) undecodable(at replicator.LSN, cause error) error {
+	o.stuck.mu.Lock()
+	if o.stuck.at != at {
+		o.stuck.at, o.stuck.times = at, 0
+	}
+	o.stuck.times++
+	times := o.stuck.times
+	o.stuck.mu.Unlock()
+	err := fmt.Errorf("postgres: %w at %v: %w", replicator.ErrUndecodable, at, cause)
+	if times < stuckAfter {
+		return err
+	}
+	h := &replicator.Halt{
+		Reason: replicator.SlotLost,
+		Found:  fmt.Sprintf("slot %q fails behind %v each time with: %v", o.options.Slot, at, cause),
+		Means:  "the server cannot decode its log there, so what follows cannot be had from this slot",
+		Repair: "drop the slot and the checkpoint, as the README's \"Starting over\" says: all tables are loaded again",
+		Cause:  err,
+	}
+	if codeOf(cause) == undefinedObject {
+		h.Reason = replicator.PublicationMissing
+		h.Means = "the publication did not exist when that part of the log was written; making it now does not help for older log"
+	}
+	return h
+}

@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Options are what an Origin has to know.
+type Options struct {
+	// Config returns a fresh connection config, with the password read now and TLS
+	// set as it must be.
+	Config func(context.Context) (*pgx.ConnConfig, error)
+
+	Slot        string
+	Publication string
+
+	// Create lets the Origin make and alter the publication and make the slot. If not,
+	// a DBA does, and what is missing is a Halt with the statements.
+	Create bool
+
+	Choices []schema.Choice
+
+	LoadYield time.Duration // how long others wait for a lock of a load before it is given up; 10 s
+	Workers   int           // sessions that a Snapshot reads with; 4
+	Heartbeat time.Duration // how often a quiet stream brings a mark; 10 s
+
+	// Waiting is told what is waited for, if that may take long. It must return at
+	// once.
+	Waiting func(what string)
+}
+
+// Origin is a source database. It implements replicator.Origin.
+type Origin struct {
+	options Options
+	stuck   stuck
+}
+
+// New returns an Origin. Nothing is opened yet.
+func New(o Options) *Origin {
+	if o.LoadYield == 0 {
+		o.LoadYield = 10 * time.Second
+	}
+	if o.Workers == 0 {
+		o.Workers = 4
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 10 * time.Second
+	}
+	return &Origin{options: o}
+}
+
+var _ replicator.Origin = (*Origin)(nil)
+
+func (o *Origin) waiting(what string) {
+	if o.options.Waiting != nil {
+		o.options.Waiting(what)
+	}
+}

@@ -1,0 +1,90 @@
+package harness
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Config is what a world's config file says beyond what every world needs. Empty
+// fields mean the daemon's defaults, or those of the world.
+type Config struct {
+	Tables []string // lines below "tables:", without indentation; empty: the account tables
+	Batch  string   // a YAML flow mapping
+	More   []string // more top-level lines
+	Source []string // more lines below "source:"
+	Listen string
+}
+
+// AccountTables are the lines that replicate the account tables.
+var AccountTables = []string{
+	"public.company: {columns: [id, plan, created_at]}",
+	"public.person: {exclude: [email, full_name]}",
+	"public.plan: {columns: all}",
+	"public.company_person: {columns: [person_uuid, company_uuid, role_in_company], target: companyperson, distkey: company_uuid}",
+}
+
+// ConfigFile is the path of the world's config file.
+func (w *World) ConfigFile() string { return w.path("rowshift.yaml") }
+
+// writeConfig writes the config file and the secrets that it names.
+func (w *World) writeConfig() error {
+	c := w.setup.Config
+	listen := c.Listen
+	if listen == "" {
+		var err error
+		if listen, err = freePort(); err != nil {
+			return err
+		}
+	}
+	w.setup.Config.Listen = listen
+	if err := os.WriteFile(w.path("source-password"), []byte(SourcePassword+"\n"), 0o600); err != nil {
+		return err
+	}
+	tables := c.Tables
+	if tables == nil {
+		tables = AccountTables
+	}
+	lines := []string{
+		"pipeline: accounts",
+		"source:",
+		fmt.Sprintf("  dsn: %q", fmt.Sprintf("postgres://rowshift@%s:%d/app", w.Source.Host, w.Source.Port)),
+		"  password: file:" + w.path("source-password"),
+		"  tls: disable",
+	}
+	for _, l := range c.Source {
+		lines = append(lines, "  "+l)
+	}
+	lines = append(lines,
+		"warehouse:",
+		fmt.Sprintf("  dsn: %q", "postgres://loader@"+w.Warehouse.Addr()+"/dev"),
+		`  password: "${WAREHOUSE_PASSWORD}"`,
+		"  tls: disable",
+		"  schema: userdata",
+		"  metadata_schema: rowshift",
+		"  copy_role: "+CopyRole,
+		"  readers: [analysts]",
+		"bucket:",
+		"  url: s3://"+w.S3.Bucket+"/accounts",
+		"  region: "+w.S3.Region,
+		"  endpoint: "+w.S3.Endpoint(),
+		"batch: "+cmp.Or(c.Batch, "{min_interval: 200ms, max_age: 1s}"),
+		"tables:",
+	)
+	for _, l := range tables {
+		lines = append(lines, "  "+l)
+	}
+	lines = append(lines, "listen: "+listen, "log: {level: debug}")
+	lines = append(lines, c.More...)
+	return os.WriteFile(w.ConfigFile(), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
+}
+
+// SetConfig changes the config file, for the daemons that are started next.
+func (w *World) SetConfig(change func(*Config)) error {
+	change(&w.setup.Config)
+	return w.writeConfig()
+}
+
+// Listen is the address of the daemon's metrics and health.
+func (w *World) Listen() string { return w.setup.Config.Listen }

@@ -1,0 +1,39 @@
+package harness
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Metrics are the samples of a page in Prometheus' text form, by series.
+type Metrics map[string]float64
+
+// ParseMetrics reads a page. What is no sample is passed over.
+func ParseMetrics(page string) Metrics {
+	m := Metrics{}
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		at := strings.LastIndexByte(line, ' ')
+		if at < 0 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if v, err := strconv.ParseFloat(line[at+1:], 64); err == nil {
+			m[line[:at]] = v
+		}
+	}
+	return m
+}
+
+// Sum adds up the series of a metric. A selector name{label="value"} takes those
+// with that label.
+func (m Metrics) Sum(selector string) float64 {
+	name, label, _ := strings.Cut(strings.TrimSuffix(selector, "}"), "{")
+	var sum float64
+	for series, v := range m {
+		n, labels, _ := strings.Cut(series, "{")
+		if n == name && strings.Contains(labels, label) {
+			sum += v
+		}
+	}
+	return sum
+}

@@ -1,0 +1,171 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"rowshift/test/pgtest"
+	"rowshift/test/redshifttest"
+	"rowshift/test/s3test"
+)
+
+// Setup declares a world.
+type Setup struct {
+	Source   pgtest.Options       // of the source's server
+	Accounts Accounts             // how many rows the source starts with
+	SQL      []string             // more statements for the source, before the daemon's first start
+	Config   Config               // of the daemon
+	Redshift redshifttest.Options // of the stand-in; addresses and keys are filled in
+	Race     bool                 // build the daemon with the race detector
+}
+
+// World is what a Setup declares.
+type World struct {
+	Source    *pgtest.Server
+	Backing   *pgtest.Server // PostgreSQL behind the stand-in
+	S3        *s3test.Server
+	Warehouse *redshifttest.Server
+	Dir       string // of the config file and the daemons' logs
+	Binary    string
+
+	setup   Setup
+	daemons []*Daemon
+	loads   []*Load
+}
+
+// Start makes a world for a test and ends it with the test.
+func Start(t testing.TB, s Setup) *World {
+	t.Helper()
+	w, err := Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, d := range w.daemons {
+				t.Logf("daemon %d:\n%s", d.number, d.Tail(80))
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// Open makes a world. Its Close must be called even if ctx ends.
+func Open(ctx context.Context, s Setup) (w *World, err error) {
+	w = &World{setup: s}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	if w.Dir, err = os.MkdirTemp("", "rowshift-world-"); err != nil {
+		return w, err
+	}
+	if w.Binary, err = Build(ctx, s.Race); err != nil {
+		return w, err
+	}
+	if w.Source, err = pgtest.New(ctx, s.Source); err != nil {
+		return w, err
+	}
+	if w.Backing, err = pgtest.New(ctx, pgtest.Options{}); err != nil {
+		return w, err
+	}
+	if w.S3, err = s3test.New(ctx, s3test.Options{}); err != nil {
+		return w, err
+	}
+	if err = w.openWarehouse(ctx); err != nil {
+		return w, err
+	}
+	statements := append([]string{"CREATE DATABASE app"}, nil...)
+	if err = execute(ctx, w.Source.DSN("postgres"), statements...); err != nil {
+		return w, err
+	}
+	if err = execute(ctx, w.SourceDSN(), append(s.Accounts.statements(), s.SQL...)...); err != nil {
+		return w, err
+	}
+	return w, w.writeConfig()
+}
+
+// CopyRole is the role that the daemon names in COPY and the stand-in admits.
+const CopyRole = "arn:aws:iam::123456789012:role/copy"
+
+// openWarehouse starts the stand-in, on the databases that an earlier one of this
+// world may have left.
+func (w *World) openWarehouse(ctx context.Context) (err error) {
+	o := w.setup.Redshift
+	o.Postgres = w.Backing.DSN("postgres")
+	o.S3Endpoint, o.S3Region = w.S3.Endpoint(), w.S3.Region
+	o.S3AccessKey, o.S3SecretKey = w.S3.AccessKey, w.S3.SecretKey
+	o.Roles = append(o.Roles, CopyRole)
+	if o.Users == nil {
+		o.Users = map[string]string{"dev": "dev", "loader": LoaderPassword, "analysts": "analysts"}
+	}
+	w.Warehouse, err = redshifttest.New(ctx, o)
+	return err
+}
+
+// LoaderPassword is the daemon's password in the warehouse: a mark that must not be
+// found in any log, metric or argument.
+const LoaderPassword = "canary-5b1f-loader"
+
+// SourcePassword is the daemon's password in the source, and such a mark as well.
+const SourcePassword = "canary-9c2e-source"
+
+// SourceDSN is the superuser's URL of the source database.
+func (w *World) SourceDSN() string { return w.Source.DSN("app") }
+
+// WarehouseDSN is a user's URL of the warehouse.
+func (w *World) WarehouseDSN(user, password string) string {
+	return fmt.Sprintf("postgres://%s:%s@%s/dev?sslmode=disable", user, password, w.Warehouse.Addr())
+}
+
+// Close ends the daemons and servers and removes their folders.
+func (w *World) Close() error {
+	var errs []error
+	for _, l := range w.loads {
+		l.Stop()
+	}
+	for _, d := range w.daemons {
+		d.Kill()
+	}
+	if w.Warehouse != nil {
+		errs = append(errs, w.Warehouse.Close())
+	}
+	if w.S3 != nil {
+		errs = append(errs, w.S3.Close())
+	}
+	for _, s := range []*pgtest.Server{w.Backing, w.Source} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	if w.Dir != "" {
+		errs = append(errs, os.RemoveAll(w.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+// path returns the path of a file of the world.
+func (w *World) path(name string) string { return filepath.Join(w.Dir, name) }
+
+// freePort returns a loopback address that nobody listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 60 * time.Second
