@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"rowshift/schema"
+
 	"github.com/alecthomas/kong"
 )
 
@@ -67,7 +69,14 @@ func told(err error, stderr io.Writer) int {
 	case errors.As(err, &bad):
 		bad.print(stderr)
 		return exitBad
-	case !errors.Is(err, errTold):
+	case errors.Is(err, errTold):
+		return exitFailed
+	}
+	lines := schema.Faults(err)
+	for _, f := range lines {
+		fmt.Fprintln(stderr, "rowshift:", f)
+	}
+	if len(lines) == 0 {
 		fmt.Fprintln(stderr, "rowshift:", safe(err))
 	}
 	return exitFailed

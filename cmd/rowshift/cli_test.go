@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -151,6 +156,28 @@ func TestEveryCommandChecksTheConfigFirst(t *testing.T) {
 		code, stdout, stderr := rowshift(t, command, "--config", path)
 		if code != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", command, code, stdout, stderr)
+		}
+	}
+}
+
+// TestErrorsAreTold has a line for each fault of a table, and one for anything else.
+func TestErrorsAreTold(t *testing.T) {
+	table := schema.Name{Schema: "public", Table: "company"}
+	faulty := errors.Join(&schema.Fault{Table: table, Found: "f", Repair: "r"}, &schema.Fault{Table: table, Found: "g", Repair: "s"})
+	for _, c := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{nil, 0, ""},
+		{errTold, 1, ""},
+		{errors.New("a\nb"), 1, "rowshift: a b\n"},
+		{fmt.Errorf("tables: %w", &replicator.Halt{Reason: replicator.SlotLost, Found: "f", Repair: "r"}), 1, "rowshift: tables: slot_lost: f; repair: r\n"},
+		{faulty, 1, "rowshift: public.company: f; r\nrowshift: public.company: g; s\n"},
+	} {
+		var b bytes.Buffer
+		if code := told(c.err, &b); code != c.code || b.String() != c.want {
+			t.Errorf("%v: exit code %d, %q; want %d, %q", c.err, code, &b, c.code, c.want)
 		}
 	}
 }

@@ -54,7 +54,7 @@ var causes = []string{"fenced", "undecodable", "yielded", "timeout", "connect", 
 func causeOf(err error) string {
 	var (
 		connect *pgconn.ConnectError
-		pg      *pgconn.PgError
+		server  interface{ SQLState() string }  // as *pgconn.PgError and the rooms' errors are
 		api     interface{ ErrorCode() string } // as the AWS SDK's are
 		network net.Error
 	)
@@ -69,7 +69,7 @@ func causeOf(err error) string {
 		return "timeout"
 	case errors.As(err, &connect):
 		return "connect"
-	case errors.As(err, &pg):
+	case errors.As(err, &server):
 		return "server"
 	case errors.As(err, &api):
 		return "bucket"
