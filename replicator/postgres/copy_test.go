@@ -73,9 +73,10 @@ func TestCopyIsAsTheStream(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
 	w.exec(other, oddTypes+oddTable())
-	w.hold(other)
+	o := w.table("o")
+	w.create()
 	w.exec(other, oddRows())
-	stream, err := w.stream(w.ours())
+	stream, err := w.streamed(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestCopyIsAsTheStream(t *testing.T) {
 			want = append(want, c.new)
 		}
 	}
-	s := w.take(w.table("o"))
+	s := w.take(o)
 	var got [][]string
 	if err := s.Copy(t.Context(), s.Taken().Ranges[0], func(row replicator.Tuple) error {
 		got = append(got, strung(row))

@@ -1,15 +1,15 @@
 package postgres
 
 import (
+	"context"
+
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 )
 
-// received is a transaction as the slot's stream brings it. The decoder is another
-// than the product's, and the slot is read by a function and not by a walsender, so
-// that a mistake there does not hide one in the snapshot.
+// received is a transaction as the slot's stream brings it.
 type received struct {
 	xid     uint32
 	end     replicator.LSN
@@ -20,33 +20,71 @@ type received struct {
 // a new one, a delete only an old one.
 type change struct {
 	table string
-	op    pglogrepl.MessageType
+	op    replicator.Op
 	old   []string // the key at least
 	new   []string
 }
 
-// hold makes a publication of all tables and a slot.
-func (w *world) hold(conn *pgx.Conn) {
+// create makes the publication and the slot, named as the database, as a first run
+// does.
+func (w *world) create() {
 	w.t.Helper()
-	w.exec(conn, `CREATE PUBLICATION rowshift FOR ALL TABLES`)
-	w.slot(conn)
+	w.options.Create, w.options.Publication, w.options.Slot = true, "rowshift", w.config.Database
+	w.program.RuntimeParams["synchronous_commit"] = "local" // a publication is made by a commit like others
+	if _, err := w.Create(w.t.Context(), replicator.CreateRequest{}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.program.RuntimeParams["synchronous_commit"] = "on"
 }
 
-// slot makes a slot, named as the database, which waits for running transactions.
-func (w *world) slot(conn *pgx.Conn) {
-	w.t.Helper()
-	w.exec(conn, `SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`)
+// slot makes the slot, which waits for running transactions, with nothing else
+// between that wait and its return.
+func (w *world) slot(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`)
+	return err
 }
 
-// drop drops the slot, if it is there.
+// drop drops the slot, if it is there, once nobody streams from it.
 func (w *world) drop(conn *pgx.Conn) {
 	w.t.Helper()
+	w.until(conn, `NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = current_database() AND active)`)
 	w.exec(conn, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = current_database()`)
 }
 
-// stream returns all that the slot holds.
-func (w *world) stream(conn *pgx.Conn) ([]received, error) {
-	rows, err := conn.Query(w.t.Context(), `
+// streamed returns all that the slot holds, as the origin's Source brings it.
+func (w *world) streamed(ctx context.Context) (all []received, err error) {
+	source, opened, err := w.Open(ctx, replicator.OpenRequest{End: true})
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	for {
+		c, err := source.Next(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		last := len(all) - 1
+		switch c.Op {
+		case replicator.Mark, replicator.Commit:
+			if c.Op == replicator.Commit {
+				all[last].end = c.LSN
+			}
+			if c.LSN >= opened.End {
+				return all, nil
+			}
+		case replicator.Begin:
+			all = append(all, received{xid: c.XID})
+		default:
+			all[last].changes = append(all[last].changes, change{table: c.Table.Name.Table, op: c.Op, old: strung(c.Key), new: strung(c.New)})
+		}
+	}
+}
+
+// peeked returns all that the slot holds, as a function of the server and another
+// decoder than the product's bring it, so that a mistake there does not hide one in
+// the snapshot.
+func (w *world) peeked(ctx context.Context, conn *pgx.Conn) ([]received, error) {
+	rows, err := conn.Query(ctx, `
 		SELECT data FROM pg_logical_slot_peek_binary_changes(current_database(), NULL, NULL, 'proto_version', '1', 'publication_names', 'rowshift')`)
 	if err != nil {
 		return nil, err
@@ -55,15 +93,15 @@ func (w *world) stream(conn *pgx.Conn) ([]received, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := gathered{names: map[uint32]string{}}
+	g := gathered{names: map[uint32]string{}}
 	for _, m := range messages {
 		message, err := pglogrepl.Parse(m)
 		if err != nil {
 			return nil, err
 		}
-		d.take(message)
+		g.take(message)
 	}
-	return d.all, nil
+	return g.all, nil
 }
 
 // gathered are the transactions of messages.
@@ -72,27 +110,27 @@ type gathered struct {
 	all   []received
 }
 
-func (d *gathered) take(message pglogrepl.Message) {
-	last := len(d.all) - 1
-	add := func(relation uint32, op pglogrepl.MessageType, old, new *pglogrepl.TupleData) {
-		d.all[last].changes = append(d.all[last].changes, change{table: d.names[relation], op: op, old: values(old), new: values(new)})
+func (g *gathered) take(message pglogrepl.Message) {
+	last := len(g.all) - 1
+	add := func(relation uint32, op replicator.Op, old, new *pglogrepl.TupleData) {
+		g.all[last].changes = append(g.all[last].changes, change{table: g.names[relation], op: op, old: values(old), new: values(new)})
 	}
 	switch m := message.(type) {
 	case *pglogrepl.RelationMessage:
-		d.names[m.RelationID] = m.RelationName
+		g.names[m.RelationID] = m.RelationName
 	case *pglogrepl.BeginMessage:
-		d.all = append(d.all, received{xid: m.Xid})
+		g.all = append(g.all, received{xid: m.Xid})
 	case *pglogrepl.CommitMessage:
-		d.all[last].end = replicator.LSN(m.TransactionEndLSN)
+		g.all[last].end = replicator.LSN(m.TransactionEndLSN)
 	case *pglogrepl.InsertMessage:
-		add(m.RelationID, m.Type(), nil, m.Tuple)
+		add(m.RelationID, replicator.Insert, nil, m.Tuple)
 	case *pglogrepl.UpdateMessage:
-		add(m.RelationID, m.Type(), m.OldTuple, m.NewTuple)
+		add(m.RelationID, replicator.Update, m.OldTuple, m.NewTuple)
 	case *pglogrepl.DeleteMessage:
-		add(m.RelationID, m.Type(), m.OldTuple, nil)
+		add(m.RelationID, replicator.Delete, m.OldTuple, nil)
 	case *pglogrepl.TruncateMessage:
 		for _, relation := range m.RelationIDs {
-			add(relation, m.Type(), nil, nil)
+			add(relation, replicator.Truncate, nil, nil)
 		}
 	}
 }
