@@ -1,7 +1,10 @@
 package copyload
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 )
 
@@ -10,5 +13,237 @@ import (
 // spec.Columns in order. A returned error means that nothing may be kept of
 // what was written. It is an *Error, unless ctx ended or w failed.
 func Load(ctx context.Context, spec Spec, store Store, w io.Writer) (Result, error) {
-	return Result{}, &Error{SQLState: "0A000", Message: "[stand-in] COPY is being written"}
+	if err := spec.settle(); err != nil {
+		return Result{}, err
+	}
+	objects, err := spec.objects(ctx, store)
+	if err != nil {
+		return Result{}, err
+	}
+	if spec.NoLoad {
+		w = io.Discard
+	}
+	l := newLoader(&spec, w)
+	for _, o := range objects {
+		if err := l.load(ctx, store, o); err != nil {
+			return l.result, err
+		}
+	}
+	if len(l.result.Files) == 0 {
+		return l.result, spec.nothingFound()
+	}
+	return l.result, l.flush()
+}
+
+// flushAt is how much is gathered before it is written.
+const flushAt = 64 << 10
+
+// loader is one COPY under way.
+type loader struct {
+	spec     *Spec
+	w        io.Writer
+	columns  []column
+	splitter *splitter
+	marker   []byte
+	objects  *objectCutter // for JSON, in the splitter's stead
+	window   *window
+	out      []byte
+	result   Result
+	file     File
+}
+
+func newLoader(spec *Spec, w io.Writer) *loader {
+	l := &loader{spec: spec, w: w, columns: newColumns(spec), window: newWindow(nil),
+		marker: []byte(spec.null()), out: make([]byte, 0, 2*flushAt)}
+	if spec.Format == JSON {
+		l.objects = newObjectCutter(spec)
+	} else {
+		l.splitter = newSplitter(spec)
+	}
+	return l
+}
+
+func (l *loader) flush() error {
+	if len(l.out) == 0 {
+		return nil
+	}
+	_, err := l.w.Write(l.out)
+	l.out = l.out[:0]
+	if err != nil {
+		return fmt.Errorf("copyload: writing rows: %w", err)
+	}
+	return nil
+}
+
+// load reads one object.
+func (l *loader) load(ctx context.Context, store Store, o found) error {
+	body, err := store.Open(ctx, o.Object)
+	if errors.Is(err, ErrNoSuchKey) && o.entry && !o.mandatory {
+		return nil
+	}
+	if err != nil {
+		return l.spec.openFailed(ctx, o, err)
+	}
+	defer body.Close()
+	l.file = File{URL: o.url()}
+	defer func() { l.result.Files = append(l.result.Files, l.file) }()
+	stored := &counter{src: body, n: &l.file.Bytes}
+	src, closeSrc, err := unpack(l.spec.Compression, stored)
+	if err != nil {
+		return l.readFailed(ctx, err)
+	}
+	defer closeSrc()
+	l.window.reset(src)
+	if err := l.header(); err != nil {
+		return l.readFailed(ctx, err)
+	}
+	for {
+		done, err := l.next()
+		var refused *Error
+		switch {
+		case errors.As(err, &refused):
+			return err
+		case err != nil:
+			return l.readFailed(ctx, err)
+		case done:
+			return nil
+		}
+		if len(l.out) >= flushAt {
+			if err := l.flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// readFailed is the error for a stream that broke or could not be unpacked.
+func (l *loader) readFailed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return l.spec.block(codeS3, "[stand-in] reading the file failed: "+err.Error(), "S3 key being read : "+l.file.URL, "table_s3_scanner.cpp:0")
+}
+
+// header drops the lines of IGNOREHEADER.
+func (l *loader) header() error {
+	for range l.spec.IgnoreHeader {
+		if err := l.window.dropLine(); err != nil {
+			return err
+		}
+		l.file.Lines++
+	}
+	return nil
+}
+
+// next takes one row, or finds that there is none.
+func (l *loader) next() (done bool, err error) {
+	for {
+		b := l.window.view()
+		if len(b) > 0 {
+			n, f, ready := l.take(b)
+			if ready {
+				return false, l.took(b[:n], f)
+			}
+		}
+		if l.window.last && len(b) == 0 {
+			return true, nil
+		}
+		if err := l.window.more(); err == errTooLong {
+			return false, l.tooLong()
+		} else if err != nil {
+			return false, err
+		}
+	}
+}
+
+// take cuts off and converts the row that b begins with. It returns the row's
+// length and what is wrong with it; not ready means that more of b is needed.
+func (l *loader) take(b []byte) (n int, f *rowFault, ready bool) {
+	if l.objects != nil {
+		return l.takeObject(b)
+	}
+	if l.spec.IgnoreBlankLines && b[0] == '\n' {
+		return 1, blankLine, true
+	}
+	n, state := l.splitter.split(b, l.window.last)
+	switch {
+	case state == needsMore:
+		return 0, nil, false
+	case state != whole:
+		return n, &rowFault{fault: l.splitter.fault(state, b[:n])}, true
+	case n-lineEndLen(b[:n]) > maxRow:
+		return n, &rowFault{fault: newlineFault(b[:n], maxRow)}, true
+	}
+	return n, l.convert(l.splitter.fields, lineEndLen(b[:n]) == n), true
+}
+
+// blankLine is the answer of take for a line that is not a row.
+var blankLine = &rowFault{}
+
+func lineEndLen(row []byte) int {
+	switch {
+	case bytes.HasSuffix(row, []byte("\r\n")):
+		return 2
+	case bytes.HasSuffix(row, []byte("\n")), bytes.HasSuffix(row, []byte("\r")):
+		return 1
+	}
+	return 0
+}
+
+// took counts the row that was taken, and reports it if it was refused.
+func (l *loader) took(row []byte, f *rowFault) error {
+	line := l.file.Lines + 1
+	l.file.Lines += int64(bytes.Count(row, []byte("\n")))
+	l.window.skip(len(row))
+	switch {
+	case f == blankLine:
+		return nil
+	case f != nil:
+		return l.refuse(row, line, f)
+	}
+	l.file.Rows++
+	l.result.Rows++
+	return nil
+}
+
+// tooLong refuses the row that does not fit the window and goes on behind its
+// first line.
+func (l *loader) tooLong() error {
+	row := l.window.view()
+	f := &rowFault{fault: newlineFault(row, maxRow)}
+	if err := l.refuse(row, l.file.Lines+1, f); err != nil {
+		return err
+	}
+	l.file.Lines++
+	return l.window.dropLine()
+}
+
+// refuse notes a refused row and fails the COPY when there are too many.
+func (l *loader) refuse(row []byte, line int64, f *rowFault) error {
+	const textLimit, reasonLimit = 1024, 100
+	e := LoadError{
+		FileName: l.file.URL, LineNumber: line, Position: f.pos, Code: f.code,
+		RawLine: cutText(row[:len(row)-lineEndLen(row)], textLimit), Reason: cutText([]byte(f.reason), reasonLimit),
+	}
+	if f.column != nil {
+		e.Column, e.Type, e.ColLength = f.column.Name, f.column.Type.name(), f.column.Type.length()
+		e.RawField = cutText(f.value, textLimit)
+	}
+	l.result.Errors = append(l.result.Errors, e)
+	if len(l.result.Errors) >= max(1, l.spec.MaxError) {
+		return l.spec.failed()
+	}
+	return nil
+}
+
+// counter counts the bytes that pass.
+type counter struct {
+	src io.Reader
+	n   *int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.src.Read(p)
+	*c.n += int64(n)
+	return n, err
 }

@@ -1,0 +1,134 @@
+package copyload
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Limits of SUPER (https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html).
+const (
+	superDepth  = 1000
+	superString = 65535
+	superBytes  = 16 << 20
+)
+
+func jsonFault(reason string, pos int) *fault {
+	return &fault{code: codeJSON, pos: pos, reason: reason}
+}
+
+// appendSuper takes JSON. A bare string needs its quotes.
+func appendSuper(_ *column, dst, v []byte) ([]byte, *fault) {
+	if !utf8.Valid(v) {
+		return dst, utf8Fault(v)
+	}
+	if !json.Valid(v) {
+		return dst, jsonFault("[stand-in] invalid JSON for SUPER", 0)
+	}
+	if len(v) > superBytes {
+		return dst, jsonFault("[stand-in] SUPER is longer than 16 MB", superBytes)
+	}
+	if f := checkNesting(v); f != nil {
+		return dst, f
+	}
+	return appendEscaped(dst, bytes.TrimSpace(v)), nil
+}
+
+// checkNesting looks for what valid JSON may have and SUPER may not: too deep
+// nesting, long strings, and the character U+0000.
+func checkNesting(v []byte) *fault {
+	depth := 0
+	for i := 0; i < len(v); i++ {
+		switch v[i] {
+		case '{', '[':
+			if depth++; depth > superDepth {
+				return jsonFault("[stand-in] SUPER is nested deeper than 1000", i)
+			}
+		case '}', ']':
+			depth--
+		case '"':
+			n, size, nul := jsonString(v[i+1:])
+			if nul {
+				return jsonFault(`[stand-in] \u0000 in SUPER`, i)
+			}
+			if size > superString {
+				return jsonFault(fmt.Sprintf("String value exceeds the max size of %d bytes", superString), i)
+			}
+			i += n
+		}
+	}
+	return nil
+}
+
+// jsonString measures a valid string whose first byte behind the quote v
+// begins with: n is the offset behind the closing quote, size the bytes of its
+// value.
+func jsonString(v []byte) (n, size int, nul bool) {
+	for i := 0; ; i++ {
+		switch {
+		case v[i] == '"':
+			return i + 1, size, nul
+		case v[i] != '\\':
+			size++
+		case v[i+1] != 'u':
+			size++
+			i++
+		default:
+			nul = nul || bytes.Equal(v[i+2:i+6], []byte("0000"))
+			size += escapedSize(v[i+2 : i+6])
+			i += 5
+		}
+	}
+}
+
+// escapedSize is how many bytes of UTF-8 four hex digits stand for; half of a
+// surrogate pair counts for half of its four.
+func escapedSize(hex []byte) int {
+	switch {
+	case hex[0] == '0' && hex[1] == '0' && hex[2] < '8':
+		return 1
+	case hex[0] == '0' && hex[1] < '8':
+		return 2
+	case hex[0]|0x20 == 'd' && hex[1] >= '8':
+		return 2
+	}
+	return 3
+}
+
+func hexDigit(b byte) bool {
+	return b-'0' <= 9 || b|0x20 >= 'a' && b|0x20 <= 'f'
+}
+
+// checkHex finds what is not a hex digit, or an odd number of them.
+func checkHex(v []byte, name string) *fault {
+	for i, b := range v {
+		if !hexDigit(b) {
+			return digitFault(codeDigit, v, i, name)
+		}
+	}
+	if len(v)%2 != 0 {
+		return digitFault(codeDigit, v, len(v), name)
+	}
+	return nil
+}
+
+// appendVarbyte takes hex digits and writes PostgreSQL's bytea
+// (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage-varbyte.html).
+func appendVarbyte(c *column, dst, v []byte) ([]byte, *fault) {
+	if f := checkHex(v, "Varbyte"); f != nil {
+		return dst, f
+	}
+	if len(v)/2 > c.Type.Length {
+		return dst, &fault{code: codeTooLong, pos: 2 * c.Type.Length, reason: "[stand-in] Varbyte length exceeds DDL length"}
+	}
+	return append(append(dst, `\\x`...), v...), nil
+}
+
+// appendGeometry takes (E)WKB in hex digits.
+func appendGeometry(_ *column, dst, v []byte) ([]byte, *fault) {
+	if f := checkHex(v, "Geometry"); f != nil {
+		return dst, f
+	}
+	return append(dst, v...), nil
+}

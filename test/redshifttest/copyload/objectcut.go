@@ -1,0 +1,226 @@
+package copyload
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// objectCutter cuts a file of JSON objects, which follow each other with white
+// space only, and puts their values in the order of the columns
+// (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
+type objectCutter struct {
+	mode   JSONMode
+	places map[string]int // by the column's name
+	values []jsonValue
+}
+
+// jsonValue is a column's value: its text, or that there is none.
+type jsonValue struct {
+	text []byte
+	set  bool
+}
+
+func newObjectCutter(s *Spec) *objectCutter {
+	o := &objectCutter{mode: s.JSONMode, places: map[string]int{}, values: make([]jsonValue, len(s.Columns))}
+	for i, c := range s.Columns {
+		o.places[o.fold(c.Name)] = i
+	}
+	return o
+}
+
+func (o *objectCutter) fold(name string) string {
+	if o.mode == JSONAutoIgnoreCase {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+// takeObject cuts off and converts the object that b begins with.
+func (l *loader) takeObject(b []byte) (int, *rowFault, bool) {
+	start := 0
+	for start < len(b) && isBlank(b[start:start+1]) {
+		start++
+	}
+	if start == len(b) {
+		return start, blankLine, true
+	}
+	if b[start] != '{' {
+		return l.notAnObject(b, start)
+	}
+	n := objectEnd(b[start:])
+	switch {
+	case n < 0 && !l.window.last:
+		return 0, nil, false
+	case n < 0:
+		return len(b), badObject(), true
+	case n > maxRow:
+		return start + n, &rowFault{fault: newlineFault(b[start:], maxRow)}, true
+	}
+	return start + n, l.convertObject(b[start : start+n]), true
+}
+
+func badObject() *rowFault {
+	return &rowFault{fault: &fault{code: codeLine, reason: "[stand-in] invalid JSON: COPY takes objects, one behind the other"}}
+}
+
+// notAnObject refuses the line that begins otherwise.
+func (l *loader) notAnObject(b []byte, start int) (int, *rowFault, bool) {
+	if i := bytes.IndexByte(b[start:], '\n'); i >= 0 {
+		return start + i + 1, badObject(), true
+	}
+	return len(b), badObject(), l.window.last
+}
+
+// objectEnd is the length of the object that b begins with, or -1 if its end
+// is not in b.
+func objectEnd(b []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// convertObject appends an object's row, or nothing if it is refused.
+func (l *loader) convertObject(object []byte) *rowFault {
+	if !json.Valid(object) {
+		return badObject()
+	}
+	l.objects.sort(object)
+	start := len(l.out)
+	for i := range l.columns {
+		if i > 0 {
+			l.out = append(l.out, '\t')
+		}
+		c, v := &l.columns[i], l.objects.values[i]
+		f := c.check(v)
+		if f == nil && v.set {
+			l.out, f = c.appendField(l.out, c.plain(v.text), nil)
+		} else if f == nil {
+			l.out, f = c.appendNull(l.out)
+		}
+		if f != nil {
+			l.out = l.out[:start]
+			return &rowFault{fault: f, column: c, value: v.text}
+		}
+	}
+	l.out = append(l.out, '\n')
+	return nil
+}
+
+// check refuses a character that the conversion of a string would change.
+func (c *column) check(v jsonValue) *fault {
+	if v.set && !utf8.Valid(v.text) {
+		return utf8Fault(v.text)
+	}
+	return nil
+}
+
+// plain is a value as a field: what a string says, and the text of all else.
+// SUPER keeps JSON as it is.
+func (c *column) plain(text []byte) []byte {
+	if c.Type.Kind == Super || text[0] != '"' {
+		return text
+	}
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text[1 : len(text)-1]
+	}
+	var s string
+	if json.Unmarshal(text, &s) != nil {
+		return text // cannot be: the object was valid
+	}
+	return []byte(s)
+}
+
+// sort puts the object's values where their columns are. Keys that no column
+// has are ignored, and of keys that come twice the last one counts.
+func (o *objectCutter) sort(object []byte) {
+	clear(o.values)
+	if o.mode == JSONNoShred {
+		o.values[0] = jsonValue{text: object, set: true}
+		return
+	}
+	for i := 1; ; {
+		i = skipBlanks(object, i)
+		switch object[i] {
+		case '}':
+			return
+		case ',':
+			i++
+			continue
+		}
+		n, _, _ := jsonString(object[i+1:])
+		key := object[i : i+1+n]
+		i = skipBlanks(object, i+1+n)
+		i = skipBlanks(object, i+1) // the colon
+		end := i + valueLen(object[i:])
+		if at, ok := o.places[o.fold(keyName(key))]; ok {
+			text := object[i:end]
+			o.values[at] = jsonValue{text: text, set: string(text) != "null"}
+		}
+		i = end
+	}
+}
+
+func keyName(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var name string
+	if json.Unmarshal(quoted, &name) != nil {
+		return "" // cannot be: the object was valid
+	}
+	return name
+}
+
+func skipBlanks(b []byte, i int) int {
+	for isBlank(b[i : i+1]) {
+		i++
+	}
+	return i
+}
+
+// valueLen is the length of the value that valid JSON goes on with.
+func valueLen(b []byte) int {
+	switch b[0] {
+	case '"':
+		n, _, _ := jsonString(b[1:])
+		return n + 1
+	case '{', '[':
+		return nestedLen(b)
+	}
+	n := bytes.IndexAny(b, ",} \t\r\n")
+	return n
+}
+
+// nestedLen is the length of an object or array.
+func nestedLen(b []byte) int {
+	depth := 0
+	for i := 0; ; i++ {
+		switch b[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '"':
+			n, _, _ := jsonString(b[i+1:])
+			i += n
+		}
+	}
+}

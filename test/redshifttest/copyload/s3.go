@@ -1,0 +1,108 @@
+package copyload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// S3Options say where the buckets are.
+type S3Options struct {
+	// Endpoint is a URL for path-style addresses; empty means Amazon's.
+	Endpoint string
+	// Region is that of the buckets and of the cluster. A COPY that names
+	// another one is refused as S3 refuses it.
+	Region string
+	// AccessKey and SecretKey; when empty, the SDK's chain finds them.
+	AccessKey, SecretKey string
+}
+
+// S3Store is a Store over the S3 API.
+type S3Store struct {
+	client *s3.Client
+	region string
+}
+
+// NewS3Store makes a client as AWS's SDK does by default, checksums included.
+func NewS3Store(ctx context.Context, o S3Options) (*S3Store, error) {
+	options := []func(*config.LoadOptions) error{config.WithRegion(o.Region)}
+	if o.AccessKey != "" {
+		options = append(options, config.WithCredentialsProvider(
+			credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, "")))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("copyload: %w", err)
+	}
+	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
+		if o.Endpoint != "" {
+			so.BaseEndpoint = aws.String(o.Endpoint)
+			so.UsePathStyle = true
+		}
+	})
+	return &S3Store{client: client, region: o.Region}, nil
+}
+
+// Open implements Store.
+func (s *S3Store) Open(ctx context.Context, o Object) (io.ReadCloser, error) {
+	if o.Region != "" && o.Region != s.region {
+		return nil, ErrWrongRegion
+	}
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key})
+	if err != nil {
+		return nil, classify(err)
+	}
+	return out.Body, nil
+}
+
+// List implements Store.
+func (s *S3Store) List(ctx context.Context, o Object) ([]Object, error) {
+	if o.Region != "" && o.Region != s.region {
+		return nil, ErrWrongRegion
+	}
+	var all []Object
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &o.Bucket, Prefix: &o.Key})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, classify(err)
+		}
+		for _, object := range page.Contents {
+			all = append(all, Object{Bucket: o.Bucket, Key: *object.Key, Region: o.Region})
+		}
+	}
+	return all, nil
+}
+
+// classify turns what S3 answered into the errors of a Store.
+func classify(err error) error {
+	var noKey *types.NoSuchKey
+	var noBucket *types.NoSuchBucket
+	var answer *awshttp.ResponseError
+	switch {
+	case errors.As(err, &noKey):
+		return errors.Join(ErrNoSuchKey, err)
+	case errors.As(err, &noBucket):
+		return errors.Join(ErrNoSuchBucket, err)
+	case !errors.As(err, &answer):
+		return err
+	}
+	switch answer.HTTPStatusCode() {
+	case http.StatusForbidden:
+		return errors.Join(ErrAccessDenied, err)
+	case http.StatusMovedPermanently:
+		return errors.Join(ErrWrongRegion, err)
+	case http.StatusNotFound:
+		return errors.Join(ErrNoSuchKey, err)
+	}
+	return err
+}
