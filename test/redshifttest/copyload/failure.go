@@ -37,8 +37,8 @@ func (s *Spec) failed() *Error {
 		Message: fmt.Sprintf("Load into table '%s' failed.  Check '%s' system table for details.", s.Table, view)}
 }
 
-// service is what Redshift says of an error that S3 answered with.
-func service(err error) string {
+// s3Message is what Redshift says of an error that S3 answered with.
+func s3Message(err error) string {
 	const ids = ",Rid 0,ExtRid 0,CanRetry 1"
 	switch {
 	case errors.Is(err, ErrNoSuchKey):

@@ -109,9 +109,15 @@ func (l layout) date(r *reader, m *moment) bool {
 	case layoutParts:
 		return l.match(r, m)
 	case layoutAuto:
-		return r.anyDate(m) && (r.end() || r.between() && r.clock(m) && (r.end() || r.offset(m)) && r.end())
+		return r.anyDate(m) && (r.end() || r.clockBehind(m))
 	}
-	return r.isoDate(m) && (r.end() || r.between())
+	return r.isoDate(m) && (r.end() || r.clockBehind(m))
+}
+
+// clockBehind takes a time behind a date, with or without a zone, up to the
+// value's end: "BC" is not to be overlooked.
+func (r *reader) clockBehind(m *moment) bool {
+	return r.between() && r.clock(m) && (r.end() || r.offset(m)) && r.end()
 }
 
 // between takes what stands between date and time.
@@ -125,7 +131,7 @@ func (l layout) timestamp(r *reader, m *moment) bool {
 	case layoutSeconds, layoutMillis:
 		return l.epoch(r, m)
 	case layoutAuto:
-		return r.anyDate(m) && (r.end() || r.between() && r.clock(m) && (r.end() || r.offset(m)) && r.end())
+		return r.anyDate(m) && (r.end() || r.clockBehind(m))
 	}
 	return r.isoDate(m) && r.is(' ') && r.clock(m) && (r.end() || r.peek() != ' ' && r.offset(m)) && r.end()
 }

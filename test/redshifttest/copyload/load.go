@@ -98,15 +98,9 @@ func (l *loader) load(ctx context.Context, store Store, o found) error {
 		return l.readFailed(ctx, err)
 	}
 	for {
-		done, err := l.next()
-		var refused *Error
-		switch {
-		case errors.As(err, &refused):
+		done, err := l.next(ctx)
+		if done || err != nil {
 			return err
-		case err != nil:
-			return l.readFailed(ctx, err)
-		case done:
-			return nil
 		}
 		if len(l.out) >= flushAt {
 			if err := l.flush(); err != nil {
@@ -136,7 +130,7 @@ func (l *loader) header() error {
 }
 
 // next takes one row, or finds that there is none.
-func (l *loader) next() (done bool, err error) {
+func (l *loader) next(ctx context.Context) (done bool, err error) {
 	for {
 		b := l.window.view()
 		if len(b) > 0 {
@@ -149,9 +143,9 @@ func (l *loader) next() (done bool, err error) {
 			return true, nil
 		}
 		if err := l.window.more(); err == errTooLong {
-			return false, l.tooLong()
+			return false, l.tooLong(ctx)
 		} else if err != nil {
-			return false, err
+			return false, l.readFailed(ctx, err)
 		}
 	}
 }
@@ -208,14 +202,17 @@ func (l *loader) took(row []byte, f *rowFault) error {
 
 // tooLong refuses the row that does not fit the window and goes on behind its
 // first line.
-func (l *loader) tooLong() error {
+func (l *loader) tooLong(ctx context.Context) error {
 	row := l.window.view()
 	f := &rowFault{fault: newlineFault(row, maxRow)}
 	if err := l.refuse(row, l.file.Lines+1, f); err != nil {
 		return err
 	}
 	l.file.Lines++
-	return l.window.dropLine()
+	if err := l.window.dropLine(); err != nil {
+		return l.readFailed(ctx, err)
+	}
+	return nil
 }
 
 // refuse notes a refused row and fails the COPY when there are too many.

@@ -41,7 +41,7 @@ func (s *Spec) objects(ctx context.Context, store Store) ([]found, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, s.block(codeS3, service(err), "Listing bucket="+bucket+" prefix="+key, "s3_utility.cpp:0")
+		return nil, s.block(codeS3, s3Message(err), "Listing bucket="+bucket+" prefix="+key, "s3_utility.cpp:0")
 	}
 	if len(objects) == 0 {
 		return nil, s.block(codeS3, "The specified S3 prefix '"+key+"' does not exist", "Listing bucket="+bucket+" prefix="+key, "s3_utility.cpp:0")
@@ -87,7 +87,7 @@ func (s *Spec) openFailed(ctx context.Context, o found, err error) error {
 		// https://github.com/uswitch/blueshift/issues/3
 		return s.block(codeS3, "Mandatory url is not present in manifest file.", "S3 key being read : "+o.url(), "s3_utility.cpp:0")
 	}
-	return s.block(codeS3, service(err), "S3 key being read : "+o.url(), "table_s3_scanner.cpp:0")
+	return s.block(codeS3, s3Message(err), "S3 key being read : "+o.url(), "table_s3_scanner.cpp:0")
 }
 
 // notFull is said of a key that is none, and of a manifest that may not be
@@ -109,7 +109,7 @@ func (s *Spec) readManifest(ctx context.Context, store Store, from Object) (mani
 	case errors.Is(err, ErrAccessDenied):
 		return m, s.notFull(s.From)
 	case err != nil:
-		return m, s.block(codeS3, "Problem reading manifest file - "+service(err), s.From, "s3_utility.cpp:0")
+		return m, s.block(codeS3, "Problem reading manifest file - "+s3Message(err), s.From, "s3_utility.cpp:0")
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, s.block(codeS3, "Problem reading manifest file - [stand-in] it is not a manifest: "+err.Error(), s.From, "s3_utility.cpp:0")

@@ -95,6 +95,9 @@ func appendDecimal(c *column, dst, v []byte) ([]byte, *fault) {
 	if dst[len(dst)-1] == '.' {
 		dst = dst[:len(dst)-1]
 	}
+	if dst[first] == '0' && len(dst) > first+1 && dst[first+1] != '.' {
+		dst = append(dst[:first], dst[first+1:]...) // it was there to carry into
+	}
 	return dst, nil
 }
 

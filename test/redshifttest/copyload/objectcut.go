@@ -43,22 +43,22 @@ func (l *loader) takeObject(b []byte) (int, *rowFault, bool) {
 	for start < len(b) && isBlank(b[start:start+1]) {
 		start++
 	}
-	if start == len(b) {
-		return start, blankLine, true
+	if start > 0 {
+		return start, blankLine, true // apart, so that the object's line is known
 	}
-	if b[start] != '{' {
-		return l.notAnObject(b, start)
+	if b[0] != '{' {
+		return l.notAnObject(b)
 	}
-	n := objectEnd(b[start:])
+	n := objectEnd(b)
 	switch {
 	case n < 0 && !l.window.last:
 		return 0, nil, false
 	case n < 0:
 		return len(b), badObject(), true
 	case n > maxRow:
-		return start + n, &rowFault{fault: newlineFault(b[start:], maxRow)}, true
+		return n, &rowFault{fault: newlineFault(b, maxRow)}, true
 	}
-	return start + n, l.convertObject(b[start : start+n]), true
+	return n, l.convertObject(b[:n]), true
 }
 
 func badObject() *rowFault {
@@ -66,9 +66,9 @@ func badObject() *rowFault {
 }
 
 // notAnObject refuses the line that begins otherwise.
-func (l *loader) notAnObject(b []byte, start int) (int, *rowFault, bool) {
-	if i := bytes.IndexByte(b[start:], '\n'); i >= 0 {
-		return start + i + 1, badObject(), true
+func (l *loader) notAnObject(b []byte) (int, *rowFault, bool) {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1, badObject(), true
 	}
 	return len(b), badObject(), l.window.last
 }
