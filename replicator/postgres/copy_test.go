@@ -20,7 +20,7 @@ var odd = [][]string{
 	{"boolean", `true`, `false`},
 	{"bigint", `-9223372036854775808`, `0`},
 	{"numeric", `'NaN'`, `'-Infinity'`, `1e-1000`, `12345678901234567890.1230`},
-	{"numeric(5,-2)", `12345`},
+	{"numeric(10,3)", `12345`},
 	{"real", `0.1`, `'-0'`, `'NaN'`, `3.4028235e38`},
 	{"double precision", `0.1 + 0.2::float8`, `'-Infinity'`, `5e-324`},
 	{"money", `1234.5`, `-0.01`},

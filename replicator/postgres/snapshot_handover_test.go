@@ -280,16 +280,25 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// snapshotted takes a view by the origin's own Snapshot, in ranges as small as can be.
+// snapshotted takes a view by the origin's own Snapshot, block by block.
 func snapshotted(ctx context.Context, s *stage, tables []*schema.Table) (view, error) {
-	taken, err := s.Snapshot(ctx, tables)
+	snapshot, err := s.Snapshot(ctx, tables)
 	if err != nil {
 		return view{}, err
 	}
-	defer taken.Close()
+	defer snapshot.Close()
 	if err := s.pause(ctx); err != nil {
 		return view{}, err
 	}
-	rows, err := copied(ctx, taken)
-	return view{seen: taken.Taken().Seen, handOver: taken.Taken().HandOver, rows: rows}, err
+	taken := snapshot.Taken()
+	var ranges []replicator.Range
+	for _, t := range taken.Tables {
+		size, err := measure(ctx, s.marker, t)
+		if err != nil {
+			return view{}, err
+		}
+		ranges = append(ranges, cut(t, size, 1)...)
+	}
+	rows, err := copiedRanges(ctx, snapshot, ranges)
+	return view{seen: taken.Seen, handOver: taken.HandOver, rows: rows}, err
 }

@@ -87,7 +87,7 @@ func (w *world) exec(conn *pgx.Conn, statements string) {
 // returns it as it is now.
 func (w *world) table(name string, columns ...string) *schema.Table {
 	w.t.Helper()
-	choice := schema.Choice{Name: schema.Name{Schema: "public", Table: name}, Columns: columns, All: len(columns) == 0}
+	choice := schema.Choice{Name: schema.Name{Schema: "public", Table: name}, Columns: columns, All: len(columns) == 0, UnlistedOnWire: true}
 	w.options.Choices = append(w.options.Choices, choice)
 	all, err := w.Tables(w.t.Context())
 	if err != nil {
@@ -107,10 +107,14 @@ func (w *world) take(tables ...*schema.Table) replicator.Snapshot {
 	return s
 }
 
-// copied reads all ranges of a snapshot: the rows of each table, as one string each.
+// copied reads a snapshot: the rows of each table, as one string each.
 func copied(ctx context.Context, s replicator.Snapshot) (map[string][]string, error) {
+	return copiedRanges(ctx, s, s.Taken().Ranges)
+}
+
+func copiedRanges(ctx context.Context, s replicator.Snapshot, ranges []replicator.Range) (map[string][]string, error) {
 	rows := map[string][]string{}
-	for _, r := range s.Taken().Ranges {
+	for _, r := range ranges {
 		err := s.Copy(ctx, r, func(t replicator.Tuple) error {
 			rows[r.Table.Name.Table] = append(rows[r.Table.Name.Table], strings.Join(strung(t), "|"))
 			return nil
