@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 // S3Options say where the buckets are.
@@ -83,26 +83,24 @@ func (s *S3Store) List(ctx context.Context, o Object) ([]Object, error) {
 	return all, nil
 }
 
-// classify turns what S3 answered into the errors of a Store.
+// classify turns what S3 answered into the errors of a Store, by its code
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) or,
+// where it has none to tell, by the status.
 func classify(err error) error {
-	var noKey *types.NoSuchKey
-	var noBucket *types.NoSuchBucket
-	var answer *awshttp.ResponseError
-	switch {
-	case errors.As(err, &noKey):
-		return errors.Join(ErrNoSuchKey, err)
-	case errors.As(err, &noBucket):
-		return errors.Join(ErrNoSuchBucket, err)
-	case !errors.As(err, &answer):
-		return err
+	var coded smithy.APIError
+	if errors.As(err, &coded) {
+		switch coded.ErrorCode() {
+		case "NoSuchKey":
+			return errors.Join(ErrNoSuchKey, err)
+		case "NoSuchBucket":
+			return errors.Join(ErrNoSuchBucket, err)
+		case "PermanentRedirect", "AuthorizationHeaderMalformed":
+			return errors.Join(ErrWrongRegion, err)
+		}
 	}
-	switch answer.HTTPStatusCode() {
-	case http.StatusForbidden:
+	var answer *awshttp.ResponseError
+	if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusForbidden {
 		return errors.Join(ErrAccessDenied, err)
-	case http.StatusMovedPermanently:
-		return errors.Join(ErrWrongRegion, err)
-	case http.StatusNotFound:
-		return errors.Join(ErrNoSuchKey, err)
 	}
 	return err
 }
