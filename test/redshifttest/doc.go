@@ -1,0 +1,35 @@
+// Package redshifttest stands in for Amazon Redshift: a server on the PostgreSQL
+// wire that takes the statements which a loader, its DDL and simple analytics use,
+// refuses what Redshift refuses, and runs the rest on a real PostgreSQL. It shares
+// no code with what it tests.
+//
+// # Model
+//
+// A client's session has a session of its own on the backing server, so temporary
+// tables, locks, transactions and rights are real. Each statement is tokenised,
+// parsed by Redshift's grammar and written anew in PostgreSQL's; what the grammar
+// does not know is refused, with the prefix [stand-in] unless Redshift's own words
+// are known. COPY from S3 is an engine of its own, package copyload.
+//
+// Text columns are PostgreSQL's bpchar without a length: like Redshift's VARCHAR it
+// keeps trailing blanks and does not tell values apart by them; a CHECK holds the
+// length in bytes. Keys are not enforced.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql-implementated-differently.html
+//
+// # Differences that are kept
+//
+//   - TRUNCATE commits the transaction that it runs in.
+//   - A transaction takes its snapshot at its first statement that reads; LOCK does not.
+//   - ALTER TABLE ... ALTER COLUMN TYPE, VACUUM and others are refused in a transaction.
+//   - There are no savepoints.
+//   - A client that vanishes leaves its open transaction and its locks behind, until
+//     pg_terminate_backend ends them.
+//   - SELECT and COPY answer with command tags without a count.
+//   - Backslash is an escape in every plain literal; E” is refused.
+//   - Names fold to lower case even in quotes.
+//
+// # Failures
+//
+// Faults are injected by rule (Fault): errors, stalls, dropped connections, before
+// or after the statement ran.
+package redshifttest

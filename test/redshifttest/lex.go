@@ -1,0 +1,256 @@
+package redshifttest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Refusal is an error that the stand-in answers with.
+type Refusal struct {
+	Code    string // SQLSTATE
+	Message string
+	Detail  string
+}
+
+func (r *Refusal) Error() string { return r.Message + " (SQLSTATE " + r.Code + ")" }
+
+// unknown refuses what the stand-in does not know.
+func unknown(format string, args ...any) *Refusal {
+	return &Refusal{Code: "0A000", Message: "[stand-in] " + fmt.Sprintf(format, args...)}
+}
+
+// syntaxError refuses a token as Redshift does.
+func syntaxError(t token) *Refusal {
+	if t.kind == endToken {
+		return &Refusal{Code: "42601", Message: "syntax error at end of input"}
+	}
+	return &Refusal{Code: "42601", Message: fmt.Sprintf("syntax error at or near %q", t.raw)}
+}
+
+type tokenKind int
+
+const (
+	endToken tokenKind = iota
+	wordToken
+	quotedToken // a name in double quotes
+	literalToken
+	numberToken
+	parameterToken // $1
+	signToken
+)
+
+// token is a piece of a statement.
+type token struct {
+	kind tokenKind
+	raw  string // as it was written
+	text string // a word in lower case, a name folded, a literal's value, a sign
+}
+
+// is tells whether the token is that word or sign, in lower case.
+func (t token) is(text string) bool {
+	return (t.kind == wordToken || t.kind == signToken) && t.text == text
+}
+
+// maxStatement is how long a statement may be.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
+const maxStatement = 16 << 20
+
+// lexer cuts a text into tokens by Redshift's rules.
+type lexer struct {
+	text string
+	at   int
+}
+
+// tokens cuts a text.
+func tokens(text string) ([]token, error) {
+	if len(text) > maxStatement {
+		return nil, &Refusal{Code: "54001", Message: "Statement is too large. Statement Size: more than 16777216 bytes. Maximum Allowed: 16777216 bytes"}
+	}
+	l := &lexer{text: text}
+	var all []token
+	for {
+		t, err := l.next()
+		if err != nil {
+			return nil, err
+		}
+		if t.kind == endToken {
+			return all, nil
+		}
+		all = append(all, t)
+	}
+}
+
+func (l *lexer) next() (token, error) {
+	if err := l.skip(); err != nil {
+		return token{}, err
+	}
+	if l.at == len(l.text) {
+		return token{}, nil
+	}
+	start, c := l.at, l.text[l.at]
+	switch {
+	case c == '\'':
+		return l.literal()
+	case c == '"':
+		return l.quoted()
+	case isLetter(c) || c == '#':
+		return l.word()
+	case isDigit(c) || c == '.' && start+1 < len(l.text) && isDigit(l.text[start+1]):
+		return l.number(), nil
+	case c == '$' && start+1 < len(l.text) && isDigit(l.text[start+1]):
+		l.at++
+		l.while(isDigit)
+		return l.token(parameterToken, start), nil
+	}
+	for _, sign := range []string{"(+)", "::", "<=", ">=", "<>", "!=", "||"} {
+		if strings.HasPrefix(l.text[start:], sign) {
+			l.at += len(sign)
+			return l.token(signToken, start), nil
+		}
+	}
+	if strings.IndexByte("(),;.=<>+-*/%[]^~", c) < 0 {
+		return token{}, syntaxError(token{kind: signToken, raw: string(c)})
+	}
+	l.at++
+	return l.token(signToken, start), nil
+}
+
+func (l *lexer) token(kind tokenKind, start int) token {
+	raw := l.text[start:l.at]
+	return token{kind: kind, raw: raw, text: raw}
+}
+
+func (l *lexer) while(ok func(byte) bool) {
+	for l.at < len(l.text) && ok(l.text[l.at]) {
+		l.at++
+	}
+}
+
+// skip passes over white space and comments.
+func (l *lexer) skip() error {
+	for l.at < len(l.text) {
+		rest := l.text[l.at:]
+		switch {
+		case strings.IndexByte(" \t\r\n\f", rest[0]) >= 0:
+			l.at++
+		case strings.HasPrefix(rest, "--"):
+			end := strings.IndexByte(rest, '\n')
+			if end < 0 {
+				end = len(rest)
+			}
+			l.at += end
+		case strings.HasPrefix(rest, "/*"):
+			end := strings.Index(rest, "*/")
+			if end < 0 {
+				return &Refusal{Code: "42601", Message: "unterminated /* comment"}
+			}
+			l.at += end + 2
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// literal reads a string: backslash is an escape, since there are no standard
+// conforming strings.
+func (l *lexer) literal() (token, error) {
+	start := l.at
+	var value strings.Builder
+	for l.at++; l.at < len(l.text); l.at++ {
+		switch c := l.text[l.at]; {
+		case c == '\'' && l.at+1 < len(l.text) && l.text[l.at+1] == '\'':
+			value.WriteByte('\'')
+			l.at++
+		case c == '\'':
+			l.at++
+			return token{kind: literalToken, raw: l.text[start:l.at], text: value.String()}, nil
+		case c == '\\' && l.at+1 < len(l.text):
+			l.at++
+			value.WriteByte(unescaped(l.text[l.at]))
+		default:
+			value.WriteByte(c)
+		}
+	}
+	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted string"}
+}
+
+func unescaped(c byte) byte {
+	switch c {
+	case 'n':
+		return '\n'
+	case 't':
+		return '\t'
+	case 'r':
+		return '\r'
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	}
+	return c
+}
+
+// maxName is how many bytes a name may have; Redshift cuts longer ones, silently.
+const maxName = 127
+
+func (l *lexer) quoted() (token, error) {
+	start := l.at
+	var name strings.Builder
+	for l.at++; l.at < len(l.text); l.at++ {
+		c := l.text[l.at]
+		if c == '"' && l.at+1 < len(l.text) && l.text[l.at+1] == '"' {
+			l.at++
+		} else if c == '"' {
+			l.at++
+			text := lower(name.String())
+			if text == "" || len(text) > maxName {
+				return token{}, unknown("a name of %d bytes: Redshift's have 1 to %d", len(text), maxName)
+			}
+			return token{kind: quotedToken, raw: l.text[start:l.at], text: text}, nil
+		}
+		name.WriteByte(c)
+	}
+	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted identifier"}
+}
+
+func (l *lexer) word() (token, error) {
+	start := l.at
+	l.at++
+	l.while(func(c byte) bool { return isLetter(c) || isDigit(c) || c == '$' })
+	t := l.token(wordToken, start)
+	t.text = lower(t.raw)
+	if l.at < len(l.text) && l.text[l.at] == '\'' && slices.Contains([]string{"e", "u", "n", "b", "x"}, t.text) {
+		return token{}, &Refusal{Code: "42704", Message: fmt.Sprintf("type %q does not exist", t.text)}
+	}
+	if len(t.text) > maxName {
+		return token{}, unknown("a name of %d bytes: Redshift cuts it to %d", len(t.text), maxName)
+	}
+	return t, nil
+}
+
+func (l *lexer) number() token {
+	start := l.at
+	l.while(isDigit)
+	if l.at < len(l.text) && l.text[l.at] == '.' {
+		l.at++
+		l.while(isDigit)
+	}
+	return l.token(numberToken, start)
+}
+
+// lower folds ASCII letters, as Redshift folds names.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 32
+		}
+		return r
+	}, s)
+}
+
+func isLetter(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
+}
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -1,0 +1,260 @@
+package redshifttest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// statement is a statement that was taken, as the backing server is to run it.
+type statement struct {
+	class  string // "SELECT", "COPY", ...
+	text   string // as it came, for faults and the recorder
+	sql    string // PostgreSQL's; empty if the server does it by itself
+	copy   *copying
+	tag    string // the command tag, if it is not PostgreSQL's own
+	alone  string // it is refused inside a transaction, with these words before " cannot run inside a transaction block"
+	commit bool   // it commits the transaction that it runs in
+}
+
+// parser reads tokens and writes PostgreSQL.
+type parser struct {
+	tokens []token
+	at     int
+
+	tables int      // user tables named so far
+	leader []string // leader-only functions named so far
+}
+
+// parse reads a text of one or more statements.
+func parse(text string) ([]*statement, error) {
+	all, err := tokens(text)
+	if err != nil {
+		return nil, err
+	}
+	var statements []*statement
+	for len(all) > 0 {
+		end := slices.IndexFunc(all, func(t token) bool { return t.is(";") })
+		if end < 0 {
+			end = len(all)
+		}
+		if end > 0 {
+			s, err := parseOne(all[:end])
+			if err != nil {
+				return nil, err
+			}
+			s.text = joined(all[:end])
+			statements = append(statements, s)
+		}
+		all = all[min(end+1, len(all)):]
+	}
+	return statements, nil
+}
+
+func joined(tokens []token) string {
+	var words []string
+	for _, t := range tokens {
+		words = append(words, t.raw)
+	}
+	return strings.Join(words, " ")
+}
+
+func parseOne(tokens []token) (s *statement, err error) {
+	p := &parser{tokens: tokens}
+	defer func() {
+		if r := recover(); r != nil {
+			refusal, ok := r.(*Refusal)
+			if !ok {
+				panic(r)
+			}
+			s, err = nil, refusal
+		}
+	}()
+	s = p.statement()
+	if p.at < len(p.tokens) {
+		p.fail()
+	}
+	if p.tables > 0 && len(p.leader) > 0 {
+		return nil, &Refusal{
+			Code: "0A000", Message: "Specified types or functions (one per INFO message) not supported on Redshift tables.",
+			Detail: "Function \"" + p.leader[0] + "\" not supported.",
+		}
+	}
+	return s, nil
+}
+
+// statement reads the statement by its first word.
+func (p *parser) statement() *statement {
+	first := p.peek()
+	readers := map[string]func() *statement{
+		"select": p.query, "with": p.query, "insert": p.insert, "update": p.update, "delete": p.delete,
+		"create": p.create, "alter": p.alter, "drop": p.drop, "grant": p.grant, "revoke": p.grant,
+		"begin": p.begin, "start": p.begin, "commit": p.end, "end": p.end, "rollback": p.end, "abort": p.end,
+		"lock": p.lock, "truncate": p.truncate, "copy": p.copyFrom, "set": p.set, "reset": p.set, "show": p.show,
+		"vacuum": p.vacuum, "analyze": p.vacuum,
+	}
+	read, known := readers[first.text]
+	if first.kind != wordToken || !known {
+		switch first.text {
+		case "discard", "do", "listen", "notify", "values", "table":
+			p.fail()
+		case "savepoint", "release":
+			p.refuse("0A000", "SQL command \""+joined(p.tokens)+"\" not supported.")
+		}
+		panic(unknown("statement %s is not on the list", strings.ToUpper(first.text)))
+	}
+	return read()
+}
+
+// peek returns the next token without taking it.
+func (p *parser) peek() token { return p.peekAt(0) }
+
+func (p *parser) peekAt(n int) token {
+	if p.at+n >= len(p.tokens) {
+		return token{}
+	}
+	return p.tokens[p.at+n]
+}
+
+func (p *parser) take() token {
+	t := p.peek()
+	if t.kind == endToken {
+		p.fail()
+	}
+	p.at++
+	return t
+}
+
+// fail refuses the next token.
+func (p *parser) fail() { panic(syntaxError(p.peek())) }
+
+func (p *parser) refuse(code, message string) { panic(&Refusal{Code: code, Message: message}) }
+
+// accept takes words or signs if they come next.
+func (p *parser) accept(words ...string) bool {
+	for i, w := range words {
+		if !p.peekAt(i).is(w) {
+			return false
+		}
+	}
+	p.at += len(words)
+	return true
+}
+
+// want takes words or signs that must come next.
+func (p *parser) want(words ...string) {
+	for _, w := range words {
+		if !p.accept(w) {
+			p.fail()
+		}
+	}
+}
+
+// oneOf takes one of the words, and returns it; empty if none comes.
+func (p *parser) oneOf(words ...string) string {
+	for _, w := range words {
+		if p.accept(w) {
+			return w
+		}
+	}
+	return ""
+}
+
+// name reads an identifier. Reserved words have to be quoted.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html
+func (p *parser) name() string {
+	t := p.peek()
+	switch {
+	case t.kind == quotedToken:
+	case t.kind == wordToken && !reserved[t.text]:
+	default:
+		p.fail()
+	}
+	p.at++
+	return t.text
+}
+
+// column reads the name of a column that is made; the system's are refused.
+func (p *parser) columnName() string {
+	n := p.name()
+	if slices.Contains([]string{"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}, n) {
+		p.refuse("42701", "column name \""+n+"\" conflicts with a system column name")
+	}
+	return n
+}
+
+// quote writes a name for PostgreSQL.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// text writes a string for PostgreSQL.
+func text(value string) string {
+	if strings.Contains(value, `\`) {
+		return `E'` + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(value) + `'`
+	}
+	return `'` + strings.ReplaceAll(value, `'`, `''`) + `'`
+}
+
+// catalogue maps the views of Redshift's catalogue to the stand-in's own.
+var catalogue = map[string]bool{
+	"svv_columns": true, "svv_tables": true, "svv_table_info": true, "pg_table_def": true, "stl_load_errors": true,
+	"sys_load_error_detail": true, "stv_sessions": true, "stv_locks": true, "svv_transactions": true, "stl_connection_log": true,
+	"stv_recents": true, "stv_db_isolation_level": true, "sys_connection_log": true, "pg_user": true, "pg_group": true, "stv_mv_info": true,
+	"svv_redshift_columns": true, "svv_relation_privileges": true, "svv_roles": true, "sys_serverless_usage": true,
+}
+
+// table reads the name of a table and writes it for PostgreSQL.
+func (p *parser) table() string {
+	first := p.name()
+	if !p.accept(".") {
+		if catalogue[first] {
+			return catalogueSchema + "." + quote(first)
+		}
+		if !strings.HasPrefix(first, "pg_") {
+			p.tables++
+		}
+		return quote(strings.TrimPrefix(first, "#"))
+	}
+	second := p.name()
+	switch {
+	case first == "information_schema" && second == "columns", first == "information_schema" && second == "tables":
+		return catalogueSchema + "." + quote("information_schema_"+second)
+	case first == "pg_catalog" && catalogue[second]:
+		return catalogueSchema + "." + quote(second)
+	case first == "information_schema" || first == "pg_catalog":
+	default:
+		p.tables++
+	}
+	return quote(first) + "." + quote(second)
+}
+
+// names reads a list of names in parentheses.
+func (p *parser) names(read func() string) []string {
+	p.want("(")
+	list := []string{quote(read())}
+	for p.accept(",") {
+		list = append(list, quote(read()))
+	}
+	p.want(")")
+	return list
+}
+
+// integer reads a whole number.
+func (p *parser) integer() int {
+	t := p.take()
+	n, err := strconv.Atoi(t.text)
+	if t.kind != numberToken || err != nil {
+		p.at--
+		p.fail()
+	}
+	return n
+}
+
+// literal reads a string.
+func (p *parser) literal() string {
+	t := p.peek()
+	if t.kind != literalToken {
+		p.fail()
+	}
+	p.at++
+	return t.text
+}

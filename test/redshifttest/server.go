@@ -1,0 +1,240 @@
+package redshifttest
+
+import (
+	"context"
+	"crypto/tls"
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Isolation is a database's level.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+type Isolation string
+
+// The levels. Snapshot is what new clusters have.
+const (
+	Snapshot     Isolation = "snapshot"
+	Serializable Isolation = "serializable"
+)
+
+// Options are a server's choices.
+type Options struct {
+	Listen    string // 127.0.0.1:0 if empty
+	Postgres  string // superuser's DSN of the backing server; its own schema and roles are made there
+	Database  string // dev if empty
+	Isolation Isolation
+	Users     map[string]string // passwords by name; dev with password dev if empty. dev is a superuser
+	Roles     []string          // ARNs that COPY may name; any if empty
+	TLS       *tls.Config       // nil: no TLS
+	Faults    []Fault
+
+	S3Endpoint, S3Region, S3AccessKey, S3SecretKey string
+}
+
+// Server is a stand-in that listens.
+type Server struct {
+	options  Options
+	listener net.Listener
+	backing  *pgx.ConnConfig
+	faults   faults
+
+	mu       sync.Mutex
+	sessions map[int]*session
+	ghosts   []*pgconn.PgConn
+	seen     map[string]bool
+	closed   bool
+	wg       sync.WaitGroup
+}
+
+//go:embed backing.sql
+var backingSQL string
+
+// catalogueSchema is where the stand-in keeps what it needs on the backing server.
+const catalogueSchema = "redshift_catalog"
+
+// New starts a server. It may be started again on a database that an earlier one
+// has left.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.Database == "" {
+		o.Database = "dev"
+	}
+	if o.Isolation == "" {
+		o.Isolation = Snapshot
+	}
+	if len(o.Users) == 0 {
+		o.Users = map[string]string{"dev": "dev"}
+	}
+	config, err := pgx.ParseConfig(o.Postgres)
+	if err != nil {
+		return nil, fmt.Errorf("redshifttest: %w", err)
+	}
+	s := &Server{options: o, backing: config, sessions: map[int]*session{}, seen: map[string]bool{}}
+	if err := s.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("redshifttest: prepare the backing server: %w", err)
+	}
+	for _, f := range o.Faults {
+		s.faults.inject(f)
+	}
+	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("redshifttest: %w", err)
+	}
+	s.wg.Go(s.serve)
+	return s, nil
+}
+
+// prepare makes the database, the roles and the catalogue.
+func (s *Server) prepare(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, s.backing)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	for _, user := range slices.Sorted(maps.Keys(s.options.Users)) {
+		super := ""
+		if user == "dev" {
+			super = " SUPERUSER"
+		}
+		_, err := conn.Exec(ctx, "CREATE ROLE "+quote(user)+" LOGIN"+super+" PASSWORD "+text(s.options.Users[user]))
+		if err != nil && !hasCode(err, "42710") {
+			return err
+		}
+	}
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+quote(s.options.Database)); err != nil && !hasCode(err, "42P04") {
+		return err
+	}
+	own := s.backing.Copy()
+	own.Database = s.options.Database
+	inside, err := pgx.ConnectConfig(ctx, own)
+	if err != nil {
+		return err
+	}
+	defer inside.Close(context.WithoutCancel(ctx))
+	if _, err := inside.PgConn().Exec(ctx, backingSQL).ReadAll(); err != nil {
+		return err
+	}
+	for user := range s.options.Users {
+		if _, err := inside.Exec(ctx, "GRANT CREATE, TEMP ON DATABASE "+quote(s.options.Database)+" TO "+quote(user)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasCode(err error, code string) bool {
+	var p *pgconn.PgError
+	return errors.As(err, &p) && p.Code == code
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Inject makes something go wrong from now on.
+func (s *Server) Inject(f Fault) *Injected { return s.faults.inject(f) }
+
+// Session is a client's session.
+type Session struct {
+	PID           int
+	User          string
+	Application   string
+	InTransaction bool
+}
+
+// Sessions are those that are open, by PID.
+func (s *Server) Sessions() []Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Session
+	for _, pid := range slices.Sorted(maps.Keys(s.sessions)) {
+		c := s.sessions[pid]
+		all = append(all, Session{PID: pid, User: c.user, Application: c.application, InTransaction: c.inTransaction.Load()})
+	}
+	return all
+}
+
+// Statements are the different statements that were taken, sorted: literals are
+// left out and numbers in names, so that the list is the same from run to run.
+func (s *Server) Statements() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.seen))
+}
+
+func (s *Server) record(statement string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[normal(statement)] = true
+}
+
+// normal writes a statement without what differs from run to run.
+func normal(statement string) string {
+	all, err := tokens(statement)
+	if err != nil {
+		return statement
+	}
+	var words []string
+	for _, t := range all {
+		switch t.kind {
+		case literalToken, numberToken:
+			words = append(words, "?")
+		case quotedToken, wordToken:
+			words = append(words, numbered(t.raw))
+		default:
+			words = append(words, t.raw)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// numbered puts n for the numbers that follow an underscore.
+func numbered(name string) string {
+	parts := strings.Split(name, "_")
+	for i, part := range parts[1:] {
+		if strings.Trim(part, "0123456789\"") == "" && part != "" {
+			parts[i+1] = "n" + strings.TrimLeft(part, "0123456789")
+		}
+	}
+	return strings.Join(parts, "_")
+}
+
+// Close ends all sessions.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for _, c := range s.sessions {
+		_ = c.client.Close()
+	}
+	ghosts := s.ghosts
+	s.ghosts = nil
+	s.mu.Unlock()
+	for _, i := range slices.Clone(s.faults.all) {
+		i.Remove()
+	}
+	err := s.listener.Close()
+	for _, g := range ghosts {
+		_ = g.Conn().Close()
+	}
+	s.wg.Wait()
+	return err
+}
+
+func (s *Server) serve() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.wg.Go(func() { s.attend(conn) })
+	}
+}
