@@ -52,7 +52,8 @@ var kindNames = [...]string{
 // name is the type as stl_load_errors has it.
 func (t Type) name() string { return kindNames[t.Kind] }
 
-// length is col_length of stl_load_errors.
+// length is col_length of stl_load_errors, 0 for a type that has none
+// (https://github.com/transferwise/pipelinewise/issues/404).
 func (t Type) length() string {
 	switch t.Kind {
 	case Char, Varchar, Varbyte:
@@ -60,7 +61,7 @@ func (t Type) length() string {
 	case Decimal:
 		return strconv.Itoa(t.Precision) + "," + strconv.Itoa(t.Scale)
 	}
-	return ""
+	return "0"
 }
 
 // isNull tells whether a field means NULL: it is the marker, in quotes or not;

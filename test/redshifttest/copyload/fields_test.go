@@ -97,6 +97,21 @@ func TestFloats(t *testing.T) {
 	})
 }
 
+func TestLengthsInErrors(t *testing.T) {
+	for want, typ := range map[string]copyload.Type{
+		"int4 0":      {Kind: copyload.Integer},
+		"numeric 5,2": {Kind: copyload.Decimal, Precision: 5, Scale: 2},
+		"timestamp 0": {Kind: copyload.Timestamp},
+		"char 1":      {Kind: copyload.Char, Length: 1},
+		"varbyte 1":   {Kind: copyload.Varbyte, Length: 1},
+	} {
+		e := refusal(t, copyload.Spec{Format: copyload.CSV, Columns: []copyload.Column{ofType("c", typ)}}, "xyz\n")
+		if got := e.Type + " " + e.ColLength; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestBooleans(t *testing.T) {
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Boolean}, []fieldCase{
 		{"t", "t"}, {"true", "t"}, {"TRUE", "t"}, {"y", "t"}, {"yes", "t"}, {"1", "t"}, {"f", "f"}, {"False", "f"}, {"n", "f"}, {"no", "f"}, {"0", "f"}, {"", null},

@@ -153,7 +153,7 @@ type LoadError struct {
 	LineNumber int64  // from 1; in a quoted field lines count too
 	Column     string // empty when the row as a whole is wrong
 	Type       string // as the view spells it: int4, varchar, ...
-	ColLength  string // "65535", "18,2"; empty for types without a length
+	ColLength  string // "65535", "18,2"; "0" for types without a length
 	Position   int    // byte offset in the field
 	RawLine    string // at most 1024 bytes
 	RawField   string // at most 1024 bytes
