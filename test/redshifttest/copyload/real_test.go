@@ -43,14 +43,20 @@ func storeOf(t testing.TB, s *s3test.Server) *copyload.S3Store {
 // copyInto pipes a load into COPY FROM STDIN, as the server does.
 func copyInto(ctx context.Context, conn *pgx.Conn, spec copyload.Spec, store copyload.Store) (copyload.Result, error) {
 	r, w := io.Pipe()
-	var result copyload.Result
+	type end struct {
+		result copyload.Result
+		err    error
+	}
+	ended := make(chan end, 1)
 	go func() {
-		var err error
-		result, err = copyload.Load(ctx, spec, store, w)
+		result, err := copyload.Load(ctx, spec, store, w)
 		w.CloseWithError(err)
+		ended <- end{result, err}
 	}()
 	_, err := conn.PgConn().CopyFrom(ctx, r, "COPY "+spec.Table+" FROM STDIN")
-	return result, err
+	r.CloseWithError(err) // or Load would write on to nobody
+	e := <-ended
+	return e.result, errors.Join(e.err, err)
 }
 
 const tenColumnTable = "CREATE TABLE t (id varchar, name varchar, email varchar, n bigint, small integer, price numeric(12,2), ratio double precision, flag boolean, day date, at timestamptz)"
