@@ -5,143 +5,179 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 	"rowshift/schema"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// server is what is known of a server once a session is open.
-type server struct {
-	version  int // server_version_num
-	recovery bool
-	database string
-}
+// relationsQuery reads tables by name. An index is an identity only if it is valid
+// and checked at once: a deferrable primary key identifies nothing. Columns that an
+// index only includes are none of its key.
+// https://www.postgresql.org/docs/current/catalog-pg-index.html
+const relationsQuery = `
+WITH keys AS (
+  SELECT indrelid, indisprimary, indisreplident, (indkey::int2[])[0:indnkeyatts - 1] AS attnums
+  FROM pg_index WHERE indimmediate AND indisvalid AND (indisprimary OR indisreplident)
+)
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, c.relreplident::text,
+       coalesce((SELECT attnums FROM keys WHERE indrelid = c.oid AND indisprimary), '{}'),
+       coalesce((SELECT attnums FROM keys WHERE indrelid = c.oid AND indisreplident), '{}')
+FROM unnest($1::text[], $2::text[]) AS w(nspname, relname)
+JOIN pg_namespace n ON n.nspname = w.nspname
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relname`
 
-// major is the major version: 15.
-func (s server) major() int { return s.version / 10000 }
-
-func serverOf(ctx context.Context, conn *pgx.Conn) (s server, err error) {
-	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_database()::text`).
-		Scan(&s.version, &s.recovery, &s.database)
-	if err != nil {
-		return s, fmt.Errorf("postgres: ask for the version: %w", bare(err))
+// readRelations describes those of the chosen tables that are there.
+func readRelations(ctx context.Context, q querier, choices []schema.Choice) (map[schema.Name]schema.Relation, error) {
+	var schemas, names []string
+	for _, c := range choices {
+		schemas = append(schemas, c.Name.Schema)
+		names = append(names, c.Name.Table)
 	}
-	return s, nil
+	rows, err := q.Query(ctx, relationsQuery, schemas, names)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
+	}
+	found, err := pgx.CollectRows(rows, scanRelation)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
+	}
+	columns, err := readAttributes(ctx, q, found)
+	if err != nil {
+		return nil, err
+	}
+	relations := map[schema.Name]schema.Relation{}
+	for _, r := range found {
+		r.Attributes = columns[r.OID]
+		relations[r.Name] = r
+	}
+	return relations, nil
 }
 
-// relationQuery reads the tables by name.
-// https://www.postgresql.org/docs/current/catalog-pg-class.html
-const relationQuery = `
-SELECT c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text,
-       coalesce((SELECT i.indkey::int2[] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid), '{}'),
-       coalesce((SELECT i.indkey::int2[] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indimmediate AND i.indisvalid), '{}')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2`
-
-// attributeQuery reads the live columns of a table, each with its type below all
-// domains, and the type modifier of the outermost level that has one.
-const attributeQuery = `
-WITH RECURSIVE base AS (
-    SELECT a.attnum, a.atttypid AS oid, a.atttypmod AS typmod, t.typtype, t.typbasetype, t.typtypmod
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
-  UNION ALL
-    SELECT b.attnum, t.oid, CASE WHEN b.typmod = -1 THEN b.typtypmod ELSE b.typmod END, t.typtype, t.typbasetype, t.typtypmod
-    FROM base b JOIN pg_type t ON t.oid = b.typbasetype
-    WHERE b.typtype = 'd'
-)
-SELECT a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
-       a.attnotnull, a.attgenerated <> '', t.typlen = -1 AND a.attstorage <> 'p'
-FROM pg_attribute a
-JOIN base b ON b.attnum = a.attnum AND b.typtype <> 'd'
-JOIN pg_type t ON t.oid = b.oid
-WHERE a.attrelid = $1
-ORDER BY a.attnum`
-
-// readRelation reads a table from the catalogue; false if there is none of that
-// name.
-func readRelation(ctx context.Context, conn *pgx.Conn, name schema.Name) (r schema.Relation, found bool, err error) {
-	r.Name = name
+func scanRelation(row pgx.CollectableRow) (r schema.Relation, err error) {
 	var kind, persistence, identity string
 	var index []int16
-	err = conn.QueryRow(ctx, relationQuery, name.Schema, name.Table).Scan(&r.OID, &kind, &persistence, &identity, &r.Primary, &index)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return r, false, nil
-	}
+	err = row.Scan(&r.OID, &r.Name.Schema, &r.Name.Table, &kind, &persistence, &identity, &r.Primary, &index)
 	if err != nil {
-		return r, false, fmt.Errorf("postgres: read the catalogue of %v: %w", name, bare(err))
+		return r, err
 	}
 	r.Kind, r.Persistence, r.Identity = kind[0], persistence[0], schema.Identity(identity[0])
 	r.Replica = r.Primary
 	if r.Identity == schema.IdentityIndex {
 		r.Replica = index
 	}
-	rows, err := conn.Query(ctx, attributeQuery, r.OID)
-	if err != nil {
-		return r, false, fmt.Errorf("postgres: read the columns of %v: %w", name, bare(err))
-	}
-	r.Attributes, err = pgx.CollectRows(rows, scanAttribute)
-	if err != nil {
-		return r, false, fmt.Errorf("postgres: read the columns of %v: %w", name, bare(err))
-	}
-	return r, true, nil
+	return r, nil
 }
 
-func scanAttribute(row pgx.CollectableRow) (a schema.Attribute, err error) {
+// attributesQuery reads the live columns of tables, each with its type below all
+// domains: a domain's type modifier is in pg_type only. A value may lie out of line by
+// what its column allows now or, written before ALTER COLUMN SET STORAGE, by what its
+// type does.
+// https://www.postgresql.org/docs/current/catalog-pg-attribute.html
+// https://www.postgresql.org/docs/current/catalog-pg-type.html
+const attributesQuery = `
+WITH RECURSIVE below AS (
+    SELECT a.attrelid, a.attnum, a.atttypid AS oid, a.atttypmod AS typmod
+    FROM pg_attribute a WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+    SELECT b.attrelid, b.attnum, t.typbasetype, CASE WHEN b.typmod = -1 THEN t.typtypmod ELSE b.typmod END
+    FROM below b JOIN pg_type t ON t.oid = b.oid AND t.typtype = 'd'
+)
+SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
+       a.attnotnull, a.attgenerated <> '', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
+FROM pg_attribute a
+JOIN below b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
+JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+ORDER BY a.attrelid, a.attnum`
+
+// readAttributes returns the columns of tables by the tables' OIDs.
+func readAttributes(ctx context.Context, q querier, relations []schema.Relation) (map[uint32][]schema.Attribute, error) {
+	oids := make([]uint32, len(relations))
+	for i, r := range relations {
+		oids[i] = r.OID
+	}
+	rows, err := q.Query(ctx, attributesQuery, oids)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue's columns: %w", bare(err))
+	}
+	columns := map[uint32][]schema.Attribute{}
+	var oid uint32
+	var a schema.Attribute
 	var category string
-	err = row.Scan(&a.Attnum, &a.Name, &a.Type.OID, &a.Type.Base, &a.Type.Typmod, &a.Type.Name, &category,
-		&a.NotNull, &a.Generated, &a.Toastable)
-	if category != "" {
+	_, err = pgx.ForEachRow(rows, []any{
+		&oid, &a.Attnum, &a.Name, &a.Type.OID, &a.Type.Base, &a.Type.Typmod, &a.Type.Name, &category, &a.NotNull, &a.Generated, &a.Toastable,
+	}, func() error {
 		a.Type.Category = category[0]
+		columns[oid] = append(columns[oid], a)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue's columns: %w", bare(err))
 	}
-	return a, err
+	return columns, nil
 }
 
-// tables resolves the chosen tables by the catalogue as it is. The error is a
-// *replicator.Halt that tells all that is wrong with them.
-func (o *Origin) tables(ctx context.Context, conn *pgx.Conn, s server) ([]*schema.Table, error) {
-	var tables []*schema.Table
+// tables makes the chosen tables of the catalogue as it is, by OID. The error is a
+// *replicator.Halt that tells all that is wrong with any of them.
+func (o *Origin) tables(ctx context.Context, q querier, s server) ([]*schema.Table, error) {
+	relations, err := readRelations(ctx, q, o.options.Choices)
+	if err != nil {
+		return nil, err
+	}
+	tables, faults := resolve(relations, o.options.Choices, s.major())
+	if faults != nil {
+		return nil, unfitTables(faults)
+	}
+	slices.SortFunc(tables, func(a, b *schema.Table) int { return int(int64(a.OID) - int64(b.OID)) })
+	return tables, nil
+}
+
+// resolve makes the tables that the choices want, in their order. The error joins one
+// *schema.Fault for each thing that is wrong; tables without a fault come beside it.
+func resolve(relations map[schema.Name]schema.Relation, choices []schema.Choice, major int) (tables []*schema.Table, err error) {
 	var faults []error
-	for _, choice := range o.options.Choices {
-		r, found, err := readRelation(ctx, conn, choice.Name)
-		if err != nil {
-			return nil, err
-		}
+	for _, c := range choices {
+		r, found := relations[c.Name]
 		if !found {
-			faults = append(faults, &schema.Fault{Table: choice.Name, Found: "there is no such table in the source", Repair: "correct its name under tables: or grant USAGE on its schema"})
+			faults = append(faults, &schema.Fault{
+				Table:  c.Name,
+				Found:  "there is no such table in the source",
+				Repair: fmt.Sprintf("correct tables.%v in the config, upper and lower case included", c.Name),
+			})
 			continue
 		}
-		t, err := choice.Resolve(r, s.major())
+		t, err := c.Resolve(r, major)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
 		tables = append(tables, t)
 	}
-	if err := schema.Together(tables); err != nil {
-		faults = append(faults, err)
-	}
-	if len(faults) > 0 {
-		return nil, unfit(errors.Join(faults...))
-	}
-	slices.SortFunc(tables, func(a, b *schema.Table) int { return int(a.OID) - int(b.OID) })
-	return tables, nil
+	return tables, errors.Join(append(faults, schema.Together(tables))...)
 }
 
-func unfit(err error) error {
+// unfitTables is the Halt for faults of tables.
+func unfitTables(err error) *replicator.Halt {
+	var found, repairs []string
+	for _, f := range schema.Faults(err) {
+		found = append(found, f.Table.String()+": "+f.Found)
+		repairs = append(repairs, f.Table.String()+": "+f.Repair)
+	}
 	return &replicator.Halt{
 		Reason: replicator.TableUnfit,
-		Found:  err.Error(),
-		Means:  "what is not understood is not replicated",
-		Repair: "mend what is named, then start again; rowshift check looks at all tables",
+		Found:  strings.Join(found, "; "),
+		Means:  "such a table cannot be replicated",
+		Repair: strings.Join(repairs, "; "),
 		Cause:  err,
 	}
 }
 
-// again resolves tables once more, as they are under a lock.
-func (o *Origin) again(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) ([]*schema.Table, error) {
+// again resolves tables once more, as they are under a lock. The error says so if one
+// of them is not what it was when the stream was opened, which then has to be opened
+// again.
+func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Table) ([]*schema.Table, error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -150,18 +186,24 @@ func (o *Origin) again(ctx context.Context, conn *pgx.Conn, tables []*schema.Tab
 	if err != nil {
 		return nil, err
 	}
-	var same []*schema.Table
-	for _, t := range tables {
-		i := slices.IndexFunc(now, func(n *schema.Table) bool { return n.OID == t.OID })
-		if i < 0 || !slices.Equal(now[i].Shape(), t.Shape()) {
-			return nil, fmt.Errorf("postgres: %v changed while its load began", t.Name)
+	after := make([]*schema.Table, len(before))
+	for i, t := range before {
+		at := slices.IndexFunc(now, func(n *schema.Table) bool { return n.OID == t.OID })
+		if at < 0 || !alike(t, now[at]) {
+			return nil, fmt.Errorf("postgres: %v was altered or made anew while its load began", t.Name)
 		}
-		same = append(same, t)
+		after[i] = t
 	}
-	return same, nil
+	return after, nil
 }
 
-// Tables returns the chosen tables as the source has them now.
+// alike tells whether rows of one table read as rows of the other.
+func alike(a, b *schema.Table) bool {
+	return a.Name == b.Name && slices.Equal(a.Key, b.Key) && slices.Equal(a.Shape(), b.Shape())
+}
+
+// Tables returns the chosen tables as the source has them now, by OID. The error is
+// a *replicator.Halt if one of them cannot be replicated.
 func (o *Origin) Tables(ctx context.Context) ([]*schema.Table, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {

@@ -11,7 +11,12 @@ import (
 )
 
 // pinned are the settings of every session, ordinary and replication alike. They
-// decide how values are printed, so a role's or a database's own must not apply.
+// decide how values are printed, and what may end a session, so a role's or a
+// database's own must not apply. Start-up parameters win over those.
+//
+// An interval is printed as ISO 8601 has it, since PostgreSQL's own form drops signs
+// that only its own parser can put back. The locale of money is one that prints digits
+// and a point alone.
 // https://www.postgresql.org/docs/current/runtime-config-client.html
 var pinned = map[string]string{
 	"client_encoding":               "UTF8",
@@ -28,6 +33,9 @@ var pinned = map[string]string{
 	"default_transaction_read_only": "off",
 	"default_transaction_isolation": "read committed",
 
+	"standard_conforming_strings": "on",
+	"quote_all_identifiers":       "off",
+
 	"idle_in_transaction_session_timeout": "0",
 }
 
@@ -39,6 +47,9 @@ func (o *Origin) config(ctx context.Context) (*pgx.ConnConfig, error) {
 	c, err := o.options.Config(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if c.RuntimeParams == nil {
+		c.RuntimeParams = map[string]string{}
 	}
 	for name, value := range pinned {
 		c.RuntimeParams[name] = value

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,8 +21,10 @@ type cursor struct {
 }
 
 func (c *cursor) take(n int) []byte {
-	if n < 0 || len(c.b) < n {
-		c.err = errShort
+	if c.err != nil || n < 0 || len(c.b) < n {
+		if c.err == nil {
+			c.err = errShort
+		}
 		c.b = nil
 		return nil
 	}
@@ -62,18 +65,33 @@ func (c *cursor) uint64() uint64 {
 func (c *cursor) text() string {
 	for i, b := range c.b {
 		if b == 0 {
-			return string(c.take(i + 1)[:i])
+			return string(bytes.TrimSuffix(c.take(i+1), []byte{0}))
 		}
 	}
 	c.take(len(c.b) + 1)
 	return ""
 }
 
+// fail makes an error stick, if none does.
+func (c *cursor) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf("postgres: "+format, args...)
+	}
+}
+
+// end returns the error that stuck, or one if the message goes on.
+func (c *cursor) end() error {
+	if len(c.b) > 0 {
+		c.fail("a pgoutput message with %d bytes too many", len(c.b))
+	}
+	return c.err
+}
+
 // tuple reads a TupleData of n columns and returns it as it lies: it has the form
-// of a replicator.Tuple.
+// of a replicator.Tuple. It is nil if an error stuck.
 func (c *cursor) tuple(n int) replicator.Tuple {
-	if got := int(c.uint16()); got != n && c.err == nil {
-		c.err = fmt.Errorf("postgres: a row has %d columns, its relation %d", got, n)
+	if got := int(c.uint16()); got != n {
+		c.fail("a row of %d columns, where its relation has %d", got, n)
 	}
 	start := c.b
 	for range n {
@@ -82,14 +100,11 @@ func (c *cursor) tuple(n int) replicator.Tuple {
 		case 't':
 			c.take(int(int32(c.uint32())))
 		default:
-			if c.err == nil {
-				c.err = fmt.Errorf("postgres: a value of unknown kind %q", kind)
-			}
+			c.fail("a value of unknown kind %q", kind)
+		}
+		if c.err != nil {
 			return nil
 		}
-	}
-	if c.err != nil {
-		return nil
 	}
 	end := len(start) - len(c.b)
 	return replicator.Tuple(start[:end:end])
@@ -106,74 +121,85 @@ func (c *cursor) time() time.Time {
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 type decoder struct {
 	match     func(relationMessage) (*relation, error)
-	relations map[uint32]*relation
-	xid       uint32
-	truncated []*relation // of a Truncate message, not handed out yet
+	relations map[uint32]*relation // nil for one that is not replicated
+	truncated []*relation          // of a Truncate message, not handed out yet
 
 	key, old, row replicator.Tuple // scratch
 }
 
+func newDecoder(match func(relationMessage) (*relation, error)) decoder {
+	return decoder{match: match, relations: map[uint32]*relation{}}
+}
+
 // decode returns the change that a message speaks of; false if it speaks of none.
 // The change's tuples alias the message, or scratch space that the next call uses
-// again.
-func (d *decoder) decode(message []byte) (replicator.Change, bool, error) {
-	c := &cursor{b: message}
+// again. A message is read to its last byte, or is an error.
+func (d *decoder) decode(message []byte) (change replicator.Change, found bool, err error) {
+	c := cursor{b: message}
 	kind := c.uint8()
-	var change replicator.Change
-	found := true
 	switch kind {
 	case 'B':
 		change = replicator.Change{Op: replicator.Begin, LSN: replicator.LSN(c.uint64()), Time: c.time(), XID: c.uint32()}
+		found = true
 	case 'C':
 		c.uint8()
 		c.uint64() // where the commit record starts: not what is acknowledged
 		change = replicator.Change{Op: replicator.Commit, LSN: replicator.LSN(c.uint64()), Time: c.time()}
+		found = true
 	case 'R':
-		found = false
-		if m := c.relation(); c.err == nil {
-			r, err := d.match(m)
-			if err != nil {
-				return change, false, err
-			}
-			d.relations[m.oid] = r
-		}
+		err = d.describe(&c)
 	case 'I', 'U', 'D':
-		change, found = d.row1(c, kind)
+		change, found = d.change(&c, kind)
 	case 'T':
-		d.truncate(c)
+		d.truncate(&c)
 		change, found = d.nextTruncated()
-	case 'Y', 'O', 'M':
-		found = false // a type's name, where it came from, a message of another program
+	case 'Y', 'O', 'M': // a type's name, where it came from, a message of another program
+		c.b = nil
 	default:
-		if c.err == nil {
-			c.err = fmt.Errorf("postgres: a pgoutput message of unknown kind %q", kind)
-		}
+		c.fail("a pgoutput message of unknown kind %q", kind)
 	}
-	return change, found && c.err == nil, c.err
+	if err == nil {
+		err = c.end()
+	}
+	if err != nil {
+		return replicator.Change{}, false, err
+	}
+	return change, found, nil
 }
 
-// row1 decodes an Insert, Update or Delete.
-func (d *decoder) row1(c *cursor, kind byte) (replicator.Change, bool) {
+// describe notes what a Relation message says.
+func (d *decoder) describe(c *cursor) error {
+	m := c.relation()
+	if c.err != nil {
+		return c.err
+	}
+	r, err := d.match(m)
+	if err != nil {
+		return err
+	}
+	d.relations[m.oid] = r
+	return nil
+}
+
+// change decodes an Insert, Update or Delete.
+func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found bool) {
 	oid := c.uint32()
 	r, known := d.relations[oid]
-	if !known && c.err == nil {
-		c.err = fmt.Errorf("postgres: a change of relation %d, which was not described", oid)
+	switch {
+	case c.err != nil:
+		return change, false
+	case !known:
+		c.fail("a change of relation %d, which was not described", oid)
+		return change, false
+	case r == nil:
+		c.b = nil
+		return change, false
 	}
-	if c.err != nil || r == nil {
-		return replicator.Change{}, false
-	}
-	change := replicator.Change{Table: r.table}
+	change.Table = r.table
 	part := c.uint8()
-	if part == 'K' || part == 'O' {
-		whole := c.tuple(r.columns)
-		if c.err != nil {
-			return change, false
-		}
-		d.key = r.keyOf(d.key[:0], whole)
-		change.Key = d.key
-		if part == 'O' {
-			d.old, change.Old = r.project(d.old, whole)
-		}
+	if kind != 'I' && (part == 'K' || part == 'O') {
+		d.before(c, r, part, &change)
+		part = 'N'
 		if kind == 'U' {
 			part = c.uint8()
 		}
@@ -185,20 +211,30 @@ func (d *decoder) row1(c *cursor, kind byte) (replicator.Change, bool) {
 		change.Op = replicator.Update
 	case 'D':
 		change.Op = replicator.Delete
-		if change.Key == nil && c.err == nil {
-			c.err = fmt.Errorf("postgres: a delete of %v without its key", r.table.Name)
+		if change.Key == nil {
+			c.fail("a delete without its key")
 		}
 		return change, true
 	}
-	if part != 'N' && c.err == nil {
-		c.err = fmt.Errorf("postgres: a row of %v starts with %q", r.table.Name, part)
+	if part != 'N' {
+		c.fail("a row that starts with %q", part)
 	}
+	d.row, change.New = r.project(d.row, c.tuple(r.columns))
+	return change, true
+}
+
+// before decodes what an Update or Delete says of the row of before: its key (K), in
+// a tuple of all columns of which the others are nothing, or the whole row (O).
+func (d *decoder) before(c *cursor, r *relation, part byte, change *replicator.Change) {
 	whole := c.tuple(r.columns)
 	if c.err != nil {
-		return change, false
+		return
 	}
-	d.row, change.New = r.project(d.row, whole)
-	return change, true
+	d.key = r.keyOf(d.key[:0], whole)
+	change.Key = d.key
+	if part == 'O' {
+		d.old, change.Old = r.project(d.old, whole)
+	}
 }
 
 // truncate reads a Truncate message, which may name several relations.
@@ -206,7 +242,12 @@ func (d *decoder) truncate(c *cursor) {
 	n := int(c.uint32())
 	c.uint8() // CASCADE, RESTART IDENTITY: cascaded tables are listed, sequences are not ours
 	for i := 0; i < n && c.err == nil; i++ {
-		if r := d.relations[c.uint32()]; r != nil {
+		oid := c.uint32()
+		r, known := d.relations[oid]
+		switch {
+		case !known:
+			c.fail("a truncation of relation %d, which was not described", oid)
+		case r != nil:
 			d.truncated = append(d.truncated, r)
 		}
 	}

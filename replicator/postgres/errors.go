@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-
-	"rowshift/replicator"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"rowshift/replicator"
 )
 
 // SQLSTATEs that are acted on.
@@ -16,8 +15,6 @@ import (
 const (
 	objectInUse        = "55006"
 	undefinedObject    = "42704"
-	duplicateObject    = "42710"
-	notInPrerequisite  = "55000"
 	insufficientRights = "42501"
 )
 
@@ -36,7 +33,16 @@ func bare(err error) error {
 	if !errors.As(err, &p) {
 		return err
 	}
-	return &fault{code: p.Code, message: p.Message}
+	return newFault(p.Code, p.Message)
+}
+
+// newFault returns the error for what the server said. What it says of a value that it
+// cannot read or write quotes it.
+func newFault(code, message string) *fault {
+	if strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") {
+		message = "a value was refused"
+	}
+	return &fault{code: code, message: message}
 }
 
 // codeOf returns the SQLSTATE of an error, empty if it has none.
@@ -70,30 +76,26 @@ const stuckAfter = 3
 // stuck counts how often in a row the stream broke with an error of the decoding at
 // one position.
 type stuck struct {
-	mu    sync.Mutex
 	at    replicator.LSN
 	times int
 }
 
-// undecodable returns the error for a stream that ended with an error of decoding,
-// with everything up to a position received.
+// undecodable returns the error for a stream that ended with an error of decoding
+// behind the transaction that ended at a position.
 func (o *Origin) undecodable(at replicator.LSN, cause error) error {
-	o.stuck.mu.Lock()
 	if o.stuck.at != at {
 		o.stuck.at, o.stuck.times = at, 0
 	}
 	o.stuck.times++
-	times := o.stuck.times
-	o.stuck.mu.Unlock()
 	err := fmt.Errorf("postgres: %w at %v: %w", replicator.ErrUndecodable, at, cause)
-	if times < stuckAfter {
+	if o.stuck.times < stuckAfter {
 		return err
 	}
 	h := &replicator.Halt{
 		Reason: replicator.SlotLost,
 		Found:  fmt.Sprintf("slot %q fails behind %v each time with: %v", o.options.Slot, at, cause),
 		Means:  "the server cannot decode its log there, so what follows cannot be had from this slot",
-		Repair: "drop the slot and the checkpoint, as the README's \"Starting over\" says: all tables are loaded again",
+		Repair: startOver,
 		Cause:  err,
 	}
 	if codeOf(cause) == undefinedObject {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -9,207 +8,216 @@ import (
 	"strings"
 	"time"
 
-	"rowshift/replicator"
-	"rowshift/schema"
-
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"rowshift/replicator"
+	"rowshift/schema"
 )
 
-// oldest is the oldest version that is taken: pgoutput's options and TID range
-// scans are as they are needed from 14 on.
-const oldest = 140000
-
-// fitServer returns what is known of the server, or a *replicator.Halt if it cannot
-// be a source.
-func (o *Origin) fitServer(ctx context.Context, conn *pgx.Conn) (server, error) {
-	s, err := serverOf(ctx, conn)
-	if err != nil {
-		return s, err
-	}
-	var level string
-	if err := conn.QueryRow(ctx, `SELECT current_setting('wal_level')`).Scan(&level); err != nil {
-		return s, fmt.Errorf("postgres: ask for wal_level: %w", bare(err))
-	}
-	switch {
-	case s.version < oldest:
-		return s, &replicator.Halt{
-			Reason: replicator.SourceUnfit, Found: fmt.Sprintf("the source is PostgreSQL %d", s.major()),
-			Means: "14 is the oldest that is supported", Repair: "upgrade the source",
-		}
-	case s.recovery:
-		return s, &replicator.Halt{
-			Reason: replicator.SourceInRecovery, Found: "the source is a standby",
-			Means: "its snapshots do not list running transactions, so a load could not be joined with the stream", Repair: "name the primary in source.dsn",
-		}
-	case level != "logical":
-		return s, &replicator.Halt{
-			Reason: replicator.SourceUnfit, Found: "wal_level is " + level,
-			Means: "the log does not hold what logical decoding needs", Repair: "ALTER SYSTEM SET wal_level = 'logical', then restart the server (on RDS: rds.logical_replication = 1 in the parameter group, then reboot)",
-		}
-	}
-	return s, nil
+// opening is what an Open gathers.
+type opening struct {
+	*Origin
+	conn    *pgx.Conn // an ordinary session
+	server  server
+	request replicator.OpenRequest
+	matcher *matcher // filled once the catalogue is read: nothing is decoded before
+	opened  replicator.Opened
 }
 
 // Open implements replicator.Origin.
 func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator.Source, replicator.Opened, error) {
-	opened := replicator.Opened{Slot: o.options.Slot}
 	conn, err := o.connect(ctx)
 	if err != nil {
-		return nil, opened, err
+		return nil, replicator.Opened{}, err
 	}
 	defer shut(conn)
-	s, err := o.fitServer(ctx, conn)
+	s, err := fitServer(ctx, conn)
 	if err != nil {
-		return nil, opened, err
+		return nil, replicator.Opened{}, err
 	}
-	opened.Database = s.database
-	m := matcher{}
-	source, err := o.start(ctx, conn, r, m, &opened)
+	p := &opening{
+		Origin: o, conn: conn, server: s, request: r,
+		matcher: &matcher{tables: map[uint32]chosen{}, renamed: o.knowsRenamed},
+		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
+	}
+	source, err := p.start(ctx)
 	if err != nil {
-		return nil, opened, err
+		return nil, p.opened, err
 	}
-	if err := o.look(ctx, conn, s, r, m, &opened); err != nil {
+	if err := alongside(ctx, source, p.look); err != nil {
 		_ = source.Close()
-		return nil, opened, err
+		return nil, p.opened, err
 	}
-	return source, opened, nil
+	return source, p.opened, nil
 }
 
 // start waits for the slot and starts its stream.
-func (o *Origin) start(ctx context.Context, conn *pgx.Conn, r replicator.OpenRequest, m matcher, opened *replicator.Opened) (*stream, error) {
+func (p *opening) start(ctx context.Context) (*stream, error) {
 	for {
-		slot, err := o.waitForSlot(ctx, conn, opened.Database)
+		found, err := p.waitForSlot(ctx, p.conn, p.server.database)
 		if err != nil {
 			return nil, err
 		}
-		opened.Confirmed = slot.confirmed
-		source, err := o.startNow(ctx, r, m, opened)
+		p.opened.Confirmed = found.confirmed
+		source, err := p.startNow(ctx)
 		if codeOf(err) != objectInUse {
 			return source, err
+		}
+		if err := rest(ctx, firstLook); err != nil { // another was faster
+			return nil, err
 		}
 	}
 }
 
 // startNow starts the slot's stream on a connection of its own.
-func (o *Origin) startNow(ctx context.Context, r replicator.OpenRequest, m matcher, opened *replicator.Opened) (*stream, error) {
-	var in *bufio.Reader
-	conn, err := o.connectReplication(ctx, func(c *pgconn.Config) {
-		c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-			in = bufio.NewReaderSize(r, readBuffer)
-			return pgproto3.NewFrontend(in, w)
+func (p *opening) startNow(ctx context.Context) (*stream, error) {
+	var w *wire
+	conn, err := p.connectReplication(ctx, func(c *pgconn.Config) {
+		c.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
+			w = newWire(from)
+			return pgproto3.NewFrontend(w, to)
 		}
 	})
-	if err != nil {
+	switch {
+	case codeOf(err) == insufficientRights:
+		return nil, &replicator.Halt{
+			Reason: replicator.SourceUnfit,
+			Found:  fmt.Sprintf("role %q may not open a replication connection", p.server.role),
+			Means:  "the slot cannot be read without one",
+			Repair: repairReplication(p.server.role),
+			Cause:  err,
+		}
+	case err != nil:
 		return nil, err
 	}
-	source, err := o.startOn(ctx, conn, in, r, m, opened)
+	source, err := p.startOn(ctx, conn, w)
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 	}
 	return source, err
 }
 
-func (o *Origin) startOn(ctx context.Context, conn *pgconn.PgConn, in *bufio.Reader, r replicator.OpenRequest, m matcher, opened *replicator.Opened) (*stream, error) {
+// startOn starts the stream on a connection: one that knows no setting of the role
+// that could end it in the middle of a transaction.
+func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*stream, error) {
 	system, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: identify the system: %w", bare(err))
 	}
-	opened.System, opened.Timeline = system.SystemID, system.Timeline
-	if r.Timeline != 0 && r.Timeline != system.Timeline {
-		if opened.Fork, err = fork(ctx, conn, system.Timeline, r.Timeline); err != nil {
+	p.opened.System, p.opened.Timeline = system.SystemID, system.Timeline
+	if p.request.Timeline != 0 && p.request.Timeline != system.Timeline {
+		if p.opened.Fork, err = fork(ctx, conn, system.Timeline, p.request.Timeline); err != nil {
 			return nil, err
 		}
 	}
-	timeout, err := senderTimeout(ctx, conn)
-	if err != nil {
-		return nil, err
+	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')`).Close(); err != nil {
+		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
-	err = pglogrepl.StartReplication(ctx, conn, o.options.Slot, pglogrepl.LSN(r.After), pglogrepl.StartReplicationOptions{
-		PluginArgs: []string{"proto_version '1'", "publication_names " + publicationNames(o.options.Publication)},
+	err = pglogrepl.StartReplication(ctx, conn, pgx.Identifier{p.options.Slot}.Sanitize(), pglogrepl.LSN(p.request.After), pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{"proto_version '1'", "publication_names " + publicationNames(p.options.Publication)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: start replication: %w", bare(err))
 	}
-	return o.takeOver(conn, in, m, max(r.After, opened.Confirmed), timeout)
+	return p.takeOver(conn, w, p.matcher, p.request.After, p.opened.Confirmed, p.server.senderTimeout)
 }
 
 // publicationNames quotes a name for pgoutput's option: as an identifier, since the
 // option is a list of identifiers, and then as a literal.
-func publicationNames(name string) string {
-	list := pgx.Identifier{name}.Sanitize()
-	return "'" + strings.ReplaceAll(list, "'", "''") + "'"
-}
+func publicationNames(name string) string { return literal(pgx.Identifier{name}.Sanitize()) }
 
-// senderTimeout returns the server's wal_sender_timeout; 0 if it has none.
-func senderTimeout(ctx context.Context, conn *pgconn.PgConn) (time.Duration, error) {
-	results, err := conn.Exec(ctx, `SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'`).ReadAll()
-	if err != nil {
-		return 0, fmt.Errorf("postgres: ask for wal_sender_timeout: %w", bare(err))
-	}
-	if len(results) != 1 || len(results[0].Rows) != 1 {
-		return 0, nil
-	}
-	ms, err := strconv.Atoi(string(results[0].Rows[0][0]))
-	if err != nil {
-		return 0, fmt.Errorf("postgres: wal_sender_timeout: %w", err)
-	}
-	return time.Duration(ms) * time.Millisecond, nil
-}
+// literal quotes a string for SQL.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // fork returns where the history of a timeline left an earlier one; the first
-// position if it never was on it.
+// position if it never was on it, so that everything of it is lost.
+// https://www.postgresql.org/docs/current/protocol-replication.html
 func fork(ctx context.Context, conn *pgconn.PgConn, now, was int32) (replicator.LSN, error) {
+	if now == 1 {
+		return 1, nil // it has no history
+	}
 	history, err := pglogrepl.TimelineHistory(ctx, conn, now)
 	if err != nil {
 		return 0, fmt.Errorf("postgres: read the history of timeline %d: %w", now, bare(err))
 	}
-	for line := range strings.Lines(string(history.Content)) {
+	return forkIn(string(history.Content), was)
+}
+
+// forkIn finds in a timeline's history where it left an earlier one. A line has that
+// one's number, the position and the reason.
+func forkIn(history string, was int32) (replicator.LSN, error) {
+	for line := range strings.Lines(history) {
 		fields := strings.Fields(line)
 		if len(fields) >= 2 && fields[0] == strconv.Itoa(int(was)) {
 			return replicator.ParseLSN(fields[1])
 		}
 	}
-	return 1, nil // the server was never on that timeline: everything of it is lost
+	return 1, nil
 }
 
-// look reads the catalogue once the stream is ours, after bringing the publication
-// in line with the config.
-func (o *Origin) look(ctx context.Context, conn *pgx.Conn, s server, r replicator.OpenRequest, m matcher, opened *replicator.Opened) error {
-	tables, err := o.tables(ctx, conn, s)
+// look brings the publication in line with the config and reads the catalogue, once
+// the stream is ours.
+func (p *opening) look(ctx context.Context) error {
+	publication, tables, err := p.align(ctx, p.conn, p.server, true)
 	if err != nil {
 		return err
 	}
-	p, err := o.align(ctx, conn, s, tables)
-	if err != nil {
-		return err
-	}
-	opened.Publication = p.id
+	p.opened.Publication = publication.id
 	for _, t := range tables {
-		m[t.OID] = t
-		opened.Tables = append(opened.Tables, replicator.Published{Table: t, Row: p.row(t)})
+		have, _ := publication.of(t)
+		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row})
+		p.matcher.tables[t.OID] = chosen{table: t, choice: p.choiceOf(t.Name)}
 	}
-	var flushed string
-	if err := conn.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&flushed); err != nil {
-		return fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
-	}
-	if opened.Flushed, err = replicator.ParseLSN(flushed); err != nil {
+	if p.opened.Flushed, err = endOfLog(ctx, p.conn); err != nil {
 		return err
 	}
-	if r.End {
-		opened.End, err = o.mark(ctx, conn)
+	if p.request.End {
+		p.opened.End, err = p.mark(ctx, p.conn)
 	}
 	return err
 }
 
-// row returns the publication's row for a table.
-func (p *publication) row(t *schema.Table) replicator.PublicationID {
-	for _, have := range p.tables {
-		if have.oid == t.OID {
-			return have.row
+// endOfLog returns the end of the server's flushed log.
+func endOfLog(ctx context.Context, q querier) (replicator.LSN, error) {
+	var text string
+	if err := q.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&text); err != nil {
+		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
+	}
+	return replicator.ParseLSN(text)
+}
+
+// choiceOf returns the choice of the table of that name.
+func (o *Origin) choiceOf(name schema.Name) schema.Choice {
+	for _, c := range o.options.Choices {
+		if c.Name == name {
+			return c
 		}
 	}
-	return replicator.PublicationID{}
+	return schema.Choice{Name: name}
+}
+
+// alongside does something that may take its time, and lets the server hear of the
+// stream meanwhile.
+func alongside(ctx context.Context, s *stream, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	tick := time.NewTicker(s.resend)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case now := <-tick.C:
+			if err := s.remind(now); err != nil {
+				cancel(err)
+				<-done
+				return err
+			}
+		}
+	}
 }

@@ -37,7 +37,10 @@ type Options struct {
 // Origin is a source database. It implements replicator.Origin.
 type Origin struct {
 	options Options
-	stuck   stuck
+
+	foundStrange bool                   // Create found a slot that is somebody else's
+	stuck        stuck                  // where the slot could not decode
+	renamed      map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
 }
 
 // New returns an Origin. Nothing is opened yet.
@@ -51,7 +54,7 @@ func New(o Options) *Origin {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 10 * time.Second
 	}
-	return &Origin{options: o}
+	return &Origin{options: o, renamed: map[uint32]schema.Name{}}
 }
 
 var _ replicator.Origin = (*Origin)(nil)
@@ -60,4 +63,12 @@ func (o *Origin) waiting(what string) {
 	if o.options.Waiting != nil {
 		o.options.Waiting(what)
 	}
+}
+
+// knowsRenamed tells whether the stream called a table so when it was last open. The
+// catalogue has been read since, so the name was the table's once, and is not now.
+func (o *Origin) knowsRenamed(oid uint32, name schema.Name) bool {
+	known := o.renamed[oid] == name
+	o.renamed[oid] = name
+	return known
 }

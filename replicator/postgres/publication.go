@@ -6,19 +6,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 	"rowshift/schema"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // publication is the publication as the source has it.
 type publication struct {
 	id      replicator.PublicationID
-	all     bool // FOR ALL TABLES
+	broad   bool // FOR ALL TABLES or TABLES IN SCHEMA: it publishes what is not listed
 	actions bool // inserts, updates, deletes and truncates are published
-	root    bool
 	tables  []published
 }
 
@@ -27,25 +27,28 @@ type published struct {
 	oid     uint32
 	name    schema.Name
 	row     replicator.PublicationID
-	columns []int16 // its column list by attnum; nil: none
+	columns []int16 // its column list by attnum, ascending; nil: none
 	filter  bool
 }
 
-// publicationQuery reads a publication.
+// publicationQuery reads a publication. An xmin stays when its row is frozen.
 // https://www.postgresql.org/docs/current/catalog-pg-publication.html
-const publicationQuery = `SELECT oid, xmin::text::bigint, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pubviaroot FROM pg_publication WHERE pubname = $1`
+const publicationQuery = `
+SELECT oid, xmin::text::bigint, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate
+FROM pg_publication WHERE pubname = $1`
 
-// publishedQuery reads its tables. Column lists and filters are there from 15 on.
-const (
-	publishedQuery   = `SELECT r.prrelid, n.nspname::text, c.relname::text, r.oid, r.xmin::text::bigint, r.prattrs::int2[], r.prqual IS NOT NULL FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.prpubid = $1 ORDER BY 1`
-	publishedQuery14 = `SELECT r.prrelid, n.nspname::text, c.relname::text, r.oid, r.xmin::text::bigint, NULL::int2[], false FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.prpubid = $1 ORDER BY 1`
-)
+// publishedQuery reads its tables. Column lists, filters and whole schemas are there
+// from 15 on. https://www.postgresql.org/docs/current/catalog-pg-publication-rel.html
+const publishedQuery = `
+SELECT r.prrelid, n.nspname::text, c.relname::text, r.oid, r.xmin::text::bigint, %s
+FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE r.prpubid = $1 ORDER BY r.prrelid`
 
-// readPublication returns the publication, nil if there is none.
-func (o *Origin) readPublication(ctx context.Context, conn *pgx.Conn, s server) (*publication, error) {
+// readPublication returns the publication of that name, nil if there is none.
+func readPublication(ctx context.Context, q querier, s server, name string) (*publication, error) {
 	p := &publication{}
 	var xmin int64
-	err := conn.QueryRow(ctx, publicationQuery, o.options.Publication).Scan(&p.id.OID, &xmin, &p.all, &p.actions, &p.root)
+	err := q.QueryRow(ctx, publicationQuery, name).Scan(&p.id.OID, &xmin, &p.broad, &p.actions)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -53,80 +56,108 @@ func (o *Origin) readPublication(ctx context.Context, conn *pgx.Conn, s server) 
 		return nil, fmt.Errorf("postgres: read the publication: %w", bare(err))
 	}
 	p.id.XMin = uint32(xmin)
-	query := publishedQuery
-	if s.major() < 15 {
-		query = publishedQuery14
+	listed := "NULL::int2[], false"
+	if s.major() >= columnListMajor {
+		listed = "r.prattrs::int2[], r.prqual IS NOT NULL"
+		var schemas bool
+		err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_publication_namespace WHERE pnpubid = $1)`, p.id.OID).Scan(&schemas)
+		if err != nil {
+			return nil, fmt.Errorf("postgres: read the publication's schemas: %w", bare(err))
+		}
+		p.broad = p.broad || schemas
 	}
-	rows, err := conn.Query(ctx, query, p.id.OID)
+	rows, err := q.Query(ctx, fmt.Sprintf(publishedQuery, listed), p.id.OID)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the publication's tables: %w", bare(err))
 	}
-	p.tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t published, err error) {
-		var xmin int64
-		err = row.Scan(&t.oid, &t.name.Schema, &t.name.Table, &t.row.OID, &xmin, &t.columns, &t.filter)
-		t.row.XMin = uint32(xmin)
-		return t, err
-	})
+	p.tables, err = pgx.CollectRows(rows, scanPublished)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the publication's tables: %w", bare(err))
 	}
 	return p, nil
 }
 
+func scanPublished(row pgx.CollectableRow) (t published, err error) {
+	var xmin int64
+	err = row.Scan(&t.oid, &t.name.Schema, &t.name.Table, &t.row.OID, &xmin, &t.columns, &t.filter)
+	t.row.XMin = uint32(xmin)
+	slices.Sort(t.columns)
+	return t, err
+}
+
+// of returns how the publication has a table, false if it does not.
+func (p *publication) of(t *schema.Table) (published, bool) {
+	for _, have := range p.tables {
+		if have.oid == t.OID {
+			return have, true
+		}
+	}
+	return published{}, false
+}
+
+// publishes tells whether a table is published with the columns that are wanted, and
+// all of its rows.
+func (have published) publishes(t *schema.Table) bool {
+	if have.filter || (have.columns != nil) != t.Listed {
+		return false
+	}
+	return !t.Listed || slices.EqualFunc(have.columns, t.Columns, func(n int16, c schema.Column) bool { return n == c.Attnum })
+}
+
+// strangers are the tables in the publication that are none of these.
+func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name) {
+	for _, have := range p.tables {
+		if !slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.OID == have.oid }) {
+			strangers = append(strangers, have.name)
+		}
+	}
+	return strangers
+}
+
 // difference returns the statements that bring the publication in line with the
-// tables, none if it is. Statements that change one table's list stand next to each
-// other, to be run in one transaction.
+// tables, none if it is. They have to be run in one transaction. A table whose
+// columns differ is taken out and put in again, so that its row is another one and
+// its earlier rows, which crossed with other columns, are loaded again.
 func (o *Origin) difference(p *publication, tables []*schema.Table) []string {
 	name := pgx.Identifier{o.options.Publication}.Sanitize()
-	if p == nil {
+	switch {
+	case p == nil:
 		return []string{o.createPublication(tables)}
+	case p.broad:
+		return []string{"DROP PUBLICATION " + name, o.createPublication(tables)}
 	}
 	var statements []string
 	if !p.actions {
-		statements = append(statements, "ALTER PUBLICATION "+name+" SET (publish = 'insert, update, delete, truncate')")
+		statements = append(statements, "ALTER PUBLICATION "+name+" SET ("+publishedActions+")")
 	}
-	if p.all {
-		return append([]string{"DROP PUBLICATION " + name}, o.createPublication(tables))
-	}
-	for _, have := range p.tables {
-		i := slices.IndexFunc(tables, func(t *schema.Table) bool { return t.OID == have.oid })
-		if i < 0 || !lists(have, tables[i]) {
-			statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(have.name))
-		}
+	for _, stranger := range p.strangers(tables) {
+		statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(stranger))
 	}
 	for _, t := range tables {
-		i := slices.IndexFunc(p.tables, func(have published) bool { return have.oid == t.OID })
-		if i < 0 || !lists(p.tables[i], t) {
-			statements = append(statements, "ALTER PUBLICATION "+name+" ADD TABLE ONLY "+publishedTable(t))
+		have, there := p.of(t)
+		if there && have.publishes(t) {
+			continue
 		}
+		if there {
+			statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(t.Name))
+		}
+		statements = append(statements, "ALTER PUBLICATION "+name+" ADD TABLE ONLY "+publishedTable(t))
 	}
 	return statements
 }
 
-// lists tells whether a table is published with the columns that are wanted.
-func lists(have published, t *schema.Table) bool {
-	if have.filter || (have.columns != nil) != t.Listed {
-		return false
-	}
-	if !t.Listed {
-		return true
-	}
-	var want []int16
-	for _, c := range t.Columns {
-		want = append(want, c.Attnum)
-	}
-	got := slices.Clone(have.columns)
-	slices.Sort(got)
-	return slices.Equal(got, want)
-}
+const publishedActions = "publish = 'insert, update, delete, truncate'"
 
+// createPublication is the statement that makes it. ONLY leaves out tables that
+// inherit from one: they publish as themselves, if they are chosen.
+// https://www.postgresql.org/docs/current/sql-createpublication.html
 func (o *Origin) createPublication(tables []*schema.Table) string {
 	var list []string
 	for _, t := range tables {
 		list = append(list, publishedTable(t))
 	}
 	return "CREATE PUBLICATION " + pgx.Identifier{o.options.Publication}.Sanitize() +
-		" FOR TABLE ONLY " + strings.Join(list, ", ONLY ") + " WITH (publish = 'insert, update, delete, truncate')"
+		" FOR TABLE ONLY " + strings.Join(list, ", ONLY ") + " WITH (" + publishedActions + ")"
 }
 
 // publishedTable is a table as CREATE PUBLICATION names it, with its column list.
@@ -141,61 +172,107 @@ func publishedTable(t *schema.Table) string {
 	return quoted(t.Name) + " (" + strings.Join(columns, ", ") + ")"
 }
 
-// align brings the publication in line with the tables, or halts with the
-// statements that would, and returns it as it then is.
-func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, tables []*schema.Table) (*publication, error) {
-	p, err := o.readPublication(ctx, conn, s)
-	if err != nil {
-		return nil, err
+// align brings the publication in line with the config and returns it, and the
+// tables, as they then are. It halts with the statements where it may not. Unless it
+// is ours, one that holds other tables is left alone.
+func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool) (*publication, []*schema.Table, error) {
+	for {
+		tables, err := o.tables(ctx, conn, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := readPublication(ctx, conn, s, o.options.Publication)
+		if err != nil {
+			return nil, nil, err
+		}
+		statements := o.difference(p, tables)
+		if len(statements) == 0 {
+			return p, tables, nil
+		}
+		if !o.options.Create || p != nil && (p.broad || !ours && len(p.strangers(tables)) > 0) {
+			return nil, nil, o.publicationHalt(p, tables, nil)
+		}
+		if p != nil {
+			o.waiting("publication " + o.options.Publication + " to be altered: " + strings.Join(statements, "; "))
+		}
+		err = o.alter(ctx, conn, s, statements)
+		switch {
+		case codeOf(err) == insufficientRights:
+			return nil, nil, o.publicationHalt(p, tables, err)
+		case codeOf(err) == lockNotAvailable, codeOf(err) == deadlockDetected:
+			o.waiting("a lock to alter publication " + o.options.Publication + ": a VACUUM or an ALTER of one of its tables holds it")
+			err = rest(ctx, time.Second)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
 	}
+}
+
+// alter runs the statements so that all or none takes effect. It never waits long
+// for a lock while it has others, and commits without waiting for a standby.
+func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, statements []string) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, statement := range append([]string{`SET LOCAL lock_timeout = '300ms'`, `SET LOCAL synchronous_commit = local`}, statements...) {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return o.aligned(ctx, tx, s)
+	})
+	if err != nil {
+		return fmt.Errorf("postgres: alter the publication: %w", bare(err))
+	}
+	return nil
+}
+
+// aligned returns an error if the publication is not in line with the tables, asked
+// while our locks keep others from altering either: what one publishes is decided by
+// what its tables were a moment before.
+func (o *Origin) aligned(ctx context.Context, q querier, s server) error {
+	tables, err := o.tables(ctx, q, s)
+	if err != nil {
+		return err
+	}
+	p, err := readPublication(ctx, q, s, o.options.Publication)
+	if err != nil {
+		return err
+	}
+	if left := o.difference(p, tables); len(left) > 0 {
+		return fmt.Errorf("its tables were altered meanwhile; what is due now is %s", strings.Join(left, "; "))
+	}
+	return nil
+}
+
+// publicationHalt says what has to be done to the publication by somebody else, and
+// why.
+func (o *Origin) publicationHalt(p *publication, tables []*schema.Table, cause error) error {
 	statements := o.difference(p, tables)
-	if len(statements) == 0 {
-		return p, nil
-	}
-	if !o.options.Create {
-		return nil, o.publicationHalt(p, statements, nil)
-	}
-	if err := inOneTransaction(ctx, conn, statements); err != nil {
-		if codeOf(err) == insufficientRights {
-			return nil, o.publicationHalt(p, statements, err)
-		}
-		return nil, fmt.Errorf("postgres: make the publication: %w", err)
-	}
-	return o.readPublication(ctx, conn, s)
-}
-
-// inOneTransaction runs statements so that all or none takes effect. A lock that
-// is not had soon is given up, so that nobody queues behind us.
-func inOneTransaction(ctx context.Context, conn *pgx.Conn, statements []string) error {
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return bare(err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	for _, statement := range append([]string{"SET LOCAL lock_timeout = '5s'"}, statements...) {
-		if _, err := tx.Exec(ctx, statement); err != nil {
-			return bare(err)
-		}
-	}
-	return bare(tx.Commit(ctx))
-}
-
-func (o *Origin) publicationHalt(p *publication, statements []string, cause error) error {
-	h := &replicator.Halt{
-		Reason: replicator.PublicationDiffers,
-		Found:  fmt.Sprintf("publication %q does not publish what the config names", o.options.Publication),
-		Means:  "changes that the config asks for would not come, or columns that it does not name would cross the wire",
-		Repair: "BEGIN; " + strings.Join(statements, "; ") + "; COMMIT;",
-		Cause:  cause,
-	}
-	if p == nil {
+	h := &replicator.Halt{Reason: replicator.PublicationDiffers, Repair: "BEGIN; " + strings.Join(statements, "; ") + "; COMMIT", Cause: cause}
+	name := o.options.Publication
+	switch {
+	case p == nil:
 		h.Reason = replicator.PublicationMissing
-		h.Found = fmt.Sprintf("there is no publication %q", o.options.Publication)
+		h.Found = fmt.Sprintf("there is no publication %q", name)
 		h.Means = "without it the slot sends nothing"
-		h.Repair = statements[0] + ";"
+		h.Repair = statements[0]
+	case p.broad:
+		h.Found = fmt.Sprintf("publication %q publishes all tables, or all of a schema", name)
+		h.Means = "columns and tables that the config does not name would cross the wire"
+		h.Repair = "name another in source.publication, or, if nobody else reads it: " + h.Repair
+	case len(p.strangers(tables)) > 0:
+		h.Found = fmt.Sprintf("publication %q publishes what the config does not name: %v", name, p.strangers(tables))
+		h.Means = "it is somebody else's, or tables were taken out of the config"
+		h.Repair = "name another in source.publication, or, if nobody else reads it: " + h.Repair
+	default:
+		h.Found = fmt.Sprintf("publication %q does not publish what the config names", name)
+		h.Means = "changes would be missed, or columns that the config does not name would cross the wire"
 	}
-	if cause != nil {
-		h.Found += ", and the role may not make it: that needs ownership of the tables and CREATE on the database"
+	switch {
+	case cause != nil:
+		h.Found += ", and the role may not change that: it takes ownership of the tables and of the publication, and CREATE on the database"
+	case !o.options.Create:
+		h.Found += ", and source.create is false"
 	}
 	return h
 }

@@ -41,37 +41,56 @@ func (c *cursor) relation() relationMessage {
 // relation is how the rows of a Relation message become rows of a Table.
 type relation struct {
 	table   *schema.Table
-	columns int   // in the message
-	take    []int // by index in the message: the index in Table.Columns, -1 for a column that is not replicated
-	all     bool  // every column is taken, in order
-	key     []int // indices in the message of Table.Key
+	columns int    // in the message
+	take    []bool // by index in the message: whether the column is one of the table's
+	all     bool   // every column is
+	key     []int  // indices in the message of Table.Key
 }
 
 // matcher knows the replicated tables by OID and matches Relation messages with
 // them.
-type matcher map[uint32]*schema.Table
+type matcher struct {
+	tables map[uint32]chosen
 
-// match returns how the relation's rows are read, nil if it is not replicated, or a
-// *replicator.Halt if it has another shape than the table.
-func (m matcher) match(r relationMessage) (*relation, error) {
-	t := m[r.oid]
-	if t == nil {
+	// renamed tells whether that a table goes by another name has been looked into: by
+	// the source's catalogue as it is later than the message, it goes by its own.
+	renamed func(oid uint32, name schema.Name) bool
+}
+
+// chosen is a table with the choice that it was made of.
+type chosen struct {
+	table  *schema.Table
+	choice schema.Choice
+}
+
+// match returns how the relation's rows are read; nil if it is not replicated. A
+// message that is equal to what is known changes nothing. One that differs is a
+// *replicator.Halt; one that only has another name asks for the catalogue to be read
+// again, by an error that says so.
+func (m *matcher) match(r relationMessage) (*relation, error) {
+	known, ok := m.tables[r.oid]
+	if !ok {
 		return nil, nil
 	}
-	if difference := shapeDifference(r, t); difference != "" {
+	t := known.table
+	if r.name != t.Name && !m.renamed(r.oid, r.name) {
+		return nil, fmt.Errorf("postgres: %v is called %v in the stream: the catalogue has to be read again", t.Name, r.name)
+	}
+	if differences := known.differences(r); len(differences) > 0 {
 		return nil, &replicator.Halt{
 			Reason: replicator.ShapeChanged,
-			Found:  t.Name.String() + " changed its shape: " + difference,
-			Means:  "changes of shape are not followed yet; the table in the warehouse stands where the change was made",
+			Found:  fmt.Sprintf("%v changed its shape: %s", t.Name, strings.Join(differences, ", ")),
+			Means:  "changes of shape are not followed; the table in the warehouse stands where the change was made",
 			Repair: "change the table back, or start over as the README's \"Starting over\" says",
 		}
 	}
-	to := &relation{table: t, columns: len(r.columns), take: make([]int, len(r.columns)), all: len(r.columns) == len(t.Columns)}
-	at := map[int]int{}
+	to := &relation{table: t, columns: len(r.columns), take: make([]bool, len(r.columns)), all: len(r.columns) == len(t.Columns)}
+	at := make([]int, len(t.Columns))
 	for i, c := range r.columns {
-		to.take[i] = slices.IndexFunc(t.Columns, func(o schema.Column) bool { return o.Name == c.name })
-		at[to.take[i]] = i
-		to.all = to.all && to.take[i] == i
+		if column := columnOf(t, c.name); column >= 0 {
+			to.take[i] = true
+			at[column] = i
+		}
 	}
 	for _, k := range t.Key {
 		to.key = append(to.key, at[k])
@@ -79,28 +98,65 @@ func (m matcher) match(r relationMessage) (*relation, error) {
 	return to, nil
 }
 
-// shapeDifference says how a relation differs from the table, empty if it does not.
-func shapeDifference(r relationMessage, t *schema.Table) string {
-	var lines []string
-	if r.identity != t.Identity {
-		lines = append(lines, fmt.Sprintf("its replica identity is %v, it was %v", r.identity, t.Identity))
-	}
-	sent := map[string]relationColumn{}
+// columnOf returns the index of the column of that name; -1 if there is none.
+func columnOf(t *schema.Table, name string) int {
+	return slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Name == name })
+}
+
+// differences says how a relation differs from the table, nothing if rows of the one
+// are rows of the other: the same columns by name, type, modifier and order, and the
+// same key. Columns that are not chosen are no difference, nor is it one that more is
+// sent of the old row than the key.
+func (known chosen) differences(r relationMessage) (found []string) {
+	t := known.table
+	last := -1
+	seen := make([]bool, len(t.Columns))
 	for _, c := range r.columns {
-		sent[c.name] = c
-	}
-	for i, c := range t.Columns {
-		s, ok := sent[c.Name]
+		i := columnOf(t, c.name)
 		switch {
-		case !ok:
-			lines = append(lines, fmt.Sprintf("column %q is gone", c.Name))
-		case s.oid != c.Type.OID || s.typmod != typmodSent(c.Type):
-			lines = append(lines, fmt.Sprintf("column %q has another type", c.Name))
-		case t.Identity != schema.IdentityFull && s.key != slices.Contains(t.Key, i):
-			lines = append(lines, fmt.Sprintf("column %q joined or left the key", c.Name))
+		case i < 0 && known.wants(c.name):
+			found = append(found, fmt.Sprintf("column %q is new", c.name))
+		case i < 0 && c.key && r.identity != schema.IdentityFull:
+			found = append(found, fmt.Sprintf("column %q joined the key", c.name))
+		case i < 0:
+		case seen[i]:
+			found = append(found, fmt.Sprintf("column %q comes twice", c.name))
+		case i < last:
+			found = append(found, fmt.Sprintf("column %q stands elsewhere", c.name))
+		default:
+			last = i
+			found = append(found, difference(t, i, c, r.identity)...)
+		}
+		if i >= 0 {
+			seen[i] = true
 		}
 	}
-	return strings.Join(lines, ", ")
+	for i, c := range t.Columns {
+		if !seen[i] {
+			found = append(found, fmt.Sprintf("column %q is missing", c.Name))
+		}
+	}
+	return found
+}
+
+// difference says how a column of a relation differs from column i of t.
+func difference(t *schema.Table, i int, c relationColumn, identity schema.Identity) (found []string) {
+	want := t.Columns[i].Type
+	if c.oid != want.OID {
+		found = append(found, fmt.Sprintf("column %q has the type with OID %d, which was %d", c.name, c.oid, want.OID))
+	} else if c.typmod != typmodSent(want) {
+		found = append(found, fmt.Sprintf("column %q has type modifier %d, which was %d", c.name, c.typmod, typmodSent(want)))
+	}
+	if identity != schema.IdentityFull && c.key != slices.Contains(t.Key, i) {
+		found = append(found, fmt.Sprintf("column %q joined or left the key", c.name))
+	}
+	return found
+}
+
+// wants tells whether a column that was not there before would have been chosen.
+func (known chosen) wants(name string) bool {
+	c := known.choice
+	return c.All || c.Exclude != nil && !slices.Contains(c.Exclude, name)
 }
 
 // typmodSent is the typmod that a Relation message has for a type: a domain's own
@@ -121,16 +177,17 @@ func (r *relation) keyOf(key, row replicator.Tuple) replicator.Tuple {
 }
 
 // project returns a row as it was sent as a row of the table, using the scratch
-// space if columns have to be left out.
+// space if columns have to be left out. A nil row stays one.
 func (r *relation) project(scratch, row replicator.Tuple) (used, projected replicator.Tuple) {
-	if r.all {
+	if r.all || row == nil {
 		return scratch, row
 	}
 	scratch = scratch[:0]
-	for _, to := range r.take {
-		var v replicator.Value
-		if v, row = row.Next(); to >= 0 {
-			scratch = scratch.Append(v)
+	for _, take := range r.take {
+		start := row
+		_, row = row.Next()
+		if take {
+			scratch = append(scratch, start[:len(start)-len(row)]...)
 		}
 	}
 	return scratch, scratch

@@ -4,38 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
-	"rowshift/replicator"
-
 	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
 )
 
-// slotState is the slot as pg_replication_slots has it.
+// slot is the slot as the source has it.
 // https://www.postgresql.org/docs/current/view-pg-replication-slots.html
-type slotState struct {
+type slot struct {
 	plugin    string
 	kind      string
 	database  string
+	temporary bool
+	twoPhase  bool // it sends transactions when they are prepared
 	active    bool
 	activePID int32
-	status    string // reserved, extended, unreserved, lost
+	status    string // wal_status: reserved, extended, unreserved, lost
+	invalid   string // invalidation_reason, from 17 on
 	confirmed replicator.LSN
 	restart   replicator.LSN
-	safe      *int64 // bytes that may still be written before it is in danger; nil: no limit
+	safe      *int64 // safe_wal_size; nil: no limit
 }
 
 const slotQuery = `
-SELECT coalesce(plugin::text, ''), slot_type, coalesce(database::text, ''), active, coalesce(active_pid, 0), coalesce(wal_status, ''),
+SELECT coalesce(plugin::text, ''), slot_type, coalesce(database::text, ''), temporary, two_phase, active, coalesce(active_pid, 0),
+       coalesce(wal_status, ''), coalesce(to_jsonb(s) ->> 'invalidation_reason', ''),
        coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(restart_lsn, '0/0')::text, safe_wal_size
-FROM pg_replication_slots WHERE slot_name = $1`
+FROM pg_replication_slots s WHERE slot_name = $1`
 
-// findSlot returns the slot, nil if there is none.
-func (o *Origin) findSlot(ctx context.Context, conn *pgx.Conn) (*slotState, error) {
-	s := &slotState{}
+// findSlot returns the slot of that name, nil if there is none.
+func findSlot(ctx context.Context, q querier, name string) (*slot, error) {
+	s := &slot{}
 	var confirmed, restart string
-	err := conn.QueryRow(ctx, slotQuery, o.options.Slot).
-		Scan(&s.plugin, &s.kind, &s.database, &s.active, &s.activePID, &s.status, &confirmed, &restart, &s.safe)
+	err := q.QueryRow(ctx, slotQuery, name).Scan(&s.plugin, &s.kind, &s.database, &s.temporary, &s.twoPhase, &s.active, &s.activePID,
+		&s.status, &s.invalid, &confirmed, &restart, &s.safe)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -49,57 +54,88 @@ func (o *Origin) findSlot(ctx context.Context, conn *pgx.Conn) (*slotState, erro
 	return s, err
 }
 
-// usable tells whether the slot is one of ours by its kind, and not lost.
-func (s *slotState) usable(database string) bool {
-	return s.plugin == "pgoutput" && s.kind == "logical" && s.database == database && s.status != "lost"
+// ours tells whether the slot is of the kind that Create makes.
+func (s *slot) ours(database string) bool {
+	return s.plugin == "pgoutput" && s.kind == "logical" && s.database == database && !s.temporary && !s.twoPhase
 }
 
-// judge returns a *replicator.Halt if the slot is none that can be streamed from.
-func (o *Origin) judge(s *slotState, database string) error {
+// lost tells whether the server gave the slot up. What it lacks then is gone.
+func (s *slot) lost() bool { return s.status == "lost" || s.invalid != "" }
+
+// startOver is how a pipeline is begun anew.
+const startOver = "start over as the README's \"Starting over\" says: all tables are loaded again, and only what differs is written"
+
+// streamable returns a *replicator.Halt if the slot is none that a pipeline which has
+// begun can go on with.
+func (o *Origin) streamable(s *slot, database string) error {
+	name := o.options.Slot
 	switch {
 	case s == nil:
 		return &replicator.Halt{
 			Reason: replicator.SlotMissing,
-			Found:  fmt.Sprintf("slot %q is gone", o.options.Slot),
-			Means:  "the log that the warehouse lacks is not kept any more; another slot would leave a gap",
-			Repair: "start over as the README's \"Starting over\" says: all tables are loaded again and only what differs is written",
+			Found:  fmt.Sprintf("there is no slot %q any more", name),
+			Means:  "it was dropped, or a standby was promoted that did not have it: the log that the warehouse lacks is not kept, and another slot would leave a gap",
+			Repair: startOver,
 		}
-	case s.status == "lost":
+	case s.lost():
 		return &replicator.Halt{
 			Reason: replicator.SlotLost,
-			Found:  fmt.Sprintf("slot %q is lost (wal_status)", o.options.Slot),
-			Means:  "the server gave it up, because it kept more log than max_slot_wal_keep_size, or by another of its rules",
-			Repair: "start over as the README's \"Starting over\" says; raise max_slot_wal_keep_size or watch rowshift_slot_safe_bytes",
+			Found:  strings.TrimSpace(fmt.Sprintf("slot %q was invalidated by the server (wal_status = lost) %s", name, s.invalid)),
+			Means:  "it kept more log than max_slot_wal_keep_size allows, or broke another of the server's rules: the log that the warehouse lacks is gone",
+			Repair: startOver + "; before that, raise max_slot_wal_keep_size, and watch rowshift_slot_safe_bytes from then on",
 		}
-	case !s.usable(database):
-		return &replicator.Halt{
-			Reason: replicator.SlotStrange,
-			Found:  fmt.Sprintf("slot %q is a %s slot of plugin %q in database %q", o.options.Slot, s.kind, s.plugin, s.database),
-			Means:  "it was made for something else",
-			Repair: "name another slot under source.slot",
-		}
+	case !s.ours(database):
+		return o.strange(s)
 	}
 	return nil
 }
 
-// waitForSlot waits until nobody streams from the slot, by looking only, and
-// returns it as it was found. Errors are of the last look.
-func (o *Origin) waitForSlot(ctx context.Context, conn *pgx.Conn, database string) (*slotState, error) {
-	said := false
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		s, err := o.findSlot(ctx, conn)
+// strange is the Halt for a slot that was made for something else.
+func (o *Origin) strange(s *slot) error {
+	found := fmt.Sprintf("slot %q is a %s slot", o.options.Slot, s.kind)
+	if s.plugin != "" {
+		found += fmt.Sprintf(" of plugin %s in database %q", s.plugin, s.database)
+	}
+	if s.temporary {
+		found += ", temporary"
+	}
+	if s.twoPhase {
+		found += ", with two-phase decoding"
+	}
+	return &replicator.Halt{
+		Reason: replicator.SlotStrange,
+		Found:  found,
+		Means:  "it was made for something else",
+		Repair: "name another slot in source.slot",
+	}
+}
+
+// The bounds of the time between two looks at a slot that is active.
+const (
+	firstLook = 100 * time.Millisecond
+	lastLook  = time.Second
+)
+
+// waitForSlot waits until nobody streams from the slot and returns it as it was then
+// found. It looks, and does nothing else: whoever streams may be a daemon that works,
+// or a session that lost its client, which the server ends by itself after its
+// wal_sender_timeout.
+func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*slot, error) {
+	said := int32(0)
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		s, err := findSlot(ctx, q, o.options.Slot)
 		if err != nil {
 			return nil, err
 		}
-		if err := o.judge(s, database); err != nil {
+		if err := o.streamable(s, database); err != nil {
 			return nil, err
 		}
 		if !s.active {
 			return s, nil
 		}
-		if !said {
-			said = true
-			o.waiting(fmt.Sprintf("slot %q, which is active for pid %d: another daemon, or a session of ours that the server has not given up yet", o.options.Slot, s.activePID))
+		if s.activePID != said {
+			said = s.activePID
+			o.waiting(fmt.Sprintf("slot %q, which server process %d streams from: another daemon does, or one that is gone and that the server has not given up yet", o.options.Slot, s.activePID))
 		}
 		if err := rest(ctx, pause); err != nil {
 			return nil, err
@@ -107,124 +143,84 @@ func (o *Origin) waitForSlot(ctx context.Context, conn *pgx.Conn, database strin
 	}
 }
 
-// makeSlot makes the slot. It waits for every transaction that is running, prepared
+// makeSlot makes the slot. That waits for every transaction that is running, prepared
 // ones and those of other databases too, and says for which.
-func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn) error {
+// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
+func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn, s server) error {
 	watch, stop := context.WithCancel(ctx)
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		o.tellOld(watch)
+		o.tellHolders(watch, conn.PgConn().PID())
 	}()
 	_, err := conn.Exec(ctx, `SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, o.options.Slot)
 	stop()
 	<-told
-	if err != nil {
-		return fmt.Errorf("postgres: make slot %q: %w", o.options.Slot, bare(err))
+	switch {
+	case err == nil:
+		return nil
+	case codeOf(err) == insufficientRights:
+		return &replicator.Halt{
+			Reason: replicator.SourceUnfit,
+			Found:  fmt.Sprintf("role %q may not make a replication slot", s.role),
+			Means:  "without one no change is kept for us",
+			Repair: repairReplication(s.role),
+			Cause:  bare(err),
+		}
 	}
-	return nil
+	return fmt.Errorf("postgres: make slot %q: %w", o.options.Slot, bare(err))
 }
 
-// tellOld says which transactions the making of a slot waits for, on a session of
-// its own, until ctx is done.
-func (o *Origin) tellOld(ctx context.Context) {
-	if rest(ctx, time.Second) != nil {
+// heldUpQuery finds the transactions that a session waits for to end.
+const heldUpQuery = `
+SELECT w.transactionid::text, coalesce(a.pid, 0), coalesce(a.application_name, ''), coalesce(p.prepared, a.xact_start), p.gid,
+       coalesce(a.wait_event = 'SyncRep', false)
+FROM pg_locks w
+LEFT JOIN pg_locks h ON h.locktype = 'transactionid' AND h.transactionid = w.transactionid AND h.granted AND h.mode = 'ExclusiveLock'
+LEFT JOIN pg_stat_activity a ON a.pid = h.pid
+LEFT JOIN pg_prepared_xacts p ON p.transaction = w.transactionid
+WHERE w.pid = $1 AND w.locktype = 'transactionid' AND NOT w.granted`
+
+// tellHolders says which transactions a session waits for, on a session of its own,
+// until ctx is done. That it cannot is no failure: the other session's error tells
+// what is wrong.
+func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
+	if rest(ctx, tellPause) != nil {
 		return
 	}
 	conn, err := o.connect(ctx)
 	if err != nil {
-		return // the slot's own session tells what is wrong
+		return
 	}
 	defer shut(conn)
-	for said := ""; ; {
-		what, err := unsettled(ctx, conn, 1<<62)
-		if err == nil && what != "" && what != said {
+	for said := ""; rest(ctx, tellPause) == nil; {
+		var r running
+		err := conn.QueryRow(ctx, heldUpQuery, int32(pid)).Scan(&r.xid, &r.pid, &r.program, &r.since, &r.gid, &r.standby)
+		if err != nil {
+			continue
+		}
+		if what := fmt.Sprintf("a running transaction to end, to make slot %q: %v", o.options.Slot, r); what != said {
 			o.waiting(what)
 			said = what
 		}
-		if rest(ctx, 2*time.Second) != nil {
-			return
-		}
 	}
-}
-
-// Create implements replicator.Origin.
-func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c replicator.Created, err error) {
-	conn, err := o.connect(ctx)
-	if err != nil {
-		return c, err
-	}
-	defer shut(conn)
-	s, err := o.fitServer(ctx, conn)
-	if err != nil {
-		return c, err
-	}
-	tables, err := o.tables(ctx, conn, s)
-	if err != nil {
-		return c, err
-	}
-	if _, err := o.align(ctx, conn, s, tables); err != nil {
-		return c, err
-	}
-	slot, err := o.ensureSlot(ctx, conn, s.database, r)
-	if err != nil {
-		return c, err
-	}
-	if err := o.settle(ctx, conn); err != nil {
-		return c, err
-	}
-	c.Start = slot.confirmed
-	c.Proof, err = o.mark(ctx, conn)
-	return c, err
-}
-
-// ensureSlot returns the slot, made if it is missing or has to be made again.
-func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, database string, r replicator.CreateRequest) (*slotState, error) {
-	s, err := o.findSlot(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	if s != nil && o.options.Create && !r.Resumed {
-		return nil, &replicator.Halt{
-			Reason: replicator.SlotStrange,
-			Found:  fmt.Sprintf("there is a slot %q already, and the warehouse remembers nothing", o.options.Slot),
-			Means:  "it is somebody else's, or the checkpoint was lost; with this slot alone there would be a gap",
-			Repair: fmt.Sprintf("if nobody needs it: SELECT pg_drop_replication_slot('%s'); if a DBA made it for this pipeline: set source.create: false", o.options.Slot),
-		}
-	}
-	if s != nil && o.options.Create && (r.Remake || !s.usable(database)) {
-		if err := o.dropSlot(ctx, conn); err != nil {
-			return nil, err
-		}
-		s = nil
-	}
-	if s == nil {
-		if !o.options.Create {
-			return nil, &replicator.Halt{
-				Reason: replicator.SlotMissing,
-				Found:  fmt.Sprintf("there is no slot %q, and source.create is false", o.options.Slot),
-				Means:  "a DBA makes it",
-				Repair: fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s', 'pgoutput');", o.options.Slot),
-			}
-		}
-		if err := o.makeSlot(ctx, conn); err != nil {
-			return nil, err
-		}
-	}
-	return o.waitForSlot(ctx, conn, database)
 }
 
 // dropSlot drops the slot once nobody streams from it.
 func (o *Origin) dropSlot(ctx context.Context, conn *pgx.Conn) error {
-	for {
+	said := false
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		_, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, o.options.Slot)
-		if err == nil {
+		if code := codeOf(err); err == nil || code == undefinedObject {
 			return nil
-		}
-		if codeOf(err) != objectInUse {
+		} else if code != objectInUse {
 			return fmt.Errorf("postgres: drop slot %q: %w", o.options.Slot, bare(err))
 		}
-		if err := rest(ctx, 250*time.Millisecond); err != nil {
+		if !said {
+			said = true
+			o.waiting(fmt.Sprintf("slot %q to be let go of, to make it anew", o.options.Slot))
+		}
+		if err := rest(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,51 +10,54 @@ import (
 	"os"
 	"time"
 
-	"rowshift/replicator"
-
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"rowshift/replicator"
 )
 
 const (
-	// readBuffer is how much of the stream is read at once. The walsender flushes each
-	// message by itself.
-	readBuffer = 256 << 10
-
-	// sendAtLeast and sendAtMost bound how often a position that grew, or the same one,
-	// is sent.
+	// sendAtLeast and sendAtMost bound how often a position is sent: the one that the
+	// server knows already, and one that grew.
 	sendAtLeast = 10 * time.Second
 	sendAtMost  = 100 * time.Millisecond
 
 	// urgeWithin is how soon a server that is shutting down asks again after an answer,
-	// and urgeFor how long it has to go on asking to be believed: a healthy one asks once in
-	// half its wal_sender_timeout.
+	// and urgeFor how long it has to go on asking to be believed: a healthy one asks
+	// once in half its wal_sender_timeout.
 	urgeWithin = 100 * time.Millisecond
 	urgeFor    = time.Second
 
-	// silentFor is how many heartbeats may pass without a word of a server that was
-	// asked for one.
-	silentFor = 3
+	// silentFor is how long a server without a wal_sender_timeout may leave a question
+	// unanswered.
+	silentFor = 5 * time.Minute
+
+	// patience bounds how long the server may not take what we send, and farewell how
+	// long the end of a stream waits for the server's.
+	patience = time.Minute
+	farewell = time.Second
 )
 
 // stream is the slot's stream. It implements replicator.Source and is used by one
 // goroutine.
 type stream struct {
-	origin   *Origin
-	conn     net.Conn
-	in       *bufio.Reader
-	frontend *pgproto3.Frontend
-	decoder  decoder
+	conn    net.Conn
+	wire    *wire
+	decoder decoder
+	failed  func(at replicator.LSN, cause error) error // what an error of decoding comes to
 
 	heartbeat time.Duration
 	resend    time.Duration // how long the server may go without a status update
+	silence   time.Duration // how long the server may leave a question unanswered
 
 	position replicator.LSN // everything that committed up to it has been received
+	commit   replicator.LSN // where the last transaction that was received ended
 	acked    replicator.LSN
 	sent     replicator.LSN // the position in the last status update
 	sentAt   time.Time
-	heard    time.Time // when the server last said something
-	answered time.Time // when it was last answered
+	askedAt  time.Time // when the server was last asked where it is
+	open     time.Time // since when a question is open; zero if none is
+	answered time.Time // when the server was last answered
 	urged    time.Time // since when it asks and asks
 
 	ctx    context.Context // whose end ends a read
@@ -74,33 +76,57 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 	s.watch(ctx)
 	var until time.Time
 	for {
-		if s.in.Buffered() == 0 && s.frontend.ReadBufferLen() == 0 {
-			if until.IsZero() {
-				until = time.Now().Add(wait)
-			}
-			if err := s.conn.SetReadDeadline(until); err != nil {
-				return replicator.Change{}, s.broken(err)
-			}
-			if err := ctx.Err(); err != nil {
-				return replicator.Change{}, err
-			}
-		}
-		message, err := s.frontend.Receive()
-		switch {
-		case err == nil:
-			if !until.IsZero() {
-				s.heard, until = time.Now(), time.Time{}
-			}
-			c, ok, err := s.take(message)
-			if ok || err != nil {
-				return c, err
-			}
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return s.quiet(ctx, wait)
-		default:
+		kind, body, whole, err := s.wire.next()
+		if err != nil {
 			return replicator.Change{}, s.broken(err)
 		}
+		if whole {
+			if c, ok, err := s.take(kind, body); ok || err != nil {
+				return c, err
+			}
+			continue
+		}
+		now := time.Now()
+		if until.IsZero() {
+			until = now.Add(wait)
+		}
+		over, err := s.receive(ctx, now, until)
+		if err != nil {
+			return replicator.Change{}, err
+		}
+		if over {
+			return replicator.Change{Op: replicator.Mark, LSN: s.position}, s.quiet(now)
+		}
 	}
+}
+
+// receive reads once, and tells whether until has passed without anything.
+func (s *stream) receive(ctx context.Context, now, until time.Time) (over bool, err error) {
+	if err := s.remind(now); err != nil {
+		return false, err
+	}
+	size, err := s.wire.size()
+	if err != nil {
+		return false, s.broken(err)
+	}
+	deadline := s.wire.gather.deadline(now, until)
+	if err := s.conn.SetReadDeadline(deadline); err != nil {
+		return false, s.broken(err)
+	}
+	if err := ctx.Err(); err != nil { // asked behind the deadline, which the end of ctx moves
+		return false, err
+	}
+	err = s.wire.fill(size)
+	switch {
+	case err == nil:
+		s.open = time.Time{}
+		s.wire.gather.set(true)
+		return !now.Before(until), nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.wire.gather.set(false)
+		return !deadline.Before(until), ctx.Err()
+	}
+	return false, s.broken(err)
 }
 
 // watch makes the end of ctx end a read.
@@ -115,107 +141,129 @@ func (s *stream) watch(ctx context.Context) {
 	s.unhook = context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) })
 }
 
-// quiet answers a wait in which nothing came. Once a heartbeat it asks the server
-// where it is, so that an idle slot moves and a dead link is noticed.
-func (s *stream) quiet(ctx context.Context, wait time.Duration) (replicator.Change, error) {
-	if err := ctx.Err(); err != nil {
-		return replicator.Change{}, err
+// quiet is called when nothing came. Once in a heartbeat it asks the server where it
+// is, so that an idle slot moves and a dead link is noticed.
+func (s *stream) quiet(now time.Time) error {
+	if !s.open.IsZero() && now.Sub(s.open) > s.silence {
+		return s.broken(fmt.Errorf("the server has said nothing for %v", now.Sub(s.open).Round(time.Second)))
 	}
-	now := time.Now()
-	if now.Sub(s.heard) > silentFor*s.heartbeat {
-		return replicator.Change{}, s.broken(fmt.Errorf("the server has said nothing for %v", now.Sub(s.heard).Round(time.Second)))
+	if now.Sub(s.askedAt) < s.heartbeat {
+		return nil
 	}
-	if wait == s.heartbeat || now.Sub(s.sentAt) >= s.heartbeat {
-		if err := s.send(true); err != nil {
-			return replicator.Change{}, err
-		}
-	}
-	return replicator.Change{Op: replicator.Mark, LSN: s.position}, nil
+	return s.ask(now)
 }
 
-// take handles one message of the server; false if it holds no change.
-func (s *stream) take(message pgproto3.BackendMessage) (replicator.Change, bool, error) {
-	switch m := message.(type) {
-	case *pgproto3.CopyData:
-		return s.copied(m.Data)
-	case *pgproto3.ErrorResponse:
-		err := &fault{code: m.Code, message: m.Message}
-		if passing(m.Code) {
-			return replicator.Change{}, false, fmt.Errorf("postgres: the stream ended: %w", err)
-		}
-		return replicator.Change{}, false, s.origin.undecodable(s.position, err)
-	case *pgproto3.CopyDone, *pgproto3.CommandComplete:
-		return replicator.Change{}, false, fmt.Errorf("postgres: the server ended the stream: %w", io.EOF)
+// ask asks the server for a keepalive.
+func (s *stream) ask(now time.Time) error {
+	s.askedAt = now
+	if s.open.IsZero() {
+		s.open = now
 	}
-	return replicator.Change{}, false, nil // a notice, a parameter that changed
+	return s.send(true)
 }
 
-// copied handles a message of the replication protocol: log, or a keepalive.
-func (s *stream) copied(b []byte) (replicator.Change, bool, error) {
-	const header = 1 + 8 + 8 + 8
-	switch {
-	case len(b) >= header && b[0] == 'w':
-		c, ok, err := s.decoder.decode(b[header:])
-		if c.Op == replicator.Commit && ok {
-			s.position = max(s.position, c.LSN)
-		}
-		return c, ok, err
-	case len(b) >= 18 && b[0] == 'k':
-		return s.keepalive(replicator.LSN(binary.BigEndian.Uint64(b[1:])), b[17] == 1)
-	}
-	return replicator.Change{}, false, fmt.Errorf("postgres: a replication message of %d bytes that cannot be read", len(b))
-}
-
-// keepalive handles the server's word that everything committed before end has been
-// sent.
-func (s *stream) keepalive(end replicator.LSN, reply bool) (replicator.Change, bool, error) {
-	s.position = max(s.position, end)
-	s.heard = time.Now()
-	mark := replicator.Change{Op: replicator.Mark, LSN: end}
-	if !reply {
-		return mark, true, nil
-	}
-	switch {
-	case s.heard.Sub(s.answered) > urgeWithin:
-		s.urged = time.Time{}
-	case s.urged.IsZero():
-		s.urged = s.heard
-	default:
-		mark.Urge = s.heard.Sub(s.urged) >= urgeFor
-	}
-	s.answered = s.heard
-	return mark, true, s.send(false)
-}
-
-// Acknowledge implements replicator.Source.
-func (s *stream) Acknowledge(_ context.Context, lsn replicator.LSN) error {
-	s.acked = max(s.acked, lsn)
-	since := time.Since(s.sentAt)
+// remind sends a status update, if one is due.
+func (s *stream) remind(now time.Time) error {
+	since := now.Sub(s.sentAt)
 	if since >= s.resend || s.acked > s.sent && since >= sendAtMost {
 		return s.send(false)
 	}
 	return nil
 }
 
+// take handles one message of the server; false if it holds no change.
+func (s *stream) take(kind byte, body []byte) (replicator.Change, bool, error) {
+	switch kind {
+	case 'd':
+		return s.copied(body)
+	case 'E':
+		var m pgproto3.ErrorResponse
+		if err := m.Decode(body); err != nil {
+			return replicator.Change{}, false, s.broken(err)
+		}
+		err := newFault(m.Code, m.Message)
+		if passing(m.Code) {
+			return replicator.Change{}, false, fmt.Errorf("postgres: the stream ended: %w", err)
+		}
+		return replicator.Change{}, false, s.failed(s.commit, err)
+	case 'N', 'S', 'A':
+		return replicator.Change{}, false, nil // a notice, a setting that changed, a notification
+	}
+	return replicator.Change{}, false, fmt.Errorf("postgres: the server ended the stream with a message of kind %q: %w", kind, io.EOF)
+}
+
+// copied handles a message of the replication protocol: log, or a keepalive. What
+// log says of its position is left alone: it is 0/0 for a Relation.
+// https://www.postgresql.org/docs/current/protocol-replication.html
+func (s *stream) copied(b []byte) (replicator.Change, bool, error) {
+	const header = 1 + 8 + 8 + 8
+	switch {
+	case len(b) >= header && b[0] == 'w':
+		c, ok, err := s.decoder.decode(b[header:])
+		if ok && c.Op == replicator.Commit {
+			s.commit = c.LSN
+			s.position = max(s.position, c.LSN)
+		}
+		return c, ok, err
+	case len(b) >= 18 && b[0] == 'k':
+		return s.keepalive(replicator.LSN(binary.BigEndian.Uint64(b[1:])), b[17] == 1)
+	}
+	return replicator.Change{}, false, s.broken(fmt.Errorf("a replication message of %d bytes cannot be read", len(b)))
+}
+
+// keepalive handles the server's word that everything committed before end has been
+// sent.
+func (s *stream) keepalive(end replicator.LSN, reply bool) (replicator.Change, bool, error) {
+	s.position = max(s.position, end)
+	mark := replicator.Change{Op: replicator.Mark, LSN: end}
+	if !reply {
+		return mark, true, nil
+	}
+	now := time.Now()
+	switch {
+	case now.Sub(s.answered) > urgeWithin:
+		s.urged = time.Time{}
+	case s.urged.IsZero():
+		s.urged = now
+	case now.Sub(s.urged) >= urgeFor:
+		mark.Urge = true
+		s.urged = now // what is done about it takes time too
+	}
+	s.answered = now
+	return mark, true, s.send(false)
+}
+
+// Acknowledge implements replicator.Source.
+func (s *stream) Acknowledge(_ context.Context, lsn replicator.LSN) error {
+	s.acked = max(s.acked, lsn)
+	return s.remind(time.Now())
+}
+
+// statusSize is the length of a status update as a message.
+const statusSize = headerSize + 1 + 3*8 + 8 + 1
+
 // send sends a status update: one position for written, flushed and applied, never
-// zero, and never more than was acknowledged.
+// zero, and never more than was acknowledged or the slot knows.
 // https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-STANDBY-STATUS-UPDATE
 func (s *stream) send(reply bool) error {
-	b := make([]byte, 0, 39)
-	b = append(b, 'd')
-	b = binary.BigEndian.AppendUint32(b, 38)
+	now := time.Now()
+	b := append(make([]byte, 0, statusSize), 'd')
+	b = binary.BigEndian.AppendUint32(b, statusSize-1)
 	b = append(b, 'r')
 	for range 3 {
 		b = binary.BigEndian.AppendUint64(b, uint64(s.acked))
 	}
-	now := time.Now()
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Sub(zeroTime).Microseconds()))
 	if reply {
 		b = append(b, 1)
 	} else {
 		b = append(b, 0)
 	}
-	if err := s.conn.SetWriteDeadline(now.Add(time.Minute)); err != nil {
+	limit := patience
+	if s.closed {
+		limit = farewell
+	}
+	if err := s.conn.SetWriteDeadline(now.Add(limit)); err != nil {
 		return s.broken(err)
 	}
 	if _, err := s.conn.Write(b); err != nil {
@@ -225,7 +273,9 @@ func (s *stream) send(reply bool) error {
 	return nil
 }
 
-// Close implements replicator.Source.
+// Close implements replicator.Source. It waits for the server's end, for a moment:
+// closing a socket with unread bytes in it resets the connection, and what was sent
+// last could be lost.
 func (s *stream) Close() error {
 	if s.closed {
 		return nil
@@ -237,28 +287,33 @@ func (s *stream) Close() error {
 	if s.acked > s.sent {
 		_ = s.send(false) // if it does not arrive, the transactions come again and are skipped
 	}
-	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = s.conn.Write([]byte{'c', 0, 0, 0, 4, 'X', 0, 0, 0, 4}) // CopyDone, Terminate
+	_ = s.conn.SetDeadline(time.Now().Add(farewell))
+	if _, err := s.conn.Write([]byte{'c', 0, 0, 0, 4, 'X', 0, 0, 0, 4}); err == nil { // CopyDone, Terminate
+		s.wire.gather.set(false)
+		_, _ = io.Copy(io.Discard, s.wire.from)
+	}
 	return s.conn.Close()
 }
 
 func (s *stream) broken(err error) error { return fmt.Errorf("postgres: the stream broke: %w", err) }
 
-// takeOver makes a stream of a connection on which replication has started.
-func (o *Origin) takeOver(conn *pgconn.PgConn, in *bufio.Reader, m matcher, after replicator.LSN, timeout time.Duration) (*stream, error) {
+// takeOver makes a stream of a connection on which replication has started behind
+// after. Until something is acknowledged its status updates name confirmed, the
+// slot's own position.
+func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confirmed replicator.LSN, timeout time.Duration) (*stream, error) {
 	h, err := conn.Hijack()
 	if err != nil {
 		return nil, fmt.Errorf("postgres: take over the stream: %w", err)
 	}
-	now := time.Now()
 	s := &stream{
-		origin: o, conn: h.Conn, in: in, frontend: h.Frontend,
-		decoder:   decoder{match: m.match, relations: map[uint32]*relation{}},
-		heartbeat: o.options.Heartbeat, resend: sendAtLeast,
-		position: after, acked: after, sentAt: now, heard: now, ctx: context.Background(),
+		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable,
+		heartbeat: o.options.Heartbeat, resend: sendAtLeast, silence: silentFor,
+		position: after, commit: after, acked: confirmed, ctx: context.Background(),
 	}
 	if timeout > 0 {
-		s.resend = min(s.resend, timeout/4)
+		s.resend = min(sendAtLeast, timeout/4)
+		s.silence = max(2*s.heartbeat, timeout)
 	}
-	return s, s.send(true)
+	w.gather.begin(h.Conn)
+	return s, s.ask(time.Now())
 }

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package postgres
-
-import "syscall"
-
-// userTimeout does nothing where the system has no such option: TCP keepalives
-// notice a link that is gone.
-func userTimeout(_, _ string, _ syscall.RawConn) error { return nil }

@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+)
+
+// Create implements replicator.Origin. The publication comes before the slot: log
+// that was written before a publication was made cannot be decoded by it.
+func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c replicator.Created, err error) {
+	conn, err := o.connect(ctx)
+	if err != nil {
+		return c, err
+	}
+	defer shut(conn)
+	s, err := fitServer(ctx, conn)
+	if err != nil {
+		return c, err
+	}
+	if err := o.stranger(ctx, conn, s, r); err != nil {
+		return c, err
+	}
+	if _, _, err := o.align(ctx, conn, s, r.Resumed); err != nil {
+		return c, err
+	}
+	made, err := o.ensureSlot(ctx, conn, s, r)
+	if err != nil {
+		return c, err
+	}
+	if err := o.settle(ctx, conn); err != nil {
+		return c, err
+	}
+	c.Start = made.confirmed
+	c.Proof, err = o.mark(ctx, conn)
+	return c, err
+}
+
+// stranger returns a *replicator.Halt if there is a slot that is not ours. If we make
+// slots, one is ours only if an earlier daemon of the pipeline began to create; it
+// then made the publication first. One that was found to be a stranger's stays one,
+// however often it is looked at.
+func (o *Origin) stranger(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+	found, err := findSlot(ctx, conn, o.options.Slot)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		o.foundStrange = false
+		return nil
+	}
+	if !found.ours(s.database) {
+		return o.strange(found)
+	}
+	if !o.options.Create {
+		return nil
+	}
+	p, err := readPublication(ctx, conn, s, o.options.Publication)
+	if err != nil {
+		return err
+	}
+	if r.Resumed && p != nil && !o.foundStrange {
+		return nil
+	}
+	o.foundStrange = true
+	return &replicator.Halt{
+		Reason: replicator.SlotStrange,
+		Found:  fmt.Sprintf("there is a slot %q already, and the warehouse remembers nothing of it", o.options.Slot),
+		Means:  "another pipeline uses it, or the checkpoint was lost: whatever it has let go of would be missing",
+		Repair: fmt.Sprintf("if another uses it, name another in source.slot; if nobody does: SELECT pg_drop_replication_slot(%s); if a DBA made it for this pipeline, set source.create to false", literal(o.options.Slot)),
+	}
+}
+
+// ensureSlot returns the slot, made if it is missing, or made again if it is of no
+// use any more.
+func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) (*slot, error) {
+	found, err := findSlot(ctx, conn, o.options.Slot)
+	if err != nil {
+		return nil, err
+	}
+	useless := found != nil && (r.Remake || found.lost())
+	if !o.options.Create && (found == nil || useless) {
+		return nil, o.slotIsDue(found)
+	}
+	if useless {
+		if err := o.dropSlot(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	if found == nil || useless {
+		if err := o.makeSlot(ctx, conn, s); err != nil {
+			return nil, err
+		}
+	}
+	return o.waitForSlot(ctx, conn, s.database)
+}
+
+// slotIsDue is the Halt for a slot that a DBA has to make, or make again.
+func (o *Origin) slotIsDue(found *slot) error {
+	name := literal(o.options.Slot)
+	create := "SELECT pg_create_logical_replication_slot(" + name + ", 'pgoutput')"
+	if found == nil {
+		return &replicator.Halt{
+			Reason: replicator.SlotMissing,
+			Found:  fmt.Sprintf("there is no slot %q, and source.create is false", o.options.Slot),
+			Means:  "somebody else makes it for us",
+			Repair: create,
+		}
+	}
+	return &replicator.Halt{
+		Reason: replicator.SlotLost,
+		Found:  fmt.Sprintf("slot %q cannot decode the log, or was invalidated, and source.create is false", o.options.Slot),
+		Means:  "it will never be of use; nothing was read from it yet, so that nothing is lost with it",
+		Repair: "SELECT pg_drop_replication_slot(" + name + "); " + create,
+	}
+}

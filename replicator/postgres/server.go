@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+)
+
+// oldestMajor is the oldest version that is taken: pgoutput's options and scans of
+// TID ranges are as they are needed from there on.
+// https://www.postgresql.org/docs/14/release-14.html
+const oldestMajor = 14
+
+// columnListMajor is the first version whose publications can name columns.
+// https://www.postgresql.org/docs/15/release-15.html
+const columnListMajor = 15
+
+// querier is a session, or a transaction of one.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// server is what a server says of itself.
+type server struct {
+	version       int // server_version_num
+	recovery      bool
+	walLevel      string
+	senderTimeout time.Duration // wal_sender_timeout; 0 if it has none
+	database      string
+	role          string
+}
+
+// major is the major version: 15.
+func (s server) major() int { return s.version / 10000 }
+
+func serverOf(ctx context.Context, q querier) (s server, err error) {
+	var milliseconds int64
+	err = q.QueryRow(ctx, `
+		SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('wal_level'),
+		       (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'), current_database()::text, current_user::text`).
+		Scan(&s.version, &s.recovery, &s.walLevel, &milliseconds, &s.database, &s.role)
+	if err != nil {
+		return s, fmt.Errorf("postgres: ask the server what it is: %w", bare(err))
+	}
+	s.senderTimeout = time.Duration(milliseconds) * time.Millisecond
+	return s, nil
+}
+
+// fitServer returns what a server says of itself, or a *replicator.Halt if nothing can
+// be replicated from it.
+func fitServer(ctx context.Context, q querier) (server, error) {
+	s, err := serverOf(ctx, q)
+	if err != nil {
+		return s, err
+	}
+	for _, halt := range []*replicator.Halt{s.versionHalt(), s.recoveryHalt(), s.walHalt()} {
+		if halt != nil {
+			return s, halt
+		}
+	}
+	return s, nil
+}
+
+func (s server) versionHalt() *replicator.Halt {
+	if s.major() >= oldestMajor {
+		return nil
+	}
+	return &replicator.Halt{
+		Reason: replicator.SourceUnfit,
+		Found:  fmt.Sprintf("the source is PostgreSQL %d", s.major()),
+		Means:  fmt.Sprintf("%d is the oldest that can be read from", oldestMajor),
+		Repair: "upgrade the source, or name another in source.dsn",
+	}
+}
+
+func (s server) recoveryHalt() *replicator.Halt {
+	if !s.recovery {
+		return nil
+	}
+	return &replicator.Halt{
+		Reason: replicator.SourceInRecovery,
+		Found:  "the source is a standby, or still recovers",
+		Means:  "its snapshots do not list running transactions, so a load could not be joined with the stream",
+		Repair: "name the primary in source.dsn",
+	}
+}
+
+func (s server) walHalt() *replicator.Halt {
+	if s.walLevel == "logical" {
+		return nil
+	}
+	return &replicator.Halt{
+		Reason: replicator.SourceUnfit,
+		Found:  "the source has wal_level = " + s.walLevel,
+		Means:  "its log does not hold what logical decoding needs",
+		Repair: "ALTER SYSTEM SET wal_level = 'logical', then restart the server; on Amazon RDS: rds.logical_replication = 1 in the parameter group, then reboot",
+	}
+}
+
+// repairReplication gives a role the right to use slots.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.FeatureSupport.LogicalReplication.html
+func repairReplication(role string) string {
+	r := pgx.Identifier{role}.Sanitize()
+	return fmt.Sprintf("ALTER ROLE %s REPLICATION; on Amazon RDS: GRANT rds_replication TO %s", r, r)
+}

@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"net"
+	"syscall"
+)
+
+// tcpUserTimeout is TCP_USER_TIMEOUT, which package syscall does not name.
+// https://man7.org/linux/man-pages/man7/tcp.7.html
+const tcpUserTimeout = 18
+
+// userTimeout bounds how long what we sent may stay unanswered by the peer's
+// kernel: a link that is gone without a word is noticed within a minute.
+func userTimeout(network, _ string, c syscall.RawConn) error {
+	if network == "unix" {
+		return nil
+	}
+	return control(c, syscall.IPPROTO_TCP, tcpUserTimeout, 60_000)
+}
+
+// wakeBytes is how much is gathered: with the reader as fast as the server, about
+// what arrives in a millisecond.
+const wakeBytes = 32 << 10
+
+// socket is a socket whose wake-ups can be asked for.
+type socket struct{ raw syscall.RawConn }
+
+// socketOf returns the socket below a connection; none below TLS, which reads whole
+// records.
+func socketOf(conn net.Conn) socket {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return socket{}
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return socket{}
+	}
+	return socket{raw: raw}
+}
+
+func (s socket) known() bool { return s.raw != nil }
+
+// wakeAt asks to be woken once many bytes are there, or else once any is.
+// https://man7.org/linux/man-pages/man7/socket.7.html
+func (s socket) wakeAt(many bool) error {
+	n := 1
+	if many {
+		n = wakeBytes
+	}
+	return control(s.raw, syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
+}
+
+func control(c syscall.RawConn, level, option, value int) error {
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), level, option, value) })
+	if err != nil {
+		return err
+	}
+	return failed
+}
