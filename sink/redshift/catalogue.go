@@ -1,0 +1,53 @@
+package redshift
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// catalogueType writes a type as declaredType does, from what SVV_COLUMNS tells of
+// it. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
+func catalogueType(kind, length, precision, scale string) string {
+	switch kind {
+	case "character varying":
+		return "VARCHAR(" + length + ")"
+	case "character":
+		return "CHAR(" + length + ")"
+	case "numeric":
+		return "DECIMAL(" + precision + "," + scale + ")"
+	case "binary varying":
+		return "VARBYTE(" + length + ")"
+	}
+	if name, ok := catalogueNames[kind]; ok {
+		return name
+	}
+	return strings.ToUpper(kind)
+}
+
+var catalogueNames = map[string]string{
+	"time without time zone": "TIME", "time with time zone": "TIMETZ",
+	"timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
+}
+
+// spaces are those that a type is written with or without.
+var spaces = regexp.MustCompile(`\s*([(,)])\s*`)
+
+// aliases are type names that mean the same.
+var aliases = map[string]string{"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "INT": "INTEGER", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN"}
+
+// declaredType writes a type of ours in one way.
+func declaredType(kind string) string {
+	kind = spaces.ReplaceAllString(strings.ToUpper(kind), "$1")
+	name, arguments, found := strings.Cut(kind, "(")
+	if alias, ok := aliases[name]; ok {
+		name = alias
+	}
+	if !found {
+		return name
+	}
+	if name == "DECIMAL" && !strings.Contains(arguments, ",") {
+		arguments = strings.TrimSuffix(arguments, ")") + ",0)"
+	}
+	return fmt.Sprintf("%s(%s", name, arguments)
+}

@@ -1,0 +1,203 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// Check looks at everything that a run needs of the warehouse. It changes nothing:
+// the COPY role is tried with a temporary table and a file that is not there.
+func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table) []replicator.Finding {
+	s, err := w.open(ctx)
+	if err != nil {
+		return []replicator.Finding{{
+			Subject: "warehouse: connect", Verdict: replicator.Unasked, Found: err.Error(),
+			Repair: "correct warehouse.dsn, password, ca or tls, or let the network through to it",
+		}}
+	}
+	defer s.close(ctx)
+	findings := []replicator.Finding{{Subject: "warehouse: connect", Verdict: replicator.Fine, Found: "connected as " + s.conn.ParameterStatus("session_authorization")}}
+	for _, name := range []string{w.options.Schema, w.options.MetadataSchema} {
+		findings = append(findings, w.checkSchema(ctx, s, name))
+	}
+	findings = append(findings, w.checkTemporary(ctx, s), w.checkMetadata(ctx, s), w.checkRole(ctx, s))
+	for _, r := range w.options.Readers {
+		findings = append(findings, w.checkReader(ctx, s, r))
+	}
+	for _, t := range tables {
+		findings = append(findings, w.checkTarget(ctx, s, t))
+	}
+	return findings
+}
+
+// asked makes a finding of a question that could not be asked.
+func asked(f replicator.Finding, err error) replicator.Finding {
+	f.Verdict, f.Found = replicator.Unasked, err.Error()
+	return f
+}
+
+// checkSchema looks whether a schema is there, or can be made, and used.
+func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: schema " + name, Verdict: replicator.Fine, Found: "there, with USAGE and CREATE"}
+	n, err := s.number(ctx, "look for a schema", countSchema(name))
+	if err != nil {
+		return asked(f, err)
+	}
+	if n == 0 {
+		may, err := s.rows(ctx, "ask for rights", mayCreateSchema)
+		switch {
+		case err != nil:
+			return asked(f, err)
+		case string(may[0][0]) == "t":
+			f.Found = "not there; a run makes it"
+		default:
+			f.Verdict, f.Found = replicator.Failure, "not there, and the user may not make it"
+			f.Repair = fmt.Sprintf("CREATE SCHEMA %s; GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoted(name), quoted(name), w.user(s))
+		}
+		return f
+	}
+	may, err := s.rows(ctx, "ask for rights", mayUseSchema(name))
+	switch {
+	case err != nil:
+		return asked(f, err)
+	case string(may[0][0]) != "t" || string(may[0][1]) != "t":
+		f.Verdict, f.Found = replicator.Failure, "the user lacks USAGE or CREATE"
+		f.Repair = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoted(name), w.user(s))
+	}
+	return f
+}
+
+func (w *Warehouse) user(s *session) string {
+	if name := s.conn.ParameterStatus("session_authorization"); name != "" {
+		return quoted(name)
+	}
+	return "the loader's user"
+}
+
+func (w *Warehouse) checkTemporary(ctx context.Context, s *session) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: temporary tables", Verdict: replicator.Fine, Found: "may be made"}
+	may, err := s.rows(ctx, "ask for rights", mayMakeTemporary)
+	switch {
+	case err != nil:
+		return asked(f, err)
+	case string(may[0][0]) != "t":
+		f.Verdict, f.Found = replicator.Failure, "the user may not make any, and stages in them"
+		f.Repair = "GRANT TEMP ON DATABASE <the database> TO " + w.user(s) + ";"
+	}
+	return f
+}
+
+// checkMetadata looks whose the metadata schema is.
+func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: checkpoint", Verdict: replicator.Fine, Found: "none yet: the first run loads all tables"}
+	names, err := w.tableNames(ctx, s)
+	if err != nil {
+		return asked(f, err)
+	}
+	if !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
+		return f
+	}
+	c, err := w.read(ctx, s)
+	switch {
+	case replicator.Final(err):
+		f.Verdict, f.Found = replicator.Failure, err.Error()
+	case err != nil:
+		return asked(f, err)
+	case c != nil:
+		f.Found = fmt.Sprintf("%s at %v, epoch %d, %d tables", c.Phase, c.LSN, c.Epoch, len(c.Tables))
+	}
+	return f
+}
+
+// checkRole asks whether the user may name the role in COPY. Whether Redshift may
+// assume it, and read the bucket with it, shows only once there is a file.
+func (w *Warehouse) checkRole(ctx context.Context, s *session) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: COPY role", Verdict: replicator.Fine, Found: "COPY takes " + w.options.CopyRole}
+	if _, err := s.run(ctx, "create a staging table", createProbe); err != nil {
+		return asked(f, err)
+	}
+	missing := replicator.Files{Manifest: w.options.Probe, Null: "null", Compression: "ZSTD"}
+	_, err := s.run(ctx, "copy", copyFiles(probeTable, []string{valueColumn(0)}, missing, w.options.CopyRole, w.options.Region))
+	_, _ = s.run(ctx, "drop a staging table", drop(probeTable))
+	switch {
+	case err == nil:
+	case !answered(err):
+		return asked(f, err)
+	case assumeRefused(err):
+		f.Verdict, f.Found = replicator.Failure, bare(err)
+		f.Repair = fmt.Sprintf("attach the role to the cluster or workgroup, and GRANT ASSUMEROLE ON %s TO %s FOR COPY;", literal(w.options.CopyRole), w.user(s))
+	default:
+		f.Found = "COPY takes " + w.options.CopyRole + " and finds no file at " + w.options.Probe + ", as it should"
+	}
+	return f
+}
+
+func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: reader " + reader, Verdict: replicator.Fine, Found: "there"}
+	n, err := s.number(ctx, "look for a reader", countReader(reader))
+	switch {
+	case err != nil:
+		return asked(f, err)
+	case n == 0:
+		f.Verdict, f.Found = replicator.Failure, "there is no such user, group or role"
+		f.Repair = "correct warehouse.readers, or CREATE USER " + quoted(reader) + " PASSWORD '...';"
+	}
+	return f
+}
+
+func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: target " + t.Target, Verdict: replicator.Fine, Found: "not there; a run makes it"}
+	have, err := w.targetColumns(ctx, s, t)
+	if err != nil {
+		return asked(f, err)
+	}
+	if len(have) == 0 {
+		return f
+	}
+	f.Found = "there; a load writes only what differs"
+	if err := w.drift(t, have); err != nil {
+		f.Verdict, f.Found = replicator.Failure, err.Error()
+	}
+	return f
+}
+
+// Plan returns the statements that a run would execute before it loads: the DDL and
+// grants that are not there yet.
+func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table) ([]string, error) {
+	s, err := w.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close(ctx)
+	var statements []string
+	for _, name := range []string{w.options.MetadataSchema, w.options.Schema} {
+		n, err := s.number(ctx, "look for a schema", countSchema(name))
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			statements = append(statements, createSchema(name))
+		}
+	}
+	names, err := w.tableNames(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(names, "checkpoint") {
+		statements = append(append(statements, w.metadata.create()...), w.metadata.createFreshness())
+	}
+	for _, t := range tables {
+		have, err := w.targetColumns(ctx, s, t)
+		if err != nil {
+			return nil, err
+		}
+		if len(have) == 0 {
+			statements = append(statements, w.createTarget(t)...)
+		}
+	}
+	return statements, nil
+}

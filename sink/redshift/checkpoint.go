@@ -1,0 +1,104 @@
+package redshift
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// scanner reads the columns of a row, in order. The first error sticks.
+type scanner struct {
+	row [][]byte
+	at  int
+	err error
+}
+
+func (s *scanner) text() string {
+	s.at++
+	if s.at > len(s.row) {
+		s.err = fmt.Errorf("redshift: a metadata row has %d columns", len(s.row))
+		return ""
+	}
+	return string(s.row[s.at-1])
+}
+
+func (s *scanner) number() int64 {
+	text := s.text()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("redshift: column %d of a metadata row is not a number", s.at)
+	}
+	return n
+}
+
+func (s *scanner) lsn() replicator.LSN {
+	l, err := replicator.ParseLSN(s.text())
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("redshift: the checkpoint was altered: %w", err)
+	}
+	return l
+}
+
+func (s *scanner) time() (t time.Time) {
+	text := s.text()
+	if text == "" {
+		return t
+	}
+	t, err := time.Parse("2006-01-02 15:04:05.999999", text)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("redshift: a time in the checkpoint cannot be read")
+	}
+	return t
+}
+
+// scanCheckpoint reads a row of the checkpoint table.
+func scanCheckpoint(row [][]byte) (known int64, c replicator.Checkpoint, err error) {
+	s := &scanner{row: row}
+	known = s.number()
+	c.Pipeline = s.text()
+	c.Epoch = replicator.Epoch(s.number())
+	c.Phase = replicator.Phase(s.text())
+	c.LSN = s.lsn()
+	c.Time = s.time()
+	c.System = s.text()
+	c.Timeline = int32(s.number())
+	c.Database = s.text()
+	c.Slot = s.text()
+	c.Publication = replicator.PublicationID{OID: uint32(s.number()), XMin: uint32(s.number())}
+	return known, c, s.err
+}
+
+// tableDetail is what a table's state holds beside what people read.
+type tableDetail struct {
+	Shape []schema.Shape        `json:"shape"`
+	Load  *replicator.LoadState `json:"load,omitempty"`
+}
+
+// detailOf writes a table's detail.
+func detailOf(t replicator.TableState) string {
+	b, err := json.Marshal(tableDetail{Shape: t.Shape, Load: t.Load})
+	if err != nil {
+		panic(err) // it has numbers and strings only
+	}
+	return string(b)
+}
+
+// scanTable reads a row of table_state.
+func scanTable(row [][]byte) (t replicator.TableState, err error) {
+	s := &scanner{row: row}
+	t.OID = uint32(s.number())
+	t.Name = schema.Name{Schema: s.text(), Table: s.text()}
+	t.Target = s.text()
+	t.State = replicator.State(s.text())
+	t.Row = replicator.PublicationID{OID: uint32(s.number()), XMin: uint32(s.number())}
+	var d tableDetail
+	if err := json.Unmarshal([]byte(s.text()), &d); err != nil {
+		return t, fmt.Errorf("redshift: the state of %v was altered: %w", t.Name, err)
+	}
+	t.Shape, t.Load = d.Shape, d.Load
+	return t, s.err
+}

@@ -1,0 +1,33 @@
+// Package redshift is the warehouse: it merges what was staged into Amazon Redshift,
+// in one transaction with the checkpoint.
+//
+// # Model
+//
+// A Warehouse has one session for merges, opened when it is needed and closed when
+// nothing comes for a while, so that a serverless workgroup can sleep; and one for
+// each load that is under way. In a metadata schema of its own it keeps
+//
+//	fence         no rows: what the first statement of each transaction locks
+//	checkpoint    one row: where the pipeline stands
+//	table_state   a row for each table
+//	freshness     a view of both, for people
+//	load_E_A_T    load tables, by epoch, attempt and the source table's OID
+//
+// A batch is copied into temporary tables first, outside any transaction. Then, in
+// one transaction: lock the fence, compare epoch and LSN, apply the folds one after
+// another, let tables join, move the checkpoint. The lock comes before the first
+// read, because a transaction's snapshot is taken there.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+//
+// Two texts that differ in trailing blanks only are equal to Redshift, so keys that
+// are text are compared by length as well.
+//
+// # Failures
+//
+//	the server refused before COMMIT            rolled back; Retryable if it is a conflict or the like
+//	the link broke before BEGIN                 Retryable
+//	the link broke inside the transaction       not known to be over: the core takes the fence again
+//	another epoch, or another LSN               wraps replicator.ErrFenced
+//	COPY refused a file, rights, a target that
+//	was altered, another pipeline's schema      *replicator.Halt
+package redshift

@@ -1,0 +1,110 @@
+package redshift
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"rowshift/replicator"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Error is what a statement failed with. It holds Redshift's code and message, and
+// not its detail, which can quote values.
+type Error struct {
+	Op      string // what was done: "copy", "insert", ...
+	Code    string // SQLSTATE; empty if no answer came
+	Message string
+	retry   bool
+}
+
+func (e *Error) Error() string {
+	s := "redshift: " + e.Op + ": " + e.Message
+	if e.Code != "" {
+		s += " (SQLSTATE " + e.Code + ")"
+	}
+	return s
+}
+
+// Retryable tells whether the statement, and the transaction around it, surely left
+// nothing behind.
+func (e *Error) Retryable() bool { return e.retry }
+
+// failed types the error of a statement. The server's refusal rolls back; if the
+// link broke instead, nothing is known.
+func (s *session) failed(op string, err error) error {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) {
+		return &Error{Op: op, Message: bare(err)}
+	}
+	e := &Error{Op: op, Code: p.Code, Message: p.Message, retry: passing(p)}
+	if p.Code == "42501" {
+		return &replicator.Halt{
+			Reason: replicator.WarehouseUnfit,
+			Found:  fmt.Sprintf("Redshift refuses %q: %s", op, p.Message),
+			Means:  "the loader's user lacks a right",
+			Repair: "GRANT what the README's section on Redshift lists; rowshift check finds what is missing",
+			Cause:  e,
+		}
+	}
+	return e
+}
+
+// passing tells errors of the server that go away by trying again.
+//
+// Redshift reports many failures as XX000 with a number or words in the message:
+// 1023 is a serializable isolation violation
+// (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html), the
+// words of a conflict under snapshot isolation are from github.com/aws/amazon-redshift-jdbc-driver
+// issue 147, those of a resize from github.com/rudderlabs/rudder-server.
+func passing(p *pgconn.PgError) bool {
+	switch p.Code {
+	case "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
+		return true
+	}
+	for _, words := range []string{
+		"1023", "conflict with concurrent transaction", "could not open relation with oid",
+		"system is in resize mode", "dropped by concurrent transaction", "read-only mode",
+	} {
+		if strings.Contains(strings.ToLower(p.Message), words) {
+			return true
+		}
+	}
+	return false
+}
+
+// bare is an error's text without what a server may quote in its detail.
+func bare(err error) string {
+	var p *pgconn.PgError
+	if errors.As(err, &p) {
+		return p.Message
+	}
+	return err.Error()
+}
+
+func codeOf(err error) string {
+	var p *pgconn.PgError
+	if errors.As(err, &p) {
+		return p.Code
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// answered tells whether the server answered a statement with an error, so that the
+// session can still be talked to.
+func answered(err error) bool {
+	var e *Error
+	var h *replicator.Halt
+	return errors.As(err, &e) && e.Code != "" || errors.As(err, &h) || err == nil
+}
+
+// assumeRefused tells the error of a role that Redshift, or the user, may not
+// assume.
+func assumeRefused(err error) bool {
+	return strings.Contains(strings.ToLower(bare(err)), "not authorized to assume")
+}

@@ -1,0 +1,228 @@
+package redshift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowshift/replicator"
+)
+
+// Checkpoint implements replicator.Warehouse.
+func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, error) {
+	var c *replicator.Checkpoint
+	err := w.with(ctx, func(s *session) error {
+		names, err := w.tableNames(ctx, s)
+		if err != nil || !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
+			return err
+		}
+		c, err = w.read(ctx, s)
+		return err
+	})
+	return c, err
+}
+
+// tableNames lists what is in the metadata schema.
+func (w *Warehouse) tableNames(ctx context.Context, s *session) ([]string, error) {
+	rows, err := s.rows(ctx, "look for the metadata tables", tablesOf(w.options.MetadataSchema))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, r := range rows {
+		names = append(names, string(r[0]))
+	}
+	return names, nil
+}
+
+// read reads the checkpoint, nil if there is none. It must be of this pipeline and
+// of a layout that is known.
+func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoint, error) {
+	rows, err := s.rows(ctx, "read the checkpoint", w.metadata.readCheckpoint())
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	if len(rows) > 1 {
+		return nil, fmt.Errorf("redshift: %d checkpoints in schema %s", len(rows), w.options.MetadataSchema)
+	}
+	known, c, err := scanCheckpoint(rows[0])
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case known > layout:
+		return nil, &replicator.Halt{
+			Reason: replicator.WarehouseUnfit,
+			Found:  fmt.Sprintf("the metadata tables are of layout %d", known),
+			Means:  fmt.Sprintf("a newer rowshift has moved them up; this one knows layout %d", layout),
+			Repair: "run a rowshift that knows that layout",
+		}
+	case c.Pipeline != w.options.Pipeline:
+		return nil, &replicator.Halt{
+			Reason: replicator.WarehouseTaken,
+			Found:  fmt.Sprintf("metadata schema %s belongs to pipeline %q", w.options.MetadataSchema, c.Pipeline),
+			Means:  "one metadata schema belongs to one pipeline",
+			Repair: fmt.Sprintf("set warehouse.metadata_schema to a schema of %q's own", w.options.Pipeline),
+		}
+	}
+	if rows, err = s.rows(ctx, "read the tables' states", w.metadata.readTables()); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		t, err := scanTable(r)
+		if err != nil {
+			return nil, err
+		}
+		c.Tables = append(c.Tables, t)
+	}
+	return &c, nil
+}
+
+const (
+	// patience is how long a lock of the fence is waited for before those who hold it
+	// are looked at, in milliseconds.
+	patience = 3000
+
+	// attempts is how often.
+	attempts = 20
+)
+
+// Fence implements replicator.Warehouse.
+func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c replicator.Checkpoint, err error) {
+	err = w.with(ctx, func(s *session) error {
+		if err := w.ensureMetadata(ctx, s); err != nil {
+			return err
+		}
+		for range attempts {
+			c, err = w.take(ctx, s, first)
+			if codeOf(err) != "57014" {
+				return err
+			}
+			if err := w.endHolders(ctx, s); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return c, err
+	}
+	w.sweepLoads(ctx, c)
+	return c, nil
+}
+
+// take locks the fence and raises the epoch.
+func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, err error) {
+	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
+		return c, err
+	}
+	err = w.transaction(ctx, s, func() error {
+		if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
+			return err
+		}
+		was, err := w.read(ctx, s)
+		if err != nil {
+			return err
+		}
+		if was == nil {
+			c = first
+			c.Epoch = 1
+			_, err = s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c))
+			return err
+		}
+		c = *was
+		c.Epoch++
+		_, err = s.run(ctx, "raise the epoch", w.metadata.raiseEpoch())
+		return err
+	})
+	if err == nil {
+		w.tables = "" // whatever was last written may be another's
+	}
+	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
+		err = reset
+	}
+	return c, err
+}
+
+// endHolders ends the sessions of our user that hold the fence: of daemons that
+// died, whose transactions Redshift keeps, or that were replaced.
+func (w *Warehouse) endHolders(ctx context.Context, s *session) error {
+	rows, err := s.rows(ctx, "look who holds the fence", w.metadata.holders())
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if _, err := s.rows(ctx, "end a session that holds the fence", terminate(string(r[0]))); err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Code == "" {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ensureMetadata makes what is missing of the metadata schema.
+func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
+	n, err := s.number(ctx, "look for the metadata schema", countSchema(w.options.MetadataSchema))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		if _, err := s.run(ctx, "create the metadata schema", createSchema(w.options.MetadataSchema)); err != nil {
+			return err
+		}
+	}
+	names, err := w.tableNames(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, needed := range []string{"fence", "checkpoint", "table_state", "freshness"} {
+		if !slices.Contains(names, needed) {
+			return w.createMetadata(ctx, s, slices.Contains(names, "freshness"))
+		}
+	}
+	return nil
+}
+
+func (w *Warehouse) createMetadata(ctx context.Context, s *session, viewed bool) error {
+	statements := w.metadata.create()
+	if !viewed {
+		statements = append(statements, w.metadata.createFreshness())
+	}
+	for _, reader := range w.options.Readers {
+		statements = append(statements, grantUsage(w.options.MetadataSchema, reader))
+		for _, p := range []place{w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()} {
+			statements = append(statements, grantSelect(p, reader))
+		}
+	}
+	for _, sql := range statements {
+		if _, err := s.run(ctx, "create the metadata tables", sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepLoads drops load tables that the checkpoint does not name. One that cannot be
+// dropped now is dropped at the next fence.
+func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
+	_ = w.with(ctx, func(s *session) error {
+		names, err := w.tableNames(ctx, s)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.Load != nil && t.Load.Into == name })
+			if !strings.HasPrefix(name, "load_") || named {
+				continue
+			}
+			if _, err := s.run(ctx, "drop a load table", drop(w.metadata.load(name))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,127 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// Load implements replicator.Loader.
+func (w *Warehouse) Load(ctx context.Context, into string, t *schema.Table, f replicator.Files) error {
+	s, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	if err := w.ensureTarget(ctx, s, t); err != nil {
+		return err
+	}
+	p := w.metadata.load(into)
+	for _, sql := range []string{drop(p), createTable(p, t)} {
+		if _, err := s.run(ctx, "create a load table", sql); err != nil {
+			return err
+		}
+	}
+	if f.Manifest == "" {
+		return nil
+	}
+	var columns []string
+	for _, c := range t.Columns {
+		columns = append(columns, c.Target)
+	}
+	return w.load(ctx, s, p, columns, f, t)
+}
+
+// load copies files into a table and compares the counts: COPY's tag has none.
+// https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
+func (w *Warehouse) load(ctx context.Context, s *session, p place, columns []string, f replicator.Files, t *schema.Table) error {
+	if _, err := s.run(ctx, "copy", copyFiles(p, columns, f, w.options.CopyRole, w.options.Region)); err != nil {
+		return w.explain(ctx, err, t)
+	}
+	n, err := s.number(ctx, "copy", copied)
+	if err != nil {
+		return err
+	}
+	if n != f.Rows {
+		return fmt.Errorf("redshift: COPY of %v loaded %d rows of %d that were staged", t.Name, n, f.Rows)
+	}
+	return nil
+}
+
+// ensureTarget makes the target, with its grants, or looks whether the one that is
+// there has the columns that are needed.
+func (w *Warehouse) ensureTarget(ctx context.Context, s *session, t *schema.Table) error {
+	n, err := s.number(ctx, "look for the schema", countSchema(w.options.Schema))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		if _, err := s.run(ctx, "create the schema", createSchema(w.options.Schema)); err != nil {
+			return err
+		}
+	}
+	have, err := w.targetColumns(ctx, s, t)
+	if err != nil {
+		return err
+	}
+	if len(have) > 0 {
+		return w.drift(t, have)
+	}
+	for _, sql := range w.createTarget(t) {
+		if _, err := s.run(ctx, "create a target", sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createTarget are the statements that make a target.
+func (w *Warehouse) createTarget(t *schema.Table) []string {
+	p := in(w.options.Schema, t.Target)
+	statements := []string{createTable(p, t)}
+	for _, reader := range w.options.Readers {
+		statements = append(statements, grantUsage(w.options.Schema, reader), grantSelect(p, reader))
+	}
+	return statements
+}
+
+// targetColumns returns the columns of a target with their types as the catalogue
+// names them.
+func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Table) (map[string]string, error) {
+	rows, err := s.rows(ctx, "look at the target", columnsOf(w.options.Schema, t.Target))
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]string{}
+	for _, r := range rows {
+		have[string(r[0])] = catalogueType(string(r[1]), string(r[2]), string(r[3]), string(r[4]))
+	}
+	return have, nil
+}
+
+// drift halts if a target lacks a column, or has one of another type.
+func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
+	p := in(w.options.Schema, t.Target)
+	for _, c := range t.Columns {
+		is, there := have[c.Target]
+		switch {
+		case !there:
+			return &replicator.Halt{
+				Reason: replicator.TargetDrift,
+				Found:  fmt.Sprintf("%s has no column %s", p, quoted(c.Target)),
+				Means:  "the target was made before that column was chosen, or altered by somebody",
+				Repair: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", p, quoted(c.Target), c.Mapping.Type),
+			}
+		case is != declaredType(c.Mapping.Type):
+			return &replicator.Halt{
+				Reason: replicator.TargetDrift,
+				Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, is),
+				Means:  "values of the source's type need " + c.Mapping.Type,
+				Repair: fmt.Sprintf("rename or drop the table: ALTER TABLE %s RENAME TO %s;", p, quoted(t.Target+"_old")),
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// session is a connection that runs one statement after another by the simple
+// query protocol, with text results. Statements have no parameters: what they hold
+// is written by the quoters.
+type session struct {
+	conn *pgconn.PgConn
+}
+
+// keepAlive is below the idle time after which AWS's network drops a connection.
+// https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
+const keepAlive = 60 * time.Second
+
+// open connects.
+func (w *Warehouse) open(ctx context.Context) (*session, error) {
+	c, err := w.options.Config(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("redshift: %w", err)
+	}
+	c.RuntimeParams["application_name"] = "rowshift/" + w.options.Pipeline
+	c.RuntimeParams["client_encoding"] = "UTF8"
+	c.DialFunc = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: keepAlive}).DialContext
+	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
+	if err != nil {
+		return nil, &Error{Op: "connect", Code: codeOf(err), Message: bare(err), retry: true}
+	}
+	s := &session{conn: conn}
+	if w.options.QueryGroup != "" {
+		if _, err := s.run(ctx, "set query_group", setQueryGroup(w.options.QueryGroup)); err != nil {
+			s.close(ctx)
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// run runs a statement and returns how many rows it changed. op names it in errors.
+func (s *session) run(ctx context.Context, op, sql string) (int64, error) {
+	results, err := s.conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return 0, s.failed(op, err)
+	}
+	var n int64
+	for _, r := range results {
+		n += r.CommandTag.RowsAffected()
+	}
+	return n, nil
+}
+
+// rows runs a query and returns its rows as text; NULL is nil.
+func (s *session) rows(ctx context.Context, op, sql string) ([][][]byte, error) {
+	results, err := s.conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return nil, s.failed(op, err)
+	}
+	if len(results) != 1 {
+		return nil, fmt.Errorf("redshift: %s: %d results", op, len(results))
+	}
+	return results[0].Rows, nil
+}
+
+// number runs a query for one whole number.
+func (s *session) number(ctx context.Context, op, sql string) (int64, error) {
+	rows, err := s.rows(ctx, op, sql)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if len(rows) != 1 || len(rows[0]) != 1 {
+		return 0, fmt.Errorf("redshift: %s: %d rows", op, len(rows))
+	}
+	if _, err := fmt.Sscan(string(rows[0][0]), &n); err != nil {
+		return 0, fmt.Errorf("redshift: %s: not a number", op)
+	}
+	return n, nil
+}
+
+// close says good-bye. A server that does not listen is not waited for.
+func (s *session) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+}

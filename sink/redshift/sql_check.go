@@ -1,0 +1,34 @@
+package redshift
+
+import (
+	"strings"
+
+	"rowshift/schema"
+)
+
+// Questions about rights run on the leader node, without tables.
+const (
+	mayCreateSchema  = "SELECT has_database_privilege(current_database(), 'CREATE')"
+	mayMakeTemporary = "SELECT has_database_privilege(current_database(), 'TEMP')"
+)
+
+func mayUseSchema(name string) string {
+	n := literal(schema.Fold(name))
+	return "SELECT has_schema_privilege(" + n + ", 'USAGE'), has_schema_privilege(" + n + ", 'CREATE')"
+}
+
+// probeTable is what the COPY role is tried with.
+var probeTable = temporary("probe")
+
+var createProbe = "CREATE TEMP TABLE " + string(probeTable) + " (" + quoted(valueColumn(0)) + " VARCHAR(1))"
+
+// countReader looks for a user or group.
+func countReader(reader string) string {
+	if name, ok := strings.CutPrefix(strings.ToLower(reader), "group "); ok {
+		return "SELECT COUNT(*) FROM pg_group WHERE groname = " + literal(schema.Fold(strings.TrimSpace(name)))
+	}
+	if name, ok := strings.CutPrefix(strings.ToLower(reader), "role "); ok {
+		return "SELECT COUNT(*) FROM svv_roles WHERE role_name = " + literal(schema.Fold(strings.TrimSpace(name)))
+	}
+	return "SELECT COUNT(*) FROM pg_user WHERE usename = " + literal(schema.Fold(reader))
+}

@@ -1,0 +1,107 @@
+package redshift
+
+import (
+	"fmt"
+	"time"
+
+	"rowshift/replicator"
+)
+
+// layout is the version of the metadata tables that this binary knows.
+const layout = 1
+
+// metadata names the tables of the metadata schema.
+type metadata string
+
+func (m metadata) fence() place      { return in(string(m), "fence") }
+func (m metadata) checkpoint() place { return in(string(m), "checkpoint") }
+func (m metadata) tableState() place { return in(string(m), "table_state") }
+func (m metadata) freshness() place  { return in(string(m), "freshness") }
+
+// load is a load table.
+func (m metadata) load(name string) place { return in(string(m), name) }
+
+// create makes the metadata tables. The view is bound late, as all views on tables
+// that may be altered should be.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
+func (m metadata) create() []string {
+	return []string{
+		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("id" INTEGER)`, m.fence()),
+		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, `+
+			`"phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, `+
+			`"database_name" VARCHAR(256) NOT NULL, "slot" VARCHAR(64) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, `+
+			`"changed_at" TIMESTAMP)`, m.checkpoint()),
+		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
+			`"target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535))`, m.tableState()),
+	}
+}
+
+// createFreshness makes the view that tells people how fresh each table is.
+func (m metadata) createFreshness() string {
+	return fmt.Sprintf(`CREATE VIEW %s AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" `+
+		`FROM %s AS s CROSS JOIN %s AS c WITH NO SCHEMA BINDING`, m.freshness(), m.tableState(), m.checkpoint())
+}
+
+func (m metadata) lock() string { return "LOCK " + string(m.fence()) }
+
+// readCheckpoint reads the one row, in the order that scanCheckpoint takes.
+func (m metadata) readCheckpoint() string {
+	return fmt.Sprintf(`SELECT "layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
+		`"publication_oid", "publication_xmin" FROM %s`, m.checkpoint())
+}
+
+func (m metadata) readTables() string {
+	return fmt.Sprintf(`SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM %s ORDER BY "source_oid"`, m.tableState())
+}
+
+// position reads what a merge compares.
+func (m metadata) position() string {
+	return fmt.Sprintf(`SELECT "epoch", "lsn" FROM %s`, m.checkpoint())
+}
+
+// timestamp writes a time in UTC, NULL if it is zero.
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return "NULL"
+	}
+	return literal(t.UTC().Format("2006-01-02 15:04:05.999999"))
+}
+
+func (m metadata) insertCheckpoint(c replicator.Checkpoint) string {
+	return fmt.Sprintf(`INSERT INTO %s ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
+		`"publication_oid", "publication_xmin", "changed_at") VALUES (%d, %s, %d, %s, %s, %s, %s, %d, %s, %s, %d, %d, GETDATE())`, m.checkpoint(),
+		layout, literal(c.Pipeline), c.Epoch, literal(string(c.Phase)), literal(c.LSN.String()), timestamp(c.Time), literal(c.System), c.Timeline,
+		literal(c.Database), literal(c.Slot), c.Publication.OID, c.Publication.XMin)
+}
+
+// moveCheckpoint writes a checkpoint over the one that a merge expects; it changes
+// one row, or none if that is not there.
+func (m metadata) moveCheckpoint(c replicator.Checkpoint, expect replicator.LSN) string {
+	return fmt.Sprintf(`UPDATE %s SET "phase" = %s, "lsn" = %s, "committed_at" = %s, "system" = %s, "timeline" = %d, "database_name" = %s, "slot" = %s, `+
+		`"publication_oid" = %d, "publication_xmin" = %d, "changed_at" = GETDATE() WHERE "epoch" = %d AND "lsn" = %s`, m.checkpoint(),
+		literal(string(c.Phase)), literal(c.LSN.String()), timestamp(c.Time), literal(c.System), c.Timeline, literal(c.Database), literal(c.Slot),
+		c.Publication.OID, c.Publication.XMin, c.Epoch, literal(expect.String()))
+}
+
+func (m metadata) raiseEpoch() string {
+	return fmt.Sprintf(`UPDATE %s SET "epoch" = "epoch" + 1, "layout" = %d, "changed_at" = GETDATE()`, m.checkpoint(), layout)
+}
+
+// insertTables writes the tables' states; detail is what only the core reads.
+func (m metadata) insertTables(tables []replicator.TableState, detail func(replicator.TableState) string) string {
+	return fmt.Sprintf(`INSERT INTO %s ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES %s`, m.tableState(),
+		list(tables, func(_ int, t replicator.TableState) string {
+			return fmt.Sprintf("(%d, %s, %s, %s, %s, %d, %d, %s)", t.OID, literal(t.Name.Schema), literal(t.Name.Table), literal(t.Target),
+				literal(string(t.State)), t.Row.OID, t.Row.XMin, literal(detail(t)))
+		}))
+}
+
+// holders lists the other sessions of the same user that hold the fence.
+// SVV_TRANSACTIONS shows a user his own.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
+func (m metadata) holders() string {
+	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c.oid = t.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace `+
+		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid()`, literal(string(m)))
+}
+
+func terminate(pid string) string { return "SELECT pg_terminate_backend(" + pid + ")" }

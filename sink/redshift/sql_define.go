@@ -1,0 +1,67 @@
+package redshift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowshift/schema"
+)
+
+// createTable makes a target, or a load table of its shape. Keys are not declared:
+// Redshift does not enforce them, and its planner would believe them.
+// https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
+func createTable(p place, t *schema.Table) string {
+	columns := list(t.Columns, func(i int, c schema.Column) string {
+		s := quoted(c.Target) + " " + c.Mapping.Type
+		if slices.Contains(t.Key, i) {
+			s += " NOT NULL"
+		}
+		return s
+	})
+	sort := list(t.SortKey, func(_, i int) string { return quoted(t.Columns[i].Target) })
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s) DISTSTYLE KEY DISTKEY (%s) COMPOUND SORTKEY (%s)",
+		p, columns, quoted(t.Columns[t.DistKey].Target), sort)
+}
+
+func createSchema(name string) string { return "CREATE SCHEMA IF NOT EXISTS " + quoted(name) }
+
+func grantUsage(schema, reader string) string {
+	return "GRANT USAGE ON SCHEMA " + quoted(schema) + " TO " + grantee(reader)
+}
+
+func grantSelect(p place, reader string) string {
+	return "GRANT SELECT ON " + string(p) + " TO " + grantee(reader)
+}
+
+// grantee writes a reader: a user, or with "group " or "role " before it such a one.
+func grantee(reader string) string {
+	for _, kind := range []string{"group ", "role "} {
+		if name, ok := strings.CutPrefix(strings.ToLower(reader), kind); ok {
+			return strings.ToUpper(kind) + quoted(strings.TrimSpace(name))
+		}
+	}
+	return quoted(reader)
+}
+
+// countSchema tells whether a schema is there.
+func countSchema(name string) string {
+	return "SELECT COUNT(*) FROM pg_namespace WHERE nspname = " + literal(schema.Fold(name))
+}
+
+// tablesOf lists the tables and views of a schema.
+func tablesOf(name string) string {
+	return "SELECT table_name FROM svv_tables WHERE table_schema = " + literal(schema.Fold(name)) + " ORDER BY table_name"
+}
+
+// columnsOf lists the columns of a table with their types.
+func columnsOf(s, table string) string {
+	return "SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = " +
+		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " ORDER BY ordinal_position"
+}
+
+func setQueryGroup(name string) string { return "SET query_group TO " + literal(name) }
+
+func setTimeout(milliseconds int) string {
+	return fmt.Sprintf("SET statement_timeout TO %d", milliseconds)
+}

@@ -1,0 +1,217 @@
+package redshift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// place is a table of the warehouse, as SQL names it.
+type place string
+
+// in returns a table of a schema.
+func in(schema, table string) place { return place(quoted(schema) + "." + quoted(table)) }
+
+// temporary returns a temporary table: those have no schema.
+func temporary(name string) place { return place(quoted(name)) }
+
+// of returns a column of the table.
+func (p place) of(column string) string { return string(p) + "." + quoted(column) }
+
+// The columns of a staging table are named by position, so that no name of the
+// source can clash: values, origin key, flags of unchanged columns, and whether the
+// key is gone.
+func valueColumn(i int) string     { return fmt.Sprintf("c%d", i+1) }
+func originColumn(i int) string    { return fmt.Sprintf("o%d", i+1) }
+func unchangedColumn(i int) string { return fmt.Sprintf("u%d", i+1) }
+
+const goneColumn = "gone"
+
+// createStage makes the staging table of a fold.
+func createStage(stage place, f replicator.StagedFold) string {
+	t := f.Table
+	columns := []string{}
+	for i, c := range t.Columns {
+		columns = append(columns, quoted(valueColumn(i))+" "+c.Mapping.Type)
+	}
+	if len(f.Unchanged) > 0 {
+		for i, k := range t.Key {
+			columns = append(columns, quoted(originColumn(i))+" "+t.Columns[k].Mapping.Type)
+		}
+		for _, u := range f.Unchanged {
+			columns = append(columns, quoted(unchangedColumn(u))+" BOOLEAN")
+		}
+	}
+	columns = append(columns, quoted(goneColumn)+" BOOLEAN")
+	return fmt.Sprintf("CREATE TEMP TABLE %s (%s) DISTSTYLE KEY DISTKEY (%s)",
+		stage, strings.Join(columns, ", "), quoted(valueColumn(t.DistKey)))
+}
+
+// stageColumns are the columns of a fold's files, in their order.
+func stageColumns(f replicator.StagedFold) []string {
+	var names []string
+	for i := range f.Table.Columns {
+		names = append(names, valueColumn(i))
+	}
+	if len(f.Unchanged) > 0 {
+		for i := range f.Table.Key {
+			names = append(names, originColumn(i))
+		}
+		for _, u := range f.Unchanged {
+			names = append(names, unchangedColumn(u))
+		}
+	}
+	return append(names, goneColumn)
+}
+
+// copyFiles loads files into a table. Nothing that it does alters a value.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
+func copyFiles(into place, columns []string, f replicator.Files, role, region string) string {
+	s := fmt.Sprintf("COPY %s (%s) FROM %s IAM_ROLE %s FORMAT AS CSV %s MANIFEST NULL AS %s DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
+		into, list(columns, func(_ int, c string) string { return quoted(c) }), literal(f.Manifest), literal(role), f.Compression, literal(f.Null))
+	if region != "" {
+		s += " REGION " + literal(region)
+	}
+	return s
+}
+
+const copied = "SELECT pg_last_copy_count()"
+
+// same compares two columns that hold one type: text by its length as well.
+func same(text bool, a, b string) string {
+	if !text {
+		return a + " = " + b
+	}
+	return fmt.Sprintf("%s = %s AND OCTET_LENGTH(%s) = OCTET_LENGTH(%s)", a, b, a, b)
+}
+
+// sameKey compares the key columns of two tables, each named by a function of the
+// key column's place in the key and in the table.
+func sameKey(t *schema.Table, a, b func(i, column int) string) string {
+	var conditions []string
+	for i, k := range t.Key {
+		conditions = append(conditions, same(t.Columns[k].Mapping.Text, a(i, k), b(i, k)))
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// fill gives the staged rows the values that they leave unchanged, from the row of
+// their origin key.
+func fill(stage, target place, f replicator.StagedFold) string {
+	t := f.Table
+	var sets []string
+	for _, u := range f.Unchanged {
+		c, flag := quoted(valueColumn(u)), stage.of(unchangedColumn(u))
+		sets = append(sets, fmt.Sprintf("%s = CASE WHEN %s THEN t.%s ELSE %s END", c, flag, quoted(t.Columns[u].Target), stage.of(valueColumn(u))))
+	}
+	for _, u := range f.Unchanged {
+		sets = append(sets, quoted(unchangedColumn(u))+" = FALSE")
+	}
+	where := sameKey(t,
+		func(i, _ int) string { return stage.of(originColumn(i)) },
+		func(_, k int) string { return "t." + quoted(t.Columns[k].Target) })
+	return fmt.Sprintf("UPDATE %s SET %s FROM %s AS t WHERE %s", stage, strings.Join(sets, ", "), target, where)
+}
+
+// unfilled counts the staged rows that have not found their origin.
+func unfilled(stage place, f replicator.StagedFold) string {
+	flags := list(f.Unchanged, func(_, u int) string { return quoted(unchangedColumn(u)) })
+	return fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", stage, strings.ReplaceAll(flags, ", ", " OR "))
+}
+
+// deleteAll empties a table. TRUNCATE would commit.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_TRUNCATE.html
+func deleteAll(from place) string { return "DELETE FROM " + string(from) }
+
+// deleteKeys deletes the rows of all staged keys.
+func deleteKeys(target, stage place, t *schema.Table) string {
+	return fmt.Sprintf("DELETE FROM %s USING %s AS s WHERE %s", target, stage, sameKey(t,
+		func(_, k int) string { return target.of(t.Columns[k].Target) },
+		func(_, k int) string { return "s." + quoted(valueColumn(k)) }))
+}
+
+// insertStaged inserts the staged rows that are not gone.
+func insertStaged(target, stage place, t *schema.Table) string {
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE NOT %s", target, targets(t),
+		list(t.Columns, func(i int, _ schema.Column) string { return quoted(valueColumn(i)) }), stage, quoted(goneColumn))
+}
+
+// targets lists the columns of a target.
+func targets(t *schema.Table) string {
+	return list(t.Columns, func(_ int, c schema.Column) string { return quoted(c.Target) })
+}
+
+// createGone makes the temporary table of the keys that a load table lacks.
+func createGone(gone place, t *schema.Table) string {
+	return fmt.Sprintf("CREATE TEMP TABLE %s (%s)", gone, list(t.Key, func(i, k int) string {
+		return quoted(valueColumn(i)) + " " + t.Columns[k].Mapping.Type
+	}))
+}
+
+// aliased returns functions that name the key columns of t by an alias.
+func aliased(alias string, t *schema.Table) func(i, k int) string {
+	return func(_, k int) string { return alias + "." + quoted(t.Columns[k].Target) }
+}
+
+// deleteDifferent deletes the target's rows that the load table has with other
+// values. DECODE takes two NULLs for equal.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_DECODE_expression.html
+func deleteDifferent(target, load place, t *schema.Table) string {
+	var differ []string
+	for i, c := range t.Columns {
+		if slices.Contains(t.Key, i) {
+			continue
+		}
+		a, b := target.of(c.Target), "l."+quoted(c.Target)
+		if unsure(c.Mapping.Type) {
+			return "DELETE FROM " + string(target) + " USING " + string(load) + " AS l WHERE " + sameKey(t,
+				func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased("l", t))
+		}
+		differ = append(differ, fmt.Sprintf("DECODE(%s, %s, 0, 1) = 1", a, b))
+		if c.Mapping.Text {
+			differ = append(differ, fmt.Sprintf("DECODE(OCTET_LENGTH(%s), OCTET_LENGTH(%s), 0, 1) = 1", a, b))
+		}
+	}
+	if len(differ) == 0 {
+		return "" // nothing but the key
+	}
+	return fmt.Sprintf("DELETE FROM %s USING %s AS l WHERE %s AND (%s)", target, load, sameKey(t,
+		func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased("l", t)), strings.Join(differ, " OR "))
+}
+
+// unsure tells types whose values have no equality to rely on.
+func unsure(kind string) bool {
+	return strings.HasPrefix(kind, "SUPER") || strings.HasPrefix(kind, "GEO")
+}
+
+// findGone collects the keys of the target that the load table lacks.
+func findGone(gone, target, load place, t *schema.Table) string {
+	k := t.Columns[t.Key[0]].Target
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS t LEFT JOIN %s AS l ON %s WHERE l.%s IS NULL", gone,
+		list(t.Key, func(i, _ int) string { return quoted(valueColumn(i)) }),
+		list(t.Key, func(_, k int) string { return "t." + quoted(t.Columns[k].Target) }),
+		target, load, sameKey(t, aliased("t", t), aliased("l", t)), quoted(k))
+}
+
+// deleteGone deletes the collected keys.
+func deleteGone(target, gone place, t *schema.Table) string {
+	return fmt.Sprintf("DELETE FROM %s USING %s AS g WHERE %s", target, gone, sameKey(t,
+		func(_, k int) string { return target.of(t.Columns[k].Target) },
+		func(i, _ int) string { return "g." + quoted(valueColumn(i)) }))
+}
+
+// insertLacking inserts the load table's rows that the target lacks.
+func insertLacking(target, load place, t *schema.Table) string {
+	k := t.Columns[t.Key[0]].Target
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS l LEFT JOIN %s AS t ON %s WHERE t.%s IS NULL", target, targets(t),
+		list(t.Columns, func(_ int, c schema.Column) string { return "l." + quoted(c.Target) }),
+		load, target, sameKey(t, aliased("l", t), aliased("t", t)), quoted(k))
+}
+
+// drop drops tables, if they are there.
+func drop(tables ...place) string {
+	return "DROP TABLE IF EXISTS " + list(tables, func(_ int, p place) string { return string(p) })
+}
