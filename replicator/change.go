@@ -55,4 +55,8 @@ type Change struct {
 
 	// New is the new row of an Insert or Update, with all of Table.Columns.
 	New Tuple
+
+	// Unfit says why the row cannot be read as one of Table: it was written when the
+	// table had another shape. Whoever needs the row fails with it.
+	Unfit error
 }

@@ -10,6 +10,19 @@ import (
 // given up.
 const remakes = 5
 
+// lookForStranger halts if the slot is there though the warehouse remembers
+// nothing, unless another daemon of this pipeline has just begun.
+func (d *daemon) lookForStranger(ctx context.Context) error {
+	_, err := d.Origin.Create(ctx, CreateRequest{Look: true})
+	if err == nil {
+		return nil
+	}
+	if cp, read := d.Warehouse.Checkpoint(ctx); read == nil && cp != nil {
+		return errors.New("replicator: another daemon has begun meanwhile")
+	}
+	return err
+}
+
 // create brings a pipeline out of phase Creating: fence, slot, proof. Whatever dies
 // in between, it begins again; only here a missing slot is made and an unusable
 // one made again.

@@ -107,6 +107,8 @@ func (r *reader) change(ctx context.Context, c Change) error {
 		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
 	case r.tx.skip || route.leavesOut(r.tx.xid):
 		return nil
+	case c.Unfit != nil:
+		return c.Unfit
 	}
 	r.tx.add(c)
 	for r.full() {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"rowshift/schema"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Run replicates until ctx is done or, with Once, until it has drained to the
@@ -72,6 +74,11 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	if err != nil {
 		return err
 	}
+	if cp == nil {
+		if err := d.lookForStranger(ctx); err != nil {
+			return err
+		}
+	}
 	if cp == nil || cp.Phase == Creating {
 		if cp, err = d.create(ctx); err != nil {
 			return err
@@ -82,7 +89,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		return err
 	}
 	defer source.Close()
-	now, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
+	now, err := d.fence(ctx, source, cp.LSN)
 	if err != nil {
 		return err
 	}
@@ -94,6 +101,20 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		return err
 	}
 	return d.replicate(ctx, source, opened, now)
+}
+
+// fence takes the warehouse over, which may wait for a dying transaction, and keeps
+// the source alive meanwhile.
+func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint, err error) {
+	g, work := errgroup.WithContext(ctx)
+	waiting, done := context.WithCancel(work)
+	g.Go(func() error {
+		defer done()
+		c, err = d.Warehouse.Fence(work, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
+		return err
+	})
+	g.Go(func() error { return hold(waiting, source, at) })
+	return c, g.Wait()
 }
 
 // replicate loads what is not loaded and then follows the stream.

@@ -21,6 +21,12 @@ func (n *node) Create(_ context.Context, r replicator.CreateRequest) (replicator
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	s := &n.source
+	if r.Look {
+		if s.slot != nil {
+			return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
+		}
+		return replicator.Created{}, nil
+	}
 	if s.slot != nil && r.Remake {
 		s.slot = nil
 	}

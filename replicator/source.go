@@ -13,7 +13,8 @@ import (
 type Origin interface {
 	// Create makes the publication and the slot, or takes those that are there, and
 	// proves nothing yet: the stream must pass Created.Proof first. It may wait for
-	// hours, for transactions of others. Called in phase Creating only.
+	// hours, for transactions of others. Called in phase Creating only, but for
+	// CreateRequest.Look.
 	Create(context.Context, CreateRequest) (Created, error)
 
 	// Open waits until nobody streams from the slot, without touching anything else,
@@ -46,6 +47,10 @@ type Source interface {
 
 // CreateRequest is what Origin.Create has to know.
 type CreateRequest struct {
+	// Look changes nothing: it only returns a *Halt if there is a slot that must be a
+	// stranger's, since the warehouse remembers nothing.
+	Look bool
+
 	// Resumed says that an earlier daemon of this pipeline began to create, so a slot
 	// that is there is ours. If not, one that is there is a stranger's, unless the
 	// config says that a DBA made it.
