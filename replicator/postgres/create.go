@@ -21,7 +21,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err != nil {
 		return c, err
 	}
-	if err := o.stranger(ctx, conn, s, r); err != nil {
+	if err := o.stranger(ctx, conn, s, r); err != nil || r.Look {
 		return c, err
 	}
 	if _, _, err := o.align(ctx, conn, s, r.Resumed); err != nil {
@@ -65,12 +65,12 @@ func (o *Origin) stranger(ctx context.Context, conn *pgx.Conn, s server, r repli
 	if r.Resumed && p != nil && !o.foundStrange {
 		return nil
 	}
-	o.foundStrange = true
+	o.foundStrange = !r.Look
 	return &replicator.Halt{
 		Reason: replicator.SlotStrange,
 		Found:  fmt.Sprintf("there is a slot %q already, and the warehouse remembers nothing of it", o.options.Slot),
 		Means:  "another pipeline uses it, or the checkpoint was lost: whatever it has let go of would be missing",
-		Repair: fmt.Sprintf("if another uses it, name another in source.slot; if nobody does: SELECT pg_drop_replication_slot(%s); if a DBA made it for this pipeline, set source.create to false", literal(o.options.Slot)),
+		Repair: fmt.Sprintf("if another uses it, name another in source.slot; if nobody does: %s; if a DBA made it for this pipeline, set source.create to false", dropSlot(o.options.Slot)),
 	}
 }
 
@@ -86,7 +86,7 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 		return nil, o.slotIsDue(found)
 	}
 	if useless {
-		if err := o.dropSlot(ctx, conn); err != nil {
+		if err := o.letGo(ctx, conn); err != nil {
 			return nil, err
 		}
 	}
@@ -100,8 +100,7 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 
 // slotIsDue is the Halt for a slot that a DBA has to make, or make again.
 func (o *Origin) slotIsDue(found *slot) error {
-	name := literal(o.options.Slot)
-	create := "SELECT pg_create_logical_replication_slot(" + name + ", 'pgoutput')"
+	create := createSlot(o.options.Slot)
 	if found == nil {
 		return &replicator.Halt{
 			Reason: replicator.SlotMissing,
@@ -114,6 +113,6 @@ func (o *Origin) slotIsDue(found *slot) error {
 		Reason: replicator.SlotLost,
 		Found:  fmt.Sprintf("slot %q cannot decode the log, or was invalidated, and source.create is false", o.options.Slot),
 		Means:  "it will never be of use; nothing was read from it yet, so that nothing is lost with it",
-		Repair: "SELECT pg_drop_replication_slot(" + name + "); " + create,
+		Repair: dropSlot(o.options.Slot) + "; " + create,
 	}
 }

@@ -16,6 +16,7 @@ const (
 	objectInUse        = "55006"
 	undefinedObject    = "42704"
 	insufficientRights = "42501"
+	tooManyConnections = "53300"
 )
 
 // fault is an error of the server without the parts that can hold a row's values:

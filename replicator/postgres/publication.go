@@ -167,9 +167,9 @@ func publishedTable(t *schema.Table) string {
 	}
 	var columns []string
 	for _, c := range t.Columns {
-		columns = append(columns, pgx.Identifier{c.Name}.Sanitize())
+		columns = append(columns, c.Name)
 	}
-	return quoted(t.Name) + " (" + strings.Join(columns, ", ") + ")"
+	return quoted(t.Name) + " (" + identifiers(columns) + ")"
 }
 
 // align brings the publication in line with the config and returns it, and the
@@ -189,7 +189,7 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool)
 		if len(statements) == 0 {
 			return p, tables, nil
 		}
-		if !o.options.Create || p != nil && (p.broad || !ours && len(p.strangers(tables)) > 0) {
+		if !o.mayAlter(p, tables, ours) {
 			return nil, nil, o.publicationHalt(p, tables, nil)
 		}
 		if p != nil {
@@ -207,6 +207,16 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool)
 			return nil, nil, err
 		}
 	}
+}
+
+// mayAlter tells whether it is ours to make or alter the publication. One that
+// publishes more than tables by name, or, unless it surely is ours, other tables, may
+// be read by somebody else.
+func (o *Origin) mayAlter(p *publication, tables []*schema.Table, ours bool) bool {
+	if !o.options.Create || p == nil {
+		return o.options.Create
+	}
+	return !p.broad && (ours || len(p.strangers(tables)) == 0)
 }
 
 // alter runs the statements so that all or none takes effect. It never waits long

@@ -153,7 +153,7 @@ func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn, s server) error {
 		defer close(told)
 		o.tellHolders(watch, conn.PgConn().PID())
 	}()
-	_, err := conn.Exec(ctx, `SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, o.options.Slot)
+	_, err := conn.Exec(ctx, createSlot(o.options.Slot))
 	stop()
 	<-told
 	switch {
@@ -206,11 +206,18 @@ func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
 	}
 }
 
-// dropSlot drops the slot once nobody streams from it.
-func (o *Origin) dropSlot(ctx context.Context, conn *pgx.Conn) error {
+// createSlot and dropSlot are the statements for a slot.
+func createSlot(name string) string {
+	return "SELECT pg_create_logical_replication_slot(" + literal(name) + ", 'pgoutput')"
+}
+
+func dropSlot(name string) string { return "SELECT pg_drop_replication_slot(" + literal(name) + ")" }
+
+// letGo drops the slot once nobody streams from it.
+func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn) error {
 	said := false
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		_, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, o.options.Slot)
+		_, err := conn.Exec(ctx, dropSlot(o.options.Slot))
 		if code := codeOf(err); err == nil || code == undefinedObject {
 			return nil
 		} else if code != objectInUse {

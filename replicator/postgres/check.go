@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+)
+
+// Check looks at everything that a first run needs of the source, and at what an
+// operator should know of it. It changes nothing. What cannot be asked is a Finding
+// too.
+func (o *Origin) Check(ctx context.Context) []replicator.Finding {
+	c := &check{Origin: o}
+	conn, err := o.connect(ctx)
+	if err != nil {
+		c.fail("connection", err.Error(), "make sure that source.dsn, its password and its ca are right, and that the server lets us in")
+		return c.findings
+	}
+	defer shut(conn)
+	c.conn = conn
+	if c.server, err = serverOf(ctx, conn); err != nil {
+		c.unasked("connection", err)
+		return c.findings
+	}
+	c.fine("connection", fmt.Sprintf("database %q, as role %q", c.server.database, c.server.role))
+	c.kind()
+	for _, look := range []func(context.Context){
+		c.replication, c.senders, c.slot, c.choices, c.limits, c.settings, c.transactions,
+	} {
+		look(ctx)
+	}
+	return c.findings
+}
+
+// check gathers findings.
+type check struct {
+	*Origin
+	conn     *pgx.Conn
+	server   server
+	begun    bool // our slot is there, so the publication is ours too
+	findings []replicator.Finding
+}
+
+func (c *check) add(subject string, v replicator.Verdict, found, repair string) {
+	c.findings = append(c.findings, replicator.Finding{Subject: "source: " + subject, Verdict: v, Found: found, Repair: repair})
+}
+
+func (c *check) fine(subject, found string) { c.add(subject, replicator.Fine, found, "") }
+
+func (c *check) warn(subject, found, repair string) {
+	c.add(subject, replicator.Warning, found, repair)
+}
+
+func (c *check) fail(subject, found, repair string) {
+	c.add(subject, replicator.Failure, found, repair)
+}
+
+func (c *check) unasked(subject string, err error) {
+	c.add(subject, replicator.Unasked, err.Error(), "")
+}
+
+// halted makes a finding of what a run would halt with.
+func (c *check) halted(subject string, err error) {
+	var h *replicator.Halt
+	if !errors.As(err, &h) {
+		c.unasked(subject, err)
+		return
+	}
+	c.fail(subject, h.Found+"; "+h.Means, h.Repair)
+}
+
+// kind looks at what kind of server it is.
+func (c *check) kind() {
+	for _, look := range []struct {
+		subject, found string
+		halt           *replicator.Halt
+	}{
+		{"version", fmt.Sprintf("PostgreSQL %d", c.server.major()), c.server.versionHalt()},
+		{"primary", "it is one", c.server.recoveryHalt()},
+		{"wal_level", c.server.walLevel, c.server.walHalt()},
+	} {
+		if look.halt != nil {
+			c.halted(look.subject, look.halt)
+			continue
+		}
+		c.fine(look.subject, look.found)
+	}
+}
+
+// replication opens a replication connection, which shows at once whether the role has
+// the right to and whether pg_hba.conf lets it in.
+func (c *check) replication(ctx context.Context) {
+	const subject = "replication connection"
+	conn, err := c.connectReplication(ctx, nil)
+	if err == nil {
+		_, err = pglogrepl.IdentifySystem(ctx, conn)
+		_ = conn.Close(ctx)
+	}
+	switch {
+	case err == nil:
+		c.fine(subject, "let in")
+	case codeOf(err) == insufficientRights:
+		c.fail(subject, fmt.Sprintf("role %q may not open one", c.server.role), repairReplication(c.server.role))
+	case codeOf(err) == tooManyConnections:
+		c.fail(subject, "all senders or connections are taken", "raise max_wal_senders and max_connections, then restart the server")
+	default:
+		c.fail(subject, bare(err).Error(), fmt.Sprintf("let it in by pg_hba.conf, whose line for it names the database and not \"replication\": hostssl %s %s <our address>/32 scram-sha-256, then SELECT pg_reload_conf(); a pooler or proxy in between has to be gone around",
+			pgx.Identifier{c.server.database}.Sanitize(), pgx.Identifier{c.server.role}.Sanitize()))
+	}
+}
+
+// senders looks for a free sender and, if the slot is still to be made, a free slot.
+func (c *check) senders(ctx context.Context) {
+	var senders, sending, slots, taken int
+	var ours bool
+	err := c.conn.QueryRow(ctx, `
+		SELECT current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_stat_replication),
+		       current_setting('max_replication_slots')::int, (SELECT count(*) FROM pg_replication_slots),
+		       EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`, c.options.Slot).
+		Scan(&senders, &sending, &slots, &taken, &ours)
+	if err != nil {
+		c.unasked("max_wal_senders", bare(err))
+		return
+	}
+	free := func(setting string, all, used, need int) {
+		found := fmt.Sprintf("%d, of which %d are taken", all, used)
+		if all-used < need {
+			c.fail(setting, found, fmt.Sprintf("ALTER SYSTEM SET %s = %d, then restart the server; on Amazon RDS: in the parameter group, then reboot", setting, all+5))
+			return
+		}
+		c.fine(setting, found)
+	}
+	need := 1
+	if ours {
+		need = 0 // we, or a daemon of ours, have it
+	}
+	free("max_wal_senders", senders, sending, need)
+	free("max_replication_slots", slots, taken, need)
+}
+
+// slot looks at the slot as it is.
+func (c *check) slot(ctx context.Context) {
+	subject := "slot " + c.options.Slot
+	found, err := findSlot(ctx, c.conn, c.options.Slot)
+	switch {
+	case err != nil:
+		c.unasked(subject, err)
+	case found == nil && c.options.Create:
+		c.fine(subject, "not there yet: run makes it")
+	case found == nil:
+		c.halted(subject, c.slotIsDue(nil))
+	default:
+		if err := c.streamable(found, c.server.database); err != nil {
+			c.halted(subject, err)
+			return
+		}
+		c.begun = true
+		who := "nobody streams from it"
+		if found.active {
+			who = fmt.Sprintf("server process %d streams from it", found.activePID)
+		}
+		c.fine(subject, fmt.Sprintf("there, at %v, %s; %s", found.confirmed, found.status, who))
+	}
+}
+
+// patient is how long a transaction may be open before it is worth saying.
+const patient = time.Minute
+
+// transactions looks for open transactions, whose end the making of a slot and a load
+// wait for.
+func (c *check) transactions(ctx context.Context) {
+	const subject = "old transactions"
+	var r running
+	err := c.conn.QueryRow(ctx, `
+		SELECT x.xid, x.pid, x.program, x.since, x.gid FROM (
+		    SELECT backend_xid::text AS xid, pid, application_name AS program, xact_start AS since, NULL::text AS gid FROM pg_stat_activity WHERE backend_xid IS NOT NULL
+		    UNION ALL SELECT transaction::text, 0, '', prepared, gid FROM pg_prepared_xacts
+		) x WHERE x.since < now() - $1::float8 * interval '1 second' ORDER BY x.since LIMIT 1`, patient.Seconds()).
+		Scan(&r.xid, &r.pid, &r.program, &r.since, &r.gid)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		c.fine(subject, "none")
+	case err != nil:
+		c.unasked(subject, bare(err))
+	default:
+		c.warn(subject, r.String()+"; a first run waits for it", "commit it or roll it back")
+	}
+}

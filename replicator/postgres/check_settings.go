@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// setting is one of the server's, with what is to be said of it.
+type setting struct {
+	name   string
+	judge  func(value int64) (warning, repair string) // of the value in the setting's unit
+	absent bool                                       // older servers do not have it
+}
+
+// limits looks at how much log the server keeps for a slot, and for how long.
+func (c *check) limits(ctx context.Context) {
+	c.look(ctx, setting{name: "max_slot_wal_keep_size", judge: func(megabytes int64) (string, string) {
+		if megabytes >= 0 {
+			return "", ""
+		}
+		return "no limit: a pipeline that stands still fills the server's disk with log",
+			"ALTER SYSTEM SET max_slot_wal_keep_size = '<what the disk can spare>', then SELECT pg_reload_conf(); a slot that needs more than that is lost, so watch rowshift_slot_safe_bytes"
+	}})
+	c.look(ctx, setting{name: "idle_replication_slot_timeout", absent: true, judge: func(seconds int64) (string, string) {
+		if seconds == 0 {
+			return "", ""
+		}
+		return "a slot that nobody reads for so long is lost", "ALTER SYSTEM SET idle_replication_slot_timeout = 0, then SELECT pg_reload_conf()"
+	}})
+}
+
+// The bounds within which a wal_sender_timeout is nothing to speak of.
+const (
+	shortTimeout = 5 * time.Second
+	longTimeout  = 10 * time.Minute
+)
+
+// settings looks at what decides how well decoding goes.
+func (c *check) settings(ctx context.Context) {
+	c.look(ctx, setting{name: "wal_sender_timeout", judge: func(milliseconds int64) (string, string) {
+		switch t := time.Duration(milliseconds) * time.Millisecond; {
+		case t == 0, t > longTimeout:
+			return "a session whose client is gone keeps the slot for long, and nobody else can take over", "ALTER SYSTEM SET wal_sender_timeout = '60s', then SELECT pg_reload_conf()"
+		case t < shortTimeout:
+			return "a short stall of the network ends the stream", "ALTER SYSTEM SET wal_sender_timeout = '60s', then SELECT pg_reload_conf()"
+		}
+		return "", ""
+	}})
+	c.look(ctx, setting{name: "logical_decoding_work_mem", judge: func(kilobytes int64) (string, string) {
+		if kilobytes >= 64<<10 {
+			return "", ""
+		}
+		return "larger transactions are spilled to the server's disk while they are decoded", "ALTER SYSTEM SET logical_decoding_work_mem = '64MB', then SELECT pg_reload_conf()"
+	}})
+	var encoding string
+	if err := c.conn.QueryRow(ctx, `SELECT current_setting('server_encoding')`).Scan(&encoding); err != nil {
+		c.unasked("encoding", bare(err))
+		return
+	}
+	if encoding == "SQL_ASCII" {
+		c.warn("encoding", "SQL_ASCII: the server does not know what its text is in, and text that is not UTF-8 will be a misfit", "")
+		return
+	}
+	c.fine("encoding", encoding)
+}
+
+// look makes a finding of a setting.
+func (c *check) look(ctx context.Context, s setting) {
+	var shown string
+	var value int64
+	rows, err := c.conn.Query(ctx, `SELECT current_setting(name), setting::bigint FROM pg_settings WHERE name = $1`, s.name)
+	if err != nil {
+		c.unasked(s.name, bare(err))
+		return
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil || !s.absent {
+			c.unasked(s.name, fmt.Errorf("it cannot be read: %w", bare(err)))
+		}
+		return
+	}
+	if err := rows.Scan(&shown, &value); err != nil {
+		c.unasked(s.name, bare(err))
+		return
+	}
+	if warning, repair := s.judge(value); warning != "" {
+		c.warn(s.name, shown+": "+warning, repair)
+		return
+	}
+	c.fine(s.name, shown)
+}

@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/schema"
+)
+
+// choices looks at each chosen table, at the rights to read it and, if all are fit, at
+// the publication.
+func (c *check) choices(ctx context.Context) {
+	relations, err := readRelations(ctx, c.conn, c.options.Choices)
+	if err != nil {
+		c.unasked("tables", err)
+		return
+	}
+	tables, faults := resolve(relations, c.options.Choices, c.server.major())
+	for _, f := range schema.Faults(faults) {
+		c.fail("table "+f.Table.String(), f.Found, f.Repair)
+	}
+	for _, t := range tables {
+		c.rights(ctx, t)
+	}
+	if faults != nil {
+		c.unasked("publication "+c.options.Publication, fmt.Errorf("the tables have to be fit first"))
+		return
+	}
+	c.publication(ctx, tables)
+}
+
+// rights are what a role may do with one table.
+type rights struct {
+	usage, all, ctid, policies bool
+	columns                    []string // the chosen ones that it may not read
+}
+
+const rightsQuery = `
+SELECT has_schema_privilege(c.relnamespace, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), has_column_privilege(c.oid, 'ctid', 'SELECT'),
+       row_security_active(c.oid),
+       coalesce((SELECT array_agg(n ORDER BY n) FROM unnest($2::text[]) n WHERE NOT has_column_privilege(c.oid, n, 'SELECT')), '{}')
+FROM pg_class c WHERE c.oid = $1`
+
+// rights looks at what a load of t needs. The stream itself needs none of it.
+func (c *check) rights(ctx context.Context, t *schema.Table) {
+	subject := "table " + t.Name.String()
+	var names []string
+	for _, column := range t.Columns {
+		names = append(names, column.Name)
+	}
+	var r rights
+	err := c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns)
+	if err != nil {
+		c.unasked(subject, bare(err))
+		return
+	}
+	role := pgx.Identifier{c.server.role}.Sanitize()
+	switch {
+	case !r.usage:
+		c.fail(subject, fmt.Sprintf("role %q may not use its schema", c.server.role),
+			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", pgx.Identifier{t.Name.Schema}.Sanitize(), role))
+	case len(r.columns) > 0:
+		c.fail(subject, fmt.Sprintf("role %q may not read %s", c.server.role, strings.Join(r.columns, ", ")),
+			fmt.Sprintf("GRANT SELECT (%s, ctid) ON %s TO %s", identifiers(names), quoted(t.Name), role))
+	case r.policies:
+		c.fail(subject, "row-level security would hide rows from a load, while the stream has them all", fmt.Sprintf("ALTER ROLE %s BYPASSRLS", role))
+	case !r.ctid:
+		c.warn(subject, c.shape(t)+"; it is read by one session, since the role may not read ctid", fmt.Sprintf("GRANT SELECT (ctid) ON %s TO %s", quoted(t.Name), role))
+	default:
+		c.fine(subject, c.shape(t))
+	}
+}
+
+// shape tells of a table in a few words.
+func (c *check) shape(t *schema.Table) string {
+	var key []string
+	for _, k := range t.Key {
+		key = append(key, t.Columns[k].Name)
+	}
+	return fmt.Sprintf("%d columns, key %s, replica identity %v", len(t.Columns), strings.Join(key, ", "), t.Identity)
+}
+
+// publication looks at the publication and, if a run has something to do to it, at the
+// rights for that.
+func (c *check) publication(ctx context.Context, tables []*schema.Table) {
+	subject := "publication " + c.options.Publication
+	p, err := readPublication(ctx, c.conn, c.server, c.options.Publication)
+	if err != nil {
+		c.unasked(subject, err)
+		return
+	}
+	statements := c.difference(p, tables)
+	if len(statements) == 0 {
+		c.fine(subject, fmt.Sprintf("publishes the %d tables as they are chosen", len(tables)))
+		return
+	}
+	if halt := c.untouchable(p, tables); halt != nil {
+		c.halted(subject, halt)
+		return
+	}
+	lacks, err := c.publicationRights(ctx, tables)
+	switch {
+	case err != nil:
+		c.unasked(subject, err)
+	case len(lacks) > 0:
+		c.fail(subject, "run would make or alter it, but the role lacks "+strings.Join(lacks, ", "),
+			"give it that, or have a DBA run BEGIN; "+strings.Join(statements, "; ")+"; COMMIT and set source.create to false")
+	default:
+		c.fine(subject, "run makes it so: "+strings.Join(statements, "; "))
+	}
+}
+
+// publicationRights names what the role lacks to make or alter the publication.
+// https://www.postgresql.org/docs/current/logical-replication-security.html
+func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (lacks []string, err error) {
+	var oids []uint32
+	for _, t := range tables {
+		oids = append(oids, t.OID)
+	}
+	var create, owner bool
+	var foreign []string
+	err = c.conn.QueryRow(ctx, `
+		SELECT has_database_privilege(current_database(), 'CREATE'),
+		       coalesce((SELECT pg_has_role(pubowner, 'USAGE') FROM pg_publication WHERE pubname = $2), true),
+		       coalesce((SELECT array_agg(c.oid::regclass::text ORDER BY 1) FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')), '{}')`,
+		oids, c.options.Publication).Scan(&create, &owner, &foreign)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: ask for the rights to make a publication: %w", bare(err))
+	}
+	if !create {
+		lacks = append(lacks, "CREATE on the database")
+	}
+	if !owner {
+		lacks = append(lacks, "ownership of the publication")
+	}
+	if len(foreign) > 0 {
+		lacks = append(lacks, "ownership of "+strings.Join(foreign, ", "))
+	}
+	return lacks, nil
+}
+
+// identifiers quotes names for a list in SQL.
+func identifiers(names []string) string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = pgx.Identifier{n}.Sanitize()
+	}
+	return strings.Join(all, ", ")
+}
+
+// untouchable returns what a run would halt with rather than alter the publication, nil
+// if it would alter it.
+func (c *check) untouchable(p *publication, tables []*schema.Table) error {
+	if c.mayAlter(p, tables, c.begun) {
+		return nil
+	}
+	return c.publicationHalt(p, tables, nil)
+}

@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// OIDs of built-in types, and one of a domain.
+// https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+const (
+	int4OID    = 23
+	textOID    = 25
+	varcharOID = 1043
+	domainOID  = 20000
+)
+
+// person is a table of four columns of which three are chosen: id, name and grade.
+func person() chosen {
+	attribute := func(n int16, name string, t schema.Type) schema.Column {
+		return schema.Column{Attribute: schema.Attribute{Attnum: n, Name: name, Type: t}}
+	}
+	return chosen{
+		table: &schema.Table{
+			OID: 900, Name: schema.Name{Schema: "public", Table: "person"}, Identity: schema.IdentityDefault,
+			Columns: []schema.Column{
+				attribute(1, "id", schema.Type{OID: int4OID, Base: int4OID, Typmod: -1}),
+				attribute(3, "name", schema.Type{OID: varcharOID, Base: varcharOID, Typmod: 44}),
+				attribute(4, "grade", schema.Type{OID: domainOID, Base: varcharOID, Typmod: 9}),
+			},
+			Key: []int{0},
+		},
+		choice: schema.Choice{Name: schema.Name{Schema: "public", Table: "person"}, Exclude: []string{"email"}},
+	}
+}
+
+// described is the Relation message of person as PostgreSQL 14 sends it, with a column
+// that is not chosen.
+func described() relationMessage {
+	return relationMessage{
+		oid: 900, name: schema.Name{Schema: "public", Table: "person"}, identity: schema.IdentityDefault,
+		columns: []relationColumn{
+			{key: true, name: "id", oid: int4OID, typmod: -1},
+			{name: "email", oid: textOID, typmod: -1},
+			{name: "name", oid: varcharOID, typmod: 44},
+			{name: "grade", oid: domainOID, typmod: -1},
+		},
+	}
+}
+
+func matching(c chosen) *matcher {
+	return &matcher{tables: map[uint32]chosen{c.table.OID: c}, renamed: func(uint32, schema.Name) bool { return false }}
+}
+
+func TestMatch(t *testing.T) {
+	person := person()
+	r, err := matching(person).match(described())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &relation{table: person.table, columns: 4, take: []bool{true, false, true, true}, key: []int{0}}
+	if d := cmp.Diff(want, r, cmp.AllowUnexported(relation{}), cmp.Comparer(func(a, b *schema.Table) bool { return a == b })); d != "" {
+		t.Error(d)
+	}
+	if r, err := matching(person).match(relationMessage{oid: 901}); r != nil || err != nil {
+		t.Errorf("a relation that is not replicated: %v, %v", r, err)
+	}
+}
+
+// TestMatchChanges shows what is a change of shape, and what is none.
+func TestMatchChanges(t *testing.T) {
+	tests := []struct {
+		name  string
+		alter func(*relationMessage, *chosen)
+		found string // empty: no change
+	}{
+		{"equal", func(*relationMessage, *chosen) {}, ""},
+		{"only the list", func(m *relationMessage, _ *chosen) { m.columns = append(m.columns[:1:1], m.columns[2:]...) }, ""},
+		{"identity full", func(m *relationMessage, _ *chosen) {
+			m.identity = schema.IdentityFull
+			for i := range m.columns {
+				m.columns[i].key = true
+			}
+		}, ""},
+		{"an unchosen column dropped, another added", func(m *relationMessage, c *chosen) {
+			m.columns[1].name = "phone"
+			c.choice = schema.Choice{Columns: []string{"id", "name", "grade"}}
+		}, ""},
+		{"a chosen column added", func(m *relationMessage, _ *chosen) {
+			m.columns = append(m.columns, relationColumn{name: "phone", oid: textOID, typmod: -1})
+		}, `column "phone" is new`},
+		{"a column added where all are chosen", func(m *relationMessage, c *chosen) {
+			c.choice = schema.Choice{All: true}
+		}, `column "email" is new`},
+		{"a column dropped", func(m *relationMessage, _ *chosen) { m.columns = m.columns[:3] }, `column "grade" is missing`},
+		{"a column renamed", func(m *relationMessage, _ *chosen) { m.columns[2].name = "full_name" }, `column "full_name" is new, column "name" is missing`},
+		{"another type", func(m *relationMessage, _ *chosen) { m.columns[0].oid = 20 }, `column "id" has the type with OID 20, which was 23`},
+		{"another length", func(m *relationMessage, _ *chosen) { m.columns[2].typmod = 104 }, `column "name" has type modifier 104, which was 44`},
+		{"another domain", func(m *relationMessage, _ *chosen) { m.columns[3].oid = 20001 }, `column "grade" has the type with OID 20001`},
+		{"dropped and added again", func(m *relationMessage, _ *chosen) {
+			m.columns = append(append(m.columns[:2:2], m.columns[3]), m.columns[2])
+		}, `column "name" stands elsewhere`},
+		{"a column twice", func(m *relationMessage, _ *chosen) { m.columns = append(m.columns, m.columns[2]) }, `column "name" comes twice`},
+		{"a wider key", func(m *relationMessage, _ *chosen) { m.columns[2].key = true }, `column "name" joined or left the key`},
+		{"a key wider by what is not chosen", func(m *relationMessage, _ *chosen) { m.columns[1].key = true }, `column "email" joined the key`},
+		{"no key any more", func(m *relationMessage, _ *chosen) {
+			m.identity, m.columns[0].key = schema.IdentityNothing, false
+		}, `column "id" joined or left the key`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m, c := described(), person()
+			test.alter(&m, &c)
+			_, err := matching(c).match(m)
+			var h *replicator.Halt
+			switch {
+			case test.found == "" && err != nil:
+				t.Error(err)
+			case test.found != "" && (!errors.As(err, &h) || h.Reason != replicator.ShapeChanged || !strings.Contains(h.Found, "public.person") || !strings.Contains(h.Found, test.found)):
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestMatchRenamed shows that a table which goes by another name sends us to the
+// catalogue once: if it is there by its own name then, the other is of the past.
+func TestMatchRenamed(t *testing.T) {
+	o := New(Options{})
+	m := described()
+	m.name.Table = "people"
+	for i, wrong := range []bool{true, false, false} {
+		matcher := &matcher{tables: map[uint32]chosen{900: person()}, renamed: o.knowsRenamed}
+		_, err := matcher.match(m)
+		if (err != nil) != wrong || replicator.Final(err) {
+			t.Errorf("at time %d: %v", i, err)
+		}
+	}
+}
