@@ -46,7 +46,7 @@ func printFindings(w io.Writer, findings []replicator.Finding) {
 		wide = max(wide, utf8.RuneCountInString(f.Subject))
 	}
 	for _, f := range findings {
-		fmt.Fprintf(w, "%-5s  %-*s  %s\n", f.Verdict, wide, f.Subject, f.Found)
+		fmt.Fprintf(w, "%-5s  %-*s  %s\n", f.Verdict, wide, f.Subject, strings.Join(strings.Fields(f.Found), " "))
 		if f.Repair == "" {
 			continue
 		}

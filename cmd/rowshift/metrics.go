@@ -15,6 +15,7 @@ import (
 type metrics struct {
 	rows     *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
+	batches  prometheus.Counter
 	batch    prometheus.Histogram
 	bytes    prometheus.Histogram
 	restarts *prometheus.CounterVec
@@ -35,8 +36,10 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rowshift_rows_total", Help: "Changes merged by table and operation, before folding; op load counts rows of loads."}, []string{"table", "op"}),
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "rowshift_step_seconds", Help: "Duration of the steps that a batch goes through.",
+			Name: "rowshift_step_seconds", Help: "Duration of the steps that a batch goes through; merge_* are parts of merge.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 11)}, []string{"step"}),
+		batches: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "rowshift_batches_total", Help: "Batches with changes that were merged."}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "rowshift_batch_rows", Help: "Rows of a batch, after folding.",
 			Buckets: prometheus.ExponentialBuckets(1, 10, 8)}),
@@ -54,7 +57,7 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 		undone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rowshift_deletion_failures_total", Help: "Deletions in the bucket that failed; the objects are left to a later sweep."}),
 	}
-	r.MustRegister(m.rows, m.steps, m.batch, m.bytes, m.restarts, m.retries, m.halts, m.swept, m.undone,
+	r.MustRegister(m.rows, m.steps, m.batches, m.batch, m.bytes, m.restarts, m.retries, m.halts, m.swept, m.undone,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	for _, t := range tables {
 		for _, op := range ops {
@@ -111,9 +114,12 @@ func (m *metrics) took(step string, d time.Duration) {
 func (m *metrics) merged(b replicator.MergedBatch) {
 	m.took("merge", b.Took)
 	for step, d := range b.Merged.Steps {
-		m.took(step, d)
+		m.took("merge_"+step, d)
 	}
 	for _, s := range b.Merge.Staged {
+		if s.Changes > 0 {
+			m.batches.Inc()
+		}
 		for _, f := range s.Folds {
 			table := f.Table.Name.String()
 			m.rows.WithLabelValues(table, "insert").Add(float64(f.Counts.Inserts))

@@ -99,9 +99,10 @@ rowshift_rows_total{op="load",table="public.company"} 90
 rowshift_step_seconds_count{step="stage"} 1
 rowshift_step_seconds_sum{step="stage"} 0.02
 rowshift_step_seconds_sum{step="merge"} 0.5
-rowshift_step_seconds_sum{step="copy"} 0.3
-rowshift_step_seconds_sum{step="commit"} 0.1
+rowshift_step_seconds_sum{step="merge_copy"} 0.3
+rowshift_step_seconds_sum{step="merge_commit"} 0.1
 rowshift_step_seconds_sum{step="load"} 9
+rowshift_batches_total 1
 rowshift_batch_rows_sum 5
 rowshift_batch_bytes_sum 2048
 rowshift_restarts_total{cause="connection"} 1
