@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+	"rowshift/test/pgtest"
+)
+
+// on returns a world on a server of its own, in its database "postgres".
+func on(w *world, s *pgtest.Server) *world {
+	config, err := pgx.ParseConfig(s.DSN("postgres"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.config = config
+	w.program = config.Copy()
+	return w
+}
+
+// choose adds choices of tables of the schema public.
+func (w *world) choose(choices ...schema.Choice) {
+	w.options.Choices = append(w.options.Choices, choices...)
+}
+
+// every chooses all columns of tables.
+func every(names ...string) (choices []schema.Choice) {
+	for _, n := range names {
+		choices = append(choices, schema.Choice{Name: schema.Name{Schema: "public", Table: n}, All: true})
+	}
+	return choices
+}
+
+// followed is a stream that is read by a test.
+type followed struct {
+	replicator.Source
+	w      *world
+	opened replicator.Opened
+	lines  []string
+	ends   []replicator.LSN // of commits
+}
+
+// follow opens the stream behind a position.
+func (w *world) follow(after replicator.LSN) *followed {
+	w.t.Helper()
+	source, opened, err := w.Open(w.t.Context(), replicator.OpenRequest{After: after})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { source.Close() })
+	return &followed{Source: source, w: w, opened: opened}
+}
+
+// marked writes a message and returns its position, which the stream will pass.
+func (w *world) marked() replicator.LSN {
+	w.t.Helper()
+	lsn, err := w.mark(w.t.Context(), w.ours())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return lsn
+}
+
+// read reads until the stream has passed a position, and returns the changes as lines.
+func (f *followed) read(to replicator.LSN) []string {
+	f.w.t.Helper()
+	f.lines, f.ends = nil, nil
+	if err := f.until(func(c replicator.Change) bool {
+		return (c.Op == replicator.Mark || c.Op == replicator.Commit) && c.LSN >= to
+	}); err != nil {
+		f.w.t.Fatal(err)
+	}
+	return f.lines
+}
+
+// until reads until a change is as wanted, 30 seconds at most.
+func (f *followed) until(wanted func(replicator.Change) bool) error {
+	ctx, cancel := context.WithTimeoutCause(f.w.t.Context(), 30*time.Second, errors.New("not in time"))
+	defer cancel()
+	for {
+		c, err := f.Next(ctx, 0)
+		if err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		switch c.Op {
+		case replicator.Mark, replicator.Begin:
+		case replicator.Commit:
+			f.ends = append(f.ends, c.LSN)
+		default:
+			f.lines = append(f.lines, line(c))
+		}
+		if wanted(c) {
+			return nil
+		}
+	}
+}
+
+// line tells a change in one line.
+func line(c replicator.Change) string {
+	s := c.Op.String() + " " + c.Table.Name.Table
+	for _, part := range []struct {
+		name  string
+		tuple replicator.Tuple
+	}{{"key", c.Key}, {"old", c.Old}, {"new", c.New}} {
+		if part.tuple != nil {
+			s += fmt.Sprintf(" %s(%s)", part.name, strings.Join(strung(part.tuple), "|"))
+		}
+	}
+	return s
+}
+
+// confirmed is the slot's position, as the server has it.
+func (w *world) confirmed() replicator.LSN {
+	w.t.Helper()
+	s, err := w.SlotState(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Confirmed
+}
+
+// refusedWith tells whether err is a Halt of that reason whose text has these words.
+func refusedWith(err error, reason replicator.Reason, words ...string) error {
+	var h *replicator.Halt
+	if !errors.As(err, &h) || h.Reason != reason {
+		return fmt.Errorf("got %w", err)
+	}
+	for _, word := range words {
+		if !strings.Contains(h.Error(), word) {
+			return fmt.Errorf("without %q: %w", word, err)
+		}
+	}
+	return nil
+}
+
+// meanwhile does something four times a second until a condition of the server holds.
+func (w *world) meanwhile(conn *pgx.Conn, condition string, do func() error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		if err := do(); err != nil {
+			w.t.Fatal(err)
+		}
+		var holds bool
+		if err := conn.QueryRow(ctx, `SELECT coalesce(`+condition+`, false)`).Scan(&holds); err != nil {
+			w.t.Fatalf("%s: %v", condition, err)
+		}
+		if holds {
+			return
+		}
+		if err := rest(ctx, 250*time.Millisecond); err != nil {
+			w.t.Fatalf("not in time: %s", condition)
+		}
+	}
+}
+
+// major is the server's major version.
+func (w *world) major() int {
+	w.t.Helper()
+	s, err := serverOf(w.t.Context(), w.ours())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.major()
+}
