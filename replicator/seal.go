@@ -57,8 +57,8 @@ func (r *reader) stale() bool {
 // at the clock; 0 for its heartbeat interval.
 func (r *reader) wait() time.Duration {
 	switch {
-	case r.batch.Commit && r.inside:
-		return sinkEvery
+	case r.batch.Commit && r.batch.End > r.sealed && r.due():
+		return sinkEvery // the sink was not ready for it
 	case !r.batch.Commit || r.batch.Changes == 0:
 		if r.acked < r.sealed {
 			return aliveEvery

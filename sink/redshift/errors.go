@@ -27,6 +27,9 @@ func (e *Error) Error() string {
 	return s
 }
 
+// SQLState is the server's code, empty if no answer came.
+func (e *Error) SQLState() string { return e.Code }
+
 // Retryable tells whether the statement, and the transaction around it, surely left
 // nothing behind.
 func (e *Error) Retryable() bool { return e.retry }

@@ -92,7 +92,7 @@ func (m *merging) step(ctx context.Context, step, sql string) (int64, error) {
 func (m *merging) temporary(ctx context.Context, kind string, create func(place) string) (place, error) {
 	m.stages++
 	p := temporary(fmt.Sprintf("%s_%d", kind, m.stages))
-	if _, err := m.step(ctx, "stage", create(p)); err != nil {
+	if _, err := m.step(ctx, "copy", create(p)); err != nil {
 		return p, err
 	}
 	m.made = append(m.made, p)

@@ -100,7 +100,7 @@ func (m metadata) insertTables(tables []replicator.TableState, detail func(repli
 // SVV_TRANSACTIONS shows a user his own.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 func (m metadata) holders() string {
-	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c.oid = t.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace `+
+	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
 		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid()`, literal(string(m)))
 }
 

@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"rowshift/test/harness"
+)
+
+// Promise 2: a slot whose tables are quiet lets go of log that others write.
+func TestIdleSlotMoves(t *testing.T) {
+	w, _ := live(t, harness.Setup{
+		Accounts: small,
+		Config:   harness.Config{More: []string{"checkpoint_refresh: 1s"}},
+	})
+	execute(t, w, "INSERT INTO audit (what) SELECT repeat('elsewhere', 100) FROM generate_series(1, 5000)")
+	at := one(t, w, "SELECT pg_current_wal_flush_lsn()")
+	harness.Until(t, "the slot to pass "+at, func() (bool, error) {
+		return one(t, w, "SELECT confirmed_flush_lsn >= '"+at+"' FROM pg_replication_slots") == "t", nil
+	})
+}
+
+// Promises 2 and 5: a slot is never trusted by its name. The daemon halts, says why
+// and what repairs it, acknowledges nothing and stays up.
+func TestHalts(t *testing.T) {
+	w, d := live(t, harness.Setup{Accounts: small})
+	tests := []struct {
+		name, reason string
+		spoil        []string
+	}{
+		{"the slot was advanced", "slot_ahead_of_checkpoint", []string{
+			"UPDATE company SET plan = 'skipped'", "SELECT pg_replication_slot_advance('rowshift_accounts', pg_current_wal_lsn())"}},
+		{"the slot was made again", "slot_ahead_of_checkpoint", []string{
+			"SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'lost'",
+			"SELECT pg_create_logical_replication_slot('rowshift_accounts', 'pgoutput')"}},
+		{"the slot is gone", "slot_missing", []string{"SELECT pg_drop_replication_slot('rowshift_accounts')"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d.Terminate(t)
+			execute(t, w, test.spoil...)
+			d = w.MustRun(t)
+			d.MustSee(t, test.reason)
+			before := one(t, w, "SELECT coalesce(max(confirmed_flush_lsn::text), 'none') FROM pg_replication_slots")
+			status, body, err := w.Get(t.Context(), "/readyz")
+			if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, test.reason) || !strings.Contains(body, "epair") {
+				t.Errorf("/readyz: %d, %v\n%s", status, err, body)
+			}
+			if status, _, err := w.Get(t.Context(), "/healthz"); err != nil || status != http.StatusOK {
+				t.Errorf("/healthz: %d, %v: a halt is no reason to be killed", status, err)
+			}
+			_, page, err := w.Get(t.Context(), "/metrics")
+			if err != nil || harness.ParseMetrics(page).Sum(`rowshift_halted{reason="`+test.reason+`"}`) != 1 {
+				t.Errorf("/metrics does not tell of the halt: %v", err)
+			}
+			if _, _, code, err := w.Command(t.Context(), "status"); err != nil || code != 1 {
+				t.Errorf("status of a halted daemon: exit code %d, %v", code, err)
+			}
+			if after := one(t, w, "SELECT coalesce(max(confirmed_flush_lsn::text), 'none') FROM pg_replication_slots"); after != before {
+				t.Errorf("a halted daemon acknowledged: %s, then %s", before, after)
+			}
+		})
+	}
+}
