@@ -171,3 +171,8 @@ func (w *world) major() int {
 	}
 	return s.major()
 }
+
+// named names the slot as the database, and the publication.
+func (w *world) named(create bool) {
+	w.options.Create, w.options.Publication, w.options.Slot = create, "rowshift", w.config.Database
+}

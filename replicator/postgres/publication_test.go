@@ -1,0 +1,156 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// TestAlign shows how a publication is brought in line with the config, and which of
+// its rows thereby are others, so that the table is loaded again.
+func TestAlign(t *testing.T) {
+	columns := func(names ...string) []schema.Choice {
+		return []schema.Choice{{Name: schema.Name{Schema: "public", Table: "a"}, Columns: names}}
+	}
+	tests := []struct {
+		name   string
+		before []schema.Choice
+		alter  string
+		after  []schema.Choice
+		says   []string
+		kept   bool // the row of a is the same
+	}{
+		{"nothing", columns("id", "v"), ``, columns("v", "id"), nil, true},
+		{"a table more", columns("id", "v"), ``, append(columns("id", "v"), every("b")...), []string{`ADD TABLE ONLY "public"."b"`}, true},
+		{"a table less", append(columns("id", "v"), every("b")...), ``, columns("id", "v"), []string{`DROP TABLE ONLY "public"."b"`}, true},
+		{"a column more", columns("id", "v"), ``, columns("id", "v", "w"), []string{`DROP TABLE ONLY "public"."a"; ALTER`, `ADD TABLE ONLY "public"."a" ("id", "v", "w")`}, false},
+		{"all columns", columns("id", "v"), ``, every("a"), []string{`ADD TABLE ONLY "public"."a"`}, false},
+		{"no inserts", columns("id", "v"), `ALTER PUBLICATION rowshift SET (publish = 'update, delete')`, columns("id", "v"), []string{`SET (publish = 'insert, update, delete, truncate')`}, true},
+		{"a filter", columns("id", "v"), `ALTER PUBLICATION rowshift SET TABLE a (id, v) WHERE (id > 5)`, columns("id", "v"), []string{`DROP TABLE ONLY`}, false},
+		{"out for a while", columns("id", "v"), `ALTER PUBLICATION rowshift DROP TABLE a; ALTER PUBLICATION rowshift ADD TABLE a (id, v)`, columns("id", "v"), nil, false},
+		{"frozen", columns("id", "v"), `VACUUM (FREEZE) pg_catalog.pg_publication_rel; VACUUM (FULL, FREEZE) pg_catalog.pg_publication`, columns("id", "v"), nil, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			if w.major() < columnListMajor {
+				t.Skip("publications have no column lists before 15")
+			}
+			other := w.dial()
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text, w int); CREATE TABLE b (id int PRIMARY KEY)`)
+			w.options.Choices = test.before
+			w.create()
+			first := w.follow(w.confirmed())
+			first.Close()
+			for _, statement := range strings.Split(test.alter, "; ") {
+				w.exec(other, statement)
+			}
+			w.options.Choices = test.after
+			second := w.follow(w.confirmed())
+			if kept := first.opened.Tables[0].Row == second.opened.Tables[0].Row; kept != test.kept {
+				t.Errorf("the row of a went from %v to %v", first.opened.Tables[0].Row, second.opened.Tables[0].Row)
+			}
+			if len(test.says) > 0 {
+				w.heard(test.says...)
+			}
+			want, got := len(test.after), w.rows(other, `SELECT tablename::text FROM pg_publication_tables WHERE pubname = 'rowshift'`)
+			if statements, err := w.Plan(t.Context()); err != nil || len(statements) > 0 || len(got) != want {
+				t.Errorf("published %v; left to do: %q, %v", got, statements, err)
+			}
+		})
+	}
+}
+
+// TestAlignRefuses shows which publications are left alone, by whom they are not ours.
+func TestAlignRefuses(t *testing.T) {
+	tests := []struct {
+		name, make string
+		create     bool
+		words      []string
+	}{
+		{"all tables", `CREATE PUBLICATION rowshift FOR ALL TABLES`, true, []string{"all tables", "source.publication", "DROP PUBLICATION"}},
+		{"a schema", `CREATE PUBLICATION rowshift FOR TABLES IN SCHEMA public`, true, []string{"of a schema"}},
+		{"other tables", `CREATE PUBLICATION rowshift FOR TABLE a, b`, true, []string{"public.b", `DROP TABLE ONLY "public"."b"`}},
+		{"a DBA's without deletes", `CREATE PUBLICATION rowshift FOR TABLE a WITH (publish = 'insert, update')`, false, []string{"SET (publish", "source.create is false"}},
+		{"a DBA's without the table", `CREATE PUBLICATION rowshift`, false, []string{`ADD TABLE ONLY "public"."a"`}},
+		{"a DBA's with a list", `CREATE PUBLICATION rowshift FOR TABLE a (id)`, false, []string{`BEGIN; ALTER PUBLICATION "rowshift" DROP TABLE ONLY "public"."a"; ALTER PUBLICATION "rowshift" ADD TABLE ONLY "public"."a"; COMMIT`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			if w.major() < columnListMajor {
+				t.Skip("publications have neither column lists nor schemas before 15")
+			}
+			other := w.dial()
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY)`)
+			w.exec(other, test.make)
+			before := w.rows(other, `SELECT p::text || coalesce(r::text, '') FROM pg_publication p LEFT JOIN pg_publication_rel r ON prpubid = p.oid`)
+			w.choose(every("a")...)
+			w.named(test.create)
+			_, err := w.Create(t.Context(), replicator.CreateRequest{})
+			if err := refusedWith(err, replicator.PublicationDiffers, test.words...); err != nil {
+				t.Error(err)
+			}
+			if d := cmp.Diff(before, w.rows(other, `SELECT p::text || coalesce(r::text, '') FROM pg_publication p LEFT JOIN pg_publication_rel r ON prpubid = p.oid`)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestAlignWaits shows that a lock which is held by others is waited for without
+// holding any, and that nobody waits for us meanwhile.
+func TestAlignWaits(t *testing.T) {
+	w := newWorld(t)
+	other, third := w.dial(), w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.create()
+	w.choose(every("b")...)
+	w.exec(other, `BEGIN; LOCK TABLE b IN SHARE UPDATE EXCLUSIVE MODE`)
+	opened := make(chan error, 1)
+	go func() {
+		source, _, err := w.Open(t.Context(), replicator.OpenRequest{After: 1})
+		if err == nil {
+			err = source.Close()
+		}
+		opened <- err
+	}()
+	w.heard("a lock to alter publication")
+	w.exec(third, `SET statement_timeout = '10s'; LOCK TABLE a IN ACCESS EXCLUSIVE MODE NOWAIT`)
+	w.exec(third, `INSERT INTO b VALUES (1)`)
+	w.exec(other, `ROLLBACK`)
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNamesAreQuoted shows that names which need quotes cross as they are.
+func TestNamesAreQuoted(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE SCHEMA "Odd "" ' schema"`)
+	w.exec(other, `CREATE TABLE "Odd "" ' schema"."a.b; --" ("Id ""x""" int PRIMARY KEY, "select" text, "ü" int)`)
+	w.choose(schema.Choice{Name: schema.Name{Schema: `Odd " ' schema`, Table: `a.b; --`}, Columns: []string{`Id "x"`, "select"}, UnlistedOnWire: true, Target: "t"})
+	w.named(true)
+	w.options.Publication = `Pub, "lication" 'of' us`
+	created, err := w.Create(t.Context(), replicator.CreateRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := w.follow(created.Start)
+	w.exec(other, `INSERT INTO "Odd "" ' schema"."a.b; --" VALUES (1, 'x', 2)`)
+	if d := cmp.Diff([]string{"insert a.b; -- new(1|x)"}, f.read(w.marked())); d != "" {
+		t.Error(d)
+	}
+	f.Close()
+	w.options.Publication = fmt.Sprintf("%s and others", w.options.Publication)
+	if statements, err := w.Plan(t.Context()); err != nil || len(statements) != 1 || !strings.Contains(statements[0], `"Pub, ""lication"" 'of' us and others"`) {
+		t.Errorf("%q, %v", statements, err)
+	}
+}
