@@ -14,9 +14,8 @@ import (
 // decide how values are printed, and what may end a session, so a role's or a
 // database's own must not apply. Start-up parameters win over those.
 //
-// An interval is printed as ISO 8601 has it, since PostgreSQL's own form drops signs
-// that only its own parser can put back. The locale of money is one that prints digits
-// and a point alone.
+// An interval is printed as ISO 8601 has it, the one form that other systems read,
+// with a sign for each of its parts. Money is printed as in the locale C: $1,234.50.
 // https://www.postgresql.org/docs/current/runtime-config-client.html
 var pinned = map[string]string{
 	"client_encoding":               "UTF8",

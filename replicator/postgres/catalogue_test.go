@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowshift/schema"
+)
+
+// TestRelations shows what is read of a table: its identity, its keys, and each
+// column's type below all domains.
+func TestRelations(t *testing.T) {
+	tests := []struct {
+		name, make       string
+		identity         schema.Identity
+		primary, replica []int16
+	}{
+		{"a primary key", `CREATE TABLE a (x int, id int, PRIMARY KEY (id, x))`, 'd', []int16{2, 1}, []int16{2, 1}},
+		{"one that includes more", `CREATE TABLE a (id int, x int, PRIMARY KEY (id) INCLUDE (x))`, 'd', []int16{1}, []int16{1}},
+		{"a deferrable one", `CREATE TABLE a (id int PRIMARY KEY DEFERRABLE)`, 'd', nil, nil},
+		{"none", `CREATE TABLE a (id int UNIQUE NOT NULL)`, 'd', nil, nil},
+		{"an index", `CREATE TABLE a (id int PRIMARY KEY, k int NOT NULL, l int NOT NULL); CREATE UNIQUE INDEX i ON a (l, k) INCLUDE (id); ALTER TABLE a REPLICA IDENTITY USING INDEX i`, 'i', []int16{1}, []int16{3, 2}},
+		{"an index that is gone", `CREATE TABLE a (id int PRIMARY KEY, k int NOT NULL); CREATE UNIQUE INDEX i ON a (k); ALTER TABLE a REPLICA IDENTITY USING INDEX i; DROP INDEX i`, 'i', []int16{1}, nil},
+		{"full", `CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a REPLICA IDENTITY FULL`, 'f', []int16{1}, []int16{1}},
+		{"nothing", `CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a REPLICA IDENTITY NOTHING`, 'n', []int16{1}, []int16{1}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			conn := w.dial()
+			w.exec(conn, test.make)
+			all, err := readRelations(t.Context(), conn, every("a", "b"))
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%v, %v", all, err)
+			}
+			r := all[schema.Name{Schema: "public", Table: "a"}]
+			if r.Identity != test.identity || r.Kind != 'r' || r.Persistence != 'p' || fmt.Sprint(r.Primary, r.Replica) != fmt.Sprint(test.primary, test.replica) {
+				t.Errorf("got %c%c, identity %c, primary %v, replica %v", r.Kind, r.Persistence, r.Identity, r.Primary, r.Replica)
+			}
+		})
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	w := newWorld(t)
+	conn := w.dial()
+	w.exec(conn, `
+		CREATE DOMAIN price AS numeric(10,2) NOT NULL; CREATE DOMAIN net AS price; CREATE DOMAIN tags AS text[]; CREATE TYPE mood AS ENUM ('ok'); CREATE TYPE pair AS (x int);
+		CREATE TABLE a (id bigint PRIMARY KEY, gone int, v varchar(40) NOT NULL, n net, l tags, m mood, p pair, g int GENERATED ALWAYS AS (id * 2) STORED, big text, k "char");
+		ALTER TABLE a DROP gone; ALTER TABLE a ALTER big SET STORAGE PLAIN`)
+	all, err := readRelations(t.Context(), conn, every("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range all[schema.Name{Schema: "public", Table: "a"}].Attributes {
+		got = append(got, fmt.Sprintf("%d %s %s/%c mod %d domain %v notnull %v generated %v toast %v",
+			a.Attnum, a.Name, a.Type.Name, a.Type.Category, a.Type.Typmod, a.Type.Base != a.Type.OID, a.NotNull, a.Generated, a.Toastable))
+	}
+	want := []string{
+		"1 id int8/N mod -1 domain false notnull true generated false toast false",
+		"3 v varchar/S mod 44 domain false notnull true generated false toast true",
+		"4 n numeric/N mod 655366 domain true notnull false generated false toast true",
+		"5 l _text/A mod -1 domain true notnull false generated false toast true",
+		"6 m mood/E mod -1 domain false notnull false generated false toast false",
+		"7 p pair/C mod -1 domain false notnull false generated false toast true",
+		"8 g int4/N mod -1 domain false notnull false generated true toast false",
+		"9 big text/S mod -1 domain false notnull false generated false toast true",
+		`10 k char/Z mod -1 domain false notnull false generated false toast false`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestAgain shows that a table which was altered, or dropped and made anew, since it was
+// read is not taken for the same.
+func TestAgain(t *testing.T) {
+	for alter, same := range map[string]bool{
+		`SELECT 1`: true, `ALTER TABLE a ALTER v SET STATISTICS 3`: true,
+		`ALTER TABLE a ADD w int`: false, `ALTER TABLE a RENAME v TO w`: false, `ALTER TABLE a ALTER v TYPE varchar(9)`: false,
+		`ALTER TABLE a DROP v; ALTER TABLE a ADD v text`: false, `DROP TABLE a; CREATE TABLE a (id int PRIMARY KEY, v text)`: false,
+		`ALTER TABLE a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (v)`: false,
+	} {
+		w := newWorld(t)
+		conn := w.dial()
+		w.exec(conn, `CREATE TABLE a (id int PRIMARY KEY, v text)`)
+		before := w.table("a")
+		w.exec(conn, alter)
+		if _, err := w.again(t.Context(), conn, tables(before)); (err == nil) != same {
+			t.Errorf("%s: %v", alter, err)
+		}
+	}
+}

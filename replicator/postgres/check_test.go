@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+	"rowshift/test/pgtest"
+)
+
+// found returns the finding of a subject.
+func found(t *testing.T, all []replicator.Finding, subject string) replicator.Finding {
+	t.Helper()
+	i := slices.IndexFunc(all, func(f replicator.Finding) bool { return f.Subject == "source: "+subject })
+	if i < 0 {
+		t.Fatalf("nothing was found of %q in %+v", subject, all)
+	}
+	return all[i]
+}
+
+// TestCheckOfAFitSource shows that nothing is in the way before a first run nor beside
+// a running one, and that nothing was changed by looking.
+func TestCheckOfAFitSource(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.named(true)
+	for _, running := range []bool{false, true} {
+		if running {
+			w.create()
+			w.follow(w.confirmed())
+		}
+		all := w.Check(t.Context())
+		for _, f := range all {
+			if f.Verdict == replicator.Failure || f.Verdict == replicator.Unasked || f.Verdict == replicator.Fine != (f.Repair == "") {
+				t.Errorf("%+v", f)
+			}
+		}
+		if f := found(t, all, "max_slot_wal_keep_size"); f.Verdict != replicator.Warning || !strings.Contains(f.Repair, "ALTER SYSTEM") {
+			t.Errorf("%+v", f)
+		}
+		w.until(other, fmt.Sprintf(`EXISTS (SELECT FROM pg_publication) = %v`, running))
+	}
+}
+
+// TestCheckFails shows each thing that may be wrong, with the command that repairs it:
+// once it is run, the finding is fine.
+func TestCheckFails(t *testing.T) {
+	const table = `CREATE TABLE a (id int PRIMARY KEY, v text); CREATE ROLE $ LOGIN REPLICATION; GRANT CREATE ON DATABASE @ TO $; ALTER TABLE a OWNER TO $`
+	choice := schema.Choice{Name: schema.Name{Schema: "public", Table: "a"}, Columns: []string{"id", "v"}, UnlistedOnWire: true}
+	tests := []struct {
+		name    string
+		spoil   string
+		create  bool
+		subject string
+		verdict replicator.Verdict
+		repair  string // what is to be run of it; * if all
+	}{
+		{"fine", ``, true, "table public.a", replicator.Fine, ""},
+		{"no replication", `ALTER ROLE $ NOREPLICATION`, true, "replication connection", replicator.Failure, `ALTER ROLE "$" REPLICATION`},
+		{"no such table", `ALTER TABLE a RENAME TO z`, true, "table public.a", replicator.Failure, ""},
+		{"no such column", `ALTER TABLE a RENAME v TO z`, true, "table public.a", replicator.Failure, ""},
+		{"no key", `ALTER TABLE a DROP CONSTRAINT a_pkey`, true, "table public.a", replicator.Failure, ""},
+		{"no identity", `ALTER TABLE a REPLICA IDENTITY NOTHING`, true, "table public.a", replicator.Failure, "*"},
+		{"unlogged", `ALTER TABLE a SET UNLOGGED`, true, "table public.a", replicator.Failure, `ALTER TABLE "public"."a" SET LOGGED`},
+		{"no grant", `ALTER TABLE a OWNER TO postgres`, true, "table public.a", replicator.Failure, "*"},
+		{"a grant on too few columns", `ALTER TABLE a OWNER TO postgres; GRANT SELECT (id) ON a TO $`, true, "table public.a", replicator.Failure, "*"},
+		{"a grant without ctid", `ALTER TABLE a OWNER TO postgres; GRANT SELECT (id, v) ON a TO $`, true, "table public.a", replicator.Warning, "*"},
+		{"no schema", `REVOKE USAGE ON SCHEMA public FROM PUBLIC`, true, "table public.a", replicator.Failure, "*"},
+		{"policies", `ALTER TABLE a ENABLE ROW LEVEL SECURITY; ALTER TABLE a FORCE ROW LEVEL SECURITY`, true, "table public.a", replicator.Failure, "*"},
+		{"no owner", `ALTER TABLE a OWNER TO postgres; GRANT SELECT ON a TO $`, true, "publication rowshift", replicator.Failure, ""},
+		{"no right on the database", `REVOKE CREATE ON DATABASE @ FROM $`, true, "publication rowshift", replicator.Failure, ""},
+		{"a publication of all", `CREATE PUBLICATION rowshift FOR ALL TABLES`, true, "publication rowshift", replicator.Failure, ""},
+		{"a DBA's publication", ``, false, "publication rowshift", replicator.Failure, "*"},
+		{"a DBA's slot", ``, false, "slot @", replicator.Failure, "*"},
+		{"another plugin's slot", `SELECT pg_create_logical_replication_slot('@', 'test_decoding')`, true, "slot @", replicator.Failure, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			other := w.dial()
+			names := strings.NewReplacer("$", w.role(), "@", w.config.Database)
+			w.exec(other, names.Replace(table))
+			w.exec(other, names.Replace(test.spoil))
+			w.choose(choice)
+			w.named(test.create)
+			w.program.User = w.role()
+			subject := names.Replace(test.subject)
+			f := found(t, w.Check(t.Context()), subject)
+			if f.Verdict != test.verdict || (f.Repair == "") != (test.verdict == replicator.Fine) {
+				t.Fatalf("%+v", f)
+			}
+			repair := names.Replace(test.repair)
+			if test.repair == "*" {
+				repair = f.Repair
+			}
+			if !strings.Contains(f.Repair, repair) {
+				t.Errorf("%q is not to be found in %+v", repair, f)
+			}
+			if repair == "" {
+				return
+			}
+			w.exec(other, repair)
+			if f := found(t, w.Check(t.Context()), subject); f.Verdict != replicator.Fine {
+				t.Errorf("repaired by %q: %+v", repair, f)
+			}
+		})
+	}
+}
+
+// TestCheckOfAPlainServer shows a server that was not made for replication.
+func TestCheckOfAPlainServer(t *testing.T) {
+	s := pgtest.Start(t, pgtest.Options{
+		Settings: map[string]string{"wal_level": "replica", "max_wal_senders": "1", "max_replication_slots": "1", "wal_sender_timeout": "0", "logical_decoding_work_mem": "1MB", "max_slot_wal_keep_size": "1GB", "max_prepared_transactions": "1"},
+		HBA:      []string{"host postgres plain 127.0.0.1/32 trust", "host all plain 127.0.0.1/32 reject"},
+	})
+	w := on(newWorld(t), s)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.exec(other, `SELECT pg_create_physical_replication_slot('another')`)
+	w.choose(every("a")...)
+	w.named(true)
+	all := w.Check(t.Context())
+	for subject, want := range map[string]replicator.Verdict{
+		"wal_level": replicator.Failure, "max_replication_slots": replicator.Failure, "max_wal_senders": replicator.Fine,
+		"wal_sender_timeout": replicator.Warning, "logical_decoding_work_mem": replicator.Warning, "max_slot_wal_keep_size": replicator.Fine,
+		"version": replicator.Fine, "primary": replicator.Fine, "encoding": replicator.Fine, "old transactions": replicator.Fine,
+	} {
+		if f := found(t, all, subject); f.Verdict != want || (f.Repair == "") != (want == replicator.Fine) {
+			t.Errorf("%s: %+v", subject, f)
+		}
+	}
+	_, err := w.Create(t.Context(), replicator.CreateRequest{})
+	if err := refusedWith(err, replicator.SourceUnfit, "wal_level", "rds.logical_replication"); err != nil {
+		t.Error(err)
+	}
+	w.program.Port = 1
+	if all := w.Check(t.Context()); len(all) != 1 || all[0].Verdict != replicator.Failure {
+		t.Errorf("of a server that is not there: %+v", all)
+	}
+}
+
+// TestSlotState shows what a slot looks like: missing, idle and streamed from.
+func TestSlotState(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.named(true)
+	state := func() SlotState {
+		t.Helper()
+		s, err := w.SlotState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if s := state(); s.Exists || s.Current == 0 {
+		t.Errorf("missing: %+v", s)
+	}
+	w.create()
+	w.exec(other, `INSERT INTO a SELECT generate_series(1, 1000)`)
+	idle := state()
+	if !idle.Exists || idle.Active || idle.Status != "reserved" || idle.Limited || idle.Confirmed == 0 || idle.Lag != uint64(idle.Current-idle.Confirmed) || idle.Retained < idle.Lag {
+		t.Errorf("idle: %+v", idle)
+	}
+	f := w.follow(idle.Confirmed)
+	if s := state(); !s.Active {
+		t.Errorf("streamed from: %+v", s)
+	}
+	f.Close()
+}
