@@ -21,8 +21,11 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err != nil {
 		return c, err
 	}
-	if err := o.stranger(ctx, conn, s, r); err != nil || r.Look {
+	if err := o.stranger(ctx, conn, s, r); err != nil {
 		return c, err
+	}
+	if r.Look {
+		return c, o.foreign(ctx, conn, s)
 	}
 	if _, _, err := o.align(ctx, conn, s, r.Resumed); err != nil {
 		return c, err
@@ -40,38 +43,42 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 }
 
 // stranger returns a *replicator.Halt if there is a slot that is not ours. If we make
-// slots, one is ours only if an earlier daemon of the pipeline began to create; it
-// then made the publication first. One that was found to be a stranger's stays one,
-// however often it is looked at.
+// slots, one is ours only if an earlier daemon of the pipeline began to create.
 func (o *Origin) stranger(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
 	found, err := findSlot(ctx, conn, o.options.Slot)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if found == nil {
-		o.foundStrange = false
+	case found == nil:
 		return nil
-	}
-	if !found.ours(s.database) {
+	case !found.ours(s.database):
 		return o.strange(found)
-	}
-	if !o.options.Create {
+	case !o.options.Create || r.Resumed:
 		return nil
 	}
-	p, err := readPublication(ctx, conn, s, o.options.Publication)
-	if err != nil {
-		return err
-	}
-	if r.Resumed && p != nil && !o.foundStrange {
-		return nil
-	}
-	o.foundStrange = !r.Look
 	return &replicator.Halt{
 		Reason: replicator.SlotStrange,
 		Found:  fmt.Sprintf("there is a slot %q already, and the warehouse remembers nothing of it", o.options.Slot),
 		Means:  "another pipeline uses it, or the checkpoint was lost: whatever it has let go of would be missing",
 		Repair: fmt.Sprintf("if another uses it, name another in source.slot; if nobody does: %s; if a DBA made it for this pipeline, set source.create to false", dropSlot(o.options.Slot)),
 	}
+}
+
+// foreign returns a *replicator.Halt if there is a publication that differs from the
+// config and is not ours to alter.
+func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server) error {
+	tables, err := o.tables(ctx, conn, s)
+	if err != nil {
+		return err
+	}
+	p, err := readPublication(ctx, conn, s, o.options.Publication)
+	if err != nil {
+		return err
+	}
+	if len(o.difference(p, tables)) == 0 || o.mayAlter(p, tables, false) {
+		return nil
+	}
+	return o.publicationHalt(p, tables, nil)
 }
 
 // ensureSlot returns the slot, made if it is missing, or made again if it is of no

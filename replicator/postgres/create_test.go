@@ -17,6 +17,10 @@ func TestCreate(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
 	w.named(true)
+	if _, err := w.Create(t.Context(), replicator.CreateRequest{Look: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(other, `NOT EXISTS (SELECT FROM pg_publication) AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = current_database())`)
 	first, err := w.Create(t.Context(), replicator.CreateRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +80,9 @@ func TestCreateHalts(t *testing.T) {
 	}{
 		{"a stranger's slot", table + "; " + makeSlot, true, replicator.CreateRequest{}, replicator.SlotStrange, []string{"pg_drop_replication_slot", "source.create"}},
 		{"a stranger's, with a publication", table + "; " + publication + "; " + makeSlot, true, replicator.CreateRequest{}, replicator.SlotStrange, nil},
-		{"a stranger's, though we had begun", table + "; " + makeSlot, true, replicator.CreateRequest{Resumed: true}, replicator.SlotStrange, nil},
+		{"a stranger's, looked for", table + "; " + makeSlot, true, replicator.CreateRequest{Look: true}, replicator.SlotStrange, nil},
+		{"a stranger's publication, looked for", table + "; CREATE TABLE b (id int PRIMARY KEY); CREATE PUBLICATION rowshift FOR TABLE b", true, replicator.CreateRequest{Look: true}, replicator.PublicationDiffers, []string{"public.b"}},
+		{"an unfit table, looked for", `CREATE TABLE a (id int)`, true, replicator.CreateRequest{Look: true}, replicator.TableUnfit, nil},
 		{"another plugin", table + "; " + publication + `; SELECT pg_create_logical_replication_slot(current_database(), 'test_decoding')`, true, replicator.CreateRequest{Resumed: true, Remake: true}, replicator.SlotStrange, []string{"test_decoding"}},
 		{"a DBA's slot is missing", table + "; " + publication, false, replicator.CreateRequest{}, replicator.SlotMissing, []string{`pg_create_logical_replication_slot('test_`}},
 		{"a DBA's slot is of no use", table + "; " + publication + "; " + makeSlot, false, replicator.CreateRequest{Resumed: true, Remake: true}, replicator.SlotLost, []string{"pg_drop_replication_slot", "pg_create_logical"}},
@@ -99,14 +105,6 @@ func TestCreateHalts(t *testing.T) {
 			_, err := w.Create(t.Context(), test.request)
 			if err := refusedWith(err, test.reason, test.words...); err != nil {
 				t.Error(err)
-			}
-			if test.reason != replicator.SlotStrange {
-				return
-			}
-			w.until(other, `EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = current_database())`)
-			_, err = w.Create(t.Context(), replicator.CreateRequest{Resumed: true})
-			if err := refusedWith(err, test.reason); err != nil {
-				t.Errorf("looked at again: %v", err)
 			}
 		})
 	}

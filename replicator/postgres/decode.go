@@ -120,14 +120,14 @@ func (c *cursor) time() time.Time {
 // decoder turns pgoutput messages into changes.
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 type decoder struct {
-	match     func(relationMessage) (*relation, error)
+	match     func(relationMessage) *relation
 	relations map[uint32]*relation // nil for one that is not replicated
 	truncated []*relation          // of a Truncate message, not handed out yet
 
 	key, old, row replicator.Tuple // scratch
 }
 
-func newDecoder(match func(relationMessage) (*relation, error)) decoder {
+func newDecoder(match func(relationMessage) *relation) decoder {
 	return decoder{match: match, relations: map[uint32]*relation{}}
 }
 
@@ -147,7 +147,9 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 		change = replicator.Change{Op: replicator.Commit, LSN: replicator.LSN(c.uint64()), Time: c.time()}
 		found = true
 	case 'R':
-		err = d.describe(&c)
+		if m := c.relation(); c.err == nil {
+			d.relations[m.oid] = d.match(m)
+		}
 	case 'I', 'U', 'D':
 		change, found = d.change(&c, kind)
 	case 'T':
@@ -158,28 +160,13 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	default:
 		c.fail("a pgoutput message of unknown kind %q", kind)
 	}
-	if err == nil {
-		err = c.end()
-	}
-	if err != nil {
+	if err := c.end(); err != nil {
 		return replicator.Change{}, false, err
 	}
 	return change, found, nil
 }
 
-// describe notes what a Relation message says.
-func (d *decoder) describe(c *cursor) error {
-	m := c.relation()
-	if c.err != nil {
-		return c.err
-	}
-	r, err := d.match(m)
-	if err != nil {
-		return err
-	}
-	d.relations[m.oid] = r
-	return nil
-}
+var operations = map[byte]replicator.Op{'I': replicator.Insert, 'U': replicator.Update, 'D': replicator.Delete}
 
 // change decodes an Insert, Update or Delete.
 func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found bool) {
@@ -194,8 +181,11 @@ func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found 
 	case r == nil:
 		c.b = nil
 		return change, false
+	case r.unfit != nil:
+		c.b = nil
+		return replicator.Change{Op: operations[kind], Table: r.table, Unfit: r.unfit}, true
 	}
-	change.Table = r.table
+	change.Op, change.Table = operations[kind], r.table
 	part := c.uint8()
 	if kind != 'I' && (part == 'K' || part == 'O') {
 		d.before(c, r, part, &change)
@@ -204,13 +194,7 @@ func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found 
 			part = c.uint8()
 		}
 	}
-	switch kind {
-	case 'I':
-		change.Op = replicator.Insert
-	case 'U':
-		change.Op = replicator.Update
-	case 'D':
-		change.Op = replicator.Delete
+	if kind == 'D' {
 		if change.Key == nil {
 			c.fail("a delete without its key")
 		}
@@ -258,7 +242,7 @@ func (d *decoder) nextTruncated() (replicator.Change, bool) {
 	if len(d.truncated) == 0 {
 		return replicator.Change{}, false
 	}
-	t := d.truncated[0].table
+	r := d.truncated[0]
 	d.truncated = d.truncated[1:]
-	return replicator.Change{Op: replicator.Truncate, Table: t}, true
+	return replicator.Change{Op: replicator.Truncate, Table: r.table, Unfit: r.unfit}, true
 }

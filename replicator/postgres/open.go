@@ -40,7 +40,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	}
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
-		matcher: &matcher{tables: map[uint32]chosen{}, renamed: o.knowsRenamed},
+		matcher: &matcher{tables: map[uint32]chosen{}, renamed: o.renames()},
 		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
 	}
 	source, err := p.start(ctx)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"rowshift/replicator"
@@ -38,9 +39,8 @@ type Options struct {
 type Origin struct {
 	options Options
 
-	foundStrange bool                   // Create found a slot that is somebody else's
-	stuck        stuck                  // where the slot could not decode
-	renamed      map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
+	stuck   stuck                  // where the slot could not decode
+	renamed map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
 }
 
 // New returns an Origin. Nothing is opened yet.
@@ -65,10 +65,13 @@ func (o *Origin) waiting(what string) {
 	}
 }
 
-// knowsRenamed tells whether the stream called a table so when it was last open. The
-// catalogue has been read since, so the name was the table's once, and is not now.
-func (o *Origin) knowsRenamed(oid uint32, name schema.Name) bool {
-	known := o.renamed[oid] == name
-	o.renamed[oid] = name
-	return known
+// renames returns what tells whether a table was called so in a stream that was open
+// before: the catalogue has been read since, so that name was the table's once, and is
+// not now.
+func (o *Origin) renames() func(oid uint32, name schema.Name) bool {
+	before := maps.Clone(o.renamed)
+	return func(oid uint32, name schema.Name) bool {
+		o.renamed[oid] = name
+		return before[oid] == name
+	}
 }

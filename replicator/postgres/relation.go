@@ -45,6 +45,8 @@ type relation struct {
 	take    []bool // by index in the message: whether the column is one of the table's
 	all     bool   // every column is
 	key     []int  // indices in the message of Table.Key
+
+	unfit error // why its rows cannot be read as the table's
 }
 
 // matcher knows the replicated tables by OID and matches Relation messages with
@@ -63,26 +65,27 @@ type chosen struct {
 	choice schema.Choice
 }
 
-// match returns how the relation's rows are read; nil if it is not replicated. A
-// message that is equal to what is known changes nothing. One that differs is a
-// *replicator.Halt; one that only has another name asks for the catalogue to be read
-// again, by an error that says so.
-func (m *matcher) match(r relationMessage) (*relation, error) {
+// match returns how the relation's rows are read, nil if it is not replicated. A
+// message that is equal to what is known changes nothing. Rows of one that differs are
+// unfit: by a *replicator.Halt, or, if it only has another name, by an error that sends
+// us to read the catalogue again. They may be rows that nobody needs, since the table is
+// loaded as it is now.
+func (m *matcher) match(r relationMessage) *relation {
 	known, ok := m.tables[r.oid]
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	t := known.table
 	if r.name != t.Name && !m.renamed(r.oid, r.name) {
-		return nil, fmt.Errorf("postgres: %v is called %v in the stream: the catalogue has to be read again", t.Name, r.name)
+		return &relation{table: t, unfit: fmt.Errorf("postgres: %v is called %v in the stream: the catalogue has to be read again", t.Name, r.name)}
 	}
 	if differences := known.differences(r); len(differences) > 0 {
-		return nil, &replicator.Halt{
+		return &relation{table: t, unfit: &replicator.Halt{
 			Reason: replicator.ShapeChanged,
-			Found:  fmt.Sprintf("%v changed its shape: %s", t.Name, strings.Join(differences, ", ")),
+			Found:  fmt.Sprintf("%v has another shape in the stream than in the catalogue that was read: %s", t.Name, strings.Join(differences, ", ")),
 			Means:  "changes of shape are not followed; the table in the warehouse stands where the change was made",
 			Repair: "change the table back, or start over as the README's \"Starting over\" says",
-		}
+		}}
 	}
 	to := &relation{table: t, columns: len(r.columns), take: make([]bool, len(r.columns)), all: len(r.columns) == len(t.Columns)}
 	at := make([]int, len(t.Columns))
@@ -95,7 +98,7 @@ func (m *matcher) match(r relationMessage) (*relation, error) {
 	for _, k := range t.Key {
 		to.key = append(to.key, at[k])
 	}
-	return to, nil
+	return to
 }
 
 // columnOf returns the index of the column of that name; -1 if there is none.

@@ -132,8 +132,8 @@ func TestStreamUndecodable(t *testing.T) {
 	}
 }
 
-// TestStreamShapeChanged shows that an altered table stops the stream, by its name and
-// column; and that one which is described again as it is does not.
+// TestStreamShapeChanged shows that rows of an altered table are told to be unfit, by
+// its name and column; and that those of one which is described again as it is are not.
 func TestStreamShapeChanged(t *testing.T) {
 	tests := []struct{ alter, found string }{
 		{`ALTER TABLE a ALTER v SET STATISTICS 7`, ""},
@@ -156,12 +156,15 @@ func TestStreamShapeChanged(t *testing.T) {
 		w.exec(other, test.alter)
 		w.exec(other, `INSERT INTO a VALUES (2, 'y')`)
 		to := w.marked()
-		err := f.until(func(c replicator.Change) bool { return c.LSN >= to })
-		if test.found == "" && err != nil {
-			t.Errorf("%s: %v", test.alter, err)
+		var unfit error
+		if err := f.until(func(c replicator.Change) bool { unfit = errors.Join(unfit, c.Unfit); return c.LSN >= to }); err != nil {
+			t.Fatal(err)
+		}
+		if test.found == "" && unfit != nil {
+			t.Errorf("%s: %v", test.alter, unfit)
 		}
 		if test.found != "" {
-			if err := refusedWith(err, replicator.ShapeChanged, "public.a", test.found); err != nil {
+			if err := refusedWith(unfit, replicator.ShapeChanged, "public.a", test.found); err != nil {
 				t.Errorf("%s: %v", test.alter, err)
 			}
 		}
