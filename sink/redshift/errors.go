@@ -68,7 +68,7 @@ func passing(p *pgconn.PgError) bool {
 	}
 	for _, words := range []string{
 		"1023", "conflict with concurrent transaction", "could not open relation with oid",
-		"system is in resize mode", "dropped by concurrent transaction", "read-only mode",
+		"system is in resize mode", "dropped by concurrent transaction", "read-only mode", "tuple concurrently updated",
 	} {
 		if strings.Contains(strings.ToLower(p.Message), words) {
 			return true

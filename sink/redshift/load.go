@@ -52,7 +52,12 @@ func (w *Warehouse) load(ctx context.Context, s *session, p place, columns []str
 
 // ensureTarget makes the target, with its grants, or looks whether the one that is
 // there has the columns that are needed.
+//
+// Loads do it one after another: two that grant on one schema at a time fail with
+// "tuple concurrently updated".
 func (w *Warehouse) ensureTarget(ctx context.Context, s *session, t *schema.Table) error {
+	w.defining.Lock()
+	defer w.defining.Unlock()
 	n, err := s.number(ctx, "look for the schema", countSchema(w.options.Schema))
 	if err != nil {
 		return err

@@ -38,6 +38,8 @@ type Warehouse struct {
 	options  Options
 	metadata metadata
 
+	defining sync.Mutex // one load at a time defines schemas and targets
+
 	mu      sync.Mutex // guards what follows
 	session *session   // for merges; nil if none is open
 	used    int        // counts uses, so that an old timer does not close a session in use

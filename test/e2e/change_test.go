@@ -8,10 +8,12 @@ import (
 
 // Promises 1 and 3: each kind of change arrives once, and whole.
 func TestEachKindOfChange(t *testing.T) {
-	w, _ := live(t, harness.Setup{
+	s := harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 50ms, max_age: 1s}"},
-	})
+	}
+	s.Source.Settings = map[string]string{"max_prepared_transactions": "10"}
+	w, _ := live(t, s)
 	steps := []struct {
 		name       string
 		statements []string // each is a transaction of its own

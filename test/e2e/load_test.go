@@ -63,7 +63,7 @@ func TestReadersSeeOneCommit(t *testing.T) {
 		},
 		Config: harness.Config{
 			Tables: []string{"public.giver: {columns: all}", "public.taker: {columns: all}"},
-			Batch:  "{rows: 40, min_interval: 1ms, max_age: 50ms}",
+			Batch:  "{rows: 1000, min_interval: 1ms, max_age: 50ms}",
 		},
 	})
 	w.MustRun(t)
@@ -73,7 +73,7 @@ func TestReadersSeeOneCommit(t *testing.T) {
 	}
 	w.MustBecomeEqual(t, pairs...)
 	done := make(chan error, 1)
-	go func() { done <- w.Execute(t.Context(), "CALL transfer(4000)") }()
+	go func() { done <- w.Execute(t.Context(), "CALL transfer(25000)") }()
 	samples, different := 0, map[string]bool{}
 	for writing := true; writing; {
 		select {

@@ -68,7 +68,7 @@ func (w *World) writeConfig() error {
 		"bucket:",
 		"  url: s3://"+w.S3.Bucket+"/accounts",
 		"  region: "+w.S3.Region,
-		"  endpoint: "+w.S3.Endpoint(),
+		"  endpoint: http://"+w.Link.Addr(),
 		"batch: "+cmp.Or(c.Batch, "{min_interval: 200ms, max_age: 1s}"),
 		"tables:",
 	)

@@ -161,7 +161,7 @@ func (w *writer) statement() string {
 // rare returns a statement of the kinds that are hard to get right.
 func (w *writer) rare() string {
 	kind := w.rng.IntN(5)
-	if kind == 1 && !w.Truncate {
+	if kind == 1 && (!w.Truncate || w.rng.IntN(20) > 0) {
 		kind = 0
 	}
 	switch kind {

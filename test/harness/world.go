@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rowshift/test/pgtest"
+	"rowshift/test/proxytest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
 )
@@ -30,6 +31,7 @@ type World struct {
 	Source    *pgtest.Server
 	Backing   *pgtest.Server // PostgreSQL behind the stand-in
 	S3        *s3test.Server
+	Link      *proxytest.TCP // between the daemon and the bucket
 	Warehouse *redshifttest.Server
 	Dir       string // of the config file and the daemons' logs
 	Binary    string
@@ -80,6 +82,9 @@ func Open(ctx context.Context, s Setup) (w *World, err error) {
 		return w, err
 	}
 	if w.S3, err = s3test.New(ctx, s3test.Options{}); err != nil {
+		return w, err
+	}
+	if w.Link, err = proxytest.NewTCP(w.S3.Address); err != nil {
 		return w, err
 	}
 	if err = w.openWarehouse(ctx); err != nil {
@@ -139,6 +144,9 @@ func (w *World) Close() error {
 	}
 	if w.Warehouse != nil {
 		errs = append(errs, w.Warehouse.Close())
+	}
+	if w.Link != nil {
+		w.Link.Close()
 	}
 	if w.S3 != nil {
 		errs = append(errs, w.S3.Close())
