@@ -31,7 +31,7 @@ func (o *Origin) Check(ctx context.Context) []replicator.Finding {
 	c.fine("connection", fmt.Sprintf("database %q, as role %q", c.server.database, c.server.role))
 	c.kind()
 	for _, look := range []func(context.Context){
-		c.replication, c.senders, c.slot, c.choices, c.limits, c.settings, c.transactions,
+		c.senders, c.replication, c.slot, c.choices, c.limits, c.settings, c.transactions,
 	} {
 		look(ctx)
 	}

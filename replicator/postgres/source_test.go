@@ -208,7 +208,7 @@ func TestSourceCancelled(t *testing.T) {
 			if errors.Is(err, context.Canceled) {
 				break
 			}
-			if err != nil || c.Op != replicator.Mark {
+			if err != nil || c.Table != nil {
 				t.Fatalf("%v, %v", c, err)
 			}
 		}

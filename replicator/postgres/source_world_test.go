@@ -44,7 +44,7 @@ type followed struct {
 	w      *world
 	opened replicator.Opened
 	lines  []string
-	ends   []replicator.LSN // of commits
+	ends   []replicator.LSN // of transactions with changes; 14 sends empty ones too
 }
 
 // follow opens the stream behind a position.
@@ -84,15 +84,19 @@ func (f *followed) read(to replicator.LSN) []string {
 func (f *followed) until(wanted func(replicator.Change) bool) error {
 	ctx, cancel := context.WithTimeoutCause(f.w.t.Context(), 30*time.Second, errors.New("not in time"))
 	defer cancel()
-	for {
+	for begun := 0; ; {
 		c, err := f.Next(ctx, 0)
 		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
 		switch c.Op {
-		case replicator.Mark, replicator.Begin:
+		case replicator.Mark:
+		case replicator.Begin:
+			begun = len(f.lines)
 		case replicator.Commit:
-			f.ends = append(f.ends, c.LSN)
+			if len(f.lines) > begun {
+				f.ends = append(f.ends, c.LSN)
+			}
 		default:
 			f.lines = append(f.lines, line(c))
 		}
