@@ -85,6 +85,9 @@ func (d *demo) show(ctx context.Context) error {
 			return err
 		}
 		line, live := d.line(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		fmt.Printf("%4.0fs  %s\n", time.Since(began).Seconds(), line)
 		if live && !asked {
 			asked = true
