@@ -166,7 +166,16 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	return change, found, nil
 }
 
-var operations = map[byte]replicator.Op{'I': replicator.Insert, 'U': replicator.Update, 'D': replicator.Delete}
+// operation is what a message of that kind does.
+func operation(kind byte) replicator.Op {
+	switch kind {
+	case 'I':
+		return replicator.Insert
+	case 'U':
+		return replicator.Update
+	}
+	return replicator.Delete
+}
 
 // change decodes an Insert, Update or Delete.
 func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found bool) {
@@ -183,9 +192,9 @@ func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found 
 		return change, false
 	case r.unfit != nil:
 		c.b = nil
-		return replicator.Change{Op: operations[kind], Table: r.table, Unfit: r.unfit}, true
+		return replicator.Change{Op: operation(kind), Table: r.table, Unfit: r.unfit}, true
 	}
-	change.Op, change.Table = operations[kind], r.table
+	change.Op, change.Table = operation(kind), r.table
 	part := c.uint8()
 	if kind != 'I' && (part == 'K' || part == 'O') {
 		d.before(c, r, part, &change)

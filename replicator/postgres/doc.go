@@ -11,7 +11,23 @@
 //
 // The stream's socket is taken over from pgconn once replication has started:
 // messages are parsed where they lie in the read buffer and a row is not copied
-// before it is folded. https://www.postgresql.org/docs/current/protocol-replication.html
+// before it is folded. While messages come the kernel gathers them for two
+// milliseconds, since the server sends each by itself.
+// https://www.postgresql.org/docs/current/protocol-replication.html
+//
+// What a Relation message says is held against the catalogue as it was read when the
+// stream was opened. The log may be older than that: rows of another shape come with
+// the reason why they are unfit, for they may be ones that nobody needs.
+//
+// # States of a slot and its publication
+//
+//	missing                made by Create, or by a DBA; afterwards never made again
+//	made                   streamed from by one daemon; others look whether it is active
+//	lost, advanced, gone   a *replicator.Halt: another slot would leave a gap
+//
+// The publication follows the config at each Open. A table whose list of columns
+// differs is taken out and put in again, so that its row in the catalogue is another
+// and the core loads it again. What is not known to be ours is left alone.
 //
 // # Positions
 //
@@ -25,7 +41,7 @@
 //	a dropped link, a restart, a time-out      a plain error: the core opens again
 //	the slot is active elsewhere               waited for, by looking only
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
-//	a change of shape of a replicated table    *replicator.Halt
+//	a change of shape of a replicated table    a change that is unfit, by a *replicator.Halt
 //	the slot cannot decode its log             wraps replicator.ErrUndecodable; once it has failed at one
 //	                                           position again and again, a *replicator.Halt
 package postgres

@@ -5,10 +5,10 @@ import (
 	"maps"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"rowshift/replicator"
 	"rowshift/schema"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Options are what an Origin has to know.
@@ -62,6 +62,17 @@ var _ replicator.Origin = (*Origin)(nil)
 func (o *Origin) waiting(what string) {
 	if o.options.Waiting != nil {
 		o.options.Waiting(what)
+	}
+}
+
+// waitingOnce returns what says each thing that is waited for once.
+func (o *Origin) waitingOnce() func(what string) {
+	said := map[string]bool{}
+	return func(what string) {
+		if !said[what] {
+			said[what] = true
+			o.waiting(what)
+		}
 	}
 }
 

@@ -176,6 +176,7 @@ func publishedTable(t *schema.Table) string {
 // tables, as they then are. It halts with the statements where it may not. Unless it
 // is ours, one that holds other tables is left alone.
 func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool) (*publication, []*schema.Table, error) {
+	say := o.waitingOnce()
 	for {
 		tables, err := o.tables(ctx, conn, s)
 		if err != nil {
@@ -193,14 +194,14 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool)
 			return nil, nil, o.publicationHalt(p, tables, nil)
 		}
 		if p != nil {
-			o.waiting("publication " + o.options.Publication + " to be altered: " + strings.Join(statements, "; "))
+			say("publication " + o.options.Publication + " to be altered: " + strings.Join(statements, "; "))
 		}
 		err = o.alter(ctx, conn, s, statements)
 		switch {
 		case codeOf(err) == insufficientRights:
 			return nil, nil, o.publicationHalt(p, tables, err)
 		case codeOf(err) == lockNotAvailable, codeOf(err) == deadlockDetected:
-			o.waiting("a lock to alter publication " + o.options.Publication + ": a VACUUM or an ALTER of one of its tables holds it")
+			say("a lock to alter publication " + o.options.Publication + ": a VACUUM or an ALTER of one of its tables holds it")
 			err = rest(ctx, time.Second)
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/pgtest"
 )
 
 // TestAlign shows how a publication is brought in line with the config, and which of
@@ -104,30 +105,38 @@ func TestAlignRefuses(t *testing.T) {
 }
 
 // TestAlignWaits shows that a lock which is held by others is waited for without
-// holding any, and that nobody waits for us meanwhile.
+// holding any, that nobody waits for us meanwhile, and that the server does not give up
+// the stream, which is open already.
 func TestAlignWaits(t *testing.T) {
-	w := newWorld(t)
+	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "1s"}}))
 	other, third := w.dial(), w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
 	w.create()
 	w.choose(every("b")...)
 	w.exec(other, `BEGIN; LOCK TABLE b IN SHARE UPDATE EXCLUSIVE MODE`)
-	opened := make(chan error, 1)
+	opened := make(chan *followed, 1)
 	go func() {
-		source, _, err := w.Open(t.Context(), replicator.OpenRequest{After: 1})
-		if err == nil {
-			err = source.Close()
+		source, o, err := w.Open(t.Context(), replicator.OpenRequest{After: 1})
+		if err != nil {
+			t.Error(err)
 		}
-		opened <- err
+		opened <- &followed{Source: source, w: w, opened: o}
 	}()
 	w.heard("a lock to alter publication")
 	w.exec(third, `SET statement_timeout = '10s'; LOCK TABLE a IN ACCESS EXCLUSIVE MODE NOWAIT`)
 	w.exec(third, `INSERT INTO b VALUES (1)`)
+	w.until(third, `EXISTS (SELECT FROM pg_stat_replication WHERE clock_timestamp() - backend_start > interval '2 seconds')`)
 	w.exec(other, `ROLLBACK`)
-	if err := <-opened; err != nil {
-		t.Error(err)
+	f := <-opened
+	if t.Failed() {
+		return
 	}
+	w.exec(other, `INSERT INTO b VALUES (2)`)
+	if d := cmp.Diff([]string{"insert b new(2)"}, f.read(w.marked())); d != "" {
+		t.Error(d)
+	}
+	f.Close()
 }
 
 // TestNamesAreQuoted shows that names which need quotes cross as they are.

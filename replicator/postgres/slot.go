@@ -121,7 +121,7 @@ const (
 // or a session that lost its client, which the server ends by itself after its
 // wal_sender_timeout.
 func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*slot, error) {
-	said := int32(0)
+	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		s, err := findSlot(ctx, q, o.options.Slot)
 		if err != nil {
@@ -133,10 +133,7 @@ func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*
 		if !s.active {
 			return s, nil
 		}
-		if s.activePID != said {
-			said = s.activePID
-			o.waiting(fmt.Sprintf("slot %q, which server process %d streams from: another daemon does, or one that is gone and that the server has not given up yet", o.options.Slot, s.activePID))
-		}
+		say(fmt.Sprintf("slot %q, which server process %d streams from: another daemon does, or one that is gone and that the server has not given up yet", o.options.Slot, s.activePID))
 		if err := rest(ctx, pause); err != nil {
 			return nil, err
 		}
@@ -193,15 +190,11 @@ func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
 		return
 	}
 	defer shut(conn)
-	for said := ""; rest(ctx, tellPause) == nil; {
+	for say := o.waitingOnce(); rest(ctx, tellPause) == nil; {
 		var r running
 		err := conn.QueryRow(ctx, heldUpQuery, int32(pid)).Scan(&r.xid, &r.pid, &r.program, &r.since, &r.gid, &r.standby)
-		if err != nil {
-			continue
-		}
-		if what := fmt.Sprintf("a running transaction to end, to make slot %q: %v", o.options.Slot, r); what != said {
-			o.waiting(what)
-			said = what
+		if err == nil {
+			say(fmt.Sprintf("a running transaction to end, to make slot %q: %v", o.options.Slot, r))
 		}
 	}
 }
@@ -215,7 +208,7 @@ func dropSlot(name string) string { return "SELECT pg_drop_replication_slot(" + 
 
 // letGo drops the slot once nobody streams from it.
 func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn) error {
-	said := false
+	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		_, err := conn.Exec(ctx, dropSlot(o.options.Slot))
 		if code := codeOf(err); err == nil || code == undefinedObject {
@@ -223,10 +216,7 @@ func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn) error {
 		} else if code != objectInUse {
 			return fmt.Errorf("postgres: drop slot %q: %w", o.options.Slot, bare(err))
 		}
-		if !said {
-			said = true
-			o.waiting(fmt.Sprintf("slot %q to be let go of, to make it anew", o.options.Slot))
-		}
+		say(fmt.Sprintf("slot %q to be let go of, to make it anew", o.options.Slot))
 		if err := rest(ctx, pause); err != nil {
 			return err
 		}
