@@ -215,7 +215,7 @@ func alongside(ctx context.Context, s *stream, do func(context.Context) error) e
 		case now := <-tick.C:
 			if err := s.remind(now); err != nil {
 				cancel(err)
-				<-done
+				_ = <-done // it fails because the stream did
 				return err
 			}
 		}

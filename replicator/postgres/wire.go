@@ -120,7 +120,6 @@ const gatherFor = 2 * time.Millisecond
 type gather struct {
 	socket socket // zero: it cannot be asked
 	on     bool
-	until  time.Time // when the read in hand ends
 }
 
 // begin takes over a connection that is read by one goroutine.
