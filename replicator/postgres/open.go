@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -215,8 +216,7 @@ func alongside(ctx context.Context, s *stream, do func(context.Context) error) e
 		case now := <-tick.C:
 			if err := s.remind(now); err != nil {
 				cancel(err)
-				_ = <-done // it fails because the stream did
-				return err
+				return errors.Join(err, <-done)
 			}
 		}
 	}
