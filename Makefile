@@ -27,7 +27,7 @@ demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between 
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
 	go test -race -timeout 9m ./...
-	go test -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
+	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
 
 .PHONY: test-all
 test-all: compiler ## the same tests with larger numbers, on every PostgreSQL

@@ -113,10 +113,15 @@ func decoding(t *testing.T, w *harness.World, d *harness.Daemon) func() {
 // staging waits until a batch is sealed that the bucket does not take.
 func staging(t *testing.T, w *harness.World, d *harness.Daemon) func() {
 	w.Link.Stall()
-	before := strings.Count(d.Log(), `"sealed"`)
+	held := 0 // looks in a row that found a batch sealed and not staged
 	harness.Until(t, "a batch to be staged", func() (bool, error) {
 		log := d.Log()
-		return strings.Count(log, `"sealed"`) > before && strings.Count(log, `"sealed"`) > strings.Count(log, `"staged"`), nil
+		if strings.Count(log, `"sealed"`) > strings.Count(log, `"staged"`) {
+			held++
+		} else {
+			held = 0
+		}
+		return held > 5, nil
 	})
 	return func() {
 		w.Link.Resume()

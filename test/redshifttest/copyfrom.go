@@ -16,8 +16,8 @@ type copying struct {
 	spec    copyload.Spec
 }
 
-// copyFrom reads COPY. A path without MANIFEST is a prefix, which takes in whatever
-// begins with it: it is taken, as Redshift does.
+// copyFrom reads COPY. Without MANIFEST the path is a prefix, and takes in whatever
+// begins with it, also what nobody meant: it is refused.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
 func (p *parser) copyFrom() *statement {
 	p.want("copy")
@@ -39,6 +39,9 @@ func (p *parser) copyFrom() *statement {
 	}
 	for p.peek().kind != endToken {
 		p.copyOption(c)
+	}
+	if !c.spec.Manifest {
+		panic(unknown("COPY without MANIFEST loads every object whose key begins with the path"))
 	}
 	if c.role == "" {
 		p.refuse("0A000", "[stand-in] COPY needs IAM_ROLE")
