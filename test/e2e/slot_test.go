@@ -63,3 +63,31 @@ func TestHalts(t *testing.T) {
 		})
 	}
 }
+
+// The README's "Starting over": after a slot is lost all tables are loaded beside
+// their targets, and only what differs is written. Views and grants stay.
+func TestStartingOver(t *testing.T) {
+	w, d := live(t, harness.Setup{Accounts: small})
+	dev := w.WarehouseDSN("dev", "dev")
+	for _, s := range []string{
+		"CREATE VIEW userdata.paid AS SELECT id FROM userdata.company WHERE plan = 'pro'",
+		"GRANT SELECT ON userdata.paid TO analysts",
+		"DELETE FROM userdata.person WHERE is_active", // by somebody's hand
+		"INSERT INTO userdata.plan (code) VALUES ('stranger')",
+	} {
+		if _, err := harness.Rows(t.Context(), dev, s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	d.Terminate(t)
+	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'pro' WHERE plan IS NULL")
+	if _, err := harness.Rows(t.Context(), dev, "DROP SCHEMA rowshift CASCADE"); err != nil {
+		t.Fatal(err)
+	}
+	w.MustRun(t)
+	w.MustBecomeEqual(t)
+	got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), "SELECT COUNT(*) FROM userdata.paid")
+	if want := one(t, w, "SELECT count(*) FROM company WHERE plan = 'pro'"); err != nil || got[0] != want {
+		t.Errorf("the view has %v rows, %v; want %s", got, err, want)
+	}
+}
