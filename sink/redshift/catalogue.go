@@ -7,17 +7,23 @@ import (
 )
 
 // catalogueType writes a type as declaredType does, from what SVV_COLUMNS tells of
-// it. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
+// it; without a length if it tells none. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
 func catalogueType(kind, length, precision, scale string) string {
+	sized := func(name, arguments string) string {
+		if strings.Trim(arguments, ",") == "" {
+			return name
+		}
+		return name + "(" + arguments + ")"
+	}
 	switch kind {
 	case "character varying":
-		return "VARCHAR(" + length + ")"
+		return sized("VARCHAR", length)
 	case "character":
-		return "CHAR(" + length + ")"
+		return sized("CHAR", length)
 	case "numeric":
-		return "DECIMAL(" + precision + "," + scale + ")"
+		return sized("DECIMAL", precision+","+scale)
 	case "binary varying":
-		return "VARBYTE(" + length + ")"
+		return sized("VARBYTE", length)
 	}
 	if name, ok := catalogueNames[kind]; ok {
 		return name
@@ -35,6 +41,16 @@ var spaces = regexp.MustCompile(`\s*([(,)])\s*`)
 
 // aliases are type names that mean the same.
 var aliases = map[string]string{"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "INT": "INTEGER", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN"}
+
+// fits tells whether a column of the type that the catalogue names is one that we
+// would declare so. A length that the catalogue does not tell is not held against it.
+func fits(catalogue, declared string) bool {
+	declared = declaredType(declared)
+	if name, _, found := strings.Cut(declared, "("); found && catalogue == name {
+		return true
+	}
+	return catalogue == declared
+}
 
 // declaredType writes a type of ours in one way.
 func declaredType(kind string) string {

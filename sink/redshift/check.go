@@ -56,7 +56,7 @@ func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) re
 			f.Found = "not there; a run makes it"
 		default:
 			f.Verdict, f.Found = replicator.Failure, "not there, and the user may not make it"
-			f.Repair = fmt.Sprintf("CREATE SCHEMA %s; GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoted(name), quoted(name), w.user(s))
+			f.Repair = createSchema(name) + "; " + grantSchema(name, w.user(s))
 		}
 		return f
 	}
@@ -66,7 +66,7 @@ func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) re
 		return asked(f, err)
 	case string(may[0][0]) != "t" || string(may[0][1]) != "t":
 		f.Verdict, f.Found = replicator.Failure, "the user lacks USAGE or CREATE"
-		f.Repair = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoted(name), w.user(s))
+		f.Repair = grantSchema(name, w.user(s))
 	}
 	return f
 }
@@ -86,7 +86,7 @@ func (w *Warehouse) checkTemporary(ctx context.Context, s *session) replicator.F
 		return asked(f, err)
 	case string(may[0][0]) != "t":
 		f.Verdict, f.Found = replicator.Failure, "the user may not make any, and stages in them"
-		f.Repair = "GRANT TEMP ON DATABASE <the database> TO " + w.user(s) + ";"
+		f.Repair = grantTemporary(w.user(s))
 	}
 	return f
 }
@@ -129,7 +129,7 @@ func (w *Warehouse) checkRole(ctx context.Context, s *session) replicator.Findin
 		return asked(f, err)
 	case assumeRefused(err):
 		f.Verdict, f.Found = replicator.Failure, bare(err)
-		f.Repair = fmt.Sprintf("attach the role to the cluster or workgroup, and GRANT ASSUMEROLE ON %s TO %s FOR COPY;", literal(w.options.CopyRole), w.user(s))
+		f.Repair = "attach the role to the cluster or workgroup, and " + grantAssume(w.options.CopyRole, w.user(s))
 	default:
 		f.Found = "COPY takes " + w.options.CopyRole + " and finds no file at " + w.options.Probe + ", as it should"
 	}
@@ -144,7 +144,7 @@ func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string) 
 		return asked(f, err)
 	case n == 0:
 		f.Verdict, f.Found = replicator.Failure, "there is no such user, group or role"
-		f.Repair = "correct warehouse.readers, or CREATE USER " + quoted(reader) + " PASSWORD '...';"
+		f.Repair = "correct warehouse.readers, or make it: " + createReader(reader)
 	}
 	return f
 }

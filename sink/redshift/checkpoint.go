@@ -55,6 +55,20 @@ func (s *scanner) time() (t time.Time) {
 	return t
 }
 
+// altered halts because of a checkpoint that cannot be read, if err is set.
+func altered(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &replicator.Halt{
+		Reason: replicator.WarehouseUnfit,
+		Found:  err.Error(),
+		Means:  "the metadata tables were altered by hand, or are not rowshift's",
+		Repair: "restore them, or start over as the README's \"Starting over\" says",
+		Cause:  err,
+	}
+}
+
 // scanCheckpoint reads a row of the checkpoint table.
 func scanCheckpoint(row [][]byte) (known int64, c replicator.Checkpoint, err error) {
 	s := &scanner{row: row}
@@ -69,7 +83,7 @@ func scanCheckpoint(row [][]byte) (known int64, c replicator.Checkpoint, err err
 	c.Database = s.text()
 	c.Slot = s.text()
 	c.Publication = replicator.PublicationID{OID: uint32(s.number()), XMin: uint32(s.number())}
-	return known, c, s.err
+	return known, c, altered(s.err)
 }
 
 // tableDetail is what a table's state holds beside what people read.
@@ -97,8 +111,8 @@ func scanTable(row [][]byte) (t replicator.TableState, err error) {
 	t.Row = replicator.PublicationID{OID: uint32(s.number()), XMin: uint32(s.number())}
 	var d tableDetail
 	if err := json.Unmarshal([]byte(s.text()), &d); err != nil {
-		return t, fmt.Errorf("redshift: the state of %v was altered: %w", t.Name, err)
+		return t, altered(fmt.Errorf("redshift: the state of %v cannot be read: %w", t.Name, err))
 	}
 	t.Shape, t.Load = d.Shape, d.Load
-	return t, s.err
+	return t, altered(s.err)
 }

@@ -34,14 +34,22 @@ func (e *Error) SQLState() string { return e.Code }
 // nothing behind.
 func (e *Error) Retryable() bool { return e.retry }
 
+// opCommit is the one statement whose failure does not always mean that it did
+// nothing.
+const opCommit = "commit"
+
 // failed types the error of a statement. The server's refusal rolls back; if the
-// link broke instead, nothing is known.
+// link broke instead, what was staged is gone with its session, and of a transaction
+// nothing is known.
 func (s *session) failed(op string, err error) error {
 	var p *pgconn.PgError
 	if !errors.As(err, &p) {
-		return &Error{Op: op, Message: bare(err)}
+		return &Error{Op: op, Message: bare(err), retry: !s.lasting}
 	}
 	e := &Error{Op: op, Code: p.Code, Message: p.Message, retry: passing(p)}
+	if op == opCommit && p.Severity != "ERROR" {
+		e.retry = false // a session that is ended at its commit may have committed
+	}
 	if p.Code == "42501" {
 		return &replicator.Halt{
 			Reason: replicator.WarehouseUnfit,

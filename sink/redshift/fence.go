@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rowshift/replicator"
@@ -45,7 +46,7 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 		return nil, err
 	}
 	if len(rows) > 1 {
-		return nil, fmt.Errorf("redshift: %d checkpoints in schema %s", len(rows), w.options.MetadataSchema)
+		return nil, altered(fmt.Errorf("redshift: %d checkpoints in schema %s", len(rows), w.options.MetadataSchema))
 	}
 	known, c, err := scanCheckpoint(rows[0])
 	if err != nil {
@@ -206,8 +207,25 @@ func (w *Warehouse) createMetadata(ctx context.Context, s *session, viewed bool)
 	return nil
 }
 
-// sweepLoads drops load tables that the checkpoint does not name. One that cannot be
-// dropped now is dropped at the next fence.
+// older tells whether a table is a load table of an epoch before that one. Those of
+// later ones belong to a daemon that took over meanwhile, others to nobody we know.
+func older(name string, epoch replicator.Epoch) bool {
+	numbers, ok := strings.CutPrefix(name, "load_")
+	parts := strings.Split(numbers, "_")
+	if !ok || len(parts) != 3 {
+		return false
+	}
+	for _, p := range parts {
+		if _, err := strconv.ParseUint(p, 10, 63); err != nil {
+			return false
+		}
+	}
+	n, _ := strconv.ParseInt(parts[0], 10, 64)
+	return replicator.Epoch(n) < epoch
+}
+
+// sweepLoads drops load tables of earlier epochs that the checkpoint does not name.
+// One that cannot be dropped now is dropped at the next fence.
 func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	_ = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -216,7 +234,7 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		}
 		for _, name := range names {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.Load != nil && t.Load.Into == name })
-			if !strings.HasPrefix(name, "load_") || named {
+			if named || !older(name, c.Epoch) {
 				continue
 			}
 			if _, err := s.run(ctx, "drop a load table", drop(w.metadata.load(name))); err != nil {

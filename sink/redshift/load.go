@@ -15,6 +15,7 @@ func (w *Warehouse) Load(ctx context.Context, into string, t *schema.Table, f re
 		return err
 	}
 	defer s.close(ctx)
+	s.lasting = true
 	if err := w.ensureTarget(ctx, s, t); err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (w *Warehouse) Load(ctx context.Context, into string, t *schema.Table, f re
 // https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
 func (w *Warehouse) load(ctx context.Context, s *session, p place, columns []string, f replicator.Files, t *schema.Table) error {
 	if _, err := s.run(ctx, "copy", copyFiles(p, columns, f, w.options.CopyRole, w.options.Region)); err != nil {
-		return w.explain(ctx, err, t)
+		return w.explain(ctx, err, t, f)
 	}
 	n, err := s.number(ctx, "copy", copied)
 	if err != nil {
@@ -106,9 +107,17 @@ func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Tab
 	return have, nil
 }
 
-// drift halts if a target lacks a column, or has one of another type.
+// drift halts if a target is not there, lacks a column, or has one of another type.
 func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 	p := in(w.options.Schema, t.Target)
+	if len(have) == 0 {
+		return &replicator.Halt{
+			Reason: replicator.TargetDrift,
+			Found:  fmt.Sprintf("there is no table %s", p),
+			Means:  "the target was dropped or renamed by somebody",
+			Repair: "put it back under its name, or start over as the README's \"Starting over\" says",
+		}
+	}
 	for _, c := range t.Columns {
 		is, there := have[c.Target]
 		switch {
@@ -117,14 +126,14 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 				Reason: replicator.TargetDrift,
 				Found:  fmt.Sprintf("%s has no column %s", p, quoted(c.Target)),
 				Means:  "the target was made before that column was chosen, or altered by somebody",
-				Repair: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", p, quoted(c.Target), c.Mapping.Type),
+				Repair: addColumn(p, c),
 			}
-		case is != declaredType(c.Mapping.Type):
+		case !fits(is, c.Mapping.Type):
 			return &replicator.Halt{
 				Reason: replicator.TargetDrift,
 				Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, is),
 				Means:  "values of the source's type need " + c.Mapping.Type,
-				Repair: fmt.Sprintf("rename or drop the table: ALTER TABLE %s RENAME TO %s;", p, quoted(t.Target+"_old")),
+				Repair: "rename or drop the table: " + renameTable(p, t.Target+"_old"),
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,9 +76,45 @@ func (m *merging) run(ctx context.Context) error {
 	})
 	if err != nil {
 		m.tables = ""
-		return err
+		return m.blame(ctx, err)
 	}
 	return m.dropJoined(ctx)
+}
+
+// blame halts instead of err if Redshift refused the merge because a target is not
+// what it was.
+func (m *merging) blame(ctx context.Context, err error) error {
+	if replicator.Final(err) || replicator.Retryable(err) || codeOf(err) == "" || m.session.conn.IsClosed() {
+		return err
+	}
+	for _, t := range m.targets() {
+		have, failed := m.targetColumns(ctx, m.session, t)
+		if failed != nil {
+			return err
+		}
+		drifted := m.drift(t, have)
+		if h, ok := errors.AsType[*replicator.Halt](drifted); ok {
+			h.Cause = err
+			return h
+		}
+	}
+	return err
+}
+
+// targets are the tables that the merge writes to where people read them.
+func (m *merging) targets() []*schema.Table {
+	var tables []*schema.Table
+	for _, s := range m.merge.Staged {
+		for _, f := range s.Folds {
+			if f.Into == "" {
+				tables = append(tables, f.Table)
+			}
+		}
+		for _, j := range s.Joins {
+			tables = append(tables, j.Table)
+		}
+	}
+	return tables
 }
 
 // step runs a statement, adds to the step's time, and returns the rows it changed.

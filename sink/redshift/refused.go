@@ -4,25 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rowshift/replicator"
 	"rowshift/schema"
 )
 
-// loadErrors reads what Redshift kept of the last COPY that it refused. Values and
-// raw lines are left where they are.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_ERRORS.html
-// https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
-var loadErrors = []string{
-	"SELECT TRIM(colname), err_code, TRIM(err_reason), TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 1",
-	"SELECT TRIM(column_name), error_code, TRIM(error_message), TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 1",
-}
-
 // explain turns the error of a COPY that refused a file of ours into a halt that
 // names the column, by a session of its own: the transaction's is over. A row's
 // value is not shown. Other errors are returned as they are.
-func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table) error {
+func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f replicator.Files) error {
 	var e *Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, "Load into table") {
 		return err
@@ -41,14 +33,24 @@ func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table) err
 	defer s.close(ctx)
 	for _, sql := range loadErrors {
 		rows, failed := s.rows(ctx, "read the load errors", sql)
-		if failed != nil || len(rows) == 0 {
+		if failed != nil {
 			continue // a serverless workgroup has the second view only, a cluster may have the first only
 		}
-		r := rows[0]
-		h.Found = fmt.Sprintf("COPY refused a row of %v: column %s, error %s (%s), line %s of %s", t.Name, named(r[0], t), r[1], safeReason(string(r[2])), r[4], r[3])
-		return h
+		for _, r := range rows {
+			if !of(string(r[2]), f) {
+				continue // another load's
+			}
+			h.Found = fmt.Sprintf("COPY refused a row of %v: column %s, error %s (%s), line %s of %s",
+				t.Name, named(r[0], t), r[1], safeReason(string(r[1])), r[3], r[2])
+			return h
+		}
 	}
 	return h
+}
+
+// of tells whether a file, whose name Redshift may have cut, is one of those.
+func of(file string, f replicator.Files) bool {
+	return file != "" && slices.ContainsFunc(f.Objects, func(url string) bool { return strings.HasPrefix(url, file) })
 }
 
 // named turns the name of a staging table's column into the target's.
@@ -61,12 +63,23 @@ func named(column []byte, t *schema.Table) string {
 	return string(column)
 }
 
-// safeReason cuts a reason off where it begins to quote a value.
-func safeReason(reason string) string {
-	for _, sign := range []string{", Value", "'", `"`, "hex sequence"} {
-		if i := strings.Index(reason, sign); i >= 0 {
-			reason = reason[:i]
-		}
+// reasons are Redshift's load errors in words of ours. Its own reason quotes the
+// value, in ways that change between releases, so it is not even read.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Load_Error_Reference.html
+var reasons = map[string]string{
+	"1201": "a delimiter is missing", "1202": "more fields than columns", "1203": "fewer fields than columns",
+	"1204": "too long, or out of range", "1205": "not a date", "1206": "not a timestamp", "1207": "not a digit",
+	"1208": "not a float", "1209": "not a decimal, or too large", "1210": "not a boolean", "1211": "an empty line",
+	"1212": "a file is missing", "1213": "NULL in a NOT NULL column", "1214": "a delimiter is missing",
+	"1215": "not for a CHAR", "1216": "a line that cannot be read", "1217": "an identity column", "1218": "NULL AS '\\0'",
+	"1219": "not UTF-8", "1220": "not UTF-8", "1221": "an encoding", "1222": "an integer out of range",
+	"1223": "an unknown type", "1224": "not JSON",
+}
+
+// safeReason says what an error code means, and never what the value was.
+func safeReason(code string) string {
+	if reason, ok := reasons[strings.TrimSpace(code)]; ok {
+		return reason
 	}
-	return strings.TrimSpace(reason)
+	return "see the AWS manual's load error reference"
 }

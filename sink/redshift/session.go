@@ -14,6 +14,10 @@ import (
 // is written by the quoters.
 type session struct {
 	conn *pgconn.PgConn
+
+	// lasting tells that what runs now may be there although its answer was lost: in
+	// a transaction, and in a load.
+	lasting bool
 }
 
 // keepAlive is below the idle time after which AWS's network drops a connection.

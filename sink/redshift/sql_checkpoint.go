@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // layout is the version of the metadata tables that this binary knows.
@@ -101,7 +102,7 @@ func (m metadata) insertTables(tables []replicator.TableState, detail func(repli
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 func (m metadata) holders() string {
 	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
-		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid()`, literal(string(m)))
+		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid()`, literal(schema.Fold(string(m))))
 }
 
 func terminate(pid string) string { return "SELECT pg_terminate_backend(" + pid + ")" }

@@ -157,8 +157,7 @@ func aliased(alias string, t *schema.Table) func(i, k int) string {
 }
 
 // deleteDifferent deletes the target's rows that the load table has with other
-// values. DECODE takes two NULLs for equal.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_DECODE_expression.html
+// values. Redshift has no IS DISTINCT FROM.
 func deleteDifferent(target, load place, t *schema.Table) string {
 	var differ []string
 	for i, c := range t.Columns {
@@ -170,16 +169,23 @@ func deleteDifferent(target, load place, t *schema.Table) string {
 			return "DELETE FROM " + string(target) + " USING " + string(load) + " AS l WHERE " + sameKey(t,
 				func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased("l", t))
 		}
-		differ = append(differ, fmt.Sprintf("DECODE(%s, %s, 0, 1) = 1", a, b))
-		if c.Mapping.Text {
-			differ = append(differ, fmt.Sprintf("DECODE(OCTET_LENGTH(%s), OCTET_LENGTH(%s), 0, 1) = 1", a, b))
-		}
+		differ = append(differ, distinct(c.Mapping.Text, a, b))
 	}
 	if len(differ) == 0 {
 		return "" // nothing but the key
 	}
 	return fmt.Sprintf("DELETE FROM %s USING %s AS l WHERE %s AND (%s)", target, load, sameKey(t,
 		func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased("l", t)), strings.Join(differ, " OR "))
+}
+
+// distinct tells two columns that hold one type apart: NULLs are equal, and texts
+// differ if their lengths do.
+func distinct(text bool, a, b string) string {
+	s := a + " <> " + b
+	if text {
+		s += fmt.Sprintf(" OR OCTET_LENGTH(%s) <> OCTET_LENGTH(%s)", a, b)
+	}
+	return s + fmt.Sprintf(" OR (%s IS NULL AND %s IS NOT NULL) OR (%s IS NOT NULL AND %s IS NULL)", a, b, a, b)
 }
 
 // unsure tells types whose values have no equality to rely on.

@@ -112,16 +112,17 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 	if _, err := s.run(ctx, "begin", "BEGIN"); err != nil {
 		return err
 	}
+	s.lasting = true
 	_, err := s.run(ctx, "lock", w.metadata.lock())
 	if err == nil {
 		err = do()
 	}
 	if err == nil {
-		_, err = s.run(ctx, "commit", "COMMIT")
+		_, err = s.run(ctx, opCommit, "COMMIT")
+	} else if _, rollback := s.run(context.WithoutCancel(ctx), "rollback", "ROLLBACK"); rollback != nil {
+		s.close(ctx) // what the transaction left is found by the next lock of the fence
 		return err
 	}
-	if _, rollback := s.run(context.WithoutCancel(ctx), "rollback", "ROLLBACK"); rollback != nil {
-		s.close(ctx) // what the transaction left is found by the next lock of the fence
-	}
+	s.lasting = s.lasting && !answered(err)
 	return err
 }

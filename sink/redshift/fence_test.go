@@ -1,0 +1,137 @@
+package redshift
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/test/redshifttest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestFenceWritesFirstAndRaisesAfterwards(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	if c, err := r.Checkpoint(t.Context()); c != nil || err != nil {
+		t.Fatalf("before anything: %v, %v", c, err)
+	}
+	want := first()
+	want.Time = time.Date(2026, 5, 17, 10, 0, 0, 123456000, time.UTC)
+	want.Epoch = 1
+	given := want
+	given.Epoch = 0
+	got, err := r.Fence(t.Context(), given)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("first: %+v, %v", got, err)
+	}
+	other := w.warehouse(nil)
+	want.Epoch = 2
+	if got, err = other.Fence(t.Context(), first()); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("again: %+v, want %+v, %v", got, want, err)
+	}
+	read, err := r.Checkpoint(t.Context())
+	if err != nil || !reflect.DeepEqual(*read, want) {
+		t.Fatalf("read: %+v, %v", read, err)
+	}
+}
+
+func TestFenceOfAnotherPipeline(t *testing.T) {
+	w := newWorld(t)
+	w.fence(w.warehouse(nil))
+	_, err := w.warehouse(func(o *Options) { o.Pipeline = "orders" }).Fence(t.Context(), first())
+	wantHalt(t, err, replicator.WarehouseTaken)
+	if got := w.ask(`SELECT epoch FROM rowshift_accounts.checkpoint`); got[0] != "1" {
+		t.Errorf("the epoch is %v", got)
+	}
+}
+
+func TestFenceOfANewerLayout(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	w.fence(r)
+	w.admin("UPDATE rowshift_accounts.checkpoint SET layout = 2")
+	_, err := r.Fence(t.Context(), first())
+	wantHalt(t, err, replicator.WarehouseUnfit)
+	w.admin("UPDATE rowshift_accounts.checkpoint SET layout = 1, lsn = 'nonsense'")
+	_, err = r.Fence(t.Context(), first())
+	wantHalt(t, err, replicator.WarehouseUnfit)
+}
+
+// A daemon that died inside of its transaction leaves a session that holds the fence.
+func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
+	w := newWorld(t)
+	upper := func(o *Options) { o.MetadataSchema = "Rowshift_Accounts" }
+	w.fence(w.warehouse(upper))
+	config, err := w.config("loader")(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"BEGIN", "LOCK rowshift_accounts.fence", "UPDATE rowshift_accounts.checkpoint SET lsn = '0/FF'"} {
+		if _, err := holder.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
+		t.Fatal(err)
+	}
+	if c := w.fence(w.warehouse(upper)); c.Epoch != 2 || c.LSN != 100 {
+		t.Errorf("took over epoch %d at %v", c.Epoch, c.LSN)
+	}
+}
+
+func TestFenceDropsLoadTablesOfEarlierEpochsOnly(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	w.fence(r)
+	for _, name := range []string{"load_1_1_5", "load_9_1_5", "load_balance", "load_x_1_2"} {
+		w.admin("CREATE TABLE rowshift_accounts." + name + " (id INT)")
+		w.admin("ALTER TABLE rowshift_accounts." + name + " OWNER TO loader")
+	}
+	w.fence(r)
+	got := w.ask("SELECT table_name FROM svv_tables WHERE table_schema = 'rowshift_accounts' AND table_name LIKE 'load%' ORDER BY 1")
+	if strings.Join(got, " ") != "load_9_1_5 load_balance load_x_1_2" {
+		t.Errorf("left: %v", got)
+	}
+}
+
+func TestIdleSessionCloses(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(func(o *Options) { o.IdleClose = 20 * time.Millisecond })
+	w.fence(r)
+	w.eventually("the session is closed", func() bool { return len(w.server.Sessions()) == 0 })
+	if c := w.fence(r); c.Epoch != 2 {
+		t.Errorf("epoch %d after the session was closed", c.Epoch)
+	}
+}
+
+func TestFenceAnswerLostAtCommitIsNotRetryable(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	f := w.server.Inject(redshifttest.Fault{Class: "COMMIT", Nth: 1, Drop: true, After: true})
+	_, err := r.Fence(t.Context(), first())
+	f.Remove()
+	if err == nil || replicator.Retryable(err) || replicator.Final(err) {
+		t.Errorf("the answer of COMMIT lost: %v", err)
+	}
+	if c := w.fence(r); c.Epoch != 2 {
+		t.Errorf("epoch %d", c.Epoch)
+	}
+}
+
+// wantHalt fails the test if err is not a halt for that reason.
+func wantHalt(t testing.TB, err error, reason replicator.Reason) *replicator.Halt {
+	t.Helper()
+	h, ok := errors.AsType[*replicator.Halt](err)
+	if !ok || h.Reason != reason || h.Found == "" || h.Means == "" || h.Repair == "" {
+		t.Fatalf("%v, want a halt for %s", err, reason)
+	}
+	return h
+}

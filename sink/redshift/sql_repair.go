@@ -1,0 +1,36 @@
+package redshift
+
+import (
+	"fmt"
+
+	"rowshift/schema"
+)
+
+// What follows is for people to run, as findings and halts advise. user is quoted
+// already.
+
+func grantSchema(name, user string) string {
+	return fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoted(name), user)
+}
+
+func grantTemporary(user string) string {
+	return "GRANT TEMP ON DATABASE <the database> TO " + user + ";"
+}
+
+// grantAssume lets a user name a role in COPY.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
+func grantAssume(role, user string) string {
+	return fmt.Sprintf("GRANT ASSUMEROLE ON %s TO %s FOR COPY;", literal(role), user)
+}
+
+func createReader(reader string) string {
+	return "CREATE USER " + quoted(reader) + " PASSWORD '...';"
+}
+
+func addColumn(p place, c schema.Column) string {
+	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", p, quoted(c.Target), c.Mapping.Type)
+}
+
+func renameTable(p place, to string) string {
+	return fmt.Sprintf("ALTER TABLE %s RENAME TO %s;", p, quoted(to))
+}
