@@ -1,0 +1,73 @@
+package redshift
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func TestServersErrors(t *testing.T) {
+	tests := []struct {
+		op, severity, code, message string
+		retry, final                bool
+	}{
+		{"insert", "ERROR", "XX000", "1023", true, false},
+		{"insert", "ERROR", "XX000", "could not complete because of conflict with concurrent transaction", true, false},
+		{"delete", "ERROR", "XX000", "could not open relation with OID 4711", true, false},
+		{"delete", "ERROR", "40P01", "deadlock detected", true, false},
+		{"lock", "ERROR", "57014", "Query (12) cancelled on user's request", true, false},
+		{"lock", "FATAL", "57P01", "terminating connection due to administrator command", true, false},
+		{opCommit, "ERROR", "XX000", "1023", true, false},
+		{opCommit, "FATAL", "57P01", "terminating connection due to administrator command", false, false},
+		{"copy", "ERROR", "XX000", "Load into table 'stage_1' failed.  Check 'stl_load_errors' system table for details.", false, false},
+		{"delete", "ERROR", "42P01", `relation "x" does not exist`, false, false},
+		{"copy", "ERROR", "42501", "permission denied for schema x", false, true},
+	}
+	for _, test := range tests {
+		p := &pgconn.PgError{Severity: test.severity, Code: test.code, Message: test.message, Detail: "Key (id)=(secret) is there"}
+		err := (&session{lasting: true}).failed(test.op, p)
+		if replicator.Retryable(err) != test.retry || replicator.Final(err) != test.final || codeOf(err) != test.code || !answered(err) {
+			t.Errorf("%s: %s %s: retryable %v, final %v: %v", test.op, test.code, test.message, replicator.Retryable(err), replicator.Final(err), err)
+		}
+		if strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), test.message) {
+			t.Errorf("text: %v", err)
+		}
+	}
+}
+
+func TestBrokenLinks(t *testing.T) {
+	broken := errors.New("unexpected EOF")
+	for _, lasting := range []bool{false, true} {
+		err := (&session{lasting: lasting}).failed("delete", broken)
+		if replicator.Retryable(err) == lasting || answered(err) || replicator.Final(err) || codeOf(err) != "" {
+			t.Errorf("lasting %v: %v, retryable %v", lasting, err, replicator.Retryable(err))
+		}
+	}
+	if !answered(nil) || answered(broken) {
+		t.Error("answered")
+	}
+}
+
+func TestSafeReasonShowsNoValues(t *testing.T) {
+	for _, code := range []string{"1204", "1207 ", "1220", "9999", "Invalid digit, Value 'secret', Pos 0"} {
+		if got := safeReason(code); got == "" || strings.Contains(got, "secret") {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+	if safeReason("1207 ") != "not a digit" {
+		t.Error(safeReason("1207 "))
+	}
+}
+
+func TestLoadErrorsOfOthersAreNotOurs(t *testing.T) {
+	f := replicator.Files{Objects: []string{"s3://acme/p/1/0-0.csv.zst", "s3://acme/p/1/0.manifest"}}
+	for file, want := range map[string]bool{"s3://acme/p/1/0-0.csv.zst": true, "s3://acme/p/1/0-0.csv": true, "s3://acme/p/2/0-0.csv.zst": false, "": false} {
+		if of(file, f) != want {
+			t.Errorf("%q: %v", file, !want)
+		}
+	}
+}

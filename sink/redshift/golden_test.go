@@ -1,0 +1,138 @@
+package redshift
+
+import (
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares statements with a file of testdata.
+func golden(t *testing.T, name string, statements ...string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".sql")
+	var got string
+	for _, s := range statements {
+		got += strings.TrimSuffix(s, ";") + ";\n"
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs:\n%s", file, got)
+	}
+}
+
+var files = replicator.Files{Manifest: "s3://acme/p/accounts/1/2-a/16501-0.manifest", Null: `\N1f'`, Compression: "ZSTD", Rows: 3}
+
+func TestTableSQL(t *testing.T) {
+	for name, table := range map[string]*schema.Table{"plain": plain(), "composite": composite(), "document": document(), "reserved": reserved()} {
+		t.Run(name, func(t *testing.T) {
+			unchanged := []int{len(table.Columns) - 1}
+			full := replicator.StagedFold{Table: table, Files: files}
+			partial := replicator.StagedFold{Table: table, Files: files, Unchanged: unchanged}
+			two := replicator.StagedFold{Table: table, Files: files, Unchanged: []int{1, 3}}
+			target, stage, gone, load := in("Sales", table.Target), temporary("stage_1"), temporary("gone_1"), metadata("meta").load("load_1_2_3")
+			statements := []string{
+				createTable(target, table), grantSelect(target, "group Analysts"), columnsOf("Sales", table.Target),
+				createStage(stage, full), copyFiles(stage, stageColumns(full), files, copyRole, ""),
+				createStage(stage, partial), copyFiles(stage, stageColumns(partial), files, copyRole, "eu-central-1"),
+				fill(stage, target, partial), unfilled(stage, partial), fill(stage, target, two), unfilled(stage, two),
+				deleteAll(target), deleteKeys(target, stage, table), insertStaged(target, stage, table),
+				createGone(gone, table), deleteDifferent(target, load, table), findGone(gone, target, load, table),
+				deleteGone(target, gone, table), insertLacking(target, load, table),
+				drop(stage, gone, load), addColumn(target, table.Columns[1]), renameTable(target, table.Target+"_old"),
+			}
+			golden(t, name, statements...)
+		})
+	}
+}
+
+// reserved has names that are reserved words, or nearly so.
+func reserved() *schema.Table {
+	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Target: "user",
+		Columns: []schema.Column{column(1, "TAG", bigint, false), column(2, "Order", text, true), column(3, "c1", text, true), column(4, `"; DROP TABLE x; --`, text, true)},
+		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
+}
+
+func TestKeyOnlyTableHasNothingThatDiffers(t *testing.T) {
+	table := plain()
+	table.Columns = table.Columns[:1]
+	if sql := deleteDifferent("a", "b", table); sql != "" {
+		t.Error(sql)
+	}
+}
+
+func TestMetadataSQL(t *testing.T) {
+	m := metadata("Meta")
+	c := first(plain(), composite())
+	c.Tables[1].State = replicator.Loading
+	c.Tables[1].Load = &replicator.LoadState{Into: "load_1_2_16502", Rows: 12}
+	c.Epoch, c.Database = 3, `it's a \ database`
+	moved := c
+	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
+	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
+	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann"), grantSelect(m.freshness(), "role Readers"),
+		m.lock(), m.position(), m.readCheckpoint(), m.readTables(), m.insertCheckpoint(c), m.raiseEpoch(),
+		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), terminate("4711"))
+	golden(t, "metadata", statements...)
+}
+
+func TestSessionAndCheckSQL(t *testing.T) {
+	statements := []string{setQueryGroup("it's"), setTimeout(3000), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
+		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"),
+		grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann")}
+	golden(t, "check", append(statements, loadErrors...)...)
+}
+
+// statement tells text that is a statement from prose.
+var statement = regexp.MustCompile(`\b(CREATE (TABLE|TEMP|SCHEMA|VIEW|USER|OR)|INSERT INTO|DELETE FROM|UPDATE [%"]|SELECT |COPY [%"]|GRANT [A-Z]+(,| ON)|ALTER TABLE|DROP TABLE|LOCK |TRUNCATE )`)
+
+func TestStatementsAreWrittenInOnePlace(t *testing.T) {
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, source := range sources {
+		ours := strings.HasPrefix(source, "sql_") || source == "quote.go"
+		if strings.HasSuffix(source, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, source, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			l, ok := n.(*ast.BasicLit)
+			if !ok || l.Kind != token.STRING || !statement.MatchString(l.Value) {
+				return true
+			}
+			if found++; !ours {
+				t.Errorf("%s: a statement outside of sql_*.go: %s", set.Position(l.Pos()), l.Value)
+			}
+			return true
+		})
+	}
+	if found < 30 {
+		t.Errorf("%d statements were recognised", found)
+	}
+}

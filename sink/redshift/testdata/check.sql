@@ -1,0 +1,16 @@
+SET query_group TO 'it''s';
+SET statement_timeout TO 3000;
+SELECT pg_last_copy_count();
+SELECT has_database_privilege(current_database(), 'CREATE');
+SELECT has_database_privilege(current_database(), 'TEMP');
+SELECT has_schema_privilege('sales', 'USAGE'), has_schema_privilege('sales', 'CREATE');
+CREATE TEMP TABLE "probe" ("c1" VARCHAR(1));
+SELECT COUNT(*) FROM pg_user WHERE usename = 'ann';
+SELECT COUNT(*) FROM pg_group WHERE groname = 'analysts';
+SELECT COUNT(*) FROM svv_roles WHERE role_name = 'readers';
+GRANT USAGE, CREATE ON SCHEMA "sales" TO "ann";
+GRANT TEMP ON DATABASE <the database> TO "ann";
+GRANT ASSUMEROLE ON 'arn:aws:iam::123456789012:role/copy' TO "ann" FOR COPY;
+CREATE USER "ann" PASSWORD '...';
+SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 20;
+SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 20;
