@@ -99,7 +99,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		err := p.reader.run(reading)
 		switch {
 		case ctx.Err() != nil:
-			return nil // asked to stop
+			return nil //nolint:nilerr // it was asked to stop
 		case errors.Is(err, errShutdown):
 			ended = err
 			return p.source.Close() // the server waits; what was handed over is merged without it

@@ -183,7 +183,9 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {columns: all, target: Plan}", `24: tables.public.plan: has the target "plan", which is that of public.company as well; give one of them another target`},
 		{company, "other.person: {columns: all}", `23: tables.public.person: has the target "person", which is that of other.person as well; give one of them another target`},
 	})
-	none := goodConfig[:strings.Index(goodConfig, "  public.company:")] + goodConfig[strings.Index(goodConfig, "checkpoint_refresh:"):]
+	above, rest, _ := strings.Cut(goodConfig, "  public.company:")
+	_, below, _ := strings.Cut(rest, "checkpoint_refresh:")
+	none := above + "checkpoint_refresh:" + below
 	code, _, stderr := rowshift(t, "plan", "--config", writeConfig(t, none))
 	if want := "rowshift.yaml:21: tables: names no table; write one key for each table, like public.company: {columns: [id, plan]}\n"; code != 2 || stderr != want {
 		t.Errorf("exit code %d\n got %swant %s", code, stderr, want)

@@ -91,7 +91,7 @@ func TestRunLivesThroughAnOutage(t *testing.T) {
 		}
 	}
 	response, err := http.Get("http://" + listen + "/healthz")
-	if err != nil || response.StatusCode != 200 {
+	if err != nil || response.StatusCode != http.StatusOK {
 		t.Errorf("/healthz: %v, %v", response, err)
 	} else {
 		response.Body.Close()

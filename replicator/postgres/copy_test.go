@@ -216,7 +216,7 @@ func TestCopyFails(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			rows, err := copied(t.Context(), s)
-			if test.want == errClosed {
+			if errors.Is(test.want, errClosed) {
 				if !errors.Is(err, errClosed) {
 					t.Errorf("read after it was closed: %v", err)
 				}

@@ -77,7 +77,7 @@ func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, ta
 	ctx, cancel := context.WithTimeoutCause(ctx, o.options.LoadYield, late)
 	defer cancel()
 	err := o.take(ctx, s, marker, tables)
-	if err != nil && context.Cause(ctx) == late {
+	if err != nil && errors.Is(context.Cause(ctx), late) {
 		return late
 	}
 	return err

@@ -120,7 +120,7 @@ func TestAttemptsDoNotMix(t *testing.T) {
 	w := newWorld(t)
 	puts := 0
 	w.proxy.fail(func(r *http.Request) fault {
-		if puts++; r.Method == "PUT" && puts == 3 {
+		if puts++; r.Method == http.MethodPut && puts == 3 {
 			return denied
 		}
 		return ""

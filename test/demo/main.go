@@ -25,8 +25,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	err := run(ctx)
+	stop()
+	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -43,10 +44,10 @@ func run(ctx context.Context) error {
 		Accounts: harness.Accounts{Companies: 10_000, Persons: 50_000, Memberships: 60_000},
 		Config:   harness.Config{Batch: "{}"},
 	})
-	defer w.Close()
 	if err != nil {
 		return err
 	}
+	defer w.Close()
 	d := &demo{world: w}
 	if err := d.begin(ctx); err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestFirstLoadUnderLoad(t *testing.T) {
 		}
 		_, page, err := w.Get(t.Context(), "/metrics")
 		if err != nil {
-			return false, nil // not up yet
+			return false, nil //nolint:nilerr // not up yet
 		}
 		return harness.ParseMetrics(page).Sum(`rowshift_table_state{state="live"}`) == 4, nil
 	})

@@ -134,7 +134,7 @@ func (d *Daemon) Seen(ctx context.Context, what string) error {
 			if strings.Contains(d.Log(), what) {
 				return nil
 			}
-			return fmt.Errorf("harness: daemon %d ended (%v) without saying %q", d.number, d.err, what)
+			return fmt.Errorf("harness: daemon %d ended (%v) without saying %q", d.number, d.err, what) //nolint:errorlint // nil if it ended well
 		case <-ctx.Done():
 			return fmt.Errorf("harness: daemon %d does not say %q: %w", d.number, what, ctx.Err())
 		}

@@ -137,7 +137,7 @@ func (w *World) WarehouseDSN(user, password string) string {
 func (w *World) Close() error {
 	var errs []error
 	for _, l := range w.loads {
-		l.Stop()
+		_ = l.Stop() // what went wrong with it is told to those who stop it
 	}
 	for _, d := range w.daemons {
 		d.Kill()

@@ -57,7 +57,7 @@ func findBinaries(ctx context.Context, version string, o owner) (binaries, error
 	}
 	b, err := installNPM(ctx, defaultMajor, o)
 	if err != nil {
-		return binaries{}, fmt.Errorf("%w (%v)", errNoServer, err)
+		return binaries{}, fmt.Errorf("%w (%w)", errNoServer, err)
 	}
 	return b, nil
 }

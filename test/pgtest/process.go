@@ -89,7 +89,7 @@ func (p *process) awaitReady(ctx context.Context, pidFile string) error {
 		select {
 		case <-tick.C:
 		case <-p.gone:
-			return fmt.Errorf("it ended: %v", p.err)
+			return fmt.Errorf("it ended: %v", p.err) //nolint:errorlint // nil if it ended well
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

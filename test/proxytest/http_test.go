@@ -76,7 +76,7 @@ func TestHTTPPassesRequests(t *testing.T) {
 
 func TestHTTPAnswersItself(t *testing.T) {
 	w := newWorld(t)
-	puts := func(r *http.Request) bool { return r.Method == "PUT" }
+	puts := func(r *http.Request) bool { return r.Method == http.MethodPut }
 	w.proxy.Add(proxytest.Rule{Match: puts, Times: 2, Status: 503, Code: "SlowDown"})
 	if status, _, err := w.get("GET", "/b/k"); status != 200 || err != nil {
 		t.Errorf("a request that does not match: %d %v", status, err)

@@ -196,7 +196,7 @@ func (p *TCP) pump(d Direction, l *link, from, to net.Conn) {
 		}
 		half, canEnd := to.(interface{ CloseWrite() error })
 		switch {
-		case cut, err != nil && err != io.EOF, err != nil && !canEnd:
+		case cut, err != nil && !errors.Is(err, io.EOF), err != nil && !canEnd:
 			p.drop(l)
 			return
 		case err != nil:

@@ -1,6 +1,7 @@
 package redshifttest_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
 }
 
 func code(err error) string {
-	if p, ok := err.(*pgconn.PgError); ok {
+	if p := (*pgconn.PgError)(nil); errors.As(err, &p) {
 		return p.Code
 	}
 	return ""

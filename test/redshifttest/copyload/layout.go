@@ -90,7 +90,7 @@ func (l layout) known() bool {
 // format's, as a time may lack its fraction.
 func (l layout) match(r *reader, m *moment) bool {
 	for _, p := range l.parts {
-		ok := false
+		var ok bool
 		if p.take != nil {
 			ok = p.take(r, m)
 		} else {

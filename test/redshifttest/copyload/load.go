@@ -142,7 +142,7 @@ func (l *loader) next(ctx context.Context) (done bool, err error) {
 		if l.window.last && len(b) == 0 {
 			return true, nil
 		}
-		if err := l.window.more(); err == errTooLong {
+		if err := l.window.more(); errors.Is(err, errTooLong) {
 			return false, l.tooLong(ctx)
 		} else if err != nil {
 			return false, l.readFailed(ctx, err)

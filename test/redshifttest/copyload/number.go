@@ -125,9 +125,9 @@ func decimalParts(v []byte) (whole, fraction []byte, bad int) {
 // roundUp adds one to the last digit of a number that begins with 0.
 func roundUp(number []byte) {
 	for i := len(number) - 1; i >= 0; i-- {
-		switch {
-		case number[i] == '.':
-		case number[i] == '9':
+		switch number[i] {
+		case '.':
+		case '9':
 			number[i] = '0'
 		default:
 			number[i]++
