@@ -100,10 +100,16 @@ func (w *world) want(got []string, want ...string) {
 // unmoved fails the test if the checkpoint moved or a session kept a staging table.
 func (w *world) unmoved() {
 	w.t.Helper()
+	w.at()
+	w.unstaged()
+}
+
+// at compares where the checkpoint is.
+func (w *world) at() {
+	w.t.Helper()
 	if got := w.ask("SELECT lsn FROM rowshift_accounts.checkpoint"); got[0] != w.position.String() {
 		w.t.Errorf("the checkpoint is at %v, want %v", got, w.position)
 	}
-	w.unstaged()
 }
 
 func (w *world) unstaged() {

@@ -27,6 +27,7 @@ var (
 	backing = pgtest.Shared{}
 	objects = s3test.Shared{}
 	names   atomic.Int64
+	opening sync.Mutex // stand-ins that start at once would make the same roles
 )
 
 func TestMain(m *testing.M) {
@@ -44,8 +45,6 @@ type world struct {
 	database string
 	position replicator.LSN // where the last merge ended
 	epoch    replicator.Epoch
-	mu       sync.Mutex
-	warned   []string
 }
 
 func newWorld(t testing.TB) *world {
@@ -53,11 +52,13 @@ func newWorld(t testing.TB) *world {
 	s3 := objects.Server(t)
 	w := &world{t: t, s3: s3, database: fmt.Sprintf("dev_%d", names.Add(1))}
 	var err error
+	opening.Lock()
 	w.server, err = redshifttest.New(t.Context(), redshifttest.Options{
 		Postgres: backing.Server(t).DSN("postgres"), Database: w.database, Roles: []string{copyRole},
 		Users:      map[string]string{"dev": "dev", "loader": "loader", "analysts": "analysts"},
 		S3Endpoint: s3.Endpoint(), S3Region: s3.Region, S3AccessKey: s3.AccessKey, S3SecretKey: s3.SecretKey,
 	})
+	opening.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}

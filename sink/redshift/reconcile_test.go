@@ -1,0 +1,144 @@
+package redshift
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// load puts rows into a load table.
+func (w *world) load(r *Warehouse, into string, table *schema.Table, rows ...string) {
+	w.t.Helper()
+	files, err := w.stager.Load(w.t.Context(), w.epoch, into, table)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	part, err := files.Part(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, values := range rows {
+		if err := part.Write(row(values)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := part.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	f, err := files.Close(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := r.Load(w.t.Context(), into, table, f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// join merges a batch with which a table joins.
+func (w *world) join(r *Warehouse, table *schema.Table, from string) replicator.Merged {
+	w.t.Helper()
+	return w.apply(r, &replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: table, From: from}}})
+}
+
+func TestReconcileWritesOnlyWhatDiffers(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(func(o *Options) { o.Readers = []string{"analysts"} })
+	table := keyed()
+	w.fence(r, table)
+	w.load(r, "load_1_1_16504", table, "same|1|x", "null|2|~", "was null|3|~", "body|4|a", "blanks|5|a", "extra|6|x", "tail |7|x", "empty|8|")
+	w.join(r, table, "load_1_1_16504")
+	w.admin("CREATE VIEW public_copy.bound AS SELECT word, n FROM public_copy.words")
+	before := w.places()
+
+	w.load(r, "load_1_2_16504", table, "same|1|x", "null|2|~", "was null|3|x", "body|4|b", "blanks|5|a ", "missing|9|x", "tail|7|x", "empty|8|~")
+	merged := w.join(r, table, "load_1_2_16504")
+	w.want(w.words(), "body|4|b", "null|2|~", "same|1|x", "tail|7|x", "empty|8|~", "blanks|5|a ", "missing|9|x", "was null|3|x")
+	// Four differ, two are gone, two are new: 4 + 2 deleted, 4 + 2 inserted, and the
+	// keys that are gone collected.
+	if n := merged.Rows[table.OID]; n < 12 || n > 14 {
+		t.Errorf("%d rows were written", n)
+	}
+	after := w.places()
+	for _, word := range []string{"same", "null"} {
+		if before[word] != after[word] || before[word] == "" {
+			t.Errorf("row %q moved from %q to %q", word, before[word], after[word])
+		}
+	}
+	if got := w.ask("SELECT COUNT(*) FROM public_copy.bound"); got[0] != "8" {
+		t.Errorf("the view has %v rows", got)
+	}
+	w.want(w.query(must(w.config("analysts")(t.Context())), "SELECT COUNT(*) FROM public_copy.words"), "8")
+	w.want(w.ask("SELECT table_name FROM svv_tables WHERE table_name LIKE 'load%'"))
+	w.unstaged()
+}
+
+// places are where the rows lie on the server behind the stand-in, by word.
+func (w *world) places() map[string]string {
+	places := map[string]string{}
+	for _, r := range w.below("SELECT rtrim(word::text), ctid, xmin FROM public_copy.words") {
+		word, place, _ := strings.Cut(r, "|")
+		places[word] = place
+	}
+	return places
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func TestReconcileOfEmptyTables(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.load(r, "load_1_1_16504", table)
+	w.join(r, table, "load_1_1_16504")
+	w.want(w.words())
+	w.load(r, "load_1_2_16504", table, "a|1|x")
+	w.join(r, table, "load_1_2_16504")
+	w.want(w.words(), "a|1|x")
+	w.load(r, "load_1_3_16504", table)
+	w.join(r, table, "load_1_3_16504")
+	w.want(w.words())
+}
+
+func TestReconcileOfTypesWithoutEquality(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.warehouse(nil), document()
+	w.fence(r, table)
+	for i, doc := range []string{"[1]", "[2]", "~"} {
+		from := fmt.Sprintf("load_1_%d_16503", i)
+		w.load(r, from, table, "1|ann|1.50|"+doc, "2|bob|~|[]")
+		w.join(r, table, from)
+		got := w.ask("SELECT id, owner, balance, JSON_SERIALIZE(note) FROM public_copy.documents ORDER BY id")
+		w.want(got, "1|ann|1.50|"+doc, "2|bob|~|[]")
+	}
+}
+
+func TestReconcileOfCompositeKeyAndBytes(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.warehouse(nil), composite()
+	w.fence(r, table)
+	w.load(r, "load_1_1_16502", table, `1|10|x|\x00ff`, `1|11|y|~`, `2|12|x|\x01`)
+	w.join(r, table, "load_1_1_16502")
+	w.load(r, "load_1_2_16502", table, `1|10|x|\x00fe`, `1|11|y|\x02`, `2|~|x|\x01`)
+	w.join(r, table, "load_1_2_16502")
+	w.want(w.below(`SELECT line, amount, "order", encode("a ""quoted"" name", 'hex') FROM public_copy."order lines" ORDER BY line, "order"`),
+		"1|10|x|00fe", "1|11|y|02", "2|~|x|01")
+}
+
+// Changes of the batch that a table joins with come first, into its load table.
+func TestJoinComesAfterTheFolds(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.load(r, "load_1_1_16504", table, "a|1|x", "b|2|y")
+	b := batch(t, table, "update a|9|^", "delete b")
+	b.Folds[0].Into = "load_1_1_16504"
+	b.Joins = []replicator.Join{{Table: table, From: "load_1_1_16504"}}
+	w.apply(r, b)
+	w.want(w.words(), "a|9|x")
+}

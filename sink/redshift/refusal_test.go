@@ -1,0 +1,105 @@
+package redshift
+
+import (
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+func TestCountThatDiffersMergesNothing(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x", "insert b|2|y"))...)
+	m.Staged[0].Folds[0].Files.Rows = 3
+	_, err := r.Merge(t.Context(), m)
+	if err == nil || !strings.Contains(err.Error(), "2 rows of 3") || replicator.Retryable(err) {
+		t.Errorf("%v", err)
+	}
+	w.want(w.words())
+	w.unmoved()
+}
+
+func TestFileThatIsGoneMergesNothing(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	for _, url := range m.Staged[0].Folds[0].Files.Objects {
+		if strings.Contains(url, ".csv") {
+			w.s3.Delete(t, strings.TrimPrefix(url, "s3://"+w.s3.Bucket+"/"))
+		}
+	}
+	if _, err := r.Merge(t.Context(), m); err == nil {
+		t.Error("merged without a file")
+	}
+	w.want(w.words())
+	w.unmoved()
+}
+
+func TestRowThatCannotBeFilledHalts(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.apply(r, batch(t, table, "insert a|1|x", "insert b|2|y"))
+	w.admin("DELETE FROM public_copy.words WHERE word = 'a'")
+	m := w.merging(w.stage(batch(t, table, "truncate"), batch(t, table, "update a|2|^", "delete b"))...)
+	m.Staged = m.Staged[1:]
+	_, err := r.Merge(t.Context(), m)
+	h := wantHalt(t, err, replicator.RowUnfillable)
+	if !strings.Contains(h.Found, "1 rows of public.words") {
+		t.Error(h.Found)
+	}
+	w.want(w.words(), "b|2|y")
+	w.unmoved()
+}
+
+func TestDriftHaltsMergesAndLoads(t *testing.T) {
+	tests := []struct{ name, sql, found string }{
+		{"dropped", "DROP TABLE public_copy.words", "no table"},
+		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`},
+		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			r, table := w.withWords()
+			w.admin(strings.Split(test.sql, "; ")...)
+			m := w.merging(w.stage(batch(t, table, "insert a|1|long enough"))...)
+			_, err := r.Merge(t.Context(), m)
+			if h := wantHalt(t, err, replicator.TargetDrift); !strings.Contains(h.Found, test.found) {
+				t.Error(h.Found)
+			}
+			w.unmoved()
+			if test.name == "dropped" {
+				return // a load makes it anew
+			}
+			wantHalt(t, r.Load(t.Context(), "load_1_1_1", table, replicator.Files{}), replicator.TargetDrift)
+		})
+	}
+}
+
+func TestRefusedFileHaltsWithoutTheValue(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.apply(r, batch(t, table, "insert a|1|x"))
+	wrong := *table
+	wrong.Columns = append([]schema.Column{}, table.Columns...)
+	wrong.Columns[1].Mapping.Append = nil
+	m := w.merging(w.stage(batch(t, &wrong, "insert b|secret|y"))...)
+	_, err := r.Merge(t.Context(), m)
+	h := wantHalt(t, err, replicator.LoadRefused)
+	if strings.Contains(err.Error(), "secret") || !strings.Contains(h.Found, "column n, error 1207 (not a digit)") || !strings.Contains(h.Found, "s3://") {
+		t.Error(h.Found)
+	}
+	w.want(w.words(), "a|1|x")
+	w.unmoved()
+}
+
+func TestMissingRightHalts(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.admin("ALTER TABLE public_copy.words OWNER TO dev")
+	_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert a|1|x"))...))
+	wantHalt(t, err, replicator.WarehouseUnfit)
+	w.unmoved()
+}
