@@ -12,6 +12,15 @@ import (
 // load puts rows into a load table.
 func (w *world) load(r *Warehouse, into string, table *schema.Table, rows ...string) {
 	w.t.Helper()
+	var tuples []replicator.Tuple
+	for _, values := range rows {
+		tuples = append(tuples, row(values))
+	}
+	w.loadTuples(r, into, table, tuples)
+}
+
+func (w *world) loadTuples(r *Warehouse, into string, table *schema.Table, rows []replicator.Tuple) {
+	w.t.Helper()
 	files, err := w.stager.Load(w.t.Context(), w.epoch, into, table)
 	if err != nil {
 		w.t.Fatal(err)
@@ -20,8 +29,8 @@ func (w *world) load(r *Warehouse, into string, table *schema.Table, rows ...str
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, values := range rows {
-		if err := part.Write(row(values)); err != nil {
+	for _, row := range rows {
+		if err := part.Write(row); err != nil {
 			w.t.Fatal(err)
 		}
 	}

@@ -1,0 +1,190 @@
+package redshift
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// model is table words as the source has it: the columns beside the key, by key.
+type model map[string][2]string
+
+// generator makes changes that the source could have made.
+type generator struct {
+	*rand.Rand
+	t     testing.TB
+	table *schema.Table
+	rows  model
+	log   []string
+}
+
+// keys differ in blanks at their end, most of them.
+var keys = []string{"a", "a ", "a  ", "b", "b ", "", " ", "é", `q"'\`}
+
+var bodies = []string{"~", "", " ", "x", "x ", "a,b", "line\nbreak", `\N`, `"quoted"`, `it's \ `}
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+// key returns a key that the table has, or has not; false if there is none.
+func (g *generator) key(there bool) (string, bool) {
+	var able []string
+	for _, k := range keys {
+		if _, ok := g.rows[k]; ok == there {
+			able = append(able, k)
+		}
+	}
+	if len(able) == 0 {
+		return "", false
+	}
+	return pick(g.Rand, able), true
+}
+
+// change returns the next change and makes it in the model.
+func (g *generator) change() replicator.Change {
+	c := replicator.Change{Table: g.table}
+	n := fmt.Sprint(g.IntN(100))
+	present, some := g.key(true)
+	absent, room := g.key(false)
+	switch p := g.IntN(100); {
+	case p < 3:
+		c.Op = replicator.Truncate
+		clear(g.rows)
+		g.log = append(g.log, "truncate")
+	case room && (p < 30 || !some):
+		c.Op, c.New = replicator.Insert, tuple(absent, n, pick(g.Rand, bodies))
+		g.rows[absent] = [2]string{n, text3(c.New)}
+		g.log = append(g.log, fmt.Sprintf("insert %q", c.New))
+	case p < 50:
+		c.Op, c.Key = replicator.Delete, tuple(present)
+		delete(g.rows, present)
+		g.log = append(g.log, fmt.Sprintf("delete %q", c.Key))
+	default:
+		g.update(&c, present, n)
+		if room && p < 75 {
+			g.rekey(&c, present, absent)
+		}
+		g.log = append(g.log, fmt.Sprintf("update %q -> %q", c.Key, c.New))
+	}
+	return c
+}
+
+// update changes a row that keeps its key; a long value, or the key itself, may not
+// be sent if it is as it was.
+func (g *generator) update(c *replicator.Change, key, n string) {
+	c.Op = replicator.Update
+	body := pick(g.Rand, bodies)
+	word := key
+	if g.IntN(5) == 0 {
+		c.Key, word = tuple(key), "^"
+	}
+	if g.rows[key][1] != "~" && g.IntN(2) == 0 {
+		body = "^"
+	} else {
+		g.rows[key] = [2]string{n, body}
+	}
+	g.rows[key] = [2]string{n, g.rows[key][1]}
+	c.New = tuple(word, n, body)
+}
+
+// rekey makes an update change the key as well.
+func (g *generator) rekey(c *replicator.Change, was, now string) {
+	c.Key = tuple(was)
+	changed := tuple(now).Append(c.New.At(1)).Append(c.New.At(2))
+	c.New = changed
+	g.rows[now] = g.rows[was]
+	delete(g.rows, was)
+}
+
+// text3 is the third value of a row, as the model has it.
+func text3(row replicator.Tuple) string {
+	if v := row.At(2); v.Kind == replicator.Text {
+		return string(v.Text)
+	}
+	return "~"
+}
+
+// batches folds a list of changes, cut at some places inside of the transaction.
+func (g *generator) batches() []*replicator.Batch {
+	all := []*replicator.Batch{}
+	for range 1 + g.IntN(3) {
+		f := replicator.NewFold(g.table, "")
+		for range 1 + g.IntN(8) {
+			if err := f.Add(g.change()); err != nil {
+				g.t.Fatal(err)
+			}
+		}
+		all = append(all, &replicator.Batch{Folds: []*replicator.Fold{f}})
+		g.log = append(g.log, "sealed")
+	}
+	all[len(all)-1].Commit = true
+	return all
+}
+
+// shown are the model's rows.
+func (m model) shown() []string {
+	shown := []string{}
+	for key, row := range m {
+		shown = append(shown, strings.Join([]string{key, row[0], row[1]}, "|"))
+	}
+	slices.Sort(shown)
+	return shown
+}
+
+// Whatever the source does, and wherever its changes are cut, the target comes to
+// be what the changes make one by one.
+func TestMergesEqualChangesOneByOne(t *testing.T) {
+	lists := 300
+	if testing.Short() {
+		lists = 30
+	}
+	w := newWorld(t)
+	r, table := w.withWords()
+	g := &generator{t: t, table: table, rows: model{}}
+	for list := range lists {
+		g.Rand, g.log = rand.New(rand.NewPCG(uint64(list), 7)), nil
+		before := maps.Clone(g.rows)
+		w.apply(r, g.batches()...)
+		got := w.ask("SELECT word, n, body FROM public_copy.words")
+		slices.Sort(got)
+		if want := g.rows.shown(); !slices.Equal(got, want) {
+			t.Fatalf("list %d: rows\n%q\nwant\n%q\nfrom\n%q\nby\n%s", list, got, want, before.shown(), strings.Join(g.log, "\n"))
+		}
+	}
+}
+
+// Whatever a target holds, a table that joins makes it equal to its load table.
+func TestJoinsEqualTheirLoadTables(t *testing.T) {
+	lists := 60
+	if testing.Short() {
+		lists = 10
+	}
+	w := newWorld(t)
+	r, table := w.withWords()
+	g := &generator{t: t, table: table}
+	for list := range lists {
+		g.Rand = rand.New(rand.NewPCG(uint64(list), 11))
+		rows := model{}
+		var written []replicator.Tuple
+		for _, key := range keys {
+			if g.IntN(3) == 0 {
+				continue
+			}
+			rows[key] = [2]string{fmt.Sprint(g.IntN(2)), pick(g.Rand, bodies)}
+			written = append(written, tuple(key, rows[key][0], rows[key][1]))
+		}
+		from := fmt.Sprintf("load_1_%d_16504", list)
+		w.loadTuples(r, from, table, written)
+		w.join(r, table, from)
+		got := w.ask("SELECT word, n, body FROM public_copy.words")
+		slices.Sort(got)
+		if want := rows.shown(); !slices.Equal(got, want) {
+			t.Fatalf("list %d: rows\n%q\nwant\n%q", list, got, want)
+		}
+	}
+}
