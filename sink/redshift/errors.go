@@ -65,7 +65,7 @@ func (s *session) failed(op string, err error) error {
 // passing tells errors of the server that go away by trying again.
 //
 // Redshift reports many failures as XX000 with a number or words in the message:
-// 1023 is a serializable isolation violation
+// a bare 1023 is a serializable isolation violation
 // (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html), the
 // words of a conflict under snapshot isolation are from github.com/aws/amazon-redshift-jdbc-driver
 // issue 147, those of a resize from github.com/rudderlabs/rudder-server.
@@ -74,8 +74,11 @@ func passing(p *pgconn.PgError) bool {
 	case "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
 		return true
 	}
+	if number, _, _ := strings.Cut(p.Message, " "); number == "1023" {
+		return true
+	}
 	for _, words := range []string{
-		"1023", "conflict with concurrent transaction", "could not open relation with oid",
+		"serializable isolation violation", "conflict with concurrent transaction", "could not open relation with oid",
 		"system is in resize mode", "dropped by concurrent transaction", "read-only mode", "tuple concurrently updated",
 	} {
 		if strings.Contains(strings.ToLower(p.Message), words) {

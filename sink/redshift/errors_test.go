@@ -24,6 +24,8 @@ func TestServersErrors(t *testing.T) {
 		{opCommit, "ERROR", "XX000", "1023", true, false},
 		{opCommit, "FATAL", "57P01", "terminating connection due to administrator command", false, false},
 		{"copy", "ERROR", "XX000", "Load into table 'stage_1' failed.  Check 'stl_load_errors' system table for details.", false, false},
+		{"insert", "ERROR", "XX000", "1023 Serializable isolation violation on table - 119371", true, false},
+		{"insert", "ERROR", "XX000", "assert in file 10231", false, false},
 		{"delete", "ERROR", "42P01", `relation "x" does not exist`, false, false},
 		{"copy", "ERROR", "42501", "permission denied for schema x", false, true},
 	}

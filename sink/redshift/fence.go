@@ -232,15 +232,31 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		if err != nil {
 			return err
 		}
+		var loads []place
 		for _, name := range names {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.Load != nil && t.Load.Into == name })
-			if named || !older(name, c.Epoch) {
-				continue
-			}
-			if _, err := s.run(ctx, "drop a load table", drop(w.metadata.load(name))); err != nil {
-				return err
+			if !named && older(name, c.Epoch) {
+				loads = append(loads, w.metadata.load(name))
 			}
 		}
-		return nil
+		return w.dropLoads(ctx, s, loads)
 	})
+}
+
+// dropLoads drops load tables. One that somebody reads is left: neither merges nor a
+// fence wait for readers. The error says that the session is of no more use.
+func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) error {
+	if len(loads) == 0 {
+		return nil
+	}
+	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
+		return err
+	}
+	for _, p := range loads {
+		if _, err := s.run(ctx, "drop a load table", drop(p)); !answered(err) {
+			return err
+		}
+	}
+	_, err := s.run(ctx, "set statement_timeout", setTimeout(0))
+	return err
 }

@@ -78,7 +78,8 @@ func (m *merging) run(ctx context.Context) error {
 		m.tables = ""
 		return m.blame(ctx, err)
 	}
-	return m.dropJoined(ctx)
+	m.dropJoined(ctx)
+	return nil
 }
 
 // blame halts instead of err if Redshift refused the merge because a target is not
@@ -275,11 +276,14 @@ func (m *merging) move(ctx context.Context) error {
 
 // dropJoined drops the load tables of tables that have joined. The merge is
 // committed: what cannot be dropped now is dropped at the next fence.
-func (m *merging) dropJoined(ctx context.Context) error {
+func (m *merging) dropJoined(ctx context.Context) {
+	var loads []place
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {
-			_, _ = m.session.run(ctx, "drop a load table", drop(m.metadata.load(j.From)))
+			loads = append(loads, m.metadata.load(j.From))
 		}
 	}
-	return nil
+	if err := m.dropLoads(ctx, m.session, loads); err != nil {
+		m.session.close(ctx)
+	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // load puts rows into a load table.
@@ -150,4 +152,28 @@ func TestJoinComesAfterTheFolds(t *testing.T) {
 	b.Joins = []replicator.Join{{Table: table, From: "load_1_1_16504"}}
 	w.apply(r, b)
 	w.want(w.words(), "a|9|x")
+}
+
+// A person who reads a load table does not hold up what has been committed.
+func TestLoadTableThatIsReadIsLeft(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.load(r, "load_1_1_16504", table, "a|1|x")
+	reader, err := pgx.ConnectConfig(t.Context(), must(w.config("dev")(t.Context())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close(t.Context())
+	for _, sql := range []string{"BEGIN", "SELECT COUNT(*) FROM rowshift_accounts.load_1_1_16504"} {
+		if _, err := reader.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.join(r, table, "load_1_1_16504")
+	w.want(w.words(), "a|1|x")
+	if _, err := reader.PgConn().Exec(t.Context(), "ROLLBACK").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	w.fence(r)
+	w.want(w.ask("SELECT table_name FROM svv_tables WHERE table_name LIKE 'load%'"))
 }
