@@ -129,7 +129,7 @@ func (w *Warehouse) checkRole(ctx context.Context, s *session) replicator.Findin
 		return asked(f, err)
 	case assumeRefused(err):
 		f.Verdict, f.Found = replicator.Failure, bare(err)
-		f.Repair = "attach the role to the cluster or workgroup, and " + grantAssume(w.options.CopyRole, w.user(s))
+		f.Repair = "attach the role to the cluster or workgroup, let it trust redshift.amazonaws.com (and redshift-serverless.amazonaws.com), and " + grantAssume(w.options.CopyRole, w.user(s))
 	default:
 		f.Found = "COPY takes " + w.options.CopyRole + " and finds no file at " + w.options.Probe + ", as it should"
 	}
@@ -188,7 +188,7 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table) ([]string,
 		return nil, err
 	}
 	if !slices.Contains(names, "checkpoint") {
-		statements = append(append(statements, w.metadata.create()...), w.metadata.createFreshness())
+		statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
 	}
 	for _, t := range tables {
 		have, err := w.targetColumns(ctx, s, t)

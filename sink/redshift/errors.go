@@ -118,7 +118,9 @@ func answered(err error) bool {
 }
 
 // assumeRefused tells the error of a role that Redshift, or the user, may not
-// assume.
+// assume: the words of a role that is not attached, or does not trust Redshift, are
+// from stackoverflow.com/questions/70659682.
 func assumeRefused(err error) bool {
-	return strings.Contains(strings.ToLower(bare(err)), "not authorized to assume")
+	words := strings.ToLower(bare(err))
+	return strings.Contains(words, "not authorized to assume") || strings.Contains(words, "not authorized to get credentials of role")
 }

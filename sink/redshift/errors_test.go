@@ -41,6 +41,18 @@ func TestServersErrors(t *testing.T) {
 	}
 }
 
+func TestRolesThatAreRefused(t *testing.T) {
+	for message, want := range map[string]bool{
+		"User arn:aws:redshift:eu-central-1:1:dbuser:c/loader is not authorized to assume IAM Role arn:aws:iam::1:role/copy": true,
+		"exception name : UnauthorizedException, error type : 135, message: Not authorized to get credentials of role arn":   true,
+		"The specified key does not exist.": false,
+	} {
+		if assumeRefused(&Error{Op: "copy", Code: "XX000", Message: message}) != want {
+			t.Errorf("%s: %v", message, !want)
+		}
+	}
+}
+
 func TestBrokenLinks(t *testing.T) {
 	broken := errors.New("unexpected EOF")
 	for _, lasting := range []bool{false, true} {

@@ -182,13 +182,20 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	}
 	for _, needed := range []string{"fence", "checkpoint", "table_state", "freshness"} {
 		if !slices.Contains(names, needed) {
-			return w.createMetadata(ctx, s, slices.Contains(names, "freshness"))
+			for _, sql := range w.createMetadata(slices.Contains(names, "freshness")) {
+				if _, err := s.run(ctx, "create the metadata tables", sql); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 	}
 	return nil
 }
 
-func (w *Warehouse) createMetadata(ctx context.Context, s *session, viewed bool) error {
+// createMetadata are the statements that make the metadata tables, and the view if
+// it is not there, with their grants.
+func (w *Warehouse) createMetadata(viewed bool) []string {
 	statements := w.metadata.create()
 	if !viewed {
 		statements = append(statements, w.metadata.createFreshness())
@@ -199,12 +206,7 @@ func (w *Warehouse) createMetadata(ctx context.Context, s *session, viewed bool)
 			statements = append(statements, grantSelect(p, reader))
 		}
 	}
-	for _, sql := range statements {
-		if _, err := s.run(ctx, "create the metadata tables", sql); err != nil {
-			return err
-		}
-	}
-	return nil
+	return statements
 }
 
 // older tells whether a table is a load table of an epoch before that one. Those of
