@@ -1,7 +1,6 @@
 package redshift
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -86,21 +85,6 @@ func scanCheckpoint(row [][]byte) (known int64, c replicator.Checkpoint, err err
 	return known, c, altered(s.err)
 }
 
-// tableDetail is what a table's state holds beside what people read.
-type tableDetail struct {
-	Shape []schema.Shape        `json:"shape"`
-	Load  *replicator.LoadState `json:"load,omitempty"`
-}
-
-// detailOf writes a table's detail.
-func detailOf(t replicator.TableState) string {
-	b, err := json.Marshal(tableDetail{Shape: t.Shape, Load: t.Load})
-	if err != nil {
-		panic(err) // it has numbers and strings only
-	}
-	return string(b)
-}
-
 // scanTable reads a row of table_state.
 func scanTable(row [][]byte) (t replicator.TableState, err error) {
 	s := &scanner{row: row}
@@ -109,8 +93,8 @@ func scanTable(row [][]byte) (t replicator.TableState, err error) {
 	t.Target = s.text()
 	t.State = replicator.State(s.text())
 	t.Row = replicator.PublicationID{OID: uint32(s.number()), XMin: uint32(s.number())}
-	var d tableDetail
-	if err := json.Unmarshal([]byte(s.text()), &d); err != nil {
+	d, err := readDetail(s.text())
+	if err != nil {
 		return t, altered(fmt.Errorf("redshift: the state of %v cannot be read: %w", t.Name, err))
 	}
 	t.Shape, t.Load = d.Shape, d.Load

@@ -1,0 +1,55 @@
+package redshift
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// tableDetail is what a table's state holds beside what people read.
+type tableDetail struct {
+	Shape []schema.Shape        `json:"shape"`
+	Load  *replicator.LoadState `json:"load,omitempty"`
+}
+
+const (
+	// maxDetail is how long a detail may be; the column is VARCHAR(65535). A table of
+	// a thousand columns has more.
+	maxDetail = 65000
+
+	// packed begins a detail that is JSON, compressed, in base64.
+	packed = "zlib:"
+)
+
+// detailOf writes a table's detail: as JSON, packed if that is long.
+func detailOf(t replicator.TableState) string {
+	b, err := json.Marshal(tableDetail{Shape: t.Shape, Load: t.Load})
+	if err != nil {
+		panic(err) // it has numbers and strings only
+	}
+	if len(b) <= maxDetail {
+		return string(b)
+	}
+	var small bytes.Buffer
+	z := zlib.NewWriter(&small)
+	_, _ = z.Write(b) // a buffer takes everything
+	_ = z.Close()
+	return packed + base64.StdEncoding.EncodeToString(small.Bytes())
+}
+
+// readDetail reads what detailOf wrote.
+func readDetail(detail string) (d tableDetail, err error) {
+	var r io.Reader = strings.NewReader(detail)
+	if text, ok := strings.CutPrefix(detail, packed); ok {
+		if r, err = zlib.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text))); err != nil {
+			return d, err
+		}
+	}
+	return d, json.NewDecoder(r).Decode(&d)
+}
