@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"rowshift/test/harness"
 )
@@ -34,18 +36,49 @@ func live(t *testing.T, s harness.Setup) (*harness.World, *harness.Daemon) {
 	return w, d
 }
 
+// patience is how long a statement of a test may take: one that waits for a lock for
+// ever fails where it stands.
+const patience = 30 * time.Second
+
 // execute runs statements on the source, as one transaction each.
 func execute(t *testing.T, w *harness.World, statements ...string) {
 	t.Helper()
-	if err := w.Execute(t.Context(), statements...); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := w.Execute(ctx, statements...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// change runs statements on the warehouse, as somebody who may do everything.
+func change(t *testing.T, w *harness.World, statements ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, s := range statements {
+		if _, err := harness.Rows(ctx, w.WarehouseDSN("dev", "dev"), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
 	}
 }
 
 // one asks the source for one value.
 func one(t *testing.T, w *harness.World, query string) string {
 	t.Helper()
-	rows, err := harness.Rows(t.Context(), w.SourceDSN(), query)
+	return ask(t, w.SourceDSN(), query)
+}
+
+// warehouse asks the warehouse for one value.
+func warehouse(t *testing.T, w *harness.World, query string) string {
+	t.Helper()
+	return ask(t, w.WarehouseDSN("dev", "dev"), query)
+}
+
+func ask(t *testing.T, dsn, query string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	rows, err := harness.Rows(ctx, dsn, query)
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%s: %v, %v", query, rows, err)
 	}

@@ -1,0 +1,180 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"rowshift/test/harness"
+	"rowshift/test/redshifttest"
+)
+
+// phase is a place on a change's road where a daemon dies.
+type phase struct {
+	name    string
+	first   bool // the daemon is its pipeline's first
+	lingers bool // what hangs in the warehouse may outlive the daemon
+
+	// begin is called before the daemon starts. What it returns lets the daemon go on
+	// until it is there, and returns what lets go of the others once it is dead.
+	begin func(*testing.T, *killer) toThere
+}
+
+type toThere func(*testing.T, *harness.Daemon) (after func())
+
+var phases = []phase{
+	{"creating the slot", true, true, creating},
+	{"loading", true, true, loading},
+	{"decoding", false, false, decoding},
+	{"staging", false, false, staging},
+	{"copying", false, true, copying},
+	{"merging", false, true, merging},
+	{"before COMMIT", false, true, committing},
+	{"between COMMIT and acknowledgement", false, true, committed},
+	{"anywhere", false, false, anywhere},
+}
+
+// stall makes a statement of the daemons hang once.
+func (k *killer) stall(f redshifttest.Fault) *redshifttest.Injected {
+	f.Application, f.Stall = "rowshift", -1
+	if f.Nth == 0 {
+		f.Nth = 1
+	}
+	return k.world.Warehouse.Inject(f)
+}
+
+// creating is before or after one of the first transactions of a pipeline: the first
+// checkpoint, the slot proved, the epoch raised, the load remembered.
+func creating(_ *testing.T, k *killer) toThere {
+	i := k.stall(redshifttest.Fault{Class: "COMMIT", Nth: 1 + k.rng.IntN(4), After: k.rng.IntN(2) == 0})
+	return func(t *testing.T, _ *harness.Daemon) func() {
+		reached(t, i)
+		return i.Remove
+	}
+}
+
+// loading is before or after the COPY of one of the four tables, or while they join.
+func loading(_ *testing.T, k *killer) toThere {
+	f := redshifttest.Fault{Class: "COPY", Match: "load_", Nth: 1 + k.rng.IntN(4), After: k.rng.IntN(2) == 0}
+	if k.rng.IntN(4) == 0 {
+		f = redshifttest.Fault{Class: "INSERT", Match: `INSERT INTO "userdata"`, Nth: 1}
+	}
+	i := k.stall(f)
+	return func(t *testing.T, _ *harness.Daemon) func() {
+		reached(t, i)
+		return i.Remove
+	}
+}
+
+// decoding is when a part of a transaction that is larger than a batch has been
+// handed over, and its commit has not.
+func decoding(_ *testing.T, k *killer) toThere {
+	return func(t *testing.T, d *harness.Daemon) func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for ctx.Err() == nil { // it can meet the load in a deadlock
+				if k.world.Execute(ctx, "UPDATE person SET last_seen_at = last_seen_at + interval '1 minute'") == nil {
+					return
+				}
+			}
+		}()
+		d.MustSee(t, `"commit":false`)
+		return func() {
+			cancel()
+			<-done
+		}
+	}
+}
+
+// staging is when a batch is sealed that the bucket does not take.
+func staging(_ *testing.T, k *killer) toThere {
+	return func(t *testing.T, d *harness.Daemon) func() {
+		k.world.Link.Stall()
+		held := 0 // looks in a row that found a batch sealed and not staged
+		harness.Until(t, "a batch to be held while it is staged", func() (bool, error) {
+			log := d.Log()
+			if strings.Count(log, `"sealed"`) > strings.Count(log, `"staged"`) {
+				held++
+			} else {
+				held = 0
+			}
+			return held > 5, nil
+		})
+		return func() {
+			k.world.Link.Resume()
+			k.world.Link.ResetAll()
+		}
+	}
+}
+
+// copying is before or after files are copied into a staging table.
+func copying(_ *testing.T, k *killer) toThere {
+	f := redshifttest.Fault{Class: "COPY", Nth: 1 + k.rng.IntN(3), After: k.rng.IntN(2) == 0}
+	return func(t *testing.T, _ *harness.Daemon) func() {
+		i := k.stall(f)
+		reached(t, i)
+		return i.Remove
+	}
+}
+
+// merging is within the merge's transaction, before or after one of its statements.
+func merging(_ *testing.T, k *killer) toThere {
+	statements := []redshifttest.Fault{
+		{Class: "LOCK"},
+		{Class: "DELETE", Match: "userdata"}, {Class: "INSERT", Match: "userdata"},
+		{Class: "UPDATE", Match: "stage_"}, {Class: "UPDATE", Match: "checkpoint"},
+	}
+	f := statements[k.rng.IntN(len(statements))]
+	f.After = k.rng.IntN(2) == 0
+	return func(t *testing.T, _ *harness.Daemon) func() {
+		i := k.stall(f)
+		reached(t, i)
+		if !openTransaction(k.world) {
+			t.Errorf("at %s %s the daemon has no open transaction in the warehouse", f.Class, f.Match)
+		}
+		return i.Remove
+	}
+}
+
+// committing is when COMMIT has been sent and not run.
+func committing(_ *testing.T, k *killer) toThere {
+	return func(t *testing.T, _ *harness.Daemon) func() {
+		i := k.stall(redshifttest.Fault{Class: "COMMIT"})
+		reached(t, i)
+		return i.Remove
+	}
+}
+
+// committed is when the warehouse holds what the slot has not been told of.
+func committed(_ *testing.T, k *killer) toThere {
+	return func(t *testing.T, _ *harness.Daemon) func() {
+		i := k.stall(redshifttest.Fault{Class: "COMMIT", After: true})
+		reached(t, i)
+		checkpoint := warehouse(t, k.world, "SELECT lsn FROM rowshift.checkpoint")
+		if one(t, k.world, "SELECT '"+checkpoint+"'::pg_lsn > confirmed_flush_lsn FROM pg_replication_slots") != "t" {
+			t.Errorf("the slot was told of %s already", checkpoint)
+		}
+		return i.Remove
+	}
+}
+
+// anywhere is a moment of no special kind.
+func anywhere(_ *testing.T, k *killer) toThere {
+	lines := k.rng.IntN(60)
+	return func(t *testing.T, d *harness.Daemon) func() {
+		harness.Until(t, "so many lines of log", func() (bool, error) { return strings.Count(d.Log(), "\n") >= lines, nil })
+		return func() {}
+	}
+}
+
+// openTransaction tells whether a daemon has a transaction open in the warehouse.
+func openTransaction(w *harness.World) bool {
+	for _, s := range w.Warehouse.Sessions() {
+		if s.InTransaction && strings.HasPrefix(s.Application, "rowshift") {
+			return true
+		}
+	}
+	return false
+}
