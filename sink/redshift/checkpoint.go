@@ -69,9 +69,8 @@ func altered(err error) error {
 }
 
 // scanCheckpoint reads a row of the checkpoint table.
-func scanCheckpoint(row [][]byte) (known int64, c replicator.Checkpoint, err error) {
+func scanCheckpoint(row [][]byte) (c replicator.Checkpoint, err error) {
 	s := &scanner{row: row}
-	known = s.number()
 	c.Pipeline = s.text()
 	c.Epoch = replicator.Epoch(s.number())
 	c.Phase = replicator.Phase(s.text())
@@ -82,7 +81,7 @@ func scanCheckpoint(row [][]byte) (known int64, c replicator.Checkpoint, err err
 	c.Database = s.text()
 	c.Slot = s.text()
 	c.Publication = replicator.PublicationID{OID: uint32(s.number()), XMin: uint32(s.number())}
-	return known, c, altered(s.err)
+	return c, altered(s.err)
 }
 
 // scanTable reads a row of table_state.

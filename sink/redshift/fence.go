@@ -41,26 +41,11 @@ func (w *Warehouse) tableNames(ctx context.Context, s *session) ([]string, error
 // read reads the checkpoint, nil if there is none. It must be of this pipeline and
 // of a layout that is known.
 func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoint, error) {
-	rows, err := s.rows(ctx, "read the checkpoint", w.metadata.readCheckpoint())
-	if err != nil || len(rows) == 0 {
+	c, err := w.readCheckpoint(ctx, s)
+	if err != nil || c == nil {
 		return nil, err
 	}
-	if len(rows) > 1 {
-		return nil, altered(fmt.Errorf("redshift: %d checkpoints in schema %s", len(rows), w.options.MetadataSchema))
-	}
-	known, c, err := scanCheckpoint(rows[0])
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case known > layout:
-		return nil, &replicator.Halt{
-			Reason: replicator.WarehouseUnfit,
-			Found:  fmt.Sprintf("the metadata tables are of layout %d", known),
-			Means:  fmt.Sprintf("a newer rowshift has moved them up; this one knows layout %d", layout),
-			Repair: "run a rowshift that knows that layout",
-		}
-	case c.Pipeline != w.options.Pipeline:
+	if c.Pipeline != w.options.Pipeline {
 		return nil, &replicator.Halt{
 			Reason: replicator.WarehouseTaken,
 			Found:  fmt.Sprintf("metadata schema %s belongs to pipeline %q", w.options.MetadataSchema, c.Pipeline),
@@ -68,7 +53,8 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 			Repair: fmt.Sprintf("set warehouse.metadata_schema to a schema of %q's own", w.options.Pipeline),
 		}
 	}
-	if rows, err = s.rows(ctx, "read the tables' states", w.metadata.readTables()); err != nil {
+	rows, err := s.rows(ctx, "read the tables' states", w.metadata.readTables())
+	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
@@ -77,6 +63,34 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 			return nil, err
 		}
 		c.Tables = append(c.Tables, t)
+	}
+	return c, nil
+}
+
+// readCheckpoint reads the one row, if its layout is known.
+func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator.Checkpoint, error) {
+	layouts, err := s.rows(ctx, "read the layout", w.metadata.readLayout())
+	if err != nil || len(layouts) == 0 {
+		return nil, err
+	}
+	if len(layouts) > 1 {
+		return nil, altered(fmt.Errorf("redshift: %d checkpoints in schema %s", len(layouts), w.options.MetadataSchema))
+	}
+	if string(layouts[0][0]) != fmt.Sprint(layout) {
+		return nil, &replicator.Halt{
+			Reason: replicator.WarehouseUnfit,
+			Found:  fmt.Sprintf("the metadata tables are of layout %s", layouts[0][0]),
+			Means:  fmt.Sprintf("another rowshift has made or moved them; this one knows layout %d", layout),
+			Repair: "run a rowshift that knows that layout",
+		}
+	}
+	rows, err := s.rows(ctx, "read the checkpoint", w.metadata.readCheckpoint())
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	c, err := scanCheckpoint(rows[0])
+	if err != nil {
+		return nil, err
 	}
 	return &c, nil
 }
@@ -131,12 +145,15 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 			c = first
 			c.Epoch = 1
 			_, err = s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c))
+		} else {
+			c = *was
+			c.Epoch++
+			_, err = s.run(ctx, "raise the epoch", w.metadata.raiseEpoch())
+		}
+		if err != nil {
 			return err
 		}
-		c = *was
-		c.Epoch++
-		_, err = s.run(ctx, "raise the epoch", w.metadata.raiseEpoch())
-		return err
+		return w.tellsCase(ctx, s)
 	})
 	if err == nil {
 		w.tables = "" // whatever was last written may be another's
@@ -145,6 +162,21 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		err = reset
 	}
 	return c, err
+}
+
+// tellsCase halts if the database takes texts that differ in case for equal: keys
+// that do would be one row, and a value that changed its case would not be written.
+func (w *Warehouse) tellsCase(ctx context.Context, s *session) error {
+	n, err := s.number(ctx, "compare texts", w.metadata.countFoldedCase())
+	if err != nil || n == 0 {
+		return err
+	}
+	return &replicator.Halt{
+		Reason: replicator.WarehouseUnfit,
+		Found:  "the database compares texts without regard to case",
+		Means:  "rows whose keys differ in case only would become one",
+		Repair: "let warehouse.dsn name a database that was made with COLLATE CASE_SENSITIVE, which is the default",
+	}
 }
 
 // endHolders ends the sessions of our user that hold the fence: of daemons that

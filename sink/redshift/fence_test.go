@@ -56,9 +56,26 @@ func TestFenceOfANewerLayout(t *testing.T) {
 	w.admin("UPDATE rowshift_accounts.checkpoint SET layout = 2")
 	_, err := r.Fence(t.Context(), first())
 	wantHalt(t, err, replicator.WarehouseUnfit)
+	w.admin("ALTER TABLE rowshift_accounts.checkpoint RENAME COLUMN lsn TO position")
+	_, err = r.Fence(t.Context(), first())
+	wantHalt(t, err, replicator.WarehouseUnfit)
+	w.admin("ALTER TABLE rowshift_accounts.checkpoint RENAME COLUMN position TO lsn")
 	w.admin("UPDATE rowshift_accounts.checkpoint SET layout = 1, lsn = 'nonsense'")
 	_, err = r.Fence(t.Context(), first())
 	wantHalt(t, err, replicator.WarehouseUnfit)
+}
+
+func TestFenceOfADatabaseThatDoesNotTellCase(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	w.fence(r)
+	w.below("CREATE COLLATION public.folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+	w.below("ALTER TABLE rowshift_accounts.checkpoint ALTER COLUMN phase TYPE bpchar COLLATE public.folded")
+	_, err := r.Fence(t.Context(), first())
+	wantHalt(t, err, replicator.WarehouseUnfit)
+	if got := w.ask("SELECT epoch FROM rowshift_accounts.checkpoint"); got[0] != "1" {
+		t.Errorf("the epoch is %v", got)
+	}
 }
 
 // A daemon that died inside of its transaction leaves a session that holds the fence.

@@ -90,7 +90,7 @@ func TestMetadataSQL(t *testing.T) {
 	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
 	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann"), grantSelect(m.freshness(), "role Readers"),
-		m.lock(), m.position(), m.readCheckpoint(), m.readTables(), m.insertCheckpoint(c), m.raiseEpoch(),
+		m.lock(), m.position(), m.readLayout(), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c), m.raiseEpoch(),
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), terminate("4711"))
 	golden(t, "metadata", statements...)
 }

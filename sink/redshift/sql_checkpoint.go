@@ -45,9 +45,19 @@ func (m metadata) createFreshness() string {
 
 func (m metadata) lock() string { return "LOCK " + string(m.fence()) }
 
+// readLayout reads the one column that all layouts have.
+func (m metadata) readLayout() string { return `SELECT "layout" FROM ` + string(m.checkpoint()) }
+
+// countFoldedCase counts checkpoints whose phase, which is in lower case, is equal to
+// itself in upper case: so it is in a database made with COLLATE CASE_INSENSITIVE.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html
+func (m metadata) countFoldedCase() string {
+	return fmt.Sprintf(`SELECT COUNT(*) FROM %s WHERE "phase" = UPPER("phase")`, m.checkpoint())
+}
+
 // readCheckpoint reads the one row, in the order that scanCheckpoint takes.
 func (m metadata) readCheckpoint() string {
-	return fmt.Sprintf(`SELECT "layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
+	return fmt.Sprintf(`SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
 		`"publication_oid", "publication_xmin" FROM %s`, m.checkpoint())
 }
 
