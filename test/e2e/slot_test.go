@@ -10,6 +10,7 @@ import (
 
 // Promise 2: a slot whose tables are quiet lets go of log that others write.
 func TestIdleSlotMoves(t *testing.T) {
+	t.Parallel()
 	w, _ := live(t, harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{More: []string{"checkpoint_refresh: 1s"}},

@@ -15,6 +15,8 @@ type Config struct {
 	More   []string // more top-level lines
 	Source []string // more lines below "source:"
 	Listen string
+
+	SourceAddr string // host:port that the daemon reaches the source at; empty: the source's own
 }
 
 // AccountTables are the lines that replicate the account tables.
@@ -49,7 +51,7 @@ func (w *World) writeConfig() error {
 	lines := []string{
 		"pipeline: accounts",
 		"source:",
-		fmt.Sprintf("  dsn: %q", fmt.Sprintf("postgres://rowshift@%s:%d/app", w.Source.Host, w.Source.Port)),
+		fmt.Sprintf("  dsn: %q", "postgres://rowshift@"+cmp.Or(c.SourceAddr, fmt.Sprintf("%s:%d", w.Source.Host, w.Source.Port))+"/app"),
 		"  password: file:" + w.path("source-password"),
 		"  tls: disable",
 	}
