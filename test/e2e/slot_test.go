@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,29 +40,60 @@ func TestHalts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d.Terminate(t)
+			if code := d.Terminate(t); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
 			execute(t, w, test.spoil...)
+			before := positions(t, w)
 			d = w.MustRun(t)
-			d.MustSee(t, test.reason)
-			before := one(t, w, "SELECT coalesce(max(confirmed_flush_lsn::text), 'none') FROM pg_replication_slots")
-			status, body, err := w.Get(t.Context(), "/readyz")
-			if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, test.reason) || !strings.Contains(body, "epair") {
-				t.Errorf("/readyz: %d, %v\n%s", status, err, body)
-			}
-			if status, _, err := w.Get(t.Context(), "/healthz"); err != nil || status != http.StatusOK {
-				t.Errorf("/healthz: %d, %v: a halt is no reason to be killed", status, err)
-			}
-			_, page, err := w.Get(t.Context(), "/metrics")
-			if err != nil || harness.ParseMetrics(page).Sum(`rowshift_halted{reason="`+test.reason+`"}`) != 1 {
-				t.Errorf("/metrics does not tell of the halt: %v", err)
-			}
-			if _, _, code, err := w.Command(t.Context(), "status"); err != nil || code != 1 {
-				t.Errorf("status of a halted daemon: exit code %d, %v", code, err)
-			}
-			if after := one(t, w, "SELECT coalesce(max(confirmed_flush_lsn::text), 'none') FROM pg_replication_slots"); after != before {
-				t.Errorf("a halted daemon acknowledged: %s, then %s", before, after)
+			d.MustSee(t, `"halted"`)
+			says(t, w, d, test.reason)
+			execute(t, w, "UPDATE company SET plan = 'while halted'")
+			if after := positions(t, w); after != before {
+				t.Errorf("a halted daemon applied or acknowledged: %s, then %s", before, after)
 			}
 		})
+	}
+}
+
+// positions are the slot's and the checkpoint's, with the rows that the warehouse
+// has of what was written since.
+func positions(t *testing.T, w *harness.World) string {
+	t.Helper()
+	return one(t, w, "SELECT coalesce(max(confirmed_flush_lsn::text), 'none') FROM pg_replication_slots") + " " +
+		warehouse(t, w, "SELECT lsn FROM rowshift.checkpoint") + " " +
+		warehouse(t, w, `SELECT COUNT(*) FROM userdata.company WHERE "plan" IN ('skipped', 'lost', 'while halted')`)
+}
+
+// says looks for the reason of a halt, and what repairs it, wherever an operator may
+// look.
+func says(t *testing.T, w *harness.World, d *harness.Daemon, reason string) {
+	t.Helper()
+	told := false
+	for _, e := range d.Entries() {
+		told = told || e["message"] == "halted" && e["reason"] == reason && e["found"] != "" && e["repair"] != ""
+	}
+	if !told {
+		t.Errorf("the log does not say %s, and how it is repaired", reason)
+	}
+	status, body, err := w.Get(t.Context(), "/readyz")
+	var answer struct {
+		Halt struct{ Reason, Found, Repair string }
+	}
+	if err != nil || status != http.StatusServiceUnavailable || json.Unmarshal([]byte(body), &answer) != nil ||
+		answer.Halt.Reason != reason || answer.Halt.Found == "" || answer.Halt.Repair == "" {
+		t.Errorf("/readyz: %d, %v\n%s", status, err, body)
+	}
+	if status, _, err := w.Get(t.Context(), "/healthz"); err != nil || status != http.StatusOK {
+		t.Errorf("/healthz: %d, %v: a halt is no reason to be killed", status, err)
+	}
+	_, page, err := w.Get(t.Context(), "/metrics")
+	if m := harness.ParseMetrics(page); err != nil || m.Sum(`rowshift_halted{reason="`+reason+`"}`) != 1 || m.Sum("rowshift_halted") != 1 {
+		t.Errorf("/metrics does not tell of the halt: %v", err)
+	}
+	out, _, code, err := w.Command(t.Context(), "status")
+	if err != nil || code != 1 || !strings.Contains(out, answer.Halt.Repair) {
+		t.Errorf("status of a halted daemon: exit code %d, %v\n%s", code, err, out)
 	}
 }
 
@@ -69,22 +101,15 @@ func TestHalts(t *testing.T) {
 // their targets, and only what differs is written. Views and grants stay.
 func TestStartingOver(t *testing.T) {
 	w, d := live(t, harness.Setup{Accounts: small})
-	dev := w.WarehouseDSN("dev", "dev")
-	for _, s := range []string{
+	change(t, w,
 		"CREATE VIEW userdata.paid AS SELECT id FROM userdata.company WHERE plan = 'pro'",
 		"GRANT SELECT ON userdata.paid TO analysts",
 		"DELETE FROM userdata.person WHERE is_active", // by somebody's hand
-		"INSERT INTO userdata.plan (code) VALUES ('stranger')",
-	} {
-		if _, err := harness.Rows(t.Context(), dev, s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
+		"INSERT INTO userdata.plan (code) VALUES ('stranger')")
 	d.Terminate(t)
-	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'pro' WHERE plan IS NULL")
-	if _, err := harness.Rows(t.Context(), dev, "DROP SCHEMA rowshift CASCADE"); err != nil {
-		t.Fatal(err)
-	}
+	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'pro' WHERE plan IS NULL",
+		"UPDATE company SET plan = NULL WHERE plan = 'free'")
+	change(t, w, "DROP SCHEMA rowshift CASCADE")
 	w.MustRun(t)
 	w.MustBecomeEqual(t)
 	got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), "SELECT COUNT(*) FROM userdata.paid")
