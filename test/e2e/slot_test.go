@@ -49,6 +49,9 @@ func TestHalts(t *testing.T) {
 			d.MustSee(t, `"halted"`)
 			says(t, w, d, test.reason)
 			execute(t, w, "UPDATE company SET plan = 'while halted'")
+			harness.Until(t, "the slot to be left alone", func() (bool, error) {
+				return one(t, w, "SELECT count(*) FROM pg_replication_slots WHERE active") == "0", nil
+			})
 			if after := positions(t, w); after != before {
 				t.Errorf("a halted daemon applied or acknowledged: %s, then %s", before, after)
 			}

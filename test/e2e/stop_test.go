@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -44,37 +43,5 @@ func TestRunOnce(t *testing.T) {
 		if lines, err := w.Difference(t.Context(), harness.AccountPairs); err != nil || len(lines) > 0 {
 			t.Errorf("after %q: %v %v", change, lines, err)
 		}
-	}
-}
-
-// Exit codes, and what the commands say of a world that is in order.
-func TestCommands(t *testing.T) {
-	w, _ := live(t, harness.Setup{Accounts: small})
-	for _, command := range []struct {
-		args []string
-		says string
-	}{
-		{[]string{"check"}, "ok"},
-		{[]string{"plan"}, ""},
-		{[]string{"status"}, "live"},
-		{[]string{"status", "--json"}, `"state"`},
-		{[]string{"version"}, "rowshift"},
-	} {
-		out, log, code, err := w.Command(t.Context(), command.args...)
-		if err != nil || code != 0 || !strings.Contains(out, command.says) {
-			t.Errorf("%v: exit code %d, %v\n%s%s", command.args, code, err, out, log)
-		}
-	}
-	execute(t, w, "ALTER TABLE plan REPLICA IDENTITY NOTHING")
-	out, _, code, err := w.Command(t.Context(), "check")
-	if err != nil || code != 1 || !strings.Contains(out, "REPLICA IDENTITY") {
-		t.Errorf("check of a table without identity: exit code %d, %v\n%s", code, err, out)
-	}
-	if err := w.SetConfig(func(c *harness.Config) { c.More = []string{"surprise: 1"} }); err != nil {
-		t.Fatal(err)
-	}
-	_, log, code, err := w.Command(t.Context(), "run")
-	if err != nil || code != 2 || !strings.Contains(log, "surprise") {
-		t.Errorf("an unknown key: exit code %d, %v\n%s", code, err, log)
 	}
 }
