@@ -35,7 +35,7 @@ func TestFirstLoadUnderLoad(t *testing.T) {
 		}
 		_, page, err := w.Get(t.Context(), "/metrics")
 		if err != nil {
-			return false, nil // not up yet
+			return false, err // not up yet
 		}
 		return whole > 0 && harness.ParseMetrics(page).Sum(`rowshift_table_state{state="live"}`) == 4, nil
 	})
