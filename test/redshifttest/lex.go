@@ -11,6 +11,7 @@ type Refusal struct {
 	Code    string // SQLSTATE
 	Message string
 	Detail  string
+	Rule    string // the number in RULES.md; sent as the hint, where Redshift sends none
 }
 
 func (r *Refusal) Error() string { return r.Message + " (SQLSTATE " + r.Code + ")" }

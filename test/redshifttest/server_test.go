@@ -52,8 +52,17 @@ func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
 	}
 }
 
+// problem is what the server said, if err is that.
+func problem(err error) *pgconn.PgError {
+	var p *pgconn.PgError
+	if errors.As(err, &p) {
+		return p
+	}
+	return nil
+}
+
 func code(err error) string {
-	if p := (*pgconn.PgError)(nil); errors.As(err, &p) {
+	if p := problem(err); p != nil {
 		return p.Code
 	}
 	return ""

@@ -242,6 +242,9 @@ func (c *session) sendError(err error, severity string) {
 	switch {
 	case errors.As(err, &refusal):
 		r.Code, r.Message, r.Detail = refusal.Code, refusal.Message, refusal.Detail
+		if refusal.Rule != "" {
+			r.Hint = refusal.Rule + " of the stand-in's RULES.md"
+		}
 	case errors.As(err, &load):
 		r.Code, r.Message, r.Detail = load.SQLState, load.Message, load.Detail
 	case errors.As(err, &fault):

@@ -1,0 +1,202 @@
+package redshifttest_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowshift/test/pgtest"
+	"rowshift/test/redshifttest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestRules runs the scripts in testdata/rules, which show each rule of RULES.md by
+// statements that are taken or refused.
+//
+// A line that begins with "R-" names the rule that the next statements show. "> " is a
+// statement; lines that begin with two blanks go on with it; "2> " is one of a second
+// session, and so on. What follows up to an empty line is what it answers: rows, with |
+// between values and NULL; "= TAG", its command tag; "! CODE text", an error of that
+// SQLSTATE with that part of its message or detail. "#" is a comment.
+func TestRules(t *testing.T) {
+	files, err := filepath.Glob("testdata/rules/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	backing := pgtest.Start(t).DSN("postgres")
+	for n, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			script, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := redshifttest.New(t.Context(), redshifttest.Options{Postgres: backing, Database: fmt.Sprint("rules", n)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			r := &scriptRun{t: t, server: s, database: fmt.Sprint("rules", n), sessions: map[string]*pgx.Conn{}}
+			for _, step := range parseScript(string(script)) {
+				r.run(step)
+			}
+		})
+	}
+}
+
+// step is one statement of a script.
+type step struct {
+	line      int
+	session   string
+	statement string
+	rows      []string
+	tag       string
+	refused   string // SQLSTATE
+	message   string
+}
+
+// parseScript reads a script's steps.
+func parseScript(script string) []step {
+	var steps []step
+	for n, line := range strings.Split(script, "\n") {
+		session, statement, begins := strings.Cut(line, "> ")
+		last := len(steps) - 1
+		switch {
+		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "R-"), strings.TrimSpace(line) == "":
+		case begins && len(session) < 2:
+			steps = append(steps, step{line: n + 1, session: session, statement: statement})
+		case strings.HasPrefix(line, "  ") && len(steps[last].rows) == 0:
+			steps[last].statement += "\n" + strings.TrimSpace(line)
+		case strings.HasPrefix(line, "= "):
+			steps[last].tag = line[2:]
+		case strings.HasPrefix(line, "! "):
+			steps[last].refused, steps[last].message, _ = strings.Cut(line[2:], " ")
+		default:
+			steps[last].rows = append(steps[last].rows, line)
+		}
+	}
+	return steps
+}
+
+// scriptRun is a script under way.
+type scriptRun struct {
+	t        *testing.T
+	server   *redshifttest.Server
+	database string
+	sessions map[string]*pgx.Conn
+}
+
+func (r *scriptRun) session(name string) *pgx.Conn {
+	if c := r.sessions[name]; c != nil {
+		return c
+	}
+	config, err := pgx.ParseConfig("postgres://dev:dev@" + r.server.Addr() + "/" + r.database + "?sslmode=disable")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c, err := pgx.ConnectConfig(r.t.Context(), config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close(context.WithoutCancel(r.t.Context())) })
+	r.sessions[name] = c
+	return c
+}
+
+// run runs a statement by the simple protocol, as text.
+func (r *scriptRun) run(s step) {
+	r.t.Helper()
+	results, err := r.session(s.session).PgConn().Exec(r.t.Context(), s.statement).ReadAll()
+	fault := fmt.Sprint(err)
+	if p := problem(err); p != nil {
+		fault += " " + p.Detail
+	}
+	switch {
+	case s.refused == "" && err != nil:
+		r.t.Errorf("line %d: %s: refused: %s", s.line, s.statement, fault)
+		return
+	case s.refused != "" && err == nil:
+		r.t.Errorf("line %d: %s: was taken", s.line, s.statement)
+		return
+	case s.refused != "" && (code(err) != s.refused || !strings.Contains(fault, s.message)):
+		r.t.Errorf("line %d: %s:\n got %s\nwant %s %s", s.line, s.statement, fault, s.refused, s.message)
+		return
+	}
+	var rows []string
+	tag := ""
+	for _, result := range results {
+		for _, values := range result.Rows {
+			var row []string
+			for _, v := range values {
+				if v == nil {
+					v = []byte("NULL")
+				}
+				row = append(row, string(v))
+			}
+			rows = append(rows, strings.Join(row, "|"))
+		}
+		tag = result.CommandTag.String()
+	}
+	if len(s.rows) > 0 && !slices.Equal(rows, s.rows) {
+		r.t.Errorf("line %d: %s:\n got %q\nwant %q", s.line, s.statement, rows, s.rows)
+	}
+	if s.tag != "" && tag != s.tag {
+		r.t.Errorf("line %d: %s: tag %q, want %q", s.line, s.statement, tag, s.tag)
+	}
+}
+
+// ruleName is the number of a rule.
+var ruleName = regexp.MustCompile(`R-\d{3}`)
+
+// TestRulesAreShown holds RULES.md, the scripts and the code together: each rule is
+// shown by a script or a test, and none is named that is not in RULES.md.
+func TestRulesAreShown(t *testing.T) {
+	page, err := os.ReadFile("RULES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		if m := regexp.MustCompile(`^\| (R-\d{3}) \|`).FindStringSubmatch(line); m != nil {
+			if written[m[1]] {
+				t.Errorf("%s is there twice", m[1])
+			}
+			written[m[1]] = true
+		}
+	}
+	shown := map[string]bool{}
+	for _, pattern := range []string{"testdata/rules/*.txt", "*.go", "copyload/*.go"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range ruleName.FindAllString(string(content), -1) {
+				if !written[name] {
+					t.Errorf("%s names %s, which RULES.md has not", file, name)
+				}
+				if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+					shown[name] = true
+				}
+			}
+		}
+	}
+	var missing []string
+	for name := range written {
+		if !shown[name] && !strings.HasPrefix(name, "R-6") { // copyload's tests do not name theirs yet
+			missing = append(missing, name)
+		}
+	}
+	slices.SortFunc(missing, cmp.Compare[string])
+	if len(missing) > 0 {
+		t.Errorf("shown by no script and no test: %v", missing)
+	}
+}
