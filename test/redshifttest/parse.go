@@ -1,6 +1,7 @@
 package redshifttest
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,20 @@ type statement struct {
 	tag    string // the command tag, if it is not PostgreSQL's own
 	alone  string // it is refused inside a transaction, with these words before " cannot run inside a transaction block"
 	commit bool   // it commits the transaction that it runs in
+
+	own   func(context.Context, *session) error // what is run in sql's place, as one transaction
+	named []relationName                        // the tables and views that it names, the catalogue's left out
+}
+
+// relationName is the name of a table or view; no schema if it has none.
+type relationName struct{ schema, table string }
+
+// sql writes the name for PostgreSQL.
+func (n relationName) sql() string {
+	if n.schema == "" {
+		return quote(n.table)
+	}
+	return quote(n.schema) + "." + quote(n.table)
 }
 
 // parser reads tokens and writes PostgreSQL.
@@ -22,8 +37,9 @@ type parser struct {
 	tokens []token
 	at     int
 
-	tables int      // user tables named so far
-	leader []string // leader-only functions named so far
+	tables int            // user tables named so far
+	named  []relationName // those tables
+	leader []string       // leader-only functions named so far
 }
 
 // parse reads a text of one or more statements.
@@ -74,6 +90,7 @@ func parseOne(tokens []token) (s *statement, err error) {
 	if p.at < len(p.tokens) {
 		p.fail()
 	}
+	s.named = p.named
 	if p.tables > 0 && len(p.leader) > 0 {
 		return nil, &Refusal{
 			Code: "0A000", Message: "Specified types or functions (one per INFO message) not supported on Redshift tables.",
@@ -209,10 +226,10 @@ func (p *parser) table() string {
 		if catalogue[first] {
 			return catalogueSchema + "." + quote(first)
 		}
-		if !strings.HasPrefix(first, "pg_") {
-			p.tables++
+		if strings.HasPrefix(first, "pg_") {
+			return quote(first)
 		}
-		return quote(strings.TrimPrefix(first, "#"))
+		return p.userTable(relationName{table: strings.TrimPrefix(first, "#")})
 	}
 	second := p.name()
 	switch {
@@ -221,10 +238,16 @@ func (p *parser) table() string {
 	case first == "pg_catalog" && catalogue[second]:
 		return catalogueSchema + "." + quote(second)
 	case first == "information_schema" || first == "pg_catalog":
-	default:
-		p.tables++
+		return quote(first) + "." + quote(second)
 	}
-	return quote(first) + "." + quote(second)
+	return p.userTable(relationName{schema: first, table: second})
+}
+
+// userTable notes a table or view that is not the catalogue's, and writes its name.
+func (p *parser) userTable(n relationName) string {
+	p.tables++
+	p.named = append(p.named, n)
+	return n.sql()
 }
 
 // names reads a list of names in parentheses.

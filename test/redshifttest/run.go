@@ -64,6 +64,12 @@ func (c *session) perform(ctx context.Context, s *statement, p *portal, describe
 		return c.abort(ctx, &Refusal{Code: "25001", Message: s.alone + " cannot run inside a transaction block"})
 	case s.copy != nil:
 		return c.copyFrom(ctx, s.copy)
+	case s.own != nil:
+		if err := c.together(ctx, func() error { return s.own(ctx, c) }); err != nil {
+			return err
+		}
+		c.wire.Send(&pgproto3.CommandComplete{CommandTag: []byte(s.tag)})
+		return nil
 	case s.class == "BEGIN" && inside:
 		c.wire.Send(&pgproto3.NoticeResponse{Severity: "WARNING", Code: "25001", Message: "there is already a transaction in progress"})
 	}
@@ -81,6 +87,25 @@ func (c *session) perform(ctx context.Context, s *statement, p *portal, describe
 	}
 	c.wire.Send(&pgproto3.CommandComplete{CommandTag: []byte(tag)})
 	return nil
+}
+
+// together runs steps in one transaction: the one that is open, or one of their own.
+func (c *session) together(ctx context.Context, steps func() error) error {
+	if c.backing.TxStatus() != 'I' {
+		err := steps()
+		var r *Refusal
+		if errors.As(err, &r) && c.backing.TxStatus() == 'T' {
+			_ = c.abort(ctx, r) // the transaction is over, as with any error
+		}
+		return err
+	}
+	if err := c.quietly(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	if err := steps(); err != nil {
+		return errors.Join(err, c.quietly(ctx, "ROLLBACK"))
+	}
+	return c.quietly(ctx, "COMMIT")
 }
 
 // abort refuses a statement in a transaction, which is over with it.
