@@ -70,7 +70,7 @@ func TestFenceOfADatabaseThatDoesNotTellCase(t *testing.T) {
 	r := w.warehouse(nil)
 	w.fence(r)
 	w.below("CREATE COLLATION public.folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
-	w.below("ALTER TABLE rowshift_accounts.checkpoint ALTER COLUMN phase TYPE bpchar COLLATE public.folded")
+	w.below("ALTER TABLE rowshift_accounts.checkpoint ALTER COLUMN phase TYPE varchar(16) COLLATE public.folded")
 	_, err := r.Fence(t.Context(), first())
 	wantHalt(t, err, replicator.WarehouseUnfit)
 	if got := w.ask("SELECT epoch FROM rowshift_accounts.checkpoint"); got[0] != "1" {

@@ -1,7 +1,6 @@
 CREATE SCHEMA IF NOT EXISTS redshift_catalog;
 DO $$ BEGIN
   IF to_regtype('redshift_catalog.super') IS NULL THEN CREATE DOMAIN redshift_catalog.super AS jsonb; END IF;
-  IF to_regtype('redshift_catalog.text') IS NULL THEN CREATE DOMAIN redshift_catalog.text AS bpchar; END IF;
 END $$;
 CREATE TABLE IF NOT EXISTS redshift_catalog.load_error (
   userid int, slice int, tbl int, starttime timestamp, session int, query int, filename text, line_number bigint,
@@ -26,17 +25,11 @@ CREATE OR REPLACE FUNCTION redshift_catalog.datediff(part text, a timestamp, b t
     WHEN 'millisecond' THEN extract(epoch FROM b - a) * 1000
     ELSE extract(epoch FROM b - a) * 1000000 END::bigint $$;
 
--- the declared length of a column's type, by the CHECK that holds it
-CREATE OR REPLACE FUNCTION redshift_catalog.bytes(relation oid, attribute text) RETURNS int LANGUAGE sql STABLE AS $$
-  SELECT substring(pg_get_constraintdef(oid) FROM '<= (\d+)')::int FROM pg_constraint
-  WHERE conrelid = relation AND conname = 'rs ' || attribute AND pg_get_constraintdef(oid) LIKE '%octet_length%' $$;
-
 CREATE OR REPLACE VIEW redshift_catalog.svv_columns AS
   SELECT current_database()::text AS table_catalog, n.nspname::text AS table_schema, c.relname::text AS table_name,
          a.attname::text AS column_name, a.attnum::int AS ordinal_position, pg_get_expr(d.adbin, d.adrelid) AS column_default,
          CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END AS is_nullable,
-         CASE format_type(a.atttypid, NULL) WHEN 'bpchar' THEN 'character varying' WHEN 'character' THEN 'character varying'
-              WHEN 'bytea' THEN 'binary varying' WHEN 'redshift_catalog.super' THEN 'super' ELSE format_type(a.atttypid, NULL) END AS data_type,
+         CASE format_type(a.atttypid, NULL) WHEN 'text' THEN 'character varying' WHEN 'bytea' THEN 'binary varying' WHEN 'redshift_catalog.super' THEN 'super' ELSE format_type(a.atttypid, NULL) END AS data_type,
          redshift_catalog.bytes(c.oid, a.attname) AS character_maximum_length,
          CASE WHEN a.atttypid = 1700 THEN ((a.atttypmod - 4) >> 16) & 65535 END AS numeric_precision,
          CASE WHEN a.atttypid = 1700 THEN (a.atttypmod - 4) & 65535 END AS numeric_scale, NULL::text AS remarks

@@ -2,33 +2,43 @@ package redshifttest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// columnType is a type as Redshift has it, and how PostgreSQL holds it.
+// columnType is a type as Redshift has it, and how PostgreSQL holds it. What
+// PostgreSQL's own types do otherwise is in backing_types.sql.
 type columnType struct {
 	sql    string // PostgreSQL's
+	loose  string // PostgreSQL's type of a cast that gives no length, if that differs
 	bytes  int    // the most bytes of a CHAR, VARCHAR or VARBYTE; 0 for others
 	ascii  bool   // CHAR
 	binary bool   // VARBYTE
-	int64  bool   // a DECIMAL of up to 19 digits is held as one
+	finite string // what a value may not be above, for types that have infinities
 }
 
 // types are Redshift's type names without arguments.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
 var types = map[string]columnType{
-	"smallint": {sql: "smallint"}, "int2": {sql: "smallint"},
+	"smallint": {sql: "smallint"}, "int2": {sql: "smallint"}, "tinyint": {sql: "smallint"},
 	"integer": {sql: "integer"}, "int": {sql: "integer"}, "int4": {sql: "integer"},
 	"bigint": {sql: "bigint"}, "int8": {sql: "bigint"},
 	"real": {sql: "real"}, "float4": {sql: "real"}, "float8": {sql: "double precision"}, "float": {sql: "double precision"},
 	"boolean": {sql: "boolean"}, "bool": {sql: "boolean"},
-	"date": {sql: "date"}, "time": {sql: "time"}, "timetz": {sql: "timetz"},
-	"timestamp": {sql: "timestamp"}, "timestamptz": {sql: "timestamptz"},
-	"super": {sql: catalogueSchema + ".super"}, "text": {sql: "bpchar", bytes: 256},
+	"date": {sql: "date", finite: "294276-12-31"}, "time": {sql: "time"}, "timetz": {sql: "timetz"},
+	"timestamp": {sql: "timestamp", finite: "294276-12-31 23:59:59.999999"}, "timestamptz": {sql: "timestamptz", finite: "294276-12-31 23:59:59.999999+00"},
+	"super": {sql: catalogueSchema + ".super"}, "text": {sql: "varchar(256)", loose: "varchar", bytes: 256},
+	"bpchar": {sql: "bpchar(256)", loose: "bpchar", bytes: 256, ascii: true},
 }
 
 // maxVarchar is VARCHAR(MAX).
 const maxVarchar = 65535
+
+// unsupportedTypes are types that the catalogue of PostgreSQL 8.0 knows and that no
+// column may have.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html
+var unsupportedTypes = strings.Fields(`abstime aclitem bigserial bit bytea cidr circle box inet interval line lseg macaddr
+	money name oid path point polygon regclass regoper regproc regtype reltime serial serial4 serial8 tid varbit xid cid`)
 
 // columnType reads a type.
 func (p *parser) columnType() columnType {
@@ -39,63 +49,88 @@ func (p *parser) columnType() columnType {
 		return types["float8"]
 	case "varchar", "nvarchar":
 		return p.varchar()
-	case "character", "char", "nchar", "bpchar":
+	case "character", "char", "nchar":
 		if p.accept("varying") {
 			return p.varchar()
 		}
-		n := 1
-		if p.accept("(") {
-			n = p.integer()
-			p.want(")")
-		}
-		if n < 1 || n > 4096 {
-			p.refuse("0A000", fmt.Sprintf("length for type char cannot exceed 4096, it is %d", n))
-		}
-		return columnType{sql: "bpchar", bytes: n, ascii: true}
+		return p.char()
 	case "decimal", "numeric":
 		return p.decimal()
 	case "varbyte", "varbinary":
-		n := 64000
-		if p.accept("(") {
-			n = p.integer()
-			p.want(")")
-		}
-		if n < 1 || n > 1024000 {
-			p.refuse("0A000", fmt.Sprintf("length for type varbyte cannot exceed 1024000, it is %d", n))
-		}
-		return columnType{sql: "bytea", bytes: n, binary: true}
+		return p.varbyte()
+	case "binary":
+		p.want("varying")
+		return p.varbyte()
+	case "geometry", "geography", "hllsketch":
+		panic(ruled("R-521", unknown("the type %s is not on the list", strings.ToUpper(t.text))))
 	case "timestamp", "time":
 		if p.accept("with", "time", "zone") {
 			return types[t.text+"tz"]
 		}
 		p.accept("without", "time", "zone")
-	case "bytea", "serial", "bigserial", "oid", "bit", "json", "name":
-		p.refuse("0A000", fmt.Sprintf("Column \"%s\" has unsupported type \"%s\".", "c", t.text))
 	}
+	return p.plainType(t)
+}
+
+// plainType is a type that takes no argument. There are no arrays.
+func (p *parser) plainType(t token) columnType {
 	c, ok := types[t.text]
-	if !ok || t.kind != wordToken {
-		p.refuse("42704", fmt.Sprintf("type %q does not exist", t.text))
+	switch {
+	case ok && t.kind == wordToken:
+	case slices.Contains(unsupportedTypes, t.text):
+		panic(&Refusal{Code: "0A000", Rule: "R-520", Message: fmt.Sprintf("Column \"%s\" has unsupported type \"%s\".", "c", t.text)})
+	default:
+		panic(&Refusal{Code: "42704", Rule: "R-520", Message: fmt.Sprintf("type %q does not exist", t.text)})
 	}
 	if p.peek().is("(") || p.peek().is("[") {
-		p.fail() // no type here takes an argument, and there are no arrays
+		p.fail()
 	}
 	return c
 }
 
-func (p *parser) varchar() columnType {
-	n := 256
-	if p.accept("(") {
-		if p.accept("max") {
-			n = maxVarchar
+// length reads a length in parentheses, if one is there. Outside of bounds it is
+// refused.
+func (p *parser) length(name string, usual, most int) (n int, given bool) {
+	n = usual
+	if given = p.accept("("); given {
+		if name != "char" && p.accept("max") {
+			n = most
 		} else {
 			n = p.integer()
 		}
 		p.want(")")
 	}
-	if n < 1 || n > maxVarchar {
-		p.refuse("0A000", fmt.Sprintf("length for type varchar cannot exceed 65535, it is %d", n))
+	if n < 1 || n > most {
+		panic(&Refusal{Code: "0A000", Rule: "R-519", Message: fmt.Sprintf("[stand-in] length for type %s must be between 1 and %d, it is %d", name, most, n)})
 	}
-	return columnType{sql: "bpchar", bytes: n}
+	return n, given
+}
+
+func (p *parser) char() columnType {
+	n, given := p.length("char", 1, 4096)
+	c := columnType{sql: fmt.Sprintf("bpchar(%d)", n), bytes: n, ascii: true}
+	if !given {
+		c.loose = "bpchar"
+	}
+	return c
+}
+
+func (p *parser) varchar() columnType {
+	n, given := p.length("varchar", 256, maxVarchar)
+	c := columnType{sql: fmt.Sprintf("varchar(%d)", n), bytes: n}
+	if !given {
+		c.loose = "varchar"
+	}
+	return c
+}
+
+func (p *parser) varbyte() columnType {
+	n, given := p.length("varbyte", 64000, 1024000)
+	c := columnType{sql: "bytea", bytes: n, binary: true}
+	if !given {
+		c.loose = "bytea"
+	}
+	return c
 }
 
 func (p *parser) decimal() columnType {
@@ -108,33 +143,47 @@ func (p *parser) decimal() columnType {
 		p.want(")")
 	}
 	if precision < 1 || precision > 38 {
-		p.refuse("0A000", fmt.Sprintf("DECIMAL precision %d must be between 1 and 38", precision))
+		panic(&Refusal{Code: "0A000", Rule: "R-507", Message: fmt.Sprintf("DECIMAL precision %d must be between 1 and 38", precision)})
 	}
 	if scale > 37 || scale > precision {
-		p.refuse("0A000", fmt.Sprintf("DECIMAL scale %d must be between 0 and %d", scale, min(37, precision)))
+		panic(&Refusal{Code: "0A000", Rule: "R-507", Message: fmt.Sprintf("DECIMAL scale %d must be between 0 and %d", scale, min(37, precision))})
 	}
-	return columnType{sql: fmt.Sprintf("numeric(%d,%d)", precision, scale), int64: precision == 19}
+	return columnType{sql: fmt.Sprintf("numeric(%d,%d)", precision, scale)}
 }
 
 // check returns the CHECK that holds a column to its type, empty if PostgreSQL's
-// type does. Its name tells what broke when it is violated.
+// type does.
 func (c columnType) check(column string) string {
-	name := quote(checkPrefix + column)
-	var conditions []string
-	if c.bytes > 0 {
-		conditions = append(conditions, fmt.Sprintf("octet_length(%s) <= %d", quote(column), c.bytes))
+	name, q := quote(checkPrefix+column), quote(column)
+	switch {
+	case c.binary:
+		return fmt.Sprintf(" CONSTRAINT %s CHECK (octet_length(%s) <= %d OR %s.too_long(octet_length(%[2]s), %[3]d))", name, q, c.bytes, catalogueSchema)
+	case c.finite != "":
+		return fmt.Sprintf(" CONSTRAINT %s CHECK (isfinite(%s) AND %[2]s <= '%s' OR %s.out_of_range(%[2]s::text))", name, q, c.finite, catalogueSchema)
 	}
-	if c.ascii {
-		conditions = append(conditions, fmt.Sprintf("octet_length(%[1]s) = char_length(rpad(%[1]s::text, octet_length(%[1]s)))", quote(column)))
-	}
-	if c.int64 {
-		conditions = append(conditions, fmt.Sprintf("abs(%s * 10 ^ scale(%[1]s)) <= 9223372036854775807", quote(column)))
-	}
-	if len(conditions) == 0 {
-		return ""
-	}
-	return " CONSTRAINT " + name + " CHECK (" + strings.Join(conditions, " AND ") + ")"
+	return ""
 }
 
 // checkPrefix begins the names of our CHECKs.
 const checkPrefix = "rs "
+
+// cast writes the cast of an expression. One to a string of a given length cuts; one
+// without a length takes the length of what is cast.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+func (c columnType) cast(expression string) string {
+	switch {
+	case c.binary && c.loose == "":
+		return fmt.Sprintf("%s.varbyte(%[1]s.varbyte(%s), %d)", catalogueSchema, expression, c.bytes)
+	case c.binary:
+		return fmt.Sprintf("%s.varbyte(%s)", catalogueSchema, expression)
+	case c.loose != "":
+		return "(" + expression + ")::" + c.loose
+	}
+	return "(" + expression + ")::" + c.sql
+}
+
+// ruled names the rule that a refusal follows.
+func ruled(rule string, r *Refusal) *Refusal {
+	r.Rule = rule
+	return r
+}

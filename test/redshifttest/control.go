@@ -82,7 +82,7 @@ func (p *parser) vacuum() *statement {
 var settings = map[string]string{
 	"query_group": "redshift.query_group", "statement_timeout": "statement_timeout", "application_name": "application_name",
 	"search_path": "search_path", "timezone": "TimeZone", "datestyle": "DateStyle", "client_encoding": "client_encoding",
-	"extra_float_digits": "redshift.extra_float_digits", "enable_result_cache_for_session": "redshift.result_cache",
+	"extra_float_digits": "extra_float_digits", "enable_result_cache_for_session": "redshift.result_cache",
 	"enable_case_sensitive_identifier": "redshift.case_sensitive", "error_on_nondeterministic_update": "redshift.nondeterministic",
 	"wlm_query_slot_count": "redshift.slots", "json_parse_dedup_attributes": "redshift.dedup", "analyze_threshold_percent": "redshift.analyze",
 }

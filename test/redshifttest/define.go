@@ -221,7 +221,7 @@ func (p *parser) alterColumn(s *statement) {
 		p.refuse("0A000", "ALTER TABLE ALTER COLUMN does not support USING expression")
 	}
 	s.alone = "ALTER TABLE ALTER COLUMN"
-	s.sql += " DROP CONSTRAINT IF EXISTS " + quote(checkPrefix+name) + ", ADD" + t.check(name)
+	s.sql += " ALTER COLUMN " + quote(name) + " TYPE " + t.sql
 }
 
 func (p *parser) drop() *statement {

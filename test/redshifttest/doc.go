@@ -11,9 +11,9 @@
 // does not know is refused, with the prefix [stand-in] unless Redshift's own words
 // are known. COPY from S3 is an engine of its own, package copyload.
 //
-// Text columns are PostgreSQL's bpchar without a length: like Redshift's VARCHAR it
-// keeps trailing blanks and does not tell values apart by them; a CHECK holds the
-// length in bytes. Keys are not enforced.
+// Types are PostgreSQL's own, changed in this one database: strings are compared
+// without the blanks at their end, a VARCHAR's length is in bytes, a CHAR is ASCII, a
+// DECIMAL of 19 digits has 64 bits (backing_types.sql). Keys are not enforced.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql-implementated-differently.html
 //
 // # Differences that are kept

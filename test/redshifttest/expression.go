@@ -131,7 +131,7 @@ func (p *parser) unary() string {
 	}
 	s := p.primary()
 	for p.accept("::") {
-		s = "(" + s + ")::" + p.castType()
+		s = p.columnType().cast(s)
 	}
 	return s
 }
@@ -155,7 +155,7 @@ func (p *parser) primary() string {
 		p.want("(")
 		s := p.expression()
 		p.want("as")
-		s = "CAST(" + s + " AS " + p.castType() + ")"
+		s = p.columnType().cast(s)
 		p.want(")")
 		return s
 	case t.is("exists"):
@@ -228,14 +228,4 @@ func (p *parser) columnPath() string {
 		s += "." + quote(p.name())
 	}
 	return s
-}
-
-// castType reads a type that a value is cast to. An explicit cast to a VARCHAR
-// cuts, silently.
-func (p *parser) castType() string {
-	t := p.columnType()
-	if t.bytes > 0 && !t.binary {
-		return catalogueSchema + ".text" // a length is not applied: the loader casts to none
-	}
-	return t.sql
 }

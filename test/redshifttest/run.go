@@ -121,11 +121,12 @@ func (c *session) forward(ctx context.Context, s *statement, p *portal, describe
 		}
 	}
 	result := c.backing.ExecParams(ctx, s.sql, p.values, p.types(), p.formats, nil)
-	if fields := result.FieldDescriptions(); describe && len(fields) > 0 {
+	fields := result.FieldDescriptions()
+	if describe && len(fields) > 0 {
 		c.wire.Send(described(fields))
 	}
 	for n := 0; result.NextRow(); n++ {
-		c.wire.Send(&pgproto3.DataRow{Values: result.Values()})
+		c.wire.Send(&pgproto3.DataRow{Values: shown(fields, result.Values())})
 		if n%256 == 255 {
 			if err := c.wire.Flush(); err != nil {
 				_, _ = result.Close()
@@ -234,8 +235,9 @@ func (c *session) remember(ctx context.Context, errs []copyload.LoadError) error
 }
 
 // columnsQuery reads the columns of a table as COPY fills them.
-const columnsQuery = `SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), coalesce(` + catalogueSchema + `.bytes(a.attrelid, a.attname), 0), a.attnotnull,
-	coalesce(pg_get_expr(d.adbin, d.adrelid), '') FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+const columnsQuery = `SELECT a.attname::text, format_type(a.atttypid, NULL), coalesce(` + catalogueSchema + `.bytes(a.attrelid, a.attname), 0), a.attnotnull,
+	coalesce(pg_get_expr(d.adbin, d.adrelid), ''), (a.atttypmod - 4) >> 16, (a.atttypmod - 4) & 2047
+	FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 	WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
 // columns returns the columns that a COPY fills, in its order.
@@ -247,7 +249,7 @@ func (c *session) columns(ctx context.Context, copying *copying) ([]copyload.Col
 	byName := map[string]copyload.Column{}
 	var all []copyload.Column
 	for _, r := range result.Rows {
-		column := copyload.Column{Name: string(r[0]), Type: loadType(string(r[1]), string(r[2])), NotNull: string(r[3]) == "t"}
+		column := copyload.Column{Name: string(r[0]), Type: loadType(string(r[1]), string(r[2])+" "+string(r[5])+" "+string(r[6])), NotNull: string(r[3]) == "t"}
 		byName[quote(column.Name)] = column
 		all = append(all, column)
 	}
@@ -265,26 +267,28 @@ func (c *session) columns(ctx context.Context, copying *copying) ([]copyload.Col
 	return chosen, nil
 }
 
-// loadType is the type of a column by PostgreSQL's name for it and its length in
-// bytes.
-func loadType(name, bytes string) copyload.Type {
+// loadType is the type of a column by PostgreSQL's name for it, and its length in
+// bytes, precision and scale.
+func loadType(name, numbers string) copyload.Type {
 	var t copyload.Type
-	_, _ = fmt.Sscan(bytes, &t.Length)
-	kinds := map[string]copyload.Kind{
-		"smallint": copyload.SmallInt, "integer": copyload.Integer, "bigint": copyload.BigInt, "real": copyload.Real,
-		"double precision": copyload.Double, "boolean": copyload.Boolean, "bpchar": copyload.Varchar, "date": copyload.Date,
-		"time without time zone": copyload.Time, "time with time zone": copyload.TimeTZ, "bytea": copyload.Varbyte,
-		"timestamp without time zone": copyload.Timestamp, "timestamp with time zone": copyload.TimestampTZ,
-		catalogueSchema + ".super": copyload.Super, "super": copyload.Super, "jsonb": copyload.Super,
-	}
-	t.Kind = kinds[name]
-	if strings.HasPrefix(name, "numeric") {
-		t.Kind = copyload.Decimal
-		_, _ = fmt.Sscanf(name, "numeric(%d,%d)", &t.Precision, &t.Scale)
-	}
+	_, _ = fmt.Sscan(numbers, &t.Length, &t.Precision, &t.Scale)
+	t.Kind = loadKinds[name]
 	if t.Kind == 0 {
 		t.Kind = copyload.Varchar
+	}
+	if t.Kind != copyload.Decimal {
+		t.Precision, t.Scale = 0, 0
+	}
+	if t.Kind == copyload.Varchar && t.Length == 0 {
 		t.Length = maxVarchar
 	}
 	return t
+}
+
+var loadKinds = map[string]copyload.Kind{
+	"smallint": copyload.SmallInt, "integer": copyload.Integer, "bigint": copyload.BigInt, "real": copyload.Real,
+	"double precision": copyload.Double, "boolean": copyload.Boolean, "character varying": copyload.Varchar, "character": copyload.Char,
+	"date": copyload.Date, "time without time zone": copyload.Time, "time with time zone": copyload.TimeTZ, "bytea": copyload.Varbyte,
+	"timestamp without time zone": copyload.Timestamp, "timestamp with time zone": copyload.TimestampTZ, "numeric": copyload.Decimal,
+	catalogueSchema + ".super": copyload.Super, "super": copyload.Super, "jsonb": copyload.Super,
 }

@@ -55,8 +55,13 @@ type Server struct {
 	wg       sync.WaitGroup
 }
 
-//go:embed backing.sql
-var backingSQL string
+// The types are made before the catalogue, which asks for their lengths.
+var (
+	//go:embed backing_types.sql
+	typesSQL string
+	//go:embed backing.sql
+	backingSQL string
+)
 
 // catalogueSchema is where the stand-in keeps what it needs on the backing server.
 const catalogueSchema = "redshift_catalog"
@@ -121,7 +126,7 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer inside.Close(context.WithoutCancel(ctx))
-	if _, err := inside.PgConn().Exec(ctx, backingSQL).ReadAll(); err != nil {
+	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+backingSQL).ReadAll(); err != nil {
 		return err
 	}
 	for user := range s.options.Users {

@@ -190,7 +190,7 @@ func (c *session) open(ctx context.Context, password string) error {
 	for name, value := range map[string]string{
 		"search_path": `"$user",public,` + catalogueSchema, "default_transaction_isolation": level, "TimeZone": "UTC",
 		"DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "bytea_output": "hex", "standard_conforming_strings": "on",
-		"application_name": c.application, "client_encoding": "UTF8", "jit": "off",
+		"application_name": c.application, "client_encoding": "UTF8", "jit": "off", "extra_float_digits": "0",
 	} {
 		config.RuntimeParams[name] = value
 	}

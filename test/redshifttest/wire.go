@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"rowshift/test/redshifttest/copyload"
 
@@ -219,7 +218,7 @@ func described(fields []pgconn.FieldDescription) *pgproto3.RowDescription {
 	for _, f := range fields {
 		oid := f.DataTypeOID
 		switch oid {
-		case 1042: // bpchar: a VARCHAR is held as one
+		case 25: // text: an expression's strings are VARCHAR
 			oid = 1043
 		case 3802: // jsonb: SUPER
 			oid = 4000
@@ -227,7 +226,7 @@ func described(fields []pgconn.FieldDescription) *pgproto3.RowDescription {
 			oid = 6551
 		}
 		d.Fields = append(d.Fields, pgproto3.FieldDescription{
-			Name: []byte(f.Name), DataTypeOID: oid, DataTypeSize: f.DataTypeSize, TypeModifier: -1, Format: f.Format,
+			Name: []byte(f.Name), DataTypeOID: oid, DataTypeSize: f.DataTypeSize, TypeModifier: f.TypeModifier, Format: f.Format,
 		})
 	}
 	return d
@@ -262,8 +261,5 @@ func (c *session) translate(fault *pgconn.PgError, r *pgproto3.ErrorResponse) {
 		r.Detail = "Serializable isolation violation on table - 1, transactions forming the cycle are: 1, 2 (pid:1)"
 	case fault.Code == "40001":
 		r.Code, r.Message = "XX000", "could not complete because of conflict with concurrent transaction"
-	case fault.Code == "23514" && strings.HasPrefix(fault.ConstraintName, checkPrefix):
-		r.Code, r.Message = "XX000", "Value too long for character type"
-		r.Detail = "error:  Value too long for character type\n  code:      8001\n  context:   Value too long for type character varying"
 	}
 }
