@@ -2,13 +2,6 @@ CREATE SCHEMA IF NOT EXISTS redshift_catalog;
 DO $$ BEGIN
   IF to_regtype('redshift_catalog.super') IS NULL THEN CREATE DOMAIN redshift_catalog.super AS jsonb; END IF;
 END $$;
-CREATE TABLE IF NOT EXISTS redshift_catalog.load_error (
-  userid int, slice int, tbl int, starttime timestamp, session int, query int, filename text, line_number bigint,
-  colname text, type text, col_length text, position int, raw_line text, raw_field_value text, err_code int, err_reason text);
-
-CREATE OR REPLACE FUNCTION redshift_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql STABLE
-  AS $$ SELECT coalesce(nullif(current_setting('redshift.copied', true), ''), '0')::bigint $$;
-
 CREATE OR REPLACE FUNCTION redshift_catalog.fault(code text, message text) RETURNS int LANGUAGE plpgsql
   AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message; END $$;
 
@@ -77,11 +70,6 @@ CREATE OR REPLACE VIEW redshift_catalog.svv_transactions AS
          l.mode::text AS lock_mode, l.locktype::text AS lockable_object_type, l.relation::int AS relation, l.granted
   FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
   WHERE a.datname = current_database() AND a.xact_start IS NOT NULL AND l.locktype = 'relation' AND a.pid <> pg_backend_pid();
-CREATE OR REPLACE VIEW redshift_catalog.stl_load_errors AS SELECT * FROM redshift_catalog.load_error;
-CREATE OR REPLACE VIEW redshift_catalog.sys_load_error_detail AS
-  SELECT userid AS user_id, query AS query_id, tbl AS table_id, starttime AS start_time, filename AS file_name, line_number, colname AS column_name,
-         type AS column_type, col_length AS column_length, position, err_code AS error_code, err_reason AS error_message, session AS session_id
-  FROM redshift_catalog.load_error;
 CREATE OR REPLACE VIEW redshift_catalog.pg_user AS SELECT usename::text, usesysid::int, usesuper FROM pg_catalog.pg_user;
 CREATE OR REPLACE VIEW redshift_catalog.pg_group AS SELECT groname::text, grosysid::int FROM pg_catalog.pg_group;
 GRANT USAGE ON SCHEMA redshift_catalog TO PUBLIC;

@@ -12,8 +12,11 @@ type copying struct {
 	table   string   // for PostgreSQL
 	shown   string   // as messages name it
 	columns []string // for PostgreSQL; empty: all
-	role    string
+	roles   []string // a chain, or one
+	owner   bool     // only the table's owner may
 	spec    copyload.Spec
+
+	given map[string]bool // the options that were read, by kind
 }
 
 // copyFrom reads COPY. Without MANIFEST the path is a prefix, and takes in whatever
@@ -21,11 +24,9 @@ type copying struct {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
 func (p *parser) copyFrom() *statement {
 	p.want("copy")
-	c := &copying{shown: lower(strings.Trim(p.peek().raw, `"`))}
+	c := &copying{given: map[string]bool{}}
 	c.table = p.table()
-	if i := strings.LastIndex(c.table, "."); i >= 0 {
-		c.shown = strings.Trim(c.table[i+1:], `"`)
-	}
+	c.shown = strings.Trim(c.table[strings.LastIndex(c.table, ".")+1:], `"`)
 	if p.peek().is("(") {
 		c.columns = p.names(p.name)
 	}
@@ -35,76 +36,121 @@ func (p *parser) copyFrom() *statement {
 	}
 	c.spec.From = p.literal()
 	if !strings.HasPrefix(c.spec.From, "s3://") {
-		panic(unknown("COPY from %.5q: only s3:// is served", c.spec.From))
+		panic(ruled("R-641", unknown("COPY from %.5q: only s3:// is served", c.spec.From)))
 	}
 	for p.peek().kind != endToken {
 		p.copyOption(c)
 	}
 	if !c.spec.Manifest {
-		panic(unknown("COPY without MANIFEST loads every object whose key begins with the path"))
+		panic(ruled("R-601", unknown("COPY without MANIFEST loads every object whose key begins with the path")))
 	}
-	if c.role == "" {
-		p.refuse("0A000", "[stand-in] COPY needs IAM_ROLE")
+	if len(c.roles) == 0 {
+		panic(ruled("R-642", unknown("COPY needs IAM_ROLE")))
 	}
 	return &statement{class: "COPY", copy: c, tag: "COPY"}
 }
 
-// copyOption reads one of COPY's options, which come in any order.
-func (p *parser) copyOption(c *copying) {
+// once notes that an option was read. None may come twice, nor two of one kind.
+func (c *copying) once(kind string) {
+	if c.given[kind] {
+		panic(&Refusal{Code: "42601", Rule: "R-643", Message: "conflicting or redundant options"})
+	}
+	c.given[kind] = true
+}
+
+// flag is the place of an option that has no argument.
+func (c *copying) flag(word string) *bool {
 	s := &c.spec
-	word := p.take().text
-	flags := map[string]*bool{
+	return map[string]*bool{
 		"manifest": &s.Manifest, "acceptanydate": &s.AcceptAnyDate, "blanksasnull": &s.BlanksAsNull, "emptyasnull": &s.EmptyAsNull,
 		"explicit_ids": &s.ExplicitIDs, "fillrecord": &s.FillRecord, "ignoreblanklines": &s.IgnoreBlankLines,
 		"roundec": &s.RoundDec, "trimblanks": &s.TrimBlanks, "truncatecolumns": &s.TruncateColumns, "noload": &s.NoLoad,
+	}[word]
+}
+
+// compressions are the options that name one.
+var compressions = map[string]copyload.Compression{"gzip": copyload.GZIP, "zstd": copyload.ZSTD, "bzip2": copyload.BZIP2}
+
+// notModelled are options that Redshift has, and we not.
+var notModelled = strings.Fields(`avro encrypted escape fixedwidth ignoreallerrors lzop master_symmetric_key orc parquet
+	readratio removequotes serializetojson shapefile ssh`)
+
+// copyOption reads one of COPY's options, which come in any order.
+func (p *parser) copyOption(c *copying) {
+	t := p.take()
+	word := t.text
+	if t.kind != wordToken {
+		p.at--
+		p.fail()
 	}
-	if flag := flags[word]; flag != nil {
+	if flag := c.flag(word); flag != nil {
+		c.once(word)
 		*flag = true
 		return
 	}
+	if packed, ok := compressions[word]; ok {
+		c.once("compression")
+		c.spec.Compression = packed
+		return
+	}
 	switch word {
-	case "iam_role":
-		c.role = p.literal()
-	case "region":
-		p.accept("as")
-		s.Region = p.literal()
+	case "iam_role", "with", "credentials", "access_key_id", "secret_access_key", "session_token":
+		p.authorization(c, word)
 	case "format":
 		p.accept("as")
-		p.copyFormat(s, p.take().text)
+		p.copyFormat(c, p.take().text)
 	case "csv", "json":
-		p.copyFormat(s, word)
-	case "gzip", "zstd", "bzip2":
-		s.Compression = map[string]copyload.Compression{"gzip": copyload.GZIP, "zstd": copyload.ZSTD, "bzip2": copyload.BZIP2}[word]
-	case "null":
-		p.want("as")
-		marker := p.literal()
-		s.NullAs = &marker
-	case "delimiter":
-		p.accept("as")
-		s.Delimiter = p.character()
-	case "dateformat":
-		p.accept("as")
-		s.DateFormat = p.literal()
-	case "timeformat":
-		p.accept("as")
-		s.TimeFormat = p.literal()
-	case "compupdate", "statupdate":
-		if p.oneOf("off", "on", "preset", "true", "false") == "" {
-			p.fail()
-		}
-	case "maxerror":
-		p.accept("as")
-		s.MaxError = p.integer()
-	case "ignoreheader":
-		p.accept("as")
-		s.IgnoreHeader = p.integer()
+		p.copyFormat(c, word)
+	case "compupdate", "statupdate", "comprows", "maxerror", "ignoreheader":
+		p.loadOption(c, word)
+	case "null", "delimiter", "dateformat", "timeformat", "acceptinvchars", "encoding", "region":
+		p.textOption(c, word)
 	default:
+		if slices.Contains(notModelled, word) {
+			panic(ruled("R-636", unknown("COPY ... %s is not on the list", strings.ToUpper(word))))
+		}
 		p.at--
 		p.fail()
 	}
 }
 
-func (p *parser) copyFormat(s *copyload.Spec, word string) {
+// authorization reads who opens the bucket. It is named once, and by a role: a key in a
+// statement would stand in every log of statements.
+// https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-authorization.html
+func (p *parser) authorization(c *copying, word string) {
+	keys := ruled("R-642", unknown("keys in a statement are seen by all who see statements: name a role"))
+	var role string
+	switch word {
+	case "iam_role":
+		if role = "default"; !p.accept(role) {
+			role = p.literal()
+		}
+	case "with", "credentials":
+		if word == "with" {
+			p.want("credentials")
+		}
+		p.accept("as")
+		arn, ok := strings.CutPrefix(p.literal(), "aws_iam_role=")
+		if !ok {
+			panic(keys)
+		}
+		role = arn
+	default:
+		panic(keys)
+	}
+	c.once("authorization")
+	c.roles = strings.Split(role, ",")
+	for _, arn := range c.roles {
+		if arn != "default" && !strings.HasPrefix(arn, "arn:aws:iam::") || arn == "default" && len(c.roles) > 1 {
+			panic(ruled("R-642", unknown("%q is not the ARN of a role, nor a chain of them without blanks", role)))
+		}
+	}
+}
+
+// copyFormat reads the format of the files.
+func (p *parser) copyFormat(c *copying, word string) {
+	c.once("format")
+	s := &c.spec
 	switch word {
 	case "csv":
 		s.Format = copyload.CSV
@@ -118,18 +164,76 @@ func (p *parser) copyFormat(s *copyload.Spec, word string) {
 		p.accept("as")
 		mode := slices.Index(modes, lower(p.literal()))
 		if mode < 0 {
-			panic(unknown("a jsonpaths file is not on the list"))
+			panic(ruled("R-631", unknown("a jsonpaths file is not on the list")))
 		}
 		s.JSONMode = copyload.JSONMode(mode)
 	default:
-		panic(unknown("COPY FORMAT %s is not on the list", strings.ToUpper(word)))
+		panic(ruled("R-636", unknown("COPY FORMAT %s is not on the list", strings.ToUpper(word))))
 	}
 }
 
+// textOption reads an option whose argument is a string.
+// https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
+func (p *parser) textOption(c *copying, word string) {
+	c.once(word)
+	s := &c.spec
+	as := p.accept("as")
+	switch word {
+	case "null":
+		if !as {
+			p.fail()
+		}
+		marker := p.literal()
+		s.NullAs = &marker
+	case "delimiter":
+		s.Delimiter = p.character()
+	case "dateformat":
+		s.DateFormat = p.literal()
+	case "timeformat":
+		s.TimeFormat = p.literal()
+	case "region":
+		s.Region = p.literal()
+	case "acceptinvchars":
+		s.AcceptInvChars = '?'
+		if as || p.peek().kind == literalToken {
+			s.AcceptInvChars = p.character()
+		}
+	case "encoding":
+		if !p.accept("utf8") {
+			panic(ruled("R-636", unknown("COPY ... ENCODING takes UTF8 only")))
+		}
+	}
+}
+
+// loadOption reads an option about how rows are loaded.
+// https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html
+func (p *parser) loadOption(c *copying, word string) {
+	c.once(word)
+	switch word {
+	case "compupdate":
+		p.oneOf("preset", "on", "off", "true", "false")
+	case "statupdate":
+		way := p.oneOf("on", "off", "true", "false")
+		c.owner = way == "on" || way == "true"
+	case "comprows":
+		const least, most = 1000, 2147483647
+		if n := p.integer(); n < least || n > most {
+			panic(&Refusal{Code: "42601", Rule: "R-647", Message: "[stand-in] COMPROWS has to be from 1000 to 2147483647"})
+		}
+	case "maxerror":
+		p.accept("as")
+		c.spec.MaxError = p.integer()
+	case "ignoreheader":
+		p.accept("as")
+		c.spec.IgnoreHeader = p.integer()
+	}
+}
+
+// character reads a string of one ASCII character.
 func (p *parser) character() byte {
 	c := p.literal()
-	if len(c) != 1 {
-		panic(unknown("one ASCII character is wanted, not %d bytes", len(c)))
+	if len(c) != 1 || c[0] >= 0x80 {
+		panic(ruled("R-620", unknown("one ASCII character is wanted, not %d bytes", len(c))))
 	}
 	return c[0]
 }

@@ -112,6 +112,7 @@ func init() {
 		"len":                func(p *parser) string { return "char_length((" + p.expression() + ")::" + catalogueSchema + ".text)" },
 		"getdate":            func(*parser) string { return "(statement_timestamp() AT TIME ZONE 'UTC')" },
 		"pg_last_copy_count": func(*parser) string { return catalogueSchema + ".pg_last_copy_count()" },
+		"pg_last_copy_id":    func(*parser) string { return catalogueSchema + ".pg_last_copy_id()" },
 		"version":            func(*parser) string { return text(versionText) },
 		"current_setting":    currentSetting,
 		"decode":             decode,

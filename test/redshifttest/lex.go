@@ -3,6 +3,7 @@ package redshifttest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -169,12 +170,27 @@ func (l *lexer) literal() (token, error) {
 			return token{kind: literalToken, raw: l.text[start:l.at], text: value.String()}, nil
 		case c == '\\' && l.at+1 < len(l.text):
 			l.at++
+			if n := l.octal(); n > 0 {
+				code, _ := strconv.ParseUint(l.text[l.at:l.at+n], 8, 16)
+				value.WriteByte(byte(code))
+				l.at += n - 1
+				break
+			}
 			value.WriteByte(unescaped(l.text[l.at]))
 		default:
 			value.WriteByte(c)
 		}
 	}
 	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted string"}
+}
+
+// octal is how many digits of a byte in octal come next, up to three.
+func (l *lexer) octal() int {
+	n := 0
+	for n < 3 && l.at+n < len(l.text) && l.text[l.at+n] >= '0' && l.text[l.at+n] <= '7' {
+		n++
+	}
+	return n
 }
 
 func unescaped(c byte) byte {

@@ -213,7 +213,7 @@ func text(value string) string {
 
 // catalogue maps the views of Redshift's catalogue to the stand-in's own.
 var catalogue = map[string]bool{
-	"svv_columns": true, "svv_tables": true, "svv_table_info": true, "pg_table_def": true, "stl_load_errors": true,
+	"svv_columns": true, "svv_tables": true, "svv_table_info": true, "pg_table_def": true, "stl_load_errors": true, "stl_load_commits": true,
 	"sys_load_error_detail": true, "stv_sessions": true, "stv_locks": true, "svv_transactions": true, "stl_connection_log": true,
 	"stv_recents": true, "stv_db_isolation_level": true, "sys_connection_log": true, "pg_user": true, "pg_group": true, "stv_mv_info": true,
 	"svv_redshift_columns": true, "svv_relation_privileges": true, "svv_roles": true, "sys_serverless_usage": true,

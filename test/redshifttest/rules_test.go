@@ -1,6 +1,7 @@
 package redshifttest_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 
 	"rowshift/test/pgtest"
 	"rowshift/test/redshifttest"
+	"rowshift/test/s3test"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // TestRules runs the scripts in testdata/rules, which show each rule of RULES.md by
@@ -24,7 +27,9 @@ import (
 // statement; lines that begin with two blanks go on with it; "2> " is one of a second
 // session, and so on. What follows up to an empty line is what it answers: rows, with |
 // between values and NULL; "= TAG", its command tag; "! CODE text", an error of that
-// SQLSTATE with that part of its message or detail. "#" is a comment.
+// SQLSTATE with that part of its message or detail; "i text", a part of one of its
+// notices. "@ KEY" puts the lines up to an empty one into the bucket, under that key.
+// {bucket} is the bucket's name. "#" is a comment.
 func TestRules(t *testing.T) {
 	files, err := filepath.Glob("testdata/rules/*.txt")
 	if err != nil || len(files) == 0 {
@@ -37,13 +42,22 @@ func TestRules(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := redshifttest.New(t.Context(), redshifttest.Options{Postgres: backing, Database: fmt.Sprint("rules", n)})
-			if err != nil {
+			o := redshifttest.Options{Postgres: backing, Database: fmt.Sprint("rules", n)}
+			r := &scriptRun{t: t, database: o.Database, sessions: map[string]*pgx.Conn{}}
+			if strings.Contains(string(script), "\n@ ") {
+				r.bucket = s3test.Start(t)
+				o.S3Endpoint, o.S3Region, o.S3AccessKey, o.S3SecretKey = r.bucket.Endpoint(), r.bucket.Region, r.bucket.AccessKey, r.bucket.SecretKey
+				script = bytes.ReplaceAll(script, []byte("{bucket}"), []byte(r.bucket.Bucket))
+			}
+			if r.server, err = redshifttest.New(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close()
-			r := &scriptRun{t: t, server: s, database: fmt.Sprint("rules", n), sessions: map[string]*pgx.Conn{}}
+			defer r.server.Close()
 			for _, step := range parseScript(string(script)) {
+				if step.key != "" {
+					r.bucket.Put(t, step.key, []byte(strings.Join(step.rows, "\n")))
+					continue
+				}
 				r.run(step)
 			}
 		})
@@ -59,6 +73,8 @@ type step struct {
 	tag       string
 	refused   string // SQLSTATE
 	message   string
+	notice    string
+	key       string // of an object to put, whose lines are rows
 }
 
 // parseScript reads a script's steps.
@@ -71,6 +87,12 @@ func parseScript(script string) []step {
 		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "R-"), strings.TrimSpace(line) == "":
 		case begins && len(session) < 2:
 			steps = append(steps, step{line: n + 1, session: session, statement: statement})
+		case strings.HasPrefix(line, "@ "):
+			steps = append(steps, step{key: line[2:]})
+		case len(steps) > 0 && steps[last].key != "":
+			steps[last].rows = append(steps[last].rows, line)
+		case strings.HasPrefix(line, "i "):
+			steps[last].notice = line[2:]
 		case strings.HasPrefix(line, "  ") && len(steps[last].rows) == 0:
 			steps[last].statement += "\n" + strings.TrimSpace(line)
 		case strings.HasPrefix(line, "= "):
@@ -88,8 +110,10 @@ func parseScript(script string) []step {
 type scriptRun struct {
 	t        *testing.T
 	server   *redshifttest.Server
+	bucket   *s3test.Server
 	database string
 	sessions map[string]*pgx.Conn
+	notices  []string // of the last statement
 }
 
 func (r *scriptRun) session(name string) *pgx.Conn {
@@ -101,6 +125,7 @@ func (r *scriptRun) session(name string) *pgx.Conn {
 		r.t.Fatal(err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { r.notices = append(r.notices, n.Message) }
 	c, err := pgx.ConnectConfig(r.t.Context(), config)
 	if err != nil {
 		r.t.Fatal(err)
@@ -113,6 +138,7 @@ func (r *scriptRun) session(name string) *pgx.Conn {
 // run runs a statement by the simple protocol, as text.
 func (r *scriptRun) run(s step) {
 	r.t.Helper()
+	r.notices = nil
 	results, err := r.session(s.session).PgConn().Exec(r.t.Context(), s.statement).ReadAll()
 	fault := fmt.Sprint(err)
 	if p := problem(err); p != nil {
@@ -146,6 +172,9 @@ func (r *scriptRun) run(s step) {
 	}
 	if len(s.rows) > 0 && !slices.Equal(rows, s.rows) {
 		r.t.Errorf("line %d: %s:\n got %q\nwant %q", s.line, s.statement, rows, s.rows)
+	}
+	if !strings.Contains(strings.Join(r.notices, "\n"), s.notice) {
+		r.t.Errorf("line %d: %s: notices %q, want %q", s.line, s.statement, r.notices, s.notice)
 	}
 	if s.tag != "" && tag != s.tag {
 		r.t.Errorf("line %d: %s: tag %q, want %q", s.line, s.statement, tag, s.tag)

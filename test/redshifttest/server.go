@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -46,6 +47,9 @@ type Server struct {
 	listener net.Listener
 	backing  *pgx.ConnConfig
 	faults   faults
+	store    s3
+	log      logbook
+	copies   atomic.Int64 // the number of the last COPY
 
 	mu       sync.Mutex
 	sessions map[int]*session
@@ -59,6 +63,8 @@ type Server struct {
 var (
 	//go:embed backing_types.sql
 	typesSQL string
+	//go:embed backing_copy.sql
+	copySQL string
 	//go:embed backing.sql
 	backingSQL string
 )
@@ -126,7 +132,10 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer inside.Close(context.WithoutCancel(ctx))
-	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+backingSQL).ReadAll(); err != nil {
+	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+copySQL+backingSQL).ReadAll(); err != nil {
+		return err
+	}
+	if err := s.countOn(ctx, inside); err != nil {
 		return err
 	}
 	for user := range s.options.Users {
@@ -231,7 +240,7 @@ func (s *Server) Close() error {
 		_ = g.Conn().Close()
 	}
 	s.wg.Wait()
-	return err
+	return errors.Join(err, s.log.close(context.Background()))
 }
 
 func (s *Server) serve() {

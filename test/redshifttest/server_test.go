@@ -93,7 +93,7 @@ func TestRefused(t *testing.T) {
 		{"INSERT INTO t (id, v) VALUES (1, 'abcd')", "XX000", "Value too long"},
 		{"CREATE SEQUENCE s1", "42601", "syntax error"},
 		{"EXPLAIN SELECT 1", "0A000", "[stand-in]"},
-		{"COPY t FROM 's3://b/prefix' IAM_ROLE 'r' FORMAT AS CSV", "0A000", "MANIFEST"},
+		{"COPY t FROM 's3://b/prefix' IAM_ROLE default FORMAT AS CSV", "0A000", "MANIFEST"},
 		{"COPY t FROM STDIN", "42601", "syntax error"},
 	}
 	for _, test := range tests {

@@ -50,6 +50,7 @@ type loader struct {
 	out      []byte
 	result   Result
 	file     File
+	midLine  bool // the last row did not end its line
 }
 
 func newLoader(spec *Spec, w io.Writer) *loader {
@@ -85,7 +86,7 @@ func (l *loader) load(ctx context.Context, store Store, o found) error {
 		return l.spec.openFailed(ctx, o, err)
 	}
 	defer body.Close()
-	l.file = File{URL: o.url()}
+	l.file, l.midLine = File{URL: o.url()}, false
 	defer func() { l.result.Files = append(l.result.Files, l.file) }()
 	stored := &counter{src: body, n: &l.file.Bytes}
 	src, closeSrc, err := unpack(l.spec.Compression, stored)
@@ -140,6 +141,9 @@ func (l *loader) next(ctx context.Context) (done bool, err error) {
 			}
 		}
 		if l.window.last && len(b) == 0 {
+			if l.midLine { // the last line lacks its end
+				l.file.Lines++
+			}
 			return true, nil
 		}
 		if err := l.window.more(); errors.Is(err, errTooLong) {
@@ -188,6 +192,7 @@ func lineEndLen(row []byte) int {
 func (l *loader) took(row []byte, f *rowFault) error {
 	line := l.file.Lines + 1
 	l.file.Lines += int64(bytes.Count(row, []byte("\n")))
+	l.midLine = !bytes.HasSuffix(row, []byte("\n"))
 	l.window.skip(len(row))
 	switch {
 	case f == blankLine:

@@ -1,0 +1,106 @@
+package redshifttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"rowshift/test/redshifttest/copyload"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// copyFrom loads files, through the engine, into the backing server. It goes on to its
+// end when the client is gone.
+// https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-multiple-files.html
+func (c *session) copyFrom(ctx context.Context, copying *copying) error {
+	if err := c.mayCopy(ctx, copying); err != nil {
+		return c.abortOutside(ctx, err)
+	}
+	target, err := c.target(ctx, copying)
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		return c.abortOutside(ctx, refused)
+	}
+	if err != nil {
+		return err
+	}
+	store, err := c.server.store.get(c.server.options)
+	if err != nil {
+		return err
+	}
+	spec := copying.spec
+	spec.Table, spec.Columns = copying.shown, target.columns
+	spec.Query, spec.PID = int(c.server.copies.Add(1)), int(c.backing.PID())
+	started := time.Now().UTC()
+	result, err := c.load(ctx, spec, store, copying.table)
+	kept := c.server.keep(ctx, loaded{target: target, spec: &spec, started: started, result: result, failed: err != nil})
+	if err := errors.Join(err, kept); err != nil {
+		return err
+	}
+	if err := c.quietly(ctx, fmt.Sprintf("SELECT set_config('redshift.copied', '%d', false), set_config('redshift.copy', '%d', false)", result.Rows, spec.Query)); err != nil {
+		return err
+	}
+	if n := len(result.Errors); n > 0 {
+		c.notice("Load into table '%s' completed, %d record(s) could not be loaded.  Check 'stl_load_errors' system table for details.", copying.shown, n)
+	}
+	c.notice("Load into table '%s' completed, %d record(s) loaded successfully.", copying.shown, result.Rows)
+	c.wire.Send(&pgproto3.CommandComplete{CommandTag: []byte("COPY")})
+	return nil
+}
+
+func (c *session) notice(format string, args ...any) {
+	c.wire.Send(&pgproto3.NoticeResponse{Severity: "INFO", Code: "00000", Message: fmt.Sprintf(format, args...)})
+}
+
+// load pipes what the engine makes of the files into the table, and returns when both
+// ends are done. What PostgreSQL refuses fails the COPY as well, and the error is its.
+func (c *session) load(ctx context.Context, spec copyload.Spec, store copyload.Store, table string) (copyload.Result, error) {
+	var names []string
+	for _, column := range spec.Columns {
+		names = append(names, quote(column.Name))
+	}
+	read, write := io.Pipe()
+	var result copyload.Result
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		result, failed = copyload.Load(ctx, spec, store, write)
+		_ = write.CloseWithError(failed)
+	}()
+	_, err := c.backing.CopyFrom(ctx, read, "COPY "+table+" ("+strings.Join(names, ", ")+") FROM STDIN")
+	_ = read.CloseWithError(io.ErrClosedPipe)
+	<-done
+	if failed != nil && !errors.Is(failed, io.ErrClosedPipe) {
+		return result, failed
+	}
+	return result, err
+}
+
+// abortOutside refuses a statement, with the transaction that it runs in, if any.
+func (c *session) abortOutside(ctx context.Context, r *Refusal) error {
+	if c.backing.TxStatus() == 'I' {
+		return r
+	}
+	return c.abort(ctx, r)
+}
+
+// mayCopy checks the roles that a COPY names, in a chain or alone, by the allow-list.
+// https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service.html
+func (c *session) mayCopy(_ context.Context, copying *copying) *Refusal {
+	allowed := c.server.options.Roles
+	if len(allowed) == 0 {
+		return nil
+	}
+	for _, role := range copying.roles {
+		if !slices.Contains(allowed, role) {
+			return &Refusal{Code: "XX000", Rule: "R-644", Message: "User arn:aws:redshift:us-east-1:123456789012:dbuser:stand-in/" + c.user + " is not authorized to assume IAM Role " + role}
+		}
+	}
+	return nil
+}
