@@ -26,7 +26,9 @@ demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between 
 
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
-	go test -race -timeout 9m ./...
+	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
+	ROWSHIFT_SENT=$$sent go test -race -timeout 9m ./...; \
+	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
 	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
 
 .PHONY: test-all
@@ -46,11 +48,18 @@ vet: ## go vet, formatting, tidy modules
 lint: $(GOLANGCI) ## golangci-lint, and shellcheck and sqlfluff where they are installed
 	$(GOLANGCI) run
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
+	test/surface/sqlfluff.sh
 
 $(GOLANGCI):
 	mkdir -p $(BIN)
 	GOBIN=$(BIN)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv $(BIN)/tmp/golangci-lint $@
+
+.PHONY: surface
+surface: ## test/surface/statements.sql anew: every statement that the daemon sends to Redshift
+	: > test/surface/statements.sql
+	ROWSHIFT_RECORD=1 go test -count=1 -timeout 20m ./sink/redshift ./test/e2e
+	@git diff --stat -- test/surface/statements.sql
 
 .PHONY: image
 image: ## the container image, with docker or buildah

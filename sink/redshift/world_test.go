@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"rowshift/test/pgtest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
+	"rowshift/test/surface"
 )
 
 const copyRole = "arn:aws:iam::123456789012:role/copy"
@@ -52,18 +54,20 @@ func newWorld(t testing.TB) *world {
 	s3 := objects.Server(t)
 	w := &world{t: t, s3: s3, database: fmt.Sprintf("dev_%d", names.Add(1))}
 	var err error
+	sent := &surface.Recorder{}
 	opening.Lock()
 	w.server, err = redshifttest.New(t.Context(), redshifttest.Options{
 		Postgres: backing.Server(t).DSN("postgres"), Database: w.database, Roles: []string{copyRole},
 		Users:      map[string]string{"dev": "dev", "loader": "loader", "analysts": "analysts"},
 		S3Endpoint: s3.Endpoint(), S3Region: s3.Region, S3AccessKey: s3.AccessKey, S3SecretKey: s3.SecretKey,
+		Record: sent.Record,
 	})
 	opening.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.server.Close(); err != nil {
+		if err := errors.Join(w.server.Close(), sent.Check()); err != nil {
 			t.Error(err)
 		}
 	})

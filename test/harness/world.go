@@ -14,6 +14,7 @@ import (
 	"rowshift/test/proxytest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
+	"rowshift/test/surface"
 )
 
 // Setup declares a world.
@@ -35,6 +36,7 @@ type World struct {
 	Warehouse *redshifttest.Server
 	Dir       string // of the config file and the daemons' logs
 	Binary    string
+	Sent      surface.Recorder // what the daemons have sent to the warehouse
 
 	setup   Setup
 	daemons []*Daemon
@@ -54,7 +56,7 @@ func Start(t testing.TB, s Setup) *World {
 				t.Logf("daemon %d:\n%s", d.number, d.Tail(80))
 			}
 		}
-		if err := w.Close(); err != nil {
+		if err := errors.Join(w.Close(), w.Sent.Check()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -111,6 +113,7 @@ func (w *World) openWarehouse(ctx context.Context) (err error) {
 	o.S3Endpoint, o.S3Region = w.S3.Endpoint(), w.S3.Region
 	o.S3AccessKey, o.S3SecretKey = w.S3.AccessKey, w.S3.SecretKey
 	o.Roles = append(o.Roles, CopyRole)
+	o.Record = w.Sent.Record
 	if o.Users == nil {
 		o.Users = map[string]string{"dev": "dev", "loader": LoaderPassword, "analysts": "analysts"}
 	}

@@ -38,6 +38,10 @@ type Options struct {
 	TLS       *tls.Config       // nil: no TLS
 	Faults    []Fault
 
+	// Record is told each statement that a client sends, with the application name of
+	// its session, before it is read: also one that is refused then.
+	Record func(application, statement string)
+
 	S3Endpoint, S3Region, S3AccessKey, S3SecretKey string
 }
 

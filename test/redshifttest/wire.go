@@ -52,6 +52,7 @@ func (c *session) serve(ctx context.Context) bool {
 
 // answer handles one message. The error means that the client is gone.
 func (c *session) answer(ctx context.Context, message pgproto3.FrontendMessage) error {
+	c.tell(message)
 	switch m := message.(type) {
 	case *pgproto3.Query:
 		if err := c.simple(ctx, m.String); err != nil {

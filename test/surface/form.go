@@ -1,0 +1,126 @@
+package surface
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// word cuts a statement into literals, quoted names, words, numbers and signs, each
+// with the white space before it.
+var word = regexp.MustCompile(`(?s)(\s*)('(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*|[0-9]+(?:\.[0-9]+)?|::|<=|>=|<>|\|\||.)`)
+
+// token is a piece of a statement.
+type token struct {
+	gap  string // "" or " "
+	text string
+}
+
+func (t token) quoted() bool { return t.text[0] == '"' }
+
+// name is what is left of a quoted name, without quotes.
+func (t token) name() string { return strings.Trim(t.text, `"`) }
+
+// Forms returns what is left of a statement: literals are '?', numbers 0, the names of
+// replicated tables and of their columns "name", and equal parts of a list are written
+// once. A column that is defined in such a table is a form by itself, so that there is
+// not one form for each table.
+func Forms(statement string) []string {
+	var all []token
+	for _, m := range word.FindAllStringSubmatch(strings.TrimSuffix(strings.TrimSpace(statement), ";"), -1) {
+		t := token{text: m[2]}
+		if m[1] != "" && len(all) > 0 {
+			t.gap = " "
+		}
+		all = append(all, t)
+	}
+	own := namesOwnTable(all)
+	for i := range all {
+		all[i].text = masked(all, i, own)
+	}
+	var defined []string
+	if !own && len(all) > 0 && all[0].text == "CREATE" {
+		all, defined = cutColumns(all)
+	}
+	form := written(once(all))
+	slices.Sort(defined)
+	return append([]string{form}, slices.Compact(defined)...)
+}
+
+// written joins tokens.
+func written(tokens []token) string {
+	var s strings.Builder
+	for i, t := range tokens {
+		if i > 0 {
+			s.WriteString(t.gap)
+		}
+		s.WriteString(t.text)
+	}
+	return s.String()
+}
+
+// ownTables are the daemon's tables and its view, whose columns' names stay.
+var ownTables = []string{"fence", "checkpoint", "table_state", "freshness"}
+
+func namesOwnTable(all []token) bool {
+	return slices.ContainsFunc(all, func(t token) bool { return t.quoted() && slices.Contains(ownTables, t.name()) })
+}
+
+var (
+	// temporary names a staging table or a load table, which has numbers in its name.
+	temporary = regexp.MustCompile(`^(stage|gone|load)(_[0-9]+)+$`)
+	// positional names a column of a staging table.
+	positional = regexp.MustCompile(`^[cou][0-9]+$`)
+	digits     = regexp.MustCompile(`[0-9]+`)
+)
+
+// masked is a token without what differs.
+func masked(all []token, i int, own bool) string {
+	t := all[i]
+	switch c := t.text[0]; {
+	case c == '\'' && t.text != "'auto'":
+		return "'?'"
+	case c >= '0' && c <= '9':
+		return "0"
+	case !t.quoted():
+		return t.text
+	case temporary.MatchString(t.name()), positional.MatchString(t.name()):
+		return digits.ReplaceAllString(t.text, "0")
+	case own && i+2 < len(all) && all[i+1].text == "." && slices.Contains(ownTables, all[i+2].name()):
+		return `"metadata"`
+	case i > 0 && all[i-1].text == "TO":
+		return `"name"`
+	case own, slices.Contains([]string{"gone", "probe", "oid"}, t.name()):
+		return t.text
+	}
+	return `"name"`
+}
+
+// cutColumns takes the types out of the definition of a table, and returns each
+// column's definition.
+func cutColumns(all []token) (table []token, columns []string) {
+	open := slices.IndexFunc(all, func(t token) bool { return t.text == "(" })
+	if open < 0 {
+		return all, nil
+	}
+	table = append(table, all[:open+1]...)
+	depth, from := 1, open+1
+	for i := open + 1; i < len(all); i++ {
+		switch all[i].text {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		if depth == 0 || depth == 1 && all[i].text == "," {
+			columns = append(columns, "CREATE TABLE \"column\" ("+written(all[from:i])+")")
+			table = append(table, all[from], token{" ", "BIGINT"})
+			from = i + 1
+			if depth == 0 {
+				return append(table, all[i:]...), columns
+			}
+			table = append(table, all[i])
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,67 @@
+package surface
+
+import (
+	"slices"
+	"strings"
+)
+
+// clauses are words that a list ends at, or begins after.
+var clauses = []string{
+	"SELECT", "DISTINCT", "SET", "VALUES", "FROM", "USING", "INTO", "WHERE", "ON", "BY", "EXISTS", "WHEN", "THEN", "ELSE",
+}
+
+// separators are what parts of a list stand between.
+var separators = []string{",", "AND", "OR"}
+
+// list is a list that is being read: its parts so far, and where the last begins.
+type list struct {
+	parts []string
+	from  int
+}
+
+// once writes each part of a list only where it comes first. Lists are those of
+// commas, and of conditions; parts that name nothing of the user's stay.
+func once(all []token) []token {
+	var out []token
+	stack := []list{{}}
+	part := func() {
+		l := &stack[len(stack)-1]
+		text := strings.TrimSpace(written(out[l.from:]))
+		if text != "" && slices.Contains(l.parts, text) && varies(text) {
+			out = out[:l.from-1] // and the separator before it
+		}
+		l.parts = append(l.parts, text)
+	}
+	for _, t := range all {
+		switch {
+		case t.text == "(" || t.text == "CASE":
+			out = append(out, t)
+			stack = append(stack, list{from: len(out)})
+			continue
+		case (t.text == ")" || t.text == "END") && len(stack) > 1:
+			part()
+			stack = stack[:len(stack)-1]
+		case slices.Contains(separators, t.text):
+			part()
+			out = append(out, t)
+			stack[len(stack)-1].from = len(out)
+			continue
+		case slices.Contains(clauses, t.text):
+			part()
+			out = append(out, t)
+			stack[len(stack)-1] = list{from: len(out)}
+			continue
+		}
+		out = append(out, t)
+	}
+	part()
+	return out
+}
+
+// names are what stands for the user's names, and for the numbers of tables.
+var names = []string{`"name"`, `"c0"`, `"o0"`, `"u0"`, `"stage_0"`, `"gone_0"`, `"load_0_0_0"`}
+
+// varies tells whether there is a part for each column, table or row.
+func varies(part string) bool {
+	return part[0] == '(' || slices.ContainsFunc(names, func(s string) bool { return strings.Contains(part, s) })
+}

@@ -1,0 +1,132 @@
+package surface
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Daemon is how the application name of the daemon's sessions begins.
+const Daemon = "rowshift/"
+
+//go:embed statements.sql
+var statements string
+
+// Recorder remembers what the daemon has sent.
+type Recorder struct {
+	mu   sync.Mutex
+	sent map[string]string // a statement of each form
+}
+
+// Record takes a statement of a session. It is what redshifttest.Options.Record wants.
+func (r *Recorder) Record(application, statement string) {
+	if !strings.HasPrefix(application, Daemon) {
+		return
+	}
+	forms := Forms(statement)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sent == nil {
+		r.sent = map[string]string{}
+	}
+	for _, f := range forms {
+		if r.sent[f] == "" {
+			r.sent[f] = statement
+		}
+	}
+}
+
+// Check fails if a statement was sent that is not on the list. With ROWSHIFT_RECORD it
+// is put there. ROWSHIFT_SENT is a folder to leave all that was sent in.
+func (r *Recorder) Check() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sent := slices.Sorted(maps.Keys(r.sent))
+	if dir := os.Getenv("ROWSHIFT_SENT"); dir != "" {
+		if err := leave(dir, sent); err != nil {
+			return err
+		}
+	}
+	known := lines(statements)
+	unlisted := slices.DeleteFunc(sent, func(f string) bool { return slices.Contains(known, f) })
+	if len(unlisted) == 0 {
+		return nil
+	}
+	if os.Getenv("ROWSHIFT_RECORD") != "" {
+		return add(unlisted)
+	}
+	var errs []error
+	for _, f := range unlisted {
+		errs = append(errs, fmt.Errorf("the daemon sent a statement that is not on the list in test/surface/statements.sql:\n  %s\nas\n  %s\n"+
+			"ROWSHIFT_RECORD=1 with the same test puts it there", r.sent[f], f))
+	}
+	return errors.Join(errs...)
+}
+
+// leave writes forms to a file of their own.
+func leave(dir string, forms []string) error {
+	f, err := os.CreateTemp(dir, "*.sql")
+	if err != nil {
+		return fmt.Errorf("surface: %w", err)
+	}
+	_, err = f.WriteString(page(slices.Clone(forms)))
+	return errors.Join(err, f.Close())
+}
+
+// lines are the forms in a list.
+func lines(list string) []string {
+	var all []string
+	for line := range strings.Lines(list) {
+		if form, ok := strings.CutSuffix(strings.TrimSpace(line), ";"); ok {
+			all = append(all, form)
+		}
+	}
+	return all
+}
+
+// add puts forms on the list, as other processes may at the same time.
+func add(forms []string) error {
+	_, here, _, _ := runtime.Caller(0)
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(here), "statements.sql"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("surface: %w", err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("surface: %w", err)
+	}
+	there, err := os.ReadFile(f.Name())
+	if err != nil {
+		return fmt.Errorf("surface: %w", err)
+	}
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("surface: %w", err)
+	}
+	_, err = f.WriteAt([]byte(page(append(lines(string(there)), forms...))), 0)
+	return err
+}
+
+// page writes a list: sorted, with a heading for each class of statement.
+func page(forms []string) string {
+	slices.Sort(forms)
+	s := "-- Every statement that the daemon sends to Redshift: literals are '?', numbers 0, names of\n" +
+		"-- replicated tables and columns \"name\", and equal parts of a list are written once.\n" +
+		"-- make surface makes this list.\n"
+	class := ""
+	for _, f := range slices.Compact(forms) {
+		if first, _, _ := strings.Cut(f, " "); first != class {
+			class = first
+			s += "\n-- " + class + "\n"
+		}
+		s += f + ";\n"
+	}
+	return s
+}

@@ -1,0 +1,60 @@
+package surface
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestUnlistedStatementsAreTold(t *testing.T) {
+	var r Recorder
+	r.Record("psql", "SELECT 'not the daemon'")
+	r.Record("rowshift/accounts", "BEGIN")
+	if err := r.Check(); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("ROWSHIFT_RECORD", "")
+	t.Setenv("ROWSHIFT_SENT", "")
+	r.Record("rowshift/accounts", "VACUUM a")
+	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "VACUUM a") || !strings.Contains(err.Error(), "ROWSHIFT_RECORD=1") {
+		t.Errorf("a statement that is not on the list: %v", err)
+	}
+}
+
+// The list is what page writes of it, so that editing it by hand is seen.
+func TestTheListIsInOrder(t *testing.T) {
+	if got := page(lines(statements)); got != statements {
+		t.Errorf("statements.sql should be\n%s", got)
+	}
+	if n := len(lines(statements)); n < 50 || n > 150 {
+		t.Errorf("%d statements are no page", n)
+	}
+}
+
+// With ROWSHIFT_ALL_SENT, a folder that a whole run has left everything in, nothing is
+// on the list that was not sent.
+func TestEachIsSent(t *testing.T) {
+	dir := os.Getenv("ROWSHIFT_ALL_SENT")
+	if dir == "" {
+		t.Skip("make test runs this behind all other tests")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("nothing was recorded", err)
+	}
+	var sent []string
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, lines(string(content))...)
+	}
+	for _, form := range lines(statements) {
+		if !slices.Contains(sent, form) {
+			t.Errorf("nobody sends this any more (make surface takes it off the list):\n  %s", form)
+		}
+	}
+}

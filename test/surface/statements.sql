@@ -1,0 +1,135 @@
+-- Every statement that the daemon sends to Redshift: literals are '?', numbers 0, names of
+-- replicated tables and columns "name", and equal parts of a list are written once.
+-- make surface makes this list.
+
+-- BEGIN
+BEGIN;
+
+-- COMMIT
+COMMIT;
+
+-- COPY
+COPY "name"."load_0_0_0" ("name") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "name"."load_0_0_0" ("name") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "probe" ("c0") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "probe" ("c0") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+
+-- CREATE
+CREATE SCHEMA IF NOT EXISTS "name";
+CREATE TABLE "column" ("c0" BIGINT);
+CREATE TABLE "column" ("c0" BOOLEAN);
+CREATE TABLE "column" ("c0" DECIMAL(0,0));
+CREATE TABLE "column" ("c0" INTEGER);
+CREATE TABLE "column" ("c0" TIMESTAMPTZ);
+CREATE TABLE "column" ("c0" VARBYTE(0));
+CREATE TABLE "column" ("c0" VARCHAR(0));
+CREATE TABLE "column" ("gone" BOOLEAN);
+CREATE TABLE "column" ("name" BIGINT NOT NULL);
+CREATE TABLE "column" ("name" BIGINT);
+CREATE TABLE "column" ("name" BOOLEAN);
+CREATE TABLE "column" ("name" DATE);
+CREATE TABLE "column" ("name" DECIMAL(0,0));
+CREATE TABLE "column" ("name" DOUBLE PRECISION);
+CREATE TABLE "column" ("name" INTEGER NOT NULL);
+CREATE TABLE "column" ("name" INTEGER);
+CREATE TABLE "column" ("name" REAL);
+CREATE TABLE "column" ("name" SMALLINT);
+CREATE TABLE "column" ("name" SUPER);
+CREATE TABLE "column" ("name" TIME);
+CREATE TABLE "column" ("name" TIMESTAMP);
+CREATE TABLE "column" ("name" TIMESTAMPTZ);
+CREATE TABLE "column" ("name" TIMETZ);
+CREATE TABLE "column" ("name" VARBYTE(0));
+CREATE TABLE "column" ("name" VARCHAR(0) NOT NULL);
+CREATE TABLE "column" ("name" VARCHAR(0));
+CREATE TABLE "column" ("o0" VARCHAR(0));
+CREATE TABLE "column" ("u0" BOOLEAN);
+CREATE TABLE IF NOT EXISTS "metadata"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(0) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(0) NOT NULL, "lsn" VARCHAR(0) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(0) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(0) NOT NULL, "slot" VARCHAR(0) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP);
+CREATE TABLE IF NOT EXISTS "metadata"."fence" ("id" INTEGER);
+CREATE TABLE IF NOT EXISTS "metadata"."table_state" ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(0) NOT NULL, "source_table" VARCHAR(0) NOT NULL, "target" VARCHAR(0) NOT NULL, "state" VARCHAR(0) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(0));
+CREATE TABLE IF NOT EXISTS "name"."load_0_0_0" ("name" BIGINT) DISTSTYLE KEY DISTKEY ("name") COMPOUND SORTKEY ("name");
+CREATE TABLE IF NOT EXISTS "name"."name" ("name" BIGINT) DISTSTYLE KEY DISTKEY ("name") COMPOUND SORTKEY ("name");
+CREATE TEMP TABLE "gone_0" ("c0" BIGINT);
+CREATE TEMP TABLE "probe" ("c0" BIGINT);
+CREATE TEMP TABLE "stage_0" ("c0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");
+CREATE TEMP TABLE "stage_0" ("c0" BIGINT, "o0" BIGINT, "u0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");
+CREATE VIEW "metadata"."freshness" AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" FROM "metadata"."table_state" AS s CROSS JOIN "metadata"."checkpoint" AS c WITH NO SCHEMA BINDING;
+
+-- DELETE
+DELETE FROM "metadata"."table_state";
+DELETE FROM "name"."load_0_0_0";
+DELETE FROM "name"."load_0_0_0" USING "stage_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0");
+DELETE FROM "name"."name";
+DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0";
+DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(g."c0");
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name";
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL) OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name"));
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
+DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c0";
+DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(s."c0");
+
+-- DROP
+DROP TABLE IF EXISTS "gone_0";
+DROP TABLE IF EXISTS "name"."load_0_0_0";
+DROP TABLE IF EXISTS "probe";
+DROP TABLE IF EXISTS "stage_0";
+DROP TABLE IF EXISTS "stage_0", "gone_0";
+
+-- GRANT
+GRANT SELECT ON "metadata"."checkpoint" TO "name";
+GRANT SELECT ON "metadata"."freshness" TO "name";
+GRANT SELECT ON "metadata"."table_state" TO "name";
+GRANT SELECT ON "name"."name" TO "name";
+GRANT USAGE ON SCHEMA "name" TO "name";
+
+-- INSERT
+INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "name"."load_0_0_0" AS l ON t."name" = l."name" AND OCTET_LENGTH(t."name") = OCTET_LENGTH(l."name") WHERE l."name" IS NULL;
+INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "name"."load_0_0_0" AS l ON t."name" = l."name" WHERE l."name" IS NULL;
+INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at") VALUES (0, '?', 0, '?', '?', '?', '?', 0, '?', '?', 0, 0, GETDATE());
+INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at") VALUES (0, '?', 0, '?', '?', NULL, '?', 0, '?', '?', 0, 0, GETDATE());
+INSERT INTO "metadata"."table_state" ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES (0, '?', '?', '?', '?', 0, 0, '?');
+INSERT INTO "name"."load_0_0_0" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
+INSERT INTO "name"."name" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
+INSERT INTO "name"."name" ("name") SELECT l."name" FROM "name"."load_0_0_0" AS l LEFT JOIN "name"."name" AS t ON l."name" = t."name" AND OCTET_LENGTH(l."name") = OCTET_LENGTH(t."name") WHERE t."name" IS NULL;
+INSERT INTO "name"."name" ("name") SELECT l."name" FROM "name"."load_0_0_0" AS l LEFT JOIN "name"."name" AS t ON l."name" = t."name" WHERE t."name" IS NULL;
+
+-- LOCK
+LOCK "metadata"."fence";
+
+-- ROLLBACK
+ROLLBACK;
+
+-- SELECT
+SELECT "epoch", "lsn" FROM "metadata"."checkpoint";
+SELECT "layout" FROM "metadata"."checkpoint";
+SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
+SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
+SELECT COUNT(*) FROM "metadata"."checkpoint" WHERE "phase" = UPPER("phase");
+SELECT COUNT(*) FROM "stage_0" WHERE "u0";
+SELECT COUNT(*) FROM pg_group WHERE groname = '?';
+SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';
+SELECT COUNT(*) FROM pg_user WHERE usename = '?';
+SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relname = '?' AND t.granted AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid();
+SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 0;
+SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = '?' AND table_name = '?' ORDER BY ordinal_position;
+SELECT has_database_privilege(current_database(), '?');
+SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');
+SELECT pg_last_copy_count();
+SELECT pg_terminate_backend(0);
+SELECT table_name FROM svv_tables WHERE table_schema = '?' ORDER BY table_name;
+
+-- SET
+SET statement_timeout TO 0;
+
+-- UPDATE
+UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "layout" = 0, "changed_at" = GETDATE();
+UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = '?', "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
+UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = NULL, "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
