@@ -78,7 +78,7 @@ func (p *parser) plainType(t token) columnType {
 	switch {
 	case ok && t.kind == wordToken:
 	case slices.Contains(unsupportedTypes, t.text):
-		panic(&Refusal{Code: "0A000", Rule: "R-520", Message: fmt.Sprintf("Column \"%s\" has unsupported type \"%s\".", "c", t.text)})
+		panic(&Refusal{Code: "0A000", Rule: "R-520", Message: fmt.Sprintf("Column \"%s\" has unsupported type \"%s\".", p.defining, t.text)})
 	default:
 		panic(&Refusal{Code: "42704", Rule: "R-520", Message: fmt.Sprintf("type %q does not exist", t.text)})
 	}

@@ -55,28 +55,6 @@ func (p *parser) truncate() *statement {
 	return &statement{class: "TRUNCATE", sql: "TRUNCATE TABLE " + p.table(), commit: true, tag: "TRUNCATE TABLE"}
 }
 
-func (p *parser) vacuum() *statement {
-	verb := strings.ToUpper(p.take().text)
-	s := &statement{class: verb, sql: "ANALYZE", tag: verb}
-	if verb == "VACUUM" {
-		s.alone = "VACUUM"
-		if p.oneOf("full", "sort", "delete", "reindex", "recluster") != "" {
-			p.accept("only")
-		}
-	}
-	if p.peek().kind != endToken {
-		s.sql += " " + p.table()
-		if p.accept("predicate", "columns") || p.accept("all", "columns") {
-			return s
-		}
-		if p.accept("to") {
-			p.integer()
-			p.accept("percent")
-		}
-	}
-	return s
-}
-
 // settings are the session's settings that may be set, each with PostgreSQL's name,
 // if it has such a one.
 var settings = map[string]string{

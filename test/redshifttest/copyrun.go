@@ -18,10 +18,11 @@ import (
 // end when the client is gone.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-multiple-files.html
 func (c *session) copyFrom(ctx context.Context, copying *copying) error {
-	if err := c.mayCopy(ctx, copying); err != nil {
-		return c.abortOutside(ctx, err)
+	var target target
+	err := c.mayCopy(ctx, copying)
+	if err == nil {
+		target, err = c.target(ctx, copying)
 	}
-	target, err := c.target(ctx, copying)
 	var refused *Refusal
 	if errors.As(err, &refused) {
 		return c.abortOutside(ctx, refused)
@@ -90,15 +91,17 @@ func (c *session) abortOutside(ctx context.Context, r *Refusal) error {
 	return c.abort(ctx, r)
 }
 
-// mayCopy checks the roles that a COPY names, in a chain or alone, by the allow-list.
+// mayCopy checks the roles that a COPY names, in a chain or alone: by the allow-list,
+// and by who was granted ASSUMEROLE.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service.html
-func (c *session) mayCopy(_ context.Context, copying *copying) *Refusal {
+func (c *session) mayCopy(ctx context.Context, copying *copying) error {
 	allowed := c.server.options.Roles
-	if len(allowed) == 0 {
-		return nil
-	}
 	for _, role := range copying.roles {
-		if !slices.Contains(allowed, role) {
+		may, err := c.value(ctx, "SELECT "+catalogueSchema+".may_assume($1, 'COPY')", role)
+		if err != nil {
+			return err
+		}
+		if may != "t" || len(allowed) > 0 && !slices.Contains(allowed, role) {
 			return &Refusal{Code: "XX000", Rule: "R-644", Message: "User arn:aws:redshift:us-east-1:123456789012:dbuser:stand-in/" + c.user + " is not authorized to assume IAM Role " + role}
 		}
 	}

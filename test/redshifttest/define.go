@@ -1,235 +1,138 @@
 package redshifttest
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
+// create reads CREATE by what is made.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
 func (p *parser) create() *statement {
 	p.want("create")
 	switch {
 	case p.accept("schema"):
 		return p.createSchema()
-	case p.accept("or", "replace", "view"), p.accept("view"):
-		return p.createView()
-	case p.accept("user"), p.accept("group"):
-		panic(unknown("users and groups are made by the stand-in's options"))
+	case p.accept("or", "replace", "view"):
+		return p.createView(true)
+	case p.accept("view"):
+		return p.createView(false)
+	case p.accept("materialized", "view"):
+		return p.createMaterialized()
+	case p.accept("user"):
+		return p.createUser()
+	case p.accept("group"):
+		return p.createGroup()
+	case p.accept("role"):
+		return p.createRole()
+	case p.accept("database"):
+		return p.createDatabase()
+	case p.peek().is("external") || p.peek().is("library") || p.peek().is("model") || p.peek().is("datashare") || p.peek().is("procedure"),
+		p.peek().is("function") || p.peek().is("or"), p.peek().is("rls") || p.peek().is("masking") || p.peek().is("identity"):
+		panic(ruled("R-404", unknown("CREATE %s is not on the list", strings.ToUpper(p.peek().text))))
 	}
-	temporary := p.oneOf("temp", "temporary", "local") != ""
-	if temporary {
-		p.oneOf("temp", "temporary")
-	}
-	if !p.accept("table") {
+	temporary := p.accept("local")
+	if p.oneOf("temp", "temporary") != "" {
+		temporary = true
+	} else if temporary {
 		p.fail()
 	}
+	p.want("table")
 	return p.createTable(temporary)
 }
 
+// createSchema reads CREATE SCHEMA. A quota is taken and has no effect.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_SCHEMA.html
 func (p *parser) createSchema() *statement {
 	s := "CREATE SCHEMA "
 	if p.accept("if", "not", "exists") {
 		s += "IF NOT EXISTS "
 	}
-	s += quote(p.name())
+	if !p.peek().is("authorization") {
+		s += quote(p.name())
+	}
 	if p.accept("authorization") {
 		s += " AUTHORIZATION " + quote(p.name())
+	}
+	if p.accept("quota") && !p.accept("unlimited") {
+		p.integer()
+		p.oneOf("mb", "gb", "tb")
 	}
 	return &statement{class: "CREATE SCHEMA", sql: s}
 }
 
-// createView reads CREATE VIEW. One that is bound late is checked when it is read
-// in Redshift; here it is bound.
-func (p *parser) createView() *statement {
-	s := "CREATE OR REPLACE VIEW " + p.table()
-	if p.peek().is("(") {
-		s += " (" + strings.Join(p.names(p.columnName), ", ") + ")"
-	}
-	p.want("as")
-	s += " AS " + p.selectText()
-	p.accept("with", "no", "schema", "binding")
-	return &statement{class: "CREATE VIEW", sql: s, tag: "CREATE VIEW"}
-}
-
-// createTable reads CREATE TABLE. Keys are declared to the planner only, so they
-// are left out.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
-func (p *parser) createTable(temporary bool) *statement {
-	s := "CREATE TABLE "
-	if temporary {
-		s = "CREATE TEMP TABLE "
-	}
-	if p.accept("if", "not", "exists") {
-		s += "IF NOT EXISTS "
-	}
-	if p.peek().kind == wordToken && strings.HasPrefix(p.peek().text, "#") {
-		s = strings.Replace(s, "CREATE TABLE", "CREATE TEMP TABLE", 1)
-	}
-	s += p.table()
-	if !p.peek().is("(") {
-		p.tableAttributes()
-		p.want("as")
-		return &statement{class: "CREATE TABLE", sql: s + " AS " + p.selectText(), tag: "SELECT"}
-	}
-	p.want("(")
-	var parts []string
-	for {
-		if part := p.tablePart(); part != "" {
-			parts = append(parts, part)
-		}
-		if !p.accept(",") {
-			break
-		}
-	}
-	p.want(")")
-	p.tableAttributes()
-	return &statement{class: "CREATE TABLE", sql: s + " (" + strings.Join(parts, ", ") + ")"}
-}
-
-// tablePart reads a column, a LIKE or a key.
-func (p *parser) tablePart() string {
-	switch {
-	case p.accept("like"):
-		s := "LIKE " + p.table() + " INCLUDING CONSTRAINTS"
-		if p.accept("including", "defaults") {
-			s += " INCLUDING DEFAULTS"
-		} else {
-			p.accept("excluding", "defaults")
-		}
-		return s
-	case p.accept("primary", "key"), p.accept("unique"):
-		p.names(p.name)
-		return ""
-	case p.accept("foreign", "key"):
-		p.names(p.name)
-		p.want("references")
-		p.table()
-		p.names(p.name)
-		return ""
-	}
-	return p.columnDefinition()
-}
-
-// columnDefinition reads a column with its attributes.
-func (p *parser) columnDefinition() string {
-	name := p.columnName()
-	t := p.columnType()
-	s := quote(name) + " " + t.sql
-	for {
+// createDatabase reads CREATE DATABASE; the new one is a stand-in's with its own level.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html
+func (p *parser) createDatabase() *statement {
+	name, level := p.name(), ""
+	p.accept("with")
+	for p.peek().kind != endToken {
 		switch {
-		case p.accept("not", "null"):
-			s += " NOT NULL"
-		case p.accept("null"):
-		case p.accept("default"):
-			s += " DEFAULT " + p.expression()
-		case p.accept("encode"):
-			p.take()
-		case p.accept("distkey"), p.accept("sortkey"), p.accept("primary", "key"), p.accept("unique"):
-		case p.accept("collate"):
-			if p.oneOf("case_sensitive", "case_insensitive") == "" {
-				p.fail()
-			}
-		default:
-			return s + t.check(name)
-		}
-	}
-}
-
-// tableAttributes reads what follows the columns, which PostgreSQL has no use for.
-func (p *parser) tableAttributes() {
-	for {
-		switch {
-		case p.accept("backup"):
-			if p.oneOf("yes", "no") == "" {
-				p.fail()
-			}
-		case p.accept("diststyle"):
-			if p.oneOf("auto", "even", "key", "all") == "" {
-				p.fail()
-			}
-		case p.accept("distkey"):
-			p.want("(")
+		case p.accept("owner"):
+			p.accept("=")
 			p.name()
-			p.want(")")
-		case p.accept("sortkey", "auto"), p.accept("encode", "auto"):
-		case p.accept("compound", "sortkey"), p.accept("interleaved", "sortkey"), p.accept("sortkey"):
-			p.names(p.name)
+		case p.accept("connection", "limit"):
+			if !p.accept("unlimited") {
+				p.integer()
+			}
+		case p.accept("collate"):
+			p.must("case_sensitive", "case_insensitive")
+		case p.accept("isolation", "level"):
+			level = p.must("serializable", "snapshot")
 		default:
-			return
-		}
-	}
-}
-
-// alter reads ALTER TABLE: one change, of those that Redshift has.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
-func (p *parser) alter() *statement {
-	p.want("alter", "table")
-	s := &statement{class: "ALTER TABLE", sql: "ALTER TABLE " + p.table()}
-	switch {
-	case p.accept("add", "column"), p.peek().is("add") && !p.peekAt(1).is("constraint") && p.accept("add"):
-		if p.peek().is("if") {
 			p.fail()
 		}
-		s.sql += " ADD COLUMN " + p.addedColumn()
-	case p.accept("drop", "column"):
-		if p.peek().is("if") {
-			p.fail()
-		}
-		s.sql += " DROP COLUMN " + quote(p.name())
-		if way := p.oneOf("restrict", "cascade"); way != "" {
-			s.sql += " " + strings.ToUpper(way)
-		}
-	case p.accept("rename", "column"):
-		s.sql += " RENAME COLUMN " + quote(p.name())
-		p.want("to")
-		s.sql += " TO " + quote(p.columnName())
-	case p.accept("rename", "to"):
-		s.sql += " RENAME TO " + quote(p.name())
-	case p.accept("owner", "to"):
-		s.sql += " OWNER TO " + quote(p.name())
-	case p.accept("alter", "column"):
-		p.alterColumn(s)
-	default:
-		p.fail()
 	}
-	return s
+	return p.database("CREATE DATABASE", "create_database", name, level)
 }
 
-// addedColumn reads a column that is added. One that is NOT NULL needs a default.
-func (p *parser) addedColumn() string {
-	start := p.at
-	s := p.columnDefinition()
-	words := joined(p.tokens[start:p.at])
-	if strings.Contains(strings.ToLower(words), "not null") && !strings.Contains(strings.ToLower(words), "default") {
-		p.refuse("0A000", "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
-	}
-	return s
-}
-
-// alterColumn reads ALTER COLUMN: a VARCHAR's size is all that can change, and not
-// in a transaction.
-func (p *parser) alterColumn(s *statement) {
+// alterDatabase reads ALTER DATABASE ... ISOLATION LEVEL and its other forms.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_DATABASE.html
+func (p *parser) alterDatabase() *statement {
 	name := p.name()
-	switch {
-	case p.accept("set", "not", "null"), p.accept("drop", "not", "null"):
-		p.refuse("0A000", "ALTER COLUMN SET NOT NULL is not supported")
-	case p.accept("set", "default"), p.accept("drop", "default"):
-		p.refuse("0A000", "ALTER COLUMN SET/DROP DEFAULT is not supported")
+	if !p.accept("isolation", "level") {
+		panic(ruled("R-405", unknown("of ALTER DATABASE only ISOLATION LEVEL is on the list")))
 	}
-	p.want("type")
-	t := p.columnType()
-	if t.bytes == 0 || t.ascii || t.binary {
-		p.refuse("0A000", "ALTER COLUMN TYPE is supported for VARCHAR only")
-	}
-	if p.peek().is("using") {
-		p.refuse("0A000", "ALTER TABLE ALTER COLUMN does not support USING expression")
-	}
-	s.alone = "ALTER TABLE ALTER COLUMN"
-	s.sql += " ALTER COLUMN " + quote(name) + " TYPE " + t.sql
+	return p.database("ALTER DATABASE", "alter_database", name, p.must("serializable", "snapshot"))
 }
 
+// database makes the statement that notes a database: the stand-in serves one, and
+// knows of others by name and level.
+func (p *parser) database(verb, function, name, level string) *statement {
+	return &statement{class: verb, alone: verb, tag: verb, own: func(ctx context.Context, c *session) error {
+		_, err := c.ask(ctx, "SELECT "+catalogueSchema+"."+function+"($1, $2)", name, level)
+		return err
+	}}
+}
+
+// drop reads DROP by what is dropped.
 func (p *parser) drop() *statement {
 	p.want("drop")
-	what := p.oneOf("table", "view", "schema")
-	if what == "" {
-		p.fail()
+	switch what := p.oneOf("table", "view", "schema", "materialized", "user", "group", "role", "database"); what {
+	case "table", "view", "schema":
+		return p.dropObjects(what)
+	case "materialized":
+		p.want("view")
+		return p.dropObjects("materialized view")
+	case "user":
+		return p.dropUser()
+	case "group":
+		return p.dropGroup()
+	case "role":
+		return p.dropRole()
+	case "database":
+		return p.database("DROP DATABASE", "drop_database", p.name(), "")
 	}
+	switch w := p.peek(); {
+	case w.is("external"), w.is("library"), w.is("model"), w.is("datashare"), w.is("procedure"), w.is("function"), w.is("rls"):
+		panic(ruled("R-404", unknown("DROP %s is not on the list", strings.ToUpper(w.text))))
+	}
+	p.fail()
+	return nil
+}
+
+// dropObjects reads DROP of tables, views or schemas.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_TABLE.html
+func (p *parser) dropObjects(what string) *statement {
 	s := "DROP " + strings.ToUpper(what) + " "
 	if p.accept("if", "exists") {
 		s += "IF EXISTS "
@@ -238,61 +141,97 @@ func (p *parser) drop() *statement {
 	if what == "schema" {
 		read = func() string { return quote(p.name()) }
 	}
-	s += read()
+	names := []string{read()}
 	for p.accept(",") {
-		s += ", " + read()
+		if what == "materialized view" {
+			p.at--
+			p.fail()
+		}
+		names = append(names, read())
 	}
-	if way := p.oneOf("cascade", "restrict"); way != "" {
-		s += " " + strings.ToUpper(way)
+	way := p.oneOf("cascade", "restrict")
+	s += strings.Join(names, ", ") + " " + strings.ToUpper(way)
+	if what != "table" {
+		return &statement{class: "DROP", sql: strings.TrimSpace(s)}
 	}
-	return &statement{class: "DROP", sql: s}
+	return p.dropTables(strings.TrimSpace(s), way == "cascade")
 }
 
-// grant reads GRANT and REVOKE on tables, schemas and databases.
-func (p *parser) grant() *statement {
-	verb := p.oneOf("grant", "revoke")
-	s := strings.ToUpper(verb) + " "
-	for {
-		right := p.oneOf("select", "insert", "update", "delete", "usage", "create", "temp", "temporary", "all", "drop", "references")
-		if right == "" {
-			panic(unknown("the right %q", p.peek().raw))
+// dropTables drops tables, by the owner's right or the right to drop; foreign keys of
+// others hold them.
+func (p *parser) dropTables(sql string, cascade bool) *statement {
+	names := p.named
+	return &statement{class: "DROP", tag: "DROP TABLE", own: func(ctx context.Context, c *session) error {
+		known, err := c.relations(ctx, names)
+		if err != nil {
+			return err
 		}
-		if right == "all" {
-			p.accept("privileges")
+		var oids []string
+		for _, r := range known {
+			oids = append(oids, r.oid)
 		}
-		if right != "drop" {
-			s += strings.ToUpper(right)
+		list := "{" + strings.Join(oids, ",") + "}"
+		if _, err := c.ask(ctx, "SELECT "+catalogueSchema+".release($1::text::oid[], $2::text::boolean)", list, yesNo(cascade)); err != nil {
+			return err
 		}
-		if !p.accept(",") {
-			break
+		granted, err := c.value(ctx, "SELECT "+catalogueSchema+".granted_all($1::text::oid[], 'DROP')", list)
+		if err != nil {
+			return err
 		}
-		s += ", "
+		return c.asOwner(ctx, granted == "t", sql)
+	}}
+}
+
+// asOwner runs a definition by the user's own rights, or, if something else than
+// ownership allows it, by the server's.
+func (c *session) asOwner(ctx context.Context, allowed bool, sql string) error {
+	if allowed {
+		_, err := c.ask(ctx, "SELECT "+catalogueSchema+".run_definition($1)", sql)
+		return err
 	}
-	p.want("on")
-	switch {
-	case p.accept("schema"):
-		s += " ON SCHEMA " + quote(p.name())
-	case p.accept("database"):
-		s += " ON DATABASE " + quote(p.name())
-	case p.accept("all", "tables", "in", "schema"):
-		s += " ON ALL TABLES IN SCHEMA " + quote(p.name())
-	default:
-		p.accept("table")
-		s += " ON " + p.table()
+	_, err := c.ask(ctx, sql)
+	return err
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "true"
 	}
-	direction := map[string]string{"grant": "to", "revoke": "from"}[verb]
-	p.want(direction)
-	var who []string
-	for {
-		p.oneOf("group", "role")
-		if p.accept("public") {
-			who = append(who, "PUBLIC")
-		} else {
-			who = append(who, quote(p.name()))
-		}
-		if !p.accept(",") {
-			break
-		}
+	return "false"
+}
+
+// comment reads COMMENT ON.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_COMMENT.html
+func (p *parser) comment() *statement {
+	p.want("comment", "on")
+	what := p.must("table", "view", "column", "database", "constraint")
+	var s string
+	switch what {
+	case "table", "view":
+		s = p.table()
+	case "column":
+		s = p.commentedColumn()
+	case "database":
+		s = quote(p.name())
+	case "constraint":
+		panic(ruled("R-407", unknown("COMMENT ON CONSTRAINT is not on the list: keys are notes here")))
 	}
-	return &statement{class: strings.ToUpper(verb), sql: s + " " + strings.ToUpper(direction) + " " + strings.Join(who, ", ")}
+	p.want("is")
+	value := "NULL"
+	if !p.accept("null") {
+		value = text(p.literal())
+	}
+	return &statement{class: "COMMENT", sql: "COMMENT ON " + strings.ToUpper(what) + " " + s + " IS " + value}
+}
+
+// commentedColumn reads table.column or schema.table.column.
+func (p *parser) commentedColumn() string {
+	first := p.name()
+	p.want(".")
+	second := p.name()
+	n, column := relationName{table: first}, second
+	if p.accept(".") {
+		n, column = relationName{schema: first, table: second}, p.name()
+	}
+	return p.userTable(n) + "." + quote(column)
 }

@@ -37,9 +37,12 @@ type parser struct {
 	tokens []token
 	at     int
 
-	tables int            // user tables named so far
-	named  []relationName // those tables
-	leader []string       // leader-only functions named so far
+	tables   int                     // user tables named so far
+	named    []relationName          // those tables
+	common   map[string]bool         // the names that WITH gives
+	late     map[relationName]string // views that are bound now, and what is read in their place
+	defining string                  // the table and column whose type is read
+	leader   []string                // leader-only functions named so far
 }
 
 // parse reads a text of one or more statements.
@@ -75,8 +78,13 @@ func joined(tokens []token) string {
 	return strings.Join(words, " ")
 }
 
-func parseOne(tokens []token) (s *statement, err error) {
-	p := &parser{tokens: tokens}
+func parseOne(tokens []token) (*statement, error) {
+	return (&parser{tokens: tokens}).whole()
+}
+
+// whole reads all tokens as one statement.
+func (p *parser) whole() (s *statement, err error) {
+	p.common = commonNames(p.tokens)
 	defer func() {
 		if r := recover(); r != nil {
 			refusal, ok := r.(*Refusal)
@@ -108,7 +116,7 @@ func (p *parser) statement() *statement {
 		"create": p.create, "alter": p.alter, "drop": p.drop, "grant": p.grant, "revoke": p.grant,
 		"begin": p.begin, "start": p.begin, "commit": p.end, "end": p.end, "rollback": p.end, "abort": p.end,
 		"lock": p.lock, "truncate": p.truncate, "copy": p.copyFrom, "set": p.set, "reset": p.set, "show": p.show,
-		"vacuum": p.vacuum, "analyze": p.vacuum,
+		"vacuum": p.vacuum, "analyze": p.analyze, "analyse": p.analyze, "explain": p.explain, "comment": p.comment, "refresh": p.refresh,
 	}
 	read, known := readers[first.text]
 	if first.kind != wordToken || !known {
@@ -245,8 +253,14 @@ func (p *parser) table() string {
 
 // userTable notes a table or view that is not the catalogue's, and writes its name.
 func (p *parser) userTable(n relationName) string {
+	if n.schema == "" && p.common[n.table] {
+		return n.sql()
+	}
 	p.tables++
 	p.named = append(p.named, n)
+	if view, late := p.late[n]; late {
+		return p.lateView(n, view)
+	}
 	return n.sql()
 }
 

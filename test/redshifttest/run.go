@@ -114,7 +114,16 @@ func (c *session) forward(ctx context.Context, s *statement, p *portal, describe
 			return "", unknown("binary results")
 		}
 	}
-	result := c.backing.ExecParams(ctx, s.sql, p.values, p.types(), p.formats, nil)
+	err = c.bound(ctx, s, func(sql string) (err error) {
+		tag, err = c.pass(ctx, sql, p, describe)
+		return err
+	})
+	return tag, err
+}
+
+// pass runs a text and passes its rows on.
+func (c *session) pass(ctx context.Context, sql string, p *portal, describe bool) (tag string, err error) {
+	result := c.backing.ExecParams(ctx, sql, p.values, p.types(), p.formats, nil)
 	fields := result.FieldDescriptions()
 	if describe && len(fields) > 0 {
 		c.wire.Send(described(fields))

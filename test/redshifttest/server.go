@@ -71,6 +71,10 @@ var (
 	copySQL string
 	//go:embed backing.sql
 	backingSQL string
+	//go:embed definition.sql
+	definitionSQL string
+	//go:embed catalogue.sql
+	catalogueSQL string
 )
 
 // catalogueSchema is where the stand-in keeps what it needs on the backing server.
@@ -136,7 +140,7 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer inside.Close(context.WithoutCancel(ctx))
-	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+copySQL+backingSQL).ReadAll(); err != nil {
+	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+definitionSQL+copySQL+backingSQL+catalogueSQL).ReadAll(); err != nil {
 		return err
 	}
 	if err := s.countOn(ctx, inside); err != nil {

@@ -92,7 +92,7 @@ func TestRefused(t *testing.T) {
 		{"ALTER TABLE t ADD COLUMN a INT, ADD COLUMN b INT", "42601", "syntax error"},
 		{"INSERT INTO t (id, v) VALUES (1, 'abcd')", "XX000", "Value too long"},
 		{"CREATE SEQUENCE s1", "42601", "syntax error"},
-		{"EXPLAIN SELECT 1", "0A000", "[stand-in]"},
+		{"EXPLAIN ANALYZE SELECT 1", "42601", "syntax error"},
 		{"COPY t FROM 's3://b/prefix' IAM_ROLE default FORMAT AS CSV", "0A000", "MANIFEST"},
 		{"COPY t FROM STDIN", "42601", "syntax error"},
 	}

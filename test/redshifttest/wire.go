@@ -196,11 +196,16 @@ func (c *session) describe(ctx context.Context, m *pgproto3.Describe) error {
 	var fields []pgconn.FieldDescription
 	var types []uint32
 	if p.statement != nil && p.statement.sql != "" && p.statement.class != "BEGIN" {
-		d, err := c.backing.Prepare(ctx, "", p.statement.sql, p.types)
+		err := c.bound(ctx, p.statement, func(sql string) error {
+			d, err := c.backing.Prepare(ctx, "", sql, p.types)
+			if err == nil {
+				fields, types = d.Fields, d.ParamOIDs
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		fields, types = d.Fields, d.ParamOIDs
 	}
 	if m.ObjectType == 'S' {
 		c.wire.Send(&pgproto3.ParameterDescription{ParameterOIDs: types})

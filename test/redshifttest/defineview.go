@@ -1,0 +1,238 @@
+package redshifttest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// createTableAs reads what follows the name in CREATE TABLE AS. The table gets the
+// query's columns without NOT NULL, defaults and keys.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_AS.html
+func (p *parser) createTableAs(d *tableDefinition) *statement {
+	columns := p.columnNames()
+	p.tableAttributes(d)
+	p.want("as")
+	from := len(p.named)
+	query := p.queryText()
+	if p.peek().is("with") {
+		p.fail() // WITH [NO] DATA
+	}
+	reads := p.named[from:]
+	if len(d.sortKeys) == 0 && !d.set["sortkey"] {
+		d.SortStyle = "AUTO"
+	}
+	made := d.prefix + d.name.sql() + listed(columns) + " AS " + query
+	return &statement{class: "CREATE TABLE", tag: "SELECT", sql: made, own: func(ctx context.Context, c *session) error {
+		return c.reading(ctx, reads, func() error { return d.fromQuery(ctx, c, made, query, columns) })
+	}}
+}
+
+// columnNames reads a list of the names of columns that are made, if one comes.
+func (p *parser) columnNames() []string {
+	if !p.peek().is("(") {
+		return nil
+	}
+	p.want("(")
+	list := []string{p.columnName()}
+	for p.accept(",") {
+		list = append(list, p.columnName())
+	}
+	p.want(")")
+	return list
+}
+
+// queryText reads a query that is kept or made into a table.
+func (p *parser) queryText() string {
+	if p.peek().is("(") {
+		return p.parenthesis()
+	}
+	return p.selectText()
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	var quoted []string
+	for _, n := range names {
+		quoted = append(quoted, quote(n))
+	}
+	return " (" + strings.Join(quoted, ", ") + ")"
+}
+
+// fromQuery makes a table from a query, with the declared types of the columns that
+// it reads.
+func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made, query string, columns []string) (err error) {
+	if d.Columns, err = c.outputs(ctx, query, columns); err != nil {
+		return err
+	}
+	if _, err := c.ask(ctx, made); err != nil {
+		return err
+	}
+	if err := caught(d.settle); err != nil {
+		return err
+	}
+	table, err := c.value(ctx, "SELECT "+d.made())
+	if err != nil {
+		return err
+	}
+	for _, column := range d.Columns {
+		if column.kind.sql == "varchar" {
+			if _, err := c.ask(ctx, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE varchar(%d)", table, quote(column.Name), maxVarchar)); err != nil {
+				return err
+			}
+		}
+		if check := column.kind.check(column.Name); check != "" {
+			if _, err := c.ask(ctx, "ALTER TABLE "+table+" ADD"+check); err != nil {
+				return err
+			}
+		}
+	}
+	return d.remember(ctx, c)
+}
+
+// caught runs what refuses by a panic.
+func caught(check func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			refusal, ok := r.(*Refusal)
+			if !ok {
+				panic(r)
+			}
+			err = refusal
+		}
+	}()
+	check()
+	return nil
+}
+
+// outputQuery asks what is known of an output of a query: its type, and its column's
+// length and collation if it is one as it is.
+const outputQuery = `SELECT format_type($3::text::oid, $4::text::int), coalesce(a.declared, ''), coalesce(a.insensitive, false)
+	FROM (VALUES (1)) AS one LEFT JOIN ` + catalogueSchema + `.attribute a ON a.relation = $1::text::oid AND a.attnum = $2::text::int`
+
+// outputs returns the columns of a query. A string without a length gets the longest.
+func (c *session) outputs(ctx context.Context, query string, names []string) ([]columnDefinition, error) {
+	described, err := c.backing.Prepare(ctx, "", query, nil)
+	if err != nil {
+		return nil, err
+	}
+	var columns []columnDefinition
+	for n, f := range described.Fields {
+		found, err := c.ask(ctx, outputQuery, fmt.Sprint(f.TableOID), fmt.Sprint(f.TableAttributeNumber), fmt.Sprint(f.DataTypeOID), fmt.Sprint(f.TypeModifier))
+		if err != nil {
+			return nil, err
+		}
+		column := columnDefinition{Name: f.Name, Type: found[0][1], Insensitive: found[0][2] == "t"}
+		if n < len(names) {
+			column.Name = names[n]
+		}
+		column.kind = outputType(found[0][0])
+		if column.kind.binary {
+			if column.Type == "" {
+				column.Type = "binary varying(1024000)"
+			}
+			_, _ = fmt.Sscanf(column.Type, "binary varying(%d)", &column.kind.bytes)
+		}
+		columns = append(columns, column)
+	}
+	return columns, nil
+}
+
+// outputType is a type by PostgreSQL's name for it.
+func outputType(name string) columnType {
+	switch name {
+	case "text", "character varying", "unknown", "name":
+		return columnType{sql: "varchar"}
+	case "bytea":
+		return columnType{sql: "bytea", binary: true}
+	case "timestamp without time zone":
+		return types["timestamp"]
+	case "timestamp with time zone":
+		return types["timestamptz"]
+	}
+	if t, ok := types[name]; ok {
+		return t
+	}
+	return columnType{sql: name}
+}
+
+// createView reads CREATE VIEW.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
+func (p *parser) createView(replace bool) *statement {
+	d := &tableDefinition{DistStyle: "", SortStyle: "", set: map[string]bool{}}
+	d.temp = p.peek().kind == wordToken && strings.HasPrefix(p.peek().text, "#")
+	d.name = p.newName(d.temp)
+	columns := p.columnNames()
+	p.want("as")
+	start, from := p.at, len(p.named)
+	query := p.queryText()
+	reads, source := p.named[from:], joined(p.tokens[start:p.at])
+	late := p.accept("with", "no", "schema", "binding")
+	if late {
+		p.lateText(reads, p.tokens[start:p.at])
+		d.Late = source
+	}
+	return &statement{class: "CREATE VIEW", tag: "CREATE VIEW", own: func(ctx context.Context, c *session) error {
+		if late {
+			return d.makeLate(ctx, c, columns, replace, reads)
+		}
+		return d.makeBound(ctx, c, query, columns, replace, reads)
+	}}
+}
+
+// lateText refuses what a view that is bound late cannot hold: names without a
+// schema, and recursion.
+func (p *parser) lateText(reads []relationName, tokens []token) {
+	for _, n := range reads {
+		if n.schema == "" && !p.common[n.table] {
+			panic(notInGrammar("R-452", "WITH NO SCHEMA BINDING needs names with a schema, unlike %q", n.table))
+		}
+	}
+	for i, t := range tokens {
+		if t.is("recursive") && i > 0 && tokens[i-1].is("with") {
+			panic(notInGrammar("R-452", "a view without schema binding holds no WITH RECURSIVE"))
+		}
+	}
+}
+
+// makeBound makes a view that is bound to what it reads.
+func (d *tableDefinition) makeBound(ctx context.Context, c *session, query string, columns []string, replace bool, reads []relationName) error {
+	known, err := c.relations(ctx, reads)
+	if err != nil {
+		return err
+	}
+	for _, r := range known {
+		if r.late != "" {
+			return unknown("a bound view over the late-binding view %q is not on the list", r.name.table)
+		}
+	}
+	if d.Columns, err = c.outputs(ctx, query, columns); err != nil {
+		return err
+	}
+	create := "CREATE "
+	if replace {
+		create = "CREATE OR REPLACE "
+		if err := d.sameColumns(ctx, c); err != nil {
+			return err
+		}
+	}
+	if d.temp {
+		create += "TEMP "
+	}
+	if _, err := c.ask(ctx, create+"VIEW "+d.name.sql()+listed(columns)+" AS "+query); err != nil {
+		return err
+	}
+	return d.remember(ctx, c)
+}
+
+// sameColumns refuses to replace a view by one with other columns; PostgreSQL takes
+// columns that are added at the end.
+func (d *tableDefinition) sameColumns(ctx context.Context, c *session) error {
+	old, err := c.value(ctx, "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 HAVING count(*) > 0", d.name.sql())
+	if err == nil && old != "" && old != fmt.Sprint(len(d.Columns)) {
+		return &Refusal{Code: "42P16", Message: "cannot change number of columns in view", Rule: "R-451"}
+	}
+	return err
+}

@@ -1,0 +1,248 @@
+package redshifttest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A view that is made WITH NO SCHEMA BINDING is a text. PostgreSQL holds a view of
+// the same name without columns, for rights, ownership and DROP, which refuses to be
+// read. A statement that names it is run with a temporary view in its place, which is
+// made from the text, belongs to the view's owner, so that his rights count, and is
+// dropped after it, in the same transaction: tables beneath may come and go.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
+
+// relation is a table or view that a statement names.
+type relation struct {
+	name relationName
+	oid  string
+	view bool
+	late string // the text of one that is bound late
+	may  bool   // the user may read it
+}
+
+// relations looks up names; those of nothing are left out.
+func (c *session) relations(ctx context.Context, names []relationName) ([]relation, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var values []string
+	for _, n := range names {
+		values = append(values, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(n.sql())+`"`)
+	}
+	found, err := c.ask(ctx, `SELECT n.ordinality - 1, c.oid, c.relkind IN ('v', 'm'), coalesce(r.late, ''), has_table_privilege(c.oid, 'SELECT')
+		FROM unnest($1::text[]) WITH ORDINALITY n(name) JOIN pg_class c ON c.oid = to_regclass(n.name)
+		LEFT JOIN `+catalogueSchema+`.relation r ON r.relation = c.oid ORDER BY 1`, "{"+strings.Join(values, ",")+"}")
+	if err != nil {
+		return nil, err
+	}
+	var all []relation
+	for _, f := range found {
+		var n int
+		_, _ = fmt.Sscan(f[0], &n)
+		all = append(all, relation{name: names[n], oid: f[1], view: f[2] == "t", late: f[3], may: f[4] == "t"})
+	}
+	return all, nil
+}
+
+// makeLate makes a view that is bound when it is read. Its columns are noted if they
+// are known now, which is not needed.
+func (d *tableDefinition) makeLate(ctx context.Context, c *session, columns []string, replace bool, reads []relationName) error {
+	for _, n := range reads {
+		known, err := c.value(ctx, "SELECT count(*) FROM pg_namespace WHERE nspname = $1", n.schema)
+		if err != nil {
+			return err
+		}
+		if known == "0" {
+			return &Refusal{Code: "3F000", Message: fmt.Sprintf("schema %q does not exist", n.schema), Rule: "R-452"}
+		}
+	}
+	if len(columns) > 0 {
+		d.Late = "SELECT * FROM (" + d.Late + ") AS late" + listed(columns)
+	}
+	old, err := c.relations(ctx, []relationName{d.name})
+	if err != nil {
+		return err
+	}
+	if replace && len(old) > 0 {
+		if old[0].late == "" {
+			return unknown("a late-binding view in place of a bound one is not on the list")
+		}
+		_, err := c.ask(ctx, "ALTER VIEW "+d.name.sql()+" SET (security_barrier = false)") // only the owner may
+		if err == nil {
+			_, err = c.ask(ctx, "SELECT "+catalogueSchema+".rewrite($1::text::oid, $2)", old[0].oid, d.Late)
+		}
+		return err
+	}
+	temp := ""
+	if d.temp {
+		temp = "TEMP "
+	}
+	if _, err := c.ask(ctx, "CREATE "+temp+"VIEW "+d.name.sql()+" AS SELECT FROM "+catalogueSchema+".unread()"); err != nil {
+		return err
+	}
+	return d.remember(ctx, c)
+}
+
+// lateView writes what is read in the place of a view, under the view's name.
+func (p *parser) lateView(n relationName, view string) string {
+	at := p.at
+	alias := p.alias()
+	p.at = at
+	if alias == "" {
+		return view + " AS " + quote(n.table)
+	}
+	return view
+}
+
+// commonNames are the names that a statement's WITH gives to its subqueries.
+func commonNames(tokens []token) map[string]bool {
+	names := map[string]bool{}
+	for i, t := range tokens {
+		if !t.is("(") || i < 2 || !tokens[i-1].is("as") {
+			continue
+		}
+		at := i - 2
+		if tokens[at].is(")") {
+			for at > 0 && !tokens[at].is("(") {
+				at--
+			}
+			at--
+		}
+		if at > 0 && (tokens[at-1].is("with") || tokens[at-1].is("recursive") || tokens[at-1].is(",")) {
+			names[tokens[at].text] = true
+		}
+	}
+	return names
+}
+
+// readers are the classes of statements that read by a query, or write to what must
+// be no view.
+var readers = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN"}
+
+// writing are PostgreSQL's words for the classes that write.
+var writing = map[string]string{"INSERT": "insert into", "UPDATE": "update", "DELETE": "delete from", "MERGE": "merge into"}
+
+// bound runs what needs a statement's text for PostgreSQL. Views that are bound late
+// are there while it runs.
+func (c *session) bound(ctx context.Context, s *statement, use func(sql string) error) error {
+	if len(s.named) == 0 || !slices.Contains(readers, s.class) {
+		return use(s.sql)
+	}
+	known, err := c.relations(ctx, s.named)
+	if err != nil {
+		return err
+	}
+	if verb := writing[s.class]; verb != "" && len(known) > 0 && known[0].view && known[0].name == s.named[0] {
+		return c.abortOutside(ctx, &Refusal{Code: "0A000", Message: "cannot " + verb + " a view", Rule: "R-454"})
+	}
+	if !slices.ContainsFunc(known, func(r relation) bool { return r.late != "" }) {
+		return use(s.sql)
+	}
+	return c.together(ctx, func() error {
+		o := &opener{session: c, views: map[relationName]string{}}
+		if err := o.open(ctx, known, 0); err != nil {
+			return err
+		}
+		anew, err := o.parse(s.text)
+		if err != nil {
+			return err
+		}
+		if err := use(anew.sql); err != nil {
+			return err
+		}
+		return o.shut(ctx)
+	})
+}
+
+// reading runs steps of a definition whose query must name no view that is bound
+// late.
+func (c *session) reading(ctx context.Context, names []relationName, steps func() error) error {
+	known, err := c.relations(ctx, names)
+	if err != nil {
+		return err
+	}
+	for _, r := range known {
+		if r.late != "" {
+			return unknown("the late-binding view %q is read by SELECT and INSERT only", r.name.table)
+		}
+	}
+	return steps()
+}
+
+// opener makes the temporary views that stand for those that are bound late.
+type opener struct {
+	session *session
+	views   map[relationName]string
+	opened  []string // in the order in which they were made
+}
+
+// maxDepth is how deep views may name each other: one that names itself is found by it.
+const maxDepth = 16
+
+func (o *opener) open(ctx context.Context, known []relation, depth int) error {
+	for _, r := range known {
+		switch {
+		case r.late == "" || o.views[r.name] != "":
+			continue
+		case depth == 0 && !r.may:
+			return &Refusal{Code: "42501", Message: "permission denied for relation " + r.name.table, Rule: "R-453"}
+		case depth > maxDepth:
+			return unknown("late-binding views that name each other more than %d deep", maxDepth)
+		}
+		if err := o.openOne(ctx, r, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openOne makes a view and, before it, those that it names.
+func (o *opener) openOne(ctx context.Context, r relation, depth int) error {
+	view := "pg_temp." + quote("rs late "+r.oid)
+	if slices.Contains(o.opened, view) {
+		o.views[r.name] = view
+		return nil
+	}
+	s, err := o.parse(r.late)
+	if err != nil {
+		return err
+	}
+	beneath, err := o.session.relations(ctx, s.named)
+	if err != nil {
+		return err
+	}
+	if err := o.open(ctx, beneath, depth+1); err != nil {
+		return err
+	}
+	if s, err = o.parse(r.late); err != nil {
+		return err
+	}
+	if _, err := o.session.ask(ctx, "SELECT "+catalogueSchema+".open_late($1::text::oid, $2)", r.oid, s.sql); err != nil {
+		return err
+	}
+	o.views[r.name] = view
+	o.opened = append(o.opened, view)
+	return nil
+}
+
+// parse reads a text with the views that are open in it.
+func (o *opener) parse(text string) (*statement, error) {
+	all, err := tokens(text)
+	if err != nil {
+		return nil, err
+	}
+	return (&parser{tokens: all, late: o.views}).whole()
+}
+
+// shut drops the views; one depends on those before it.
+func (o *opener) shut(ctx context.Context) error {
+	for _, view := range slices.Backward(o.opened) {
+		if _, err := o.session.ask(ctx, "SELECT "+catalogueSchema+".shut_late($1)", view); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package redshifttest
+
+import "fmt"
+
+// settle puts what columns say and what the table says together.
+func (d *tableDefinition) settle() {
+	if len(d.likes) > 0 && (d.set["diststyle"] || d.distKey != "" || len(d.sortKeys) > 0 || d.set["sortkey"] || d.set["backup"]) {
+		panic(notInGrammar("R-417", "LIKE inherits distribution, sort keys and BACKUP: they cannot be given beside it"))
+	}
+	d.settleSort()
+	d.settleDist()
+	for _, c := range d.Columns {
+		if c.primary {
+			d.Keys = append(d.Keys, keyDefinition{Kind: "p", Columns: []string{c.Name}})
+		}
+		if c.unique {
+			d.Keys = append(d.Keys, keyDefinition{Kind: "u", Columns: []string{c.Name}})
+		}
+		if c.foreign != nil {
+			d.Keys = append(d.Keys, *c.foreign)
+		}
+		d.EncodeAuto = d.EncodeAuto && c.Encoding == "" || d.set["encode"]
+	}
+}
+
+func (d *tableDefinition) settleSort() {
+	for _, c := range d.Columns {
+		if !c.sorted {
+			continue
+		}
+		if len(d.sortKeys) > 0 || d.set["sortkey"] {
+			panic(notInGrammar("R-412", "SORTKEY is given twice"))
+		}
+		d.SortStyle, d.sortKeys = "COMPOUND", []string{c.Name}
+	}
+	limit := map[string]int{"COMPOUND": maxSortKeys, "INTERLEAVED": maxInterleaved}[d.SortStyle]
+	if len(d.sortKeys) > limit {
+		panic(notInGrammar("R-412", "%s SORTKEY takes at most %d columns", d.SortStyle, limit))
+	}
+	for n, name := range d.sortKeys {
+		c := d.column(name)
+		if c == nil {
+			panic(&Refusal{Code: "42703", Message: fmt.Sprintf("column %q does not exist", name), Rule: "R-412"})
+		}
+		if c.SortKey != 0 {
+			panic(notInGrammar("R-412", "%q is twice in the sort key", name))
+		}
+		c.SortKey, c.sorted = n+1, true
+		if d.SortStyle == "INTERLEAVED" && n%2 == 1 {
+			c.SortKey = -c.SortKey
+		}
+		c.check()
+	}
+}
+
+func (d *tableDefinition) settleDist() {
+	if d.distKey != "" {
+		c := d.column(d.distKey)
+		if c == nil {
+			panic(&Refusal{Code: "42703", Message: fmt.Sprintf("column %q does not exist", d.distKey), Rule: "R-411"})
+		}
+		if c.DistKey {
+			panic(notInGrammar("R-411", "DISTKEY is given twice"))
+		}
+		c.DistKey = true
+	}
+	keys := 0
+	for n := range d.Columns {
+		if d.Columns[n].DistKey {
+			keys++
+			d.Columns[n].check()
+		}
+	}
+	switch style := d.DistStyle; {
+	case keys > 1:
+		panic(notInGrammar("R-411", "DISTKEY is given twice"))
+	case keys == 1 && d.set["diststyle"] && style != "KEY":
+		panic(notInGrammar("R-411", "DISTSTYLE %s has no DISTKEY", style))
+	case keys == 1:
+		d.DistStyle = "KEY"
+	case style == "KEY":
+		panic(notInGrammar("R-411", "DISTSTYLE KEY needs a DISTKEY"))
+	}
+}
+
+func (d *tableDefinition) column(name string) *columnDefinition {
+	for n := range d.Columns {
+		if d.Columns[n].Name == name {
+			return &d.Columns[n]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package redshifttest
+
+import (
+	"context"
+	"strings"
+)
+
+// createMaterialized reads CREATE MATERIALIZED VIEW.
+// https://docs.aws.amazon.com/redshift/latest/dg/materialized-view-create-sql-command.html
+func (p *parser) createMaterialized() *statement {
+	d := &tableDefinition{DistStyle: "AUTO", SortStyle: "AUTO", Backup: true, EncodeAuto: true, set: map[string]bool{}}
+	if p.peek().is("if") {
+		p.fail()
+	}
+	d.name = p.newName(false)
+	p.tableAttributes(d)
+	p.autoRefresh()
+	p.want("as")
+	from := len(p.named)
+	query := p.queryText()
+	reads := p.named[from:]
+	return &statement{class: "CREATE MATERIALIZED VIEW", tag: "CREATE MATERIALIZED VIEW", own: func(ctx context.Context, c *session) error {
+		return c.reading(ctx, reads, func() (err error) {
+			if d.Columns, err = c.outputs(ctx, query, nil); err != nil {
+				return err
+			}
+			if err := caught(d.settle); err != nil {
+				return err
+			}
+			if _, err := c.ask(ctx, "CREATE MATERIALIZED VIEW "+d.name.sql()+" AS "+query); err != nil {
+				return err
+			}
+			return d.remember(ctx, c)
+		})
+	}}
+}
+
+func (p *parser) autoRefresh() {
+	if p.accept("auto", "refresh") {
+		p.must("yes", "no")
+	}
+}
+
+// alterMaterialized reads ALTER MATERIALIZED VIEW ... AUTO REFRESH, which changes
+// nothing: the stand-in refreshes when told.
+func (p *parser) alterMaterialized() *statement {
+	view := p.table()
+	if !p.peek().is("auto") {
+		p.fail()
+	}
+	p.autoRefresh()
+	return &statement{class: "ALTER MATERIALIZED VIEW", tag: "ALTER MATERIALIZED VIEW", sql: "ALTER MATERIALIZED VIEW " + view + " SET (fillfactor = 100)"}
+}
+
+// refresh reads REFRESH MATERIALIZED VIEW. There is no CONCURRENTLY.
+// https://docs.aws.amazon.com/redshift/latest/dg/materialized-view-refresh-sql-command.html
+func (p *parser) refresh() *statement {
+	p.want("refresh", "materialized", "view")
+	view := p.table()
+	p.oneOf("restrict", "cascade")
+	return &statement{class: "REFRESH MATERIALIZED VIEW", tag: "REFRESH MATERIALIZED VIEW", sql: strings.TrimSpace("REFRESH MATERIALIZED VIEW " + view)}
+}
