@@ -5,19 +5,6 @@ END $$;
 CREATE OR REPLACE FUNCTION redshift_catalog.fault(code text, message text) RETURNS int LANGUAGE plpgsql
   AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message; END $$;
 
-CREATE OR REPLACE FUNCTION redshift_catalog.datediff(part text, a timestamp, b timestamp) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE part
-    WHEN 'year' THEN extract(year FROM b) - extract(year FROM a)
-    WHEN 'quarter' THEN (extract(year FROM b) - extract(year FROM a)) * 4 + extract(quarter FROM b) - extract(quarter FROM a)
-    WHEN 'month' THEN (extract(year FROM b) - extract(year FROM a)) * 12 + extract(month FROM b) - extract(month FROM a)
-    WHEN 'week' THEN extract(epoch FROM date_trunc('week', b) - date_trunc('week', a)) / 604800
-    WHEN 'day' THEN extract(epoch FROM date_trunc('day', b) - date_trunc('day', a)) / 86400
-    WHEN 'hour' THEN extract(epoch FROM date_trunc('hour', b) - date_trunc('hour', a)) / 3600
-    WHEN 'minute' THEN extract(epoch FROM date_trunc('minute', b) - date_trunc('minute', a)) / 60
-    WHEN 'second' THEN extract(epoch FROM date_trunc('second', b) - date_trunc('second', a))
-    WHEN 'millisecond' THEN extract(epoch FROM b - a) * 1000
-    ELSE extract(epoch FROM b - a) * 1000000 END::bigint $$;
-
 CREATE OR REPLACE VIEW redshift_catalog.stv_sessions AS
   SELECT backend_start AS starttime, pid AS process, usename::text AS user_name, datname::text AS db_name, 0 AS timeout_sec
   FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend';

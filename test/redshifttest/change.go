@@ -1,35 +1,70 @@
 package redshifttest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// target reads the table that a statement changes, and opens a scope with it. The
+// catalogue cannot be changed.
+func (p *parser) target() source {
+	p.scope = &scope{}
+	start := p.at
+	tables := p.tables
+	c := source{sql: p.table()}
+	if p.tables == tables {
+		panic(&Refusal{Code: "42501", Rule: "R-304", Message: "permission denied: \"" + p.tokens[p.at-1].text + "\" is a system catalog"})
+	}
+	c.relation = relationName{table: p.tokens[start].text}
+	if p.at > start+1 {
+		c.relation = relationName{schema: c.relation.table, table: p.tokens[p.at-1].text}
+	}
+	c.alias = c.relation.table
+	c.columns = p.tableColumns(p.named[len(p.named)-1])
+	p.scope.sources = []source{c}
+	return c
+}
 
 // insert reads INSERT INTO. There is no ON CONFLICT and no RETURNING.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_INSERT_30.html
 func (p *parser) insert() *statement {
 	p.want("insert", "into")
-	s := "INSERT INTO " + p.table()
-	if p.peek().is("(") && !p.peekAt(1).is("select") {
+	s := "INSERT INTO " + p.target().sql
+	p.scope = nil
+	if p.peek().is("(") && !p.peekAt(1).is("select") && !p.peekAt(1).is("with") {
 		s += " (" + strings.Join(p.names(p.name), ", ") + ")"
 	}
 	switch {
 	case p.accept("default", "values"):
 		s += " DEFAULT VALUES"
 	case p.accept("values"):
-		var rows []string
-		for {
-			p.want("(")
-			rows = append(rows, "("+p.values()+")")
-			p.want(")")
-			if !p.accept(",") {
-				break
-			}
-		}
-		s += " VALUES " + strings.Join(rows, ", ")
-	case p.peek().is("("):
-		s += " " + p.parenthesis()
-	default:
+		s += " VALUES " + p.rows()
+	case p.peek().is("select"), p.peek().is("with"), p.peek().is("("):
 		s += " " + p.selectText()
+	default:
+		p.failBy("R-301") // OVERRIDING
+	}
+	if p.peek().kind != endToken {
+		p.failBy("R-301") // ON CONFLICT, RETURNING
 	}
 	return &statement{class: "INSERT", sql: s}
+}
+
+// rows reads the rows of VALUES. Several may not have subqueries in them.
+func (p *parser) rows() string {
+	var rows []string
+	for {
+		p.want("(")
+		rows = append(rows, "("+p.values()+")")
+		p.want(")")
+		if !p.accept(",") {
+			break
+		}
+	}
+	if len(rows) > 1 && p.subqueries > 0 {
+		panic(ruled("R-302", unknown("a subquery in a VALUES list of several rows")))
+	}
+	return strings.Join(rows, ", ")
 }
 
 func (p *parser) values() string {
@@ -50,16 +85,79 @@ func (p *parser) values() string {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_UPDATE.html
 func (p *parser) update() *statement {
 	p.want("update")
-	s := "UPDATE " + p.table()
-	if !p.peek().is("set") {
-		s += " AS " + p.alias()
+	target := p.target()
+	if p.accept("as") || !p.peek().is("set") {
+		target.alias = p.name()
+		target.relation = relationName{}
+		target.sql += " AS " + quote(target.alias)
+		p.scope.sources[0] = target
 	}
 	p.want("set")
+	start := p.at
+	p.at = p.fromAtOrWhere()
+	from := ""
+	if p.accept("from") {
+		from = p.from()
+	}
+	where := p.joinedWhere(target, from != "")
+	end := p.at
+	p.at = start
+	sets := p.sets()
+	if !p.peek().is("from") && !p.peek().is("where") && p.peek().kind != endToken {
+		p.failBy("R-301") // RETURNING
+	}
+	p.at = end
+	if p.peek().kind != endToken {
+		p.failBy("R-301")
+	}
+	s := "UPDATE " + target.sql + " SET " + sets
+	if from != "" {
+		s += " FROM " + from
+	}
+	if where != "" {
+		s += " WHERE " + where
+	}
+	if from != "" {
+		s += " AND " + deterministic(target.sql, target.alias, from, where)
+	}
+	return &statement{class: "UPDATE", sql: s}
+}
+
+// deterministic is true unless error_on_nondeterministic_update is: then it fails if a
+// row of the target has several matches.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_error_on_nondeterministic_update.html
+func deterministic(target, alias, from, where string) string {
+	row := quote(strings.TrimPrefix(alias, "#")) + ".ctid"
+	return "CASE WHEN " + catalogueSchema + ".tells_matches() THEN NOT EXISTS (SELECT 1 FROM " + target + ", " + from + " WHERE " + where +
+		" GROUP BY " + row + " HAVING " + catalogueSchema + ".many_matches(count(*))) ELSE true END"
+}
+
+// fromAtOrWhere finds where the list of an UPDATE's columns ends.
+func (p *parser) fromAtOrWhere() int {
+	if from := p.fromAt(); from >= 0 {
+		return from
+	}
+	depth := 0
+	for i := p.at; i < len(p.tokens); i++ {
+		switch t := p.tokens[i]; {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+		case depth == 0 && t.is("where"):
+			return i
+		}
+	}
+	return len(p.tokens)
+}
+
+// sets reads the columns that an UPDATE sets; they stand without their table.
+func (p *parser) sets() string {
 	var sets []string
 	for {
 		column := quote(p.name())
 		if p.peek().is(".") {
-			p.fail()
+			p.failBy("R-306")
 		}
 		p.want("=")
 		if p.accept("default") {
@@ -68,47 +166,35 @@ func (p *parser) update() *statement {
 			sets = append(sets, column+" = "+p.expression())
 		}
 		if !p.accept(",") {
-			break
+			return strings.Join(sets, ", ")
 		}
 	}
-	s += " SET " + strings.Join(sets, ", ")
-	joined := p.accept("from")
-	if joined {
-		s += " FROM " + p.from()
-	}
-	if p.accept("where") {
-		s += " WHERE " + p.where(joined)
-	} else if joined {
-		p.refuse("0A000", "Target table must be part of an equijoin predicate")
-	}
-	return &statement{class: "UPDATE", sql: s}
 }
 
-// where reads a condition; one that joins the target must be a chain of AND with
-// an equality in it.
-func (p *parser) where(joins bool) string {
-	start := p.at
-	s := p.expression()
-	if !joins {
-		return s
+// joinedWhere reads the WHERE of an UPDATE or DELETE. One that joins the target has an
+// equality of one of its columns and one of another table among its conditions.
+func (p *parser) joinedWhere(target source, joins bool) string {
+	var n node
+	if p.accept("where") {
+		n = p.node()
 	}
-	depth, equal, or := 0, false, false
-	for _, t := range p.tokens[start:p.at] {
-		switch {
-		case t.is("("):
-			depth++
-		case t.is(")"):
-			depth--
-		case depth == 0 && t.is("="):
-			equal = true
-		case depth == 0 && t.is("or"):
-			or = true
-		}
+	if joins && !slices.ContainsFunc(n.conjuncts(), func(n node) bool { return p.joinsTarget(n, target) }) {
+		panic(&Refusal{Code: "0A000", Rule: "R-305", Message: "Target table must be part of an equijoin predicate"})
 	}
-	if !equal || or {
-		p.refuse("0A000", "Target table must be part of an equijoin predicate")
+	return n.sql
+}
+
+// joinsTarget tells whether a condition is an equality of a column of the target and a
+// column of another table.
+func (p *parser) joinsTarget(n node, target source) bool {
+	if n.shape != equalShape || n.parts[0].shape != columnShape || n.parts[1].shape != columnShape {
+		return false
 	}
-	return s
+	of := func(n node) bool {
+		table := p.columnSource(n)
+		return table == target.alias || table == target.relation.schema+"."+target.relation.table
+	}
+	return of(n.parts[0]) != of(n.parts[1])
 }
 
 // delete reads DELETE. The target has no alias; FROM may be left out unless there
@@ -117,21 +203,25 @@ func (p *parser) where(joins bool) string {
 func (p *parser) delete() *statement {
 	p.want("delete")
 	from := p.accept("from")
-	s := "DELETE FROM " + p.table()
+	target := p.target()
+	s := "DELETE FROM " + target.sql
 	using := false
 	switch t := p.peek(); {
 	case t.is("using"):
 		if !from {
-			p.fail()
+			p.failBy("R-307")
 		}
 		p.at++
 		using = true
 		s += " USING " + p.from()
 	case t.kind != endToken && !t.is("where"):
-		p.fail() // an alias, or RETURNING
+		p.failBy("R-307") // an alias, or RETURNING
 	}
-	if p.accept("where") {
-		s += " WHERE " + p.where(using)
+	if where := p.joinedWhere(target, using); where != "" {
+		s += " WHERE " + where
+	}
+	if p.peek().kind != endToken {
+		p.failBy("R-301") // RETURNING
 	}
 	return &statement{class: "DELETE", sql: s}
 }

@@ -14,7 +14,7 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 	p.tableAttributes(d)
 	p.want("as")
 	from := len(p.named)
-	query := p.queryText()
+	query := p.selectText()
 	if p.peek().is("with") {
 		p.fail() // WITH [NO] DATA
 	}
@@ -40,14 +40,6 @@ func (p *parser) columnNames() []string {
 	}
 	p.want(")")
 	return list
-}
-
-// queryText reads a query that is kept or made into a table.
-func (p *parser) queryText() string {
-	if p.peek().is("(") {
-		return p.parenthesis()
-	}
-	return p.selectText()
 }
 
 func listed(names []string) string {
@@ -167,7 +159,7 @@ func (p *parser) createView(replace bool) *statement {
 	columns := p.columnNames()
 	p.want("as")
 	start, from := p.at, len(p.named)
-	query := p.queryText()
+	query := p.selectText()
 	reads, source := p.named[from:], joined(p.tokens[start:p.at])
 	late := p.accept("with", "no", "schema", "binding")
 	if late {
@@ -186,7 +178,7 @@ func (p *parser) createView(replace bool) *statement {
 // schema, and recursion.
 func (p *parser) lateText(reads []relationName, tokens []token) {
 	for _, n := range reads {
-		if n.schema == "" && !p.common[n.table] {
+		if n.schema == "" {
 			panic(notInGrammar("R-452", "WITH NO SCHEMA BINDING needs names with a schema, unlike %q", n.table))
 		}
 	}

@@ -5,38 +5,93 @@ import (
 	"strings"
 )
 
+// node is an expression: PostgreSQL's text of it, and as much of its shape as rules
+// ask for.
+type node struct {
+	sql   string
+	shape shape
+	parts []node   // the terms of an AND, the sides of an equality
+	table string   // of a column: the table before its name, as it was written
+	name  string   // of a column; else what an output of it is called
+	outer []string // the tables that (+) marks in a term of an AND
+}
+
+// shape is what stands at the top of an expression.
+type shape int
+
+const (
+	otherShape shape = iota
+	andShape
+	equalShape
+	columnShape
+	literalShape
+	superShape // a path into a SUPER
+)
+
+// conjuncts are the terms of an AND, with those of the ANDs in it; the node itself if
+// it is none.
+func (n node) conjuncts() []node {
+	if n.shape != andShape {
+		return []node{n}
+	}
+	var all []node
+	for _, part := range n.parts {
+		all = append(all, part.conjuncts()...)
+	}
+	return all
+}
+
 // expression reads an expression and writes it for PostgreSQL. Precedence is the
 // two dialects' common one, so operators are kept in their order.
-func (p *parser) expression() string { return p.or() }
+func (p *parser) expression() string { return p.node().sql }
 
-func (p *parser) or() string {
-	s := p.and()
+func (p *parser) node() node {
+	marks := p.marks()
+	n := p.and()
+	if !p.peek().is("or") {
+		return n
+	}
 	for p.accept("or") {
-		s += " OR " + p.and()
+		n = node{sql: n.sql + " OR " + p.and().sql}
 	}
-	return s
+	p.unmarked(marks, "OR")
+	return n
 }
 
-func (p *parser) and() string {
-	s := p.not()
+func (p *parser) and() node {
+	term := func() node {
+		marks := p.marks()
+		n := p.not()
+		if p.marks() > marks && len(n.outer) == 0 {
+			n.outer = slices.Clone(p.scope.marks[marks:])
+		}
+		return n
+	}
+	n := term()
+	if !p.peek().is("and") {
+		return n
+	}
+	all := node{sql: n.sql, shape: andShape, parts: []node{n}}
 	for p.accept("and") {
-		s += " AND " + p.not()
+		n = term()
+		all.sql += " AND " + n.sql
+		all.parts = append(all.parts, n)
 	}
-	return s
+	return all
 }
 
-func (p *parser) not() string {
+func (p *parser) not() node {
 	if p.accept("not") {
-		return "NOT " + p.not()
+		return node{sql: "NOT " + p.not().sql}
 	}
 	return p.comparison()
 }
 
-func (p *parser) comparison() string {
-	s := p.sum()
+func (p *parser) comparison() node {
+	n := p.sum()
 	for {
 		if op := p.oneOf("=", "<", ">", "<=", ">=", "<>", "!="); op != "" {
-			s += " " + op + " " + p.sum()
+			n = p.compared(n, op)
 			continue
 		}
 		negated := ""
@@ -46,24 +101,56 @@ func (p *parser) comparison() string {
 		}
 		switch {
 		case p.accept("is"):
-			s += p.isTest()
+			n = node{sql: n.sql + p.isTest()}
+		case p.accept("isnull"):
+			n = node{sql: n.sql + " IS NULL"}
+		case p.accept("notnull"):
+			n = node{sql: n.sql + " IS NOT NULL"}
 		case p.accept("in"):
-			s += " " + negated + "IN " + p.inList()
+			n = node{sql: n.sql + " " + negated + "IN " + p.inList()}
 		case p.accept("between"):
-			s += " " + negated + "BETWEEN " + p.sum()
+			s := n.sql + " " + negated + "BETWEEN " + p.sum().sql
 			p.want("and")
-			s += " AND " + p.sum()
-		case p.accept("like"):
-			s += " " + negated + "LIKE " + p.sum()
-		case p.accept("ilike"):
-			s += " " + negated + "ILIKE " + p.sum()
-		case p.accept("similar"):
-			p.want("to")
-			s += " " + negated + "SIMILAR TO " + p.sum()
+			n = node{sql: s + " AND " + p.sum().sql}
+		case p.peek().is("like"), p.peek().is("ilike"), p.peek().is("similar"):
+			n = node{sql: n.sql + " " + negated + p.pattern()}
+		case p.accept("~"):
+			n = node{sql: n.sql + " ~ " + p.sum().sql}
 		default:
-			return s
+			return n
 		}
 	}
+}
+
+// compared reads the right side of a comparison.
+func (p *parser) compared(left node, op string) node {
+	if word := p.peek(); (word.is("any") || word.is("some") || word.is("all")) && p.peekAt(1).is("(") {
+		p.at++
+		return node{sql: left.sql + " " + op + " " + strings.ToUpper(word.text) + " " + p.subquery().sql}
+	}
+	right := p.sum()
+	if left.shape == superShape || right.shape == superShape {
+		return node{sql: superComparison(left, op, right)}
+	}
+	n := node{sql: left.sql + " " + op + " " + right.sql}
+	if op == "=" {
+		n.shape, n.parts = equalShape, []node{left, right}
+	}
+	return n
+}
+
+// pattern reads LIKE, ILIKE or SIMILAR TO with what follows.
+func (p *parser) pattern() string {
+	s := strings.ToUpper(p.take().text)
+	if s == "SIMILAR" {
+		p.want("to")
+		s += " TO"
+	}
+	s += " " + p.sum().sql
+	if p.accept("escape") {
+		s += " ESCAPE " + text(p.literal())
+	}
+	return s
 }
 
 // isTest reads what follows IS.
@@ -73,7 +160,7 @@ func (p *parser) isTest() string {
 		not = "NOT "
 	}
 	if p.peek().is("distinct") {
-		p.fail() // IS DISTINCT FROM
+		p.failBy("R-240") // IS DISTINCT FROM
 	}
 	what := p.oneOf("null", "true", "false", "unknown")
 	if what == "" {
@@ -83,12 +170,12 @@ func (p *parser) isTest() string {
 }
 
 func (p *parser) inList() string {
-	p.want("(")
-	if p.peek().is("select") || p.peek().is("with") {
-		s := p.selectText()
-		p.want(")")
-		return "(" + s + ")"
+	marks := p.marks()
+	defer p.unmarked(marks, "IN")
+	if next := p.peekAt(1); next.is("select") || next.is("with") {
+		return p.inSubquery()
 	}
+	p.want("(")
 	s := p.list()
 	p.want(")")
 	return "(" + s + ")"
@@ -103,129 +190,46 @@ func (p *parser) list() string {
 	return s
 }
 
-func (p *parser) sum() string {
-	s := p.product()
+func (p *parser) sum() node {
+	n := p.product()
 	for {
 		op := p.oneOf("+", "-", "||")
 		if op == "" {
-			return s
+			return n
 		}
-		s += " " + op + " " + p.product()
+		n = node{sql: n.sql + " " + op + " " + p.product().sql}
 	}
 }
 
-func (p *parser) product() string {
-	s := p.unary()
+func (p *parser) product() node {
+	n := p.unary()
 	for {
-		op := p.oneOf("*", "/", "%")
+		op := p.oneOf("*", "/", "%", "^")
 		if op == "" {
-			return s
+			return n
 		}
-		s += " " + op + " " + p.unary()
+		n = node{sql: n.sql + " " + op + " " + p.unary().sql}
 	}
 }
 
-func (p *parser) unary() string {
+func (p *parser) unary() node {
 	if op := p.oneOf("-", "+"); op != "" {
-		return op + " " + p.unary()
+		return node{sql: op + " " + p.unary().sql}
 	}
-	s := p.primary()
-	for p.accept("::") {
-		s = p.columnType().cast(s)
-	}
-	return s
-}
-
-// primary reads a value that no operator takes apart.
-func (p *parser) primary() string {
-	t := p.peek()
-	switch {
-	case t.kind == literalToken:
-		p.at++
-		return text(t.text)
-	case t.kind == numberToken, t.kind == parameterToken:
-		p.at++
-		return t.raw
-	case t.is("("):
-		return p.parenthesis()
-	case t.is("case"):
-		return p.caseWhen()
-	case t.is("cast"):
-		p.at++
-		p.want("(")
-		s := p.expression()
-		p.want("as")
-		s = p.columnType().cast(s)
-		p.want(")")
-		return s
-	case t.is("exists"):
-		p.at++
-		return "EXISTS " + p.parenthesis()
-	case t.is("interval") && p.peekAt(1).kind == literalToken:
-		p.at += 2
-		return "INTERVAL " + text(p.tokens[p.at-1].text)
-	case t.is("true"), t.is("false"), t.is("null"):
-		p.at++
-		return strings.ToUpper(t.text)
-	case t.is("current_user"), t.is("session_user"), t.is("user"):
-		p.at++
-		return strings.ToUpper(t.text)
-	case t.is("current_date"), t.is("current_timestamp"), t.is("localtime"), t.is("localtimestamp"):
-		p.at++
-		p.leader = append(p.leader, t.text+"()")
-		return strings.ToUpper(t.text)
-	case t.is("sysdate"):
-		p.at++
-		return "(transaction_timestamp() AT TIME ZONE 'UTC')"
-	case t.is("array"):
-		p.refuse("0A000", "[stand-in] ARRAY expressions are not on the list")
-	}
-	if p.peekAt(1).is("(") {
-		return p.call()
-	}
-	return p.columnPath()
-}
-
-// parenthesis reads a subquery or an expression in parentheses.
-func (p *parser) parenthesis() string {
-	p.want("(")
-	var s string
-	if p.peek().is("select") || p.peek().is("with") {
-		s = p.selectText()
-	} else {
-		s = p.list()
-	}
-	p.want(")")
-	return "(" + s + ")"
-}
-
-func (p *parser) caseWhen() string {
-	p.want("case")
-	s := "CASE"
-	if !p.peek().is("when") {
-		s += " " + p.expression()
-	}
-	for p.accept("when") {
-		s += " WHEN " + p.expression()
-		p.want("then")
-		s += " THEN " + p.expression()
-	}
-	if p.accept("else") {
-		s += " ELSE " + p.expression()
-	}
-	p.want("end")
-	return s + " END"
-}
-
-// columnPath reads a column's name, with up to two names before it.
-func (p *parser) columnPath() string {
-	s := quote(p.name())
-	for n := 0; n < 2 && p.peek().is("."); n++ {
-		p.at++
-		if p.accept("*") {
-			return s + ".*"
+	n := p.primary()
+	for {
+		switch {
+		case p.accept("::"):
+			n = node{sql: p.columnType().cast(n.sql), name: n.name}
+		case p.accept("at", "time", "zone"):
+			if n.shape == literalShape {
+				n.sql += "::timestamp"
+			}
+			n = node{sql: "(" + n.sql + " AT TIME ZONE " + p.primary().sql + ")", name: "timezone"}
+		case p.peek().is("collate"):
+			panic(ruled("R-241", unknown("COLLATE in an expression")))
+		default:
+			return n
 		}
-		s += "." + quote(p.name())
 	}
-	return s
 }

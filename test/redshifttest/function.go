@@ -2,214 +2,166 @@ package redshifttest
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 )
 
-// plain are functions that both sides have, under one name and with one meaning.
-var plain = func() map[string]bool {
+// function is one that both sides have with one meaning, or that PostgreSQL has under
+// another name.
+type function struct {
+	least, most int // how many arguments it takes; most -1: any number
+	sql         string
+	kind        functionKind
+}
+
+type functionKind int
+
+const (
+	scalar functionKind = iota
+	aggregate
+	ranking // a window function without a frame
+	framed  // a window function with a frame
+	leader  // a function of the leader node
+)
+
+// functionList has a function in each line: its name, how many arguments it takes, and
+// PostgreSQL's name if that is another. A name with a point is one of function.sql.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions.html
+var functionList = map[functionKind]string{
+	scalar: `
+		abs 1 1; acos 1 1; ascii 1 1; asin 1 1; atan 1 1; atan2 2 2; btrim 1 2; cbrt 1 1; ceil 1 1; ceiling 1 1; char_length 1 1;
+		character_length 1 1 char_length; chr 1 1; coalesce 1 -1; concat 2 2 .concat; cos 1 1; cot 1 1; degrees 1 1; dexp 1 1 exp;
+		dlog1 1 1 ln; dlog10 1 1 log; exp 1 1; floor 1 1; greatest 1 -1; initcap 1 1; least 1 -1; left 2 2; len 1 1 char_length;
+		length 1 1 char_length; ln 1 1; log 1 1; lower 1 1; lpad 2 3; ltrim 1 2; md5 1 1; mod 2 2; nullif 2 2; nvl 1 -1 coalesce; octet_length 1 1;
+		pg_backend_pid 0 0; pg_cancel_backend 1 1; pg_last_copy_count 0 0 .pg_last_copy_count; pg_last_copy_id 0 0 .pg_last_copy_id;
+		pg_terminate_backend 1 1; pi 0 0; pow 2 2 power; power 2 2; quote_ident 1 1; quote_literal 1 1; radians 1 1; random 0 0; repeat 2 2;
+		replace 3 3; replicate 2 2 repeat; reverse 1 1; right 2 2; round 1 2 .round; rpad 2 3; rtrim 1 2; sha2 2 2 .sha2;
+		sign 1 1; sin 1 1; split_part 3 3; sqrt 1 1; strpos 2 2; substr 2 3 substr; substring 2 3 substr; tan 1 1; textlen 1 1 char_length; timezone 2 2;
+		to_char 2 2; to_date 2 3 .to_date; to_hex 1 1; to_number 2 2; to_timestamp 2 2; translate 3 3; trunc 1 2 .trunc; upper 1 1;
+		current_database 0 0; last_day 1 1 .last_day; add_months 2 2 .add_months; months_between 2 2 .months_between; next_day 2 2 .next_day;
+		json_parse 1 1 .json_parse; json_serialize 1 1 .json_serialize; is_valid_json 1 1 .is_valid_json; is_valid_json_array 1 1 .is_valid_json_array;
+		can_json_parse 1 1 .is_valid_json; json_array_length 1 2 .json_array_length; json_typeof 1 1 jsonb_typeof; is_array 1 1 .is_array;
+		is_object 1 1 .is_object; get_array_length 1 1 .get_array_length; regexp_count 2 3; regexp_substr 2 4 .regexp_substr; regexp_replace 2 4 .regexp_replace;
+		regexp_instr 2 4 .regexp_instr; strtol 2 2 .strtol; getdate 0 0 .getdate; date_part_year 1 1 .date_part_year; timeofday 0 0; current_user_id 0 0 .user_id`,
+	aggregate: `
+		count 0 1; sum 1 1; min 1 1; max 1 1; avg 1 1 .avg; any_value 1 1 .first_known; bool_and 1 1; bool_or 1 1; bit_and 1 1; bit_or 1 1;
+		stddev 1 1; stddev_samp 1 1; stddev_pop 1 1; variance 1 1; var_samp 1 1; var_pop 1 1`,
+	ranking: `row_number 0 0; rank 0 0; dense_rank 0 0; percent_rank 0 0; cume_dist 0 0; ntile 1 1; lag 1 2; lead 1 2`,
+	framed:  `first_value 1 1; last_value 1 1; nth_value 2 2`,
+	leader: `
+		age 1 2; current_schema 0 0; current_schemas 1 1; has_database_privilege 2 3; has_schema_privilege 2 3; has_table_privilege 2 3; isfinite 1 1;
+		now 0 0; generate_series 2 3; to_ascii 1 2; get_byte 2 2; set_byte 3 3; get_bit 2 2; set_bit 3 3; pg_get_viewdef 1 2; pg_get_userbyid 1 1;
+		has_column_privilege 3 4; format_type 2 2; pg_table_is_visible 1 1; obj_description 1 2; col_description 2 2; pg_get_expr 2 3; pg_get_constraintdef 1 2;
+		pg_get_indexdef 1 3; array_to_string 2 2; array_upper 2 2; array_lower 2 2`,
+}
+
+var functions = func() map[string]function {
+	all := map[string]function{}
+	for kind, list := range functionList {
+		for line := range strings.SplitSeq(list, ";") {
+			words := strings.Fields(line)
+			f := function{kind: kind, sql: words[0]}
+			f.least, _ = strconv.Atoi(words[1])
+			f.most, _ = strconv.Atoi(words[2])
+			if len(words) > 3 {
+				f.sql = words[3]
+			}
+			if strings.HasPrefix(f.sql, ".") {
+				f.sql = catalogueSchema + f.sql
+			}
+			all[words[0]] = f
+		}
+	}
+	return all
+}()
+
+// unmodelled are functions that Redshift has and the stand-in has not.
+var unmodelled = func() map[string]bool {
 	m := map[string]bool{}
-	for f := range strings.FieldsSeq(`count sum min max avg coalesce nullif greatest least octet_length length lower upper
-		trim btrim ltrim rtrim substring abs round floor ceil ceiling sign mod power sqrt md5 replace strpos reverse repeat
-		lpad rpad initcap date_trunc to_char row_number rank dense_rank lag lead first_value last_value ntile
-		bool_and bool_or stddev variance has_schema_privilege has_table_privilege has_database_privilege pg_backend_pid
-		pg_terminate_backend pg_cancel_backend pg_get_viewdef current_database quote_ident quote_literal
-		position split_part chr ascii`) {
-		m[f] = true
+	for name := range strings.FieldsSeq(`sha sha1 func_sha1 crc32 fnv_hash farmfingerprint64 soundex difference levenshtein percentile_disc hll hll_cardinality
+		hll_create_sketch hll_combine object object_transform array_concat array_flatten subarray split_to_array json_size to_varbyte from_varbyte from_hex
+		bpcharcmp bttext_pattern_cmp date_cmp date_cmp_timestamp interval_cmp timestamp_cmp octetindex`) {
+		m[name] = true
 	}
 	return m
 }()
 
-// leaders are functions that run on the leader node only: with a user's table they
-// are refused.
-// https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
-var leaders = []string{
-	"now", "age", "current_schema", "current_schemas", "has_schema_privilege", "has_table_privilege", "has_database_privilege",
-	"generate_series", "to_ascii", "localtime", "pg_get_viewdef", "current_setting", "version",
-}
-
 // call reads a call of a function.
-func (p *parser) call() string {
+func (p *parser) call() node {
 	name := p.take().text
-	if slices.Contains(leaders, name) {
-		p.leader = append(p.leader, name+"()")
-	}
 	p.want("(")
 	if own, ok := ownFunctions[name]; ok {
-		s := own(p)
-		p.want(")")
-		return s + p.window()
+		return node{sql: own(p), name: name}
 	}
-	if !plain[name] && !slices.Contains(leaders, name) {
-		p.refuse("42883", fmt.Sprintf("function %s(...) does not exist", name))
+	f, ok := functions[name]
+	if unmodelled[name] {
+		panic(ruled("R-231", unknown("the function %s is not on the list", name)))
 	}
-	s := name + "("
-	switch {
-	case p.accept("*"):
-		s += "*"
-	case p.peek().is(")"):
-	default:
-		if p.accept("distinct") {
-			s += "DISTINCT "
-		}
-		s += p.list()
+	if !ok {
+		panic(notThere(name))
 	}
-	p.want(")")
-	return s + ")" + p.window()
+	if f.kind == leader {
+		p.leaderOnly(name)
+	}
+	arguments := p.arguments(name, f)
+	sql := f.sql + "(" + strings.Join(arguments, ", ") + ")"
+	switch f.kind {
+	case aggregate:
+		return node{sql: p.aggregated(name, sql), name: name}
+	case framed, ranking:
+		return node{sql: p.windowed(name, f, arguments), name: name}
+	}
+	if p.peek().is("over") {
+		panic(ruled("R-232", unknown("%s is no window function", name)))
+	}
+	n := node{sql: sql, name: name}
+	if name == "json_parse" {
+		n.shape = superShape
+	}
+	return n
 }
 
-// window reads OVER (...), if it comes.
-func (p *parser) window() string {
-	if p.peek().is("filter") {
-		p.fail()
-	}
-	if !p.accept("over") {
-		return ""
-	}
-	p.want("(")
-	s := " OVER ("
-	if p.accept("partition", "by") {
-		s += "PARTITION BY " + p.list()
-	}
-	if p.accept("order", "by") {
-		s += " ORDER BY " + p.orderList()
-	}
-	if p.accept("rows") {
-		s += " ROWS " + p.frame()
-	}
-	p.want(")")
-	return s + ")"
+// notThere refuses a function as Redshift does.
+func notThere(name string) *Refusal {
+	return &Refusal{Code: "42883", Rule: "R-231", Message: fmt.Sprintf("function %s(...) does not exist", name)}
 }
 
-// frame reads a window's frame.
-func (p *parser) frame() string {
-	bound := func() string {
-		switch {
-		case p.accept("unbounded", "preceding"):
-			return "UNBOUNDED PRECEDING"
-		case p.accept("unbounded", "following"):
-			return "UNBOUNDED FOLLOWING"
-		case p.accept("current", "row"):
-			return "CURRENT ROW"
-		}
-		n := p.integer()
-		return fmt.Sprint(n, " ", strings.ToUpper(p.oneOf("preceding", "following")))
-	}
-	if !p.accept("between") {
-		return bound()
-	}
-	s := "BETWEEN " + bound()
-	p.want("and")
-	return s + " AND " + bound()
-}
-
-// ownFunctions are Redshift's own; each reads its arguments.
-var ownFunctions map[string]func(*parser) string
-
-func init() {
-	ownFunctions = map[string]func(*parser) string{
-		"nvl":                func(p *parser) string { return "COALESCE(" + p.list() + ")" },
-		"len":                func(p *parser) string { return "char_length((" + p.expression() + ")::" + catalogueSchema + ".text)" },
-		"getdate":            func(*parser) string { return "(statement_timestamp() AT TIME ZONE 'UTC')" },
-		"pg_last_copy_count": func(*parser) string { return catalogueSchema + ".pg_last_copy_count()" },
-		"pg_last_copy_id":    func(*parser) string { return catalogueSchema + ".pg_last_copy_id()" },
-		"version":            func(*parser) string { return text(versionText) },
-		"current_setting":    currentSetting,
-		"decode":             decode,
-		"json_parse":         func(p *parser) string { return "((" + p.expression() + ")::text::jsonb)" },
-		"json_serialize":     func(p *parser) string { return "((" + p.expression() + ")::text)" },
-		"dateadd":            dateAdd,
-		"datediff":           dateDiff,
-		"extract":            extract,
-		"listagg":            listAgg,
-	}
-}
-
-// versionText is what version() says.
-const versionText = "PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.122914"
-
-func currentSetting(p *parser) string {
-	name := p.literal()
-	if lower(name) == "server_version" {
-		p.refuse("42501", `must be superuser to examine "server_version"`)
-	}
-	return "current_setting(" + text(name) + ")"
-}
-
-// decode is CASE with an equality that holds for two NULLs.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_DECODE_expression.html
-func decode(p *parser) string {
-	of := p.expression()
-	var arguments []string
-	for p.accept(",") {
-		arguments = append(arguments, p.expression())
-	}
-	if len(arguments) < 2 {
-		p.fail()
-	}
-	s := "CASE"
-	for len(arguments) >= 2 {
-		s += " WHEN (" + of + ") IS NOT DISTINCT FROM (" + arguments[0] + ") THEN " + arguments[1]
-		arguments = arguments[2:]
-	}
-	if len(arguments) == 1 {
-		s += " ELSE " + arguments[0]
-	}
-	return s + " END"
-}
-
-var dateParts = []string{"microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"}
-
-func (p *parser) datePart() string {
-	t := p.take()
-	part := strings.TrimSuffix(t.text, "s")
-	if !slices.Contains(dateParts, part) {
-		panic(unknown("date part %q", t.text))
-	}
-	return part
-}
-
-func dateAdd(p *parser) string {
-	part := p.datePart()
-	p.want(",")
-	n := p.expression()
-	p.want(",")
-	if part == "quarter" {
-		part, n = "month", "3 * ("+n+")"
-	}
-	return "((" + p.expression() + ")::timestamp + (" + n + ") * INTERVAL '1 " + part + "')"
-}
-
-// dateDiff counts the boundaries of a part that lie between two times.
-func dateDiff(p *parser) string {
-	part := p.datePart()
-	p.want(",")
-	from := p.expression()
-	p.want(",")
-	to := p.expression()
-	return catalogueSchema + ".datediff(" + text(part) + ", (" + from + ")::timestamp, (" + to + ")::timestamp)"
-}
-
-func extract(p *parser) string {
-	part := p.take().text
-	p.want("from")
-	return "EXTRACT(" + quote(part) + " FROM " + p.expression() + ")"
-}
-
-func listAgg(p *parser) string {
+// arguments reads the arguments of a function, to the closing parenthesis, or to the
+// IGNORE NULLS before it.
+func (p *parser) arguments(name string, f function) []string {
+	var list []string
 	distinct := ""
-	if p.accept("distinct") {
+	switch {
+	case f.kind == aggregate && name == "count" && p.accept("*"):
+		list = []string{"*"}
+	case f.kind == aggregate && p.accept("distinct"):
 		distinct = "DISTINCT "
 	}
-	what, by := p.expression(), "''"
-	if p.accept(",") {
-		by = p.expression()
+	for len(list) == 0 && !p.peek().is(")") || p.accept(",") {
+		list = append(list, p.expression())
 	}
-	order := ""
-	if p.peek().is(")") && p.peekAt(1).is("within") {
-		p.at++
-		p.want("within", "group", "(", "order", "by")
-		order = " ORDER BY " + p.orderList()
+	if !p.peek().is("ignore") && !p.peek().is("respect") || f.kind != framed {
+		p.want(")")
 	}
-	return "string_agg(" + distinct + "(" + what + ")::text, " + by + order + ")"
+	if len(list) < f.least || f.most >= 0 && len(list) > f.most || name == "count" && len(list) == 0 {
+		panic(notThere(name))
+	}
+	if distinct != "" {
+		list[0] = distinct + list[0]
+	}
+	return list
+}
+
+// aggregated reads what may follow an aggregate function. There is no FILTER.
+func (p *parser) aggregated(name, sql string) string {
+	if p.peek().is("filter") {
+		p.failBy("R-244")
+	}
+	if p.peek().is("over") {
+		return sql + p.over().ordered()
+	}
+	if p.scope != nil {
+		p.scope.aggregates = append(p.scope.aggregates, name)
+	}
+	return sql
 }

@@ -88,34 +88,10 @@ func (d *tableDefinition) makeLate(ctx context.Context, c *session, columns []st
 
 // lateView writes what is read in the place of a view, under the view's name.
 func (p *parser) lateView(n relationName, view string) string {
-	at := p.at
-	alias := p.alias()
-	p.at = at
-	if alias == "" {
+	if t := p.peek(); !t.is("as") && !p.isAlias(t) {
 		return view + " AS " + quote(n.table)
 	}
 	return view
-}
-
-// commonNames are the names that a statement's WITH gives to its subqueries.
-func commonNames(tokens []token) map[string]bool {
-	names := map[string]bool{}
-	for i, t := range tokens {
-		if !t.is("(") || i < 2 || !tokens[i-1].is("as") {
-			continue
-		}
-		at := i - 2
-		if tokens[at].is(")") {
-			for at > 0 && !tokens[at].is("(") {
-				at--
-			}
-			at--
-		}
-		if at > 0 && (tokens[at-1].is("with") || tokens[at-1].is("recursive") || tokens[at-1].is(",")) {
-			names[tokens[at].text] = true
-		}
-	}
-	return names
 }
 
 // readers are the classes of statements that read by a query, or write to what must
@@ -146,7 +122,7 @@ func (c *session) bound(ctx context.Context, s *statement, use func(sql string) 
 		if err := o.open(ctx, known, 0); err != nil {
 			return err
 		}
-		anew, err := o.parse(s.text)
+		anew, err := o.parse(ctx, s.text)
 		if err != nil {
 			return err
 		}
@@ -206,7 +182,7 @@ func (o *opener) openOne(ctx context.Context, r relation, depth int) error {
 		o.views[r.name] = view
 		return nil
 	}
-	s, err := o.parse(r.late)
+	s, err := o.parse(ctx, r.late)
 	if err != nil {
 		return err
 	}
@@ -217,7 +193,7 @@ func (o *opener) openOne(ctx context.Context, r relation, depth int) error {
 	if err := o.open(ctx, beneath, depth+1); err != nil {
 		return err
 	}
-	if s, err = o.parse(r.late); err != nil {
+	if s, err = o.parse(ctx, r.late); err != nil {
 		return err
 	}
 	if _, err := o.session.ask(ctx, "SELECT "+catalogueSchema+".open_late($1::text::oid, $2)", r.oid, s.sql); err != nil {
@@ -229,12 +205,13 @@ func (o *opener) openOne(ctx context.Context, r relation, depth int) error {
 }
 
 // parse reads a text with the views that are open in it.
-func (o *opener) parse(text string) (*statement, error) {
+func (o *opener) parse(ctx context.Context, text string) (*statement, error) {
 	all, err := tokens(text)
 	if err != nil {
 		return nil, err
 	}
-	return (&parser{tokens: all, late: o.views}).whole()
+	look := func(n relationName) (looked, error) { return o.session.look(ctx, n) }
+	return (&parser{tokens: all, late: o.views, look: look}).whole()
 }
 
 // shut drops the views; one depends on those before it.

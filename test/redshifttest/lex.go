@@ -12,7 +12,8 @@ type Refusal struct {
 	Code    string // SQLSTATE
 	Message string
 	Detail  string
-	Rule    string // the number in RULES.md; sent as the hint, where Redshift sends none
+	Told    []string // what is said before it, as INFO
+	Rule    string   // the number in RULES.md; sent as the hint, where Redshift sends none
 }
 
 func (r *Refusal) Error() string { return r.Message + " (SQLSTATE " + r.Code + ")" }

@@ -17,7 +17,7 @@ func (p *parser) createMaterialized() *statement {
 	p.autoRefresh()
 	p.want("as")
 	from := len(p.named)
-	query := p.queryText()
+	query := p.selectText()
 	reads := p.named[from:]
 	return &statement{class: "CREATE MATERIALIZED VIEW", tag: "CREATE MATERIALIZED VIEW", own: func(ctx context.Context, c *session) error {
 		return c.reading(ctx, reads, func() (err error) {

@@ -2,6 +2,7 @@ package redshifttest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ type statement struct {
 	commit bool   // it commits the transaction that it runs in
 
 	own   func(context.Context, *session) error // what is run in sql's place, as one transaction
+	later []token                               // it cannot be read before it is run
 	named []relationName                        // the tables and views that it names, the catalogue's left out
 }
 
@@ -37,12 +39,25 @@ type parser struct {
 	tokens []token
 	at     int
 
-	tables   int                     // user tables named so far
-	named    []relationName          // those tables
-	common   map[string]bool         // the names that WITH gives
+	tables     int            // user tables named so far
+	named      []relationName // those tables
+	systems    int            // the system's tables named so far
+	leader     []string       // what was said of leader-only functions named so far
+	catalogued []string       // what was said of the catalogue's tables named so far
+	compute    bool           // a function was named that needs a user's table
+
 	late     map[relationName]string // views that are bound now, and what is read in their place
 	defining string                  // the table and column whose type is read
-	leader   []string                // leader-only functions named so far
+
+	look         func(relationName) (looked, error) // asks the backing server; nil: it cannot be asked yet
+	scope        *scope
+	common       []commonTable // those in sight
+	inWith       bool
+	recursive    bool   // WITH RECURSIVE was read
+	into         string // what SELECT INTO makes, for PostgreSQL
+	subqueries   int    // subqueries read so far
+	correlations int    // correlated ones
+	paths        int    // paths into a SUPER read so far
 }
 
 // parse reads a text of one or more statements.
@@ -58,7 +73,7 @@ func parse(text string) ([]*statement, error) {
 			end = len(all)
 		}
 		if end > 0 {
-			s, err := parseOne(all[:end])
+			s, err := parseOne(all[:end], nil)
 			if err != nil {
 				return nil, err
 			}
@@ -78,20 +93,26 @@ func joined(tokens []token) string {
 	return strings.Join(words, " ")
 }
 
-func parseOne(tokens []token) (*statement, error) {
-	return (&parser{tokens: tokens}).whole()
+// parseOne reads one statement. Without look, one that cannot be read without the columns
+// of a table is left for later.
+func parseOne(tokens []token, look func(relationName) (looked, error)) (*statement, error) {
+	return (&parser{tokens: tokens, look: look}).whole()
 }
 
 // whole reads all tokens as one statement.
 func (p *parser) whole() (s *statement, err error) {
-	p.common = commonNames(p.tokens)
 	defer func() {
-		if r := recover(); r != nil {
-			refusal, ok := r.(*Refusal)
-			if !ok {
-				panic(r)
+		switch r := recover().(type) {
+		case nil:
+		case *Refusal:
+			s, err = nil, r
+		case error:
+			s, err = nil, r
+			if errors.Is(r, errColumns) {
+				s, err = &statement{class: p.class(), later: p.tokens}, nil
 			}
-			s, err = nil, refusal
+		default:
+			panic(r)
 		}
 	}()
 	s = p.statement()
@@ -99,20 +120,39 @@ func (p *parser) whole() (s *statement, err error) {
 		p.fail()
 	}
 	s.named = p.named
-	if p.tables > 0 && len(p.leader) > 0 {
-		return nil, &Refusal{
-			Code: "0A000", Message: "Specified types or functions (one per INFO message) not supported on Redshift tables.",
-			Detail: "Function \"" + p.leader[0] + "\" not supported.",
-		}
+	return s, p.nodes()
+}
+
+// class is the class of a statement that was not read to its end.
+func (p *parser) class() string {
+	if first := p.tokens[0].text; first != "with" {
+		return strings.ToUpper(first)
 	}
-	return s, nil
+	return "SELECT"
+}
+
+// nodes refuses a statement that would have to run on the leader node and on others.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
+// https://github.com/flyway/flyway/issues/1058
+func (p *parser) nodes() error {
+	told := slices.Concat(p.leader, p.catalogued)
+	switch {
+	case p.tables+p.systems > 0 && len(p.leader) > 0, p.tables > 0 && len(told) > 0:
+		return &Refusal{
+			Code: "0A000", Rule: "R-220", Told: told,
+			Message: "Specified types or functions (one per INFO message) not supported on Redshift tables.",
+		}
+	case p.compute && p.tables+p.systems == 0:
+		return &Refusal{Code: "0A000", Rule: "R-220", Message: "One or more of the used functions must be applied on at least one user created table."}
+	}
+	return nil
 }
 
 // statement reads the statement by its first word.
 func (p *parser) statement() *statement {
 	first := p.peek()
 	readers := map[string]func() *statement{
-		"select": p.query, "with": p.query, "insert": p.insert, "update": p.update, "delete": p.delete,
+		"select": p.query, "with": p.query, "insert": p.insert, "update": p.update, "delete": p.delete, "merge": p.merge,
 		"create": p.create, "alter": p.alter, "drop": p.drop, "grant": p.grant, "revoke": p.grant,
 		"begin": p.begin, "start": p.begin, "commit": p.end, "end": p.end, "rollback": p.end, "abort": p.end,
 		"lock": p.lock, "truncate": p.truncate, "copy": p.copyFrom, "set": p.set, "reset": p.set, "show": p.show,
@@ -152,6 +192,9 @@ func (p *parser) take() token {
 
 // fail refuses the next token.
 func (p *parser) fail() { panic(syntaxError(p.peek())) }
+
+// failBy refuses the next token, by a rule.
+func (p *parser) failBy(rule string) { panic(ruled(rule, syntaxError(p.peek()))) }
 
 func (p *parser) refuse(code, message string) { panic(&Refusal{Code: code, Message: message}) }
 
@@ -253,9 +296,6 @@ func (p *parser) table() string {
 
 // userTable notes a table or view that is not the catalogue's, and writes its name.
 func (p *parser) userTable(n relationName) string {
-	if n.schema == "" && p.common[n.table] {
-		return n.sql()
-	}
 	p.tables++
 	p.named = append(p.named, n)
 	if view, late := p.late[n]; late {

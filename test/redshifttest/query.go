@@ -2,220 +2,317 @@ package redshifttest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 func (p *parser) query() *statement {
-	return &statement{class: "SELECT", sql: p.selectText(), tag: "SELECT"}
-}
-
-// selectText reads a SELECT with all that may follow it.
-func (p *parser) selectText() string {
-	s := ""
-	if p.accept("with") {
-		s = "WITH " + p.commonTable()
-		for p.accept(",") {
-			s += ", " + p.commonTable()
-		}
-		s += " "
-	}
-	s += p.selectCore()
-	for {
-		op := p.oneOf("union", "intersect", "except", "minus")
-		if op == "" {
-			break
-		}
-		if op == "minus" {
-			op = "except"
-		}
-		s += " " + strings.ToUpper(op)
-		if p.accept("all") {
-			s += " ALL"
-		}
-		s += " " + p.selectCore()
-	}
-	if p.accept("order", "by") {
-		s += " ORDER BY " + p.orderList()
-	}
-	if p.accept("limit") {
-		s += " LIMIT " + p.limit()
-	}
-	if p.accept("offset") {
-		s += " OFFSET " + p.limit()
+	q := p.selection(nil)
+	s := &statement{class: "SELECT", sql: q.sql, tag: "SELECT"}
+	if p.into != "" {
+		s.sql = p.into + " AS " + q.sql
 	}
 	return s
 }
 
+// selected is a query that was read.
+type selected struct {
+	sql     string
+	columns func() []string
+	scope   *scope // of its last SELECT
+}
+
+// selectText reads a SELECT with all that may follow it.
+func (p *parser) selectText() string { return p.selection(p.scope).sql }
+
+// selection reads a SELECT with all that may follow it, in a query around it.
+func (p *parser) selection(outer *scope) selected {
+	restore, tables := p.scope, len(p.common)
+	defer func() { p.scope, p.common = restore, p.common[:tables] }()
+	sql := p.withClause(outer)
+	q := p.core(outer)
+	first := q
+	for {
+		op := p.setOperation()
+		if op == "" {
+			break
+		}
+		next := p.core(outer)
+		q.sql = first.arm() + op + next.arm()
+		first = selectCore{selected: selected{sql: q.sql, columns: q.columns, scope: next.scope}}
+		q.top = ""
+		q.scope = next.scope
+	}
+	p.scope = q.scope
+	sql += q.sql
+	if p.accept("order", "by") {
+		sql += " ORDER BY " + p.orderList()
+	}
+	sql += q.top
+	if p.accept("limit") {
+		if q.top != "" {
+			panic(ruled("R-201", unknown("TOP and LIMIT in one query")))
+		}
+		sql += " LIMIT " + p.limit()
+	}
+	if p.accept("offset") {
+		sql += " OFFSET " + p.limit()
+	}
+	return selected{sql: sql, columns: q.columns, scope: q.scope}
+}
+
+// setOperation reads UNION, INTERSECT, EXCEPT or MINUS; only UNION has ALL.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_UNION.html
+func (p *parser) setOperation() string {
+	op := p.oneOf("union", "intersect", "except", "minus")
+	switch op {
+	case "":
+		return ""
+	case "minus":
+		op = "except"
+	case "union":
+		if p.accept("all") {
+			return " UNION ALL "
+		}
+	}
+	if p.peek().is("all") {
+		p.failBy("R-205")
+	}
+	return " " + strings.ToUpper(op) + " "
+}
+
+// limit reads a count of rows. A value that is bound comes as a BIGINT, which cannot
+// be one: https://github.com/launchbadge/sqlx/issues/956
 func (p *parser) limit() string {
+	if p.peek().kind == parameterToken {
+		panic(&Refusal{Code: "0A000", Rule: "R-206", Message: "Not implemented"})
+	}
 	if p.accept("all") {
 		return "ALL"
 	}
 	return fmt.Sprint(p.integer())
 }
 
-func (p *parser) commonTable() string {
-	name := quote(p.name())
+// withClause reads WITH. The queries of one may not have a WITH in them.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
+func (p *parser) withClause(outer *scope) string {
+	if !p.peek().is("with") {
+		return ""
+	}
+	if p.inWith {
+		p.failBy("R-207")
+	}
+	p.at++
+	p.inWith = true
+	defer func() { p.inWith = false }()
+	s := "WITH "
+	recursive := p.accept("recursive")
+	if recursive {
+		s, p.recursive = "WITH RECURSIVE ", true
+	}
+	for {
+		s += p.commonTable(outer, recursive)
+		if !p.accept(",") {
+			return s + " "
+		}
+		s += ", "
+	}
+}
+
+func (p *parser) commonTable(outer *scope, recursive bool) string {
+	c := commonTable{name: p.name()}
+	s := quote(c.name)
+	var names []string
 	if p.peek().is("(") {
-		name += " (" + strings.Join(p.names(p.name), ", ") + ")"
+		list := p.names(func() string { names = append(names, p.name()); return names[len(names)-1] })
+		s += " (" + strings.Join(list, ", ") + ")"
+		c.columns = fixed(names)
+	}
+	if recursive {
+		if names == nil {
+			p.failBy("R-208") // its columns have to be named
+		}
+		p.common = append(p.common, c)
 	}
 	p.want("as", "(")
-	if p.peek().is("with") || !p.peek().is("select") {
-		p.fail() // a WITH in a WITH, or one that changes rows
+	if !p.peek().is("select") && !p.peek().is("(") {
+		p.failBy("R-207") // a WITH in a WITH, or one that changes rows
 	}
-	s := name + " AS (" + p.selectText() + ")"
+	kept := p.common
+	q := p.selection(outer)
+	p.common = kept
 	p.want(")")
-	return s
+	if !recursive {
+		if c.columns == nil {
+			c.columns = q.columns
+		}
+		p.common = append(p.common, c)
+	}
+	return s + " AS (" + q.sql + ")"
 }
 
-func (p *parser) selectCore() string {
+// selectCore is one SELECT without ORDER BY and LIMIT.
+type selectCore struct {
+	selected
+	top string
+}
+
+// arm writes a SELECT as a part of a set operation.
+func (c selectCore) arm() string {
+	if c.top == "" {
+		return c.sql
+	}
+	return "(" + c.sql + c.top + ")"
+}
+
+// core reads one SELECT. Its tables are read before its outputs, which name them.
+func (p *parser) core(outer *scope) selectCore {
 	if p.peek().is("(") {
 		p.at++
-		s := p.selectText()
+		q := p.selection(outer)
 		p.want(")")
-		return "(" + s + ")"
+		q.sql = "(" + q.sql + ")"
+		return selectCore{selected: q}
 	}
 	p.want("select")
-	s := "SELECT "
-	if p.accept("distinct") {
-		if p.peek().is("on") {
+	p.scope = &scope{outer: outer, aliases: map[string]string{}}
+	r := &reading{distinct: p.distinct(), top: p.top()}
+	start, from := p.at, p.fromAt()
+	if from >= 0 {
+		p.at = from + 1
+		r.from = p.from()
+		end := p.at
+		p.at = start
+		r.outputs = p.outputs()
+		p.selectInto()
+		if p.at != from {
 			p.fail()
 		}
-		s += "DISTINCT "
+		p.at = end
+	} else {
+		r.outputs = p.outputs()
 	}
-	p.accept("all")
-	top := ""
-	if p.accept("top") {
-		top = fmt.Sprint(" LIMIT ", p.integer())
-	}
-	s += p.outputs()
-	if p.peek().is("into") {
-		panic(unknown("SELECT INTO is not on the list"))
-	}
-	if p.accept("from") {
-		s += " FROM " + p.from()
-	}
-	if p.accept("where") {
-		s += " WHERE " + p.expression()
-	}
-	if p.accept("group", "by") {
-		s += " GROUP BY " + p.list()
-	}
-	if p.accept("having") {
-		s += " HAVING " + p.expression()
-	}
-	if p.peek().is("qualify") {
-		panic(unknown("QUALIFY is not on the list"))
-	}
-	return s + top
+	p.conditions(r)
+	sql := r.write(p)
+	return selectCore{top: r.top, selected: selected{sql: sql, columns: r.columns, scope: p.scope}}
 }
 
-func (p *parser) outputs() string {
-	s := p.output()
-	for p.accept(",") {
-		s += ", " + p.output()
+func (p *parser) distinct() string {
+	if !p.accept("distinct") {
+		p.accept("all")
+		return ""
 	}
-	return s
+	if p.peek().is("on") {
+		p.failBy("R-243")
+	}
+	return "DISTINCT "
 }
 
-func (p *parser) output() string {
-	if p.accept("*") {
-		return "*"
-	}
-	s := p.expression()
-	if p.accept("as") {
-		t := p.take()
-		if t.kind != wordToken && t.kind != quotedToken {
-			p.at--
-			p.fail()
-		}
-		return s + " AS " + quote(t.text)
-	}
-	if t := p.peek(); t.kind == quotedToken || t.kind == wordToken && !reserved[t.text] && !stops[t.text] {
+// top reads TOP n.
+func (p *parser) top() string {
+	if p.peek().is("top") && p.peekAt(1).kind == numberToken {
 		p.at++
-		return s + " AS " + quote(t.text)
-	}
-	return s
-}
-
-// stops are words that end a table or an output, though they are not reserved.
-var stops = map[string]bool{
-	"set": true, "qualify": true, "returning": true, "fetch": true, "window": true, "values": true, "at": true,
-}
-
-// from reads the tables of a FROM clause.
-func (p *parser) from() string {
-	s := p.source()
-	for {
-		switch {
-		case p.accept(","):
-			s += ", " + p.source()
-		case p.accept("cross", "join"):
-			s += " CROSS JOIN " + p.source()
-		default:
-			join := p.join()
-			if join == "" {
-				return s
-			}
-			s += join + p.source()
-			if p.accept("using") {
-				s += " USING (" + strings.Join(p.names(p.name), ", ") + ")"
-			} else {
-				p.want("on")
-				s += " ON " + p.expression()
-			}
-		}
-	}
-}
-
-// join reads the words of a join that has a condition.
-func (p *parser) join() string {
-	switch {
-	case p.accept("join"), p.accept("inner", "join"):
-		return " JOIN "
-	case p.accept("left", "join"), p.accept("left", "outer", "join"):
-		return " LEFT JOIN "
-	case p.accept("right", "join"), p.accept("right", "outer", "join"):
-		return " RIGHT JOIN "
-	case p.accept("full", "join"), p.accept("full", "outer", "join"):
-		return " FULL JOIN "
+		return fmt.Sprint(" LIMIT ", p.integer())
 	}
 	return ""
 }
 
-// source reads one table or subquery with its alias.
-func (p *parser) source() string {
-	var s string
-	if p.peek().is("lateral") {
+// selectInto reads INTO, which makes a table of the rows.
+func (p *parser) selectInto() {
+	if !p.accept("into") {
+		return
+	}
+	if p.into != "" || p.scope.outer != nil {
+		p.at--
 		p.fail()
 	}
-	if p.peek().is("(") {
-		if p.peekAt(1).is("values") {
-			p.at++
-			p.fail()
-		}
-		s = p.parenthesis()
-	} else {
-		s = p.table()
-		if p.peek().is("(") {
-			panic(unknown("a function in FROM is not on the list"))
-		}
+	temporary := p.oneOf("temp", "temporary") != ""
+	p.accept("table")
+	p.into = "CREATE TABLE "
+	if temporary || strings.HasPrefix(p.peek().text, "#") {
+		p.into = "CREATE TEMP TABLE "
 	}
-	if alias := p.alias(); alias != "" {
-		s += " AS " + alias
-	}
-	return s
+	p.into += p.table()
 }
 
-// alias reads an alias, if one comes.
-func (p *parser) alias() string {
-	if p.accept("as") {
-		return quote(p.name())
+// fromAt finds the FROM of the SELECT whose outputs come next, -1 if it has none.
+func (p *parser) fromAt() int {
+	depth := 0
+	for i := p.at; i < len(p.tokens); i++ {
+		t := p.tokens[i]
+		switch {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+		case depth > 0 || t.kind != wordToken || i > 0 && p.tokens[i-1].is("as"):
+		case t.text == "from":
+			if !p.tokens[i-1].is("distinct") {
+				return i
+			}
+		case ends[t.text] && !p.tokens[i-1].is("within"):
+			return -1
+		}
+		if depth < 0 {
+			return -1
+		}
 	}
-	if t := p.peek(); t.kind == quotedToken || t.kind == wordToken && !reserved[t.text] && !stops[t.text] {
-		p.at++
-		return quote(t.text)
+	return -1
+}
+
+// ends are the words that end a list of outputs, if FROM has not.
+var ends = map[string]bool{
+	"where": true, "group": true, "having": true, "order": true, "limit": true, "union": true, "intersect": true, "except": true, "minus": true,
+}
+
+// conditions reads what follows the tables.
+func (p *parser) conditions(r *reading) {
+	if p.accept("where") {
+		p.scope.where = true
+		r.where = p.node()
+		p.scope.where = false
 	}
-	return ""
+	if p.accept("group", "by") {
+		r.group = p.groupBy(r)
+	}
+	if p.accept("having") {
+		r.having = p.expression()
+	}
+	if p.peek().is("qualify") {
+		p.readQualify(r)
+	}
+	if t := p.peek(); t.is("fetch") || t.is("for") || t.is("window") {
+		p.failBy("R-244")
+	}
+}
+
+// groupBy reads what rows are grouped by. ALL stands for each output that has no
+// aggregate in it.
+func (p *parser) groupBy(r *reading) string {
+	p.scope.grouped = true
+	if p.accept("all") {
+		var list []string
+		for i, o := range r.outputs {
+			if o.star {
+				panic(ruled("R-209", unknown("* with GROUP BY ALL")))
+			}
+			if !o.aggregate {
+				list = append(list, fmt.Sprint(i+1))
+			}
+		}
+		return strings.Join(list, ", ")
+	}
+	var list []string
+	for {
+		t := p.peek()
+		if i := slices.IndexFunc(r.outputs, func(o output) bool { return o.name == t.text && o.alias }); i >= 0 && r.outputs[i].correlated {
+			panic(correlation())
+		}
+		list = append(list, p.expression())
+		if !p.accept(",") {
+			return strings.Join(list, ", ")
+		}
+	}
 }
 
 func (p *parser) orderList() string {

@@ -11,6 +11,9 @@ import (
 
 // run runs a statement, with what was injected for it.
 func (c *session) run(ctx context.Context, s *statement, p *portal, describe bool) error {
+	if err := c.read(ctx, s); err != nil {
+		return err
+	}
 	c.server.record(s.text)
 	struck := c.server.faults.struck(s.class, s.text, c.application)
 	if struck != nil && !struck.fault.After {

@@ -69,6 +69,8 @@ var (
 	typesSQL string
 	//go:embed backing_copy.sql
 	copySQL string
+	//go:embed function.sql
+	functionSQL string
 	//go:embed backing.sql
 	backingSQL string
 	//go:embed definition.sql
@@ -140,7 +142,7 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer inside.Close(context.WithoutCancel(ctx))
-	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+definitionSQL+copySQL+backingSQL+catalogueSQL).ReadAll(); err != nil {
+	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+functionSQL+definitionSQL+copySQL+backingSQL+catalogueSQL).ReadAll(); err != nil {
 		return err
 	}
 	if err := s.countOn(ctx, inside); err != nil {

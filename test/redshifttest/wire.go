@@ -195,6 +195,11 @@ func (c *session) describe(ctx context.Context, m *pgproto3.Describe) error {
 	}
 	var fields []pgconn.FieldDescription
 	var types []uint32
+	if p.statement != nil {
+		if err := c.read(ctx, p.statement); err != nil {
+			return err
+		}
+	}
 	if p.statement != nil && p.statement.sql != "" && p.statement.class != "BEGIN" {
 		err := c.bound(ctx, p.statement, func(sql string) error {
 			d, err := c.backing.Prepare(ctx, "", sql, p.types)
@@ -247,6 +252,9 @@ func (c *session) sendError(err error, severity string) {
 	switch {
 	case errors.As(err, &refusal):
 		r.Code, r.Message, r.Detail = refusal.Code, refusal.Message, refusal.Detail
+		for _, told := range refusal.Told {
+			c.wire.Send(&pgproto3.NoticeResponse{Severity: "INFO", Code: "00000", Message: told})
+		}
 		if refusal.Rule != "" {
 			r.Hint = refusal.Rule + " of the stand-in's RULES.md"
 		}

@@ -1,0 +1,43 @@
+package redshifttest
+
+import (
+	"context"
+	"fmt"
+)
+
+// read reads a statement that could not be read before, now that the backing server can
+// be asked.
+func (c *session) read(ctx context.Context, s *statement) error {
+	if s.later == nil {
+		return nil
+	}
+	whole, err := parseOne(s.later, func(n relationName) (looked, error) { return c.look(ctx, n) })
+	if err != nil {
+		return err
+	}
+	text := s.text
+	*s = *whole
+	s.text = text
+	return nil
+}
+
+// lookQuery reads a table's or view's kind and columns.
+const lookQuery = `SELECT c.relkind::text, a.attname::text FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+	WHERE c.oid = $1::text::regclass ORDER BY a.attnum`
+
+// look asks the backing server for a table or view.
+func (c *session) look(ctx context.Context, n relationName) (looked, error) {
+	result := c.backing.ExecParams(ctx, lookQuery, [][]byte{[]byte(n.sql())}, nil, nil, nil).Read()
+	if result.Err != nil {
+		return looked{}, fmt.Errorf("look at %s: %w", n.sql(), result.Err)
+	}
+	var r looked
+	for _, row := range result.Rows {
+		kind := string(row[0])
+		r.view = kind == "v" || kind == "m"
+		if row[1] != nil {
+			r.columns = append(r.columns, string(row[1]))
+		}
+	}
+	return r, nil
+}

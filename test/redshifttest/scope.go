@@ -1,0 +1,206 @@
+package redshifttest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// source is what a FROM clause names: a table, a view, a subquery or a common table.
+type source struct {
+	sql      string // with its alias
+	alias    string // what columns have before them; a table's name if it has no alias
+	relation relationName
+	columns  func() []string
+}
+
+// scope is one SELECT, or one statement that changes rows: what the names in it mean.
+type scope struct {
+	outer   *scope
+	sources []source
+	aliases map[string]string // outputs that later parts may name
+
+	joined     bool     // there is a JOIN with words
+	where      bool     // the WHERE clause is being read, where (+) may stand
+	marks      []string // tables that (+) marked so far
+	outerJoin  bool     // the ON of an outer join is being read
+	correlated bool     // it names a table of a query around it
+	aggregates []string
+	windows    int
+	grouped    bool
+	using      bool   // a join merges columns
+	listOrder  string // of LISTAGG
+}
+
+// commonTable is a query that WITH names.
+type commonTable struct {
+	name    string
+	columns func() []string
+}
+
+// errColumns says that a statement cannot be read without the columns of a table.
+var errColumns = errors.New("redshifttest: the columns of a table are wanted")
+
+// looked is what the backing server knows of a table or view.
+type looked struct {
+	view    bool
+	columns []string
+}
+
+// known returns what the backing server knows of a table or view.
+func (p *parser) known(n relationName) looked {
+	if p.look == nil {
+		panic(errColumns)
+	}
+	r, err := p.look(n)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// find returns the source that a name means, and how many queries around it is.
+func (s *scope) find(names ...string) (source, int) {
+	for depth := 0; s != nil; s, depth = s.outer, depth+1 {
+		for _, c := range s.sources {
+			if len(names) == 1 && c.alias == names[0] || len(names) == 2 && c.relation == (relationName{schema: names[0], table: names[1]}) {
+				return c, depth
+			}
+		}
+	}
+	return source{}, -1
+}
+
+// owner tells how many of a column's names are its table's; 0 if that is not known.
+func (p *parser) owner(names []string) int {
+	for n := 1; n <= min(2, len(names)-1); n++ {
+		if _, depth := p.scope.find(names[:n]...); depth >= 0 {
+			p.correlate(depth)
+			return n
+		}
+	}
+	return 0
+}
+
+// correlate notes that the scopes up to a depth name a table around them.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_correlated_subqueries.html
+func (p *parser) correlate(depth int) {
+	if depth > 1 {
+		panic(correlation())
+	}
+	if depth == 1 {
+		p.scope.correlated = true
+	}
+}
+
+func correlation() *Refusal {
+	return &Refusal{Code: "0A000", Rule: "R-221", Message: "This type of correlated subquery pattern is not supported due to internal error"}
+}
+
+// subquery reads a query in parentheses that is a value, or a part of a condition.
+func (p *parser) subquery() node {
+	n, _ := p.nested()
+	return n
+}
+
+// inSubquery reads the query behind IN. One that is correlated may not group, but for
+// MIN and MAX.
+func (p *parser) inSubquery() string {
+	n, s := p.nested()
+	other := func(aggregate string) bool { return aggregate != "min" && aggregate != "max" }
+	if s.correlated && s.grouped && slices.ContainsFunc(s.aggregates, other) {
+		panic(correlation())
+	}
+	return n.sql
+}
+
+func (p *parser) nested() (node, *scope) {
+	p.want("(")
+	if !p.peek().is("select") && !p.peek().is("with") {
+		p.fail()
+	}
+	p.subqueries++
+	outer := p.scope
+	q := p.selection(outer)
+	p.want(")")
+	if q.scope.correlated {
+		p.correlations++
+		if q.scope.windows > 0 || outer != nil && outer.outerJoin {
+			panic(correlation())
+		}
+	}
+	return node{sql: "(" + q.sql + ")", name: "?column?"}, q.scope
+}
+
+// columnSource finds the source that a column is of.
+func (p *parser) columnSource(n node) string {
+	if n.table != "" {
+		return n.table
+	}
+	for _, c := range p.scope.sources {
+		if slices.Contains(c.columns(), n.name) {
+			return c.alias
+		}
+	}
+	return ""
+}
+
+// aliased returns an output's expression for its name, if an output before has that
+// name and no table has such a column.
+func (p *parser) aliased(name, sql string) string {
+	expression, ok := p.scope.aliases[name]
+	if !ok {
+		return sql
+	}
+	for _, c := range p.scope.sources {
+		if slices.Contains(c.columns(), name) {
+			return sql
+		}
+	}
+	return "(" + expression + ")"
+}
+
+// marks is how many (+) were read in this scope.
+func (p *parser) marks() int {
+	if p.scope == nil {
+		return 0
+	}
+	return len(p.scope.marks)
+}
+
+// mark notes a (+) behind a column.
+func (p *parser) mark(n node) {
+	if p.scope == nil || !p.scope.where || p.scope.joined {
+		panic(ruled("R-214", unknown("(+) outside of a WHERE clause, or with the words of a join in FROM")))
+	}
+	p.scope.marks = append(p.scope.marks, p.columnSource(n))
+}
+
+// unmarked refuses (+) in what was read since a number of marks.
+func (p *parser) unmarked(since int, what string) {
+	if p.marks() > since {
+		panic(&Refusal{Code: "0A000", Rule: "R-214", Message: "Outer join operator (+) not allowed in operand of OR or IN."})
+	}
+}
+
+// tableColumns are the columns of a table, which are looked up when they are wanted.
+func (p *parser) tableColumns(n relationName) func() []string {
+	if view, late := p.late[n]; late {
+		n = relationName{schema: "pg_temp", table: strings.Trim(strings.TrimPrefix(view, "pg_temp."), `"`)}
+	}
+	return func() []string { return p.known(n).columns }
+}
+
+func fixed(columns []string) func() []string { return func() []string { return columns } }
+
+// excluded returns the columns but some, which must be there. A view that is not bound
+// yet has none; it is read again when it is.
+func excluded(columns, but []string) []string {
+	for _, name := range but {
+		if len(columns) > 0 && !slices.Contains(columns, name) {
+			panic(&Refusal{Code: "42703", Rule: "R-212", Message: fmt.Sprintf("column %q does not exist", name)})
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return slices.Contains(but, name) })
+}
