@@ -55,6 +55,10 @@ $(GOLANGCI):
 	GOBIN=$(BIN)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv $(BIN)/tmp/golangci-lint $@
 
+.PHONY: conformance
+conformance: ## what Redshift does: on the stand-in, or where REDSHIFT_TEST_URL, _BUCKET and _ROLE say; see test/conformance/doc.go
+	go test -count=1 -timeout 1h -v -run TestConformance ./test/conformance | grep -v '^ *=== '
+
 .PHONY: surface
 surface: ## test/surface/statements.sql anew: every statement that the daemon sends to Redshift
 	: > test/surface/statements.sql

@@ -1,0 +1,168 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// summary is what is printed at the end.
+var summary struct {
+	mu        sync.Mutex
+	tried     int
+	different []string
+	leftOut   []string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, line := range summary.different {
+		fmt.Println("DIFFERENT", line)
+	}
+	if len(summary.leftOut) > 0 {
+		fmt.Println("LEFT OUT, without REDSHIFT_TEST_BUCKET and REDSHIFT_TEST_ROLE:", strings.Join(summary.leftOut, " "))
+	}
+	if summary.tried > 0 {
+		fmt.Printf("%d behaviours tried, %d different, %d left out\n", summary.tried, len(summary.different), len(summary.leftOut))
+	}
+	os.Exit(code)
+}
+
+// TestConformance tries each behaviour on the server.
+func TestConformance(t *testing.T) {
+	place := open(t)
+	for _, b := range behaviours(t) {
+		t.Run(b.name, func(t *testing.T) {
+			if b.files && place.bucket == nil {
+				summary.leftOut = append(summary.leftOut, b.name)
+				t.Skip("there is no bucket, or no role")
+			}
+			s := &server{place: place, t: t, sessions: map[string]*pgx.Conn{}}
+			if b.files {
+				s.files = place.bucket.url() + "/" + b.name
+			}
+			defer s.close()
+			summary.tried++
+			if difference := s.try(b); difference != "" {
+				line := fmt.Sprintf("%s (%s, grade %s): %s", b.name, strings.Join(b.rules, " "), b.grade, difference)
+				summary.different = append(summary.different, line)
+				t.Error(line)
+			}
+		})
+	}
+}
+
+// behaviours are all of them, scripts and others.
+func behaviours(t *testing.T) []*behaviour {
+	t.Helper()
+	return slices.Concat(scripts(t), wire, concurrent, sink)
+}
+
+// try shows a behaviour, and returns how the server differs from it.
+func (s *server) try(b *behaviour) string {
+	if err := s.putObjects(b.objects); err != nil {
+		s.t.Fatal(err)
+	}
+	if b.observe != nil {
+		return b.observe(s)
+	}
+	for _, step := range b.script {
+		if difference := s.step(step); difference != "" {
+			return difference
+		}
+	}
+	return ""
+}
+
+// copyFrom stands for the part of a COPY that names an object by its manifest.
+var copyFrom = regexp.MustCompile(`\$from\(([^)]+)\)`)
+
+// filled puts this run's names into a statement or an object.
+func (s *server) filled(text string) string {
+	text = copyFrom.ReplaceAllString(text, "FROM '$$files/$1.manifest' IAM_ROLE '$$role' MANIFEST")
+	return strings.NewReplacer("$files", s.files, "$role", s.role, "$schema", s.schema).Replace(text)
+}
+
+// step runs a statement by the simple protocol, as text, and returns how its answer
+// differs. What Redshift keeps of its own work shows there with a delay.
+func (s *server) step(want step) string {
+	statement := s.filled(want.statement)
+	differ := s.differ(want, statement)
+	if strings.Contains(statement, "sys_load_error_detail") {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for n := 0; differ != "" && s.real && n < 20; n++ {
+			<-tick.C
+			differ = s.differ(want, statement)
+		}
+	}
+	if differ == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s: %s", want.line, strings.Join(strings.Fields(statement), " "), differ)
+}
+
+func (s *server) differ(want step, statement string) string {
+	results, err := s.session(want.session).PgConn().Exec(s.t.Context(), statement).ReadAll()
+	if err != nil || want.refused {
+		return refusal(want, err)
+	}
+	rows, tag := shown(results)
+	if slices.Equal(want.rows, []string{"(no rows)"}) {
+		want.rows = []string{}
+	}
+	switch {
+	case want.rows != nil && !slices.Equal(rows, want.rows):
+		return fmt.Sprintf("answered %q, not %q", rows, want.rows)
+	case want.tag != "" && tag != want.tag:
+		return fmt.Sprintf("has the tag %q, not %q", tag, want.tag)
+	}
+	return ""
+}
+
+// refusal compares an error with the one that is wanted.
+func refusal(want step, err error) string {
+	if err == nil {
+		return fmt.Sprintf("was taken, not refused with %q", strings.TrimSpace(want.code+" "+want.message))
+	}
+	var said *pgconn.PgError
+	if !errors.As(err, &said) {
+		return "broke: " + err.Error()
+	}
+	text := fmt.Sprintf("%s %s", said.Code, strings.Join(strings.Fields(said.Message+" "+said.Detail), " "))
+	switch {
+	case !want.refused:
+		return "was refused: " + text
+	case want.code != "" && want.code != "-" && said.Code != want.code, !strings.Contains(said.Message+" "+said.Detail, want.message):
+		return fmt.Sprintf("was refused with %q, not %q", text, want.code+" "+want.message)
+	}
+	return ""
+}
+
+// shown are the rows of results, and the last one's command tag.
+func shown(results []*pgconn.Result) (rows []string, tag string) {
+	rows = []string{}
+	for _, result := range results {
+		for _, values := range result.Rows {
+			var row []string
+			for _, v := range values {
+				if v == nil {
+					v = []byte("NULL")
+				}
+				row = append(row, string(v))
+			}
+			rows = append(rows, strings.Join(row, "|"))
+		}
+		tag = result.CommandTag.String()
+	}
+	return rows, tag
+}

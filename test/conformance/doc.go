@@ -1,0 +1,20 @@
+// Package conformance says where the stand-in for Redshift is wrong: one suite of
+// behaviours that runs against it and, unchanged, against a real cluster or workgroup.
+//
+//	make conformance                                     # against the stand-in
+//	REDSHIFT_TEST_URL=postgres://user:password@host:5439/db?sslmode=verify-full \
+//	REDSHIFT_TEST_BUCKET=s3://bucket/prefix \
+//	REDSHIFT_TEST_ROLE=arn:aws:iam::123456789012:role/copy \
+//	make conformance                                     # against a real one
+//
+// Each behaviour has a name, the rules of test/redshifttest/RULES.md that say what the
+// stand-in does, and the grade of the evidence for them; testdata has those that SQL can
+// show, as scripts. At the end a line is printed for each in which the server differs
+// from what the rule says: there the rule, and the stand-in with it, is to be mended.
+//
+// The suite works in a schema of its own with a random name, and below a folder of its
+// own in the bucket, and removes both. It needs a user that may create schemas; the
+// bucket must be in the cluster's region, and its keys are found as AWS's own tools find
+// them. Tables have a few rows: it takes some minutes of the smallest cluster. Without
+// bucket or role, what needs COPY is left out, and said to be.
+package conformance

@@ -1,0 +1,149 @@
+package conformance
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/test/pgtest"
+	"rowshift/test/redshifttest"
+	"rowshift/test/s3test"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// place is a server to try, with a schema and a folder of our own.
+type place struct {
+	url    string
+	real   bool // no stand-in
+	schema string
+	role   string
+	bucket *bucketFolder // nil if there is none: what needs COPY is left out
+}
+
+// server is a place as one behaviour sees it.
+type server struct {
+	*place
+	t        *testing.T
+	files    string // URL of the behaviour's folder, without a slash at its end
+	sessions map[string]*pgx.Conn
+}
+
+// standInRole is the role that COPY may name on the stand-in.
+const standInRole = "arn:aws:iam::123456789012:role/copy"
+
+// open finds the server that the environment names, or starts a stand-in, and makes
+// the schema.
+func open(t *testing.T) *place {
+	t.Helper()
+	id := strings.ToLower(rand.Text()[:10])
+	p := &place{url: os.Getenv("REDSHIFT_TEST_URL"), role: os.Getenv("REDSHIFT_TEST_ROLE"), schema: "conformance_" + id}
+	p.real = p.url != ""
+	if !p.real {
+		p.startStandIn(t, id)
+	} else if at := os.Getenv("REDSHIFT_TEST_BUCKET"); at != "" && p.role != "" {
+		p.bucket = openFolder(t, at, id)
+	}
+	if err := p.execute("CREATE SCHEMA " + p.schema); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.execute("DROP SCHEMA " + p.schema + " CASCADE"); err != nil {
+			t.Errorf("the schema is left behind: %v", err)
+		}
+	})
+	return p
+}
+
+func (p *place) startStandIn(t *testing.T, id string) {
+	t.Helper()
+	s3 := s3test.Start(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", s3.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s3.SecretKey)
+	t.Setenv("AWS_REGION", s3.Region)
+	t.Setenv("AWS_ENDPOINT_URL_S3", s3.Endpoint())
+	p.role = standInRole
+	p.bucket = openFolder(t, "s3://"+s3.Bucket+"/conformance", id)
+	stand, err := redshifttest.New(t.Context(), redshifttest.Options{
+		Postgres: pgtest.Start(t).DSN("postgres"), Roles: []string{p.role},
+		S3Endpoint: s3.Endpoint(), S3Region: s3.Region, S3AccessKey: s3.AccessKey, S3SecretKey: s3.SecretKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stand.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.url = "postgres://dev:dev@" + stand.Addr() + "/dev?sslmode=disable"
+}
+
+// config is how clients of Redshift connect: nothing is prepared ahead.
+func (p *place) config() (*pgx.ConnConfig, error) {
+	c, err := pgx.ParseConfig(p.url)
+	if err != nil {
+		return nil, err
+	}
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.RuntimeParams["client_encoding"] = "UTF8"
+	c.RuntimeParams["application_name"] = "conformance"
+	return c, nil
+}
+
+// patience is how long one statement may take: a small cluster compiles each new one.
+const patience = 2 * time.Minute
+
+// execute runs a statement in a session of its own, whatever became of the test.
+func (p *place) execute(statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := p.config()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
+}
+
+// session returns a session by its name, opened if it is not: in our schema, and with
+// a name of its own in temporary tables.
+func (s *server) session(name string) *pgx.Conn {
+	s.t.Helper()
+	if c := s.sessions[name]; c != nil {
+		return c
+	}
+	config, err := s.config()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn, err := pgx.ConnectConfig(s.t.Context(), config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := conn.Exec(s.t.Context(), "SET search_path TO "+s.schema); err != nil {
+		s.t.Fatal(err)
+	}
+	s.sessions[name] = conn
+	return conn
+}
+
+// close ends the sessions, and with them what they have begun.
+func (s *server) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, c := range s.sessions {
+		_ = c.Close(ctx)
+	}
+}
