@@ -11,6 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// deadAfter is how long a link that is gone without a word may look alive. Keepalives
+// in a quarter of it also keep firewalls from forgetting the connection.
+// https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
+const deadAfter = time.Minute
+
 // connect returns what a new connection to d needs, as it is now: the password and
 // the certificates are read anew, and the host's name will be resolved anew. What
 // PG* variables of the environment say is not heard.
@@ -34,8 +39,8 @@ func (d database) connect(context.Context) (*pgx.ConnConfig, error) {
 			return nil, fmt.Errorf("the password %w", err)
 		}
 	}
-	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
-		Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3,
+	dialer := &net.Dialer{Control: userTimeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: deadAfter / 4, Interval: deadAfter / 4, Count: 3,
 	}}
 	c.DialFunc = dialer.DialContext
 	c.TLSConfig, err = d.tls()

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,29 @@ func TestMergeThatIsGivenUp(t *testing.T) {
 		t.Errorf("at %v", c.LSN)
 	}
 	w.want(w.words())
+}
+
+// How a dead link is noticed is the config's to say.
+func TestConfigsDialerIsUsed(t *testing.T) {
+	w := newWorld(t)
+	dialed := 0
+	r := w.warehouse(func(o *Options) {
+		o.Config = func(ctx context.Context) (*pgx.ConnConfig, error) {
+			c, err := w.config("loader")(ctx)
+			if err != nil {
+				return nil, err
+			}
+			dial := c.DialFunc
+			c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+				dialed++
+				return dial(ctx, network, address)
+			}
+			return c, nil
+		}
+	})
+	if _, err := r.Checkpoint(t.Context()); err != nil || dialed != 1 {
+		t.Errorf("the config's dialer was used %d times; %v", dialed, err)
+	}
 }
 
 func TestWarehouseThatIsAway(t *testing.T) {

@@ -3,7 +3,6 @@ package redshift
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,10 +19,6 @@ type session struct {
 	lasting bool
 }
 
-// keepAlive is below the idle time after which AWS's network drops a connection.
-// https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
-const keepAlive = 60 * time.Second
-
 // open connects.
 func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	c, err := w.options.Config(ctx)
@@ -32,7 +27,6 @@ func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	}
 	c.RuntimeParams["application_name"] = "rowshift/" + w.options.Pipeline
 	c.RuntimeParams["client_encoding"] = "UTF8"
-	c.DialFunc = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: keepAlive}).DialContext
 	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
 	if err != nil {
 		return nil, &Error{Op: "connect", Code: codeOf(err), Message: bare(err), retry: true}

@@ -12,8 +12,8 @@ import (
 
 // Options are what a Warehouse has to know.
 type Options struct {
-	// Config returns a fresh connection config, with the password read now and TLS
-	// set as it must be.
+	// Config returns a fresh connection config, with the password read now, TLS set as
+	// it must be, and a dialer whose connections notice a dead link.
 	Config func(context.Context) (*pgx.ConnConfig, error)
 
 	Pipeline       string
