@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Error is what a statement failed with. It holds Redshift's code and message, and
-// not its detail, which can quote values.
+// Error is what a statement failed with. It holds Redshift's code, and of what it said
+// only what can quote no value.
 type Error struct {
 	Op      string // what was done: "copy", "insert", ...
 	Code    string // SQLSTATE; empty if no answer came
@@ -46,14 +46,14 @@ func (s *session) failed(op string, err error) error {
 	if !errors.As(err, &p) {
 		return &Error{Op: op, Message: bare(err), retry: !s.lasting}
 	}
-	e := &Error{Op: op, Code: p.Code, Message: p.Message, retry: passing(p)}
+	e := &Error{Op: op, Code: p.Code, Message: said(p.Code, p.Message), retry: passing(p)}
 	if op == opCommit && p.Severity != "ERROR" {
 		e.retry = false // a session that is ended at its commit may have committed
 	}
 	if p.Code == "42501" {
 		return &replicator.Halt{
 			Reason: replicator.WarehouseUnfit,
-			Found:  fmt.Sprintf("Redshift refuses %q: %s", op, p.Message),
+			Found:  fmt.Sprintf("Redshift refuses %q: %s", op, e.Message),
 			Means:  "the loader's user lacks a right",
 			Repair: "GRANT what the README's section on Redshift lists; rowshift check finds what is missing",
 			Cause:  e,
@@ -74,13 +74,10 @@ func passing(p *pgconn.PgError) bool {
 	case "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
 		return true
 	}
-	if number, _, _ := strings.Cut(p.Message, " "); number == "1023" {
+	if number, _, _ := strings.Cut(p.Message, " "); number == isolationViolation {
 		return true
 	}
-	for _, words := range []string{
-		"serializable isolation violation", "conflict with concurrent transaction", "could not open relation with oid",
-		"system is in resize mode", "dropped by concurrent transaction", "read-only mode", "tuple concurrently updated",
-	} {
+	for _, words := range passingWords {
 		if strings.Contains(strings.ToLower(p.Message), words) {
 			return true
 		}
@@ -88,11 +85,20 @@ func passing(p *pgconn.PgError) bool {
 	return false
 }
 
-// bare is an error's text without what a server may quote in its detail.
+// isolationViolation is the number that Redshift gives to such a failure.
+const isolationViolation = "1023"
+
+// passingWords are parts of messages, in lower case, that tell of what passes.
+var passingWords = []string{
+	"serializable isolation violation", "conflict with concurrent transaction", "could not open relation with oid",
+	"system is in resize mode", "dropped by concurrent transaction", "read-only mode", "tuple concurrently updated",
+}
+
+// bare is an error's text without what a server may quote.
 func bare(err error) string {
 	var p *pgconn.PgError
 	if errors.As(err, &p) {
-		return p.Message
+		return said(p.Code, p.Message)
 	}
 	return err.Error()
 }

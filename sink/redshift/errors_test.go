@@ -15,6 +15,12 @@ func TestServersErrors(t *testing.T) {
 		op, severity, code, message string
 		retry, final                bool
 	}{
+		{"insert", "ERROR", "XX000", "Invalid digit, Value 'canary', Pos 0, Type: Integer", false, false},
+		{"copy", "ERROR", "XX000", "Value canary too long: 1023 bytes", false, false},
+		{"insert", "ERROR", "XX000", "canary: serializable isolation violation", true, false},
+		{"insert", "ERROR", "22P02", `invalid input syntax for integer: "canary"`, false, false},
+		{"insert", "ERROR", "23502", "Cannot insert a NULL value, canary", false, false},
+		{"insert", "ERROR", "", "canary", false, false},
 		{"insert", "ERROR", "XX000", "1023", true, false},
 		{"insert", "ERROR", "XX000", "could not complete because of conflict with concurrent transaction", true, false},
 		{"delete", "ERROR", "XX000", "could not open relation with OID 4711", true, false},
@@ -32,12 +38,34 @@ func TestServersErrors(t *testing.T) {
 	for _, test := range tests {
 		p := &pgconn.PgError{Severity: test.severity, Code: test.code, Message: test.message, Detail: "Key (id)=(secret) is there"}
 		err := (&session{lasting: true}).failed(test.op, p)
-		if replicator.Retryable(err) != test.retry || replicator.Final(err) != test.final || codeOf(err) != test.code || !answered(err) {
+		if replicator.Retryable(err) != test.retry || replicator.Final(err) != test.final || codeOf(err) != test.code || answered(err) != (test.code != "") {
 			t.Errorf("%s: %s %s: retryable %v, final %v: %v", test.op, test.code, test.message, replicator.Retryable(err), replicator.Final(err), err)
 		}
-		if strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), test.message) {
-			t.Errorf("text: %v", err)
+		for _, value := range []string{"secret", "canary"} {
+			if strings.Contains(err.Error()+bare(p), value) {
+				t.Errorf("a value is shown: %v, %s", err, bare(p))
+			}
 		}
+	}
+}
+
+func TestMessagesWithoutValuesAreShown(t *testing.T) {
+	for message, code := range map[string]string{
+		"could not complete because of conflict with concurrent transaction": "40001",
+		"deadlock detected":              "40P01",
+		`relation "x" does not exist`:    "42P01",
+		"permission denied for schema x": "42501",
+		"Load into table 'stage_1' failed.  Check 'stl_load_errors' system table for details.":   "XX000",
+		"S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0":                   "XX000",
+		"COPY with MANIFEST parameter requires full path of an S3 object.":                       "XX000",
+		"User arn:aws:redshift:a:1:dbuser:c/l is not authorized to assume IAM Role arn:aws:iam:": "XX000",
+	} {
+		if err := (&session{}).failed("copy", &pgconn.PgError{Severity: "ERROR", Code: code, Message: message}); !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: %v", message, err)
+		}
+	}
+	if got := said("XX000", "1023"); !strings.Contains(got, "isolation violation") {
+		t.Error(got)
 	}
 }
 

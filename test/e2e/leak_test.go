@@ -57,6 +57,34 @@ func TestNothingLeaks(t *testing.T) {
 	exclusion(t, w)
 }
 
+// Promises 6 and 7: Redshift may quote a value in what it says of a statement, and
+// nobody hears of it.
+func TestRefusalsLeakNothing(t *testing.T) {
+	w, d := live(t, harness.Setup{Accounts: small})
+	for _, fault := range []redshifttest.Fault{
+		{Match: `INSERT INTO "userdata"`, Code: "XX000", Message: "Invalid digit, Value '" + replicated + "', Pos 0, Type: Integer"},
+		{Class: "COPY", Code: "XX000", Message: "Invalid digit, Value '" + replicated + "', Pos 0, Type: Integer"},
+	} {
+		t.Run(fault.Class+fault.Match, func(t *testing.T) {
+			fault.Application = "rowshift"
+			refusing := w.Warehouse.Inject(fault)
+			defer refusing.Remove()
+			execute(t, w, "UPDATE person SET is_active = NOT is_active WHERE id = uid('p', 1)")
+			reached(t, refusing)
+			d.MustSee(t, `"restarting"`)
+			places := told(t, w)
+			refusing.Remove()
+			w.MustBecomeEqual(t)
+			places["log"] = d.Log()
+			for place, body := range places {
+				if strings.Contains(body, replicated) {
+					t.Errorf("%s: holds a value that Redshift quoted", place)
+				}
+			}
+		})
+	}
+}
+
 // keysOfABatch returns the names of the objects of a batch with marked values, which
 // are there while its COPY hangs.
 func keysOfABatch(t *testing.T, w *harness.World) string {
