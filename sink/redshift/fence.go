@@ -2,7 +2,6 @@ package redshift
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -179,22 +178,38 @@ func (w *Warehouse) tellsCase(ctx context.Context, s *session) error {
 	}
 }
 
-// endHolders ends the sessions of our user that hold the fence: of daemons that
-// died, whose transactions Redshift keeps, or that were replaced.
+// endHolders ends the sessions of our user and pipeline that hold the fence: of
+// daemons that died, whose transactions Redshift keeps, or that were replaced.
 func (w *Warehouse) endHolders(ctx context.Context, s *session) error {
 	rows, err := s.rows(ctx, "look who holds the fence", w.metadata.holders())
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if _, err := s.rows(ctx, "end a session that holds the fence", terminate(string(r[0]))); err != nil {
-			var e *Error
-			if !errors.As(err, &e) || e.Code == "" {
-				return err
-			}
+		pid := string(r[0])
+		ours, err := w.ours(ctx, s, pid)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			continue // somebody else's, under our user: they end it
+		}
+		if _, err := s.rows(ctx, "end a session that holds the fence", terminate(pid)); !answered(err) {
+			return err
 		}
 	}
 	return nil
+}
+
+// ours tells whether a session that holds the fence is of this pipeline's daemons, by
+// its application name. Where that is not shown to the user, it is taken for one:
+// nobody else has a reason to lock the fence.
+func (w *Warehouse) ours(ctx context.Context, s *session, pid string) (bool, error) {
+	names, err := s.rows(ctx, "look whose session holds the fence", applicationOf(pid))
+	if !answered(err) {
+		return false, err
+	}
+	return err != nil || len(names) == 0 || string(names[0][0]) == w.application(), nil
 }
 
 // ensureMetadata makes what is missing of the metadata schema.

@@ -9,8 +9,6 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/test/redshifttest"
-
-	"github.com/jackc/pgx/v5"
 )
 
 func TestFenceWritesFirstAndRaisesAfterwards(t *testing.T) {
@@ -75,32 +73,6 @@ func TestFenceOfADatabaseThatDoesNotTellCase(t *testing.T) {
 	wantHalt(t, err, replicator.WarehouseUnfit)
 	if got := w.ask("SELECT epoch FROM rowshift_accounts.checkpoint"); got[0] != "1" {
 		t.Errorf("the epoch is %v", got)
-	}
-}
-
-// A daemon that died inside of its transaction leaves a session that holds the fence.
-func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
-	w := newWorld(t)
-	upper := func(o *Options) { o.MetadataSchema = "Rowshift_Accounts" }
-	w.fence(w.warehouse(upper))
-	config, err := w.config("loader")(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	holder, err := pgx.ConnectConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, sql := range []string{"BEGIN", "LOCK rowshift_accounts.fence", "UPDATE rowshift_accounts.checkpoint SET lsn = '0/FF'"} {
-		if _, err := holder.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
-		t.Fatal(err)
-	}
-	if c := w.fence(w.warehouse(upper)); c.Epoch != 2 || c.LSN != 100 {
-		t.Errorf("took over epoch %d at %v", c.Epoch, c.LSN)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestMetadataSQL(t *testing.T) {
 	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann"), grantSelect(m.freshness(), "role Readers"),
 		m.lock(), m.position(), m.readLayout(), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c), m.raiseEpoch(),
-		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), terminate("4711"))
+		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), applicationOf("4711"), terminate("4711"))
 	golden(t, "metadata", statements...)
 }
 

@@ -25,7 +25,7 @@ func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redshift: %w", err)
 	}
-	c.RuntimeParams["application_name"] = "rowshift/" + w.options.Pipeline
+	c.RuntimeParams["application_name"] = w.application()
 	c.RuntimeParams["client_encoding"] = "UTF8"
 	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
 	if err != nil {
@@ -40,6 +40,9 @@ func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	}
 	return s, nil
 }
+
+// application is the name of the pipeline's sessions.
+func (w *Warehouse) application() string { return "rowshift/" + w.options.Pipeline }
 
 // run runs a statement and returns how many rows it changed. op names it in errors.
 func (s *session) run(ctx context.Context, op, sql string) (int64, error) {

@@ -107,12 +107,20 @@ func (m metadata) insertTables(tables []replicator.TableState, detail func(repli
 		}))
 }
 
-// holders lists the other sessions of the same user that hold the fence.
-// SVV_TRANSACTIONS shows a user his own.
+// holders lists the other sessions of the same user that hold the fence as LOCK holds
+// it, and not those that read it. SVV_TRANSACTIONS shows all transactions to everyone.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 func (m metadata) holders() string {
 	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
-		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid()`, literal(schema.Fold(string(m))))
+		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.lock_mode = 'AccessExclusiveLock' AND t.txn_owner = CURRENT_USER `+
+		`AND t.pid <> pg_backend_pid()`, literal(schema.Fold(string(m))))
+}
+
+// applicationOf reads the names that a session gave itself, the last one first. Only
+// superusers, and users with the role sys:monitor, may read them.
+// https://docs.aws.amazon.com/redshift/latest/dg/SYS_CONNECTION_LOG.html
+func applicationOf(pid string) string {
+	return "SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = " + pid + " AND TRIM(application_name) <> '' ORDER BY record_time DESC LIMIT 1"
 }
 
 func terminate(pid string) string { return "SELECT pg_terminate_backend(" + pid + ")" }

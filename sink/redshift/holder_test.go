@@ -1,0 +1,89 @@
+package redshift
+
+import (
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/test/redshifttest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// hold opens a session of the loader's user that runs statements in a transaction. It
+// names itself later than at its start, so that its statements are not recorded as the
+// daemon's.
+func (w *world) hold(application string, statements ...string) *pgx.Conn {
+	w.t.Helper()
+	conn, err := pgx.ConnectConfig(w.t.Context(), must(w.config("loader")(w.t.Context())))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.PgConn().Conn().Close() })
+	for _, sql := range append([]string{"SET application_name TO '" + application + "'", "BEGIN"}, statements...) {
+		if _, err := conn.Exec(w.t.Context(), sql); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return conn
+}
+
+const lockFence = "LOCK rowshift_accounts.fence"
+
+// A daemon that died inside of its transaction leaves a session that holds the fence.
+func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
+	w := newWorld(t)
+	upper := func(o *Options) { o.MetadataSchema = "Rowshift_Accounts" }
+	w.fence(w.warehouse(upper))
+	holder := w.hold("rowshift/accounts", lockFence, "UPDATE rowshift_accounts.checkpoint SET lsn = '0/FF'")
+	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
+		t.Fatal(err)
+	}
+	if c := w.fence(w.warehouse(upper)); c.Epoch != 2 || c.LSN != 100 {
+		t.Errorf("took over epoch %d at %v", c.Epoch, c.LSN)
+	}
+}
+
+// Redshift shows the names of applications to superusers only.
+func TestFenceEndsWhoHoldsItWithoutAKnownName(t *testing.T) {
+	w := newWorld(t)
+	w.fence(w.warehouse(nil))
+	w.hold("rowshift/accounts", lockFence)
+	hidden := w.server.Inject(redshifttest.Fault{Match: "sys_connection_log", Code: "42501", Message: "permission denied for relation sys_connection_log"})
+	defer hidden.Remove()
+	if c := w.fence(w.warehouse(nil)); c.Epoch != 2 || hidden.Hits() == 0 {
+		t.Errorf("took over epoch %d; the name was asked for %d times", c.Epoch, hidden.Hits())
+	}
+}
+
+// Sessions of our user that are not a daemon's are waited for, and never ended: one of
+// another name that locks the fence, and one that only reads it.
+func TestFenceEndsNobodyElse(t *testing.T) {
+	for name, statement := range map[string]string{"locking": lockFence, "reading": "SELECT COUNT(*) FROM rowshift_accounts.fence"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fence(w.warehouse(nil))
+			application := "psql"
+			if name == "reading" {
+				application = "rowshift/accounts"
+			}
+			admin := w.hold(application, statement)
+			looked := w.server.Inject(redshifttest.Fault{Match: "svv_transactions", Nth: 2}) // so the first look has ended nobody
+			defer looked.Remove()
+			taken := make(chan replicator.Checkpoint, 1)
+			go func() {
+				c, err := w.warehouse(nil).Fence(t.Context(), first())
+				if err != nil {
+					t.Error(err)
+				}
+				taken <- c
+			}()
+			<-looked.Reached()
+			if _, err := admin.Exec(t.Context(), "ROLLBACK"); err != nil {
+				t.Errorf("the session was ended: %v", err)
+			}
+			if c := <-taken; c.Epoch != 2 {
+				t.Errorf("took over epoch %d", c.Epoch)
+			}
+		})
+	}
+}
