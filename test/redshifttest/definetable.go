@@ -80,14 +80,8 @@ func (c columnType) declared() string {
 // createTable reads CREATE TABLE.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 func (p *parser) createTable(temporary bool) *statement {
-	d := &tableDefinition{DistStyle: "AUTO", SortStyle: "AUTO", Backup: true, EncodeAuto: true, set: map[string]bool{}}
 	absent := p.accept("if", "not", "exists")
-	d.temp = temporary || p.peek().kind == wordToken && strings.HasPrefix(p.peek().text, "#")
-	d.name = p.newName(d.temp)
-	d.prefix = "CREATE TABLE "
-	if d.temp {
-		d.prefix = "CREATE TEMP TABLE "
-	}
+	d := p.newTable(temporary)
 	if !p.peek().is("(") || p.peekAt(2).is(",") || p.peekAt(2).is(")") {
 		if absent {
 			panic(notInGrammar("R-424", "CREATE TABLE AS has no IF NOT EXISTS"))
@@ -112,6 +106,18 @@ func (p *parser) createTable(temporary bool) *statement {
 		}
 		return d.remember(ctx, c)
 	}}
+}
+
+// newTable reads the name of a table that is made.
+func (p *parser) newTable(temporary bool) *tableDefinition {
+	d := &tableDefinition{DistStyle: "AUTO", SortStyle: "AUTO", Backup: true, EncodeAuto: true, set: map[string]bool{}}
+	d.temp = temporary || p.peek().kind == wordToken && strings.HasPrefix(p.peek().text, "#")
+	d.name = p.newName(d.temp)
+	d.prefix = "CREATE TABLE "
+	if d.temp {
+		d.prefix = "CREATE TEMP TABLE "
+	}
+	return d
 }
 
 // newName reads the name of a table or view that is made.

@@ -22,6 +22,11 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 	if len(d.sortKeys) == 0 && !d.set["sortkey"] {
 		d.SortStyle = "AUTO"
 	}
+	return d.asQuery(reads, query, columns)
+}
+
+// asQuery makes a table of a query that reads some tables.
+func (d *tableDefinition) asQuery(reads []relationName, query string, columns []string) *statement {
 	made := d.prefix + d.name.sql() + listed(columns) + " AS " + query
 	return &statement{class: "CREATE TABLE", tag: "SELECT", sql: made, own: func(ctx context.Context, c *session) error {
 		return c.reading(ctx, reads, func() error { return d.fromQuery(ctx, c, made, query, columns) })
@@ -163,7 +168,7 @@ func (p *parser) createView(replace bool) *statement {
 	reads, source := p.named[from:], joined(p.tokens[start:p.at])
 	late := p.accept("with", "no", "schema", "binding")
 	if late {
-		p.lateText(reads, p.tokens[start:p.at])
+		p.lateText(reads)
 		d.Late = source
 	}
 	return &statement{class: "CREATE VIEW", tag: "CREATE VIEW", own: func(ctx context.Context, c *session) error {
@@ -176,16 +181,14 @@ func (p *parser) createView(replace bool) *statement {
 
 // lateText refuses what a view that is bound late cannot hold: names without a
 // schema, and recursion.
-func (p *parser) lateText(reads []relationName, tokens []token) {
+func (p *parser) lateText(reads []relationName) {
 	for _, n := range reads {
 		if n.schema == "" {
 			panic(notInGrammar("R-452", "WITH NO SCHEMA BINDING needs names with a schema, unlike %q", n.table))
 		}
 	}
-	for i, t := range tokens {
-		if t.is("recursive") && i > 0 && tokens[i-1].is("with") {
-			panic(notInGrammar("R-452", "a view without schema binding holds no WITH RECURSIVE"))
-		}
+	if p.recursive {
+		panic(notInGrammar("R-452", "a view without schema binding holds no WITH RECURSIVE"))
 	}
 }
 

@@ -53,11 +53,12 @@ type parser struct {
 	scope        *scope
 	common       []commonTable // those in sight
 	inWith       bool
-	recursive    bool   // WITH RECURSIVE was read
-	into         string // what SELECT INTO makes, for PostgreSQL
-	subqueries   int    // subqueries read so far
-	correlations int    // correlated ones
-	paths        int    // paths into a SUPER read so far
+	recursive    bool             // WITH RECURSIVE was read
+	into         *tableDefinition // what SELECT INTO makes
+	seen         map[relationName]looked
+	subqueries   int // subqueries read so far
+	correlations int // correlated ones
+	paths        int // paths into a SUPER read so far
 }
 
 // parse reads a text of one or more statements.

@@ -172,6 +172,9 @@ func (p *parser) columnPath() node {
 	n.sql += quote(column)
 	if before == 0 && p.scope != nil {
 		n.sql = p.aliased(column, n.sql)
+		if p.scope.outer != nil {
+			p.nearest(column)
+		}
 	}
 	if len(names) > before+1 || p.peek().is("[") {
 		return p.superPath(n, names[before+1:])

@@ -8,11 +8,10 @@ import (
 
 func (p *parser) query() *statement {
 	q := p.selection(nil)
-	s := &statement{class: "SELECT", sql: q.sql, tag: "SELECT"}
-	if p.into != "" {
-		s.sql = p.into + " AS " + q.sql
+	if p.into != nil {
+		return p.into.asQuery(p.named, q.sql, nil)
 	}
-	return s
+	return &statement{class: "SELECT", sql: q.sql, tag: "SELECT"}
 }
 
 // selected is a query that was read.
@@ -218,21 +217,18 @@ func (p *parser) top() string {
 }
 
 // selectInto reads INTO, which makes a table of the rows.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_INTO.html
 func (p *parser) selectInto() {
-	if !p.accept("into") {
+	if !p.peek().is("into") {
 		return
 	}
-	if p.into != "" || p.scope.outer != nil {
-		p.at--
-		p.fail()
+	if p.into != nil || p.scope.outer != nil || !p.tokens[0].is("select") && !p.tokens[0].is("with") {
+		p.failBy("R-213")
 	}
+	p.at++
 	temporary := p.oneOf("temp", "temporary") != ""
 	p.accept("table")
-	p.into = "CREATE TABLE "
-	if temporary || strings.HasPrefix(p.peek().text, "#") {
-		p.into = "CREATE TEMP TABLE "
-	}
-	p.into += p.table()
+	p.into = p.newTable(temporary)
 }
 
 // fromAt finds the FROM of the SELECT whose outputs come next, -1 if it has none.

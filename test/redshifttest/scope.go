@@ -53,9 +53,16 @@ func (p *parser) known(n relationName) looked {
 	if p.look == nil {
 		panic(errColumns)
 	}
-	r, err := p.look(n)
-	if err != nil {
-		panic(err)
+	r, ok := p.seen[n]
+	if !ok {
+		var err error
+		if r, err = p.look(n); err != nil {
+			panic(err)
+		}
+		if p.seen == nil {
+			p.seen = map[relationName]looked{}
+		}
+		p.seen[n] = r
 	}
 	return r
 }
@@ -81,6 +88,19 @@ func (p *parser) owner(names []string) int {
 		}
 	}
 	return 0
+}
+
+// nearest finds how many queries around is the one that a column without a table belongs
+// to: the first one whose tables have it.
+func (p *parser) nearest(column string) {
+	for s, depth := p.scope, 0; s != nil; s, depth = s.outer, depth+1 {
+		for _, c := range s.sources {
+			if slices.Contains(c.columns(), column) {
+				p.correlate(depth)
+				return
+			}
+		}
+	}
 }
 
 // correlate notes that the scopes up to a depth name a table around them.

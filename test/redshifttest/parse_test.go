@@ -1,0 +1,59 @@
+package redshifttest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// recorded are the statements that a daemon sends, as its golden files have them; those
+// with a blank that a person fills in are left out.
+func recorded(tb testing.TB) []string {
+	tb.Helper()
+	pages, err := filepath.Glob("../../sink/redshift/testdata/*.sql")
+	if err != nil || len(pages) == 0 {
+		tb.Fatal("no statements", err)
+	}
+	var all []string
+	for _, name := range pages {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for line := range strings.Lines(string(page)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "<the database>") && !strings.Contains(line, "'...'") {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
+}
+
+// Statements are read and checked in less than a millisecond each, on the mean.
+func TestParseIsFast(t *testing.T) {
+	all := recorded(t)
+	const rounds = 20
+	begin := time.Now()
+	for range rounds {
+		for _, s := range all {
+			if _, err := parse(s); err != nil {
+				t.Fatalf("%s: %v", s, err)
+			}
+		}
+	}
+	if mean := time.Since(begin) / time.Duration(rounds*len(all)); mean > time.Millisecond {
+		t.Errorf("%d statements take %v each", len(all), mean)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	all := recorded(b)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if _, err := parse(all[n%len(all)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
