@@ -16,9 +16,9 @@ type target struct {
 	columns []copyload.Column
 }
 
-// tableQuery finds the table as COPY needs it: what it is, and whether it is the
-// user's.
-const tableQuery = `SELECT c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE'),
+// tableQuery finds the table as COPY needs it: what it is, and what the user may
+// do with it.
+const tableQuery = `SELECT c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'INSERT'),
 	(SELECT u.usesysid FROM pg_catalog.pg_user u WHERE u.usename = current_user) FROM pg_class c WHERE c.oid = to_regclass($1::text)`
 
 // columnsQuery reads the columns of a table.
@@ -48,10 +48,12 @@ func (c *session) target(ctx context.Context, copying *copying) (target, error) 
 		return target{}, &Refusal{Code: "XX000", Rule: "R-640", Message: "Cannot COPY into nonexistent table " + copying.shown}
 	case string(found[0][1]) != "r":
 		return target{}, &Refusal{Code: "42809", Rule: "R-640", Message: fmt.Sprintf("cannot copy to view %q", copying.shown)}
+	case string(found[0][3]) != "t":
+		return target{}, &Refusal{Code: "42501", Rule: "R-640", Message: "permission denied for relation " + copying.shown}
 	case copying.owner && string(found[0][2]) != "t":
 		return target{}, &Refusal{Code: "42501", Rule: "R-647", Message: "must be owner of relation " + copying.shown}
 	}
-	t := target{oid: string(found[0][0]), user: string(found[0][3])}
+	t := target{oid: string(found[0][0]), user: string(found[0][4])}
 	all, err := c.columns(ctx, t.oid)
 	if err != nil {
 		return t, err

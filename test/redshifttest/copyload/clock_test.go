@@ -9,6 +9,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+//
 func TestDates(t *testing.T) {
 	date := copyload.Type{Kind: copyload.Date}
 	checkFields(t, copyload.Spec{}, date, []fieldCase{
@@ -32,6 +33,7 @@ func TestDates(t *testing.T) {
 	checkFields(t, copyload.Spec{DateFormat: "auto", AcceptAnyDate: true}, date, []fieldCase{{"00/00/00 00:00:00", null}, {"x", null}, {"2026-11-24", "2026-11-24"}})
 }
 
+//
 func TestTimestamps(t *testing.T) {
 	plain := copyload.Type{Kind: copyload.Timestamp}
 	checkFields(t, copyload.Spec{}, plain, []fieldCase{
@@ -61,6 +63,7 @@ func TestTimestamps(t *testing.T) {
 	checkFields(t, copyload.Spec{DateFormat: "auto", TimeFormat: "auto", AcceptAnyDate: true}, plain, []fieldCase{{"never", null}})
 }
 
+//
 func TestTimes(t *testing.T) {
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Time}, []fieldCase{
 		{"10:11:12", "10:11:12"}, {"10:11", "10:11:00"}, {"00:00:00.000001", "00:00:00.000001"}, {"24:00:00", "24:00:00"}, {"", null},

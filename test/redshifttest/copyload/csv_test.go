@@ -10,6 +10,7 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
+// R-620, R-622, R-624, R-625, R-627, R-629, R-650, R-651.
 func TestCSV(t *testing.T) {
 	marker := "<null>"
 	nul := "\x00"
@@ -52,6 +53,7 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// R-621, R-622, R-623, R-624, R-625, R-626.
 func TestCSVRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -78,6 +80,7 @@ func TestCSVRefusals(t *testing.T) {
 	}
 }
 
+// R-630.
 func TestDelimited(t *testing.T) {
 	spec := copyload.Spec{Columns: texts(2)}
 	out, _, err := loadText(t, spec, "a|\"b\n\\N|c\"d\n")
@@ -89,6 +92,7 @@ func TestDelimited(t *testing.T) {
 	}
 }
 
+// R-652.
 func TestNotNull(t *testing.T) {
 	columns := texts(2)
 	columns[1].Type = copyload.Type{Kind: copyload.Integer}
@@ -106,6 +110,7 @@ func TestNotNull(t *testing.T) {
 	}
 }
 
+// R-633, R-634, R-635.
 func TestMaxError(t *testing.T) {
 	spec := copyload.Spec{Format: copyload.CSV, Columns: []copyload.Column{ofType("n", copyload.Type{Kind: copyload.Integer})}, MaxError: 3}
 	text := "1\nx\n2\n\"y\n\"\"\n\"\"z\n3\n4,\n5\n"
@@ -128,6 +133,7 @@ func TestMaxError(t *testing.T) {
 	}
 }
 
+// R-628.
 func TestFourMegabytes(t *testing.T) {
 	const limit = 4 << 20
 	spec := copyload.Spec{Format: copyload.CSV, Columns: texts(100), MaxError: 2, TruncateColumns: true}

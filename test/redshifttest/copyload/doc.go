@@ -7,7 +7,7 @@
 // # Model
 //
 //	Spec ── Load ──▶ objects: the manifest's entries, or what has the prefix
-//	                  └▶ unpack ▶ window ▶ splitter (CSV) or cutter (JSON)
+//	                  └▶ fetch (ahead) ▶ window ▶ splitter (CSV) or cutter (JSON)
 //	                                        └▶ columns: one append per type ──▶ w
 //
 // A row is converted whole or not at all. A refused row becomes a [LoadError];
@@ -32,6 +32,8 @@
 //
 // # Speed
 //
+// Files are opened, read and unpacked ahead, several at once; their rows are made in
+// order, by one goroutine.
 // No memory is taken per field or row: fields are slices of the window, rows
 // are appended to one buffer. A window holds one row at least and grows to
 // hold the longest allowed.

@@ -38,6 +38,7 @@ func checkFields(t *testing.T, spec copyload.Spec, typ copyload.Type, cases []fi
 
 const null = `\N`
 
+// R-653, R-654.
 func TestIntegers(t *testing.T) {
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.SmallInt}, []fieldCase{
 		{"0", "0"}, {"-32768", "-32768"}, {"32767", "32767"}, {"+7", "+7"}, {"", null}, {"   ", null}, {`\N`, null},
@@ -57,6 +58,7 @@ func TestIntegers(t *testing.T) {
 	})
 }
 
+// R-655, R-656, R-657.
 func TestDecimals(t *testing.T) {
 	plain := copyload.Type{Kind: copyload.Decimal, Precision: 8, Scale: 2}
 	checkFields(t, copyload.Spec{}, plain, []fieldCase{
@@ -85,6 +87,7 @@ func TestDecimals(t *testing.T) {
 	})
 }
 
+// R-658.
 func TestFloats(t *testing.T) {
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Double}, []fieldCase{
 		{"1.5", "1.5"}, {"-.5", "-.5"}, {"5.", "5."}, {"1e308", "1e308"}, {"1.7976931348623157E+308", "1.7976931348623157E+308"}, {"", null},
@@ -97,6 +100,7 @@ func TestFloats(t *testing.T) {
 	})
 }
 
+// R-637.
 func TestLengthsInErrors(t *testing.T) {
 	for want, typ := range map[string]copyload.Type{
 		"int4 0":      {Kind: copyload.Integer},
@@ -112,6 +116,7 @@ func TestLengthsInErrors(t *testing.T) {
 	}
 }
 
+// R-659.
 func TestBooleans(t *testing.T) {
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Boolean}, []fieldCase{
 		{"t", "t"}, {"true", "t"}, {"TRUE", "t"}, {"y", "t"}, {"yes", "t"}, {"1", "t"}, {"f", "f"}, {"False", "f"}, {"n", "f"}, {"no", "f"}, {"0", "f"}, {"", null},
@@ -119,6 +124,7 @@ func TestBooleans(t *testing.T) {
 	})
 }
 
+// R-651, R-660, R-661, R-662.
 func TestCharacters(t *testing.T) {
 	varchar := copyload.Type{Kind: copyload.Varchar, Length: 4}
 	checkFields(t, copyload.Spec{}, varchar, []fieldCase{
@@ -142,6 +148,7 @@ func TestCharacters(t *testing.T) {
 	checkFields(t, copyload.Spec{AcceptInvChars: '?'}, char, []fieldCase{{"\xff", "!1220"}})
 }
 
+// R-670, R-671.
 func TestSuper(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Super}, []fieldCase{
@@ -154,6 +161,7 @@ func TestSuper(t *testing.T) {
 	})
 }
 
+// R-672, R-673.
 func TestBinary(t *testing.T) {
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Varbyte, Length: 3}, []fieldCase{
 		{"00ffAB", `\\x00ffAB`}, {"", null}, {"00ffAB00", "!1204 Varbyte length"}, {"0", "!1207 Type: Varbyte"}, {"0g", "!1207 Value 'g', Pos 1"}, {`\x00`, "!1207"},

@@ -17,6 +17,7 @@ func jsonColumns() []copyload.Column {
 	}
 }
 
+//
 func TestJSON(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec copyload.Spec
@@ -51,6 +52,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+//
 func TestJSONRefusals(t *testing.T) {
 	spec := copyload.Spec{Format: copyload.JSON, Columns: jsonColumns()}
 	for text, want := range map[string]copyload.LoadError{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // Load runs the COPY: it reads the files from the store and writes one row of
@@ -24,8 +25,12 @@ func Load(ctx context.Context, spec Spec, store Store, w io.Writer) (Result, err
 		w = io.Discard
 	}
 	l := newLoader(&spec, w)
-	for _, o := range objects {
-		if err := l.load(ctx, store, o); err != nil {
+	ahead, stop := context.WithCancel(ctx)
+	files := &fetcher{ctx: ahead, store: store, packed: spec.Compression, waiting: objects}
+	defer files.done.Wait()
+	defer stop()
+	for f := files.next(); f != nil; f = files.next() {
+		if err := l.load(ctx, f); err != nil {
 			return l.result, err
 		}
 	}
@@ -77,24 +82,19 @@ func (l *loader) flush() error {
 }
 
 // load reads one object.
-func (l *loader) load(ctx context.Context, store Store, o found) error {
-	body, err := store.Open(ctx, o.Object)
-	if errors.Is(err, ErrNoSuchKey) && o.entry && !o.mandatory {
+func (l *loader) load(ctx context.Context, f *fetch) error {
+	if errors.Is(f.openErr, ErrNoSuchKey) && f.entry && !f.mandatory {
 		return nil
 	}
-	if err != nil {
-		return l.spec.openFailed(ctx, o, err)
+	if f.openErr != nil {
+		return l.spec.openFailed(ctx, f.found, f.openErr)
 	}
-	defer body.Close()
-	l.file, l.midLine = File{URL: o.url()}, false
-	defer func() { l.result.Files = append(l.result.Files, l.file) }()
-	stored := &counter{src: body, n: &l.file.Bytes}
-	src, closeSrc, err := unpack(l.spec.Compression, stored)
-	if err != nil {
-		return l.readFailed(ctx, err)
-	}
-	defer closeSrc()
-	l.window.reset(src)
+	l.file, l.midLine = File{URL: f.url()}, false
+	defer func() {
+		l.file.Bytes = f.stored.Load()
+		l.result.Files = append(l.result.Files, l.file)
+	}()
+	l.window.reset(f)
 	if err := l.header(); err != nil {
 		return l.readFailed(ctx, err)
 	}
@@ -241,11 +241,11 @@ func (l *loader) refuse(row []byte, line int64, f *rowFault) error {
 // counter counts the bytes that pass.
 type counter struct {
 	src io.Reader
-	n   *int64
+	n   *atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.src.Read(p)
-	*c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }

@@ -5,12 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,7 +57,7 @@ func copyInto(ctx context.Context, conn *pgx.Conn, spec copyload.Spec, store cop
 
 const tenColumnTable = "CREATE TABLE t (id varchar, name varchar, email varchar, n bigint, small integer, price numeric(12,2), ratio double precision, flag boolean, day date, at timestamptz)"
 
-func connect(t testing.TB) (*pgx.Conn, string) {
+func connect(t testing.TB) *pgx.Conn {
 	t.Helper()
 	s := database.Server(t)
 	dsn := s.DSN(s.CreateDB(t))
@@ -73,7 +69,7 @@ func connect(t testing.TB) (*pgx.Conn, string) {
 	if _, err := conn.Exec(t.Context(), tenColumnTable); err != nil {
 		t.Fatal(err)
 	}
-	return conn, dsn
+	return conn
 }
 
 // What comes out of S3 is in PostgreSQL what PostgreSQL's own COPY makes of
@@ -84,7 +80,7 @@ func TestThroughS3IntoPostgreSQL(t *testing.T) {
 	s.Put(t, "part1.csv.gz", gzipped(t, text[:strings.Index(text, "\n")+1]))
 	s.Put(t, "part2.csv.gz", gzipped(t, text[strings.Index(text, "\n")+1:]))
 	manifest := bytes.ReplaceAll(manifestOf("part1.csv.gz", "part2.csv.gz", "?nothing.csv.gz"), []byte("s3://b/"), []byte("s3://"+s.Bucket+"/"))
-	conn, _ := connect(t)
+	conn := connect(t)
 	spec := copyload.Spec{Table: "t", Columns: tenColumns, From: s.Put(t, "m", manifest), Manifest: true, Compression: copyload.GZIP,
 		Format: copyload.CSV, DateFormat: "auto", TimeFormat: "auto"}
 	result, err := copyInto(t.Context(), conn, spec, storeOf(t, s))
@@ -103,10 +99,10 @@ func TestThroughS3IntoPostgreSQL(t *testing.T) {
 	}
 }
 
-// A COPY that fails in its last row leaves nothing.
+// A COPY that fails in its last row leaves nothing: R-613.
 func TestNothingStaysOfAFailedCopy(t *testing.T) {
 	s := bucket.Server(t)
-	conn, _ := connect(t)
+	conn := connect(t)
 	spec := copyload.Spec{Table: "t", Columns: tenColumns, From: s.Put(t, "bad", []byte(tenColumnRows(2000)+"x\n")), Format: copyload.CSV, DateFormat: "auto", TimeFormat: "auto"}
 	if _, err := copyInto(t.Context(), conn, spec, storeOf(t, s)); err == nil {
 		t.Fatal("the COPY did not fail")
@@ -117,6 +113,7 @@ func TestNothingStaysOfAFailedCopy(t *testing.T) {
 	}
 }
 
+// R-610, R-611.
 func TestS3Answers(t *testing.T) {
 	s := bucket.Server(t)
 	s.Put(t, "list/1", []byte("x"))
@@ -150,50 +147,5 @@ func TestS3Answers(t *testing.T) {
 		if _, err := c.store.List(t.Context(), c.object); name != "no key" && !errors.Is(err, c.want) {
 			t.Errorf("%s: listing: %v", name, err)
 		}
-	}
-}
-
-// BenchmarkAgainstPsql compares a COPY of 100,000 rows from S3 into PostgreSQL
-// with psql's \copy of the same rows from a file.
-func BenchmarkAgainstPsql(b *testing.B) {
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		b.Skip("no psql to compare with")
-	}
-	const rows = 100_000
-	text := tenColumnRows(rows)
-	file := filepath.Join(b.TempDir(), "rows.csv")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	s := bucket.Server(b)
-	conn, dsn := connect(b)
-	store := storeOf(b, s)
-	spec := copyload.Spec{Table: "t", Columns: tenColumns, From: s.Put(b, "rows.zst", zstandard(b, text)), Compression: copyload.ZSTD,
-		Format: copyload.CSV, DateFormat: "auto", TimeFormat: "auto"}
-	var ours, theirs time.Duration
-	for b.Loop() {
-		start := time.Now()
-		if _, err := copyInto(b.Context(), conn, spec, store); err != nil {
-			b.Fatal(err)
-		}
-		ours += time.Since(start)
-		truncate(b, conn)
-		start = time.Now()
-		if out, err := exec.Command(psql, "-X", "-q", "-d", dsn, "-c", `\copy t from '`+file+`' with (format csv)`).CombinedOutput(); err != nil {
-			b.Fatalf("%v: %s", err, out)
-		}
-		theirs += time.Since(start)
-		truncate(b, conn)
-	}
-	b.ReportMetric(ours.Seconds()/float64(b.N), "s/load")
-	b.ReportMetric(theirs.Seconds()/float64(b.N), "s/psql")
-	b.ReportMetric(ours.Seconds()/theirs.Seconds(), "times-psql")
-}
-
-func truncate(b *testing.B, conn *pgx.Conn) {
-	b.Helper()
-	if _, err := conn.Exec(b.Context(), "TRUNCATE t"); err != nil {
-		b.Fatal(err)
 	}
 }

@@ -29,6 +29,7 @@ func sourceSpec(from string, manifest bool) copyload.Spec {
 	return copyload.Spec{Table: "t", From: from, Manifest: manifest, Format: copyload.CSV, Columns: texts(1), Query: 42, PID: 7}
 }
 
+//
 func TestSources(t *testing.T) {
 	files := map[string][]byte{"x1": []byte("one\n"), "x2": []byte("two"), "y": []byte("three\n")}
 	for name, c := range map[string]struct {
@@ -89,6 +90,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
+//
 func TestCompressions(t *testing.T) {
 	text := strings.Repeat("some text\n", 1000)
 	half := len(gzipped(t, text)) / 2
@@ -154,6 +156,7 @@ type refusing struct{ err error }
 
 func (r refusing) Write([]byte) (int, error) { return 0, r.err }
 
+//
 func TestOptionsThatDoNotGo(t *testing.T) {
 	marker, lineFeed := "x", "\n"
 	super := []copyload.Column{ofType("s", copyload.Type{Kind: copyload.Super})}

@@ -203,7 +203,7 @@ var (
 	ErrNoSuchBucket = errors.New("copyload: no such bucket")
 )
 
-// Store is what COPY needs of S3. It is used by one goroutine at a time.
+// Store is what COPY needs of S3. Open is called by several goroutines at a time.
 type Store interface {
 	// Open reads an object from its start. The caller closes it.
 	Open(ctx context.Context, o Object) (io.ReadCloser, error)
