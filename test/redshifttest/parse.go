@@ -21,6 +21,8 @@ type statement struct {
 	own   func(context.Context, *session) error // what is run in sql's place, as one transaction
 	later []token                               // it cannot be read before it is run
 	named []relationName                        // the tables and views that it names, the catalogue's left out
+
+	carried []token // it, if its plan carries SUPER as strings
 }
 
 // relationName is the name of a table or view; no schema if it has none.
@@ -121,6 +123,9 @@ func (p *parser) whole() (s *statement, err error) {
 		p.fail()
 	}
 	s.named = p.named
+	if carries(p.tokens) {
+		s.carried = p.tokens
+	}
 	return s, p.nodes()
 }
 

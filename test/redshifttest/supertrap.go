@@ -1,0 +1,96 @@
+package redshifttest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// A SUPER of more than 64 KB can be loaded, and then kills what reads it through a join,
+// a subquery of IN or a QUALIFY: such plans carry it as a string.
+// https://github.com/artie-labs/transfer/blob/master/clients/redshift/dialect/dialect.go
+
+// carries tells whether a statement has a plan that carries SUPER as strings: QUALIFY, a
+// subquery of IN, MERGE, UPDATE with FROM, or a join. DELETE with USING is known to have
+// another one.
+func carries(tokens []token) bool {
+	class := tokens[0].text
+	for i, t := range tokens {
+		switch {
+		case t.is("qualify"), t.is("in") && i+2 < len(tokens) && tokens[i+1].is("(") && tokens[i+2].is("select"):
+			return true
+		case t.is("join"), t.is("from") && class == "update":
+			return class != "delete"
+		}
+	}
+	return class == "merge" || class != "delete" && listsTables(tokens)
+}
+
+// listsTables tells whether a FROM has a comma between tables.
+func listsTables(tokens []token) bool {
+	ends := []string{"where", "group", "order", "having", "limit", "union", "except", "intersect", "minus", "on", "select"}
+	from := []bool{false} // by depth of parentheses: whether a FROM is being read
+	for _, t := range tokens {
+		last := len(from) - 1
+		switch {
+		case t.is("("):
+			from = append(from, false)
+		case t.is(")") && last > 0:
+			from = from[:last]
+		case t.is("from"):
+			from[last] = true
+		case t.is(",") && from[last]:
+			return true
+		case t.kind == wordToken && slices.Contains(ends, t.text):
+			from[last] = false
+		}
+	}
+	return false
+}
+
+// mentions tells whether tokens name a column, or all of them.
+func mentions(tokens []token, column string) bool {
+	for i, t := range tokens {
+		if t.text == column && (t.kind == wordToken || t.kind == quotedToken) {
+			return true
+		}
+		if t.is("*") && i > 0 && slices.ContainsFunc([]string{"select", "distinct", "all", ".", ","}, tokens[i-1].is) {
+			return true
+		}
+	}
+	return false
+}
+
+// superColumns are the SUPER columns of a table or view.
+const superColumns = `SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0
+	AND a.atttypid IN ('jsonb'::regtype, '` + catalogueSchema + `.super'::regtype)`
+
+// maxCarried is how long a SUPER may be in such a plan, as text.
+const maxCarried = 65535
+
+// wide refuses a statement that carries a SUPER that is too long for it.
+func (c *session) wide(ctx context.Context, s *statement) error {
+	if s.carried == nil {
+		return nil
+	}
+	for _, name := range s.named {
+		columns, err := c.rows(ctx, superColumns, name.sql())
+		if err != nil {
+			return err
+		}
+		for _, r := range columns {
+			column := string(r[0])
+			if !mentions(s.carried, column) {
+				continue
+			}
+			found, err := c.rows(ctx, fmt.Sprintf("SELECT FROM %s WHERE octet_length(%s::text) > %d LIMIT 1", name.sql(), quote(column), maxCarried))
+			if err != nil {
+				return err
+			}
+			if len(found) > 0 {
+				return c.abortOutside(ctx, &Refusal{Code: "XX000", Rule: "R-522", Message: fmt.Sprintf("Invalid input (8001): String value exceeds the max size of %d bytes", maxCarried)})
+			}
+		}
+	}
+	return nil
+}
