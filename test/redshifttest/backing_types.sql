@@ -87,6 +87,48 @@ CREATE OR REPLACE FUNCTION redshift_catalog.varbyte(value text) RETURNS bytea LA
 CREATE OR REPLACE FUNCTION redshift_catalog.varbyte(value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT value $$;
 CREATE OR REPLACE FUNCTION redshift_catalog.varbyte(value bytea, most int) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT substring(value FROM 1 FOR most) $$;
 
+-- to_super is JSON_PARSE: at most 16 MB, strings of at most 65,535 bytes, and no name
+-- twice in an object unless the session asks to drop the earlier ones.
+-- https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html
+CREATE OR REPLACE FUNCTION redshift_catalog.unfit_for_super(j json) RETURNS text LANGUAGE plpgsql STABLE STRICT AS $$
+DECLARE
+  part json;
+  fault text;
+BEGIN
+  CASE json_typeof(j)
+  WHEN 'string' THEN
+    RETURN CASE WHEN octet_length(j #>> '{}') > 65535 THEN 'String value exceeds the max size of 65535 bytes' END;
+  WHEN 'object' THEN
+    IF (SELECT count(*) <> count(DISTINCT k) FROM json_object_keys(j) AS k) AND coalesce(current_setting('redshift.dedup', true), '') NOT IN ('on', 'true') THEN
+      RETURN '[stand-in] a name is there twice in an object';
+    END IF;
+    FOR part IN SELECT value FROM json_each(j) LOOP
+      fault := redshift_catalog.unfit_for_super(part);
+      IF fault IS NOT NULL THEN RETURN fault; END IF;
+    END LOOP;
+  WHEN 'array' THEN
+    FOR part IN SELECT value FROM json_array_elements(j) LOOP
+      fault := redshift_catalog.unfit_for_super(part);
+      IF fault IS NOT NULL THEN RETURN fault; END IF;
+    END LOOP;
+  ELSE
+  END CASE;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.to_super(s text) RETURNS jsonb LANGUAGE plpgsql STABLE STRICT AS $$
+DECLARE
+  fault text;
+BEGIN
+  IF NOT redshift_catalog.is_valid_json(s) THEN
+    PERFORM redshift_catalog.fail('JSON parsing error', 8001, 'invalid json object ' || left(s, 100), '0.cpp:0');
+  END IF;
+  fault := CASE WHEN octet_length(s) > 16777216 THEN '[stand-in] SUPER is longer than 16 MB' ELSE redshift_catalog.unfit_for_super(s::json) END;
+  IF fault IS NOT NULL THEN
+    PERFORM redshift_catalog.fail(fault, 8001, 'JSON_PARSE', '0.cpp:0');
+  END IF;
+  RETURN s::jsonb;
+END $$;
+
 -- bytes is the declared length of a CHAR, VARCHAR or VARBYTE column; a VARBYTE's stands
 -- in the CHECK that holds it.
 CREATE OR REPLACE FUNCTION redshift_catalog.bytes(relation oid, attribute text) RETURNS int LANGUAGE sql STABLE AS $$

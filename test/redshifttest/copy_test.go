@@ -97,7 +97,7 @@ func TestCopyOfSeveralUsers(t *testing.T) {
 	if a, b, d := w.count(t, ann, errors), w.count(t, bob, errors), w.count(t, w.dev, errors); a != 1 || b != 0 || d != 1 {
 		t.Errorf("ann sees %d load errors, bob %d, dev %d", a, b, d)
 	}
-	own := fmt.Sprintf("SELECT COUNT(*) FROM stl_load_errors AS e JOIN pg_user AS u ON u.usesysid = e.userid WHERE u.usename = 'ann' AND e.session = %d AND e.starttime < GETDATE() AND e.starttime > GETDATE() - INTERVAL '1 hour'", ann.PgConn().PID())
+	own := fmt.Sprintf("SELECT COUNT(*) FROM stl_load_errors AS e JOIN pg_user AS u ON u.usesysid = e.userid WHERE u.usename = 'ann' AND e.session = %d AND e.starttime < DATEADD(hour, 1, GETDATE()) AND e.starttime > GETDATE() - INTERVAL '1 hour'", ann.PgConn().PID())
 	if n := w.count(t, w.dev, own); n != 1 {
 		t.Errorf("%d load errors are of ann's session", n)
 	}

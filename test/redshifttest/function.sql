@@ -166,7 +166,7 @@ CREATE OR REPLACE FUNCTION redshift_catalog.is_valid_json(s text) RETURNS boolea
 EXCEPTION WHEN invalid_text_representation THEN RETURN false; END $$;
 CREATE OR REPLACE FUNCTION redshift_catalog.is_valid_json_array(s text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
   AS $$ SELECT CASE WHEN redshift_catalog.is_valid_json(s) THEN json_typeof(s::json) = 'array' ELSE false END $$;
-CREATE OR REPLACE FUNCTION redshift_catalog.json_parse(s text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT s::jsonb $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.json_parse(s text) RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT redshift_catalog.to_super(s) $$;
 CREATE OR REPLACE FUNCTION redshift_catalog.json_valid(s text, lax boolean) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN
   IF redshift_catalog.is_valid_json(s) THEN RETURN s::jsonb; END IF;
   IF NOT lax THEN PERFORM redshift_catalog.fail('JSON parsing error', 8001, 'invalid json object ' || s, '0.cpp:0'); END IF;

@@ -1,6 +1,7 @@
 package copyload_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -150,10 +151,19 @@ func TestCharacters(t *testing.T) {
 
 // R-670, R-671.
 func TestSuper(t *testing.T) {
+	object := func(n, last int) string {
+		text := "{"
+		for i := range n {
+			text += fmt.Sprintf(`"k%d":1,`, i)
+		}
+		return text + fmt.Sprintf(`"k%d":1}`, last)
+	}
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	checkFields(t, copyload.Spec{}, copyload.Type{Kind: copyload.Super}, []fieldCase{
 		{`{"a": [1, "x\n"]}`, `{"a": [1, "x\\n"]}`}, {` "bare" `, `"bare"`}, {"null", "null"}, {"1e400", "1e400"}, {"", null}, {`"\\u0000"`, `"\\\\u0000"`},
 		{"bare", "!1224 invalid JSON"}, {`{"a":}`, "!1224"}, {`{} {}`, "!1224"}, {"\"\xff\"", "!1220"}, {`"\u0000"`, `!1224 \u0000`},
+		{`{"a":1,"b":{"a":"a"},"c":["a","a",{"a":1}]}`, `{"a":1,"b":{"a":"a"},"c":["a","a",{"a":1}]}`}, {`{"a":1,"a":2}`, "!1224 twice"},
+		{`[{"b":{"a":{},"\u0061":2}}]`, "!1224 twice"}, {object(20, 21), object(20, 21)}, {object(20, 3), "!1224 twice"},
 		{deep(1000), deep(1000)}, {deep(1001), "!1224 nested deeper"},
 		{quoted(strings.Repeat("x", 65535)), quoted(strings.Repeat("x", 65535))}, {`["` + strings.Repeat("x", 65536) + `"]`, "!1224 max size of 65535 bytes"},
 		{`"` + strings.Repeat(`\u20ac`, 21846) + `"`, "!1224 max size"}, {`"` + strings.Repeat(`\ud834\udd1e`, 16384) + `"`, "!1224 max size"},

@@ -36,29 +36,69 @@ func appendSuper(_ *column, dst, v []byte) ([]byte, *fault) {
 }
 
 // checkNesting looks for what valid JSON may have and SUPER may not: too deep
-// nesting, long strings, and the character U+0000.
+// nesting, long strings, the character U+0000, and a name twice in an object
+// (https://docs.aws.amazon.com/redshift/latest/dg/JSON_PARSE.html).
 func checkNesting(v []byte) *fault {
-	depth := 0
+	var open []names // of the objects and arrays that are open
 	for i := 0; i < len(v); i++ {
 		switch v[i] {
 		case '{', '[':
-			if depth++; depth > superDepth {
+			if open = append(open, names{object: v[i] == '{', due: v[i] == '{'}); len(open) > superDepth {
 				return jsonFault("[stand-in] SUPER is nested deeper than 1000", i)
 			}
 		case '}', ']':
-			depth--
+			open = open[:len(open)-1]
+		case ',':
+			open[len(open)-1].due = open[len(open)-1].object
 		case '"':
 			n, size, nul := jsonString(v[i+1:])
-			if nul {
+			switch {
+			case nul:
 				return jsonFault(`[stand-in] \u0000 in SUPER`, i)
-			}
-			if size > superString {
+			case size > superString:
 				return jsonFault(fmt.Sprintf("String value exceeds the max size of %d bytes", superString), i)
+			case len(open) > 0 && open[len(open)-1].twice(v[i:i+1+n]):
+				return jsonFault("[stand-in] a name is there twice in an object of SUPER", i)
 			}
 			i += n
 		}
 	}
 	return nil
+}
+
+// names are those that an object has had so far.
+type names struct {
+	object bool
+	due    bool // a name comes next
+	few    [][]byte
+	many   map[string]bool
+}
+
+// twice notes a quoted string, if it is a name, and tells whether it was there before.
+func (n *names) twice(quoted []byte) bool {
+	if !n.due {
+		return false
+	}
+	n.due = false
+	name := []byte(keyName(quoted))
+	if n.many == nil {
+		for _, other := range n.few {
+			if bytes.Equal(other, name) {
+				return true
+			}
+		}
+		const few = 16
+		if n.few = append(n.few, name); len(n.few) == few {
+			n.many = map[string]bool{}
+			for _, other := range n.few {
+				n.many[string(other)] = true
+			}
+		}
+		return false
+	}
+	before := n.many[string(name)]
+	n.many[string(name)] = true
+	return before
 }
 
 // jsonString measures a valid string whose first byte behind the quote v
