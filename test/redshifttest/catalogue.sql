@@ -32,6 +32,13 @@ CREATE OR REPLACE VIEW redshift_catalog.shown_attribute AS
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attnum > 0 AND NOT a.attisdropped;
 
+-- the columns that late-binding views had when they were made
+CREATE OR REPLACE VIEW redshift_catalog.late_attribute AS
+  SELECT c.oid AS attrelid, c.nspname, c.relname, k.value->>'name' AS attname, k.n::int AS attnum, k.value->>'type' AS type
+  FROM redshift_catalog.shown_class c JOIN redshift_catalog.relation r ON r.relation = c.oid, LATERAL jsonb_array_elements(nullif(r.late_columns, 'null')) WITH ORDINALITY k(value, n);
+CREATE OR REPLACE FUNCTION redshift_catalog.pg_get_late_binding_view_cols() RETURNS SETOF record LANGUAGE sql STABLE AS $$
+  SELECT nspname::name, relname::name, attname::name, type::varchar, attnum FROM redshift_catalog.late_attribute $$;
+
 CREATE OR REPLACE VIEW redshift_catalog.svv_columns AS
   SELECT current_database()::varchar AS table_catalog, nspname::varchar AS table_schema, relname::varchar AS table_name, attname::varchar AS column_name,
     attnum::int AS ordinal_position, column_default::varchar, CASE WHEN attnotnull THEN 'NO' ELSE 'YES' END::varchar AS is_nullable, type_name::varchar AS data_type,
@@ -42,7 +49,11 @@ CREATE OR REPLACE VIEW redshift_catalog.svv_columns AS
     CASE WHEN type_name IN ('smallint', 'integer', 'bigint') THEN 0 WHEN type_name = 'numeric' AND atttypmod > 0 THEN (atttypmod - 4) & 2047 END AS numeric_scale,
     CASE WHEN type_name LIKE 'time%' THEN 6 END AS datetime_precision, remarks::varchar
   FROM redshift_catalog.shown_attribute
-  WHERE has_table_privilege(attrelid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES') OR has_any_column_privilege(attrelid, 'SELECT');
+  WHERE has_table_privilege(attrelid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES') OR has_any_column_privilege(attrelid, 'SELECT')
+  UNION ALL
+  SELECT current_database(), nspname, relname, attname, attnum, NULL, 'YES', trim(regexp_replace(type, '\(.*\)', '')), CASE WHEN type ~ 'char|binary' THEN substring(type FROM '\((\d+)\)')::int END,
+    CASE WHEN type ~ 'numeric' THEN substring(type FROM '\((\d+)')::int END, CASE WHEN type ~ 'numeric' THEN 10 END, CASE WHEN type ~ 'numeric' THEN substring(type FROM ',(\d+)\)')::int END, NULL, NULL
+  FROM redshift_catalog.late_attribute WHERE has_table_privilege(attrelid, 'SELECT');
 CREATE OR REPLACE VIEW redshift_catalog.information_schema_columns AS SELECT table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable, data_type,
   character_maximum_length, NULL::int AS character_octet_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision FROM redshift_catalog.svv_columns;
 CREATE OR REPLACE VIEW redshift_catalog.svv_redshift_columns AS
@@ -190,14 +201,14 @@ CREATE OR REPLACE VIEW redshift_catalog.pg_attribute AS
 CREATE OR REPLACE VIEW redshift_catalog.pg_attribute_info AS SELECT * FROM redshift_catalog.pg_attribute;
 CREATE OR REPLACE VIEW redshift_catalog.pg_class_info AS SELECT * FROM redshift_catalog.pg_class;
 CREATE OR REPLACE VIEW redshift_catalog.pg_attrdef AS
-  SELECT d.oid, d.adrelid, d.adnum, NULL::text AS adbin, a.column_default AS adsrc FROM pg_catalog.pg_attrdef d JOIN redshift_catalog.shown_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum;
+  SELECT d.oid, d.adrelid, d.adnum, a.column_default AS adbin, a.column_default AS adsrc FROM pg_catalog.pg_attrdef d JOIN redshift_catalog.shown_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum;
 CREATE OR REPLACE VIEW redshift_catalog.pg_type AS
-  SELECT t.oid, t.typname, t.typnamespace, t.typowner, t.typlen, t.typbyval, t.typtype, t.typisdefined, t.typdelim, t.typrelid, t.typelem, t.typarray, t.typalign, t.typstorage, t.typnotnull, t.typbasetype, t.typtypmod, t.typndims, t.typdefault
+  SELECT t.oid, t.typname, t.typnamespace, t.typowner, t.typlen, t.typbyval, t.typtype, t.typisdefined, t.typdelim, t.typrelid, t.typelem, t.typarray, t.typalign, t.typstorage, t.typnotnull, t.typbasetype, t.typtypmod, t.typndims, t.typdefault, 0::oid AS typcollation
   FROM pg_catalog.pg_type t WHERE t.typname IN ('bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'bpchar', 'varchar', 'text', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval', 'name', 'oid', 'xid', 'char', 'unknown', 'regclass', 'aclitem',
     '_bool', '_int2', '_int4', '_int8', '_float4', '_float8', '_numeric', '_bpchar', '_varchar', '_text', '_date', '_timestamp', '_timestamptz', '_name', '_oid', '_char')
     AND t.typnamespace = 'pg_catalog'::regnamespace
   UNION ALL
-  SELECT n.oid, n.typname, 'pg_catalog'::regnamespace, 10, -1, false, 'b', true, ',', 0, 0, 0, 'i', 'x', false, 0, -1, 0, NULL
+  SELECT n.oid, n.typname, 'pg_catalog'::regnamespace, 10, -1, false, 'b', true, ',', 0, 0, 0, 'i', 'x', false, 0, -1, 0, NULL, 0
   FROM (VALUES (4000::oid, 'super'::name), (6551, 'varbyte'), (3000, 'geometry'), (3001, 'geography')) n(oid, typname);
 CREATE OR REPLACE VIEW redshift_catalog.pg_description AS SELECT objoid, classoid, objsubid, description FROM pg_catalog.pg_description WHERE objoid IN (SELECT oid FROM redshift_catalog.shown_class);
 CREATE OR REPLACE VIEW redshift_catalog.pg_constraint AS
@@ -238,7 +249,23 @@ CREATE OR REPLACE VIEW redshift_catalog.pg_auth_members AS SELECT roleid, member
 CREATE OR REPLACE VIEW redshift_catalog.pg_settings AS SELECT name, setting, short_desc FROM pg_catalog.pg_settings WHERE name IN ('max_index_keys', 'server_version', 'search_path', 'TimeZone', 'DateStyle', 'statement_timeout', 'client_encoding', 'application_name');
 CREATE OR REPLACE VIEW redshift_catalog.pg_tablespace AS SELECT oid, spcname, spcowner FROM pg_catalog.pg_tablespace;
 CREATE OR REPLACE VIEW redshift_catalog.pg_am AS SELECT oid, amname FROM pg_catalog.pg_am WHERE false;
+CREATE OR REPLACE VIEW redshift_catalog.pg_collation AS SELECT oid, collname, collnamespace FROM pg_catalog.pg_collation WHERE false;
 CREATE OR REPLACE VIEW redshift_catalog.pg_language AS SELECT oid, lanname FROM pg_catalog.pg_language WHERE lanname IN ('internal', 'c', 'sql', 'plpgsql');
+
+-- the statement that would make a table: https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLE.html
+CREATE OR REPLACE FUNCTION redshift_catalog.table_ddl(rel oid) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT 'CREATE TABLE ' || quote_ident(c.nspname) || '.' || quote_ident(c.relname) || E' (\n'
+    || (SELECT string_agg('    ' || quote_ident(a.attname) || ' ' || a.type || CASE WHEN a.identity IS NOT NULL THEN ' ' || a.identity WHEN a.column_default IS NOT NULL THEN ' DEFAULT ' || a.column_default ELSE '' END
+        || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END || ' ENCODE ' || CASE a.encoding WHEN 'none' THEN 'raw' ELSE a.encoding END || CASE WHEN a.distkey THEN ' distkey' ELSE '' END, E',\n' ORDER BY a.attnum)
+      FROM redshift_catalog.shown_attribute a WHERE a.attrelid = c.oid)
+    || coalesce((SELECT string_agg(E',\n    ' || CASE k.kind WHEN 'p' THEN 'PRIMARY KEY ' WHEN 'u' THEN 'UNIQUE ' ELSE 'FOREIGN KEY ' END
+        || '(' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(k.columns) WITH ORDINALITY u(n2, n) JOIN pg_attribute a ON a.attrelid = k.relation AND a.attnum = u.n2) || ')'
+        || CASE WHEN k.kind = 'f' THEN ' REFERENCES ' || k.referenced::regclass || '(' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(k.referenced_columns) WITH ORDINALITY u(n2, n) JOIN pg_attribute a ON a.attrelid = k.referenced AND a.attnum = u.n2) || ')' ELSE '' END, '' ORDER BY k.kind, k.name)
+      FROM redshift_catalog.key k WHERE k.relation = c.oid), '')
+    || E'\n)\nDISTSTYLE ' || c.diststyle
+    || coalesce((SELECT E'\n' || CASE c.sortstyle WHEN 'INTERLEAVED' THEN 'INTERLEAVED ' ELSE '' END || 'SORTKEY ( ' || string_agg(quote_ident(a.attname), ', ' ORDER BY abs(a.sortkey)) || ' )'
+      FROM redshift_catalog.shown_attribute a WHERE a.attrelid = c.oid AND a.sortkey <> 0 HAVING count(*) > 0), '') || ';'
+  FROM redshift_catalog.shown_class c WHERE c.oid = rel $$;
 
 GRANT USAGE ON SCHEMA redshift_catalog TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA redshift_catalog TO PUBLIC;

@@ -26,6 +26,7 @@ type tableDefinition struct {
 	Keys       []keyDefinition    `json:"keys"`
 	Likes      []string           `json:"likes"` // OIDs
 	Late       string             `json:"late,omitempty"`
+	LateNow    []lateColumn       `json:"latecolumns,omitempty"`
 
 	name     relationName
 	prefix   string // CREATE TABLE, with what stands before the name

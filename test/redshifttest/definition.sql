@@ -3,7 +3,7 @@
 -- was dropped stay until the server starts again.
 CREATE TABLE IF NOT EXISTS redshift_catalog.relation (
   relation oid PRIMARY KEY, diststyle text NOT NULL, sortstyle text NOT NULL, backup boolean NOT NULL,
-  encode_auto boolean NOT NULL, late text);
+  encode_auto boolean NOT NULL, late text, late_columns jsonb);
 CREATE TABLE IF NOT EXISTS redshift_catalog.attribute (
   relation oid, attnum int, declared text, encoding text NOT NULL, distkey boolean NOT NULL, sortkey int NOT NULL,
   identity text, insensitive boolean NOT NULL, PRIMARY KEY (relation, attnum));
@@ -69,7 +69,7 @@ END $$;
 -- writes a table or view that was made; one that was there already (IF NOT EXISTS) keeps what it has
 CREATE OR REPLACE FUNCTION redshift_catalog.remember(rel oid, d jsonb) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-  INSERT INTO redshift_catalog.relation VALUES (rel, d->>'diststyle', d->>'sortstyle', (d->>'backup')::boolean, (d->>'encodeauto')::boolean, d->>'late')
+  INSERT INTO redshift_catalog.relation VALUES (rel, d->>'diststyle', d->>'sortstyle', (d->>'backup')::boolean, (d->>'encodeauto')::boolean, d->>'late', d->'latecolumns')
     ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM redshift_catalog.remember_column(rel, c) FROM jsonb_array_elements(coalesce(nullif(d->'columns', 'null'), '[]')) c;
@@ -139,8 +139,8 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION redshift_catalog.shut_late(called text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN EXECUTE 'DROP VIEW ' || called; END $$;
-CREATE OR REPLACE FUNCTION redshift_catalog.rewrite(rel oid, query text) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
-  UPDATE redshift_catalog.relation SET late = query WHERE relation = rel $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.rewrite(rel oid, query text, columns jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+  UPDATE redshift_catalog.relation SET late = query, late_columns = columns WHERE relation = rel $$;
 
 CREATE OR REPLACE FUNCTION redshift_catalog.rename_check(rel oid, old text, new text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -233,3 +233,13 @@ BEGIN
   DELETE FROM redshift_catalog.database WHERE name = called;
   IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = '3D000', MESSAGE = format('database "%s" does not exist', called); END IF;
 END $$;
+
+-- functions of the leader node that PostgreSQL has otherwise, or not
+CREATE OR REPLACE FUNCTION redshift_catalog.leader_user(role oid) RETURNS name LANGUAGE sql STABLE
+  AS $$ SELECT CASE WHEN role = 'pg_database_owner'::regrole THEN 'rdsdb' ELSE regexp_replace(pg_get_userbyid(role), '^rs (group|role) ', '') END::name $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.leader_expression(expression text, relation oid, pretty boolean DEFAULT true) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT expression $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.leader_regexp_substr(value text, pattern text, start int DEFAULT 1) RETURNS text LANGUAGE sql IMMUTABLE
+  AS $$ SELECT coalesce(substring(substr(value, start) FROM pattern), '') $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.leader_regexp_replace(value text, pattern text, by text DEFAULT '') RETURNS text LANGUAGE sql IMMUTABLE
+  AS $$ SELECT regexp_replace(value, pattern, by, 'g') $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.leader_charindex(part text, value text) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT strpos(value, part) $$;

@@ -62,6 +62,9 @@ func (d *tableDefinition) makeLate(ctx context.Context, c *session, columns []st
 	if len(columns) > 0 {
 		d.Late = "SELECT * FROM (" + d.Late + ") AS late" + listed(columns)
 	}
+	if err := d.lateColumns(ctx, c); err != nil {
+		return err
+	}
 	old, err := c.relations(ctx, []relationName{d.name})
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func (d *tableDefinition) makeLate(ctx context.Context, c *session, columns []st
 		}
 		_, err := c.ask(ctx, "ALTER VIEW "+d.name.sql()+" SET (security_barrier = false)") // only the owner may
 		if err == nil {
-			_, err = c.ask(ctx, "SELECT "+catalogueSchema+".rewrite($1::text::oid, $2)", old[0].oid, d.Late)
+			_, err = c.ask(ctx, "SELECT "+catalogueSchema+".rewrite($1::text::oid, $2, "+asJSON(d.LateNow)+")", old[0].oid, d.Late)
 		}
 		return err
 	}
@@ -84,6 +87,57 @@ func (d *tableDefinition) makeLate(ctx context.Context, c *session, columns []st
 		return err
 	}
 	return d.remember(ctx, c)
+}
+
+// lateColumn is a column that a view had when it was made.
+type lateColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// lateColumns notes the columns of a view, if all that it reads is there.
+func (d *tableDefinition) lateColumns(ctx context.Context, c *session) error {
+	if _, err := c.ask(ctx, "SAVEPOINT late"); err != nil {
+		return err
+	}
+	o := &opener{session: c, views: map[relationName]string{}}
+	found, err := o.columns(ctx, d.Late)
+	if err == nil {
+		d.LateNow = found
+	}
+	_, err = c.ask(ctx, "ROLLBACK TO SAVEPOINT late")
+	return err
+}
+
+// columns are those of a query that may name views which are bound late.
+func (o *opener) columns(ctx context.Context, query string) ([]lateColumn, error) {
+	s, err := o.parse(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	beneath, err := o.session.relations(ctx, s.named)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.open(ctx, beneath, 1); err != nil {
+		return nil, err
+	}
+	if s, err = o.parse(ctx, query); err != nil {
+		return nil, err
+	}
+	described, err := o.session.backing.Prepare(ctx, "", s.sql, nil)
+	if err != nil {
+		return nil, err
+	}
+	var columns []lateColumn
+	for _, f := range described.Fields {
+		shown, err := o.session.value(ctx, "SELECT "+catalogueSchema+".format_type($1::text::oid, $2::text::int)", fmt.Sprint(f.DataTypeOID), fmt.Sprint(f.TypeModifier))
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, lateColumn{f.Name, shown})
+	}
+	return columns, nil
 }
 
 // lateView writes what is read in the place of a view, under the view's name.

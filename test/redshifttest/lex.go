@@ -61,8 +61,9 @@ const maxStatement = 16 << 20
 
 // lexer cuts a text into tokens by Redshift's rules.
 type lexer struct {
-	text string
-	at   int
+	text    string
+	at      int
+	escapes bool // E'' is taken
 }
 
 // tokens cuts a text.
@@ -70,7 +71,16 @@ func tokens(text string) ([]token, error) {
 	if len(text) > maxStatement {
 		return nil, &Refusal{Code: "54001", Message: "Statement is too large. Statement Size: more than 16777216 bytes. Maximum Allowed: 16777216 bytes"}
 	}
-	l := &lexer{text: text}
+	all, err := (&lexer{text: text}).all()
+	if err != nil && strings.Contains(text, "pg_catalog.") { // psql asks the catalogue with E''
+		if more, again := (&lexer{text: text, escapes: true}).all(); again == nil {
+			return more, nil
+		}
+	}
+	return all, err
+}
+
+func (l *lexer) all() ([]token, error) {
 	var all []token
 	for {
 		t, err := l.next()
@@ -106,7 +116,7 @@ func (l *lexer) next() (token, error) {
 		l.while(isDigit)
 		return l.token(parameterToken, start), nil
 	}
-	for _, sign := range []string{"(+)", "::", "<=", ">=", "<>", "!=", "||"} {
+	for _, sign := range []string{"(+)", "!~*", "!~", "~*", "::", "<=", ">=", "<>", "!=", "||"} {
 		if strings.HasPrefix(l.text[start:], sign) {
 			l.at += len(sign)
 			return l.token(signToken, start), nil
@@ -239,6 +249,11 @@ func (l *lexer) word() (token, error) {
 	l.while(func(c byte) bool { return isLetter(c) || isDigit(c) || c == '$' })
 	t := l.token(wordToken, start)
 	t.text = lower(t.raw)
+	if l.escapes && t.text == "e" && l.at < len(l.text) && l.text[l.at] == '\'' {
+		literal, err := l.literal()
+		literal.raw = t.raw + literal.raw
+		return literal, err
+	}
 	if l.at < len(l.text) && l.text[l.at] == '\'' && slices.Contains([]string{"e", "u", "n", "b", "x"}, t.text) {
 		return token{}, &Refusal{Code: "42704", Message: fmt.Sprintf("type %q does not exist", t.text)}
 	}

@@ -3,6 +3,7 @@ package redshifttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,6 +105,18 @@ func parseOne(tokens []token, look func(relationName) (looked, error)) (*stateme
 
 // whole reads all tokens as one statement.
 func (p *parser) whole() (s *statement, err error) {
+	s, err = p.ordinary()
+	if escaped(p.tokens) && err == nil {
+		s, err = nil, &Refusal{Code: "42704", Message: `type "e" does not exist`}
+	}
+	if err != nil {
+		return leaderQuery(p.tokens, err)
+	}
+	return s, nil
+}
+
+// ordinary reads all tokens as one statement of what is not the catalogue's alone.
+func (p *parser) ordinary() (s *statement, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -161,7 +174,7 @@ func (p *parser) statement() *statement {
 		"select": p.query, "with": p.query, "insert": p.insert, "update": p.update, "delete": p.delete, "merge": p.merge,
 		"create": p.create, "alter": p.alter, "drop": p.drop, "grant": p.grant, "revoke": p.grant,
 		"begin": p.begin, "start": p.begin, "commit": p.end, "end": p.end, "rollback": p.end, "abort": p.end,
-		"lock": p.lock, "truncate": p.truncate, "copy": p.copyFrom, "set": p.set, "reset": p.set, "show": p.show,
+		"lock": p.lock, "truncate": p.truncate, "copy": p.copyFrom, "set": p.set, "reset": p.set, "show": p.showAny,
 		"vacuum": p.vacuum, "analyze": p.analyze, "analyse": p.analyze, "explain": p.explain, "comment": p.comment, "refresh": p.refresh,
 	}
 	read, known := readers[first.text]
@@ -268,36 +281,22 @@ func text(value string) string {
 	return `'` + strings.ReplaceAll(value, `'`, `''`) + `'`
 }
 
-// catalogue maps the views of Redshift's catalogue to the stand-in's own.
-var catalogue = map[string]bool{
-	"svv_columns": true, "svv_tables": true, "svv_table_info": true, "pg_table_def": true, "stl_load_errors": true, "stl_load_commits": true,
-	"sys_load_error_detail": true, "stv_sessions": true, "stv_locks": true, "svv_transactions": true, "stl_connection_log": true,
-	"stv_recents": true, "stv_db_isolation_level": true, "sys_connection_log": true, "pg_user": true, "pg_group": true, "stv_mv_info": true,
-	"svv_redshift_columns": true, "svv_relation_privileges": true, "svv_roles": true, "sys_serverless_usage": true,
-}
-
 // table reads the name of a table and writes it for PostgreSQL.
 func (p *parser) table() string {
-	first := p.name()
-	if !p.accept(".") {
-		if catalogue[first] {
-			return catalogueSchema + "." + quote(first)
-		}
-		if strings.HasPrefix(first, "pg_") {
-			return quote(first)
-		}
-		return p.userTable(relationName{table: strings.TrimPrefix(first, "#")})
+	n := relationName{table: p.name()}
+	if p.accept(".") {
+		n = relationName{schema: n.table, table: p.name()}
 	}
-	second := p.name()
-	switch {
-	case first == "information_schema" && second == "columns", first == "information_schema" && second == "tables":
-		return catalogueSchema + "." + quote("information_schema_"+second)
-	case first == "pg_catalog" && catalogue[second]:
-		return catalogueSchema + "." + quote(second)
-	case first == "information_schema" || first == "pg_catalog":
-		return quote(first) + "." + quote(second)
+	if own, known := catalogueName(n); known {
+		return own
 	}
-	return p.userTable(relationName{schema: first, table: second})
+	if ofCatalogue(n) {
+		panic(&Refusal{Code: "42P01", Message: fmt.Sprintf("relation %q does not exist", n.table), Rule: "R-702"})
+	}
+	if n.schema == "" {
+		n.table = strings.TrimPrefix(n.table, "#")
+	}
+	return p.userTable(n)
 }
 
 // userTable notes a table or view that is not the catalogue's, and writes its name.
