@@ -7,7 +7,17 @@ import "fmt"
 // trusted by its name: PostgreSQL starts one that was made anew, or advanced, at
 // its own position without a word.
 func judge(cp Checkpoint, o Opened) error {
-	checks := []func(Checkpoint, Opened) *Halt{sameSource, notBehind, slotHolds}
+	return firstOf(cp, o, sameSource, notBehind, slotHolds)
+}
+
+// judgeEarly is the part of judge that can be told by a checkpoint that may be old,
+// since a wait for the slot came after its reading: whether this is the source at
+// all, before anything there is touched.
+func judgeEarly(cp Checkpoint, o Opened) error {
+	return firstOf(cp, o, sameSource, notBehind)
+}
+
+func firstOf(cp Checkpoint, o Opened, checks ...func(Checkpoint, Opened) *Halt) error {
 	for _, check := range checks {
 		if h := check(cp, o); h != nil {
 			return h

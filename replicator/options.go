@@ -27,7 +27,8 @@ type Options struct {
 	Workers   int           // sessions that read a load in parallel; 4
 
 	// Once drains to the position of the start, merges and ends.
-	Once bool
+	Once  bool
+	Tries int // with Once: how often in a row a step or a pass may fail; 5
 }
 
 // Limits say when a batch is sealed.
@@ -58,6 +59,7 @@ func (o *Options) EnsureDefaults() {
 	ensure(&o.Backoff.Max, time.Minute)
 	ensure(&o.HaltRetry, 5*time.Minute)
 	ensure(&o.Workers, 4)
+	ensure(&o.Tries, 5)
 }
 
 func ensure[T comparable](field *T, value T) {

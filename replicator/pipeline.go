@@ -95,19 +95,24 @@ func (p *pipeline) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, stop)()
 
 	var ended error
+	merged := make(chan struct{})
 	g.Go(func() error {
 		err := p.reader.run(reading)
 		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // it was asked to stop
-		case errors.Is(err, errShutdown):
+		case errors.Is(err, errShutdown) && ctx.Err() == nil:
 			ended = err
 			return p.source.Close() // the server waits; what was handed over is merged without it
+		case err != nil && ctx.Err() == nil:
+			return err
 		}
-		return err
+		p.linger(work, merged)
+		return nil
 	})
 	g.Go(func() error { return p.stage(work) })
-	g.Go(func() error { return p.merge(work) })
+	g.Go(func() error {
+		defer close(merged)
+		return p.merge(work)
+	})
 	g.Go(func() error { return p.discard(work) })
 	if err := g.Wait(); err != nil {
 		return err
@@ -116,6 +121,24 @@ func (p *pipeline) run(ctx context.Context) error {
 		return ended
 	}
 	return p.reader.acknowledge(hard)
+}
+
+// linger keeps the stream alive, and tells the slot of each merge, while what was
+// handed over is merged: that may take longer than the server's patience. A stream
+// that is lost meanwhile is no loss: the next opening tells the slot.
+func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if p.source.Acknowledge(ctx, LSN(p.merged.Load())) != nil {
+				return
+			}
+		case <-merged:
+			return
+		}
+	}
 }
 
 // stage brings batches to rest in the bucket.

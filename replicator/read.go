@@ -51,6 +51,7 @@ type reader struct {
 	acked    LSN
 	bytes    int  // that batch's folds hold
 	inside   bool // batches were handed over whose transaction's commit was not
+	drained  bool // everything up to until was handed over
 	changes  int  // since the reader began, to look at the clock now and then
 }
 
@@ -87,6 +88,7 @@ func (r *reader) run(ctx context.Context) error {
 			return err
 		}
 		if r.until > 0 && r.sealed >= r.until && !r.inside {
+			r.drained = true
 			return nil
 		}
 	}

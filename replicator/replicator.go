@@ -12,13 +12,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// ErrInterrupted ends a run with Once that was told to end before it had drained.
+var ErrInterrupted = errors.New("replicator: told to end before everything was drained")
+
 // Run replicates until ctx is done or, with Once, until it has drained to the
 // position of its start. There is one way to recover, from a dropped connection as
 // from a kill: open the source again at the warehouse's checkpoint.
 //
 // It returns nil if it was asked to stop: what was handed over is then merged and
-// acknowledged, or will be read again. With Once it returns the *Halt that kept it
-// from draining. A halted pipeline stays, and looks again every HaltRetry.
+// acknowledged, or will be read again. With Once it returns what kept it from
+// draining: a *Halt, what failed Tries times in a row, or ErrInterrupted. Without, a
+// halted pipeline stays, and looks again every HaltRetry.
 func Run(ctx context.Context, o Options) error {
 	o.EnsureDefaults()
 	d := &daemon{Options: &o}
@@ -32,19 +36,27 @@ func Run(ctx context.Context, o Options) error {
 			d.sweepOnce.Do(func() { wg.Go(func() { d.sweep(sweeping, first) }) })
 		})
 		if ctx.Err() != nil || err == nil {
-			return nil
-		}
-		if o.Once && Final(err) {
-			return err
+			return d.end()
 		}
 		if time.Since(began) > o.Backoff.Max {
 			failures = 0
 		}
+		if o.Once && (Final(err) || failures+1 >= o.Tries) {
+			return err
+		}
 		if sleep(ctx, d.settle(err, failures)) != nil {
-			return nil
+			return d.end()
 		}
 		failures++
 	}
+}
+
+// end is what a run that was told to end, or has drained, comes to.
+func (d *daemon) end() error {
+	if d.Once && !d.drained {
+		return ErrInterrupted
+	}
+	return nil
 }
 
 // daemon is what lasts over passes.
@@ -52,6 +64,7 @@ type daemon struct {
 	*Options
 	loads     int // snapshots that were loaded from
 	sweepOnce sync.Once
+	drained   bool // with Once: everything up to the position of the start is merged
 }
 
 // settle tells of a failed pass and returns how long to wait for the next.
@@ -84,12 +97,15 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 			return err
 		}
 	}
-	source, opened, err := d.Origin.Open(ctx, OpenRequest{After: cp.LSN, Timeline: cp.Timeline, End: d.Once})
+	source, opened, err := d.Origin.Open(ctx, OpenRequest{
+		After: cp.LSN, Timeline: cp.Timeline, End: d.Once,
+		Judge: func(o Opened) error { return judgeEarly(*cp, o) },
+	})
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	now, err := d.fence(ctx, source, cp.LSN)
+	now, err := d.fence(ctx, source, opened.Confirmed)
 	if err != nil {
 		return err
 	}
@@ -104,7 +120,8 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 }
 
 // fence takes the warehouse over, which may wait for a dying transaction, and keeps
-// the source alive meanwhile.
+// the source alive meanwhile. Until the source is judged the slot is told only what
+// it knows: it might be another's.
 func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint, err error) {
 	g, work := errgroup.WithContext(ctx)
 	waiting, done := context.WithCancel(work)
@@ -129,7 +146,10 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 			return err
 		}
 	}
-	return newPipeline(d.Options, source, opened, cp).run(ctx)
+	p := newPipeline(d.Options, source, opened, cp)
+	err := p.run(ctx)
+	d.drained = err == nil && p.reader.drained
+	return err
 }
 
 // plan brings the checkpoint's tables in line with what the source publishes, and

@@ -29,11 +29,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // again does a step until it succeeds or fails in a way that may have left
-// something behind.
+// something behind; with Once, Tries times at most.
 func again(ctx context.Context, o *Options, step string, do func() error) error {
 	for n := 0; ; n++ {
 		err := do()
-		if err == nil || !Retryable(err) || ctx.Err() != nil {
+		if err == nil || !Retryable(err) || ctx.Err() != nil || o.Once && n+1 >= o.Tries {
 			return err
 		}
 		wait := o.Backoff.wait(n)

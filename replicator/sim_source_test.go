@@ -55,12 +55,24 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		n.leave()
 		return nil, replicator.Opened{}, errInjected
 	}
+	another := r.Judge != nil && n.chance("another source", 0.02)
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	s := &n.source
 	o := replicator.Opened{
 		System: "7", Timeline: 1, Database: "app", Slot: "s", Confirmed: s.slot.confirmed, Flushed: s.flushed,
 		Publication: replicator.PublicationID{OID: 5, XMin: 6},
+	}
+	if another {
+		if o.System = "8"; n.die("restored").IntN(2) == 0 {
+			o.System, o.Flushed = "7", r.After-1
+		}
+		s.slot.active = nil
+		err := r.Judge(o)
+		if err == nil {
+			n.broken(8, "a source that is another's would be touched")
+		}
+		return nil, o, err
 	}
 	for _, t := range s.tables {
 		o.Tables = append(o.Tables, replicator.Published{Table: t, Row: replicator.PublicationID{OID: t.OID, XMin: 1}})

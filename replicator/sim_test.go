@@ -57,7 +57,7 @@ var kinds = []string{
 	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "stream breaks",
 	"server shuts down", "slot goes back", "snapshot fails", "snapshot is given up", "load cannot be staged",
 	"COPY of a load meets a conflict", "COPY of a load fails", "bucket is slow down", "stage fails",
-	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced",
+	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced", "another source",
 	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "a dead daemon's merge goes on",
 }
 
@@ -100,7 +100,8 @@ func (n *node) run(ctx context.Context) <-chan error {
 	done := make(chan error, 1)
 	go func() {
 		done <- replicator.Run(ctx, replicator.Options{
-			Pipeline: "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
+			HaltRetry: time.Second,
+			Pipeline:  "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
 			Limits:  replicator.Limits{Rows: 12, Bytes: 1 << 20, MaxAge: 3 * time.Second, MinInterval: 500 * time.Millisecond},
 			Refresh: 30 * time.Second, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
 			Backoff: replicator.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second},

@@ -18,7 +18,7 @@ type Origin interface {
 	Create(context.Context, CreateRequest) (Created, error)
 
 	// Open waits until nobody streams from the slot, without touching anything else,
-	// then starts its stream, brings the publication in line with the config (or
+	// lets OpenRequest.Judge see whose it is, then starts its stream, brings the publication in line with the config (or
 	// halts with the statements, where a DBA owns it) and reads the catalogue.
 	Open(context.Context, OpenRequest) (Source, Opened, error)
 
@@ -71,6 +71,11 @@ type OpenRequest struct {
 	After    LSN   // transactions that ended at or before it are not wanted
 	Timeline int32 // the timeline that After was on; 0 if not known
 	End      bool  // find the position of now, to drain to
+
+	// Judge is asked before the stream is started and the publication touched, with
+	// what is known by then: all but Publication, Tables and End. Its error ends the
+	// opening. Nil: nothing is to be judged yet.
+	Judge func(Opened) error
 }
 
 // Opened is what Origin.Open found. The core judges it by the checkpoint.

@@ -114,8 +114,11 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, once bool) error {
 	defer context.AfterFunc(ctx, func() { d.log.Info("draining") })()
 	err := replicator.Run(ctx, d.options(r, once))
 	var h *replicator.Halt
-	if errors.As(err, &h) {
+	switch {
+	case errors.As(err, &h):
 		d.listen.Halted(h) // with --once nobody was told
+	case errors.Is(err, replicator.ErrInterrupted):
+		return errors.New("told to end before everything was drained; what is merged stays, the next run goes on from there")
 	}
 	if err != nil {
 		return err

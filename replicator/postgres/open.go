@@ -114,6 +114,14 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 			return nil, err
 		}
 	}
+	if p.opened.Flushed, err = endOfLog(ctx, p.conn); err != nil {
+		return nil, err
+	}
+	if p.request.Judge != nil {
+		if err := p.request.Judge(p.opened); err != nil {
+			return nil, err
+		}
+	}
 	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')`).Close(); err != nil {
 		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
@@ -171,9 +179,6 @@ func (p *opening) look(ctx context.Context) error {
 		have, _ := publication.of(t)
 		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row})
 		p.matcher.tables[t.OID] = chosen{table: t, choice: p.choiceOf(t.Name)}
-	}
-	if p.opened.Flushed, err = endOfLog(ctx, p.conn); err != nil {
-		return err
 	}
 	if p.request.End {
 		p.opened.End, err = p.mark(ctx, p.conn)

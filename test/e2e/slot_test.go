@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/test/harness"
+	"rowshift/test/redshifttest"
 )
 
 // Promise 2: a slot whose tables are quiet lets go of log that others write.
@@ -56,6 +58,35 @@ func TestHalts(t *testing.T) {
 				t.Errorf("a halted daemon applied or acknowledged: %s, then %s", before, after)
 			}
 		})
+	}
+}
+
+// Promise 8: a server that is not the source of the checkpoint is left as it was
+// found, though its slot and publication have our names, and the fence takes longer
+// than a sign of life: its slot's owner would lose what is acknowledged for it.
+func TestAStrangersSlotIsLeftAlone(t *testing.T) {
+	w, d := live(t, harness.Setup{Accounts: small})
+	d.Terminate(t)
+	execute(t, w, "CREATE TABLE public.theirs (id int PRIMARY KEY)", "ALTER PUBLICATION rowshift_accounts ADD TABLE public.theirs")
+	found := func() string {
+		return one(t, w, "SELECT confirmed_flush_lsn FROM pg_replication_slots") + " " +
+			one(t, w, "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_publication_tables")
+	}
+	before, system := found(), one(t, w, "SELECT system_identifier FROM pg_control_system()")
+	for _, test := range []struct{ reason, system string }{
+		{"source_identity_changed", "7"},
+		{"source_behind_checkpoint", system}, // the same server, restored to an earlier state
+	} {
+		change(t, w, `UPDATE rowshift.checkpoint SET "system" = '`+test.system+`', lsn = 'F/0'`)
+		slow := w.Warehouse.Inject(redshifttest.Fault{Class: "LOCK", Application: "rowshift", Stall: time.Second})
+		d = w.MustRun(t)
+		d.MustSee(t, `"halted"`)
+		slow.Remove()
+		says(t, w, d, test.reason)
+		d.Terminate(t)
+		if after := found(); after != before {
+			t.Errorf("%s: a stranger's slot and publication were %s, and are %s", test.reason, before, after)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -43,5 +44,29 @@ func TestRunOnce(t *testing.T) {
 		if lines, err := w.Difference(t.Context(), harness.AccountPairs); err != nil || len(lines) > 0 {
 			t.Errorf("after %q: %v %v", change, lines, err)
 		}
+	}
+}
+
+// run --once is for cron and CI: it ends, and never with 0 before it has drained.
+func TestRunOnceFails(t *testing.T) {
+	w := harness.Start(t, harness.Setup{Accounts: small})
+	loading := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Stall: -1})
+	d := w.MustRun(t, "--once")
+	reached(t, loading)
+	if code := d.Terminate(t); code != 1 || strings.Contains(d.Log(), `"drained"`) || !strings.Contains(d.Log(), "told to end before everything was drained") {
+		t.Errorf("told to end while it loaded: exit code %d\n%s", code, d.Tail(5))
+	}
+	loading.Remove()
+	if _, log, code, err := w.Command(t.Context(), "run", "--once"); err != nil || code != 0 {
+		t.Fatalf("the next one: exit code %d, %v\n%s", code, err, log)
+	}
+	w.MustBecomeEqual(t)
+	if err := w.Warehouse.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Warehouse = nil
+	_, log, code, err := w.Command(t.Context(), "run", "--once")
+	if err != nil || code != 1 || !strings.Contains(log, "connect") {
+		t.Errorf("without a warehouse: exit code %d, %v\n%s", code, err, log)
 	}
 }
