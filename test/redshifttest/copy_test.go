@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rowshift/test/pgtest"
 	"rowshift/test/proxytest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
@@ -19,13 +20,16 @@ import (
 // copyWorld is a stand-in with a bucket.
 type copyWorld struct {
 	*redshifttest.Server
-	dev    *pgx.Conn
-	bucket *s3test.Server
+	dev      *pgx.Conn
+	bucket   *s3test.Server
+	postgres string // DSN of the backing server
 }
 
 func newCopyWorld(t *testing.T, o redshifttest.Options) *copyWorld {
 	t.Helper()
-	w := &copyWorld{bucket: s3test.Start(t)}
+	backing := pgtest.Start(t)
+	w := &copyWorld{bucket: s3test.Start(t), postgres: backing.DSN("dev")}
+	o.Postgres = backing.DSN("postgres")
 	o.S3Endpoint, o.S3Region, o.S3AccessKey, o.S3SecretKey = w.bucket.Endpoint(), w.bucket.Region, w.bucket.AccessKey, w.bucket.SecretKey
 	w.Server, w.dev = connect(t, o)
 	return w
@@ -49,6 +53,17 @@ func (w *copyWorld) count(t *testing.T, conn *pgx.Conn, query string) int {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
+}
+
+// below runs a statement on the backing server.
+func (w *copyWorld) below(t *testing.T, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	exec(t, conn, statement)
 }
 
 //
@@ -103,6 +118,10 @@ func TestCopyOfSeveralUsers(t *testing.T) {
 	}
 	if n := w.count(t, w.dev, "SELECT COUNT(*) FROM t"); n != 0 {
 		t.Errorf("%d rows stayed of a COPY that failed", n)
+	}
+	w.below(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dev' AND usename = 'postgres' AND pid <> pg_backend_pid()")
+	if _, err := ann.Exec(t.Context(), statement); code(err) != "XX000" || w.count(t, ann, errors) != 2 {
+		t.Errorf("the log lost its connection: %v", err)
 	}
 }
 

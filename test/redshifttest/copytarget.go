@@ -16,6 +16,12 @@ type target struct {
 	columns []copyload.Column
 }
 
+// targetColumn is one of its columns.
+type targetColumn struct {
+	copyload.Column
+	generated bool // an IDENTITY, of either kind
+}
+
 // tableQuery finds the table as COPY needs it: what it is, and what the user may
 // do with it.
 const tableQuery = `SELECT c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'INSERT'),
@@ -63,17 +69,17 @@ func (c *session) target(ctx context.Context, copying *copying) (target, error) 
 }
 
 // columns are a table's.
-func (c *session) columns(ctx context.Context, oid string) ([]copyload.Column, error) {
+func (c *session) columns(ctx context.Context, oid string) ([]targetColumn, error) {
 	rows, err := c.rows(ctx, columnsQuery, oid)
 	if err != nil {
 		return nil, err
 	}
-	var all []copyload.Column
+	var all []targetColumn
 	for _, r := range rows {
-		column := copyload.Column{
+		column := targetColumn{generated: string(r[6]) != "", Column: copyload.Column{
 			Name: string(r[0]), Type: loadType(string(r[1]), string(r[2])+" "+string(r[3])+" "+string(r[4])),
 			NotNull: string(r[5]) == "t", Identity: string(r[6]) == "a",
-		}
+		}}
 		if column.NotNull && r[7] != nil {
 			value, err := c.rows(ctx, "SELECT ("+string(r[7])+")::text")
 			if err != nil {
@@ -89,15 +95,20 @@ func (c *session) columns(ctx context.Context, oid string) ([]copyload.Column, e
 // chosen are the columns of the statement's list. Without a list they are all, but for
 // IDENTITY columns unless EXPLICIT_IDS is there.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-column-mapping.html
-func (c *copying) chosen(all []copyload.Column) ([]copyload.Column, error) {
+func (c *copying) chosen(all []targetColumn) ([]copyload.Column, error) {
 	if len(c.columns) == 0 {
 		var filled []copyload.Column
 		for _, column := range all {
 			if !column.Identity || c.spec.ExplicitIDs {
-				filled = append(filled, column)
+				filled = append(filled, column.Column)
 			}
 		}
 		return filled, nil
+	}
+	for _, column := range all {
+		if column.NotNull && !column.HasDefault && !column.generated && !slices.Contains(c.columns, quote(column.Name)) {
+			return nil, ruled("R-646", unknown("the column %q is NOT NULL, has no DEFAULT and is not in the list of columns", column.Name))
+		}
 	}
 	var chosen []copyload.Column
 	identity := !c.spec.ExplicitIDs
@@ -108,7 +119,7 @@ func (c *copying) chosen(all []copyload.Column) ([]copyload.Column, error) {
 		n := len(chosen)
 		for _, column := range all {
 			if quote(column.Name) == name {
-				chosen = append(chosen, column)
+				chosen = append(chosen, column.Column)
 				identity = identity || column.Identity
 			}
 		}

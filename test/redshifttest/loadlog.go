@@ -35,18 +35,22 @@ type logbook struct {
 	conn *pgx.Conn
 }
 
-// write runs what writes, connected.
+// write runs what writes, connected; once more if the connection was lost, as it is by a
+// restart of the backing server.
 func (l *logbook) write(ctx context.Context, s *Server, what func(*pgx.Conn) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == nil || l.conn.IsClosed() {
-		config := s.backing.Copy()
-		config.Database = s.options.Database
-		conn, err := pgx.ConnectConfig(ctx, config)
-		if err != nil {
+	if l.conn != nil {
+		if err := what(l.conn); err == nil || !l.conn.IsClosed() {
 			return err
 		}
-		l.conn = conn
+	}
+	config := s.backing.Copy()
+	config.Database = s.options.Database
+	var err error
+	if l.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
+		l.conn = nil
+		return err
 	}
 	return what(l.conn)
 }

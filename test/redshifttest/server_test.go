@@ -15,7 +15,9 @@ import (
 // connect starts a stand-in and connects to it as a client of Redshift does.
 func connect(t *testing.T, o redshifttest.Options) (*redshifttest.Server, *pgx.Conn) {
 	t.Helper()
-	o.Postgres = pgtest.Start(t).DSN("postgres")
+	if o.Postgres == "" {
+		o.Postgres = pgtest.Start(t).DSN("postgres")
+	}
 	s, err := redshifttest.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
