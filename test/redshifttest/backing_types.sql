@@ -129,6 +129,15 @@ BEGIN
   RETURN s::jsonb;
 END $$;
 
+-- as_super is a cast to SUPER: a scalar of the value; a string is not parsed.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SUPER_type.html
+CREATE OR REPLACE FUNCTION redshift_catalog.as_super(value text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT to_jsonb(value) $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.as_super(value bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT to_jsonb(value) $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.as_super(value numeric) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT to_jsonb(value) $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.as_super(value float8) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT to_jsonb(value) $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.as_super(value boolean) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT to_jsonb(value) $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.as_super(value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT value $$;
+
 -- bytes is the declared length of a CHAR, VARCHAR or VARBYTE column; a VARBYTE's stands
 -- in the CHECK that holds it.
 CREATE OR REPLACE FUNCTION redshift_catalog.bytes(relation oid, attribute text) RETURNS int LANGUAGE sql STABLE AS $$

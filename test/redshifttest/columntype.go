@@ -176,6 +176,8 @@ func (c columnType) cast(expression string) string {
 		return fmt.Sprintf("%s.varbyte(%[1]s.varbyte(%s), %d)", catalogueSchema, expression, c.bytes)
 	case c.binary:
 		return fmt.Sprintf("%s.varbyte(%s)", catalogueSchema, expression)
+	case c.sql == superType:
+		return fmt.Sprintf("%s.as_super(%s)", catalogueSchema, expression)
 	case c.loose != "":
 		return "(" + expression + ")::" + c.loose
 	}
