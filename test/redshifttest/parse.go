@@ -23,7 +23,8 @@ type statement struct {
 	later []token                               // it cannot be read before it is run
 	named []relationName                        // the tables and views that it names, the catalogue's left out
 
-	carried []token // it, if its plan carries SUPER as strings
+	carried []token     // it, if its plan carries SUPER as strings
+	bare    []bareValue // the strings that an INSERT puts into columns
 }
 
 // relationName is the name of a table or view; no schema if it has none.
@@ -136,6 +137,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 		p.fail()
 	}
 	s.named = p.named
+	s.bare = bareValues(p.tokens)
 	if carries(p.tokens) {
 		s.carried = p.tokens
 	}

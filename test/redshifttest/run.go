@@ -55,6 +55,9 @@ func (c *session) strike(ctx context.Context, i *Injected) error {
 
 // perform runs a statement on the backing server.
 func (c *session) perform(ctx context.Context, s *statement, p *portal, describe bool) error {
+	if err := c.unparsed(ctx, s, p); err != nil {
+		return err
+	}
 	if err := c.wide(ctx, s); err != nil {
 		return err
 	}
