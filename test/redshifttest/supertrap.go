@@ -48,6 +48,17 @@ func listsTables(tokens []token) bool {
 	return false
 }
 
+// joinsOuter tells whether there is a RIGHT or FULL JOIN, which SUPER may not be part of.
+// https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html
+func joinsOuter(tokens []token) bool {
+	for i, t := range tokens[:len(tokens)-1] {
+		if next := tokens[i+1]; (t.is("right") || t.is("full")) && (next.is("join") || next.is("outer")) {
+			return true
+		}
+	}
+	return false
+}
+
 // mentions tells whether tokens name a column, or all of them.
 func mentions(tokens []token, column string) bool {
 	for i, t := range tokens {
@@ -82,6 +93,9 @@ func (c *session) wide(ctx context.Context, s *statement) error {
 			column := string(r[0])
 			if !mentions(s.carried, column) {
 				continue
+			}
+			if joinsOuter(s.carried) {
+				return c.abortOutside(ctx, ruled("R-526", unknown("SUPER (%q) in a RIGHT or FULL JOIN", column)))
 			}
 			found, err := c.rows(ctx, fmt.Sprintf("SELECT FROM %s WHERE octet_length(%s::text) > %d LIMIT 1", name.sql(), quote(column), maxCarried))
 			if err != nil {

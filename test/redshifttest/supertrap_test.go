@@ -32,3 +32,15 @@ func TestWideSuper(t *testing.T) {
 		}
 	}
 }
+
+//
+func TestNoSuperInOuterJoins(t *testing.T) {
+	_, conn := connect(t, redshifttest.Options{})
+	exec(t, conn, "CREATE TABLE t (id INT, doc SUPER)", "CREATE TABLE s (id INT)",
+		"SELECT t.doc FROM t LEFT JOIN s ON t.id = s.id", "SELECT s.id, t.id FROM t RIGHT JOIN s ON t.id = s.id")
+	for _, join := range []string{"RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN"} {
+		if _, err := conn.Exec(t.Context(), "SELECT t.doc FROM t "+join+" s ON t.id = s.id"); code(err) != "0A000" || !strings.Contains(err.Error(), "in a RIGHT or FULL JOIN") {
+			t.Errorf("%s: %v", join, err)
+		}
+	}
+}
