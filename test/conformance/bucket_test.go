@@ -83,11 +83,11 @@ func (f *bucketFolder) url() string { return "s3://" + f.bucket + "/" + f.path }
 func (s *server) putObjects(objects []object) error {
 	for _, o := range objects {
 		name := s.t.Name()[strings.LastIndex(s.t.Name(), "/")+1:] + "/" + o.name
-		if err := s.bucket.put(s.t.Context(), name, []byte(s.filled(o.content))); err != nil {
+		if err := s.bucket.put(s.ctx, name, []byte(s.filled(o.content))); err != nil {
 			return err
 		}
 		manifest := fmt.Sprintf(`{"entries": [{"url": "%s/%s", "mandatory": true}]}`, s.bucket.url(), name)
-		if err := s.bucket.put(s.t.Context(), name+".manifest", []byte(manifest)); err != nil {
+		if err := s.bucket.put(s.ctx, name+".manifest", []byte(manifest)); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ var concurrent = []*behaviour{
 // run runs statements, and returns the first error.
 func (s *server) run(conn *pgx.Conn, statements ...string) error {
 	for _, statement := range statements {
-		if _, err := conn.Exec(s.t.Context(), statement); err != nil {
+		if _, err := conn.Exec(s.ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
@@ -45,7 +45,7 @@ func writersConflict(s *server) string {
 	}
 	second := make(chan error, 1)
 	go func() {
-		_, err := b.Exec(s.t.Context(), "UPDATE contended SET n = 2 WHERE id = 1")
+		_, err := b.Exec(s.ctx, "UPDATE contended SET n = 2 WHERE id = 1")
 		second <- err
 	}()
 	if err := s.run(a, "COMMIT"); err != nil {
@@ -76,7 +76,7 @@ func cycles(s *server) string {
 		return fmt.Sprintf("a cycle ended with %v", err)
 	}
 	var level string
-	told := s.session("").QueryRow(s.t.Context(), "SELECT LOWER(TRIM(isolation_level)) FROM stv_db_isolation_level WHERE db_name = CURRENT_DATABASE()").Scan(&level)
+	told := s.session("").QueryRow(s.ctx, "SELECT LOWER(TRIM(isolation_level)) FROM stv_db_isolation_level WHERE db_name = CURRENT_DATABASE()").Scan(&level)
 	switch {
 	case told != nil: // only some may ask
 		return ""

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -46,7 +47,9 @@ func TestConformance(t *testing.T) {
 				summary.leftOut = append(summary.leftOut, b.name)
 				t.Skip("there is no bucket, or no role")
 			}
-			s := &server{place: place, t: t, sessions: map[string]*pgx.Conn{}}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			s := &server{place: place, t: t, ctx: ctx, sessions: map[string]*pgx.Conn{}}
 			if b.files {
 				s.files = place.bucket.url() + "/" + b.name
 			}
@@ -112,7 +115,7 @@ func (s *server) step(want step) string {
 }
 
 func (s *server) differ(want step, statement string) string {
-	results, err := s.session(want.session).PgConn().Exec(s.t.Context(), statement).ReadAll()
+	results, err := s.session(want.session).PgConn().Exec(s.ctx, statement).ReadAll()
 	if err != nil || want.refused {
 		return refusal(want, err)
 	}

@@ -44,7 +44,8 @@ var heading = regexp.MustCompile(`^== ([a-z0-9-]+) \| ((?:R-\d{3} ?)+)\| ([DOCGK
 // scripts reads the behaviours in testdata.
 //
 // A behaviour begins with its heading. "@ name" is an object below $files, with the
-// lines that follow up to an empty one; it has a manifest beside it that names it. "> "
+// lines that follow up to an empty one, \nul and \wide standing for what contents says;
+// it has a manifest beside it that names it. "> "
 // is a statement; lines that begin with two blanks go on with it; "2> " is one of a
 // second session. What follows up to an empty line is what it answers: rows, with |
 // between values and NULL; "= TAG", its command tag; "! CODE text", an error of that
@@ -73,6 +74,10 @@ func scripts(t *testing.T) []*behaviour {
 	return all
 }
 
+// contents are what an object has where its lines have signs: NUL, and an array of more
+// bytes than a string may have.
+var contents = strings.NewReplacer(`\nul`, "\x00", `\wide`, "["+strings.Repeat("1,", 40_000)+"1]")
+
 // reader reads a file of scripts.
 type reader struct {
 	path       string
@@ -82,7 +87,7 @@ type reader struct {
 
 func (r *reader) read(n int, line string) error {
 	if r.object != nil && line != "" {
-		r.object.content += strings.ReplaceAll(line, `\x`, "\x00") + "\n"
+		r.object.content += contents.Replace(line) + "\n"
 		return nil
 	}
 	r.object = nil

@@ -29,7 +29,8 @@ type place struct {
 type server struct {
 	*place
 	t        *testing.T
-	files    string // URL of the behaviour's folder, without a slash at its end
+	ctx      context.Context // ends when the behaviour has taken too long
+	files    string          // URL of the behaviour's folder, without a slash at its end
 	sessions map[string]*pgx.Conn
 }
 
@@ -128,11 +129,11 @@ func (s *server) session(name string) *pgx.Conn {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	conn, err := pgx.ConnectConfig(s.t.Context(), config)
+	conn, err := pgx.ConnectConfig(s.ctx, config)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := conn.Exec(s.t.Context(), "SET search_path TO "+s.schema); err != nil {
+	if _, err := conn.Exec(s.ctx, "SET search_path TO "+s.schema); err != nil {
 		s.t.Fatal(err)
 	}
 	s.sessions[name] = conn

@@ -38,7 +38,7 @@ type pipeline struct {
 
 // pipeline makes one, with the schema of that name for its targets and metadata.
 func (s *server) pipeline(name string) (*pipeline, error) {
-	stager, err := bucket.New(s.t.Context(), bucket.Options{
+	stager, err := bucket.New(s.ctx, bucket.Options{
 		URL: s.files, Pipeline: name, Region: s.bucket.region, Endpoint: s.bucket.endpoint,
 	})
 	if err != nil {
@@ -93,14 +93,14 @@ func (p *pipeline) fence() error {
 		Publication: replicator.PublicationID{OID: 16400, XMin: 700},
 		Tables:      []replicator.TableState{{OID: p.table.OID, Name: p.table.Name, Target: p.table.Target, State: replicator.Live, Shape: p.table.Shape()}},
 	}
-	c, err := p.warehouse.Fence(p.t.Context(), first)
+	c, err := p.warehouse.Fence(p.ctx, first)
 	p.epoch, p.position = c.Epoch, c.LSN
 	return err
 }
 
 // load loads rows into a load table, and lets it join.
 func (p *pipeline) load(into string, rows ...string) error {
-	ctx := p.t.Context()
+	ctx := p.ctx
 	files, err := p.stager.Load(ctx, p.epoch, into, p.table)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (p *pipeline) change(changes ...replicator.Change) error {
 
 func (p *pipeline) merge(b *replicator.Batch) error {
 	b.End = p.position + 10
-	staged, err := p.stager.Stage(p.t.Context(), p.epoch, b)
+	staged, err := p.stager.Stage(p.ctx, p.epoch, b)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (p *pipeline) merge(b *replicator.Batch) error {
 		Pipeline: p.name, Epoch: p.epoch, Phase: replicator.Streaming, LSN: b.End, System: "7300000000000000001", Timeline: 1,
 		Database: "app", Slot: "rowshift", Publication: replicator.PublicationID{OID: 16400, XMin: 700},
 	}
-	if _, err := p.warehouse.Merge(p.t.Context(), &replicator.Merge{Expect: p.position, Checkpoint: c, Staged: []*replicator.Staged{staged}}); err != nil {
+	if _, err := p.warehouse.Merge(p.ctx, &replicator.Merge{Expect: p.position, Checkpoint: c, Staged: []*replicator.Staged{staged}}); err != nil {
 		return err
 	}
 	p.position = b.End
@@ -158,7 +158,7 @@ func (p *pipeline) merge(b *replicator.Batch) error {
 
 // holds compares the target's rows.
 func (p *pipeline) holds(want ...string) error {
-	results, err := p.session("").PgConn().Exec(p.t.Context(), "SELECT word, n, body FROM "+p.table.Target).ReadAll()
+	results, err := p.session("").PgConn().Exec(p.ctx, "SELECT word, n, body FROM "+p.table.Target).ReadAll()
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func sinkChecks(s *server) string {
 	if err != nil {
 		return err.Error()
 	}
-	for _, f := range p.warehouse.Check(s.t.Context(), []*schema.Table{p.table}) {
+	for _, f := range p.warehouse.Check(s.ctx, []*schema.Table{p.table}) {
 		if f.Verdict != replicator.Fine {
 			return fmt.Sprintf("%s: %s", f.Subject, f.Found)
 		}

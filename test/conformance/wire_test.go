@@ -46,7 +46,7 @@ func (s *server) connectWith(change func(*pgx.ConnConfig)) (*pgx.Conn, error) {
 		s.t.Fatal(err)
 	}
 	change(c)
-	return pgx.ConnectConfig(s.t.Context(), c)
+	return pgx.ConnectConfig(s.ctx, c)
 }
 
 // refusedWith compares how a connection was refused.
@@ -67,7 +67,7 @@ func encoding(s *server) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer conn.Close(s.t.Context())
+	defer conn.Close(s.ctx)
 	if got := conn.PgConn().ParameterStatus("client_encoding"); got != "UNICODE" {
 		return fmt.Sprintf("client_encoding is %q, not UNICODE", got)
 	}
@@ -76,7 +76,7 @@ func encoding(s *server) string {
 
 func simpleArguments(s *server) string {
 	var n int
-	if err := s.session("").QueryRow(s.t.Context(), "SELECT $1::INT", pgx.QueryExecModeSimpleProtocol, 1).Scan(&n); err == nil {
+	if err := s.session("").QueryRow(s.ctx, "SELECT $1::INT", pgx.QueryExecModeSimpleProtocol, 1).Scan(&n); err == nil {
 		return "pgx sent arguments by the simple protocol, which it does where standard_conforming_strings is on"
 	}
 	return ""
@@ -101,7 +101,7 @@ func startUp(s *server) string {
 }
 
 func closed(s *server, conn *pgx.Conn) string {
-	if err := conn.Close(s.t.Context()); err != nil {
+	if err := conn.Close(s.ctx); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -131,10 +131,10 @@ func typeOIDs(s *server) string {
 	for i, t := range types {
 		columns = append(columns, fmt.Sprintf("c%d %s", i, t))
 	}
-	if _, err := conn.Exec(s.t.Context(), "CREATE TABLE of_all_types ("+strings.Join(columns, ", ")+")"); err != nil {
+	if _, err := conn.Exec(s.ctx, "CREATE TABLE of_all_types ("+strings.Join(columns, ", ")+")"); err != nil {
 		return err.Error()
 	}
-	results, err := conn.PgConn().Exec(s.t.Context(), "SELECT * FROM of_all_types").ReadAll()
+	results, err := conn.PgConn().Exec(s.ctx, "SELECT * FROM of_all_types").ReadAll()
 	if err != nil {
 		return err.Error()
 	}
@@ -147,13 +147,13 @@ func typeOIDs(s *server) string {
 }
 
 func preparedOnce(s *server) string {
-	_, err := s.session("").PgConn().Prepare(s.t.Context(), "two", "SELECT 1; SELECT 2", nil)
+	_, err := s.session("").PgConn().Prepare(s.ctx, "two", "SELECT 1; SELECT 2", nil)
 	return refusal(step{refused: true, code: "42601"}, err)
 }
 
 func boundValues(s *server) string {
 	conn := s.session("")
-	if _, err := conn.Exec(s.t.Context(), "CREATE TABLE bound (id INT)"); err != nil {
+	if _, err := conn.Exec(s.ctx, "CREATE TABLE bound (id INT)"); err != nil {
 		return err.Error()
 	}
 	for _, n := range []int{100, 32_768} {
@@ -163,7 +163,7 @@ func boundValues(s *server) string {
 			places = append(places, fmt.Sprintf("($%d)", i+1))
 			values = append(values, []byte("1"))
 		}
-		err := conn.PgConn().ExecParams(s.t.Context(), "INSERT INTO bound VALUES "+strings.Join(places, ","), values, nil, nil, nil).Read().Err
+		err := conn.PgConn().ExecParams(s.ctx, "INSERT INTO bound VALUES "+strings.Join(places, ","), values, nil, nil, nil).Read().Err
 		if (err == nil) != (n < 32_768) {
 			return fmt.Sprintf("%d values: %v", n, err)
 		}
@@ -173,7 +173,7 @@ func boundValues(s *server) string {
 
 // statementSize sends a comment longer than the 16 MB that a statement may have.
 func statementSize(s *server) string {
-	_, err := s.session("").Exec(s.t.Context(), "SELECT 1 /*"+strings.Repeat("a", 16<<20)+"*/")
+	_, err := s.session("").Exec(s.ctx, "SELECT 1 /*"+strings.Repeat("a", 16<<20)+"*/")
 	return refusal(step{refused: true}, err)
 }
 
@@ -185,9 +185,9 @@ func copyNotice(s *server) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer conn.Close(s.t.Context())
+	defer conn.Close(s.ctx)
 	for _, statement := range []string{"CREATE TEMP TABLE noticed (id INT)", s.filled("COPY noticed $from(rows.csv) FORMAT AS CSV")} {
-		if _, err := conn.Exec(s.t.Context(), statement); err != nil {
+		if _, err := conn.Exec(s.ctx, statement); err != nil {
 			return err.Error()
 		}
 	}
