@@ -26,7 +26,7 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table) []replica
 	}
 	findings = append(findings, w.checkTemporary(ctx, s), w.checkMetadata(ctx, s), w.checkRole(ctx, s))
 	for _, r := range w.options.Readers {
-		findings = append(findings, w.checkReader(ctx, s, r))
+		findings = append(findings, w.checkReader(ctx, s, r, tables))
 	}
 	for _, t := range tables {
 		findings = append(findings, w.checkTarget(ctx, s, t))
@@ -136,19 +136,6 @@ func (w *Warehouse) checkRole(ctx context.Context, s *session) replicator.Findin
 	return f
 }
 
-func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string) replicator.Finding {
-	f := replicator.Finding{Subject: "warehouse: reader " + reader, Verdict: replicator.Fine, Found: "there"}
-	n, err := s.number(ctx, "look for a reader", countReader(reader))
-	switch {
-	case err != nil:
-		return asked(f, err)
-	case n == 0:
-		f.Verdict, f.Found = replicator.Failure, "there is no such user, group or role"
-		f.Repair = "correct warehouse.readers, or make it: " + createReader(reader)
-	}
-	return f
-}
-
 func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: target " + t.Target, Verdict: replicator.Fine, Found: "not there; a run makes it"}
 	have, err := w.targetColumns(ctx, s, t)
@@ -163,41 +150,4 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		f.Verdict, f.Found = replicator.Failure, err.Error()
 	}
 	return f
-}
-
-// Plan returns the statements that a run would execute before it loads: the DDL and
-// grants that are not there yet.
-func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table) ([]string, error) {
-	s, err := w.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close(ctx)
-	var statements []string
-	for _, name := range []string{w.options.MetadataSchema, w.options.Schema} {
-		n, err := s.number(ctx, "look for a schema", countSchema(name))
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			statements = append(statements, createSchema(name))
-		}
-	}
-	names, err := w.tableNames(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(names, "checkpoint") {
-		statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
-	}
-	for _, t := range tables {
-		have, err := w.targetColumns(ctx, s, t)
-		if err != nil {
-			return nil, err
-		}
-		if len(have) == 0 {
-			statements = append(statements, w.createTarget(t)...)
-		}
-	}
-	return statements, nil
 }

@@ -41,7 +41,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	})
 	findings := r.Check(t.Context(), []*schema.Table{table})
 	for subject, repair := range map[string]string{
-		"reader nobody": `CREATE USER "nobody"`, "reader group nobodies": "warehouse.readers", "COPY role": "GRANT ASSUMEROLE ON", "target words": `ADD COLUMN "body"`,
+		"reader nobody": `CREATE USER "nobody"`, "reader group nobodies": `CREATE GROUP "nobodies"`, "COPY role": "GRANT ASSUMEROLE ON", "target words": `ADD COLUMN "body"`,
 	} {
 		if f := find(t, findings, subject); f.Verdict != replicator.Failure || !strings.Contains(f.Found+f.Repair, repair) {
 			t.Errorf("%s: %+v", subject, f)

@@ -26,7 +26,12 @@ func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, err
 
 // tableNames lists what is in the metadata schema.
 func (w *Warehouse) tableNames(ctx context.Context, s *session) ([]string, error) {
-	rows, err := s.rows(ctx, "look for the metadata tables", tablesOf(w.options.MetadataSchema))
+	return w.namesIn(ctx, s, w.options.MetadataSchema)
+}
+
+// namesIn lists the tables and views of a schema.
+func (w *Warehouse) namesIn(ctx context.Context, s *session, schema string) ([]string, error) {
+	rows, err := s.rows(ctx, "look for tables", tablesOf(schema))
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +126,9 @@ func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c r
 		return err
 	})
 	if err != nil {
+		return c, err
+	}
+	if err := w.regrant(ctx, c); err != nil {
 		return c, err
 	}
 	w.sweepLoads(ctx, c)
@@ -218,10 +226,9 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	var statements []string
 	if n == 0 {
-		if _, err := s.run(ctx, "create the metadata schema", createSchema(w.options.MetadataSchema)); err != nil {
-			return err
-		}
+		statements = append(statements, createSchema(w.options.MetadataSchema))
 	}
 	names, err := w.tableNames(ctx, s)
 	if err != nil {
@@ -229,15 +236,11 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	}
 	for _, needed := range []string{"fence", "checkpoint", "table_state", "freshness"} {
 		if !slices.Contains(names, needed) {
-			for _, sql := range w.createMetadata(slices.Contains(names, "freshness")) {
-				if _, err := s.run(ctx, "create the metadata tables", sql); err != nil {
-					return err
-				}
-			}
-			return nil
+			statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
+			break
 		}
 	}
-	return nil
+	return w.granted(s.each(ctx, "create the metadata tables", statements))
 }
 
 // createMetadata are the statements that make the metadata tables, and the view if
@@ -247,13 +250,7 @@ func (w *Warehouse) createMetadata(viewed bool) []string {
 	if !viewed {
 		statements = append(statements, w.metadata.createFreshness())
 	}
-	for _, reader := range w.options.Readers {
-		statements = append(statements, grantUsage(w.options.MetadataSchema, reader))
-		for _, p := range []place{w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()} {
-			statements = append(statements, grantSelect(p, reader))
-		}
-	}
-	return statements
+	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()))...)
 }
 
 // older tells whether a table is a load table of an epoch before that one. Those of

@@ -51,7 +51,7 @@ func TestTableSQL(t *testing.T) {
 			two := replicator.StagedFold{Table: table, Files: files, Unchanged: []int{1, 3}}
 			target, stage, gone, load := in("Sales", table.Target), temporary("stage_1"), temporary("gone_1"), metadata("meta").load("load_1_2_3")
 			statements := []string{
-				createTable(target, table), grantSelect(target, "group Analysts"), columnsOf("Sales", table.Target),
+				createTable(target, table), grantSelect(target, "Ann", "group Analysts"), columnsOf("Sales", table.Target),
 				createStage(stage, full), copyFiles(stage, stageColumns(full), files, copyRole, ""),
 				createStage(stage, partial), copyFiles(stage, stageColumns(partial), files, copyRole, "eu-central-1"),
 				fill(stage, target, partial), unfilled(stage, partial), fill(stage, target, two), unfilled(stage, two),
@@ -89,7 +89,7 @@ func TestMetadataSQL(t *testing.T) {
 	moved := c
 	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
 	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
-	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann"), grantSelect(m.freshness(), "role Readers"),
+	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
 		m.lock(), m.position(), m.readLayout(), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c), m.raiseEpoch(),
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), applicationOf("4711"), terminate("4711"))
 	golden(t, "metadata", statements...)
@@ -97,8 +97,8 @@ func TestMetadataSQL(t *testing.T) {
 
 func TestSessionAndCheckSQL(t *testing.T) {
 	statements := []string{setQueryGroup("it's"), setTimeout(3000), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
-		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"),
-		grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann")}
+		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")),
+		grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers")}
 	golden(t, "check", append(statements, loadErrors...)...)
 }
 

@@ -51,8 +51,8 @@ func (w *Warehouse) load(ctx context.Context, s *session, p place, columns []str
 	return nil
 }
 
-// ensureTarget makes the target, with its grants, or looks whether the one that is
-// there has the columns that are needed.
+// ensureTarget makes the target, or looks whether the one that is there has the
+// columns that are needed, and lets the readers read it.
 //
 // Loads do it one after another: two that grant on one schema at a time fail with
 // "tuple concurrently updated".
@@ -63,34 +63,29 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, t *schema.Tabl
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		if _, err := s.run(ctx, "create the schema", createSchema(w.options.Schema)); err != nil {
-			return err
-		}
-	}
 	have, err := w.targetColumns(ctx, s, t)
 	if err != nil {
 		return err
 	}
-	if len(have) > 0 {
-		return w.drift(t, have)
+	var statements []string
+	if n == 0 {
+		statements = append(statements, createSchema(w.options.Schema))
 	}
-	for _, sql := range w.createTarget(t) {
-		if _, err := s.run(ctx, "create a target", sql); err != nil {
+	if len(have) > 0 {
+		if err := w.drift(t, have); err != nil {
 			return err
 		}
+		statements = append(statements, w.grants(rights(w.options.Schema, in(w.options.Schema, t.Target)))...)
+	} else {
+		statements = append(statements, w.createTarget(t)...)
 	}
-	return nil
+	return w.granted(s.each(ctx, "create a target", statements))
 }
 
 // createTarget are the statements that make a target.
 func (w *Warehouse) createTarget(t *schema.Table) []string {
 	p := in(w.options.Schema, t.Target)
-	statements := []string{createTable(p, t)}
-	for _, reader := range w.options.Readers {
-		statements = append(statements, grantUsage(w.options.Schema, reader), grantSelect(p, reader))
-	}
-	return statements
+	return append([]string{createTable(p, t)}, w.grants(rights(w.options.Schema, p))...)
 }
 
 // targetColumns returns the columns of a target with their types as the catalogue

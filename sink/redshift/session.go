@@ -57,6 +57,19 @@ func (s *session) run(ctx context.Context, op, sql string) (int64, error) {
 	return n, nil
 }
 
+// each runs statements one after another, each for itself. Definitions and grants are
+// not made in a transaction: of a daemon that dies inside of one Redshift keeps it for
+// hours, and whoever would make the same table waits for it. What lacks is made up for
+// by the next.
+func (s *session) each(ctx context.Context, op string, statements []string) error {
+	for _, sql := range statements {
+		if _, err := s.run(ctx, op, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // rows runs a query and returns its rows as text; NULL is nil.
 func (s *session) rows(ctx context.Context, op, sql string) ([][][]byte, error) {
 	results, err := s.conn.Exec(ctx, sql).ReadAll()

@@ -17,6 +17,22 @@ func mayUseSchema(name string) string {
 	return "SELECT has_schema_privilege(" + n + ", 'USAGE'), has_schema_privilege(" + n + ", 'CREATE')"
 }
 
+// mayUse and mayRead ask about a user. There is no such question about a group or a
+// role: https://docs.aws.amazon.com/redshift/latest/dg/r_HAS_TABLE_PRIVILEGE.html
+func mayUse(user, name string) string {
+	return "SELECT has_schema_privilege(" + literal(schema.Fold(user)) + ", " + literal(schema.Fold(name)) + ", 'USAGE')"
+}
+
+func mayRead(user string, p place) string {
+	return "SELECT has_table_privilege(" + literal(schema.Fold(user)) + ", " + literal(string(p)) + ", 'SELECT')"
+}
+
+// isUser tells whether a reader is a user, and not a group or a role.
+func isUser(reader string) bool {
+	reader = strings.ToLower(reader)
+	return !strings.HasPrefix(reader, "group ") && !strings.HasPrefix(reader, "role ")
+}
+
 // probeTable is what the COPY role is tried with.
 var probeTable = temporary("probe")
 

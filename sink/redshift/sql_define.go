@@ -26,12 +26,16 @@ func createTable(p place, t *schema.Table) string {
 
 func createSchema(name string) string { return "CREATE SCHEMA IF NOT EXISTS " + quoted(name) }
 
-func grantUsage(schema, reader string) string {
-	return "GRANT USAGE ON SCHEMA " + quoted(schema) + " TO " + grantee(reader)
+func grantUsage(schema string, readers ...string) string {
+	return "GRANT USAGE ON SCHEMA " + quoted(schema) + " TO " + grantees(readers)
 }
 
-func grantSelect(p place, reader string) string {
-	return "GRANT SELECT ON " + string(p) + " TO " + grantee(reader)
+func grantSelect(p place, readers ...string) string {
+	return "GRANT SELECT ON " + string(p) + " TO " + grantees(readers)
+}
+
+func grantees(readers []string) string {
+	return list(readers, func(_ int, reader string) string { return grantee(reader) })
 }
 
 // grantee writes a reader: a user, or with "group " or "role " before it such a one.

@@ -24,6 +24,9 @@ func grantAssume(role, user string) string {
 }
 
 func createReader(reader string) string {
+	if !isUser(reader) {
+		return "CREATE " + grantee(reader) + ";"
+	}
 	return "CREATE USER " + quoted(reader) + " PASSWORD '...';"
 }
 

@@ -121,6 +121,8 @@ SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors
 SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = '?' AND table_name = '?' ORDER BY ordinal_position;
 SELECT has_database_privilege(current_database(), '?');
 SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');
+SELECT has_schema_privilege('?', '?', '?');
+SELECT has_table_privilege('?', '?', '?');
 SELECT pg_last_copy_count();
 SELECT pg_terminate_backend(0);
 SELECT table_name FROM svv_tables WHERE table_schema = '?' ORDER BY table_name;

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS "meta"."fence" ("id" INTEGER);
 CREATE TABLE IF NOT EXISTS "meta"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(256) NOT NULL, "slot" VARCHAR(64) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP);
 CREATE TABLE IF NOT EXISTS "meta"."table_state" ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535));
 CREATE VIEW "meta"."freshness" AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" FROM "meta"."table_state" AS s CROSS JOIN "meta"."checkpoint" AS c WITH NO SCHEMA BINDING;
-GRANT USAGE ON SCHEMA "meta" TO "ann";
+GRANT USAGE ON SCHEMA "meta" TO "ann", GROUP "bi";
 GRANT SELECT ON "meta"."freshness" TO ROLE "readers";
 LOCK "meta"."fence";
 SELECT "epoch", "lsn" FROM "meta"."checkpoint";

@@ -1,0 +1,171 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// right is one that every reader must have.
+type right struct {
+	grant func(readers ...string) string
+	ask   func(user string) string
+}
+
+// rights are those to read some tables of a schema.
+func rights(name string, tables ...place) []right {
+	all := []right{{
+		grant: func(readers ...string) string { return grantUsage(name, readers...) },
+		ask:   func(user string) string { return mayUse(user, name) },
+	}}
+	for _, p := range tables {
+		all = append(all, right{
+			grant: func(readers ...string) string { return grantSelect(p, readers...) },
+			ask:   func(user string) string { return mayRead(user, p) },
+		})
+	}
+	return all
+}
+
+// grants are the statements that give rights to all readers. To give what somebody
+// has already does nothing.
+func (w *Warehouse) grants(all []right) []string {
+	var statements []string
+	for _, r := range all {
+		if len(w.options.Readers) > 0 {
+			statements = append(statements, r.grant(w.options.Readers...))
+		}
+	}
+	return statements
+}
+
+// readable are the rights that readers must have on what is there of the metadata and
+// of some targets.
+func (w *Warehouse) readable(ctx context.Context, s *session, targets []string) ([]right, error) {
+	var all []right
+	for _, of := range []struct {
+		schema string
+		tables []string
+	}{
+		{w.options.MetadataSchema, []string{"freshness", "checkpoint", "table_state"}}, {w.options.Schema, targets},
+	} {
+		names, err := w.namesIn(ctx, s, of.schema)
+		if err != nil {
+			return nil, err
+		}
+		var there []place
+		for _, t := range of.tables {
+			if slices.Contains(names, schema.Fold(t)) {
+				there = append(there, in(of.schema, t))
+			}
+		}
+		if len(there) > 0 {
+			all = append(all, rights(of.schema, there...)...)
+		}
+	}
+	return all, nil
+}
+
+// regrant gives the readers their rights on all that the checkpoint knows: one may have
+// been named in the config since, or taken its rights by somebody.
+func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error {
+	if len(w.options.Readers) == 0 {
+		return nil
+	}
+	var targets []string
+	for _, t := range c.Tables {
+		targets = append(targets, t.Target)
+	}
+	return w.with(ctx, func(s *session) error {
+		all, err := w.readable(ctx, s, targets)
+		if err != nil {
+			return err
+		}
+		return w.granted(s.each(ctx, "grant the readers their rights", w.grants(all)))
+	})
+}
+
+// granted halts instead of err if a grant was refused for good.
+func (w *Warehouse) granted(err error) error {
+	if err == nil || replicator.Final(err) || replicator.Retryable(err) || codeOf(err) != undefinedObject {
+		return err
+	}
+	return &replicator.Halt{
+		Reason: replicator.WarehouseUnfit,
+		Found:  fmt.Sprintf("warehouse.readers are %s; Redshift says: %v", strings.Join(w.options.Readers, ", "), err),
+		Means:  "one of them is not there, so it can be granted nothing",
+		Repair: "correct warehouse.readers, or make it; rowshift check says which it is",
+		Cause:  err,
+	}
+}
+
+// undefinedObject is the SQLSTATE of a user, group or role that is not there.
+const undefinedObject = "42704"
+
+// lacking are the statements that give a reader those of some rights that it does not
+// have. Of a group or role nobody can say.
+func (w *Warehouse) lacking(ctx context.Context, s *session, reader string, all []right) ([]string, error) {
+	n, err := s.number(ctx, "look for a reader", countReader(reader))
+	if err != nil || !isUser(reader) {
+		return nil, err
+	}
+	var statements []string
+	for _, r := range all {
+		if n > 0 {
+			has, err := s.rows(ctx, "ask for a reader's rights", r.ask(reader))
+			if err != nil {
+				return nil, err
+			}
+			if string(has[0][0]) == "t" {
+				continue
+			}
+		}
+		statements = append(statements, r.grant(reader))
+	}
+	return statements, nil
+}
+
+// checkReader looks whether a reader is there, and has its rights.
+func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string, tables []*schema.Table) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: reader " + reader, Verdict: replicator.Fine, Found: "there"}
+	n, err := s.number(ctx, "look for a reader", countReader(reader))
+	if err != nil {
+		return asked(f, err)
+	}
+	if n == 0 {
+		f.Verdict, f.Found = replicator.Failure, "there is no such user, group or role"
+		f.Repair = "correct warehouse.readers, or make it: " + createReader(reader)
+		return f
+	}
+	if !isUser(reader) {
+		f.Found = "there; a run grants it its rights each time that it opens the warehouse, for nobody can ask whether it has them"
+		return f
+	}
+	all, err := w.readable(ctx, s, targetsOf(tables))
+	if err != nil {
+		return asked(f, err)
+	}
+	due, err := w.lacking(ctx, s, reader, all)
+	switch {
+	case err != nil:
+		return asked(f, err)
+	case len(due) > 0:
+		f.Verdict, f.Found = replicator.Warning, "there, and may not read all that it should; a run grants it when it opens the warehouse"
+		f.Repair = "restart rowshift run, or: " + strings.Join(due, "; ") + ";"
+	case len(all) > 0:
+		f.Found = "there, and may read all that is there"
+	}
+	return f
+}
+
+func targetsOf(tables []*schema.Table) []string {
+	var names []string
+	for _, t := range tables {
+		names = append(names, t.Target)
+	}
+	return names
+}

@@ -1,0 +1,103 @@
+package redshift
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+	"rowshift/test/redshifttest"
+)
+
+// reads tells whether analysts may read everything.
+func (w *world) reads() {
+	w.t.Helper()
+	for _, table := range []string{"public_copy.words", "rowshift_accounts.freshness", "rowshift_accounts.checkpoint", "rowshift_accounts.table_state"} {
+		w.query(must(w.config("analysts")(w.t.Context())), "SELECT COUNT(*) FROM "+table)
+	}
+}
+
+// remember makes the checkpoint know tables.
+func (w *world) remember(r *Warehouse, tables ...*schema.Table) {
+	w.t.Helper()
+	m := w.merging()
+	m.Checkpoint.Tables = first(tables...).Tables
+	if _, err := r.Merge(w.t.Context(), m); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func analysts(o *Options) { o.Readers = []string{"analysts"} }
+
+// A daemon that dies between a table and its grants is made up for by the next.
+func TestGrantsOfADeadDaemonAreMade(t *testing.T) {
+	for _, match := range []string{"GRANT USAGE", "GRANT SELECT"} {
+		t.Run(match, func(t *testing.T) {
+			w := newWorld(t)
+			dying := func(step func(*Warehouse) error) {
+				t.Helper()
+				dies := w.server.Inject(redshifttest.Fault{Match: match, Nth: 1, Drop: true})
+				defer dies.Remove()
+				if err := step(w.warehouse(analysts)); err == nil || dies.Hits() != 1 {
+					t.Fatalf("it did not die at %s: %v", match, err)
+				}
+			}
+			dying(func(r *Warehouse) error { _, err := r.Fence(t.Context(), first()); return err })
+			w.fence(w.warehouse(analysts))
+			dying(func(r *Warehouse) error { return r.Load(t.Context(), "load_1_1_1", keyed(), replicator.Files{}) })
+			w.make(w.warehouse(analysts), keyed())
+			w.reads()
+		})
+	}
+}
+
+// A reader who was named later, or lost rights, has them at the next opening; until
+// then plan and check say so.
+func TestReadersWhoLackRightsAreGrantedThem(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	tables := []*schema.Table{table}
+	w.remember(r, table, composite()) // the second of which somebody dropped
+	later := w.warehouse(analysts)
+	planned, err := later.Plan(t.Context(), tables)
+	if err != nil || !slices.Contains(planned, `GRANT SELECT ON "public_copy"."words" TO "analysts"`) || len(planned) != 6 {
+		t.Errorf("planned: %q, %v", planned, err)
+	}
+	if f := find(t, later.Check(t.Context(), tables), "reader analysts"); f.Verdict != replicator.Warning || !strings.Contains(f.Repair, "GRANT USAGE ON SCHEMA") {
+		t.Errorf("%+v", f)
+	}
+	w.fence(later)
+	w.reads()
+	if f := find(t, later.Check(t.Context(), tables), "reader analysts"); f.Verdict != replicator.Fine {
+		t.Errorf("%+v", f)
+	}
+	w.admin("REVOKE SELECT ON public_copy.words FROM analysts")
+	if planned, err = later.Plan(t.Context(), tables); err != nil || len(planned) != 1 {
+		t.Errorf("planned: %q, %v", planned, err)
+	}
+	w.fence(later)
+	w.reads()
+	if planned, err = later.Plan(t.Context(), tables); err != nil || len(planned) != 0 {
+		t.Errorf("planned: %q, %v", planned, err)
+	}
+}
+
+// A target that is there before its first load is read by the readers too.
+func TestTargetsThatAreThereAreGranted(t *testing.T) {
+	w := newWorld(t)
+	w.withWords()
+	r := w.warehouse(analysts)
+	w.fence(r)
+	w.make(r, keyed())
+	w.reads()
+}
+
+func TestReaderWhoIsNotThereHalts(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(func(o *Options) { o.Readers = []string{"nobody_there"} })
+	_, err := r.Fence(t.Context(), first())
+	if h := wantHalt(t, err, replicator.WarehouseUnfit); !strings.Contains(h.Found+h.Repair, "nobody_there") || !strings.Contains(h.Repair, "warehouse.readers") {
+		t.Errorf("%+v", h)
+	}
+}
