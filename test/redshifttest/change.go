@@ -20,7 +20,9 @@ func (p *parser) target() source {
 		c.relation = relationName{schema: c.relation.table, table: p.tokens[p.at-1].text}
 	}
 	c.alias = c.relation.table
-	c.columns = p.tableColumns(p.named[len(p.named)-1])
+	last := len(p.named) - 1
+	c.columns = p.tableColumns(p.named[last])
+	p.named = append([]relationName{p.named[last]}, p.named[:last]...) // before those of WITH
 	p.scope.sources = []source{c}
 	return c
 }
@@ -214,6 +216,9 @@ func (p *parser) delete() *statement {
 		p.at++
 		using = true
 		s += " USING " + p.from()
+		if p.scope.joined || slices.ContainsFunc(p.scope.sources, func(c source) bool { return strings.HasPrefix(c.sql, "(") }) {
+			panic(ruled("R-307", unknown("a join or a subquery in USING: AWS's grammar has tables only")))
+		}
 	case t.kind != endToken && !t.is("where"):
 		p.failBy("R-307") // an alias, or RETURNING
 	}

@@ -26,6 +26,7 @@ const (
 	columnShape
 	literalShape
 	superShape // a path into a SUPER
+	rowShape   // several values in parentheses
 )
 
 // conjuncts are the terms of an AND, with those of the ANDs in it; the node itself if
@@ -114,8 +115,8 @@ func (p *parser) comparison() node {
 			n = node{sql: s + " AND " + p.sum().sql}
 		case p.peek().is("like"), p.peek().is("ilike"), p.peek().is("similar"):
 			n = node{sql: n.sql + " " + negated + p.pattern()}
-		case p.accept("~"):
-			n = node{sql: n.sql + " ~ " + p.sum().sql}
+		case p.peek().is("~"), p.peek().is("!~"):
+			n = node{sql: n.sql + " " + p.take().text + " " + p.sum().sql}
 		default:
 			return n
 		}

@@ -167,6 +167,9 @@ func (p *parser) noteCatalogue(c source) {
 
 // isAlias tells whether a token can be an alias without AS.
 func (p *parser) isAlias(t token) bool {
+	if t.is("start") && p.peekAt(1).is("with") {
+		return false // CONNECT BY
+	}
 	return t.kind == quotedToken || t.kind == wordToken && !reserved[t.text] && !stops[t.text]
 }
 

@@ -45,7 +45,7 @@ var functionList = map[functionKind]string{
 		regexp_instr 2 4 .regexp_instr; strtol 2 2 .strtol; getdate 0 0 .getdate; date_part_year 1 1 .date_part_year; timeofday 0 0; current_user_id 0 0 .user_id`,
 	aggregate: `
 		count 0 1; sum 1 1; min 1 1; max 1 1; avg 1 1 .avg; any_value 1 1 .first_known; bool_and 1 1; bool_or 1 1; bit_and 1 1; bit_or 1 1;
-		stddev 1 1; stddev_samp 1 1; stddev_pop 1 1; variance 1 1; var_samp 1 1; var_pop 1 1`,
+		grouping 1 1; grouping_id 1 -1 grouping; stddev 1 1; stddev_samp 1 1; stddev_pop 1 1; variance 1 1; var_samp 1 1; var_pop 1 1`,
 	ranking: `row_number 0 0; rank 0 0; dense_rank 0 0; percent_rank 0 0; cume_dist 0 0; ntile 1 1; lag 1 2; lead 1 2`,
 	framed:  `first_value 1 1; last_value 1 1; nth_value 2 2`,
 	leader: `

@@ -2,6 +2,7 @@ package redshifttest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func (l *lexer) next() (token, error) {
 	case isLetter(c) || c == '#':
 		return l.word()
 	case isDigit(c) || c == '.' && start+1 < len(l.text) && isDigit(l.text[start+1]):
-		return l.number(), nil
+		return l.number()
 	case c == '$' && start+1 < len(l.text) && isDigit(l.text[start+1]):
 		l.at++
 		l.while(isDigit)
@@ -154,16 +155,36 @@ func (l *lexer) skip() error {
 			}
 			l.at += end
 		case strings.HasPrefix(rest, "/*"):
-			end := strings.Index(rest, "*/")
+			end := commentEnd(rest)
 			if end < 0 {
 				return &Refusal{Code: "42601", Message: "unterminated /* comment"}
 			}
-			l.at += end + 2
+			l.at += end
 		default:
 			return nil
 		}
 	}
 	return nil
+}
+
+// commentEnd is the length of the comment that a text begins with, and of those in it;
+// -1 if it does not end.
+func commentEnd(text string) int {
+	depth := 0
+	for i := 0; i+1 < len(text); i++ {
+		switch text[i : i+2] {
+		case "/*":
+			depth++
+			i++
+		case "*/":
+			depth--
+			i++
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+	return -1
 }
 
 // literal reads a string: backslash is an escape, since there are no standard
@@ -263,14 +284,23 @@ func (l *lexer) word() (token, error) {
 	return t, nil
 }
 
-func (l *lexer) number() token {
+// exponentForm is the exponent of a number.
+var exponentForm = regexp.MustCompile(`^[eE][+-]?[0-9]+`)
+
+func (l *lexer) number() (token, error) {
 	start := l.at
 	l.while(isDigit)
 	if l.at < len(l.text) && l.text[l.at] == '.' {
 		l.at++
 		l.while(isDigit)
 	}
-	return l.token(numberToken, start)
+	if exponent := exponentForm.FindString(l.text[l.at:min(l.at+8, len(l.text))]); exponent != "" {
+		l.at += len(exponent)
+	}
+	if l.at < len(l.text) && isLetter(l.text[l.at]) {
+		return token{}, unknown("a letter straight behind the number %s", l.text[start:l.at])
+	}
+	return l.token(numberToken, start), nil
 }
 
 // lower folds ASCII letters, as Redshift folds names.

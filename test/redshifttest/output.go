@@ -42,6 +42,9 @@ func (p *parser) output() output {
 	}
 	aggregates, correlations := len(p.scope.aggregates), p.correlations
 	n := p.node()
+	if n.shape == rowShape {
+		panic(ruled("R-250", unknown("a row as an output")))
+	}
 	o := output{sql: n.sql, name: n.name}
 	if p.accept("as") {
 		t := p.take()

@@ -146,7 +146,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 
 // class is the class of a statement that was not read to its end.
 func (p *parser) class() string {
-	if first := p.tokens[0].text; first != "with" {
+	if first := p.tokens[0].text; first != "with" && first != "(" {
 		return strings.ToUpper(first)
 	}
 	return "SELECT"
@@ -180,6 +180,9 @@ func (p *parser) statement() *statement {
 		"vacuum": p.vacuum, "analyze": p.analyze, "analyse": p.analyze, "explain": p.explain, "comment": p.comment, "refresh": p.refresh,
 	}
 	read, known := readers[first.text]
+	if first.is("(") {
+		return p.query()
+	}
 	if first.kind != wordToken || !known {
 		switch first.text {
 		case "discard", "do", "listen", "notify", "values", "table":

@@ -1,6 +1,10 @@
 package redshifttest
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // primary reads a value that no operator takes apart.
 func (p *parser) primary() node {
@@ -117,7 +121,7 @@ func (p *parser) parenthesis() node {
 	n := p.node()
 	if p.peek().is(",") {
 		p.at++
-		n = node{sql: n.sql + ", " + p.list()}
+		n = node{sql: n.sql + ", " + p.list(), shape: rowShape}
 	}
 	p.want(")")
 	n.sql = "(" + n.sql + ")"
@@ -161,6 +165,7 @@ func (p *parser) columnPath() node {
 		before = len(names) - 1
 	}
 	column := names[before]
+	p.noSystemColumn(column)
 	n := node{shape: columnShape, table: strings.Join(names[:before], "."), name: column}
 	if before == 2 && p.late != nil {
 		names = names[1:] // a view that is bound late stands under its own name
@@ -175,6 +180,7 @@ func (p *parser) columnPath() node {
 		if p.scope.outer != nil {
 			p.nearest(column)
 		}
+		p.noRow(column)
 	}
 	if len(names) > before+1 || p.peek().is("[") {
 		return p.superPath(n, names[before+1:])
@@ -183,6 +189,21 @@ func (p *parser) columnPath() node {
 		p.mark(n)
 	}
 	return n
+}
+
+// noSystemColumn refuses PostgreSQL's own columns, and noRow a table's name as a value,
+// which are rows in PostgreSQL only.
+func (p *parser) noSystemColumn(column string) {
+	if slices.Contains([]string{"ctid", "tableoid", "xmin", "cmin", "xmax", "cmax"}, column) {
+		panic(ruled("R-250", unknown("the system column %s", column)))
+	}
+}
+
+func (p *parser) noRow(name string) {
+	c, depth := p.scope.find(name)
+	if depth >= 0 && !slices.Contains(c.columns(), name) {
+		panic(&Refusal{Code: "42703", Rule: "R-250", Message: fmt.Sprintf("column %q does not exist", name)})
+	}
 }
 
 // superPath reads the rest of a path into a SUPER. What is not there is NULL.

@@ -6,12 +6,30 @@ import (
 	"strings"
 )
 
+// query reads a query, or WITH before an UPDATE or a DELETE.
 func (p *parser) query() *statement {
+	if start := p.at; p.peek().is("with") {
+		with := p.withClause(nil)
+		switch {
+		case p.peek().is("update"):
+			return p.update().after(with)
+		case p.peek().is("delete"):
+			return p.delete().after(with)
+		}
+		p.at, p.named, p.tables, p.common = start, nil, 0, nil
+		p.subqueries, p.systems, p.leader, p.catalogued = 0, 0, nil, nil
+	}
 	q := p.selection(nil)
 	if p.into != nil {
 		return p.into.asQuery(p.named, q.sql, nil)
 	}
 	return &statement{class: "SELECT", sql: q.sql, tag: "SELECT"}
+}
+
+// after puts a WITH clause before a statement.
+func (s *statement) after(with string) *statement {
+	s.sql = with + s.sql
+	return s
 }
 
 // selected is a query that was read.
@@ -277,6 +295,9 @@ func (p *parser) conditions(r *reading) {
 	if p.peek().is("qualify") {
 		p.readQualify(r)
 	}
+	if p.peek().is("connect") || p.peek().is("start") {
+		panic(ruled("R-219", unknown("CONNECT BY is not on the list")))
+	}
 	if t := p.peek(); t.is("fetch") || t.is("for") || t.is("window") {
 		p.failBy("R-244")
 	}
@@ -304,9 +325,34 @@ func (p *parser) groupBy(r *reading) string {
 		if i := slices.IndexFunc(r.outputs, func(o output) bool { return o.name == t.text && o.alias }); i >= 0 && r.outputs[i].correlated {
 			panic(correlation())
 		}
-		list = append(list, p.expression())
+		list = append(list, p.grouping())
 		if !p.accept(",") {
 			return strings.Join(list, ", ")
+		}
+	}
+}
+
+// grouping reads a value that rows are grouped by, or several sets of them.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_GROUP_BY_aggregation-extensions.html
+func (p *parser) grouping() string {
+	switch {
+	case p.accept("rollup"):
+		return "ROLLUP " + p.parenthesis().sql
+	case p.accept("cube"):
+		return "CUBE " + p.parenthesis().sql
+	case !p.accept("grouping", "sets", "("):
+		return p.expression()
+	}
+	var sets []string
+	for {
+		if p.accept("(", ")") {
+			sets = append(sets, "()")
+		} else {
+			sets = append(sets, p.expression())
+		}
+		if !p.accept(",") {
+			p.want(")")
+			return "GROUPING SETS (" + strings.Join(sets, ", ") + ")"
 		}
 	}
 }
