@@ -21,7 +21,7 @@ var leaderFunctions = func() map[string]bool {
 		has_schema_privilege has_table_privilege has_database_privilege has_column_privilege has_any_column_privilege pg_size_pretty pg_table_size
 		pg_get_function_result pg_get_function_arguments pg_get_partkeydef generate_series version current_setting unnest
 		count sum min max coalesce nullif isnull nvl replace lower upper trim btrim ltrim rtrim substring length len strpos
-		regexp_substr regexp_replace charindex left right lpad rpad cast case array exists any all some in and or not on as from where
+		regexp_substr regexp_replace charindex left right lpad rpad cast case array exists any all some in and or not on as from where then else when by between like ilike union except having limit join select distinct
 		varchar char numeric decimal timestamp over row_number values using concat abs mod position
 		pg_get_late_binding_view_cols lbv_cols`) {
 		m[f] = true
@@ -43,10 +43,12 @@ var leaderRefused = map[string]bool{"into": true, "lateral": true, "filter": tru
 
 // leaderLevel is an open parenthesis, or what is around all.
 type leaderLevel struct {
-	call bool // it is a function's
-	from bool // it is in a FROM clause
-	next bool // a relation comes next
-	rows bool // it holds a subquery in a FROM clause
+	call bool              // it is a function's
+	from bool              // it is in a FROM clause
+	next bool              // a relation comes next
+	rows bool              // it holds a subquery in a FROM clause
+	item int               // where in the output the present item of a list begins
+	said map[string]string // the outputs so far that have a name
 }
 
 // leaderReader writes a query of the catalogue for PostgreSQL.
@@ -111,6 +113,12 @@ func (r *leaderReader) step() bool {
 	switch {
 	case level.next:
 		return r.relation()
+	case t.is("select"):
+		level.from, level.item, level.said = false, len(r.out)+1, map[string]string{}
+	case t.is("as") && level.said != nil && !level.from:
+		level.said[r.peek(1).text] = strings.Join(r.out[level.item:], " ")
+	case level.said[t.text] != "" && level.item == len(r.out) && r.peek(1).is("as"):
+		return r.put("("+level.said[t.text]+")", 1) // an output before it, by its name
 	case t.is("from") && !level.call, t.is("join"):
 		level.from, level.next = true, true
 		return r.put(t.text, 1)
@@ -147,6 +155,7 @@ func (r *leaderReader) sign(t token) bool {
 		}
 	case ",":
 		r.level().next = r.level().from
+		r.level().item = len(r.out) + 1
 	case "(+)":
 		return false
 	}

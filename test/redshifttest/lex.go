@@ -117,13 +117,13 @@ func (l *lexer) next() (token, error) {
 		l.while(isDigit)
 		return l.token(parameterToken, start), nil
 	}
-	for _, sign := range []string{"(+)", "!~*", "!~", "~*", "::", "<=", ">=", "<>", "!=", "||"} {
+	for _, sign := range []string{"(+)", "!~*", "!~", "~*", "<<", ">>", "::", "<=", ">=", "<>", "!=", "||"} {
 		if strings.HasPrefix(l.text[start:], sign) {
 			l.at += len(sign)
 			return l.token(signToken, start), nil
 		}
 	}
-	if strings.IndexByte("(),;.=<>+-*/%[]^~", c) < 0 {
+	if strings.IndexByte("(),;.=<>+-*/%[]^~&|", c) < 0 {
 		return token{}, syntaxError(token{kind: signToken, raw: string(c)})
 	}
 	l.at++
