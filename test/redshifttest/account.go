@@ -33,7 +33,8 @@ func (p *parser) alterUser() *statement {
 	p.accept("with")
 	switch {
 	case p.accept("rename", "to"):
-		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RENAME TO " + quote(p.userName()), "ALTER ROLE " + quote(p.tokens[p.at-1].text) + " RESET redshift.password"})
+		to := p.userName() // the password's hash has the name in it, and is of no more use
+		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RENAME TO " + quote(to), "ALTER ROLE " + quote(to) + " RESET redshift.password", regrant(name, text(to))})
 	case p.peek().is("set"), !p.peekAt(1).is("session") && p.accept("reset"):
 		return p.userSetting(name)
 	}
@@ -149,6 +150,12 @@ func (p *parser) password(user string) string {
 	return " SET redshift.password TO " + text("md5"+hashed(word+user))
 }
 
+// regrant takes the rights that only the catalogue knows from one name to another, or
+// away. It follows what only who may do that can do.
+func regrant(name, to string) string {
+	return "SELECT " + catalogueSchema + ".regrant(" + text(name) + ", " + to + ")"
+}
+
 // dropUser reads DROP USER.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_USER.html
 func (p *parser) dropUser() *statement { return p.dropAccounts("USER", "") }
@@ -157,19 +164,22 @@ func (p *parser) dropUser() *statement { return p.dropAccounts("USER", "") }
 // https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_GROUP.html
 func (p *parser) dropGroup() *statement {
 	name := p.name()
-	return accounts("DROP GROUP", []string{"DROP ROLE " + quote(groupPrefix+name)})
+	return accounts("DROP GROUP", []string{"DROP ROLE " + quote(groupPrefix+name), regrant(groupPrefix+name, "NULL")})
 }
 
 func (p *parser) dropAccounts(what, prefix string) *statement {
-	s := "DROP ROLE "
+	drop := "DROP ROLE "
 	if p.accept("if", "exists") {
-		s += "IF EXISTS "
+		drop += "IF EXISTS "
 	}
-	s += quote(prefix + p.name())
-	for p.accept(",") {
-		s += ", " + quote(prefix+p.name())
+	var steps []string
+	for {
+		name := prefix + p.name()
+		steps = append(steps, drop+quote(name), regrant(name, "NULL"))
+		if !p.accept(",") {
+			return accounts("DROP "+what, steps)
+		}
 	}
-	return accounts("DROP "+what, []string{s})
 }
 
 // createGroup reads CREATE GROUP.
@@ -191,7 +201,8 @@ func (p *parser) createGroup() *statement {
 // alterGroup reads ALTER GROUP.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_GROUP.html
 func (p *parser) alterGroup() *statement {
-	group := quote(groupPrefix + p.name())
+	name := groupPrefix + p.name()
+	group := quote(name)
 	var verb string
 	switch {
 	case p.accept("add", "user"):
@@ -200,7 +211,8 @@ func (p *parser) alterGroup() *statement {
 		verb = "REVOKE " + group + " FROM "
 	default:
 		p.want("rename", "to")
-		return accounts("ALTER GROUP", []string{"ALTER ROLE " + group + " RENAME TO " + quote(groupPrefix+p.name())})
+		to := groupPrefix + p.name()
+		return accounts("ALTER GROUP", []string{"ALTER ROLE " + group + " RENAME TO " + quote(to), regrant(name, text(to))})
 	}
 	steps := []string{verb + quote(p.userName())}
 	for p.accept(",") {
@@ -221,16 +233,18 @@ func (p *parser) createRole() *statement {
 
 // alterRole reads ALTER ROLE ... RENAME.
 func (p *parser) alterRole() *statement {
-	role := quote(rolePrefix + p.name())
+	name := rolePrefix + p.name()
 	p.accept("with")
 	p.want("rename", "to")
-	return accounts("ALTER ROLE", []string{"ALTER ROLE " + role + " RENAME TO " + quote(rolePrefix+p.name())})
+	to := rolePrefix + p.name()
+	return accounts("ALTER ROLE", []string{"ALTER ROLE " + quote(name) + " RENAME TO " + quote(to), regrant(name, text(to))})
 }
 
 // dropRole reads DROP ROLE; FORCE takes it from those who have it.
 func (p *parser) dropRole() *statement {
-	role := quote(rolePrefix + p.name())
-	steps := []string{"DROP ROLE " + role}
+	name := rolePrefix + p.name()
+	role := quote(name)
+	steps := []string{"DROP ROLE " + role, regrant(name, "NULL")}
 	if p.accept("force") {
 		steps = append([]string{"DROP OWNED BY " + role}, steps...)
 	} else {

@@ -104,16 +104,34 @@ func (a *alteration) then(note func(ctx context.Context, c *session, oid string)
 		if err != nil {
 			return err
 		}
-		if change != "" {
+		if change == "" {
+			err = c.lockTable(ctx, oid, a.table, granted == "t")
+		} else {
 			err = c.asOwner(ctx, granted == "t", "ALTER TABLE "+a.table.sql()+change)
-		} else if granted != "t" {
-			err = c.mustOwn(ctx, oid, a.table.table)
 		}
 		if err != nil {
 			return err
 		}
 		return note(ctx, c, oid)
 	}
+}
+
+// lockTable locks a table that is changed in the catalogue alone, as ALTER TABLE does.
+// Views are not tables.
+func (c *session) lockTable(ctx context.Context, oid string, table relationName, granted bool) error {
+	kind, err := c.value(ctx, "SELECT relkind FROM pg_class WHERE oid = $1::text::oid", oid)
+	if err != nil {
+		return err
+	}
+	if kind != "r" {
+		return &Refusal{Code: "42809", Message: fmt.Sprintf("%q is not a table", table.table), Rule: "R-430"}
+	}
+	if !granted {
+		if err := c.mustOwn(ctx, oid, table.table); err != nil {
+			return err
+		}
+	}
+	return c.asOwner(ctx, granted, "LOCK TABLE "+table.sql()+" IN ACCESS EXCLUSIVE MODE")
 }
 
 // mustOwn refuses what only an owner may.

@@ -139,7 +139,11 @@ func (p *parser) dropObjects(what string) *statement {
 	}
 	read := p.table
 	if what == "schema" {
-		read = func() string { return quote(p.name()) }
+		read = func() string {
+			n := relationName{schema: p.name()}
+			n.refuseOwn()
+			return quote(n.schema)
+		}
 	}
 	names := []string{read()}
 	for p.accept(",") {

@@ -130,6 +130,7 @@ func (p *parser) newName(temporary bool) relationName {
 		}
 		n = relationName{schema: n.table, table: p.name()}
 	}
+	n.refuseOwn()
 	return n
 }
 

@@ -200,6 +200,11 @@ CREATE OR REPLACE FUNCTION redshift_catalog.may_assume(of_arn text, what text) R
   SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR EXISTS (SELECT FROM redshift_catalog.assumption a
     WHERE a.arn IN (of_arn, 'ALL') AND a.purpose IN (what, 'ALL')
       AND (a.grantee = 'PUBLIC' OR EXISTS (SELECT FROM pg_roles o WHERE o.rolname = a.grantee AND pg_has_role(o.oid, 'MEMBER')))) $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.regrant(who text, other text) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+  DELETE FROM redshift_catalog.privilege WHERE grantee = who AND other IS NULL;
+  DELETE FROM redshift_catalog.assumption WHERE grantee = who AND other IS NULL;
+  UPDATE redshift_catalog.privilege SET grantee = other WHERE grantee = who;
+  UPDATE redshift_catalog.assumption SET grantee = other WHERE grantee = who $$;
 
 -- the databases of the cluster: the one that is served, and those that were made beside it
 CREATE TABLE IF NOT EXISTS redshift_catalog.database (name text PRIMARY KEY, isolation text NOT NULL);

@@ -38,6 +38,13 @@ func (n relationName) sql() string {
 	return quote(n.schema) + "." + quote(n.table)
 }
 
+// refuseOwn refuses the stand-in's own schema, which nobody is to see.
+func (n relationName) refuseOwn() {
+	if n.schema == catalogueSchema {
+		panic(&Refusal{Code: "3F000", Message: fmt.Sprintf("schema %q does not exist", n.schema), Rule: "R-716"})
+	}
+}
+
 // parser reads tokens and writes PostgreSQL.
 type parser struct {
 	tokens []token
@@ -306,6 +313,7 @@ func (p *parser) table() string {
 
 // userTable notes a table or view that is not the catalogue's, and writes its name.
 func (p *parser) userTable(n relationName) string {
+	n.refuseOwn()
 	p.tables++
 	p.named = append(p.named, n)
 	if view, late := p.late[n]; late {

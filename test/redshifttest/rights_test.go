@@ -59,6 +59,11 @@ func TestRightsAreEnforced(t *testing.T) {
 	exec(t, dev, "ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO ann", "CREATE TABLE s.later (id INT)")
 	exec(t, ann, "SELECT id FROM s.later", "CREATE TABLE own (id INT)", "ALTER TABLE own ADD COLUMN v INT", "VACUUM own", "DROP TABLE own")
 	refused(t, ann, "42501", "ALTER TABLE s.later OWNER TO ann")
+	exec(t, dev, "CREATE USER eve PASSWORD DISABLE", "CREATE TABLE left_over (id INT)", "GRANT DROP ON left_over TO eve", "DROP USER eve", "CREATE USER eve PASSWORD DISABLE")
+	var rights int
+	if err := dev.QueryRow(t.Context(), "SELECT COUNT(*) FROM svv_relation_privileges WHERE identity_name = 'eve'").Scan(&rights); err != nil || rights != 0 {
+		t.Errorf("a new user has %d rights of an old one, %v", rights, err)
+	}
 }
 
 // who may not assume a role cannot COPY with it.
