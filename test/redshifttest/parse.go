@@ -282,8 +282,17 @@ func (p *parser) columnName() string {
 	return n
 }
 
+// maxBackingName is how many bytes of a name PostgreSQL keeps; two longer names could
+// be one there.
+const maxBackingName = 63
+
 // quote writes a name for PostgreSQL.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+func quote(name string) string {
+	if len(name) > maxBackingName {
+		panic(ruled("R-423", unknown("a name of %d bytes: the backing server holds %d", len(name), maxBackingName)))
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
 
 // text writes a string for PostgreSQL.
 func text(value string) string {
