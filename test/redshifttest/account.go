@@ -48,7 +48,8 @@ func (p *parser) alterUser() *statement {
 // userSetting reads ALTER USER ... SET and RESET, which take effect for new sessions.
 func (p *parser) userSetting(name string) *statement {
 	if !p.peek().is("set") {
-		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RESET " + p.setting()})
+		_, own := p.setting()
+		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RESET " + own})
 	}
 	set := p.set()
 	return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " " + set.sql})
@@ -147,7 +148,7 @@ func (p *parser) password(user string) string {
 		strings.ContainsFunc(word, func(r rune) bool { return r < 33 || r > 126 || strings.ContainsRune(`'"\`, r) }):
 		panic(ruled("R-461", unknown("a password has 8 to 64 printable ASCII characters without quotes and backslash, with an upper case letter, a lower case letter and a digit")))
 	}
-	return " SET redshift.password TO " + text("md5"+hashed(word+user))
+	return " SET redshift.password TO " + text(passwordHash(user, word))
 }
 
 // regrant takes the rights that only the catalogue knows from one name to another, or

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"rowshift/test/redshifttest/copyload"
-
-	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // copyFrom loads files, through the engine, into the backing server. It goes on to its
@@ -22,10 +20,6 @@ func (c *session) copyFrom(ctx context.Context, copying *copying) error {
 	err := c.mayCopy(ctx, copying)
 	if err == nil {
 		target, err = c.target(ctx, copying)
-	}
-	var refused *Refusal
-	if errors.As(err, &refused) {
-		return c.abortOutside(ctx, refused)
 	}
 	if err != nil {
 		return err
@@ -47,15 +41,11 @@ func (c *session) copyFrom(ctx context.Context, copying *copying) error {
 		return err
 	}
 	if n := len(result.Errors); n > 0 {
-		c.notice("Load into table '%s' completed, %d record(s) could not be loaded.  Check 'stl_load_errors' system table for details.", copying.shown, n)
+		c.notice("INFO", "00000", fmt.Sprintf("Load into table '%s' completed, %d record(s) could not be loaded.  Check 'stl_load_errors' system table for details.", copying.shown, n))
 	}
-	c.notice("Load into table '%s' completed, %d record(s) loaded successfully.", copying.shown, result.Rows)
-	c.wire.Send(&pgproto3.CommandComplete{CommandTag: []byte("COPY")})
+	c.notice("INFO", "00000", fmt.Sprintf("Load into table '%s' completed, %d record(s) loaded successfully.", copying.shown, result.Rows))
+	c.pause(c.server.options.RowCost * time.Duration(result.Rows))
 	return nil
-}
-
-func (c *session) notice(format string, args ...any) {
-	c.wire.Send(&pgproto3.NoticeResponse{Severity: "INFO", Code: "00000", Message: fmt.Sprintf(format, args...)})
 }
 
 // load pipes what the engine makes of the files into the table, and returns when both
@@ -66,12 +56,22 @@ func (c *session) load(ctx context.Context, spec copyload.Spec, store copyload.S
 		names = append(names, quote(column.Name))
 	}
 	read, write := io.Pipe()
+	loading, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-c.running.struck():
+			stop()
+			_ = write.CloseWithError(errStalled)
+		case <-loading.Done():
+		}
+	}()
 	var result copyload.Result
 	var failed error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		result, failed = copyload.Load(ctx, spec, store, write)
+		result, failed = copyload.Load(loading, spec, store, write)
 		_ = write.CloseWithError(failed)
 	}()
 	_, err := c.backing.CopyFrom(ctx, read, "COPY "+table+" ("+strings.Join(names, ", ")+") FROM STDIN")
@@ -81,14 +81,6 @@ func (c *session) load(ctx context.Context, spec copyload.Spec, store copyload.S
 		return result, failed
 	}
 	return result, err
-}
-
-// abortOutside refuses a statement, with the transaction that it runs in, if any.
-func (c *session) abortOutside(ctx context.Context, r *Refusal) error {
-	if c.backing.TxStatus() == 'I' {
-		return r
-	}
-	return c.abort(ctx, r)
 }
 
 // mayCopy checks the roles that a COPY names, in a chain or alone: by the allow-list,

@@ -22,6 +22,7 @@ type Fault struct {
 	Stall   time.Duration // wait before the statement is run; negative: until the fault is removed
 	After   bool          // stall or drop after the statement was run, before it is answered
 	Drop    bool          // end the client's connection: before, the statement is not run
+	Restart time.Duration // restart the server, which is down for so long
 }
 
 // Injected is a Fault at work.
@@ -100,6 +101,16 @@ func (f *faults) drop(i *Injected) {
 		}
 	}
 	f.all = left
+}
+
+// removeAll ends all faults.
+func (f *faults) removeAll() {
+	f.mu.Lock()
+	all := f.all
+	f.mu.Unlock()
+	for _, i := range all {
+		i.Remove()
+	}
 }
 
 // struck returns the first fault that strikes a statement.

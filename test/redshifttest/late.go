@@ -166,7 +166,7 @@ func (c *session) bound(ctx context.Context, s *statement, use func(sql string) 
 		return err
 	}
 	if verb := writing[s.class]; verb != "" && len(known) > 0 && known[0].view && known[0].name == s.named[0] {
-		return c.abortOutside(ctx, &Refusal{Code: "0A000", Message: "cannot " + verb + " a view", Rule: "R-454"})
+		return &Refusal{Code: "0A000", Message: "cannot " + verb + " a view", Rule: "R-454"}
 	}
 	if !slices.ContainsFunc(known, func(r relation) bool { return r.late != "" }) {
 		return use(s.sql)

@@ -62,19 +62,25 @@ const maxStatement = 16 << 20
 
 // lexer cuts a text into tokens by Redshift's rules.
 type lexer struct {
-	text    string
-	at      int
-	escapes bool // E'' is taken
+	text      string
+	at        int
+	escapes   bool // E'' is taken
+	sensitive bool // names in quotes keep their case
 }
 
-// tokens cuts a text.
-func tokens(text string) ([]token, error) {
+// tokens cuts a text, with names in quotes folded.
+func tokens(text string) ([]token, error) { return tokensOf(text, false) }
+
+// tokensOf cuts a text. Names in quotes keep their case if they are sensitive.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_enable_case_sensitive_identifier.html
+func tokensOf(text string, sensitive bool) ([]token, error) {
 	if len(text) > maxStatement {
-		return nil, &Refusal{Code: "54001", Message: "Statement is too large. Statement Size: more than 16777216 bytes. Maximum Allowed: 16777216 bytes"}
+		return nil, &Refusal{Code: "54001", Rule: "R-012",
+			Message: fmt.Sprintf("Statement is too large. Statement Size: %d bytes. Maximum Allowed: %d bytes", len(text), maxStatement)}
 	}
-	all, err := (&lexer{text: text}).all()
+	all, err := (&lexer{text: text, sensitive: sensitive}).all()
 	if err != nil && strings.Contains(text, "pg_catalog.") { // psql asks the catalogue with E''
-		if more, again := (&lexer{text: text, escapes: true}).all(); again == nil {
+		if more, again := (&lexer{text: text, sensitive: sensitive, escapes: true}).all(); again == nil {
 			return more, nil
 		}
 	}
@@ -253,7 +259,10 @@ func (l *lexer) quoted() (token, error) {
 			l.at++
 		} else if c == '"' {
 			l.at++
-			text := lower(name.String())
+			text := name.String()
+			if !l.sensitive {
+				text = lower(text)
+			}
 			if text == "" || len(text) > maxName {
 				return token{}, unknown("a name of %d bytes: Redshift's have 1 to %d", len(text), maxName)
 			}

@@ -15,9 +15,8 @@ func (c *session) read(ctx context.Context, s *statement) error {
 	if err != nil {
 		return err
 	}
-	text := s.text
+	whole.text = s.text
 	*s = *whole
-	s.text = text
 	return nil
 }
 

@@ -19,6 +19,16 @@ type statement struct {
 	alone  string // it is refused inside a transaction, with these words before " cannot run inside a transaction block"
 	commit bool   // it commits the transaction that it runs in
 
+	refusal   *Refusal // it is refused when it is run
+	target    string   // the table that it writes, for PostgreSQL
+	locks     []string // the tables that LOCK names, for PostgreSQL
+	tables    int      // how many users' tables it names
+	catalogue bool     // it reads the catalogue alone
+	cursor    string   // that it declares, fetches from or closes
+	cancels   int      // the session whose statement it ends
+	message   string   // for that session
+	folding   *bool    // the setting of enable_case_sensitive_identifier that it makes
+
 	own   func(context.Context, *session) error // what is run in sql's place, as one transaction
 	later []token                               // it cannot be read before it is run
 	named []relationName                        // the tables and views that it names, the catalogue's left out
@@ -44,6 +54,9 @@ func (n relationName) refuseOwn() {
 		panic(&Refusal{Code: "3F000", Message: fmt.Sprintf("schema %q does not exist", n.schema), Rule: "R-716"})
 	}
 }
+
+// ends tells the statements that end a transaction.
+func (s *statement) ends() bool { return s.class == "COMMIT" || s.class == "ROLLBACK" }
 
 // parser reads tokens and writes PostgreSQL.
 type parser struct {
@@ -72,9 +85,13 @@ type parser struct {
 	paths        int // paths into a SUPER read so far
 }
 
-// parse reads a text of one or more statements.
-func parse(text string) ([]*statement, error) {
-	all, err := tokens(text)
+// parse reads a text of one or more statements, with names in quotes folded.
+func parse(text string) ([]*statement, error) { return parseAs(text, false) }
+
+// parseAs reads a text of one or more statements. One with an error of syntax refuses
+// all of them; what else is wrong with one is said when it is its turn.
+func parseAs(text string, sensitive bool) ([]*statement, error) {
+	all, err := tokensOf(text, sensitive)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +103,11 @@ func parse(text string) ([]*statement, error) {
 		}
 		if end > 0 {
 			s, err := parseOne(all[:end], nil)
-			if err != nil {
+			var refusal *Refusal
+			switch {
+			case errors.As(err, &refusal) && refusal.Code != "42601":
+				s = &statement{class: strings.ToUpper(all[0].text), refusal: refusal}
+			case err != nil:
 				return nil, err
 			}
 			s.text = joined(all[:end])
@@ -118,8 +139,12 @@ func (p *parser) whole() (s *statement, err error) {
 		s, err = nil, &Refusal{Code: "42704", Message: `type "e" does not exist`}
 	}
 	if err != nil {
-		return leaderQuery(p.tokens, err)
+		s, err = leaderQuery(p.tokens, err)
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.target, s.catalogue = written(s.class, p.tokens), readsCatalogue(s, p.tokens)
 	return s, nil
 }
 
@@ -143,7 +168,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 	if p.at < len(p.tokens) {
 		p.fail()
 	}
-	s.named = p.named
+	s.named, s.tables = p.named, p.tables
 	s.bare = bareValues(p.tokens)
 	if carries(p.tokens) {
 		s.carried = p.tokens
@@ -185,6 +210,7 @@ func (p *parser) statement() *statement {
 		"begin": p.begin, "start": p.begin, "commit": p.end, "end": p.end, "rollback": p.end, "abort": p.end,
 		"lock": p.lock, "truncate": p.truncate, "copy": p.copyFrom, "set": p.set, "reset": p.set, "show": p.showAny,
 		"vacuum": p.vacuum, "analyze": p.analyze, "analyse": p.analyze, "explain": p.explain, "comment": p.comment, "refresh": p.refresh,
+		"declare": p.declare, "fetch": p.fetch, "close": p.closeCursor, "cancel": p.cancel,
 	}
 	read, known := readers[first.text]
 	if first.is("(") {
@@ -195,7 +221,7 @@ func (p *parser) statement() *statement {
 		case "discard", "do", "listen", "notify", "values", "table":
 			p.fail()
 		case "savepoint", "release":
-			p.refuse("0A000", "SQL command \""+joined(p.tokens)+"\" not supported.")
+			panic(&Refusal{Code: "0A000", Message: `SQL command "` + joined(p.tokens) + `" not supported.`, Rule: "R-111"})
 		}
 		panic(unknown("statement %s is not on the list", strings.ToUpper(first.text)))
 	}

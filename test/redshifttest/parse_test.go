@@ -38,7 +38,7 @@ func TestParseIsFast(t *testing.T) {
 	begin := time.Now()
 	for range rounds {
 		for _, s := range all {
-			if _, err := parse(s); err != nil {
+			if read, err := parse(s); err != nil || len(read) != 1 || read[0].refusal != nil {
 				t.Fatalf("%s: %v", s, err)
 			}
 		}

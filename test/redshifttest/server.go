@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,10 +30,10 @@ const (
 
 // Options are a server's choices.
 type Options struct {
-	Listen    string // 127.0.0.1:0 if empty
-	Postgres  string // superuser's DSN of the backing server; its own schema and roles are made there
-	Database  string // dev if empty
-	Isolation Isolation
+	Listen    string            // 127.0.0.1:0 if empty
+	Postgres  string            // superuser's DSN of the backing server; its own schema and roles are made there
+	Database  string            // dev if empty
+	Isolation Isolation         // of the database; if empty, what it has, and Snapshot for a new one
 	Users     map[string]string // passwords by name; dev with password dev if empty. dev is a superuser
 	Roles     []string          // ARNs that COPY may name; any if empty
 	TLS       *tls.Config       // nil: no TLS
@@ -40,7 +41,12 @@ type Options struct {
 
 	// Record is told each statement that a client sends, with the application name of
 	// its session, before it is read: also one that is refused then.
-	Record func(application, statement string)
+	Record                   func(application, statement string)
+	RequireTLS               bool          // refuse who asks for no TLS
+	IdleTimeout              time.Duration // end sessions that are idle for so long; a user's SESSION TIMEOUT comes first; 0: never
+	IdleInTransactionTimeout time.Duration // end those that are idle in a transaction; 0: never
+	CommitLatency            time.Duration // what each commit of a change takes, one after another
+	RowCost                  time.Duration // what each row that is written takes
 
 	S3Endpoint, S3Region, S3AccessKey, S3SecretKey string
 }
@@ -55,12 +61,27 @@ type Server struct {
 	log      logbook
 	copies   atomic.Int64 // the number of the last COPY
 
-	mu       sync.Mutex
-	sessions map[int]*session
-	ghosts   []*pgconn.PgConn
-	seen     map[string]bool
-	closed   bool
-	wg       sync.WaitGroup
+	address string
+
+	mu          sync.Mutex
+	connections map[net.Conn]bool
+	sessions    map[int]*session
+	ghosts      map[*session]func() // what ends them
+	credentials map[string]credential
+	seen        map[string]bool
+	closed      bool
+
+	controlMu   sync.Mutex
+	controlConn *pgx.Conn
+	admitted    map[uint32]bool // roles, by OID, that can open a backing session
+
+	resizing     atomic.Bool
+	queries      atomic.Int64
+	transactions atomic.Int64
+	commitQueue  sync.Mutex
+	over         chan struct{}  // closed by Close
+	listening    sync.WaitGroup // what accepts connections, or will
+	attended     sync.WaitGroup // connections
 }
 
 // The types are made before the catalogue, which asks for their lengths.
@@ -71,6 +92,8 @@ var (
 	copySQL string
 	//go:embed function.sql
 	functionSQL string
+	//go:embed backing_session.sql
+	sessionSQL string
 	//go:embed backing.sql
 	backingSQL string
 	//go:embed definition.sql
@@ -91,9 +114,6 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Database == "" {
 		o.Database = "dev"
 	}
-	if o.Isolation == "" {
-		o.Isolation = Snapshot
-	}
 	if len(o.Users) == 0 {
 		o.Users = map[string]string{"dev": "dev"}
 	}
@@ -101,7 +121,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redshifttest: %w", err)
 	}
-	s := &Server{options: o, backing: config, sessions: map[int]*session{}, seen: map[string]bool{}}
+	s := &Server{
+		options: o, backing: config, connections: map[net.Conn]bool{}, sessions: map[int]*session{}, ghosts: map[*session]func(){},
+		credentials: map[string]credential{}, seen: map[string]bool{}, admitted: map[uint32]bool{}, over: make(chan struct{}),
+	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("redshifttest: prepare the backing server: %w", err)
 	}
@@ -111,7 +134,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("redshifttest: %w", err)
 	}
-	s.wg.Go(s.serve)
+	s.address = s.listener.Addr().String()
+	s.listening.Go(func() { s.serve(s.listener) })
 	return s, nil
 }
 
@@ -122,16 +146,6 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	for _, user := range slices.Sorted(maps.Keys(s.options.Users)) {
-		super := ""
-		if user == "dev" {
-			super = " SUPERUSER"
-		}
-		_, err := conn.Exec(ctx, "CREATE ROLE "+quote(user)+" LOGIN"+super+" PASSWORD "+text(s.options.Users[user]))
-		if err != nil && !hasCode(err, "42710") {
-			return err
-		}
-	}
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+quote(s.options.Database)); err != nil && !hasCode(err, "42P04") {
 		return err
 	}
@@ -142,18 +156,26 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	defer inside.Close(context.WithoutCancel(ctx))
-	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+functionSQL+definitionSQL+copySQL+backingSQL+catalogueSQL).ReadAll(); err != nil {
+	if _, err := inside.PgConn().Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+catalogueSchema+";\n"+typesSQL+functionSQL+definitionSQL+copySQL+backingSQL+catalogueSQL+sessionSQL).ReadAll(); err != nil {
 		return err
 	}
 	if err := s.countOn(ctx, inside); err != nil {
 		return err
 	}
-	for user := range s.options.Users {
-		if _, err := inside.Exec(ctx, "GRANT CREATE, TEMP ON DATABASE "+quote(s.options.Database)+" TO "+quote(user)); err != nil {
+	if s.options.Isolation != "" {
+		if _, err := inside.Exec(ctx, "ALTER DATABASE "+quote(s.options.Database)+" SET redshift.isolation TO "+text(string(s.options.Isolation))); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, user := range slices.Sorted(maps.Keys(s.options.Users)) {
+		if err := s.putUser(ctx, inside, user, s.options.Users[user]); err != nil {
+			return err
+		}
+	}
+	if _, listed := s.options.Users["dev"]; listed {
+		_, err = inside.Exec(ctx, "ALTER ROLE dev SUPERUSER")
+	}
+	return err
 }
 
 func hasCode(err error, code string) bool {
@@ -162,7 +184,7 @@ func hasCode(err error, code string) bool {
 }
 
 // Addr is where the server listens.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string { return s.address }
 
 // Inject makes something go wrong from now on.
 func (s *Server) Inject(f Fault) *Injected { return s.faults.inject(f) }
@@ -232,33 +254,27 @@ func numbered(name string) string {
 	return strings.Join(parts, "_")
 }
 
-// Close ends all sessions.
-func (s *Server) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	for _, c := range s.sessions {
-		_ = c.client.Close()
-	}
-	ghosts := s.ghosts
-	s.ghosts = nil
-	s.mu.Unlock()
-	for _, i := range slices.Clone(s.faults.all) {
-		i.Remove()
-	}
-	err := s.listener.Close()
-	for _, g := range ghosts {
-		_ = g.Conn().Close()
-	}
-	s.wg.Wait()
-	return errors.Join(err, s.log.close(context.Background()))
-}
-
-func (s *Server) serve() {
+// serve takes connections.
+func (s *Server) serve(listener net.Listener) {
 	for {
-		conn, err := s.listener.Accept()
+		conn, err := listener.Accept()
 		if err != nil {
 			return
 		}
-		s.wg.Go(func() { s.attend(conn) })
+		s.mu.Lock()
+		open := !s.closed
+		if open {
+			s.attended.Add(1)
+			s.connections[conn] = true
+		}
+		s.mu.Unlock()
+		if !open {
+			_ = conn.Close()
+			continue
+		}
+		go func() {
+			defer s.attended.Done()
+			s.attend(conn)
+		}()
 	}
 }

@@ -76,7 +76,7 @@ func (c *session) unparsed(ctx context.Context, s *statement, p *portal) error {
 		place, _ := strconv.Atoi(string(r[1]))
 		for _, v := range s.bare {
 			if (v.name == column || v.name == "" && v.place == place) && !p.null(v.token) {
-				return c.abortOutside(ctx, ruled("R-525", unknown("a string that INSERT puts into a SUPER column (%q) is a scalar there: JSON_PARSE makes JSON of it, and '...'::SUPER a scalar", column)))
+				return ruled("R-525", unknown("a string that INSERT puts into a SUPER column (%q) is a scalar there: JSON_PARSE makes JSON of it, and '...'::SUPER a scalar", column))
 			}
 		}
 	}

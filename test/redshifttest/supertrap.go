@@ -95,14 +95,14 @@ func (c *session) wide(ctx context.Context, s *statement) error {
 				continue
 			}
 			if joinsOuter(s.carried) {
-				return c.abortOutside(ctx, ruled("R-526", unknown("SUPER (%q) in a RIGHT or FULL JOIN", column)))
+				return ruled("R-526", unknown("SUPER (%q) in a RIGHT or FULL JOIN", column))
 			}
 			found, err := c.rows(ctx, fmt.Sprintf("SELECT FROM %s WHERE octet_length(%s::text) > %d LIMIT 1", name.sql(), quote(column), maxCarried))
 			if err != nil {
 				return err
 			}
 			if len(found) > 0 {
-				return c.abortOutside(ctx, &Refusal{Code: "XX000", Rule: "R-522", Message: fmt.Sprintf("Invalid input (8001): String value exceeds the max size of %d bytes", maxCarried)})
+				return &Refusal{Code: "XX000", Rule: "R-522", Message: fmt.Sprintf("Invalid input (8001): String value exceeds the max size of %d bytes", maxCarried)}
 			}
 		}
 	}

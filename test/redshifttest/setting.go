@@ -1,0 +1,193 @@
+package redshifttest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// settings are the session's settings that may be set, each with PostgreSQL's name,
+// if it has such a one.
+// https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
+var settings = map[string]string{
+	"query_group": "redshift.query_group", "statement_timeout": "statement_timeout", "application_name": "application_name",
+	"search_path": "search_path", "timezone": "TimeZone", "datestyle": "DateStyle", "client_encoding": "client_encoding",
+	"extra_float_digits": "extra_float_digits", "enable_result_cache_for_session": "redshift.result_cache",
+	"enable_case_sensitive_identifier": "redshift.case_sensitive", "error_on_nondeterministic_update": "redshift.nondeterministic",
+	"wlm_query_slot_count": "redshift.slots", "json_parse_dedup_attributes": "redshift.dedup", "analyze_threshold_percent": "redshift.analyze",
+}
+
+// settingDefaults are what the settings that PostgreSQL has not are when a session
+// begins.
+var settingDefaults = map[string]string{
+	"query_group": "default", "enable_result_cache_for_session": "on", "enable_case_sensitive_identifier": "off",
+	"error_on_nondeterministic_update": "off", "wlm_query_slot_count": "1", "json_parse_dedup_attributes": "off",
+	"analyze_threshold_percent": "10", "extra_float_digits": "0",
+}
+
+// shownSetting is Redshift's name for the column that SHOW answers with.
+func shownSetting(name string) string {
+	if !strings.HasPrefix(name, "redshift.") {
+		return name
+	}
+	for own, backing := range settings {
+		if backing == name {
+			return own
+		}
+	}
+	return name
+}
+
+func (p *parser) setting() (name, own string) {
+	name = p.take().text
+	if name == "time" && p.accept("zone") {
+		name = "timezone"
+	}
+	own, ok := settings[name]
+	if !ok {
+		panic(&Refusal{Code: "42704", Message: `unrecognized configuration parameter "` + name + `"`, Rule: "R-002"})
+	}
+	return name, own
+}
+
+// set reads SET and RESET.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SET.html
+func (p *parser) set() *statement {
+	if p.accept("reset") {
+		if p.peek().is("all") {
+			panic(ruled("R-006", unknown("RESET ALL is not on the list")))
+		}
+		name, own := p.setting()
+		return &statement{class: "SET", sql: "RESET " + own, tag: "RESET", folding: folding(name, "off")}
+	}
+	p.want("set")
+	if p.peek().is("session") && (p.peekAt(1).is("authorization") || p.peekAt(1).is("characteristics")) {
+		panic(ruled("R-006", unknown("SET SESSION %s is not on the list", strings.ToUpper(p.peekAt(1).text))))
+	}
+	scope := ""
+	if word := p.oneOf("session", "local"); word == "local" {
+		scope = "LOCAL "
+	}
+	name, own := p.setting()
+	if p.oneOf("to", "=") == "" && name != "timezone" {
+		p.fail()
+	}
+	if p.accept("default") {
+		return &statement{class: "SET", sql: "SET " + scope + own + " TO DEFAULT", tag: "SET", folding: folding(name, "off")}
+	}
+	values := p.settingValues()
+	if refusal := checkSetting(name, values[0]); refusal != nil {
+		panic(refusal)
+	}
+	var written []string
+	for _, v := range values {
+		written = append(written, text(v))
+	}
+	if name == "search_path" {
+		written = append(written, text(catalogueSchema))
+	}
+	if scope != "" && name == "enable_case_sensitive_identifier" {
+		panic(ruled("R-006", unknown("SET LOCAL of %s is not on the list", name)))
+	}
+	return &statement{class: "SET", sql: "SET " + scope + own + " TO " + strings.Join(written, ", "), tag: "SET", folding: folding(name, values[0])}
+}
+
+// settingValues reads values with commas between them.
+func (p *parser) settingValues() []string {
+	var values []string
+	for {
+		sign := ""
+		if p.accept("-") {
+			sign = "-"
+		}
+		t := p.take()
+		if t.kind != literalToken && t.kind != quotedToken && t.kind != wordToken && t.kind != numberToken || sign != "" && t.kind != numberToken {
+			p.at--
+			p.fail()
+		}
+		values = append(values, sign+t.text)
+		if !p.accept(",") {
+			return values
+		}
+	}
+}
+
+// folding is what a setting makes of the case of names in quotes; nil if it is about
+// something else.
+func folding(name, value string) *bool {
+	if name != "enable_case_sensitive_identifier" {
+		return nil
+	}
+	keeps := slices.Contains([]string{"on", "true", "1", "yes", "t"}, lower(value))
+	return &keeps
+}
+
+// show reads SHOW of a setting.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW.html
+func (p *parser) show() *statement {
+	p.want("show")
+	if p.peek().is("server_version") {
+		p.at++
+		return &statement{class: "SHOW", sql: "SELECT " + text(serverVersion) + " AS server_version", tag: "SHOW"}
+	}
+	if p.peek().is("all") {
+		panic(ruled("R-006", unknown("SHOW ALL is not on the list")))
+	}
+	_, own := p.setting()
+	return &statement{class: "SHOW", sql: "SHOW " + own, tag: "SHOW"}
+}
+
+// declare reads DECLARE, FETCH and CLOSE of cursors, which only go forward.
+// https://docs.aws.amazon.com/redshift/latest/dg/declare.html
+func (p *parser) declare() *statement {
+	p.want("declare")
+	s := &statement{class: "DECLARE", cursor: p.name(), tag: "DECLARE CURSOR"}
+	if !p.accept("cursor", "for") {
+		panic(ruled("R-120", syntaxError(p.peek())))
+	}
+	s.sql = "DECLARE " + quote(s.cursor) + " NO SCROLL CURSOR FOR " + p.selectText()
+	return s
+}
+
+// fetch reads FETCH.
+// https://docs.aws.amazon.com/redshift/latest/dg/fetch.html
+func (p *parser) fetch() *statement {
+	p.want("fetch")
+	s := &statement{class: "FETCH", tag: "FETCH", sql: "FETCH "}
+	switch {
+	case p.accept("next"):
+		s.sql += "NEXT"
+	case p.accept("all"), p.accept("forward", "all"):
+		s.sql += "ALL"
+	case p.accept("forward"), p.peek().kind == numberToken:
+		s.sql += "FORWARD"
+		if p.peek().kind == numberToken {
+			s.sql += " " + strconv.Itoa(p.integer())
+		}
+	}
+	if p.oneOf("from", "in") == "" {
+		p.fail()
+	}
+	s.cursor = p.name()
+	s.sql += " FROM " + quote(s.cursor)
+	return s
+}
+
+// closeCursor reads CLOSE.
+// https://docs.aws.amazon.com/redshift/latest/dg/close.html
+func (p *parser) closeCursor() *statement {
+	p.want("close")
+	name := p.name()
+	return &statement{class: "CLOSE", cursor: name, tag: "CLOSE CURSOR", sql: "CLOSE " + quote(name)}
+}
+
+// cancel reads CANCEL.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CANCEL.html
+func (p *parser) cancel() *statement {
+	p.want("cancel")
+	s := &statement{class: "CANCEL", cancels: p.integer(), tag: "CANCEL"}
+	if p.peek().kind == literalToken {
+		s.message = p.literal()
+	}
+	return s
+}

@@ -1,0 +1,209 @@
+package redshifttest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// begin takes the start-up messages and opens the backing session; false if the
+// connection was for something else.
+func (c *session) begin(ctx context.Context) (bool, error) {
+	for {
+		c.wire = pgproto3.NewBackend(c.client, c.client)
+		message, err := c.wire.ReceiveStartupMessage()
+		if err != nil {
+			return false, err
+		}
+		switch m := message.(type) {
+		case *pgproto3.SSLRequest:
+			if err := c.encrypt(); err != nil {
+				return false, err
+			}
+		case *pgproto3.GSSEncRequest:
+			if _, err := c.client.Write([]byte{'N'}); err != nil {
+				return false, err
+			}
+		case *pgproto3.CancelRequest:
+			return false, c.server.cancelBySecret(ctx, m)
+		case *pgproto3.StartupMessage:
+			return true, c.start(ctx, m)
+		}
+	}
+}
+
+// encrypt answers the wish for TLS.
+func (c *session) encrypt() error {
+	config := c.server.options.TLS
+	if config == nil {
+		_, err := c.client.Write([]byte{'N'})
+		return err
+	}
+	if _, err := c.client.Write([]byte{'S'}); err != nil {
+		return err
+	}
+	c.client = tls.Server(c.client, config)
+	return nil
+}
+
+// start checks the start-up options and the password.
+func (c *session) start(ctx context.Context, m *pgproto3.StartupMessage) error {
+	if m.ProtocolVersion != pgproto3.ProtocolVersion30 {
+		return c.fatal(&Refusal{Code: "0A000", Rule: "R-001", Message: fmt.Sprintf("unsupported frontend protocol %d.%d: server supports 1.0 to 3.0", m.ProtocolVersion>>16, m.ProtocolVersion&0xffff)})
+	}
+	name := m.Parameters["user"]
+	if c.database = lower(m.Parameters["database"]); c.database == "" {
+		c.database = lower(name)
+	}
+	if c.server.options.RequireTLS && !c.encrypted() {
+		host, _, _ := net.SplitHostPort(c.client.RemoteAddr().String())
+		return c.fatal(&Refusal{Code: "28000", Rule: "R-023", Message: fmt.Sprintf("no pg_hba.conf entry for host %q, user %q, database %q, SSL off", host, name, c.database)})
+	}
+	if err := c.startOptions(m.Parameters); err != nil {
+		return c.fatal(err)
+	}
+	var err error
+	if c.user, err = c.login(ctx, name); err != nil {
+		return c.fatal(err)
+	}
+	if err := c.open(ctx); err != nil {
+		return c.fatal(err)
+	}
+	c.wire.Send(&pgproto3.AuthenticationOk{})
+	for _, status := range [][2]string{
+		{"server_version", serverVersion}, {"client_encoding", c.encoding}, {"DateStyle", c.setting("DateStyle")}, {"integer_datetimes", "on"},
+		{"TimeZone", c.setting("TimeZone")}, {"is_superuser", map[bool]string{true: "on", false: "off"}[c.superuser]},
+		{"session_authorization", c.user},
+	} {
+		c.wire.Send(&pgproto3.ParameterStatus{Name: status[0], Value: status[1]})
+	}
+	var secret [4]byte
+	_, _ = rand.Read(secret[:])
+	c.secret = binary.BigEndian.Uint32(secret[:])
+	c.wire.Send(&pgproto3.BackendKeyData{ProcessID: c.backing.PID(), SecretKey: secret[:]})
+	return nil
+}
+
+// serverVersion is the version that Redshift calls itself by: that of the PostgreSQL
+// which it has come from.
+// https://github.com/duckdb/duckdb-postgres/issues/373
+const serverVersion = "8.0.2"
+
+// driverOptions are start-up options that Redshift's own drivers send, which change
+// nothing here. An answer to client_protocol_version would switch the driver to
+// another protocol; without one it uses the plain one.
+// https://github.com/aws/amazon-redshift-jdbc-driver, ConnectionFactoryImpl.java
+var driverOptions = map[string]bool{
+	"driver_version": true, "os_version": true, "plugin_name": true, "client_protocol_version": true, "idp_type": true,
+	"provider_name": true, "token_type": true, "_pq_.compression": true,
+}
+
+// startOptions takes the options of the start-up message, those in "options" too.
+func (c *session) startOptions(given map[string]string) error {
+	c.encoding = "UNICODE"
+	c.parameters = map[string]string{
+		"search_path": `"$user",public,` + catalogueSchema, "TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres",
+		"bytea_output": "hex", "standard_conforming_strings": "on", "client_encoding": "UTF8", "jit": "off", "application_name": "",
+	}
+	for name, value := range settingDefaults {
+		c.parameters[settings[name]] = value
+	}
+	for name, value := range given {
+		switch name := lower(name); {
+		case name == "user" || name == "database" || driverOptions[name]:
+		case name == "options":
+			if err := c.commandLine(value); err != nil {
+				return err
+			}
+		default:
+			if err := c.startOption(name, value); err != nil {
+				return err
+			}
+		}
+	}
+	c.application = c.parameters["application_name"]
+	return nil
+}
+
+// commandLine takes "-c name=value" and "--name=value".
+func (c *session) commandLine(options string) error {
+	words := strings.Fields(options)
+	for i := 0; i < len(words); i++ {
+		word := words[i]
+		switch {
+		case word == "-c" && i+1 < len(words):
+			i++
+			word = words[i]
+		case strings.HasPrefix(word, "-c"), strings.HasPrefix(word, "--"):
+			word = word[2:]
+		default:
+			return &Refusal{Code: "0A000", Message: fmt.Sprintf("[stand-in] start-up option %q", word), Rule: "R-004"}
+		}
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			return &Refusal{Code: "0A000", Message: fmt.Sprintf("[stand-in] start-up option %q", word), Rule: "R-004"}
+		}
+		if err := c.startOption(lower(name), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startOption takes one option: a setting that Redshift does not know ends the
+// connection.
+func (c *session) startOption(name, value string) error {
+	own, known := settings[name]
+	if !known {
+		return &Refusal{Code: "42704", Message: fmt.Sprintf("unrecognized configuration parameter %q", name), Rule: "R-002"}
+	}
+	if refusal := checkSetting(name, value); refusal != nil {
+		return refusal
+	}
+	switch name {
+	case "client_encoding":
+		if c.encoding = "UTF8"; lower(value) == "unicode" {
+			c.encoding = "UNICODE"
+		}
+		return nil
+	case "search_path":
+		value += "," + catalogueSchema
+	}
+	c.parameters[own] = value
+	return nil
+}
+
+// checkSetting refuses a value that a setting cannot have.
+// https://github.com/launchbadge/sqlx/issues/956
+func checkSetting(name, value string) *Refusal {
+	switch name {
+	case "extra_float_digits":
+		if n, err := strconv.Atoi(value); err != nil || n < -15 || n > 2 {
+			return &Refusal{Code: "22023", Message: value + ` is outside the valid range for parameter "extra_float_digits" (-15 .. 2)`, Rule: "R-003"}
+		}
+	case "client_encoding":
+		if e := lower(value); e != "utf8" && e != "utf-8" && e != "unicode" {
+			return &Refusal{Code: "22023", Message: fmt.Sprintf("[stand-in] client_encoding %q: only UTF8 is served", value), Rule: "R-005"}
+		}
+	case "datestyle":
+		style, _, _ := strings.Cut(lower(value), ",")
+		if strings.TrimSpace(style) != "iso" {
+			return &Refusal{Code: "22023", Message: fmt.Sprintf("[stand-in] DateStyle %q: only ISO is served", value), Rule: "R-005"}
+		}
+	}
+	return nil
+}
+
+// fatal answers with an error and ends the connection.
+func (c *session) fatal(err error) error {
+	c.sendError(err, "FATAL")
+	return errors.Join(err, c.wire.Flush())
+}
