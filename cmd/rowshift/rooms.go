@@ -34,7 +34,7 @@ func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, err
 		}),
 		stager: stager,
 		warehouse: redshift.New(redshift.Options{
-			Config: c.warehouse.connect, Pipeline: c.pipeline, Region: c.bucket.region,
+			Config: c.warehouse.connect, Version: built().Version, Pipeline: c.pipeline, Region: c.bucket.region,
 			Schema: c.warehouse.schema, MetadataSchema: c.warehouse.metadataSchema,
 			CopyRole: c.warehouse.copyRole, Readers: c.warehouse.readers, QueryGroup: c.warehouse.queryGroup,
 			Probe: c.bucket.url + "/" + c.pipeline + "/check-nothing.manifest",

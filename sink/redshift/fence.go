@@ -73,20 +73,8 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 
 // readCheckpoint reads the one row, if its layout is known.
 func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator.Checkpoint, error) {
-	layouts, err := s.rows(ctx, "read the layout", w.metadata.readLayout())
-	if err != nil || len(layouts) == 0 {
+	if is, err := w.readLayout(ctx, s); err != nil || is == 0 {
 		return nil, err
-	}
-	if len(layouts) > 1 {
-		return nil, altered(fmt.Errorf("redshift: %d checkpoints in schema %s", len(layouts), w.options.MetadataSchema))
-	}
-	if string(layouts[0][0]) != fmt.Sprint(layout) {
-		return nil, &replicator.Halt{
-			Reason: replicator.WarehouseUnfit,
-			Found:  fmt.Sprintf("the metadata tables are of layout %s", layouts[0][0]),
-			Means:  fmt.Sprintf("another rowshift has made or moved them; this one knows layout %d", layout),
-			Repair: "run a rowshift that knows that layout",
-		}
 	}
 	rows, err := s.rows(ctx, "read the checkpoint", w.metadata.readCheckpoint())
 	if err != nil || len(rows) == 0 {
@@ -140,27 +128,9 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
 		return c, err
 	}
-	err = w.transaction(ctx, s, func() error {
-		if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
-			return err
-		}
-		was, err := w.read(ctx, s)
-		if err != nil {
-			return err
-		}
-		if was == nil {
-			c = first
-			c.Epoch = 1
-			_, err = s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c))
-		} else {
-			c = *was
-			c.Epoch++
-			_, err = s.run(ctx, "raise the epoch", w.metadata.raiseEpoch())
-		}
-		if err != nil {
-			return err
-		}
-		return w.tellsCase(ctx, s)
+	err = w.transaction(ctx, s, func() (err error) {
+		c, err = w.raise(ctx, s, first)
+		return err
 	})
 	if err == nil {
 		w.tables = "" // whatever was last written may be another's
@@ -169,6 +139,38 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		err = reset
 	}
 	return c, err
+}
+
+// raise moves the metadata tables up if they are of an older layout, and raises the
+// epoch, or writes the first checkpoint.
+func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, err error) {
+	if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
+		return c, err
+	}
+	was, err := w.read(ctx, s)
+	if err != nil {
+		return c, err
+	}
+	if was == nil {
+		c, c.Epoch = first, 1
+		if _, err := s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c, w.options.Version)); err != nil {
+			return c, err
+		}
+		return c, w.tellsCase(ctx, s)
+	}
+	c = *was
+	c.Epoch++
+	is, err := w.readLayout(ctx, s)
+	if err != nil {
+		return c, err
+	}
+	if err := w.upgrade(ctx, s, is); err != nil {
+		return c, err
+	}
+	if _, err := s.run(ctx, "raise the epoch", w.metadata.raiseEpoch()); err != nil {
+		return c, err
+	}
+	return c, w.tellsCase(ctx, s)
 }
 
 // tellsCase halts if the database takes texts that differ in case for equal: keys

@@ -47,22 +47,6 @@ func TestFenceOfAnotherPipeline(t *testing.T) {
 	}
 }
 
-func TestFenceOfANewerLayout(t *testing.T) {
-	w := newWorld(t)
-	r := w.warehouse(nil)
-	w.fence(r)
-	w.admin("UPDATE rowshift_accounts.checkpoint SET layout = 2")
-	_, err := r.Fence(t.Context(), first())
-	wantHalt(t, err, replicator.WarehouseUnfit)
-	w.admin("ALTER TABLE rowshift_accounts.checkpoint RENAME COLUMN lsn TO position")
-	_, err = r.Fence(t.Context(), first())
-	wantHalt(t, err, replicator.WarehouseUnfit)
-	w.admin("ALTER TABLE rowshift_accounts.checkpoint RENAME COLUMN position TO lsn")
-	w.admin("UPDATE rowshift_accounts.checkpoint SET layout = 1, lsn = 'nonsense'")
-	_, err = r.Fence(t.Context(), first())
-	wantHalt(t, err, replicator.WarehouseUnfit)
-}
-
 func TestFenceOfADatabaseThatDoesNotTellCase(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)

@@ -90,8 +90,11 @@ func TestMetadataSQL(t *testing.T) {
 	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
 	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
-		m.lock(), m.position(), m.readLayout(), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c), m.raiseEpoch(),
+		m.lock(), m.position(), m.readLayout(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), applicationOf("4711"), terminate("4711"))
+	for _, step := range m.upgrades() {
+		statements = append(statements, step...)
+	}
 	golden(t, "metadata", statements...)
 }
 

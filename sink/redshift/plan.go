@@ -31,6 +31,12 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table) ([]string,
 	}
 	if !slices.Contains(names, "checkpoint") {
 		statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
+	} else {
+		is, err := w.readLayout(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		statements = append(statements, w.steps(is)...)
 	}
 	for _, t := range tables {
 		have, err := w.targetColumns(ctx, s, t)

@@ -8,9 +8,6 @@ import (
 	"rowshift/schema"
 )
 
-// layout is the version of the metadata tables that this binary knows.
-const layout = 1
-
 // metadata names the tables of the metadata schema.
 type metadata string
 
@@ -31,7 +28,7 @@ func (m metadata) create() []string {
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, `+
 			`"phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, `+
 			`"database_name" VARCHAR(256) NOT NULL, "slot" VARCHAR(64) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, `+
-			`"changed_at" TIMESTAMP)`, m.checkpoint()),
+			`"changed_at" TIMESTAMP, "written_by" VARCHAR(64))`, m.checkpoint()),
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
 			`"target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535))`, m.tableState()),
 	}
@@ -47,6 +44,14 @@ func (m metadata) lock() string { return "LOCK " + string(m.fence()) }
 
 // readLayout reads the one column that all layouts have.
 func (m metadata) readLayout() string { return `SELECT "layout" FROM ` + string(m.checkpoint()) }
+
+// readWriter reads which rowshift wrote the layout; all layouts from 2 have it.
+func (m metadata) readWriter() string { return `SELECT "written_by" FROM ` + string(m.checkpoint()) }
+
+// raiseLayout notes that the tables are of the layout that this binary knows.
+func (m metadata) raiseLayout(version string) string {
+	return fmt.Sprintf(`UPDATE %s SET "layout" = %d, "written_by" = %s`, m.checkpoint(), layout, literal(version))
+}
 
 // countFoldedCase counts checkpoints whose phase, which is in lower case, is equal to
 // itself in upper case: so it is in a database made with COLLATE CASE_INSENSITIVE.
@@ -78,11 +83,11 @@ func timestamp(t time.Time) string {
 	return literal(t.UTC().Format("2006-01-02 15:04:05.999999"))
 }
 
-func (m metadata) insertCheckpoint(c replicator.Checkpoint) string {
+func (m metadata) insertCheckpoint(c replicator.Checkpoint, version string) string {
 	return fmt.Sprintf(`INSERT INTO %s ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
-		`"publication_oid", "publication_xmin", "changed_at") VALUES (%d, %s, %d, %s, %s, %s, %s, %d, %s, %s, %d, %d, GETDATE())`, m.checkpoint(),
+		`"publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (%d, %s, %d, %s, %s, %s, %s, %d, %s, %s, %d, %d, GETDATE(), %s)`, m.checkpoint(),
 		layout, literal(c.Pipeline), c.Epoch, literal(string(c.Phase)), literal(c.LSN.String()), timestamp(c.Time), literal(c.System), c.Timeline,
-		literal(c.Database), literal(c.Slot), c.Publication.OID, c.Publication.XMin)
+		literal(c.Database), literal(c.Slot), c.Publication.OID, c.Publication.XMin, literal(version))
 }
 
 // moveCheckpoint writes a checkpoint over the one that a merge expects; it changes
@@ -95,7 +100,7 @@ func (m metadata) moveCheckpoint(c replicator.Checkpoint, expect replicator.LSN)
 }
 
 func (m metadata) raiseEpoch() string {
-	return fmt.Sprintf(`UPDATE %s SET "epoch" = "epoch" + 1, "layout" = %d, "changed_at" = GETDATE()`, m.checkpoint(), layout)
+	return fmt.Sprintf(`UPDATE %s SET "epoch" = "epoch" + 1, "changed_at" = GETDATE()`, m.checkpoint())
 }
 
 // insertTables writes the tables' states; detail is what only the core reads.

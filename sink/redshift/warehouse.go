@@ -16,6 +16,7 @@ type Options struct {
 	// it must be, and a dialer whose connections notice a dead link.
 	Config func(context.Context) (*pgx.ConnConfig, error)
 
+	Version        string // of this rowshift
 	Pipeline       string
 	Schema         string // of the targets
 	MetadataSchema string

@@ -2,6 +2,9 @@
 -- replicated tables and columns "name", and equal parts of a list are written once.
 -- make surface makes this list.
 
+-- ALTER
+ALTER TABLE "metadata"."checkpoint" ADD COLUMN "written_by" VARCHAR(0);
+
 -- BEGIN
 BEGIN;
 
@@ -48,7 +51,7 @@ CREATE TABLE "column" ("name" VARCHAR(0) NOT NULL);
 CREATE TABLE "column" ("name" VARCHAR(0));
 CREATE TABLE "column" ("o0" VARCHAR(0));
 CREATE TABLE "column" ("u0" BOOLEAN);
-CREATE TABLE IF NOT EXISTS "metadata"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(0) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(0) NOT NULL, "lsn" VARCHAR(0) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(0) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(0) NOT NULL, "slot" VARCHAR(0) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP);
+CREATE TABLE IF NOT EXISTS "metadata"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(0) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(0) NOT NULL, "lsn" VARCHAR(0) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(0) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(0) NOT NULL, "slot" VARCHAR(0) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP, "written_by" VARCHAR(0));
 CREATE TABLE IF NOT EXISTS "metadata"."fence" ("id" INTEGER);
 CREATE TABLE IF NOT EXISTS "metadata"."table_state" ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(0) NOT NULL, "source_table" VARCHAR(0) NOT NULL, "target" VARCHAR(0) NOT NULL, "state" VARCHAR(0) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(0));
 CREATE TABLE IF NOT EXISTS "name"."load_0_0_0" ("name" BIGINT) DISTSTYLE KEY DISTKEY ("name") COMPOUND SORTKEY ("name");
@@ -91,8 +94,8 @@ GRANT USAGE ON SCHEMA "name" TO "name";
 -- INSERT
 INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "name"."load_0_0_0" AS l ON t."name" = l."name" AND OCTET_LENGTH(t."name") = OCTET_LENGTH(l."name") WHERE l."name" IS NULL;
 INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "name"."load_0_0_0" AS l ON t."name" = l."name" WHERE l."name" IS NULL;
-INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at") VALUES (0, '?', 0, '?', '?', '?', '?', 0, '?', '?', 0, 0, GETDATE());
-INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at") VALUES (0, '?', 0, '?', '?', NULL, '?', 0, '?', '?', 0, 0, GETDATE());
+INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', '?', '?', 0, '?', '?', 0, 0, GETDATE(), '?');
+INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', NULL, '?', 0, '?', '?', 0, 0, GETDATE(), '?');
 INSERT INTO "metadata"."table_state" ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES (0, '?', '?', '?', '?', 0, 0, '?');
 INSERT INTO "name"."load_0_0_0" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
 INSERT INTO "name"."name" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
@@ -110,6 +113,7 @@ SELECT "epoch", "lsn" FROM "metadata"."checkpoint";
 SELECT "layout" FROM "metadata"."checkpoint";
 SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
+SELECT "written_by" FROM "metadata"."checkpoint";
 SELECT COUNT(*) FROM "metadata"."checkpoint" WHERE "phase" = UPPER("phase");
 SELECT COUNT(*) FROM "stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
@@ -131,7 +135,8 @@ SELECT table_name FROM svv_tables WHERE table_schema = '?' ORDER BY table_name;
 SET statement_timeout TO 0;
 
 -- UPDATE
-UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "layout" = 0, "changed_at" = GETDATE();
+UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "changed_at" = GETDATE();
+UPDATE "metadata"."checkpoint" SET "layout" = 0, "written_by" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = '?', "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = NULL, "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
