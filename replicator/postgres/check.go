@@ -62,7 +62,7 @@ func (c *check) fail(subject, found, repair string) {
 }
 
 func (c *check) unasked(subject string, err error) {
-	c.add(subject, replicator.Unasked, err.Error(), "")
+	c.add(subject, replicator.Unasked, err.Error(), "mend what it says, then look again")
 }
 
 // halted makes a finding of what a run would halt with.

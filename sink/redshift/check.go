@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -36,7 +37,18 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table) []replica
 
 // asked makes a finding of a question that could not be asked.
 func asked(f replicator.Finding, err error) replicator.Finding {
-	f.Verdict, f.Found = replicator.Unasked, err.Error()
+	if h, ok := errors.AsType[*replicator.Halt](err); ok {
+		f = halts(f, h)
+	} else {
+		f.Found, f.Repair = err.Error(), "mend what it says, then look again"
+	}
+	f.Verdict = replicator.Unasked
+	return f
+}
+
+// halts makes a finding of what would halt a run.
+func halts(f replicator.Finding, h *replicator.Halt) replicator.Finding {
+	f.Verdict, f.Found, f.Repair = replicator.Failure, h.Found+": "+h.Means, h.Repair
 	return f
 }
 
@@ -102,9 +114,10 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 		return f
 	}
 	c, err := w.read(ctx, s)
+	if h, ok := errors.AsType[*replicator.Halt](err); ok {
+		return halts(f, h)
+	}
 	switch {
-	case replicator.Final(err):
-		f.Verdict, f.Found = replicator.Failure, err.Error()
 	case err != nil:
 		return asked(f, err)
 	case c != nil:
@@ -146,8 +159,8 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return f
 	}
 	f.Found = "there; a load writes only what differs"
-	if err := w.drift(t, have); err != nil {
-		f.Verdict, f.Found = replicator.Failure, err.Error()
+	if h, ok := errors.AsType[*replicator.Halt](w.drift(t, have)); ok {
+		return halts(f, h)
 	}
 	return f
 }
