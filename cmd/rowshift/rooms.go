@@ -37,7 +37,6 @@ func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, err
 			Config: c.warehouse.connect, Version: built().Version, Pipeline: c.pipeline, Region: c.bucket.region,
 			Schema: c.warehouse.schema, MetadataSchema: c.warehouse.metadataSchema,
 			CopyRole: c.warehouse.copyRole, Readers: c.warehouse.readers, QueryGroup: c.warehouse.queryGroup,
-			Probe: c.bucket.url + "/" + c.pipeline + "/check-nothing.manifest",
 		}),
 	}, nil
 }
@@ -53,15 +52,19 @@ func (r *rooms) into(o *replicator.Options) {
 }
 
 // check looks at everything that a first run needs. The warehouse is asked about
-// the tables if the source could tell what they are.
+// the tables if the source could tell what they are, and reads what the bucket's check
+// has put.
 func (r *rooms) check(ctx context.Context) []replicator.Finding {
 	findings := r.origin.Check(ctx)
-	findings = append(findings, r.stager.Check(ctx)...)
 	tables, err := r.origin.Tables(ctx)
 	if err != nil {
 		tables = nil // the source's findings say why
 	}
-	return append(findings, r.warehouse.Check(ctx, tables)...)
+	var warehouse []replicator.Finding
+	findings = append(findings, r.stager.Check(ctx, func(manifest string) {
+		warehouse = r.warehouse.Check(ctx, tables, manifest)
+	})...)
+	return append(findings, warehouse...)
 }
 
 // plan returns the statements that a first run would execute.

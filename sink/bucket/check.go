@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -15,23 +16,31 @@ import (
 const checkName = "check-"
 
 // Check puts, lists and deletes one object, and says of each whether it could, with
-// the statement of an IAM policy that allows it.
-func (s *Stager) Check(ctx context.Context) []replicator.Finding {
-	key := s.folder + checkName + random()
-	put := s.put(ctx, key, []byte("rowshift check\n"))
+// the statement of an IAM policy that allows it. The object is a manifest that names a
+// file which is not there. It is handed to read in between, as its URL, empty if it
+// could not be put.
+func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replicator.Finding {
+	key := s.folder + checkName + random() + ".manifest"
+	content, err := json.Marshal(manifest{Entries: []manifestEntry{{URL: s.url(key + ".nothing"), Mandatory: true}}})
+	if err != nil {
+		panic(err) // it has strings only
+	}
+	put := s.put(ctx, key, content)
 	findings := []replicator.Finding{s.finding(opPut, put)}
 
 	listed, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &key})
 	list := s.finding(opList, s.judge(ctx, opList, key, err))
 	if err == nil && put == nil && len(listed.Contents) != 1 {
-		list.Verdict, list.Found = replicator.Failure, "the object that was put is not listed"
+		list.Verdict, list.Found, list.Repair = replicator.Failure, "the object that was put is not listed", "let bucket.endpoint be that of an S3 that lists what it has"
 	}
 	findings = append(findings, list)
 
 	if put != nil {
+		read("")
 		return append(findings, replicator.Finding{Subject: subject(opDelete), Verdict: replicator.Unasked,
 			Found: "nothing was put that could be deleted", Repair: "repair the put, then look again"})
 	}
+	read(s.url(key))
 	return append(findings, s.finding(opDelete, s.remove(ctx, []string{key})))
 }
 

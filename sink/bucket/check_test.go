@@ -40,7 +40,11 @@ func TestCheck(t *testing.T) {
 					c.alter(o)
 				}
 			})
-			findings := s.Check(context.Background())
+			read, calls := "", 0
+			findings := s.Check(context.Background(), func(manifest string) { read, calls = manifest, calls+1 })
+			if calls != 1 || (read != "") != (c.want[0] == replicator.Fine) {
+				t.Errorf("%d manifests to read, the last %q", calls, read)
+			}
 			if len(findings) != 3 {
 				t.Fatalf("findings %+v", findings)
 			}

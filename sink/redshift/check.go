@@ -11,8 +11,9 @@ import (
 )
 
 // Check looks at everything that a run needs of the warehouse. It changes nothing:
-// the COPY role is tried with a temporary table and a file that is not there.
-func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table) []replicator.Finding {
+// the COPY role is tried with a temporary table and a manifest, which is in the bucket
+// and names a file that is not there; empty if there is none.
+func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest string) []replicator.Finding {
 	s, err := w.open(ctx)
 	if err != nil {
 		return []replicator.Finding{{
@@ -25,7 +26,7 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table) []replica
 	for _, name := range []string{w.options.Schema, w.options.MetadataSchema} {
 		findings = append(findings, w.checkSchema(ctx, s, name))
 	}
-	findings = append(findings, w.checkTemporary(ctx, s), w.checkMetadata(ctx, s), w.checkRole(ctx, s))
+	findings = append(findings, w.checkTemporary(ctx, s), w.checkMetadata(ctx, s), w.checkRole(ctx, s, manifest))
 	for _, r := range w.options.Readers {
 		findings = append(findings, w.checkReader(ctx, s, r, tables))
 	}
@@ -126,37 +127,25 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 	return f
 }
 
-// checkRole asks whether the user may name the role in COPY. Whether Redshift may
-// assume it, and read the bucket with it, shows only once there is a file.
-func (w *Warehouse) checkRole(ctx context.Context, s *session) replicator.Finding {
-	f := replicator.Finding{Subject: "warehouse: COPY role", Verdict: replicator.Fine, Found: "COPY takes " + w.options.CopyRole}
-	if _, err := s.run(ctx, "create a staging table", createProbe); err != nil {
-		return asked(f, err)
-	}
-	missing := replicator.Files{Manifest: w.options.Probe, Null: "null", Compression: "ZSTD"}
-	_, err := s.run(ctx, "copy", copyFiles(probeTable, []string{valueColumn(0)}, missing, w.options.CopyRole, w.options.Region))
-	_, _ = s.run(ctx, "drop a staging table", drop(probeTable))
-	switch {
-	case err == nil:
-	case !answered(err):
-		return asked(f, err)
-	case assumeRefused(err):
-		f.Verdict, f.Found = replicator.Failure, bare(err)
-		f.Repair = "attach the role to the cluster or workgroup, let it trust redshift.amazonaws.com (and redshift-serverless.amazonaws.com), and " + grantAssume(w.options.CopyRole, w.user(s))
-	default:
-		f.Found = "COPY takes " + w.options.CopyRole + " and finds no file at " + w.options.Probe + ", as it should"
-	}
-	return f
-}
-
+// checkTarget looks whether a target that is there can be written and granted. Whose it
+// is comes first: SVV_COLUMNS does not show the columns of one that the user has no
+// rights on.
 func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: target " + t.Target, Verdict: replicator.Fine, Found: "not there; a run makes it"}
+	owner, err := s.rows(ctx, "look whose the target is", ownerOf(w.options.Schema, t.Target))
+	switch {
+	case err != nil:
+		return asked(f, err)
+	case len(owner) == 0:
+		return f
+	case string(owner[0][1]) != "t":
+		f.Verdict, f.Found = replicator.Failure, "there, and owned by "+string(owner[0][0])+": a run could neither write nor grant it"
+		f.Repair = changeOwner(in(w.options.Schema, t.Target), w.user(s))
+		return f
+	}
 	have, err := w.targetColumns(ctx, s, t)
 	if err != nil {
 		return asked(f, err)
-	}
-	if len(have) == 0 {
-		return f
 	}
 	f.Found = "there; a load writes only what differs"
 	if h, ok := errors.AsType[*replicator.Halt](w.drift(t, have)); ok {

@@ -7,6 +7,8 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // find returns the finding about a subject.
@@ -19,11 +21,29 @@ func find(t *testing.T, findings []replicator.Finding, subject string) replicato
 	return findings[i]
 }
 
+// check looks at a warehouse and some tables, with what the bucket's check puts. What
+// fails, or could not be asked, says what repairs it.
+func (w *world) check(r *Warehouse, tables ...*schema.Table) []replicator.Finding {
+	w.t.Helper()
+	var findings []replicator.Finding
+	for _, f := range w.stager.Check(w.t.Context(), func(manifest string) { findings = r.Check(w.t.Context(), tables, manifest) }) {
+		if f.Verdict != replicator.Fine {
+			w.t.Errorf("%+v", f)
+		}
+	}
+	for _, f := range findings {
+		if f.Found == "" || (f.Repair == "") != (f.Verdict == replicator.Fine) {
+			w.t.Errorf("%+v", f)
+		}
+	}
+	return findings
+}
+
 func TestCheckBeforeTheFirstRun(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.Readers = []string{"analysts"} })
 	before := w.below("SELECT relname FROM pg_class WHERE relnamespace <> 'redshift_catalog'::regnamespace ORDER BY 1")
-	for _, f := range r.Check(t.Context(), []*schema.Table{keyed()}) {
+	for _, f := range w.check(r, keyed()) {
 		if f.Verdict != replicator.Fine || f.Found == "" {
 			t.Errorf("%+v", f)
 		}
@@ -39,7 +59,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	r := w.warehouse(func(o *Options) {
 		o.Readers, o.CopyRole = []string{"nobody", "group nobodies"}, "arn:aws:iam::1:role/stranger"
 	})
-	findings := r.Check(t.Context(), []*schema.Table{table})
+	findings := w.check(r, table)
 	for subject, repair := range map[string]string{
 		"reader nobody": `CREATE USER "nobody"`, "reader group nobodies": `CREATE GROUP "nobodies"`, "COPY role": "GRANT ASSUMEROLE ON", "target words": `ADD COLUMN "body"`,
 	} {
@@ -50,7 +70,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	if f := find(t, findings, "checkpoint"); f.Verdict != replicator.Fine || !strings.Contains(f.Found, "epoch 1") {
 		t.Errorf("%+v", f)
 	}
-	findings = w.warehouse(func(o *Options) { o.Schema, o.MetadataSchema = "theirs", "nowhere" }).Check(t.Context(), nil)
+	findings = w.check(w.warehouse(func(o *Options) { o.Schema, o.MetadataSchema = "theirs", "nowhere" }))
 	for subject, repair := range map[string]string{"schema theirs": `GRANT USAGE, CREATE ON SCHEMA "theirs"`, "schema nowhere": `CREATE SCHEMA IF NOT EXISTS "nowhere"`} {
 		if f := find(t, findings, subject); f.Verdict != replicator.Failure || !strings.Contains(f.Repair, repair) {
 			t.Errorf("%s: %+v", subject, f)
@@ -62,7 +82,7 @@ func TestCheckOfAnotherPipelinesSchema(t *testing.T) {
 	w := newWorld(t)
 	w.withWords()
 	r := w.warehouse(func(o *Options) { o.Pipeline = "orders" })
-	if f := find(t, r.Check(t.Context(), nil), "checkpoint"); f.Verdict != replicator.Failure || !strings.Contains(f.Found, "accounts") || !strings.Contains(f.Repair, "warehouse.metadata_schema") {
+	if f := find(t, w.check(r), "checkpoint"); f.Verdict != replicator.Failure || !strings.Contains(f.Found, "accounts") || !strings.Contains(f.Repair, "warehouse.metadata_schema") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -86,4 +106,67 @@ func TestPlanIsWhatARunMakes(t *testing.T) {
 	w.make(r, tables...)
 	w.want(w.query(must(w.config("analysts")(t.Context())), "SELECT COUNT(*) FROM public_copy.words"), "0")
 	w.want(w.query(must(w.config("analysts")(t.Context())), "SELECT COUNT(*) FROM rowshift_accounts.freshness"), "0")
+}
+
+// What Redshift says of a COPY of a manifest that names a file which is not there.
+func TestCheckOfTheRole(t *testing.T) {
+	tests := []struct {
+		says    string
+		verdict replicator.Verdict
+		repair  string
+	}{
+		{"Mandatory url is not present in manifest file.", replicator.Fine, ""},
+		{"S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey,Rid 0", replicator.Fine, ""},
+		{"S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0", replicator.Failure, `"s3:GetObject","Resource":"arn:aws:s3:::acme/p/accounts/*"`},
+		{"Problem reading manifest file - S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0", replicator.Failure, `"s3:ListBucket","Resource":"arn:aws:s3:::acme"`},
+		{"COPY with MANIFEST parameter requires full path of an S3 object.", replicator.Failure, `"s3:prefix":"p/accounts/*"`},
+		{"S3ServiceException:The ciphertext refers to a customer master key that you may not use,Status 400,Error KMS.AccessDeniedException", replicator.Failure, "kms:Decrypt"},
+		{"S3ServiceException:The bucket you are attempting to access must be addressed using the specified endpoint.,Status 301,Error PermanentRedirect", replicator.Failure, "bucket.region"},
+		{"Problem reading manifest file - S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey,Rid 0", replicator.Failure, "bucket.url"},
+		{"User arn:aws:redshift:a:1:dbuser:c/l is not authorized to assume IAM Role arn:aws:iam::1:role/copy", replicator.Failure, "GRANT ASSUMEROLE ON"},
+		{"S3CurlException: Connection timed out after 50001 milliseconds", replicator.Warning, "sys_query_history"},
+		{"canary", replicator.Warning, "sys_query_history"},
+	}
+	w := New(Options{CopyRole: copyRole})
+	for _, test := range tests {
+		err := (&session{}).failed("copy", &pgconn.PgError{Severity: "ERROR", Code: "XX000", Message: test.says})
+		verdict, repair := w.judgeCopy(err, "s3://acme/p/accounts/check-1.manifest", `"loader"`)
+		if verdict != test.verdict || !strings.Contains(repair, test.repair) || (repair == "") != (verdict == replicator.Fine) {
+			t.Errorf("%s: %s, repair: %s", test.says, verdict, repair)
+		}
+	}
+	if verdict, _ := w.judgeCopy(nil, "s3://acme/a", "l"); verdict != replicator.Warning {
+		t.Errorf("a COPY that loaded nothing from nowhere: %s", verdict)
+	}
+}
+
+func TestCheckOfTheRoleReadsTheBucket(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	if f := find(t, w.check(r), "COPY role"); f.Verdict != replicator.Fine {
+		t.Errorf("%+v", f)
+	}
+	if f := find(t, r.Check(t.Context(), nil, "s3://"+w.s3.Bucket+"/nothing.manifest"), "COPY role"); f.Verdict != replicator.Failure {
+		t.Errorf("of a manifest that is not there: %+v", f)
+	}
+	if f := find(t, r.Check(t.Context(), nil, ""), "COPY role"); f.Verdict != replicator.Unasked || f.Repair == "" {
+		t.Errorf("without a manifest: %+v", f)
+	}
+}
+
+func TestCheckOfATargetOfSomebodyElse(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	if f := find(t, w.check(r, table), "target words"); f.Verdict != replicator.Fine {
+		t.Errorf("%+v", f)
+	}
+	w.admin("ALTER TABLE public_copy.words OWNER TO dev")
+	f := find(t, w.check(r, table), "target words")
+	if f.Verdict != replicator.Failure || !strings.Contains(f.Found, "owned by dev") || f.Repair != `ALTER TABLE "public_copy"."words" OWNER TO "loader";` {
+		t.Fatalf("%+v", f)
+	}
+	w.admin(strings.TrimSuffix(f.Repair, ";"))
+	if f := find(t, w.check(r, table), "target words"); f.Verdict != replicator.Fine {
+		t.Errorf("%+v", f)
+	}
 }

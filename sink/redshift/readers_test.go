@@ -64,12 +64,12 @@ func TestReadersWhoLackRightsAreGrantedThem(t *testing.T) {
 	if err != nil || !slices.Contains(planned, `GRANT SELECT ON "public_copy"."words" TO "analysts"`) || len(planned) != 6 {
 		t.Errorf("planned: %q, %v", planned, err)
 	}
-	if f := find(t, later.Check(t.Context(), tables), "reader analysts"); f.Verdict != replicator.Warning || !strings.Contains(f.Repair, "GRANT USAGE ON SCHEMA") {
+	if f := find(t, w.check(later, tables...), "reader analysts"); f.Verdict != replicator.Warning || !strings.Contains(f.Repair, "GRANT USAGE ON SCHEMA") {
 		t.Errorf("%+v", f)
 	}
 	w.fence(later)
 	w.reads()
-	if f := find(t, later.Check(t.Context(), tables), "reader analysts"); f.Verdict != replicator.Fine {
+	if f := find(t, w.check(later, tables...), "reader analysts"); f.Verdict != replicator.Fine {
 		t.Errorf("%+v", f)
 	}
 	w.admin("REVOKE SELECT ON public_copy.words FROM analysts")

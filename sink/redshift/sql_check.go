@@ -33,6 +33,14 @@ func isUser(reader string) bool {
 	return !strings.HasPrefix(reader, "group ") && !strings.HasPrefix(reader, "role ")
 }
 
+// ownerOf reads who owns a table, and whether that is the user, or one who may do
+// everything.
+func ownerOf(name, table string) string {
+	return "SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n.\"oid\" = c.relnamespace " +
+		"JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = " +
+		literal(schema.Fold(name)) + " AND c.relname = " + literal(schema.Fold(table))
+}
+
 // probeTable is what the COPY role is tried with.
 var probeTable = temporary("probe")
 

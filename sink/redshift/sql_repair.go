@@ -37,3 +37,7 @@ func addColumn(p place, c schema.Column) string {
 func renameTable(p place, to string) string {
 	return fmt.Sprintf("ALTER TABLE %s RENAME TO %s;", p, quoted(to))
 }
+
+func changeOwner(p place, user string) string {
+	return fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", p, user)
+}

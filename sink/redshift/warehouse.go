@@ -25,10 +25,6 @@ type Options struct {
 	Readers        []string // users, or "group name", that may read what we make
 	QueryGroup     string
 
-	// Probe is the URL of a manifest that is not there: Check tries the COPY role
-	// with it.
-	Probe string
-
 	// IdleClose is how long a session without work stays open; 30 s.
 	IdleClose time.Duration
 }

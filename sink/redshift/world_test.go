@@ -93,7 +93,7 @@ func (w *world) config(user string) func(context.Context) (*pgx.ConnConfig, erro
 func (w *world) warehouse(alter func(*Options)) *Warehouse {
 	w.t.Helper()
 	o := Options{Config: w.config("loader"), Pipeline: "accounts", Schema: "public_copy", MetadataSchema: "rowshift_accounts",
-		CopyRole: copyRole, Probe: "s3://" + w.s3.Bucket + "/probe"}
+		CopyRole: copyRole}
 	if alter != nil {
 		alter(&o)
 	}

@@ -46,7 +46,7 @@ func (s *server) pipeline(name string) (*pipeline, error) {
 	}
 	w := redshift.New(redshift.Options{
 		Config: func(context.Context) (*pgx.ConnConfig, error) { return s.config() }, Pipeline: name,
-		Schema: s.schema, MetadataSchema: s.schema + "_" + name, CopyRole: s.role, Probe: s.files + "/probe",
+		Schema: s.schema, MetadataSchema: s.schema + "_" + name, CopyRole: s.role,
 	})
 	s.t.Cleanup(func() {
 		w.Close()
@@ -177,7 +177,11 @@ func sinkChecks(s *server) string {
 	if err != nil {
 		return err.Error()
 	}
-	for _, f := range p.warehouse.Check(s.ctx, []*schema.Table{p.table}) {
+	var warehouse []replicator.Finding
+	ofBucket := p.stager.Check(s.ctx, func(manifest string) {
+		warehouse = p.warehouse.Check(s.ctx, []*schema.Table{p.table}, manifest)
+	})
+	for _, f := range append(ofBucket, warehouse...) {
 		if f.Verdict != replicator.Fine {
 			return fmt.Sprintf("%s: %s", f.Subject, f.Found)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"rowshift/test/harness"
 	"rowshift/test/pgtest"
+	"rowshift/test/redshifttest"
 )
 
 // command runs rowshift and compares its exit code and what it says.
@@ -67,6 +68,13 @@ func TestCheckOfBrokenWorlds(t *testing.T) {
 			}
 		}
 	}
+	var injected *redshifttest.Injected
+	refusing := func(message string) func(*testing.T) {
+		return func(*testing.T) {
+			injected = w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Code: "XX000", Message: message})
+		}
+	}
+	accepting := func(*testing.T) { injected.Remove() }
 	tests := []struct {
 		name          string
 		spoil, repair func(*testing.T)
@@ -78,6 +86,8 @@ func TestCheckOfBrokenWorlds(t *testing.T) {
 		{"no right to publish", source("REVOKE CREATE ON DATABASE app FROM rowshift"), source("GRANT CREATE ON DATABASE app TO rowshift"), "CREATE PUBLICATION"},
 		{"no right in the warehouse", backing("REVOKE CREATE ON DATABASE dev FROM loader"), printed(t, w), "GRANT USAGE, CREATE ON SCHEMA"},
 		{"no temporary tables", backing("REVOKE TEMP ON DATABASE dev FROM loader, PUBLIC"), backing("GRANT TEMP ON DATABASE dev TO loader"), "GRANT TEMP ON DATABASE"},
+		{"a role that may not read the bucket", refusing("S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0"), accepting, `"s3:GetObject"`},
+		{"a role that Redshift may not assume", refusing("User arn:aws:redshift:a:1:dbuser:c/l is not authorized to assume IAM Role " + harness.CopyRole), accepting, "GRANT ASSUMEROLE ON"},
 		{"wal_level", restarted("ALTER SYSTEM SET wal_level = 'replica'"), restarted("ALTER SYSTEM RESET wal_level"), "ALTER SYSTEM SET wal_level"},
 		{"no bucket", func(*testing.T) { w.Link.Refuse(true) }, func(*testing.T) { w.Link.Refuse(false) }, "bucket"},
 	}

@@ -127,6 +127,7 @@ SELECT has_database_privilege(current_database(), '?');
 SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');
 SELECT has_schema_privilege('?', '?', '?');
 SELECT has_table_privilege('?', '?', '?');
+SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = '?' AND c.relname = '?';
 SELECT pg_last_copy_count();
 SELECT pg_terminate_backend(0);
 SELECT table_name FROM svv_tables WHERE table_schema = '?' ORDER BY table_name;
