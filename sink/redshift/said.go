@@ -1,6 +1,9 @@
 package redshift
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // hidden stands for words of the server that are not shown.
 const hidden = "refused, in words that are not shown because they may quote a value"
@@ -11,7 +14,7 @@ const hidden = "refused, in words that are not shown because they may quote a va
 // sessions, or if it begins with words that are known to be followed by no value.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func said(code, message string) string {
-	if len(code) == 5 && strings.Contains(" 08 0A 25 26 28 3D 3F 40 42 53 54 55 57 58 ", " "+code[:2]+" ") {
+	if len(code) == 5 && slices.Contains(speakable, code[:2]) {
 		return message
 	}
 	if number, _, _ := strings.Cut(message, " "); number == isolationViolation {
@@ -29,6 +32,9 @@ func said(code, message string) string {
 	}
 	return hidden
 }
+
+// speakable are the classes of SQLSTATE whose messages quote no value.
+var speakable = []string{"08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"}
 
 // harmless are beginnings of messages that go on with names, numbers, objects of the
 // bucket and roles. They are from github.com/awslabs/aws-lambda-redshift-loader
