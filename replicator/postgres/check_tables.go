@@ -29,7 +29,26 @@ func (c *check) choices(ctx context.Context) {
 		c.unasked("publication "+c.options.Publication, fmt.Errorf("the tables have to be fit first"))
 		return
 	}
+	c.migrations(tables)
 	c.publication(ctx, tables)
+}
+
+// migrations warns of what the source's owner can no longer do to tables with a column
+// list, which PostgreSQL itself refuses.
+// https://www.postgresql.org/docs/current/logical-replication-col-lists.html
+func (c *check) migrations(tables []*schema.Table) {
+	var listed []string
+	for _, t := range tables {
+		if t.Listed {
+			listed = append(listed, t.Name.String())
+		}
+	}
+	if len(listed) == 0 {
+		return
+	}
+	c.warn("migrations", strings.Join(listed, ", ")+" are published with a list of columns: PostgreSQL will refuse to drop a listed column or to change its type, "+
+		"DROP COLUMN ... CASCADE takes the table out of the publication, and with REPLICA IDENTITY FULL every UPDATE and DELETE would fail",
+		"before such a migration take the column out of the config and run again, as the README's \"Migrations\" says")
 }
 
 // rights are what a role may do with one table.

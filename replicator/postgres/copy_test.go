@@ -144,11 +144,11 @@ func TestCopyInParallel(t *testing.T) {
 	if len(ranges) != 3 {
 		t.Errorf("%d ranges", len(ranges))
 	}
-	size, err := measure(t.Context(), s.keeper, ranges[0].Table)
+	sizes, err := measure(t.Context(), s.keeper, tables(ranges[0].Table))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ranges = append(ranges, cut(ranges[0].Table, size, 16<<20)...)
+	ranges = append(ranges, cut(ranges[0].Table, sizes[ranges[0].Table.OID], 16<<20)...)
 	var rows, sum atomic.Int64
 	var g errgroup.Group
 	for _, r := range ranges {

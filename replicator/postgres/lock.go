@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -76,8 +78,8 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 		return nil, fmt.Errorf("postgres: begin to lock tables: %w", err)
 	}
 	began := time.Now()
-	for _, t := range tables {
-		_, err := l.conn.Exec(ctx, `SELECT FROM ONLY `+quoted(t.Name)+` LIMIT 0`)
+	for some := range slices.Chunk(tables, lockAtOnce) {
+		t, err := l.take(ctx, some)
 		if err == nil && time.Since(began) < limit {
 			continue
 		}
@@ -94,6 +96,28 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 	}
 	l.vxid, err = ownVXID(ctx, l.conn)
 	return nil, err
+}
+
+// lockAtOnce is how many tables are locked in one round trip: many tables behind a slow
+// link would else take longer than others may wait for the first of them, for ever.
+const lockAtOnce = 32
+
+// take locks tables in one round trip, and returns the one that could not be locked, or
+// the last.
+func (l *lock) take(ctx context.Context, tables []*schema.Table) (*schema.Table, error) {
+	var statements strings.Builder
+	for _, t := range tables {
+		statements.WriteString("SELECT FROM ONLY " + quoted(t.Name) + " LIMIT 0;")
+	}
+	taken := 0
+	results := l.conn.PgConn().Exec(ctx, statements.String())
+	for results.NextResult() {
+		if _, err := results.ResultReader().Close(); err == nil {
+			taken++
+		}
+	}
+	err := results.Close()
+	return tables[min(taken, len(tables)-1)], err
 }
 
 // ownVXID returns the virtual id of conn's open transaction.

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // TestLockWaits shows that a table which somebody changes the shape of is waited for
@@ -212,4 +215,40 @@ func TestLostLocksSpoilARange(t *testing.T) {
 	if !errors.Is(err, replicator.ErrYielded) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestManyTablesBehindASlowLink shows that a load of many tables does not give way to
+// its own round trips: nobody waits for it.
+func TestManyTablesBehindASlowLink(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `DO $$ BEGIN FOR n IN 1..100 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY)', n); END LOOP; END $$`)
+	all := make([]*schema.Table, 100)
+	for n := range all {
+		all[n] = w.table(fmt.Sprint("t", n+1))
+	}
+	w.options.LoadYield = time.Second
+	w.program.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return slowLink{conn}, err
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	l, err := w.lock(ctx, all)
+	if err != nil {
+		t.Fatalf("a hundred tables cannot be locked in time: %v", err)
+	}
+	defer shut(l.conn)
+	began := time.Now()
+	if _, err := measure(ctx, l.conn, all); err != nil || time.Since(began) > w.options.LoadYield {
+		t.Errorf("measured in %v, %v", time.Since(began), err)
+	}
+}
+
+// slowLink takes its time for each message.
+type slowLink struct{ net.Conn }
+
+func (l slowLink) Write(b []byte) (int, error) {
+	time.Sleep(20 * time.Millisecond)
+	return l.Conn.Write(b)
 }

@@ -21,30 +21,46 @@ type size struct {
 	rows   float64 // estimate; 0 if not known
 }
 
-// measure returns how large t is now. Asked after a snapshot was taken, no row that
-// the snapshot sees lies beyond it, since our lock keeps others from moving rows.
+// measure returns how large tables are now, by OID, in one round trip. Asked after a
+// snapshot was taken, no row that the snapshot sees lies beyond it, since our lock
+// keeps others from moving rows.
 //
 // A role that has grants on columns only may read a table by blocks only if the
 // system column ctid is one of them.
-func measure(ctx context.Context, conn *pgx.Conn, t *schema.Table) (size, error) {
-	var s size
-	var kind string
-	var blocked bool
-	err := conn.QueryRow(ctx, `
-		SELECT relkind::text, has_column_privilege(oid, 'ctid', 'SELECT'), blocks, pg_table_size(oid),
+func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[uint32]size, error) {
+	oids := make([]uint32, len(tables))
+	for i, t := range tables {
+		oids[i] = t.OID
+	}
+	rows, err := conn.Query(ctx, `
+		SELECT oid, relname::text, relkind::text, has_column_privilege(oid, 'ctid', 'SELECT'), blocks, pg_table_size(oid),
 		       CASE WHEN reltuples > 0 AND relpages > 0 THEN reltuples / relpages * blocks ELSE 0 END::float8
-		FROM (SELECT *, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks FROM pg_class WHERE oid = $1::oid) AS t`,
-		t.OID).Scan(&kind, &blocked, &s.blocks, &s.bytes, &s.rows)
+		FROM (SELECT *, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks FROM pg_class WHERE oid = ANY ($1::oid[])) AS t`, oids)
 	if err != nil {
-		return size{}, fmt.Errorf("postgres: measure %s: %w", t.Name, err)
+		return nil, fmt.Errorf("postgres: measure the tables: %w", err)
 	}
-	if kind != "r" {
-		return size{}, fmt.Errorf("postgres: %s has no rows of its own: it is of kind %q", t.Name, kind)
+	sizes := map[uint32]size{}
+	var oid uint32
+	var name, kind string
+	var blocked bool
+	var s size
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &kind, &blocked, &s.blocks, &s.bytes, &s.rows}, func() error {
+		if kind != "r" {
+			return fmt.Errorf("%s has no rows of its own: it is of kind %q", name, kind)
+		}
+		if !blocked {
+			s.blocks = 0
+		}
+		sizes[oid] = s
+		return nil
+	})
+	if err == nil && len(sizes) != len(tables) {
+		err = fmt.Errorf("%d of %d are not there", len(tables)-len(sizes), len(tables))
 	}
-	if !blocked {
-		s.blocks = 0
+	if err != nil {
+		return nil, fmt.Errorf("postgres: measure the tables: %w", err)
 	}
-	return s, nil
+	return sizes, nil
 }
 
 // cut divides a table of that size into ranges of about each bytes. The last one has

@@ -102,12 +102,12 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 	if s.taken.HandOver, err = o.mark(ctx, marker); err != nil {
 		return err
 	}
+	sizes, err := measure(ctx, s.keeper, s.taken.Tables)
+	if err != nil {
+		return err
+	}
 	for _, t := range s.taken.Tables {
-		size, err := measure(ctx, s.keeper, t)
-		if err != nil {
-			return err
-		}
-		s.taken.Ranges = append(s.taken.Ranges, cut(t, size, rangeBytes)...)
+		s.taken.Ranges = append(s.taken.Ranges, cut(t, sizes[t.OID], rangeBytes)...)
 	}
 	s.readers = newReaders(o.options.Workers, func(ctx context.Context) (*pgx.Conn, error) {
 		return o.reader(ctx, id)

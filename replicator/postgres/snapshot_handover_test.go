@@ -292,12 +292,12 @@ func snapshotted(ctx context.Context, s *stage, tables []*schema.Table) (view, e
 	}
 	taken := snapshot.Taken()
 	var ranges []replicator.Range
+	sizes, err := measure(ctx, s.marker, taken.Tables)
+	if err != nil {
+		return view{}, err
+	}
 	for _, t := range taken.Tables {
-		size, err := measure(ctx, s.marker, t)
-		if err != nil {
-			return view{}, err
-		}
-		ranges = append(ranges, cut(t, size, 1)...)
+		ranges = append(ranges, cut(t, sizes[t.OID], 1)...)
 	}
 	rows, err := copiedRanges(ctx, snapshot, ranges)
 	return view{seen: taken.Seen, handOver: taken.HandOver, rows: rows}, err

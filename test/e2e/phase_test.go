@@ -24,6 +24,7 @@ type toThere func(*testing.T, *harness.Daemon) (after func())
 
 var phases = []phase{
 	{"creating the slot", true, true, creating},
+	{"reading the snapshot", true, false, reading},
 	{"loading", true, true, loading},
 	{"decoding", false, false, decoding},
 	{"staging", false, false, staging},
@@ -50,6 +51,25 @@ func creating(_ *testing.T, k *killer) toThere {
 	return func(t *testing.T, _ *harness.Daemon) func() {
 		reached(t, i)
 		return i.Remove
+	}
+}
+
+// reading is while ranges of the snapshot are read into files that the bucket does not
+// take: the snapshot is held, and nothing of it is loaded.
+func reading(_ *testing.T, k *killer) toThere {
+	k.world.Link.Stall()
+	return func(t *testing.T, d *harness.Daemon) func() {
+		d.MustSee(t, `"message":"loading"`)
+		if n := one(t, k.world, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'rowshift%' AND backend_xmin IS NOT NULL"); n == "0" {
+			t.Error("no session of the daemon holds a snapshot")
+		}
+		if strings.Contains(d.Log(), `"message":"loaded"`) {
+			t.Error("a table is loaded already")
+		}
+		return func() {
+			k.world.Link.Resume()
+			k.world.Link.ResetAll()
+		}
 	}
 }
 
