@@ -249,6 +249,6 @@ func TestManyTablesBehindASlowLink(t *testing.T) {
 type slowLink struct{ net.Conn }
 
 func (l slowLink) Write(b []byte) (int, error) {
-	time.Sleep(20 * time.Millisecond)
+	<-time.After(20 * time.Millisecond)
 	return l.Conn.Write(b)
 }
