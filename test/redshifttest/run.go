@@ -12,7 +12,6 @@ import (
 
 // run runs a statement, with what was injected for it.
 func (c *session) run(ctx context.Context, s *statement, out *outlet) error {
-	c.server.record(s.text)
 	c.query = c.server.queries.Add(1)
 	c.running.begin(c.query)
 	defer c.running.end()

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,7 +67,6 @@ type Server struct {
 	sessions    map[int]*session
 	ghosts      map[*session]func() // what ends them
 	credentials map[string]credential
-	seen        map[string]bool
 	closed      bool
 
 	controlMu   sync.Mutex
@@ -123,7 +121,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, backing: config, connections: map[net.Conn]bool{}, sessions: map[int]*session{}, ghosts: map[*session]func(){},
-		credentials: map[string]credential{}, seen: map[string]bool{}, admitted: map[uint32]bool{}, over: make(chan struct{}),
+		credentials: map[string]credential{}, admitted: map[uint32]bool{}, over: make(chan struct{}),
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("redshifttest: prepare the backing server: %w", err)
@@ -207,51 +205,6 @@ func (s *Server) Sessions() []Session {
 		all = append(all, Session{PID: pid, User: c.user, Application: c.application, InTransaction: c.inTransaction.Load()})
 	}
 	return all
-}
-
-// Statements are the different statements that were taken, sorted: literals are
-// left out and numbers in names, so that the list is the same from run to run.
-func (s *Server) Statements() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.seen))
-}
-
-func (s *Server) record(statement string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen[normal(statement)] = true
-}
-
-// normal writes a statement without what differs from run to run.
-func normal(statement string) string {
-	all, err := tokens(statement)
-	if err != nil {
-		return statement
-	}
-	var words []string
-	for _, t := range all {
-		switch t.kind {
-		case literalToken, numberToken:
-			words = append(words, "?")
-		case quotedToken, wordToken:
-			words = append(words, numbered(t.raw))
-		default:
-			words = append(words, t.raw)
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// numbered puts n for the numbers that follow an underscore.
-func numbered(name string) string {
-	parts := strings.Split(name, "_")
-	for i, part := range parts[1:] {
-		if strings.Trim(part, "0123456789\"") == "" && part != "" {
-			parts[i+1] = "n" + strings.TrimLeft(part, "0123456789")
-		}
-	}
-	return strings.Join(parts, "_")
 }
 
 // serve takes connections.

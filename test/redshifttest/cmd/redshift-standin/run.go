@@ -30,8 +30,8 @@ type commandLine struct {
 	Listen     string                 `help:"Where to listen; port 0 takes a free one." default:"127.0.0.1:5439" placeholder:"HOST:PORT"`
 	Postgres   string                 `help:"The backing PostgreSQL, as superuser. What it leaves out comes from PGHOST, PGPASSWORD and the like, and a password belongs there." required:"" placeholder:"DSN"`
 	S3Endpoint string                 `name:"s3-endpoint" help:"Server with S3's interface that COPY reads from; Amazon's if there is none. Keys and region come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION." placeholder:"URL"`
-	Isolation  redshifttest.Isolation `help:"The database's level: snapshot, as new clusters have it, or serializable." enum:"snapshot,serializable" default:"snapshot" placeholder:"LEVEL"`
-	Fault      []string               `help:"Something that goes wrong, such as class=COMMIT,nth=3,after,drop. May be repeated." sep:"none" placeholder:"RULE"`
+	Isolation  redshifttest.Isolation `help:"The database's level: snapshot, which a new one has, or serializable; the one that it had if there is none." enum:"snapshot,serializable," default:"" placeholder:"LEVEL"`
+	Fault      []string               `help:"Something that goes wrong, such as class=COMMIT,nth=3,drop=after. May be repeated." sep:"none" placeholder:"RULE"`
 	Role       []string               `help:"A role that COPY may name; any if there is none. May be repeated." sep:"none" placeholder:"ARN"`
 	TLSCert    string                 `name:"tls-cert" help:"Certificate for TLS, PEM." type:"path" placeholder:"FILE" and:"tls"`
 	TLSKey     string                 `name:"tls-key" help:"Its key, PEM." type:"path" placeholder:"FILE" and:"tls"`
@@ -112,7 +112,7 @@ func (l *commandLine) options() (redshifttest.Options, error) {
 		return o, fmt.Errorf("--s3-endpoint: %w", err)
 	}
 	for _, rule := range l.Fault {
-		f, err := parseFault(rule)
+		f, err := redshifttest.ParseFault(rule)
 		if err != nil {
 			return o, fmt.Errorf("--fault: %w", err)
 		}
