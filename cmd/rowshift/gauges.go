@@ -13,8 +13,8 @@ type gauges struct {
 }
 
 var (
-	lagSeconds   = describeGauge("lag_seconds", "Age of the oldest commit that the warehouse lacks; 0 while it lacks none that is known.")
-	lagBytes     = describeGauge("lag_bytes", "Bytes of the source's log that the warehouse may lack.")
+	lagSeconds   = describeGauge("lag_seconds", "Age of the oldest commit that the warehouse lacks; 0 while it lacks none that is known; absent, as all positions are, in a standby.")
+	lagBytes     = describeGauge("lag_bytes", "Bytes of the source's log that the warehouse may lack; absent in a standby.")
 	lsnStage     = describeGauge("lsn", "Position that changes have reached, by stage.", "stage")
 	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps.")
 	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; absent if max_slot_wal_keep_size sets no limit.")
@@ -62,12 +62,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	set := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	set(lagSeconds, s.lagSeconds)
-	set(lagBytes, float64(s.lagBytes))
-	set(lsnStage, float64(s.position.received), "received")
-	set(lsnStage, float64(s.position.staged), "staged")
-	set(lsnStage, float64(s.position.merged), "merged")
-	set(lsnStage, float64(s.position.acknowledged), "acknowledged")
+	s.collectPosition(set)
 	for _, p := range phases {
 		set(phaseNow, is(p == s.phase), string(p))
 	}
@@ -87,6 +82,19 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	set(loadTables, float64(s.load.TablesLoaded), "true")
 	set(loadTables, float64(s.load.Tables-s.load.TablesLoaded), "false")
 	ch <- prometheus.MustNewConstMetric(logDropped, prometheus.CounterValue, float64(g.dropped()))
+}
+
+// collectPosition tells how far the pipeline is, if that is known.
+func (s snapshot) collectPosition(set func(*prometheus.Desc, float64, ...string)) {
+	if !s.known {
+		return
+	}
+	set(lagSeconds, s.lagSeconds)
+	set(lagBytes, float64(s.lagBytes))
+	set(lsnStage, float64(s.position.received), "received")
+	set(lsnStage, float64(s.position.staged), "staged")
+	set(lsnStage, float64(s.position.merged), "merged")
+	set(lsnStage, float64(s.position.acknowledged), "acknowledged")
 }
 
 // collect tells of the slot, if it was seen at all.

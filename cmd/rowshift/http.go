@@ -19,9 +19,9 @@ type readiness struct {
 	Why        string           `json:"why,omitempty"` // what is waited for, or why the last pass ended
 	Halt       *haltAnswer      `json:"halt,omitempty"`
 	Epoch      int64            `json:"epoch,omitempty"`
-	LagSeconds float64          `json:"lag_seconds"`
-	LagBytes   uint64           `json:"lag_bytes"`
-	LSN        lsnAnswer        `json:"lsn"`
+	LagSeconds *float64         `json:"lag_seconds"` // null, as the next two: not known, as in a standby
+	LagBytes   *uint64          `json:"lag_bytes"`
+	LSN        *lsnAnswer       `json:"lsn"`
 	Load       *loadAnswer      `json:"load,omitempty"`
 	Tables     []tableReadiness `json:"tables"`
 }
@@ -58,12 +58,14 @@ type tableReadiness struct {
 func (s snapshot) answer() readiness {
 	r := readiness{
 		Ready: s.phase.ready(), State: s.phase, Since: s.since.UTC(), Why: s.why,
-		Epoch: int64(s.epoch), LagSeconds: s.lagSeconds, LagBytes: s.lagBytes,
-		LSN: lsnAnswer{
+		Epoch: int64(s.epoch), Tables: []tableReadiness{},
+	}
+	if s.known {
+		r.LagSeconds, r.LagBytes = &s.lagSeconds, &s.lagBytes
+		r.LSN = &lsnAnswer{
 			Received: s.position.received.String(), Staged: s.position.staged.String(),
 			Merged: s.position.merged.String(), Acknowledged: s.position.acknowledged.String(),
-		},
-		Tables: []tableReadiness{},
+		}
 	}
 	if h := s.halt; h != nil {
 		r.Halt = &haltAnswer{Reason: string(h.Reason), Found: h.Found, Means: h.Means, Repair: h.Repair}

@@ -58,7 +58,7 @@ func TestEndpoints(t *testing.T) {
 	}
 
 	l.Waiting("the slot")
-	if answer := ready(200); answer.State != waiting || answer.Halt != nil {
+	if answer := ready(200); answer.State != waiting || answer.Halt != nil || answer.LagSeconds != nil || answer.LagBytes != nil || answer.LSN != nil {
 		t.Errorf("/readyz says %+v", answer)
 	}
 }

@@ -39,6 +39,7 @@ type state struct {
 	epoch    replicator.Epoch
 	tables   []replicator.TableState
 	load     replicator.LoadProgress
+	known    bool // how far the pipeline is; a standby is not told
 	position positions
 	lag      lag
 	slot     slotSighting
@@ -73,6 +74,7 @@ func (s *state) listener() replicator.Listener {
 			s.update(func(now time.Time) {
 				if !s.lag.open {
 					s.enter(waiting, now)
+					s.known = false
 				}
 				s.why = what
 			})
@@ -137,6 +139,7 @@ func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 	cp := o.Checkpoint
 	s.enter(streaming, now)
 	s.epoch = cp.Epoch
+	s.known = true
 	s.position = positions{received: cp.LSN, staged: cp.LSN, merged: cp.LSN, acknowledged: o.Opened.Confirmed}
 	s.lag.opened(cp.LSN, cp.Time, o.Opened.Flushed)
 }
@@ -175,8 +178,9 @@ type snapshot struct {
 	epoch      replicator.Epoch
 	tables     []replicator.TableState
 	load       replicator.LoadProgress
-	position   positions
 	slot       slotSighting
+	known      bool // position and lag are
+	position   positions
 	lagSeconds float64
 	lagBytes   uint64
 }
@@ -186,9 +190,12 @@ func (s *state) snapshot() snapshot {
 	defer s.mu.Unlock()
 	now := snapshot{
 		phase: s.phase, since: s.since, why: s.why, halt: s.halt,
-		epoch: s.epoch, tables: s.tables, load: s.load, position: s.position, slot: s.slot,
-		lagSeconds: s.lag.at(time.Now()).Seconds(),
+		epoch: s.epoch, tables: s.tables, load: s.load, slot: s.slot,
 	}
+	if !s.known {
+		return now
+	}
+	now.known, now.position, now.lagSeconds = true, s.position, s.lag.at(time.Now()).Seconds()
 	reached := s.position.merged
 	if s.lag.caughtUp() {
 		reached = max(reached, s.position.received) // what lies between is nothing of ours

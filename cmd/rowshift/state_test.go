@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // at returns a moment of a source's day.
@@ -119,4 +122,37 @@ func TestLagInBytes(t *testing.T) {
 	bytes(700)
 	l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Checkpoint: replicator.Checkpoint{LSN: 1700, Time: time.Now()}}})
 	bytes(0)
+}
+
+// TestAStandbyKnowsNoPosition has a daemon wait, stream, be replaced and wait again:
+// while another one streams, it says neither how far that is nor how long ago itself
+// was there.
+func TestAStandbyKnowsNoPosition(t *testing.T) {
+	r, s := prometheus.NewRegistry(), newState(time.Now().Add(-time.Hour))
+	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
+	l := replicator.Tee(s.listener())
+	s.saw(slotSighting{at: time.Now(), exists: true, active: true, current: 5000})
+	told := func(what string, want bool) {
+		t.Helper()
+		seen := series(t, r)
+		for _, name := range []string{"rowshift_lag_seconds", "rowshift_lag_bytes", `rowshift_lsn{stage="merged"}`, `rowshift_lsn{stage="acknowledged"}`} {
+			if _, there := seen[name]; there != want {
+				t.Errorf("%s: %s is told: %v", what, name, there)
+			}
+		}
+		answer := s.snapshot().answer()
+		if line := (&statusReport{Daemon: &answer}).daemon(); strings.Contains(line, "lag") != want || (answer.LSN != nil) != want {
+			t.Errorf("%s: %q, %+v", what, line, answer)
+		}
+	}
+	told("it starts", false)
+	l.Waiting("the slot")
+	told("it waits", false)
+	l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{LSN: 1000}})
+	l.Waiting("pid 5, whose transaction is older than the load")
+	told("it streams", true)
+	l.Restarted(replicator.Restart{Cause: errors.New("no route")})
+	told("it cannot reach the source", true)
+	l.Waiting("the slot")
+	told("it was replaced", false)
 }

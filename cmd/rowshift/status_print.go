@@ -80,7 +80,10 @@ func (s *statusReport) daemon() string {
 	if d == nil {
 		return "not reachable from here at " + s.DaemonURL
 	}
-	text := fmt.Sprintf("%s for %v, lag %.1f s", d.State, time.Since(d.Since).Round(time.Second), d.LagSeconds)
+	text := fmt.Sprintf("%s for %v", d.State, time.Since(d.Since).Round(time.Second))
+	if d.LagSeconds != nil {
+		text += fmt.Sprintf(", lag %.1f s", *d.LagSeconds)
+	}
 	if d.Why != "" {
 		text += ": " + d.Why
 	}
