@@ -121,7 +121,7 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 				Reason: replicator.TargetDrift,
 				Found:  fmt.Sprintf("%s has no column %s", p, quoted(c.Target)),
 				Means:  "the target was made before that column was chosen, or altered by somebody",
-				Repair: addColumn(p, c),
+				Repair: fmt.Sprintf("%s or, if it is not to leave the source, add %s to the table's exclude in the config", addColumn(p, c), c.Name),
 			}
 		case !fits(is, c.Mapping.Type):
 			return &replicator.Halt{

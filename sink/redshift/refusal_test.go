@@ -54,10 +54,10 @@ func TestRowThatCannotBeFilledHalts(t *testing.T) {
 }
 
 func TestDriftHaltsMergesAndLoads(t *testing.T) {
-	tests := []struct{ name, sql, found string }{
-		{"dropped", "DROP TABLE public_copy.words", "no table"},
-		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`},
-		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)"},
+	tests := []struct{ name, sql, found, repair string }{
+		{"dropped", "DROP TABLE public_copy.words", "no table", "put it back"},
+		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`, "add body to the table's exclude"},
+		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)", "RENAME TO"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -66,8 +66,8 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 			w.admin(strings.Split(test.sql, "; ")...)
 			m := w.merging(w.stage(batch(t, table, "insert a|1|long enough"))...)
 			_, err := r.Merge(t.Context(), m)
-			if h := wantHalt(t, err, replicator.TargetDrift); !strings.Contains(h.Found, test.found) {
-				t.Error(h.Found)
+			if h := wantHalt(t, err, replicator.TargetDrift); !strings.Contains(h.Found, test.found) || !strings.Contains(h.Repair, test.repair) {
+				t.Error(h)
 			}
 			w.unmoved()
 			if test.name == "dropped" {
