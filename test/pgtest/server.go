@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"rowshift/test/scratch"
 )
 
 // Server is a running (or stopped) PostgreSQL. Its methods may be called from
@@ -28,7 +30,7 @@ type Server struct {
 	options  Options
 	binaries binaries
 	owner    owner
-	folder   *folder
+	folder   *scratch.Folder
 
 	mu      sync.Mutex
 	process *process
@@ -46,12 +48,12 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pgtest: %w", err)
 	}
-	s := &Server{Host: "127.0.0.1", Dir: f.path, options: options, owner: o, folder: f}
+	s := &Server{Host: "127.0.0.1", Dir: f.Path, options: options, owner: o, folder: f}
 	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(err, f.remove())
+		return nil, errors.Join(err, f.Remove())
 	}
 	if err := s.startSomewhere(ctx); err != nil {
-		return nil, errors.Join(err, f.remove())
+		return nil, errors.Join(err, f.Remove())
 	}
 	return s, nil
 }
@@ -67,7 +69,7 @@ func (s *Server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.binaries, err = findBinaries(ctx, s.options.Version, s.owner)
+	s.binaries, err = findBinaries(ctx, s.options, s.owner)
 	if err == nil {
 		err = makeData(ctx, s.binaries, s.owner, s.Dir, s.options.OwnIdentity)
 	}
@@ -165,7 +167,7 @@ func (s *Server) Restart(mode Mode) error {
 
 // Close stops the server at once and removes its folder.
 func (s *Server) Close() error {
-	return errors.Join(s.Stop(Immediate), s.folder.remove())
+	return errors.Join(s.Stop(Immediate), s.folder.Remove())
 }
 
 // Major is the server's major version.

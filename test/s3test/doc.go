@@ -19,7 +19,8 @@
 // # Failures
 //
 // The gateway is killed by the kernel when its parent dies. Its folder is
-// removed by Close; what a killed test leaves is in the system's temporary
-// folder under rowshift-s3-. Objects keep their metadata in extended
+// removed by Close; what a killed process leaves in the system's temporary
+// folder, under rowshift-s3-, is removed by the next server that starts (package
+// scratch). Objects keep their metadata in extended
 // attributes, and in a folder beside them where the file system has none.
 package s3test

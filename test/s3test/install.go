@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Version is the release of the gateway that is built when none is found.
@@ -16,7 +17,7 @@ const Version = "v1.8.0"
 const module = "github.com/versity/versitygw/cmd/versitygw"
 
 // findGateway looks in the order of the package's documentation.
-func findGateway(ctx context.Context) (string, error) {
+func findGateway(ctx context.Context, step func(string)) (string, error) {
 	if path := os.Getenv("S3TEST_BIN"); path != "" {
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("s3test: S3TEST_BIN: %w", err)
@@ -46,6 +47,9 @@ func findGateway(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
+	if step != nil {
+		step("compiling versitygw " + Version + ", an S3 server: once, some minutes")
+	}
 	return path, build(ctx, bin)
 }
 
@@ -53,6 +57,9 @@ func build(ctx context.Context, bin string) error {
 	cmd := exec.CommandContext(ctx, "go", "install", module+"@"+Version)
 	cmd.Dir = bin // outside of any module
 	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=", "CGO_ENABLED=0")
+	// The Go tool tidies up after itself when it is interrupted.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("s3test: go install %s@%s (or set S3TEST_BIN to a versitygw): %w: %s",
 			module, Version, err, strings.TrimSpace(string(out)))

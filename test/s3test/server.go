@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"rowshift/test/scratch"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -24,6 +26,8 @@ type Options struct {
 	// Region, AccessKey, SecretKey and Bucket have the defaults us-east-1,
 	// test-access, test-secret-key and test-bucket.
 	Region, AccessKey, SecretKey, Bucket string
+	// Step, if set, is told what takes long at the first start.
+	Step func(what string)
 }
 
 func (o Options) withDefaults() Options {
@@ -51,6 +55,7 @@ type Server struct {
 	// gateway's log is Dir/server.log.
 	Dir string
 
+	folder *scratch.Folder
 	client *s3.Client
 	proc   *os.Process
 	gone   chan struct{} // closed when the process has ended
@@ -58,20 +63,20 @@ type Server struct {
 
 // New starts a server with an empty bucket. ctx bounds the start only.
 func New(ctx context.Context, options Options) (*Server, error) {
-	binary, err := findGateway(ctx)
+	binary, err := findGateway(ctx, options.Step)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "rowshift-s3-")
+	f, err := scratch.New(os.TempDir(), "rowshift-s3-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: options.withDefaults(), Dir: dir, gone: make(chan struct{})}
+	s := &Server{Options: options.withDefaults(), Dir: f.Path, folder: f, gone: make(chan struct{})}
 	if s.client, err = s.connect(ctx); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, f.Remove())
 	}
 	if err := s.launch(binary); err != nil {
-		return nil, errors.Join(fmt.Errorf("s3test: %w", err), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("s3test: %w", err), f.Remove())
 	}
 	if err := s.awaitReady(ctx); err != nil {
 		text, _ := os.ReadFile(s.logFile()) // the error tells enough without it
@@ -190,5 +195,5 @@ func (s *Server) Close() error {
 		return err
 	}
 	<-s.gone
-	return os.RemoveAll(s.Dir)
+	return s.folder.Remove()
 }
