@@ -16,7 +16,7 @@ var (
 	lagSeconds   = describeGauge("lag_seconds", "Age of the oldest commit that the warehouse lacks; 0 while it lacks none that is known; absent, as all positions are, in a standby.")
 	lagBytes     = describeGauge("lag_bytes", "Bytes of the source's log that the warehouse may lack; absent in a standby.")
 	lsnStage     = describeGauge("lsn", "Position that changes have reached, by stage.", "stage")
-	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps.")
+	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps; absent while there is no slot.")
 	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; absent if max_slot_wal_keep_size sets no limit.")
 	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status.", "status")
 	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
@@ -104,7 +104,9 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 	}
 	set(slotSeen, float64(s.at.UnixMilli())/1000)
 	set(slotActive, is(s.active))
-	set(slotRetained, float64(s.retained))
+	if s.exists {
+		set(slotRetained, float64(s.retained))
+	}
 	if s.limited {
 		set(slotSafe, float64(s.safe))
 	}

@@ -134,8 +134,8 @@ rowshift_phase{phase="halted"} 1
 rowshift_slot_wal_status{status="extended"} 0
 rowshift_slot_wal_status{status="missing"} 1
 `)
-	if seen := series(t, r); seen["rowshift_slot_safe_bytes"] != "" {
-		t.Error("a slot without a limit has a safe size")
+	if seen := series(t, r); seen["rowshift_slot_safe_bytes"] != "" || seen["rowshift_slot_retained_bytes"] != "" {
+		t.Error("a slot that is missing has sizes")
 	}
 }
 
