@@ -22,7 +22,7 @@ build: ## bin/rowshift, static
 
 .PHONY: demo
 demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between them; DEMO_SECONDS=30 ends by itself
-	go run ./test/demo
+	go build -o $(BIN)/demo ./test/demo && exec $(BIN)/demo
 
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores

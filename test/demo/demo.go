@@ -12,10 +12,17 @@ import (
 
 // demo is a world and what runs in it.
 type demo struct {
-	world  *harness.World
-	daemon *harness.Daemon
-	load   *harness.Load
+	world    *harness.World
+	daemon   *harness.Daemon
+	load     *harness.Load
+	began    time.Time // when the daemon was started
+	answered bool      // the query was asked, and the change seen in its answer
+	halt     string    // why the daemon is halted; empty: it is not
 }
+
+// overtime is how long a demo that ends by itself may go on beyond its time until
+// the answer has changed.
+const overtime = 2 * time.Minute
 
 // pressed is the query of the post that rowshift started from, to the letter.
 const pressed = `SELECT company_uuid
@@ -60,21 +67,22 @@ func (d *demo) begin(ctx context.Context) (err error) {
   warehouse   psql '%s'
   bucket      s3://%s at %s (key %s, secret %s)
   rowshift    curl http://%s/metrics   /readyz   /healthz
-  config      %s
-`, w.SourceDSN(), w.WarehouseDSN("analysts", "analysts"), w.S3.Bucket, w.S3.Endpoint(), w.S3.AccessKey, w.S3.SecretKey, w.Listen(), w.ConfigFile())
+  status      AWS_ACCESS_KEY_ID=%[5]s AWS_SECRET_ACCESS_KEY=%[6]s AWS_EC2_METADATA_DISABLED=true %[8]s status --config %[9]s
+  config      %[9]s
+  log         %[10]s
+`, w.SourceDSN(), w.WarehouseDSN("analysts", "analysts"), w.S3.Bucket, w.Endpoint(), w.S3.AccessKey, w.S3.SecretKey, w.Listen(), w.Binary, w.ConfigFile(), w.LogFile())
 	say("first load: 10,000 companies, 50,000 persons, 60,000 memberships, while the service goes on writing")
 	d.load = w.Load(harness.Workload{Seed: 1, Writers: 2, Pause: 5 * time.Millisecond, Large: 2000})
+	d.began = time.Now()
 	d.daemon, err = w.Run()
 	return err
 }
 
-// show prints a line a second, and asks the warehouse once it is live and again
-// now and then.
-func (d *demo) show(ctx context.Context) error {
+// show prints a line a second and, once all tables are live, asks the warehouse. With
+// a time to end it goes on until then, and until the answer has changed.
+func (d *demo) show(ctx context.Context, most time.Duration) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	began := time.Now()
-	asked := false
 	for {
 		select {
 		case <-tick.C:
@@ -84,18 +92,53 @@ func (d *demo) show(ctx context.Context) error {
 		if err := d.alive(); err != nil {
 			return err
 		}
-		line, live := d.line(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := d.second(ctx); err != nil {
+			return err
 		}
-		fmt.Printf("%4.0fs  %s\n", time.Since(began).Seconds(), line)
-		if live && !asked {
-			asked = true
-			if err := d.ask(ctx); err != nil {
-				return err
-			}
+		switch passed := time.Since(d.began); {
+		case most == 0 || passed < most:
+		case d.answered:
+			return nil
+		case passed > most+overtime:
+			return fmt.Errorf("the query could not be asked within %v of the start", (most + overtime).Round(time.Second))
 		}
 	}
+}
+
+// second prints one second's line, and what is new in it.
+func (d *demo) second(ctx context.Context) error {
+	_, page, err := d.world.Get(ctx, "/metrics")
+	m := harness.ParseMetrics(page)
+	fmt.Printf("%4.0fs  %s\n", time.Since(d.began).Seconds(), line(m, err, d.load.Transactions.Load()))
+	if err := d.halted(ctx, m); err != nil {
+		return err
+	}
+	if d.answered || !live(m) {
+		return nil
+	}
+	say("loaded %.0f rows, and what changed meanwhile, in %.1f s", m.Sum("rowshift_load_rows"), time.Since(d.began).Seconds())
+	if err := d.ask(ctx); err != nil {
+		return err
+	}
+	d.answered = true
+	return nil
+}
+
+// halted prints why the daemon is halted, once for each halt.
+func (d *demo) halted(ctx context.Context, m harness.Metrics) error {
+	if m.Sum(`rowshift_phase{phase="halted"}`) == 0 {
+		d.halt = ""
+		return nil
+	}
+	_, body, err := d.world.Get(ctx, "/readyz")
+	if err != nil {
+		return err
+	}
+	if now := haltOf(body); now != d.halt {
+		d.halt = now
+		say("rowshift is halted, and looks again every five minutes:\n%s", now)
+	}
+	return nil
 }
 
 // alive fails once the daemon has ended.
@@ -149,6 +192,9 @@ func (d *demo) end(ctx context.Context) error {
 	say("stopping the load and comparing source and target row by row")
 	if err := d.load.Stop(); err != nil {
 		return fmt.Errorf("the workload failed: %w", err)
+	}
+	if d.halt != "" {
+		return fmt.Errorf("rowshift is halted:\n%s", d.halt)
 	}
 	if err := d.world.BecomeEqual(ctx, time.Minute); err != nil {
 		return errors.Join(err, errors.New(d.daemon.Tail(20)))

@@ -5,9 +5,9 @@
 //
 // It shows the first load, then a line a second; asks the warehouse which companies
 // pressed the big button; changes a role in PostgreSQL and shows the answer change.
-// Ctrl-C stops everything and leaves nothing behind. With DEMO_SECONDS set it ends
-// by itself, after comparing source and target row by row; a difference is exit
-// code 1.
+// Ctrl-C, or another signal to end, stops everything and leaves nothing behind. With
+// DEMO_SECONDS set it ends by itself, after the answer has changed and source and
+// target were compared row by row; a difference, or no answer, is exit code 1.
 package main
 
 import (
@@ -24,47 +24,65 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, abandon := context.WithCancel(ctx)
+	go whenAlone(ctx, abandon)
 	err := run(ctx)
+	told := ctx.Err() != nil
+	abandon()
 	stop()
-	if err != nil && !errors.Is(err, context.Canceled) {
+	switch {
+	case told:
+		say("stopped")
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
+// whenAlone calls end once the process that started this one is gone, as when make
+// is killed: nobody is left to stop the demo then.
+func whenAlone(ctx context.Context, end func()) {
+	parent := os.Getppid()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if os.Getppid() != parent {
+				end()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// run shows everything, until ctx is done or the demo's own time is over.
 func run(ctx context.Context) error {
 	seconds, err := strconv.Atoi(os.Getenv("DEMO_SECONDS"))
 	if text := os.Getenv("DEMO_SECONDS"); text != "" && (err != nil || seconds <= 0) {
 		return fmt.Errorf("DEMO_SECONDS is %q, not a number of seconds", text)
 	}
 	defer harness.RemoveBuilds()
-	say("building rowshift, starting PostgreSQL, S3 and the Redshift stand-in")
+	fmt.Println()
 	w, err := harness.Open(ctx, harness.Setup{
 		Accounts: harness.Accounts{Companies: 10_000, Persons: 50_000, Memberships: 60_000},
-		Config:   harness.Config{Batch: "{}"},
+		Config:   harness.Config{Batch: "{}", PasswordFile: true},
+		Step:     func(what string) { fmt.Println("▸", what) },
 	})
 	if err != nil {
 		return err
 	}
-	defer w.Close()
 	d := &demo{world: w}
-	if err := d.begin(ctx); err != nil {
-		return err
+	err = d.begin(ctx)
+	if err == nil {
+		err = d.show(ctx, time.Duration(seconds)*time.Second)
 	}
-	timed, cancel := ctx, context.CancelFunc(func() {})
-	if seconds > 0 {
-		timed, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
+	if err == nil {
+		err = d.end(ctx)
 	}
-	defer cancel()
-	if err := d.show(timed); err != nil && timed.Err() == nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		say("stopping")
-		return nil
-	}
-	return d.end(ctx)
+	return errors.Join(err, w.Close())
 }
 
 // say prints a line of the demo itself.

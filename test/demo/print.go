@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/md5"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -55,19 +56,40 @@ func (d *demo) query(ctx context.Context, sql string, most int) error {
 	return nil
 }
 
-// line is one second's line, and whether every table is live.
-func (d *demo) line(ctx context.Context) (string, bool) {
-	_, body, err := d.world.Get(ctx, "/metrics")
-	if err != nil {
-		return "starting", false
+// live tells whether every table is.
+func live(m harness.Metrics) bool {
+	return m.Sum(`rowshift_table_state{state="live"}`) >= float64(len(harness.AccountTables))
+}
+
+// line is one second's line, of what the daemon's metrics say, or of why they cannot
+// be had.
+func line(m harness.Metrics, err error, transactions int64) string {
+	switch {
+	case err != nil:
+		return "starting"
+	case m.Sum(`rowshift_phase{phase="halted"}`) > 0:
+		return fmt.Sprintf("halted · source transactions %d", transactions)
+	case !live(m):
+		return fmt.Sprintf("loading: %.0f of about %.0f rows; tables loading %.0f",
+			m.Sum("rowshift_load_rows"), m.Sum("rowshift_load_rows_estimated"), m.Sum(`rowshift_table_state{state="loading"}`))
 	}
-	m := harness.ParseMetrics(body)
-	rows := m.Sum("rowshift_rows_total")
-	live, loading := m.Sum(`rowshift_table_state{state="live"}`), m.Sum(`rowshift_table_state{state="loading"}`)
-	if live < float64(len(harness.AccountTables)) {
-		return fmt.Sprintf("loading: %.0f of about %.0f rows; tables loading %.0f", m.Sum("rowshift_load_rows"), m.Sum("rowshift_load_rows_estimated"), loading), false
+	kept := "-" // the slot was not looked at yet
+	if m.Has("rowshift_slot_retained_bytes") {
+		kept = fmt.Sprintf("%.1f MB", m.Sum("rowshift_slot_retained_bytes")/1e6)
 	}
-	return fmt.Sprintf("lag %.1f s, %.0f kB · rows merged %.0f · batches %.0f · WAL kept %.1f MB · source transactions %d",
-		m.Sum("rowshift_lag_seconds"), m.Sum("rowshift_lag_bytes")/1e3, rows, m.Sum("rowshift_batches_total"),
-		m.Sum("rowshift_slot_retained_bytes")/1e6, d.load.Transactions.Load()), true
+	return fmt.Sprintf("lag %.1f s, %.0f kB · rows loaded and merged %.0f · batches %.0f · WAL kept %s · source transactions %d",
+		m.Sum("rowshift_lag_seconds"), m.Sum("rowshift_lag_bytes")/1e3, m.Sum("rowshift_rows_total"), m.Sum("rowshift_batches_total"),
+		kept, transactions)
+}
+
+// haltOf is what /readyz says of a halt, for a person.
+func haltOf(body string) string {
+	var answer struct {
+		Halt struct{ Reason, Found, Means, Repair string }
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		return strings.TrimSpace(body)
+	}
+	h := answer.Halt
+	return fmt.Sprintf("  %s: %s\n  means   %s\n  repair  %s", h.Reason, h.Found, h.Means, h.Repair)
 }

@@ -2,7 +2,8 @@ package harness
 
 import "fmt"
 
-// Accounts says how many rows the account tables of a source start with.
+// Accounts says how many rows the account tables of a source start with: of
+// Memberships at most as many as there are pairs of a person and a company.
 type Accounts struct {
 	Companies, Persons, Memberships int
 }
@@ -34,9 +35,9 @@ func (a Accounts) statements() []string {
 		fmt.Sprintf(`INSERT INTO person SELECT uid('p', n), 'user' || n || '@example.com', 'Person ' || n, n %% 10 <> 0,
 			CASE WHEN n %% 50 = 0 THEN repeat('life story ', 400) END, timestamptz '2026-06-01' + n * interval '1 second'
 			FROM generate_series(1, %d) n`, a.Persons),
-		fmt.Sprintf(`INSERT INTO company_person SELECT uid('p', 1 + n %% %d), uid('c', 1 + (n::bigint * 7919) %% %d),
+		fmt.Sprintf(`INSERT INTO company_person SELECT uid('p', 1 + n %% %[1]d), uid('c', 1 + (n %% %[1]d * 7919::bigint + n / %[1]d) %% %[2]d),
 			(ARRAY['ADMINISTRATOR','MEMBER','MEMBER','GUEST'])[1 + n %% 4], timestamptz '2026-06-01'
-			FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, max(1, a.Persons), max(1, a.Companies), a.Memberships),
+			FROM generate_series(0, %[3]d - 1) n`, max(1, a.Persons), max(1, a.Companies), a.Memberships),
 		`ALTER TABLE company OWNER TO app_owner`,
 		`ALTER TABLE person OWNER TO app_owner`,
 		`ALTER TABLE plan OWNER TO app_owner`,

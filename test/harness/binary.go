@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
+
+	"rowshift/test/scratch"
 )
 
 // builds remembers the binaries that this process has built, by flavour.
 var builds = struct {
-	mu   sync.Mutex
-	path map[bool]string
+	mu     sync.Mutex
+	folder *scratch.Folder
+	path   map[bool]string
 }{path: map[bool]string{}}
 
 // Build builds cmd/rowshift, once in a process, and returns the binary's path. Go's
@@ -24,15 +28,10 @@ func Build(ctx context.Context, race bool) (string, error) {
 	if path := builds.path[race]; path != "" {
 		return path, nil
 	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
+	if err := makeBuildFolder(); err != nil {
 		return "", err
 	}
-	dir = filepath.Join(dir, "rowshift", "built", fmt.Sprint(os.Getpid()))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "rowshift")
+	path := filepath.Join(builds.folder.Path, "rowshift")
 	args := []string{"build", "-o", path}
 	if race {
 		path += "-race"
@@ -41,6 +40,9 @@ func Build(ctx context.Context, race bool) (string, error) {
 	_, here, _, _ := runtime.Caller(0)
 	c := exec.CommandContext(ctx, "go", append(args, "./cmd/rowshift")...)
 	c.Dir = filepath.Join(filepath.Dir(here), "..", "..")
+	// The Go tool tidies up after itself when it is interrupted.
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 10 * time.Second
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("harness: go build: %w\n%s", err, out)
 	}
@@ -48,13 +50,32 @@ func Build(ctx context.Context, race bool) (string, error) {
 	return path, nil
 }
 
+// makeBuildFolder makes this process's place for binaries. It is not in the system's
+// temporary folder, from which nothing can be run on some machines.
+func makeBuildFolder() error {
+	if builds.folder != nil {
+		return nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	base := filepath.Join(cache, "rowshift", "built")
+	if err := os.MkdirAll(base, 0o755); err != nil {
+		return err
+	}
+	builds.folder, err = scratch.New(base, "build-")
+	return err
+}
+
 // RemoveBuilds removes what Build made in this process: the last thing that a
 // TestMain or a program does.
 func RemoveBuilds() {
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
-	for _, path := range builds.path {
-		os.RemoveAll(filepath.Dir(path))
+	if builds.folder != nil {
+		_ = builds.folder.Remove() // else the next process sweeps it
 	}
+	builds.folder = nil
 	clear(builds.path)
 }

@@ -16,6 +16,10 @@ type Config struct {
 	Source []string // more lines below "source:"
 	Listen string
 
+	// PasswordFile has the warehouse's password read from a file of the world, so that
+	// the config can be used by hand. Else it is in WAREHOUSE_PASSWORD.
+	PasswordFile bool
+
 	SourceAddr string // host:port that the daemon reaches the source at; empty: the source's own
 }
 
@@ -30,6 +34,9 @@ var AccountTables = []string{
 // ConfigFile is the path of the world's config file.
 func (w *World) ConfigFile() string { return w.path("rowshift.yaml") }
 
+// Endpoint is where the daemon, and everybody else, reaches the bucket.
+func (w *World) Endpoint() string { return "http://" + w.Link.Addr() }
+
 // writeConfig writes the config file and the secrets that it names.
 func (w *World) writeConfig() error {
 	c := w.setup.Config
@@ -43,6 +50,13 @@ func (w *World) writeConfig() error {
 	w.setup.Config.Listen = listen
 	if err := os.WriteFile(w.path("source-password"), []byte(SourcePassword+"\n"), 0o600); err != nil {
 		return err
+	}
+	password := `"${WAREHOUSE_PASSWORD}"`
+	if c.PasswordFile {
+		password = "file:" + w.path("warehouse-password")
+		if err := os.WriteFile(w.path("warehouse-password"), []byte(LoaderPassword+"\n"), 0o600); err != nil {
+			return err
+		}
 	}
 	tables := c.Tables
 	if tables == nil {
@@ -61,7 +75,7 @@ func (w *World) writeConfig() error {
 	lines = append(lines,
 		"warehouse:",
 		fmt.Sprintf("  dsn: %q", "postgres://loader@"+w.Warehouse.Addr()+"/dev"),
-		`  password: "${WAREHOUSE_PASSWORD}"`,
+		"  password: "+password,
 		"  tls: disable",
 		"  schema: userdata",
 		"  metadata_schema: rowshift",
@@ -70,7 +84,7 @@ func (w *World) writeConfig() error {
 		"bucket:",
 		"  url: s3://"+w.S3.Bucket+"/accounts",
 		"  region: "+w.S3.Region,
-		"  endpoint: http://"+w.Link.Addr(),
+		"  endpoint: "+w.Endpoint(),
 		"batch: "+cmp.Or(c.Batch, "{min_interval: 200ms, max_age: 1s}"),
 		"tables:",
 	)

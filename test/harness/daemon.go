@@ -22,6 +22,7 @@ type Daemon struct {
 	world  *World
 	number int
 	cmd    *exec.Cmd
+	file   *os.File      // the log, for whoever looks at the world from outside
 	done   chan struct{} // closed when the process has ended
 	err    error         // how
 
@@ -54,7 +55,8 @@ func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {
 		"AWS_EC2_METADATA_DISABLED=true",
 		"GORACE=halt_on_error=1",
 	)
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// Ctrl-C is for this process, which ends the daemon in its own time.
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	return c
 }
 
@@ -63,12 +65,17 @@ func (w *World) Run(args ...string) (*Daemon, error) {
 	d := &Daemon{world: w, number: len(w.daemons), done: make(chan struct{}), grown: make(chan struct{})}
 	d.cmd = w.command(context.Background(), append([]string{"run"}, args...)...)
 	d.cmd.Stdout, d.cmd.Stderr = d, d
-	if err := d.cmd.Start(); err != nil {
+	var err error
+	if d.file, err = os.OpenFile(w.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return nil, err
+	}
+	if err := d.cmd.Start(); err != nil {
+		return nil, errors.Join(err, d.file.Close())
 	}
 	w.daemons = append(w.daemons, d)
 	go func() {
 		d.err = d.cmd.Wait()
+		_ = d.file.Close()
 		close(d.done)
 	}()
 	return d, nil
@@ -84,8 +91,14 @@ func (w *World) MustRun(t testing.TB, args ...string) *Daemon {
 	return d
 }
 
+// LogFile is the path of the daemons' log.
+func (w *World) LogFile() string { return w.path("rowshift.log") }
+
 // Write takes what the daemon prints.
 func (d *Daemon) Write(p []byte) (int, error) {
+	if _, err := d.file.Write(p); err != nil {
+		return 0, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for line := range strings.Lines(string(p)) {

@@ -37,3 +37,9 @@ func (m Metrics) Sum(selector string) float64 {
 	}
 	return sum
 }
+
+// Has tells whether the page has a series by just this name and these labels.
+func (m Metrics) Has(series string) bool {
+	_, ok := m[series]
+	return ok
+}

@@ -14,6 +14,7 @@ import (
 	"rowshift/test/proxytest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
+	"rowshift/test/scratch"
 	"rowshift/test/surface"
 )
 
@@ -25,6 +26,7 @@ type Setup struct {
 	Config   Config               // of the daemon
 	Redshift redshifttest.Options // of the stand-in; addresses and keys are filled in
 	Race     bool                 // build the daemon with the race detector
+	Step     func(what string)    // is told what Open does, if set
 }
 
 // World is what a Setup declares.
@@ -39,6 +41,7 @@ type World struct {
 	Sent      surface.Recorder // what the daemons have sent to the warehouse
 
 	setup   Setup
+	folder  *scratch.Folder // Dir
 	daemons []*Daemon
 	loads   []*Load
 }
@@ -63,43 +66,58 @@ func Start(t testing.TB, s Setup) *World {
 	return w
 }
 
-// Open makes a world. Its Close must be called even if ctx ends.
+// Open makes a world. What it has made is closed again if it fails, or if ctx ends.
 func Open(ctx context.Context, s Setup) (w *World, err error) {
+	if s.Step == nil {
+		s.Step = func(string) {}
+	}
 	w = &World{setup: s}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	if w.Dir, err = os.MkdirTemp("", "rowshift-world-"); err != nil {
+	if w.folder, err = scratch.New(os.TempDir(), "rowshift-world-"); err != nil {
 		return w, err
 	}
+	w.Dir = w.folder.Path
+	s.Step("compiling rowshift")
 	if w.Binary, err = Build(ctx, s.Race); err != nil {
 		return w, err
 	}
-	if w.Source, err = pgtest.New(ctx, s.Source); err != nil {
+	if err = w.openServers(ctx); err != nil {
 		return w, err
 	}
-	if w.Backing, err = pgtest.New(ctx, pgtest.Options{}); err != nil {
-		return w, err
-	}
-	if w.S3, err = s3test.New(ctx, s3test.Options{}); err != nil {
-		return w, err
-	}
-	if w.Link, err = proxytest.NewTCP(w.S3.Address); err != nil {
-		return w, err
-	}
-	if err = w.openWarehouse(ctx); err != nil {
-		return w, err
-	}
-	statements := append([]string{"CREATE DATABASE app"}, nil...)
-	if err = execute(ctx, w.Source.DSN("postgres"), statements...); err != nil {
+	s.Step("filling the source")
+	if err = execute(ctx, w.Source.DSN("postgres"), "CREATE DATABASE app"); err != nil {
 		return w, err
 	}
 	if err = execute(ctx, w.SourceDSN(), append(s.Accounts.statements(), s.SQL...)...); err != nil {
 		return w, err
 	}
 	return w, w.writeConfig()
+}
+
+// openServers starts all that the daemon talks to.
+func (w *World) openServers(ctx context.Context) (err error) {
+	step := w.setup.Step
+	step("starting PostgreSQL, the source")
+	w.setup.Source.Step = step
+	if w.Source, err = pgtest.New(ctx, w.setup.Source); err != nil {
+		return err
+	}
+	step("starting an S3 server")
+	if w.S3, err = s3test.New(ctx, s3test.Options{Step: step}); err != nil {
+		return err
+	}
+	if w.Link, err = proxytest.NewTCP(w.S3.Address); err != nil {
+		return err
+	}
+	step("starting the Redshift stand-in, on a PostgreSQL of its own")
+	if w.Backing, err = pgtest.New(ctx, pgtest.Options{}); err != nil {
+		return err
+	}
+	return w.openWarehouse(ctx)
 }
 
 // CopyRole is the role that the daemon names in COPY and the stand-in admits.
@@ -159,8 +177,8 @@ func (w *World) Close() error {
 			errs = append(errs, s.Close())
 		}
 	}
-	if w.Dir != "" {
-		errs = append(errs, os.RemoveAll(w.Dir))
+	if w.folder != nil {
+		errs = append(errs, w.folder.Remove())
 	}
 	return errors.Join(errs...)
 }
