@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
+	"strings"
 	"sync"
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -86,10 +89,16 @@ func (t *teller) halted(h *replicator.Halt) {
 		zap.String("reason", string(h.Reason)), zap.String("found", h.Found),
 		zap.String("means", h.Means), zap.String("repair", h.Repair),
 	}
-	if h.Cause != nil {
-		fields = append(fields, zap.String("error", safe(h.Cause)))
+	if text := safe(h.Cause); tellsMore(h, text) {
+		fields = append(fields, zap.String("error", text))
 	}
 	t.log.Error("halted", fields...)
+}
+
+// tellsMore tells whether the text of a halt's cause says what the halt does not.
+func tellsMore(h *replicator.Halt, text string) bool {
+	var misfit *schema.Misfit
+	return text != "" && !errors.As(h.Cause, &misfit) && !strings.Contains(h.Found, text)
 }
 
 // states tells of each table that is in another state than before.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap/zapcore"
@@ -96,6 +97,18 @@ func TestHaltIsLogged(t *testing.T) {
 	})
 	if len(lines) != 1 || lines[0]["reason"] != "slot_lost" || lines[0]["found"] != "f" || lines[0]["means"] != "m" || lines[0]["repair"] != "r" || lines[0]["error"] != "c" {
 		t.Errorf("%v", lines)
+	}
+}
+
+// TestHaltIsToldOnce leaves out a cause that the halt has in other words.
+func TestHaltIsToldOnce(t *testing.T) {
+	for _, cause := range []error{nil, &schema.Misfit{Kind: schema.NotNumber, Type: "REAL"}, errors.New("AccessDenied (no)")} {
+		lines := logOf(t, zapcore.ErrorLevel, func(l replicator.Listener) {
+			l.Halted(&replicator.Halt{Reason: replicator.ValueMisfit, Found: "S3 answers AccessDenied (no)", Cause: cause})
+		})
+		if _, there := lines[0]["error"]; there {
+			t.Errorf("%v", lines)
+		}
 	}
 }
 

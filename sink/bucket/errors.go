@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -33,12 +34,40 @@ type Error struct {
 	Err error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("bucket: %s %s: %v", e.Op, e.Key, e.Err) }
+func (e *Error) Error() string { return fmt.Sprintf("bucket: %s %s: %s", e.Op, e.Key, brief(e.Err)) }
 
 func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable tells the replicator that the request may be tried again.
 func (e *Error) Retryable() bool { return true }
+
+// brief returns what an error of the SDK is about, without the attempts, ids and
+// addresses that the SDK puts around it.
+func brief(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return fmt.Sprintf("%s (%s)", api.ErrorCode(), api.ErrorMessage())
+	}
+	for {
+		var send *url.Error
+		var operation *smithy.OperationError
+		switch {
+		case errors.As(err, &send):
+			err = send.Err
+		case errors.As(err, &operation):
+			err = operation.Err
+		default:
+			return err.Error()
+		}
+	}
+}
+
+// cause is an error of the SDK that prints in brief.
+type cause struct{ error }
+
+func (c cause) Error() string { return brief(c.error) }
+
+func (c cause) Unwrap() error { return c.error }
 
 // judge makes of a request's error what the replicator is told, nil of nil.
 func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
@@ -54,7 +83,7 @@ func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
 		s.forgetCredentials()
 	}
 	if d.verdict == final || d.verdict == refused && s.refusal.lasts(s.options.Patience) {
-		return &replicator.Halt{Reason: replicator.BucketUnfit, Found: d.found, Means: d.means, Repair: d.repair, Cause: err}
+		return &replicator.Halt{Reason: replicator.BucketUnfit, Found: d.found, Means: d.means, Repair: d.repair, Cause: cause{err}}
 	}
 	return &Error{Op: string(o), Key: key, Err: err}
 }
@@ -85,7 +114,7 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 		return diagnosis{verdict: transient}
 	}
 	code := api.ErrorCode()
-	found := fmt.Sprintf("S3 answers %s (%s) to a %s in s3://%s/%s", code, api.ErrorMessage(), o, s.bucket, s.folder)
+	found := fmt.Sprintf("S3 answers %s to a %s in s3://%s/%s", brief(err), o, s.bucket, s.folder)
 	switch {
 	case code == "NoSuchBucket" || code == "InvalidBucketName":
 		return diagnosis{final, found, "there is no such bucket", "correct bucket.url in the config, or: aws s3 mb s3://" + s.bucket + " --region " + s.region()}
@@ -99,20 +128,29 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 	case passing(code, status):
 		return diagnosis{verdict: transient}
 	}
-	if status == http.StatusForbidden || status == http.StatusUnauthorized || ofCredentials(code) {
-		return diagnosis{refused, found, "the daemon's credentials do not allow it, or are not valid", "allow it: " + s.statement(o)}
+	if means := ofCredentials(code); means != "" {
+		return diagnosis{refused, found, means, "correct the credentials that the daemon finds: the role of its pod or machine, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"}
+	}
+	if status == http.StatusForbidden || status == http.StatusUnauthorized || code == "AccessDenied" {
+		return diagnosis{refused, found, "the daemon's credentials do not allow it", "allow it: " + s.statement(o)}
 	}
 	return diagnosis{refused, found, "it does not take such a request", "correct what the config says of the bucket: url, region, kms_key, endpoint"}
 }
 
-// ofCredentials tells whether a code is about rights or credentials. Some of them
-// come with the status of a bad request, or, of one object among several, without one.
-func ofCredentials(code string) bool {
+// ofCredentials says what is wrong with the daemon's credentials themselves, if a code
+// tells of them: no policy mends that.
+func ofCredentials(code string) string {
 	switch code {
-	case "AccessDenied", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch":
-		return true
+	case "InvalidAccessKeyId":
+		return "S3 does not know the daemon's access key"
+	case "SignatureDoesNotMatch":
+		return "the daemon's secret key is not that of its access key"
+	case "ExpiredToken", "TokenRefreshRequired":
+		return "the daemon's credentials have expired"
+	case "InvalidToken":
+		return "the daemon's session token is not one of its access key"
 	}
-	return false
+	return ""
 }
 
 // passing tells whether a refusal is of this one request, whose bytes were harmed or

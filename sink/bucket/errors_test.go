@@ -3,12 +3,15 @@ package bucket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -57,7 +60,9 @@ func TestJudge(t *testing.T) {
 		{"no rights to put", opPut, answer(403, "AccessDenied", ""), refused, []string{"AccessDenied", `"s3:PutObject","Resource":"arn:aws:s3:::acme/prefix/accounts/*"`, `"kms:GenerateDataKey"`}},
 		{"no rights to list", opList, answer(403, "AccessDenied", ""), refused, []string{`"s3:ListBucket","Resource":"arn:aws:s3:::acme"`, "prefix/accounts/*"}},
 		{"no rights to delete", opDelete, answer(403, "AccessDenied", ""), refused, []string{`"s3:DeleteObject"`}},
-		{"expired", opPut, answer(400, "ExpiredToken", ""), refused, []string{"ExpiredToken"}},
+		{"expired", opPut, answer(400, "ExpiredToken", ""), refused, []string{"ExpiredToken", "have expired", "the role of its pod"}},
+		{"another secret", opPut, answer(403, "SignatureDoesNotMatch", ""), refused, []string{"secret key is not that of", "AWS_SECRET_ACCESS_KEY"}},
+		{"an unknown key", opList, answer(403, "InvalidAccessKeyId", ""), refused, []string{"does not know the daemon's access key", "AWS_ACCESS_KEY_ID"}},
 		{"no rights to one object", opDelete, &smithy.GenericAPIError{Code: "AccessDenied"}, refused, []string{`"s3:DeleteObject"`}},
 		{"an unknown refusal", opPut, answer(400, "InvalidArgument", ""), refused, []string{"InvalidArgument (because)", "correct what the config says"}},
 		{"no bucket", opPut, answer(404, "NoSuchBucket", ""), final, []string{"aws s3 mb s3://acme --region eu-west-1"}},
@@ -79,12 +84,38 @@ func TestJudge(t *testing.T) {
 			if replicator.Final(later) != (c.want != transient) {
 				t.Errorf("later: %v", later)
 			}
+			if aboutKey := strings.Contains(later.Error(), "AWS_SECRET"); aboutKey && strings.Contains(later.Error(), "Allow") {
+				t.Errorf("%q advises a policy", later)
+			}
 			for _, says := range c.says {
 				if !strings.Contains(later.Error(), says) {
 					t.Errorf("%q lacks %q", later, says)
 				}
 			}
 		})
+	}
+}
+
+// TestBrief has the errors that the SDK returns, each a hundred letters and more.
+func TestBrief(t *testing.T) {
+	refused := errors.New("dial tcp 127.0.0.1:9: connect: connection refused")
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&smithy.OperationError{ServiceID: "S3", OperationName: "PutObject", Err: &retry.MaxAttemptsError{Attempt: 3,
+			Err: &smithyhttp.RequestSendError{Err: &url.Error{Op: "Put", URL: "http://127.0.0.1:9/acme", Err: refused}}}}, refused.Error()},
+		{&smithy.OperationError{ServiceID: "S3", OperationName: "PutObject", Err: answer(403, "AccessDenied", "")}, "AccessDenied (because)"},
+		{&smithy.OperationError{Err: fmt.Errorf("get credentials: %w", &smithy.OperationError{Err: errors.New("no role")})}, "no role"},
+		{io.ErrUnexpectedEOF, "unexpected EOF"},
+	} {
+		e := &Error{Op: "put", Key: "k", Err: c.err}
+		if want := "bucket: put k: " + c.want; e.Error() != want || !errors.Is(e, c.err) {
+			t.Errorf("%q, want %q", e, want)
+		}
+		if k := (cause{c.err}); k.Error() != c.want || !errors.Is(k, c.err) {
+			t.Errorf("%q, want %q", k, c.want)
+		}
 	}
 }
 

@@ -191,6 +191,20 @@ func (l *lines) end(dst []byte, start int) ([]byte, error) {
 	return dst, nil
 }
 
+// misfits say in words what is wrong with a value.
+var misfits = map[string]string{
+	schema.TooLong:    "is too long",
+	schema.OutOfRange: "is out of range",
+	schema.NotNumber:  "is not a number (NaN)",
+	schema.Infinite:   "is infinite",
+	schema.BeforeEra:  "has a year BC",
+	schema.OddOffset:  "has an offset with seconds",
+	schema.NotUTF8:    "is not UTF-8",
+	schema.ZeroByte:   "holds a byte 0",
+	schema.Empty:      "is empty",
+	schema.Malformed:  "has not the form of its type",
+}
+
 // misfit says which column's value its Redshift type cannot hold, and never the value.
 func (l *lines) misfit(column int, err error) error {
 	var m *schema.Misfit
@@ -200,9 +214,9 @@ func (l *lines) misfit(column int, err error) error {
 	name := l.table.Columns[column].Name
 	return &replicator.Halt{
 		Reason: replicator.ValueMisfit,
-		Found:  fmt.Sprintf("a value of %s.%s, %d bytes of text: %s", l.table.Name, name, m.Size, m.Kind),
+		Found:  fmt.Sprintf("a value of %s.%s %s; its text has %d bytes", l.table.Name, name, misfits[m.Kind], m.Size),
 		Means:  "a column of " + m.Type + " cannot hold it as it is",
-		Repair: fmt.Sprintf("leave column %q out of tables.%s in the config", name, l.table.Name),
+		Repair: fmt.Sprintf("leave column %q out of tables.%s in the config: it is then NULL in all rows of the target", name, l.table.Name),
 		Cause:  m,
 	}
 }

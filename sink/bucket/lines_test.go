@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -206,9 +208,9 @@ func TestMisfitHalts(t *testing.T) {
 		row  replicator.Tuple
 		want []string
 	}{
-		{tuple(1, "a", strings.Repeat(secret, 3000), nil), []string{"public.person.bio", "90000 bytes", "too_long", "VARCHAR(65535)", `"bio"`}},
-		{tuple(1, "a", secret+"\xff", nil), []string{"public.person.bio", "not_utf8"}},
-		{tuple(1, "a", "b", secret), []string{"public.person.photo", "malformed", "VARBYTE"}},
+		{tuple(1, "a", strings.Repeat(secret, 3000), nil), []string{"public.person.bio", "90000 bytes", "is too long", "VARCHAR(65535)", `"bio"`}},
+		{tuple(1, "a", secret+"\xff", nil), []string{"public.person.bio", "is not UTF-8"}},
+		{tuple(1, "a", "b", secret), []string{"public.person.photo", "has not the form", "VARBYTE"}},
 	} {
 		got, err := l.full([]byte("x"), c.row)
 		var halt *replicator.Halt
@@ -285,5 +287,22 @@ func BenchmarkLines(b *testing.B) {
 		if dst, err = l.folded(dst[:0], row); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestEveryMisfitHasWords reads the kinds from where they are declared.
+func TestEveryMisfitHasWords(t *testing.T) {
+	text, err := os.ReadFile("../../schema/misfit.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`(?m)^\t[A-Z]\w+ += "(\w+)"`).FindAllStringSubmatch(string(text), -1)
+	for _, kind := range kinds {
+		if misfits[kind[1]] == "" {
+			t.Errorf("%s has no words", kind[1])
+		}
+	}
+	if len(kinds) != len(misfits) {
+		t.Errorf("%d kinds are declared, %d have words", len(kinds), len(misfits))
 	}
 }
