@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
 	"rowshift/schema"
@@ -22,7 +23,7 @@ const (
 
 // commandLine is the grammar of the command line.
 type commandLine struct {
-	Config string `help:"Path of the config file." env:"ROWSHIFT_CONFIG" default:"rowshift.yaml" placeholder:"FILE"`
+	Config string `help:"Path of the config file; without one, rowshift.yaml." env:"ROWSHIFT_CONFIG" default:"rowshift.yaml" placeholder:"FILE"`
 
 	Run     runCommand     `cmd:"" help:"Replicate until told to stop."`
 	Check   checkCommand   `cmd:"" help:"Look at everything that a first run needs, and say what repairs what is missing."`
@@ -108,12 +109,23 @@ func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command 
 			panic(r)
 		}
 	}()
-	command, err = parser.Parse(args)
+	command, err = parser.Parse(usual(args))
 	if err != nil {
 		fmt.Fprintf(stderr, "rowshift: %v; see rowshift --help\n", err)
 		return nil, exitBad
 	}
 	return command, exitFine
+}
+
+// usual puts what many programs take, help and --version, as this one spells it.
+func usual(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // exposed tells whether an argument holds a password: a flag that is named for one,

@@ -99,7 +99,9 @@ func rowshift(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func TestHelp(t *testing.T) {
 	for _, c := range []struct{ golden, args string }{
 		{"help.txt", "--help"},
+		{"help.txt", "help"},
 		{"help_run.txt", "run --help"},
+		{"help_run.txt", "help run"},
 		{"help_status.txt", "status --help"},
 	} {
 		code, stdout, stderr := rowshift(t, strings.Fields(c.args)...)
@@ -112,6 +114,9 @@ func TestHelp(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	code, stdout, _ := rowshift(t, "version")
+	if _, again, _ := rowshift(t, "--version"); again != stdout {
+		t.Errorf("--version prints %q", again)
+	}
 	if code != 0 || !strings.HasPrefix(stdout, "rowshift ") || !strings.Contains(stdout, "go1.") || strings.Count(stdout, "\n") != 1 {
 		t.Errorf("exit code %d, stdout %q", code, stdout)
 	}
@@ -127,13 +132,15 @@ func TestCommandLineFaults(t *testing.T) {
 		{[]string{"run", "--twice"}, "unknown flag --twice"},
 		{[]string{"status", "--json=maybe"}, "bool"},
 		{[]string{"run", "--config"}, "expected string value"},
+		{[]string{"run", "--config", ""}, "rowshift: --config, or ROWSHIFT_CONFIG, is empty; name the config's file"},
+		{[]string{"check", "--config", "/"}, "/: cannot be read: is a directory"},
 		{[]string{"run", "--password", canary}, "a password on the command line"},
 		{[]string{"run", "--password=" + canary}, "a password on the command line"},
 		{[]string{"run", "--source-password=" + canary}, "a password on the command line"},
 		{[]string{"run", "postgres://rowshift:" + canary + "@db/app"}, "a password on the command line"},
 		{[]string{"run", "--dsn=postgres://rowshift:" + canary + "@db/app"}, "a password on the command line"},
 		{[]string{"check", "host=db password=" + canary}, "a password on the command line"},
-		{[]string{"check", "--config", "/nowhere/rowshift.yaml"}, "rowshift.yaml:1: cannot be read: no such file or directory; name the config by --config or ROWSHIFT_CONFIG"},
+		{[]string{"check", "--config", "/nowhere/rowshift.yaml"}, "/nowhere/rowshift.yaml: cannot be read: no such file or directory; name the config by --config or ROWSHIFT_CONFIG"},
 	} {
 		code, stdout, stderr := rowshift(t, c.args...)
 		if code != 2 || stdout != "" || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"time"
@@ -54,10 +57,19 @@ type bucketConfig struct {
 // loadConfig reads and checks the file at path. The error is *faults, with all that
 // is wrong.
 func loadConfig(path string) (*config, error) {
+	if path == "" {
+		f := newFaults("rowshift")
+		f.addFile("--config, or ROWSHIFT_CONFIG, is empty", "name the config's file")
+		return nil, f.err()
+	}
 	f := newFaults(path)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		f.add("", "cannot be read: "+reasonOf(err), "name the config by --config or ROWSHIFT_CONFIG")
+		remedy := "name the config by --config or ROWSHIFT_CONFIG"
+		if errors.Is(err, fs.ErrPermission) {
+			remedy = fmt.Sprintf("make it readable for uid %d", os.Geteuid())
+		}
+		f.addFile("cannot be read: "+reasonOf(err), remedy)
 		return nil, f.err()
 	}
 	c := readConfig(text, f)
@@ -66,9 +78,9 @@ func loadConfig(path string) (*config, error) {
 
 // readConfig reads and checks a file's text. It returns nil if anything is wrong.
 func readConfig(text []byte, f *faults) *config {
-	d := parseDocument(text, f)
-	if len(f.at) == 0 && len(f.found) > 0 {
-		return nil // the file has no keys, and that is told
+	d, ok := parseDocument(text, f)
+	if !ok {
+		return nil // what is missing cannot be known
 	}
 	c := (&reading{faults: f}).config(d)
 	if len(f.found) > 0 {
@@ -127,7 +139,8 @@ func (r *reading) limits(d batchDocument) replicator.Limits {
 
 // level reads the least level that is logged.
 func (r *reading) level(path string, s setting) zapcore.Level {
-	switch r.text(path, s, "info") {
+	text := r.text(path, s, "info")
+	switch text {
 	case "debug":
 		return zapcore.DebugLevel
 	case "info":
@@ -137,6 +150,6 @@ func (r *reading) level(path string, s setting) zapcore.Level {
 	case "error":
 		return zapcore.ErrorLevel
 	}
-	r.add(path, "is not a level", "write debug, info, warn or error")
+	r.add(path, fmt.Sprintf("%q is not a level", shown(s, text)), "write debug, info, warn or error")
 	return zapcore.InfoLevel
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"rowshift/schema"
 )
@@ -36,7 +37,7 @@ func (r *reading) database(path string, d databaseDocument, port uint16) databas
 	db.plain = mode == "disable"
 	switch {
 	case mode != "verify-full" && mode != "disable":
-		r.add(path+".tls", fmt.Sprintf("%q is not a way to use TLS", shown(d.TLS, mode)),
+		r.add(path+".tls", "is not a way to use TLS", // it is not quoted: it may be a password that slipped
 			"leave it out: the server's certificate and name are then verified; or write disable")
 	case db.plain && !insecure && db.host != "" && !isLoopback(db.host):
 		r.add(path+".tls", "is disabled, and the host is not on this machine: passwords and rows would cross the network in clear",
@@ -120,7 +121,12 @@ func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 // password reads a reference to a secret, and tries it once, so that a missing one
 // is told now.
 func (r *reading) password(path string, s setting) secret {
-	if s.kind == unset || s.kind == scalar && s.text == "" {
+	_, written := r.at[path]
+	switch {
+	case s.kind == unset && !written:
+		return secret{}
+	case s.kind == unset || s.kind == scalar && s.text == "":
+		r.add(path, "is empty", `write "${ENV}" or file:PATH, or leave it out for a server that asks for none`)
 		return secret{}
 	}
 	if s.kind != scalar {
@@ -185,7 +191,7 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 	if c.slot == "" {
 		c.slot = unset
 	}
-	c.publication = r.name("source.publication", d.Publication, unset, 63)
+	c.publication = r.plainName("source.publication", d.Publication, unset, maxSourceName)
 	c.create = r.yes("source.create", d.Create, true)
 	c.loadYield = r.duration("source.load_yield", d.LoadYield, 10*time.Second, time.Second, time.Hour)
 	return c
@@ -196,6 +202,29 @@ func (r *reading) name(path string, s setting, unset string, most int) string {
 	text := r.text(path, s, unset)
 	r.fits(path, text, most)
 	return text
+}
+
+// plainName reads the name of an object that somebody types: with a blank or a dot in
+// it, it is rather a slip than such a name.
+func (r *reading) plainName(path string, s setting, unset string, most int) string {
+	text := r.name(path, s, unset, most)
+	if text != unset {
+		r.plain(path, text)
+	}
+	return text
+}
+
+// plain says if a name has a blank or a dot.
+func (r *reading) plain(path, name string) bool {
+	switch {
+	case strings.ContainsFunc(name, unicode.IsSpace):
+		r.add(path, fmt.Sprintf("%q has a blank", name), "write a name without")
+	case strings.Contains(name, "."):
+		r.add(path, fmt.Sprintf("%q has a dot", name), "write the name alone, without what it is in")
+	default:
+		return true
+	}
+	return false
 }
 
 // fits says if a database would cut or refuse a name.

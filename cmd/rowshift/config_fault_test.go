@@ -8,7 +8,7 @@ import (
 // faultCase is a good config with one thing changed, and the line that it gives.
 type faultCase struct {
 	old, new string
-	line     string // what follows "rowshift.yaml:"
+	line     string // what follows the path and a colon
 }
 
 func testFaults(t *testing.T, cases []faultCase) {
@@ -20,7 +20,7 @@ func testFaults(t *testing.T, cases []faultCase) {
 		}
 		path := writeConfig(t, strings.Replace(goodConfig, c.old, c.new, 1))
 		code, stdout, stderr := rowshift(t, "plan", "--config", path)
-		if want := "rowshift.yaml:" + c.line + "\n"; code != 2 || stdout != "" || stderr != want {
+		if want := path + ":" + c.line + "\n"; code != 2 || stdout != "" || stderr != want {
 			t.Errorf("%q: exit code %d, stdout %q\n got %s\nwant %s", c.new, code, stdout, stderr, want)
 		}
 	}
@@ -33,10 +33,15 @@ func TestFaultsOfTheFile(t *testing.T) {
 		{"pipeline: \"accounts\n", "1: could not find end character of double-quoted text; correct the YAML here"},
 		{"pipeline: a\npipeline: b\n", `2: mapping key "pipeline" already defined at [1:1]; correct the YAML here`},
 		{"a: 1\n---\nb: 1\n", "1: the file holds more than one YAML document; keep one, without --- between"},
-		{"- a\n", "1: sequence was used where mapping is expected; correct the YAML here"},
+		{"- a\n", "1: the file holds no keys; write keys, like pipeline: accounts"},
+		{"accounts\n", "1: the file holds no keys; write keys, like pipeline: accounts"},
+		{"\ufeffpipeline: a\npipeline: b\n", `2: mapping key "pipeline" already defined at [1:1]; correct the YAML here`},
+		{"pipeline: accounts\nsource:\n  <<: *base\n  slot: x\n", "3: source.<<: is a merge key that cannot be read; write the keys out"},
+		{"pipeline: accounts\nsource: *base\n", `2: could not find alias "base"; correct the YAML here`},
 	} {
-		code, _, stderr := rowshift(t, "plan", "--config", writeConfig(t, c.text))
-		if want := "rowshift.yaml:" + c.line + "\n"; code != 2 || stderr != want {
+		path := writeConfig(t, c.text)
+		code, _, stderr := rowshift(t, "plan", "--config", path)
+		if want := path + ":" + c.line + "\n"; code != 2 || stderr != want {
 			t.Errorf("%q: exit code %d\n got %swant %s", c.text, code, stderr, want)
 		}
 	}
@@ -73,7 +78,7 @@ func TestFaultsOfTheSource(t *testing.T) {
 		{dsn, "dsn: postgres://${}@db.internal/app", "3: source.dsn: has ${ without a variable's name and } behind it; set it, or write the value"},
 		{dsn, dsn + "\n  tls: disable", "4: source.tls: is disabled, and the host is not on this machine: passwords and rows would cross the network in clear; " +
 			"leave it out; or, where something else encrypts the way, say tls_insecure: true"},
-		{dsn, dsn + "\n  tls: require", `4: source.tls: "require" is not a way to use TLS; leave it out: the server's certificate and name are then verified; or write disable`},
+		{dsn, dsn + "\n  tls: require", `4: source.tls: is not a way to use TLS; leave it out: the server's certificate and name are then verified; or write disable`},
 		{dsn, dsn + "\n  tls_insecure: true", "4: source.tls_insecure: is true, and TLS is on; take it out, or add tls: disable"},
 		{dsn, dsn + "\n  tls_insecure: yes", `4: source.tls_insecure: "yes" is neither true nor false; write true or false`},
 		{dsn, dsn + "\n  ca: /nowhere/rds.pem", "4: source.ca: no such file or directory; name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"},
@@ -83,6 +88,8 @@ func TestFaultsOfTheSource(t *testing.T) {
 		{"slot: rowshift_accounts", "slot: " + strings.Repeat("s", 64), `5: source.slot: "` + strings.Repeat("s", 64) + `" is not of its form; write 1 to 63 of a-z, 0-9 and _`},
 		{"slot: rowshift_accounts", "slot: rds_accounts", `5: source.slot: "rds_accounts" begins as Amazon's own slots do, and RDS refuses it; begin it otherwise, like rowshift_accounts`},
 		{"slot: rowshift_accounts", "slot: amazon1", `5: source.slot: "amazon1" begins as Amazon's own slots do, and RDS refuses it; begin it otherwise, like rowshift_accounts`},
+		{"publication: rowshift_accounts", "publication: my publication", `6: source.publication: "my publication" has a blank; write a name without`},
+		{"publication: rowshift_accounts", "publication: public.accounts", `6: source.publication: "public.accounts" has a dot; write the name alone, without what it is in`},
 		{"publication: rowshift_accounts", "publication: " + strings.Repeat("p", 70), "6: source.publication: has a name of 70 bytes, and 7 are cut off; write 63 bytes at most"},
 		{"load_yield: 10s", "load_yield: 10", `8: source.load_yield: "10" is not a duration; write a number with its unit, like 500ms, 5s or 10m`},
 		{"load_yield: 10s", "load_yield: -1s", "8: source.load_yield: -1s is out of range; write 1s to 1h0m0s"},
@@ -91,11 +98,18 @@ func TestFaultsOfTheSource(t *testing.T) {
 
 func TestFaultsOfSecrets(t *testing.T) {
 	const remedy = `; write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`
+	const leave = `; write "${ENV}" or file:PATH, or leave it out for a server that asks for none`
 	const password = "password: ${ROWSHIFT_TEST_PASSWORD}\n  slot"
+	t.Setenv("ROWSHIFT_TEST_EMPTY", "")
+	t.Setenv("ROWSHIFT_TEST_LINES", canary+"\n"+canary)
 	testFaults(t, []faultCase{
 		{password, "password: " + canary + "\n  slot", "4: source.password: is a secret in the file itself" + remedy},
 		{password, "password: $${" + canary + "}\n  slot", "4: source.password: is a secret in the file itself" + remedy},
 		{password, "password: ${ROWSHIFT_TEST_NOWHERE}\n  slot", "4: source.password: names the environment variable ROWSHIFT_TEST_NOWHERE, which is not set" + remedy},
+		{password, "password: ${ROWSHIFT_TEST_EMPTY}\n  slot", "4: source.password: names the environment variable ROWSHIFT_TEST_EMPTY, which is empty" + remedy},
+		{password, "password: ${ROWSHIFT_TEST_LINES}\n  slot", "4: source.password: names the environment variable ROWSHIFT_TEST_LINES, which holds more than one line" + remedy},
+		{password, "password: ''\n  slot", "4: source.password: is empty" + leave},
+		{password, "password: ~\n  slot", "4: source.password: is empty" + leave},
 		{password, "password: 'file:'\n  slot", "4: source.password: names no file" + remedy},
 		{password, "password: file:/nowhere/secret\n  slot", "4: source.password: open /nowhere/secret: no such file or directory" + remedy},
 		{password, "password: file:/dev/null\n  slot", "4: source.password: /dev/null is empty" + remedy},
@@ -110,6 +124,8 @@ func TestFaultsOfTheWarehouse(t *testing.T) {
 		{"dsn: postgres://loader@dw.internal:5439/dw", "dsn: postgres://loader@dw.internal:5439/dw?sslmode=require",
 			"10: warehouse.dsn: has an sslmode that does not verify who answers; take it out: TLS is verify-full unless warehouse.tls says otherwise"},
 		{"schema: userdata", "schema:", "12: warehouse.schema: is missing; write it"},
+		{"schema: userdata", "schema: dw.userdata", `12: warehouse.schema: "dw.userdata" has a dot; write the name alone, without what it is in`},
+		{"schema: userdata", "schema: user data", `12: warehouse.schema: "user data" has a blank; write a name without`},
 		{"schema: userdata", "schema: pg_catalog", `12: warehouse.schema: "pg_catalog" is a schema of Redshift's own; name another`},
 		{"schema: userdata", "schema: Information_Schema", `12: warehouse.schema: "Information_Schema" is a schema of Redshift's own; name another`},
 		{"metadata_schema: rowshift", "metadata_schema: UserData",
@@ -121,6 +137,9 @@ func TestFaultsOfTheWarehouse(t *testing.T) {
 		{"  " + role + "\n", "", "9: warehouse.copy_role: is missing; write it"},
 		{"readers: [analysts]", "readers: [analysts, analysts]", `15: warehouse.readers: names "analysts" twice; keep one`},
 		{"readers: [analysts]", "readers: ['']", "15: warehouse.readers: has an empty entry; take it out"},
+		{"readers: [analysts]", "readers: ['group ']", `15: warehouse.readers: "group " is neither a user, nor group or role and a name; write like analysts, "group bi" or "role analyst"`},
+		{"readers: [analysts]", "readers: [team bi]", `15: warehouse.readers: "team bi" is neither a user, nor group or role and a name; write like analysts, "group bi" or "role analyst"`},
+		{"readers: [analysts]", "readers: [group  bi]", `15: warehouse.readers: "group  bi" is neither a user, nor group or role and a name; write like analysts, "group bi" or "role analyst"`},
 		{"readers: [analysts]", "readers: {a: b}", "15: warehouse.readers: has keys under it, or is an alias; write one value"},
 		{"query_group: rowshift", "query_group: [a]", "16: warehouse.query_group: is a list; write one value"},
 	})
@@ -136,8 +155,8 @@ func TestFaultsOfTheBucket(t *testing.T) {
 		{url, "url:", "18: bucket.url: is missing; write it"},
 		{"region: eu-west-1", "region: Ireland", `19: bucket.region: "Ireland" is not of its form; write the bucket's region, like eu-west-1`},
 		{"region: eu-west-1", "region: eu-west-1\n  kms_key: my key", `20: bucket.kms_key: "my key" is not of its form; write a KMS key's ARN, id or alias/name; or leave it out, for the bucket's own encryption`},
-		{"region: eu-west-1", "region: eu-west-1\n  endpoint: http://s3.internal:9000", "20: bucket.endpoint: bucket.endpoint is without TLS, and the host is not on this machine; write https://"},
-		{"region: eu-west-1", "region: eu-west-1\n  endpoint: s3.internal", "20: bucket.endpoint: bucket.endpoint is not the URL of an S3 endpoint; write https://host:port, or leave it out for AWS"},
+		{"region: eu-west-1", "region: eu-west-1\n  endpoint: http://s3.internal:9000", "20: bucket.endpoint: is without TLS, and the host is not on this machine; write https://"},
+		{"region: eu-west-1", "region: eu-west-1\n  endpoint: s3.internal", "20: bucket.endpoint: is not the URL of an S3 endpoint; write https://host:port, or leave it out for AWS"},
 	})
 	t.Setenv("AWS_ENDPOINT_URL", "http://s3.internal:9000")
 	testFaults(t, []faultCase{{"region: eu-west-1", "region: eu-west-1 ",
@@ -156,7 +175,11 @@ func TestFaultsOfBatchesAndTheRest(t *testing.T) {
 		{"checkpoint_refresh_wal: 256MiB", "checkpoint_refresh_wal: 0", "27: checkpoint_refresh_wal: 0 B is out of range; write 1.0 MiB to 1.0 TiB"},
 		{"listen: :9187", "listen: 9187", `28: listen: "9187" is not an address; write host:port, or :9187 for every interface`},
 		{"listen: :9187", "listen: localhost:http", `28: listen: "localhost:http" is not an address; write host:port, or :9187 for every interface`},
-		{"level: info", "level: verbose", "29: log.level: is not a level; write debug, info, warn or error"},
+		{"listen: :9187", "listen: 256.1.1.1:80", `28: listen: "256.1.1.1:80" is not an address; write host:port, or :9187 for every interface`},
+		{"listen: :9187", "listen: 'a b:80'", `28: listen: "a b:80" is not an address; write host:port, or :9187 for every interface`},
+		{"listen: :9187", "listen: ''", "28: listen: is empty; write host:port, or leave it out for :9187"},
+		{"level: info", "level: verbose", `29: log.level: "verbose" is not a level; write debug, info, warn or error`},
+		{"log: {level: info}", "log: [info]", "29: log: is a list, and there should be keys under it; known here: level"},
 		{"log: {level: info}", "log: info", "29: log: is one value, and there should be keys under it; known here: level"},
 	})
 }
@@ -166,6 +189,9 @@ func TestFaultsOfTables(t *testing.T) {
 	testFaults(t, []faultCase{
 		{company, "company: {columns: all}", `22: tables.company: is not a table's name with its schema; write schema.table, as the catalogue spells it; "my.schema".table where a name holds a dot`},
 		{company, "a.b.c: {columns: all}", `22: tables.a.b.c: is not a table's name with its schema; write schema.table, as the catalogue spells it; "my.schema".table where a name holds a dot`},
+		{company, "public.*: {columns: all}", "22: tables.public.*: is a wildcard, which is not known; list the tables, one key for each"},
+		{company, "public.company: {columns: [all]}", "22: tables.public.company.columns: lists a column called all alone; write columns: all for all columns"},
+		{company, "public.company: {columns: all, target: userdata.company}", `22: tables.public.company.target: "userdata.company" has a dot; write the name alone, without what it is in`},
 		{company, "public.company: {}", "22: tables.public.company: does not say which columns leave the database; write columns: [...], exclude: [...] or columns: all"},
 		{company, "public.company: {columns: [id], exclude: [plan]}", "22: tables.public.company: has both columns and exclude; keep one of them"},
 		{company, "public.company: {columns: some}", `22: tables.public.company.columns: "some" is neither a list nor all; write [name, ...] or all`},
@@ -186,8 +212,9 @@ func TestFaultsOfTables(t *testing.T) {
 	above, rest, _ := strings.Cut(goodConfig, "  public.company:")
 	_, below, _ := strings.Cut(rest, "checkpoint_refresh:")
 	none := above + "checkpoint_refresh:" + below
-	code, _, stderr := rowshift(t, "plan", "--config", writeConfig(t, none))
-	if want := "rowshift.yaml:21: tables: names no table; write one key for each table, like public.company: {columns: [id, plan]}\n"; code != 2 || stderr != want {
+	path := writeConfig(t, none)
+	code, _, stderr := rowshift(t, "plan", "--config", path)
+	if want := path + ":21: tables: names no table; write one key for each table, like public.company: {columns: [id, plan]}\n"; code != 2 || stderr != want {
 		t.Errorf("exit code %d\n got %swant %s", code, stderr, want)
 	}
 }
@@ -196,11 +223,12 @@ func TestFaultsOfTables(t *testing.T) {
 // key, which may be a password.
 func TestUnknownKeysAreShown(t *testing.T) {
 	text := strings.Replace(goodConfig, "log: {level: info}", "log: {lvl: "+canary+", level: info}\nsorce: {password: "+canary+"}", 1)
-	code, _, stderr := rowshift(t, "plan", "--config", writeConfig(t, text))
+	path := writeConfig(t, text)
+	code, _, stderr := rowshift(t, "plan", "--config", path)
 	if code != 2 {
 		t.Errorf("exit code %d", code)
 	}
-	golden(t, "unknown_keys.txt", stderr)
+	golden(t, "unknown_keys.txt", strings.ReplaceAll(stderr, path, "rowshift.yaml"))
 }
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {

@@ -26,10 +26,13 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 	for _, key := range slices.Sorted(maps.Keys(d)) {
 		path := "tables." + key
 		name, ok := tableName(key)
-		if !ok {
+		switch {
+		case strings.Contains(key, "*") && !strings.Contains(key, `"`):
+			r.add(path, "is a wildcard, which is not known", "list the tables, one key for each")
+		case !ok:
 			r.add(path, "is not a table's name with its schema",
 				`write schema.table, as the catalogue spells it; "my.schema".table where a name holds a dot`)
-		} else if r.fits(path, name.Schema, maxSourceName) {
+		case r.fits(path, name.Schema, maxSourceName):
 			r.fits(path, name.Table, maxSourceName)
 		}
 		c := r.table(path, d[key])
@@ -50,7 +53,7 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 // table reads the choice that is made for one table.
 func (r *reading) table(path string, d tableDocument) schema.Choice {
 	c := schema.Choice{
-		Target:         r.name(path+".target", d.Target, "", maxWarehouseName),
+		Target:         r.plainName(path+".target", d.Target, "", maxWarehouseName),
 		DistKey:        r.text(path+".distkey", d.DistKey, ""),
 		SortKey:        r.list(path+".sortkey", d.SortKey),
 		UnlistedOnWire: r.yes(path+".unlisted_on_wire", d.UnlistedOnWire, false),
@@ -70,6 +73,9 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		}
 	case d.Columns.kind != unset:
 		c.Columns = r.columns(path+".columns", d.Columns)
+		if slices.Equal(c.Columns, []string{"all"}) {
+			r.add(path+".columns", "lists a column called all alone", "write columns: all for all columns")
+		}
 	default:
 		c.Exclude = r.columns(path+".exclude", d.Exclude)
 	}

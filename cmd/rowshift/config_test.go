@@ -121,11 +121,15 @@ func TestValues(t *testing.T) {
 			func(c *config) bool { return len(c.tables[3].SortKey) == 1 && c.tables[3].SortKey[0] == "created_at" }},
 		{"sort keys", "public.plan: {columns: all}", "public.plan: {columns: all, sortkey: [a, b], unlisted_on_wire: true}",
 			func(c *config) bool { return len(c.tables[3].SortKey) == 2 && c.tables[3].UnlistedOnWire }},
-		{"a column called all", "public.plan: {columns: all}", "public.plan: {columns: [all]}",
-			func(c *config) bool { return !c.tables[3].All && c.tables[3].Columns[0] == "all" }},
+		{"a column called all", "public.plan: {columns: all}", "public.plan: {columns: [id, all]}",
+			func(c *config) bool { return !c.tables[3].All && c.tables[3].Columns[1] == "all" }},
 		{"quoted names", "public.plan: {columns: all}", `'"my.Schema"."a""b"': {columns: all}`,
 			func(c *config) bool { return c.tables[0].Name == schema.Name{Schema: "my.Schema", Table: `a"b`} }},
 		{"one reader", "readers: [analysts]", "readers: analysts", func(c *config) bool { return c.warehouse.readers[0] == "analysts" }},
+		{"readers of all kinds", "readers: [analysts]", "readers: [analysts, group bi, role analyst]", func(c *config) bool { return len(c.warehouse.readers) == 3 }},
+		{"a name to listen on", "listen: :9187", "listen: rowshift-0.pods.internal:9187", func(c *config) bool { return c.listen == "rowshift-0.pods.internal:9187" }},
+		{"an address to listen on", "listen: :9187", "listen: '[::1]:0'", func(c *config) bool { return c.listen == "[::1]:0" }},
+		{"a byte order mark", "pipeline: accounts", "\ufeffpipeline: accounts", func(c *config) bool { return c.pipeline == "accounts" }},
 		{"debug", "level: info", "level: debug", func(c *config) bool { return c.level == zapcore.DebugLevel }},
 	} {
 		if strings.Count(goodConfig, c.old) != 1 {

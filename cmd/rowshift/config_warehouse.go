@@ -33,16 +33,29 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 		"the ARN of the role that COPY reads the bucket with, like arn:aws:iam::123456789012:role/copy")
 	c.readers = r.list("warehouse.readers", d.Readers)
 	for _, reader := range c.readers {
-		r.fits("warehouse.readers", reader, maxWarehouseName)
+		r.reader("warehouse.readers", reader)
 	}
 	c.queryGroup = r.name("warehouse.query_group", d.QueryGroup, "", maxWarehouseName)
 	return c
 }
 
+// reader checks who may read what is made: a user, or "group name" or "role name".
+func (r *reading) reader(path, reader string) {
+	kind, name, named := strings.Cut(reader, " ")
+	switch {
+	case !named:
+		r.fits(path, reader, maxWarehouseName)
+	case kind != "group" && kind != "role" || strings.TrimSpace(name) == "" || name != strings.TrimSpace(name):
+		r.add(path, fmt.Sprintf("%q is neither a user, nor group or role and a name", reader), `write like analysts, "group bi" or "role analyst"`)
+	default:
+		r.fits(path, name, maxWarehouseName)
+	}
+}
+
 // schema reads the name of a schema that Redshift lets one make.
 func (r *reading) schema(path string, s setting, p presence) string {
 	text, ok := r.scalar(path, s, p)
-	if !ok || !r.fits(path, text, maxWarehouseName) {
+	if !ok || !r.fits(path, text, maxWarehouseName) || !r.plain(path, text) {
 		return ""
 	}
 	folded := schema.Fold(text)
@@ -67,12 +80,12 @@ func (r *reading) bucket(d bucketDocument) bucketConfig {
 	c.kmsKey = r.matching("bucket.kms_key", d.KMSKey, optional, kmsKey,
 		"a KMS key's ARN, id or alias/name; or leave it out, for the bucket's own encryption")
 	if text, ok := r.scalar("bucket.endpoint", d.Endpoint, optional); ok {
-		r.endpoint("bucket.endpoint", "bucket.endpoint", text)
+		r.endpoint("bucket.endpoint", "", text)
 		c.endpoint = strings.TrimSuffix(text, "/")
 	}
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} {
 		if text := os.Getenv(name); text != "" && c.endpoint == "" {
-			r.endpoint("bucket.endpoint", "the environment variable "+name, text)
+			r.endpoint("bucket.endpoint", "the environment variable "+name+" ", text)
 		}
 	}
 	return c
@@ -98,15 +111,16 @@ func (r *reading) bucketURL(path string, s setting) string {
 	return ""
 }
 
-// endpoint checks where the bucket is reached. Without TLS the rows would cross the
+// endpoint checks where the bucket is reached; what names the setting if that is not
+// the key at path. Without TLS the rows would cross the
 // network in clear.
 func (r *reading) endpoint(path, what, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" ||
 		u.User != nil || u.RawQuery != "" || strings.TrimSuffix(u.Path, "/") != "":
-		r.add(path, what+" is not the URL of an S3 endpoint", "write https://host:port, or leave it out for AWS")
+		r.add(path, what+"is not the URL of an S3 endpoint", "write https://host:port, or leave it out for AWS")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		r.add(path, what+" is without TLS, and the host is not on this machine", "write https://")
+		r.add(path, what+"is without TLS, and the host is not on this machine", "write https://")
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -132,14 +133,17 @@ func scalarText(n ast.Node) (string, bool) {
 	return "", false
 }
 
+// byteOrderMark is what some editors begin a file with.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // parseDocument reads the file's text. Faults are of its shape: bad YAML, unknown
 // keys, a value where there should be keys. What is found good is returned beside
-// them.
-func parseDocument(text []byte, f *faults) document {
-	file, err := parser.ParseBytes(text, 0)
+// them, and whether the file could be read as a whole.
+func parseDocument(text []byte, f *faults) (d document, ok bool) {
+	file, err := parser.ParseBytes(bytes.TrimPrefix(text, byteOrderMark), 0)
 	if err != nil {
 		f.addYAML(err)
-		return document{}
+		return document{}, false
 	}
 	var bodies []ast.Node
 	for _, d := range file.Docs {
@@ -150,10 +154,14 @@ func parseDocument(text []byte, f *faults) document {
 	switch {
 	case len(bodies) == 0:
 		f.add("", "the file is empty", "write the config: the README has one to begin with")
-		return document{}
+		return document{}, false
 	case len(bodies) > 1:
 		f.add("", "the file holds more than one YAML document", "keep one, without --- between")
-		return document{}
+		return document{}, false
+	}
+	if _, isMap := bodies[0].(*ast.MappingNode); !isMap {
+		f.add("", "the file holds no keys", "write keys, like pipeline: accounts")
+		return document{}, false
 	}
 	f.locate(bodies[0], "")
 	return decode(bodies[0], f)
@@ -161,45 +169,50 @@ func parseDocument(text []byte, f *faults) document {
 
 // decode fills a document. The decoder stops at the first thing that is wrong, so
 // that is cut out and it is asked again.
-func decode(body ast.Node, f *faults) document {
+func decode(body ast.Node, f *faults) (document, bool) {
 	for {
 		var d document
 		err := yaml.NodeToValue(body, &d, yaml.Strict())
 		if err == nil {
-			return d
+			return d, true
 		}
-		path, key, ok := cut(body, errorToken(err), "")
-		if !ok {
-			f.addYAML(err)
-			return document{}
-		}
-		if key {
+		path, value, ok := cut(body, errorToken(err), "")
+		switch {
+		case !ok:
+			f.addUndecodable(err)
+			return document{}, false
+		case value == nil:
 			f.addUnknown(path)
-		} else {
+		case value.Type() == ast.SequenceType:
+			f.add(path, "is a list, and there should be keys under it", knownKeys(path))
+		default:
 			f.add(path, "is one value, and there should be keys under it", knownKeys(path))
 		}
 	}
 }
 
 // cut takes the entry out of the tree whose key, or value, the token is. It returns
-// the entry's path and whether the token is its key.
-func cut(n ast.Node, at *token.Token, parent string) (path string, key, ok bool) {
+// the entry's path and its value, nil if the token is its key.
+func cut(n ast.Node, at *token.Token, parent string) (path string, value ast.Node, ok bool) {
 	m, isMap := n.(*ast.MappingNode)
 	if !isMap || at == nil {
-		return "", false, false
+		return "", nil, false
 	}
 	for i, v := range m.Values {
 		path := join(parent, v.Key.GetToken().Value)
 		key := v.Key.GetToken() == at
 		if key || v.Value.GetToken() == at {
 			m.Values = append(m.Values[:i:i], m.Values[i+1:]...)
-			return path, key, true
+			if key {
+				return path, nil, true
+			}
+			return path, v.Value, true
 		}
-		if path, key, ok := cut(v.Value, at, path); ok {
-			return path, key, true
+		if path, value, ok := cut(v.Value, at, path); ok {
+			return path, value, true
 		}
 	}
-	return "", false, false
+	return "", nil, false
 }
 
 func join(parent, key string) string {

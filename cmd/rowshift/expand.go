@@ -27,8 +27,14 @@ func expand(text string) (string, error) {
 			return "", fmt.Errorf("has ${ without a variable's name and } behind it")
 		}
 		value, ok := os.LookupEnv(name)
-		if !ok || value == "" {
+		value = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
+		switch {
+		case !ok:
 			return "", fmt.Errorf("names the environment variable %s, which is not set", name)
+		case value == "":
+			return "", fmt.Errorf("names the environment variable %s, which is empty", name)
+		case strings.ContainsAny(value, "\r\n"):
+			return "", fmt.Errorf("names the environment variable %s, which holds more than one line", name)
 		}
 		b.WriteString(text[:i] + value)
 		text = rest

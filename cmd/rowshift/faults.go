@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,14 +14,14 @@ import (
 // faults collects what is wrong with a config file, to be told all at once. It is
 // an error whose exit code is 2.
 type faults struct {
-	file  string // the file's name, as faults begin with it
+	file  string // the file's path as it was given: faults begin with it
 	found []fault
 	at    map[string]position // of keys, by their path
 }
 
 type position struct{ line, column int }
 
-// fault is one thing that is wrong: a line, and for a key that is not known an
+// fault is one thing that is wrong: a line (0: the file itself), and for a key that is not known an
 // excerpt of the file with a caret under it. It holds no value that could be a
 // secret.
 type fault struct {
@@ -32,7 +31,12 @@ type fault struct {
 }
 
 func newFaults(path string) *faults {
-	return &faults{file: filepath.Base(path), at: map[string]position{}}
+	return &faults{file: path, at: map[string]position{}}
+}
+
+// addFile says what is wrong with the file itself, of which nothing was read.
+func (f *faults) addFile(found, remedy string) {
+	f.found = append(f.found, fault{text: found + "; " + remedy})
 }
 
 // add says that what is at path is wrong, and what to do about it. A key that is
@@ -91,6 +95,18 @@ func (f *faults) addYAML(err error) {
 	f.found = append(f.found, fault{position: at, text: text + "; correct the YAML here"})
 }
 
+// addUndecodable says that the YAML cannot be taken as a config. Of a merge key the
+// library does not say where it is.
+func (f *faults) addUndecodable(err error) {
+	for path := range f.at {
+		if errorToken(err) == nil && (path == "<<" || strings.HasSuffix(path, ".<<")) {
+			f.add(path, "is a merge key that cannot be read", "write the keys out")
+			return
+		}
+	}
+	f.addYAML(err)
+}
+
 // errorToken returns where in the file an error of the YAML library is.
 func errorToken(err error) *token.Token {
 	var y interface{ GetToken() *token.Token }
@@ -143,6 +159,10 @@ func (f *faults) Error() string {
 
 func (f *faults) print(w io.Writer) {
 	for _, one := range f.found {
+		if one.line == 0 {
+			fmt.Fprintf(w, "%s: %s\n", f.file, one.text)
+			continue
+		}
 		fmt.Fprintf(w, "%s:%d: %s\n", f.file, one.line, one.text)
 		if one.excerpt != "" {
 			fmt.Fprintln(w, one.excerpt)

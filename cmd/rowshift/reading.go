@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 )
@@ -181,16 +182,29 @@ func (r *reading) yes(path string, s setting, unset bool) bool {
 
 // listen returns an address to listen on.
 func (r *reading) listen(path string, s setting, unset string) string {
+	if s.kind == scalar && s.text == "" {
+		r.add(path, "is empty", "write host:port, or leave it out for "+unset)
+		return unset
+	}
 	text := r.text(path, s, unset)
-	_, port, err := net.SplitHostPort(text)
+	host, port, err := net.SplitHostPort(text)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err != nil {
+	if err != nil || !isHost(host) {
 		r.add(path, fmt.Sprintf("%q is not an address", shown(s, text)), "write host:port, or :9187 for every interface")
 		return unset
 	}
 	return text
+}
+
+// hostName is a name of DNS. Digits and dots alone are an IP address or a slip.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
+
+// isHost tells whether one may listen on host: nothing, an IP address or a name.
+func isHost(host string) bool {
+	bare, _, _ := strings.Cut(host, "%") // a zone of IPv6
+	return host == "" || net.ParseIP(bare) != nil || hostName.MatchString(host) && strings.ContainsFunc(host, unicode.IsLetter)
 }
 
 // reasonOf returns what is behind an error of the file system, without the path
