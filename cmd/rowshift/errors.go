@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rowshift/replicator"
+	"rowshift/sink/redshift"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -54,7 +55,8 @@ var causes = []string{"fenced", "undecodable", "yielded", "timeout", "connect", 
 func causeOf(err error) string {
 	var (
 		connect *pgconn.ConnectError
-		server  interface{ SQLState() string }  // as *pgconn.PgError and the rooms' errors are
+		answer  *redshift.Error
+		server  interface{ SQLState() string }  // as *pgconn.PgError and the source's errors are
 		api     interface{ ErrorCode() string } // as the AWS SDK's are
 		network net.Error
 	)
@@ -67,8 +69,10 @@ func causeOf(err error) string {
 		return "yielded"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "timeout"
-	case errors.As(err, &connect):
+	case errors.As(err, &connect), errors.As(err, &answer) && answer.Op == redshift.OpConnect:
 		return "connect"
+	case answer != nil && answer.Code == "": // no answer came
+		return "connection"
 	case errors.As(err, &server):
 		return "server"
 	case errors.As(err, &api):

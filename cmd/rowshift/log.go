@@ -16,17 +16,19 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newLogger returns a logger that writes JSON, or for a terminal readable lines.
+// newLogger returns a logger that writes JSON, with durations in seconds, or for a
+// terminal readable lines.
 func newLogger(w zapcore.WriteSyncer, level zapcore.Level, terminal bool) *zap.Logger {
 	c := zap.NewProductionEncoderConfig()
 	c.TimeKey = "time"
 	c.MessageKey = "message"
 	c.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	c.EncodeDuration = zapcore.StringDurationEncoder
+	c.EncodeDuration = zapcore.SecondsDurationEncoder
 	encoder := zapcore.NewJSONEncoder(c)
 	if terminal {
 		c.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
 		c.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		c.EncodeDuration = zapcore.StringDurationEncoder
 		encoder = zapcore.NewConsoleEncoder(c)
 	}
 	return zap.New(zapcore.NewCore(encoder, w, level))

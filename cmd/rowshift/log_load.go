@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ func (t *teller) loadProgress(p replicator.LoadProgress) {
 		zap.Int64("rows", p.Rows), zap.Int64("rows_estimated", p.RowsEstimated), zap.Int64("bytes", p.Bytes),
 	}
 	if seconds := p.Elapsed.Seconds(); seconds > 0 {
-		fields = append(fields, zap.Float64("rows_per_second", float64(p.Rows)/seconds),
+		fields = append(fields, zap.Float64("rows_per_second", math.Round(float64(p.Rows)/seconds)),
 			zap.String("rate", humanize.IBytes(uint64(float64(p.Bytes)/seconds))+"/s"))
 	}
 	if left, ok := eta(p); ok {

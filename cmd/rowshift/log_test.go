@@ -59,7 +59,7 @@ func TestLogOfADay(t *testing.T) {
 				t.Errorf("%v", l)
 			}
 		case "load progress":
-			if l["rows"] != 90.0 || l["rows_per_second"] != 10.0 || l["rate"] != "500 B/s" || l["eta"] != "1s" {
+			if l["rows"] != 90.0 || l["rows_per_second"] != 10.0 || l["rate"] != "500 B/s" || l["eta"] != 1.0 {
 				t.Errorf("%v", l)
 			}
 		case "merged":

@@ -17,6 +17,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/sink/redshift"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
@@ -240,6 +241,10 @@ func TestCauses(t *testing.T) {
 		{replicator.ErrYielded, "yielded"},
 		{context.DeadlineExceeded, "timeout"},
 		{fmt.Errorf("x: %w", &pgconn.PgError{Code: "57P01"}), "server"},
+		{fmt.Errorf("open: %w", &redshift.Error{Op: "connect", Message: "connection refused"}), "connect"},
+		{&redshift.Error{Op: "connect", Code: "28000", Message: "password authentication failed"}, "connect"},
+		{&redshift.Error{Op: "copy", Message: "unexpected EOF"}, "connection"},
+		{&redshift.Error{Op: "copy", Code: "XX000", Message: "1023"}, "server"},
 		{io.ErrUnexpectedEOF, "connection"},
 		{errors.New("x"), "other"},
 	} {

@@ -62,7 +62,7 @@ func TestStatusIsPrinted(t *testing.T) {
 	}
 	golden(t, "status.txt", strings.ReplaceAll(b.String(), s.Checkpoint.Commit.Format(time.RFC3339), "2026-11-24T10:00:00Z"))
 	if len(s.Problems) != 0 {
-		t.Errorf("%q; a daemon that is not reachable from here is none", s.Problems)
+		t.Errorf("%q; a daemon that is not reachable from here is none while the slot is active", s.Problems)
 	}
 }
 
@@ -125,6 +125,12 @@ func TestStatusFindsProblems(t *testing.T) {
 			slot.status = "lost"
 			s.saw("x", cp, slot, nil)
 		}, "the slot x is lost: the log that it needs is gone"},
+		{func(s *statusReport, cp *replicator.Checkpoint, slot slotSighting) {
+			slot.active = false
+			s.remembered(cp, nil)
+			s.saw("x", cp, slot, nil)
+			s.heard(askDaemon(t.Context(), "http://"+closed(t)+"/readyz"))
+		}, "nobody replicates: the slot x is not active, and no daemon answers here; start `rowshift run`, unless this is between two runs of `rowshift run --once`"},
 		{func(s *statusReport, _ *replicator.Checkpoint, _ slotSighting) {
 			s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
 		}, "halted: slot_ahead_of_checkpoint: f; m; repair: r"},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -70,14 +72,38 @@ func (r *rooms) check(ctx context.Context) []replicator.Finding {
 // plan returns the statements that a first run would execute.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
 	tables, err := r.origin.Tables(ctx)
+	if err == nil {
+		source, err = r.origin.Plan(ctx)
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unasked("source", err)
 	}
-	if source, err = r.origin.Plan(ctx); err != nil {
-		return nil, nil, err
+	if warehouse, err = r.warehouse.Plan(ctx, tables); err != nil {
+		return nil, nil, unasked("warehouse", err)
 	}
-	warehouse, err = r.warehouse.Plan(ctx, tables)
-	return source, warehouse, err
+	return source, once(warehouse), nil
+}
+
+// unasked says of a database that cannot be reached what to look at. Other errors say
+// it themselves.
+func unasked(which string, err error) error {
+	switch causeOf(err) {
+	case "connect", "connection", "timeout":
+		return fmt.Errorf("the %s cannot be asked: %w; make sure that %[1]s.dsn, its password, ca and tls are right, and that the network lets us through", which, err)
+	}
+	return err
+}
+
+// once leaves out what has come before: rights on a schema are granted for each table
+// in it.
+func once(statements []string) []string {
+	var kept []string
+	for _, s := range statements {
+		if !slices.Contains(kept, s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // slot looks at the slot, on a connection of its own: it may be called beside

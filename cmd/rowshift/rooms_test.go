@@ -51,7 +51,7 @@ func TestWhatCannotBeAskedIsTold(t *testing.T) {
 		t.Errorf("check: exit code %d, stderr %q", code, stderr)
 	}
 	code, stdout, stderr = rowshift(t, "plan", "--config", path)
-	if code != 1 || stdout != "" || !strings.Contains(stderr, "rowshift: ") || strings.Count(stderr, "\n") != 1 {
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "rowshift: the source cannot be asked: ") || !strings.Contains(stderr, "make sure that source.dsn") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("plan: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	code, stdout, _ = rowshift(t, "status", "--config", path)
@@ -101,6 +101,9 @@ func TestRunLivesThroughAnOutage(t *testing.T) {
 	case code := <-ended:
 		if code != 0 || out.Len() != 0 || strings.Contains(errs.String(), canary) || !strings.Contains(errs.String(), `"restarting"`) {
 			t.Errorf("exit code %d, stdout %q, stderr\n%s", code, &out, &errs)
+		}
+		if draining, drained := strings.Index(errs.String(), `"draining"`), strings.Index(errs.String(), `"drained"`); draining < 0 || drained < draining {
+			t.Errorf("draining is logged at %d, drained at %d", draining, drained)
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("it does not end")

@@ -71,13 +71,12 @@ func newDaemon(c *config, stderr io.Writer) *daemon {
 	d.teller = newTeller(d.log, b)
 	m := newMetrics(d.scrape, c.tables)
 	d.scrape.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
-	d.listen = replicator.Tee(d.teller.listener(), m.listener(), d.state.listener())
+	d.listen = spelled(c, replicator.Tee(d.teller.listener(), m.listener(), d.state.listener()))
 	return d
 }
 
 // close writes the log to its end.
 func (d *daemon) close() {
-	d.teller.rest()
 	d.unlog()
 	d.lines.Close(logPatience)
 }
@@ -111,8 +110,16 @@ func (d *daemon) run(ctx context.Context, once bool) error {
 
 // replicate runs the pipeline to its end.
 func (d *daemon) replicate(ctx context.Context, r *rooms, once bool) error {
-	defer context.AfterFunc(ctx, func() { d.log.Info("draining") })()
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		d.log.Info("draining")
+		close(told)
+	})
 	err := replicator.Run(ctx, d.options(r, once))
+	if !stop() {
+		<-told
+	}
+	d.teller.rest()
 	var h *replicator.Halt
 	switch {
 	case errors.As(err, &h):

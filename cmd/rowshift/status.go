@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"syscall"
 	"time"
 
 	"rowshift/replicator"
@@ -22,9 +25,10 @@ type statusReport struct {
 	Pipeline   string            `json:"pipeline"`
 	Checkpoint *checkpointStatus `json:"checkpoint"` // null: nothing is remembered yet
 	Slot       *slotStatusReport `json:"slot"`
-	Daemon     *readiness        `json:"daemon"`             // null: not reachable from here
-	DaemonURL  string            `json:"daemon_url"`         // where it was looked for
-	Problems   []string          `json:"problems,omitempty"` // what could not be asked, or stands in the way
+	Daemon     *readiness        `json:"daemon"`                 // null: it did not answer
+	Unheard    string            `json:"daemon_error,omitempty"` // why not
+	DaemonURL  string            `json:"daemon_url"`             // where it was looked for
+	Problems   []string          `json:"problems,omitempty"`     // what could not be asked, or stands in the way
 }
 
 type checkpointStatus struct {
@@ -129,16 +133,38 @@ func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSigh
 	}
 }
 
-// heard takes in what the daemon says. One that cannot be reached is no problem: it
-// may run on another machine.
+// heard takes in what the daemon says, after the slot was seen. That it does not
+// answer is no problem as long as somebody has the slot: it may run on another
+// machine.
 func (s *statusReport) heard(r *readiness, err error) {
 	if err != nil {
+		s.Unheard = unheard(err)
+		if s.Checkpoint != nil && s.Slot != nil && s.Slot.Exists && !s.Slot.Active {
+			s.problem("nobody replicates: the slot %s is not active, and no daemon answers here; start `rowshift run`, "+
+				"unless this is between two runs of `rowshift run --once`", s.Slot.Name)
+		}
 		return
 	}
 	s.Daemon = r
 	if h := r.Halt; h != nil {
 		s.problem("halted: %s", (&replicator.Halt{Reason: replicator.Reason(h.Reason), Found: h.Found, Means: h.Means, Repair: h.Repair}).Error())
 	}
+}
+
+// unheard says in a few words why a daemon did not answer.
+func unheard(err error) string {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	}
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
+	return safe(err)
 }
 
 // readyURL is where a daemon on this machine answers.
@@ -151,10 +177,10 @@ func readyURL(listen string) string {
 }
 
 // askDaemon asks a daemon whether it is ready. One that is not answers as well.
-func askDaemon(ctx context.Context, url string) (*readiness, error) {
+func askDaemon(ctx context.Context, address string) (*readiness, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +194,7 @@ func askDaemon(ctx context.Context, url string) (*readiness, error) {
 		return nil, err
 	}
 	if r.State == "" {
-		return nil, fmt.Errorf("%s is not a rowshift", url)
+		return nil, fmt.Errorf("%s is not a rowshift", address)
 	}
 	return &r, nil
 }

@@ -78,7 +78,7 @@ func (s *slotStatusReport) String() string {
 func (s *statusReport) daemon() string {
 	d := s.Daemon
 	if d == nil {
-		return "not reachable from here at " + s.DaemonURL
+		return fmt.Sprintf("not reachable from here at %s: %s", s.DaemonURL, s.Unheard)
 	}
 	text := fmt.Sprintf("%s for %v", d.State, time.Since(d.Since).Round(time.Second))
 	if d.LagSeconds != nil {

@@ -34,6 +34,9 @@ func (e *Error) SQLState() string { return e.Code }
 // nothing behind.
 func (e *Error) Retryable() bool { return e.retry }
 
+// OpConnect is what an Error was done with that came before any statement.
+const OpConnect = "connect"
+
 // opCommit is the one statement whose failure does not always mean that it did
 // nothing.
 const opCommit = "commit"

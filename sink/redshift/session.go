@@ -29,7 +29,7 @@ func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	c.RuntimeParams["client_encoding"] = "UTF8"
 	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
 	if err != nil {
-		return nil, &Error{Op: "connect", Code: codeOf(err), Message: bare(err), retry: true}
+		return nil, &Error{Op: OpConnect, Code: codeOf(err), Message: bare(err), retry: true}
 	}
 	s := &session{conn: conn}
 	if w.options.QueryGroup != "" {

@@ -41,6 +41,9 @@ func TestRunOnce(t *testing.T) {
 		if err != nil || code != 0 {
 			t.Fatalf("run --once after %q: exit code %d, %v\n%s", change, code, err, log)
 		}
+		if drained := strings.Index(log, `"message":"drained"`); drained < strings.LastIndex(log, `"message":"merged"`) {
+			t.Errorf("after %q: a merge is told of after the end\n%s", change, log)
+		}
 		if lines, err := w.Difference(t.Context(), harness.AccountPairs); err != nil || len(lines) > 0 {
 			t.Errorf("after %q: %v %v", change, lines, err)
 		}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"rowshift/replicator"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// startingOver is the heading of the README that a halt's repair may point at.
+const startingOver = `"Starting over"`
+
+// spelled returns a listener that is told of halts with the statements of the README's
+// "Starting over" as they are for this pipeline: the source does not know the
+// warehouse's names, nor the warehouse the slot's.
+func spelled(c *config, l replicator.Listener) replicator.Listener {
+	halted := l.Halted
+	l.Halted = func(h *replicator.Halt) {
+		if strings.Contains(h.Repair, startingOver) {
+			told := *h
+			told.Repair += c.statements()
+			h = &told
+		}
+		halted(h)
+	}
+	return l
+}
+
+// statements are those by which this pipeline is begun anew.
+func (c *config) statements() string {
+	schema := pgx.Identifier{c.warehouse.metadataSchema}.Sanitize()
+	return fmt.Sprintf("; that is, with the daemon stopped: in PostgreSQL, if the slot is there, SELECT pg_drop_replication_slot('%s'); "+
+		"in Redshift, DROP SCHEMA %s CASCADE; and then CREATE SCHEMA %[2]s, unless the daemon may make it", c.source.slot, schema)
+}
