@@ -111,7 +111,7 @@ func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command 
 	}()
 	command, err = parser.Parse(usual(args))
 	if err != nil {
-		fmt.Fprintf(stderr, "rowshift: %v; see rowshift --help\n", err)
+		fmt.Fprintf(stderr, "rowshift: %s; see rowshift --help\n", usage(err))
 		return nil, exitBad
 	}
 	return command, exitFine
@@ -126,6 +126,15 @@ func usual(args []string) []string {
 		return []string{"version"}
 	}
 	return args
+}
+
+// usage returns what is wrong with a command line.
+func usage(err error) string {
+	flag, found, _ := strings.Cut(err.Error(), ": ")
+	if strings.HasSuffix(found, "(<EOL>)") { // the parser's own name for the end
+		return flag + " needs a value"
+	}
+	return err.Error()
 }
 
 // exposed tells whether an argument holds a password: a flag that is named for one,

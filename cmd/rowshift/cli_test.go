@@ -131,7 +131,7 @@ func TestCommandLineFaults(t *testing.T) {
 		{[]string{"start"}, "unexpected argument start"},
 		{[]string{"run", "--twice"}, "unknown flag --twice"},
 		{[]string{"status", "--json=maybe"}, "bool"},
-		{[]string{"run", "--config"}, "expected string value"},
+		{[]string{"run", "--config"}, "rowshift: --config needs a value; see rowshift --help"},
 		{[]string{"run", "--config", ""}, "rowshift: --config, or ROWSHIFT_CONFIG, is empty; name the config's file"},
 		{[]string{"check", "--config", "/"}, "/: cannot be read: is a directory"},
 		{[]string{"run", "--password", canary}, "a password on the command line"},
