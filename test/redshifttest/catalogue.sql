@@ -246,7 +246,7 @@ CREATE OR REPLACE VIEW redshift_catalog.information_schema_key_column_usage AS
 CREATE OR REPLACE VIEW redshift_catalog.pg_roles AS
   SELECT oid, rolname, rolsuper, true AS rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, false AS rolreplication, rolconnlimit, rolvaliduntil FROM pg_catalog.pg_roles WHERE rolcanlogin;
 CREATE OR REPLACE VIEW redshift_catalog.pg_auth_members AS SELECT roleid, member, admin_option FROM pg_catalog.pg_auth_members;
-CREATE OR REPLACE VIEW redshift_catalog.pg_settings AS SELECT name, setting, short_desc FROM pg_catalog.pg_settings WHERE name IN ('max_index_keys', 'server_version', 'search_path', 'TimeZone', 'DateStyle', 'statement_timeout', 'client_encoding', 'application_name');
+CREATE OR REPLACE VIEW redshift_catalog.pg_settings AS SELECT name, CASE name WHEN 'server_version' THEN '8.0.2' ELSE setting END AS setting, short_desc FROM pg_catalog.pg_settings WHERE name IN ('max_index_keys', 'server_version', 'search_path', 'TimeZone', 'DateStyle', 'statement_timeout', 'client_encoding', 'application_name');
 CREATE OR REPLACE VIEW redshift_catalog.pg_tablespace AS SELECT oid, spcname, spcowner FROM pg_catalog.pg_tablespace;
 CREATE OR REPLACE VIEW redshift_catalog.pg_am AS SELECT oid, amname FROM pg_catalog.pg_am WHERE false;
 CREATE OR REPLACE VIEW redshift_catalog.pg_collation AS SELECT oid, collname, collnamespace FROM pg_catalog.pg_collation WHERE false;

@@ -58,6 +58,7 @@ type leaderReader struct {
 	out    []string
 	open   []leaderLevel
 	found  bool // a relation of the catalogue
+	wrong  *Refusal
 }
 
 // leaderQuery reads a statement as a query of the catalogue alone. What is none is
@@ -70,6 +71,9 @@ func leaderQuery(tokens []token, was error) (*statement, error) {
 	for r.at < len(r.tokens) {
 		if r.step() {
 			continue
+		}
+		if r.wrong != nil {
+			return nil, r.wrong
 		}
 		var refusal *Refusal
 		if r.found && errors.As(was, &refusal) && refusal.Code == "42601" {
@@ -221,10 +225,25 @@ func (r *leaderReader) function(t token) bool {
 	if t.kind == quotedToken || !leaderFunctions[t.text] {
 		return false
 	}
+	if t.is("current_setting") {
+		return r.currentSetting()
+	}
 	if own := leaderOwn[t.text]; own != "" {
 		return r.put(own, 1)
 	}
 	return r.put(t.text, 1)
+}
+
+// currentSetting writes current_setting('name').
+func (r *leaderReader) currentSetting() bool {
+	if r.peek(2).kind != literalToken || !r.peek(3).is(")") {
+		return false
+	}
+	value, refusal := settingValue(r.peek(2).text)
+	if r.wrong = refusal; refusal != nil {
+		return false
+	}
+	return r.put(value, 4)
 }
 
 // isAlias tells that what follows is the alias of a relation, with its columns.

@@ -34,16 +34,16 @@ func version(p *parser) string {
 	return text(versionText)
 }
 
-// currentSetting is refused for the server's version:
-// https://github.com/duckdb/duckdb-postgres/issues/181
+// currentSetting reads current_setting of a setting that Redshift has.
 func currentSetting(p *parser) string {
 	name := p.literal()
 	p.want(")")
 	p.leaderOnly("current_setting")
-	if lower(name) == "server_version" {
-		panic(&Refusal{Code: "42501", Rule: "R-231", Message: `must be superuser to examine "server_version"`})
+	value, refusal := settingValue(name)
+	if refusal != nil {
+		panic(refusal)
 	}
-	return "current_setting(" + text(name) + ")"
+	return value
 }
 
 // decode is CASE with an equality that holds for two NULLs.

@@ -1,6 +1,7 @@
 package redshifttest
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ var settings = map[string]string{
 	"search_path": "search_path", "timezone": "TimeZone", "datestyle": "DateStyle", "client_encoding": "client_encoding",
 	"extra_float_digits": "extra_float_digits", "enable_result_cache_for_session": "redshift.result_cache",
 	"enable_case_sensitive_identifier": "redshift.case_sensitive", "error_on_nondeterministic_update": "redshift.nondeterministic",
-	"wlm_query_slot_count": "redshift.slots", "json_parse_dedup_attributes": "redshift.dedup", "analyze_threshold_percent": "redshift.analyze",
+	"wlm_query_slot_count": "redshift.slots", "json_parse_dedup_attributes": "redshift.dedup", "analyze_threshold_percent": "redshift.threshold",
 }
 
 // settingDefaults are what the settings that PostgreSQL has not are when a session
@@ -23,6 +24,42 @@ var settingDefaults = map[string]string{
 	"query_group": "default", "enable_result_cache_for_session": "on", "enable_case_sensitive_identifier": "off",
 	"error_on_nondeterministic_update": "off", "wlm_query_slot_count": "1", "json_parse_dedup_attributes": "off",
 	"analyze_threshold_percent": "10", "extra_float_digits": "0",
+}
+
+// switches are the settings that are on or off.
+var switches = []string{"enable_result_cache_for_session", "enable_case_sensitive_identifier", "error_on_nondeterministic_update", "json_parse_dedup_attributes"}
+
+// switched are the words for on and off.
+var switched = map[string]string{
+	"on": "on", "true": "on", "t": "on", "yes": "on", "y": "on", "1": "on",
+	"off": "off", "false": "off", "f": "off", "no": "off", "n": "off", "0": "off",
+}
+
+// settled is a value as it is kept: a switch is on or off.
+func settled(name, value string) string {
+	if slices.Contains(switches, name) {
+		return switched[lower(value)]
+	}
+	return value
+}
+
+// settingValue is PostgreSQL's text of what current_setting says of a setting. The
+// server's version is refused: https://github.com/duckdb/duckdb-postgres/issues/181
+func settingValue(name string) (string, *Refusal) {
+	name = lower(name)
+	own, known := settings[name]
+	switch {
+	case name == "server_version":
+		return "", &Refusal{Code: "42501", Rule: "R-231", Message: `must be superuser to examine "server_version"`}
+	case !known:
+		return "", unrecognized(name)
+	}
+	return "current_setting(" + text(own) + ")", nil
+}
+
+// unrecognized refuses a setting that Redshift has not.
+func unrecognized(name string) *Refusal {
+	return &Refusal{Code: "42704", Message: fmt.Sprintf("unrecognized configuration parameter %q", name), Rule: "R-002"}
 }
 
 // shownSetting is Redshift's name for the column that SHOW answers with.
@@ -45,7 +82,7 @@ func (p *parser) setting() (name, own string) {
 	}
 	own, ok := settings[name]
 	if !ok {
-		panic(&Refusal{Code: "42704", Message: `unrecognized configuration parameter "` + name + `"`, Rule: "R-002"})
+		panic(unrecognized(name))
 	}
 	return name, own
 }
@@ -81,7 +118,7 @@ func (p *parser) set() *statement {
 	}
 	var written []string
 	for _, v := range values {
-		written = append(written, text(v))
+		written = append(written, text(settled(name, v)))
 	}
 	if name == "search_path" {
 		written = append(written, text(catalogueSchema))
@@ -118,7 +155,7 @@ func folding(name, value string) *bool {
 	if name != "enable_case_sensitive_identifier" {
 		return nil
 	}
-	keeps := slices.Contains([]string{"on", "true", "1", "yes", "t"}, lower(value))
+	keeps := settled(name, value) == "on"
 	return &keeps
 }
 

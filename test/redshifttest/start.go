@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -163,7 +164,7 @@ func (c *session) commandLine(options string) error {
 func (c *session) startOption(name, value string) error {
 	own, known := settings[name]
 	if !known {
-		return &Refusal{Code: "42704", Message: fmt.Sprintf("unrecognized configuration parameter %q", name), Rule: "R-002"}
+		return unrecognized(name)
 	}
 	if refusal := checkSetting(name, value); refusal != nil {
 		return refusal
@@ -176,18 +177,29 @@ func (c *session) startOption(name, value string) error {
 		return nil
 	case "search_path":
 		value += "," + catalogueSchema
+	case "enable_case_sensitive_identifier":
+		c.folding = *folding(name, value)
 	}
-	c.parameters[own] = value
+	c.parameters[own] = settled(name, value)
 	return nil
 }
 
 // checkSetting refuses a value that a setting cannot have.
 // https://github.com/launchbadge/sqlx/issues/956
+// https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
 func checkSetting(name, value string) *Refusal {
 	switch name {
 	case "extra_float_digits":
-		if n, err := strconv.Atoi(value); err != nil || n < -15 || n > 2 {
-			return &Refusal{Code: "22023", Message: value + ` is outside the valid range for parameter "extra_float_digits" (-15 .. 2)`, Rule: "R-003"}
+		return within(name, value, -15, 2, "R-003")
+	case "wlm_query_slot_count":
+		return within(name, value, 1, 50, "R-034")
+	case "analyze_threshold_percent":
+		if n, err := strconv.ParseFloat(value, 64); err != nil || !(n >= 0 && n <= 100) {
+			return outside(name, value, 0, 100, "R-034")
+		}
+	default:
+		if slices.Contains(switches, name) && switched[lower(value)] == "" {
+			return &Refusal{Code: "22023", Message: fmt.Sprintf("parameter %q requires a Boolean value", name), Rule: "R-034"}
 		}
 	case "client_encoding":
 		if e := lower(value); e != "utf8" && e != "utf-8" && e != "unicode" {
@@ -200,6 +212,18 @@ func checkSetting(name, value string) *Refusal {
 		}
 	}
 	return nil
+}
+
+// within refuses what is no whole number between two.
+func within(name, value string, least, most int, rule string) *Refusal {
+	if n, err := strconv.Atoi(value); err != nil || n < least || n > most {
+		return outside(name, value, least, most, rule)
+	}
+	return nil
+}
+
+func outside(name, value string, least, most int, rule string) *Refusal {
+	return &Refusal{Code: "22023", Message: fmt.Sprintf("%s is outside the valid range for parameter %q (%d .. %d)", value, name, least, most), Rule: rule}
 }
 
 // fatal answers with an error and ends the connection.
