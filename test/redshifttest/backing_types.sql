@@ -65,8 +65,13 @@ BEGIN
   END IF;
   RETURN pg_catalog."numeric"(value, modifier);
 END $$;
+-- None is NaN, which the backing server's type may be.
+CREATE OR REPLACE FUNCTION redshift_catalog.no_number(value numeric) RETURNS numeric LANGUAGE plpgsql STABLE STRICT AS $$ BEGIN
+  PERFORM redshift_catalog.fail('Invalid digit, Value ''N'', Pos 0, Type: Decimal', 1207, 'NaN', 'numeric.hpp:0');
+  RETURN NULL;
+END $$;
 CREATE OR REPLACE FUNCTION redshift_catalog.fit_numeric(value numeric, modifier int) RETURNS numeric LANGUAGE sql STABLE
-  AS $$ SELECT CASE WHEN (modifier - 4) >> 16 = 19 THEN redshift_catalog.fit_int64(value, modifier) ELSE pg_catalog."numeric"(value, modifier) END $$;
+  AS $$ SELECT CASE WHEN value = 'NaN' THEN redshift_catalog.no_number(value) WHEN (modifier - 4) >> 16 = 19 THEN redshift_catalog.fit_int64(value, modifier) ELSE pg_catalog."numeric"(value, modifier) END $$;
 
 UPDATE pg_cast c SET castfunc = r.fit
   FROM (VALUES ('varchar'::regtype, 'redshift_catalog.fit_varchar'::regproc), ('bpchar', 'redshift_catalog.fit_char'), ('numeric', 'redshift_catalog.fit_numeric')) AS r(type, fit)
