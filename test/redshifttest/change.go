@@ -33,16 +33,21 @@ func (p *parser) insert() *statement {
 	p.want("insert", "into")
 	s := "INSERT INTO " + p.target().sql
 	p.scope = nil
+	var names []string
 	if p.peek().is("(") && !p.peekAt(1).is("select") && !p.peekAt(1).is("with") {
-		s += " (" + strings.Join(p.names(p.name), ", ") + ")"
+		var list string
+		list, names = p.insertColumns()
+		s += list
 	}
 	switch {
 	case p.accept("default", "values"):
 		s += " DEFAULT VALUES"
 	case p.accept("values"):
-		s += " VALUES " + p.rows()
+		s += " VALUES " + p.rows(names)
 	case p.peek().is("select"), p.peek().is("with"), p.peek().is("("):
-		s += " " + p.selectText()
+		q := p.selection(nil)
+		p.putOutputs(q, names)
+		s += " " + q.sql
 	default:
 		p.failBy("R-301") // OVERRIDING
 	}
@@ -52,12 +57,18 @@ func (p *parser) insert() *statement {
 	return &statement{class: "INSERT", sql: s}
 }
 
+// insertColumns reads the columns that an INSERT fills, in parentheses.
+func (p *parser) insertColumns() (list string, names []string) {
+	quoted := p.names(func() string { names = append(names, p.name()); return names[len(names)-1] })
+	return " (" + strings.Join(quoted, ", ") + ")", names
+}
+
 // rows reads the rows of VALUES. Several may not have subqueries in them.
-func (p *parser) rows() string {
+func (p *parser) rows(names []string) string {
 	var rows []string
 	for {
 		p.want("(")
-		rows = append(rows, "("+p.values()+")")
+		rows = append(rows, "("+p.values(names)+")")
 		p.want(")")
 		if !p.accept(",") {
 			break
@@ -69,13 +80,15 @@ func (p *parser) rows() string {
 	return strings.Join(rows, ", ")
 }
 
-func (p *parser) values() string {
+func (p *parser) values(names []string) string {
 	var list []string
 	for {
 		if p.accept("default") {
 			list = append(list, "DEFAULT")
 		} else {
-			list = append(list, p.expression())
+			n := p.node()
+			p.put(n, len(list), names)
+			list = append(list, n.sql)
 		}
 		if !p.accept(",") {
 			return strings.Join(list, ", ")
@@ -157,7 +170,8 @@ func (p *parser) fromAtOrWhere() int {
 func (p *parser) sets() string {
 	var sets []string
 	for {
-		column := quote(p.name())
+		name := p.name()
+		column := quote(name)
 		if p.peek().is(".") {
 			p.failBy("R-306")
 		}
@@ -165,7 +179,9 @@ func (p *parser) sets() string {
 		if p.accept("default") {
 			sets = append(sets, column+" = DEFAULT")
 		} else {
-			sets = append(sets, column+" = "+p.expression())
+			n := p.node()
+			p.put(n, 0, []string{name})
+			sets = append(sets, column+" = "+n.sql)
 		}
 		if !p.accept(",") {
 			return strings.Join(sets, ", ")

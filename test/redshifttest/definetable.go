@@ -233,7 +233,7 @@ func (p *parser) columnAttribute(c *columnDefinition) bool {
 		c.notNull = true
 	case p.accept("null"):
 	case p.accept("default"):
-		c.fallback = p.defaultValue()
+		c.fallback = p.defaultValue(c)
 	case p.accept("encode"):
 		c.Encoding = p.encoding(c.kind, c.Name)
 	case p.accept("distkey"):
@@ -264,9 +264,13 @@ func (p *parser) columnAttribute(c *columnDefinition) bool {
 }
 
 // defaultValue reads the value of DEFAULT, which names no column.
-func (p *parser) defaultValue() string {
+func (p *parser) defaultValue(c *columnDefinition) string {
 	tables := len(p.named)
-	s := p.expression()
+	n := p.node()
+	if c.kind.sql == superType && n.alone.kind == literalToken {
+		panic(unparsedString(c.Name))
+	}
+	s := n.sql
 	if len(p.named) > tables {
 		p.refuse("0A000", "cannot use subquery in DEFAULT expression")
 	}

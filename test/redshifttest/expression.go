@@ -14,6 +14,7 @@ type node struct {
 	table string   // of a column: the table before its name, as it was written
 	name  string   // of a column; else what an output of it is called
 	outer []string // the tables that (+) marks in a term of an AND
+	alone token    // the literal or the parameter that it is, if it is no more than that
 }
 
 // shape is what stands at the top of an expression.

@@ -73,11 +73,14 @@ func (p *parser) mergeClauses(target, from source, on string) *statement {
 	}
 	p.wantBy("R-312", "when", "not", "matched", "then", "insert")
 	insert := "INSERT"
+	var names []string
 	if p.peek().is("(") {
-		insert += " (" + strings.Join(p.names(p.name), ", ") + ")"
+		var list string
+		list, names = p.insertColumns()
+		insert += list
 	}
 	p.wantBy("R-312", "values", "(")
-	insert += " VALUES (" + p.values() + ")"
+	insert += " VALUES (" + p.values(names) + ")"
 	p.want(")")
 	if p.peek().kind != endToken {
 		p.failBy("R-312")

@@ -15,6 +15,7 @@ type output struct {
 	exclude    []string // behind a star
 	aggregate  bool
 	correlated bool // it is a correlated subquery, or has one in it
+	alone      token
 }
 
 // reading is a SELECT in its parts.
@@ -45,7 +46,7 @@ func (p *parser) output() output {
 	if n.shape == rowShape {
 		panic(ruled("R-250", unknown("a row as an output")))
 	}
-	o := output{sql: n.sql, name: n.name}
+	o := output{sql: n.sql, name: n.name, alone: n.alone}
 	if p.accept("as") {
 		t := p.take()
 		if t.kind != wordToken && t.kind != quotedToken {
@@ -124,8 +125,8 @@ func (o output) sources(s *scope) []source {
 	return slices.DeleteFunc(slices.Clone(s.sources), func(c source) bool { return c.alias != o.table })
 }
 
-// names are the names of what a SELECT gives.
-func names(outputs []output, s *scope) func() []string {
+// outputNames are the names of what a SELECT gives.
+func outputNames(outputs []output, s *scope) func() []string {
 	return func() []string {
 		var all []string
 		for _, o := range outputs {
@@ -143,7 +144,7 @@ func names(outputs []output, s *scope) func() []string {
 
 // write writes a SELECT for PostgreSQL.
 func (r *reading) write(p *parser) string {
-	r.columns = names(r.outputs, p.scope)
+	r.columns = outputNames(r.outputs, p.scope)
 	if len(p.scope.marks) > 0 {
 		p.outerJoins(r)
 	}

@@ -34,7 +34,7 @@ type statement struct {
 	named []relationName                        // the tables and views that it names, the catalogue's left out
 
 	carried []token     // it, if its plan carries SUPER as strings
-	bare    []bareValue // the strings that an INSERT puts into columns
+	bare    []bareValue // the strings that are put into columns
 }
 
 // relationName is the name of a table or view; no schema if it has none.
@@ -83,6 +83,7 @@ type parser struct {
 	subqueries   int // subqueries read so far
 	correlations int // correlated ones
 	paths        int // paths into a SUPER read so far
+	bare         []bareValue
 }
 
 // parse reads a text of one or more statements, with names in quotes folded.
@@ -169,7 +170,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 		p.fail()
 	}
 	s.named, s.tables = p.named, p.tables
-	s.bare = bareValues(p.tokens)
+	s.bare = p.bare
 	if carries(p.tokens) {
 		s.carried = p.tokens
 	}

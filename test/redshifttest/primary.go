@@ -12,10 +12,10 @@ func (p *parser) primary() node {
 	switch {
 	case t.kind == literalToken:
 		p.at++
-		return node{sql: text(t.text), shape: literalShape, name: "?column?"}
+		return node{sql: text(t.text), shape: literalShape, name: "?column?", alone: t}
 	case t.kind == numberToken, t.kind == parameterToken:
 		p.at++
-		return node{sql: t.raw, name: "?column?"}
+		return node{sql: t.raw, name: "?column?", alone: t}
 	case t.is("("):
 		return p.parenthesis()
 	case t.kind != wordToken:

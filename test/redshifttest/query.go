@@ -36,7 +36,8 @@ func (s *statement) after(with string) *statement {
 type selected struct {
 	sql     string
 	columns func() []string
-	scope   *scope // of its last SELECT
+	scope   *scope   // of its last SELECT
+	outputs []output // if it is one SELECT
 }
 
 // selectText reads a SELECT with all that may follow it.
@@ -57,7 +58,7 @@ func (p *parser) selection(outer *scope) selected {
 		next := p.core(outer)
 		q.sql = first.arm() + op + next.arm()
 		first = selectCore{selected: selected{sql: q.sql, columns: q.columns, scope: next.scope}}
-		q.top = ""
+		q.top, q.outputs = "", nil
 		q.scope = next.scope
 	}
 	p.scope = q.scope
@@ -75,7 +76,7 @@ func (p *parser) selection(outer *scope) selected {
 	if p.accept("offset") {
 		sql += " OFFSET " + p.limit()
 	}
-	return selected{sql: sql, columns: q.columns, scope: q.scope}
+	return selected{sql: sql, columns: q.columns, scope: q.scope, outputs: q.outputs}
 }
 
 // setOperation reads UNION, INTERSECT, EXCEPT or MINUS; only UNION has ALL.
@@ -211,7 +212,7 @@ func (p *parser) core(outer *scope) selectCore {
 	}
 	p.conditions(r)
 	sql := r.write(p)
-	return selectCore{top: r.top, selected: selected{sql: sql, columns: r.columns, scope: p.scope}}
+	return selectCore{top: r.top, selected: selected{sql: sql, columns: r.columns, scope: p.scope, outputs: r.outputs}}
 }
 
 func (p *parser) distinct() string {

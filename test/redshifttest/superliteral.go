@@ -2,57 +2,38 @@ package redshifttest
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// bareValue is a value of an INSERT's VALUES that is a string as it stands: a literal, or
-// a parameter.
+// bareValue is a value that is put into a column and is a string as it stands: a
+// literal, or a parameter.
 type bareValue struct {
-	place int    // of its column in the list, or in the table
-	name  string // of its column, if there is a list
+	place int    // of its column in the table, if it has no name
+	name  string // of its column
 	token token
 }
 
-// bareValues are the strings that an INSERT puts into columns as they stand.
-func bareValues(tokens []token) []bareValue {
-	start := slices.IndexFunc(tokens, func(t token) bool { return t.is("values") })
-	if !tokens[0].is("insert") || start < 0 {
-		return nil
+// put notes what is put into a column: that of this place among the names, or, without
+// names, in the table.
+func (p *parser) put(n node, place int, names []string) {
+	if n.alone.kind != literalToken && n.alone.kind != parameterToken {
+		return
 	}
-	var columns []string
-	if tokens[start-1].is(")") {
-		open := slices.IndexFunc(tokens, func(t token) bool { return t.is("(") })
-		for _, t := range tokens[open+1 : start-1] {
-			if !t.is(",") {
-				columns = append(columns, t.text)
-			}
+	v := bareValue{place: place, token: n.alone}
+	if place < len(names) {
+		v.name = names[place]
+	}
+	p.bare = append(p.bare, v)
+}
+
+// putOutputs notes what an INSERT takes from a query.
+func (p *parser) putOutputs(q selected, names []string) {
+	for i, o := range q.outputs {
+		if o.alone.kind == literalToken || o.alone.kind == parameterToken {
+			p.put(node{alone: o.alone}, len(outputNames(q.outputs[:i], q.scope)()), names)
 		}
 	}
-	var all []bareValue
-	depth, place := 0, 0
-	for i, t := range tokens[start+1:] {
-		alone := depth == 1 && (tokens[start+i].is("(") || tokens[start+i].is(",")) &&
-			start+i+2 < len(tokens) && (tokens[start+i+2].is(")") || tokens[start+i+2].is(","))
-		switch {
-		case t.is("("):
-			if depth++; depth == 1 {
-				place = 0
-			}
-		case t.is(")"):
-			depth--
-		case t.is(",") && depth == 1:
-			place++
-		case alone && (t.kind == literalToken || t.kind == parameterToken):
-			v := bareValue{place: place, token: t}
-			if place < len(columns) {
-				v.name = columns[place]
-			}
-			all = append(all, v)
-		}
-	}
-	return all
 }
 
 // placesQuery are the SUPER columns of a table, with their places.
@@ -60,7 +41,7 @@ const placesQuery = `SELECT attname, place FROM (SELECT a.attname, a.atttypid, r
 	FROM pg_attribute a WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped) AS c
 	WHERE atttypid = '` + catalogueSchema + `.super'::regtype`
 
-// unparsed refuses a string that an INSERT puts into a SUPER column: it would be a scalar
+// unparsed refuses a string that is put into a SUPER column: it would be a scalar
 // there, and is read as JSON here.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SUPER_type.html
 func (c *session) unparsed(ctx context.Context, s *statement, p *portal) error {
@@ -76,11 +57,15 @@ func (c *session) unparsed(ctx context.Context, s *statement, p *portal) error {
 		place, _ := strconv.Atoi(string(r[1]))
 		for _, v := range s.bare {
 			if (v.name == column || v.name == "" && v.place == place) && !p.null(v.token) {
-				return ruled("R-525", unknown("a string that INSERT puts into a SUPER column (%q) is a scalar there: JSON_PARSE makes JSON of it, and '...'::SUPER a scalar", column))
+				return unparsedString(column)
 			}
 		}
 	}
 	return nil
+}
+
+func unparsedString(column string) *Refusal {
+	return ruled("R-525", unknown("a string that is put into a SUPER column (%q) is a scalar there: JSON_PARSE makes JSON of it, and '...'::SUPER a scalar", column))
 }
 
 // null tells whether a token is a parameter whose value is NULL.
