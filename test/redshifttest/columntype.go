@@ -2,7 +2,9 @@ package redshifttest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -171,6 +173,9 @@ const checkPrefix = "rs "
 // without a length takes the length of what is cast.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
 func (c columnType) cast(expression string) string {
+	if c.finite != "" || c.sql == "time" || c.sql == "timetz" {
+		checkMoment(strings.Trim(expression, "()"))
+	}
 	switch {
 	case c.binary && c.loose == "":
 		return fmt.Sprintf("%s.varbyte(%[1]s.varbyte(%s), %d)", catalogueSchema, expression, c.bytes)
@@ -182,6 +187,29 @@ func (c columnType) cast(expression string) string {
 		return "(" + expression + ")::" + c.loose
 	}
 	return "(" + expression + ")::" + c.sql
+}
+
+// farYear is a year of more than five digits at the beginning of a literal.
+var farYear = regexp.MustCompile(`^'\s*(\d{6,})-`)
+
+// checkMoment refuses the literal of a date or a timestamp, by PostgreSQL's text of it,
+// that PostgreSQL takes and Redshift has not: now, today, tomorrow and yesterday are
+// the only words for one.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Date_and_time_literals.html
+func checkMoment(literal string) {
+	switch word := strings.TrimLeft(lower(strings.Trim(literal, "' ")), "-+"); {
+	case !strings.HasPrefix(literal, "'"):
+	case word == "infinity", word == "epoch", word == "allballs":
+		panic(&Refusal{Code: "22008", Rule: "R-513", Message: fmt.Sprintf("[stand-in] the date or time %q is not on the list", word)})
+	default:
+		far := farYear.FindStringSubmatch(literal)
+		if far == nil {
+			return
+		}
+		if year, err := strconv.Atoi(far[1]); err != nil || year > 294276 {
+			panic(&Refusal{Code: "22008", Rule: "R-513", Message: "[stand-in] date out of range: " + far[1] + " is not within 4713 BC and 294276 AD"})
+		}
+	}
 }
 
 // ruled names the rule that a refusal follows.

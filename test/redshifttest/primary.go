@@ -46,6 +46,9 @@ func (p *parser) typedLiteral(name string) string {
 			value += " " + unit
 		}
 	}
+	if name != "interval" {
+		checkMoment(text(value))
+	}
 	return text(value) + "::" + typedLiterals[name]
 }
 

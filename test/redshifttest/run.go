@@ -249,6 +249,9 @@ func (c *session) pass(ctx context.Context, on *pgconn.PgConn, sql string, out *
 	}
 	gone := false
 	for n := 0; result.NextRow(); n++ {
+		if refused == nil {
+			refused = c.overflow(fields, result.Values())
+		}
 		if refused != nil || gone {
 			continue
 		}
