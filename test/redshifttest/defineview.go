@@ -3,6 +3,7 @@ package redshifttest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 	p.tableAttributes(d)
 	p.want("as")
 	from := len(p.named)
-	query := p.selectText()
+	query := p.selection(p.scope)
 	if p.peek().is("with") {
 		p.fail() // WITH [NO] DATA
 	}
@@ -26,11 +27,45 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 }
 
 // asQuery makes a table of a query that reads some tables.
-func (d *tableDefinition) asQuery(reads []relationName, query string, columns []string) *statement {
-	made := d.prefix + d.name.sql() + listed(columns) + " AS " + query
+func (d *tableDefinition) asQuery(reads []relationName, query selected, columns []string) *statement {
+	made := d.prefix + d.name.sql() + listed(columns) + " AS " + query.sql
 	return &statement{class: "CREATE TABLE", tag: "SELECT", sql: made, own: func(ctx context.Context, c *session) error {
 		return c.reading(ctx, reads, func() error { return d.fromQuery(ctx, c, made, query, columns) })
 	}}
+}
+
+// carried is a type with its length, or its precision and scale, as PostgreSQL writes
+// it; empty for those that have none.
+func (c columnType) carried() string {
+	switch {
+	case c.sql == "varchar":
+		return fmt.Sprintf("character varying(%d)", c.bytes)
+	case strings.Contains(c.sql, "("):
+		return c.sql
+	}
+	return ""
+}
+
+// carried gives the strings that are literals their lengths. What is computed has on
+// Redshift a length, or a precision and a scale, that PostgreSQL does not know.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_AS.html
+func (d *tableDefinition) carried(query selected) error {
+	plain := query.outputs
+	if slices.ContainsFunc(plain, func(o output) bool { return o.star }) {
+		plain = nil
+	}
+	for i := range d.Columns {
+		column := &d.Columns[i]
+		kind := &column.kind
+		if kind.sql != "varchar" && kind.sql != "numeric" && !kind.ascii {
+			continue
+		}
+		if kind.sql != "varchar" || i >= len(plain) || plain[i].alone.kind != literalToken {
+			return ruled("R-424", unknown("the type of the computed column %q is not known in full: cast it, as in CAST(... AS VARCHAR(20)) or DECIMAL(20,4)", column.Name))
+		}
+		kind.bytes = max(1, len(plain[i].alone.text))
+	}
+	return nil
 }
 
 // columnNames reads a list of the names of columns that are made, if one comes.
@@ -60,8 +95,11 @@ func listed(names []string) string {
 
 // fromQuery makes a table from a query, with the declared types of the columns that
 // it reads.
-func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made, query string, columns []string) (err error) {
-	if d.Columns, err = c.outputs(ctx, query, columns); err != nil {
+func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made string, query selected, columns []string) (err error) {
+	if d.Columns, err = c.outputs(ctx, query.sql, columns); err != nil {
+		return err
+	}
+	if err := d.carried(query); err != nil {
 		return err
 	}
 	if _, err := c.ask(ctx, made); err != nil {
@@ -74,9 +112,13 @@ func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made, query
 	if err != nil {
 		return err
 	}
-	for _, column := range d.Columns {
-		if column.kind.sql == "varchar" {
-			if _, err := c.ask(ctx, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE varchar(%d)", table, quote(column.Name), maxVarchar)); err != nil {
+	got, err := c.ask(ctx, "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum", table)
+	if err != nil {
+		return err
+	}
+	for n, column := range d.Columns {
+		if to := column.kind.carried(); to != "" && got[n][0] != to { // a cast is folded into its value, and its length is lost
+			if _, err := c.ask(ctx, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", table, quote(column.Name), to)); err != nil {
 				return err
 			}
 		}

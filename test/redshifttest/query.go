@@ -21,7 +21,7 @@ func (p *parser) query() *statement {
 	}
 	q := p.selection(nil)
 	if p.into != nil {
-		return p.into.asQuery(p.named, q.sql, nil)
+		return p.into.asQuery(p.named, q, nil)
 	}
 	return &statement{class: "SELECT", sql: q.sql, tag: "SELECT"}
 }

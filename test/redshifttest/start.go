@@ -197,10 +197,6 @@ func checkSetting(name, value string) *Refusal {
 		if n, err := strconv.ParseFloat(value, 64); err != nil || !(n >= 0 && n <= 100) {
 			return outside(name, value, 0, 100, "R-034")
 		}
-	default:
-		if slices.Contains(switches, name) && switched[lower(value)] == "" {
-			return &Refusal{Code: "22023", Message: fmt.Sprintf("parameter %q requires a Boolean value", name), Rule: "R-034"}
-		}
 	case "client_encoding":
 		if e := lower(value); e != "utf8" && e != "utf-8" && e != "unicode" {
 			return &Refusal{Code: "22023", Message: fmt.Sprintf("[stand-in] client_encoding %q: only UTF8 is served", value), Rule: "R-005"}
@@ -209,6 +205,10 @@ func checkSetting(name, value string) *Refusal {
 		style, _, _ := strings.Cut(lower(value), ",")
 		if strings.TrimSpace(style) != "iso" {
 			return &Refusal{Code: "22023", Message: fmt.Sprintf("[stand-in] DateStyle %q: only ISO is served", value), Rule: "R-005"}
+		}
+	default:
+		if slices.Contains(switches, name) && switched[lower(value)] == "" {
+			return &Refusal{Code: "22023", Message: fmt.Sprintf("parameter %q requires a Boolean value", name), Rule: "R-034"}
 		}
 	}
 	return nil
