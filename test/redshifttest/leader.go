@@ -22,7 +22,7 @@ var leaderFunctions = func() map[string]bool {
 		pg_get_function_result pg_get_function_arguments pg_get_partkeydef generate_series version current_setting unnest
 		count sum min max coalesce nullif isnull nvl replace lower upper trim btrim ltrim rtrim substring length len strpos
 		regexp_substr regexp_replace charindex left right lpad rpad cast case array exists any all some in and or not on as from where then else when by between like ilike union except having limit join select distinct
-		varchar char numeric decimal timestamp over row_number values using concat abs mod position
+		varchar char numeric decimal timestamp over row_number using concat abs mod position
 		pg_get_late_binding_view_cols lbv_cols`) {
 		m[f] = true
 	}
@@ -83,6 +83,9 @@ func leaderQuery(tokens []token, was error) (*statement, error) {
 	}
 	if !r.found || len(r.open) != 1 {
 		return nil, was
+	}
+	if t, is := strange(tokens); is {
+		return nil, ruled("R-703", unknown("in a query of the catalogue, at %q", t.raw))
 	}
 	return &statement{class: "SELECT", tag: "SELECT", sql: strings.Join(r.out, " ")}, nil
 }
