@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"rowshift/test/redshifttest/copyload"
 
@@ -65,6 +66,9 @@ func block(message string, code int, context string, query int64, location strin
 		rule, message, code, context, query, location, pid, rule)
 }
 
+// systemView finds the name of a view of the system, in an error.
+var systemView = regexp.MustCompile(`"(stl|stv|svl|svv|svcs|sys)_\w+"`)
+
 // translate puts Redshift's words for PostgreSQL's.
 func (c *session) translate(fault *pgconn.PgError, r *pgproto3.ErrorResponse) {
 	switch {
@@ -81,6 +85,8 @@ func (c *session) translate(fault *pgconn.PgError, r *pgproto3.ErrorResponse) {
 		}
 	case fault.Code == "25006":
 		r.Message = "transaction is read-only"
+	case fault.Code == "42P01" && systemView.MatchString(fault.Message):
+		r.Message, r.Hint = "[stand-in] "+fault.Message+" here: the system's view is not on the list", "R-702 of the stand-in's RULES.md"
 	case fault.Code == "25P02":
 		r.Message = aborted().Message
 	}

@@ -49,10 +49,10 @@ func (p *parser) insert() *statement {
 		p.putOutputs(q, names)
 		s += " " + q.sql
 	default:
-		p.failBy("R-301") // OVERRIDING
+		p.failOn("R-301", "overriding")
 	}
 	if p.peek().kind != endToken {
-		p.failBy("R-301") // ON CONFLICT, RETURNING
+		p.failOn("R-301", "on", "returning")
 	}
 	return &statement{class: "INSERT", sql: s}
 }
@@ -119,11 +119,11 @@ func (p *parser) update() *statement {
 	p.at = start
 	sets := p.sets()
 	if !p.peek().is("from") && !p.peek().is("where") && p.peek().kind != endToken {
-		p.failBy("R-301") // RETURNING
+		p.failOn("R-301", "returning")
 	}
 	p.at = end
 	if p.peek().kind != endToken {
-		p.failBy("R-301")
+		p.failOn("R-301", "returning")
 	}
 	s := "UPDATE " + target.sql + " SET " + sets
 	if from != "" {
@@ -236,13 +236,16 @@ func (p *parser) delete() *statement {
 			panic(ruled("R-307", unknown("a join or a subquery in USING: AWS's grammar has tables only")))
 		}
 	case t.kind != endToken && !t.is("where"):
-		p.failBy("R-307") // an alias, or RETURNING
+		if t.kind == wordToken && (!reserved[t.text] || t.is("as")) {
+			p.failBy("R-307") // an alias, or RETURNING
+		}
+		p.fail()
 	}
 	if where := p.joinedWhere(target, using); where != "" {
 		s += " WHERE " + where
 	}
 	if p.peek().kind != endToken {
-		p.failBy("R-301") // RETURNING
+		p.failOn("R-301", "returning")
 	}
 	return &statement{class: "DELETE", sql: s}
 }

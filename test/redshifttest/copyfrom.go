@@ -32,7 +32,7 @@ func (p *parser) copyFrom() *statement {
 	}
 	p.want("from")
 	if p.peek().is("stdin") {
-		p.fail()
+		p.failBy("R-641")
 	}
 	c.spec.From = p.literal()
 	if !strings.HasPrefix(c.spec.From, "s3://") {

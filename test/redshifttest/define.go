@@ -36,7 +36,10 @@ func (p *parser) create() *statement {
 	} else if temporary {
 		p.fail()
 	}
-	p.want("table")
+	if !p.peek().is("table") {
+		p.failOn("R-403", notMade...)
+	}
+	p.at++
 	return p.createTable(temporary)
 }
 
@@ -126,9 +129,13 @@ func (p *parser) drop() *statement {
 	case w.is("external"), w.is("library"), w.is("model"), w.is("datashare"), w.is("procedure"), w.is("function"), w.is("rls"):
 		panic(ruled("R-404", unknown("DROP %s is not on the list", strings.ToUpper(w.text))))
 	}
-	p.fail()
+	p.failOn("R-403", notMade...)
 	return nil
 }
+
+// notMade are things that Redshift has not.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html
+var notMade = []string{"sequence", "index", "trigger", "type", "domain", "extension", "unlogged"}
 
 // dropObjects reads DROP of tables, views or schemas.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_TABLE.html

@@ -272,7 +272,7 @@ func (p *parser) defaultValue(c *columnDefinition) string {
 	}
 	s := n.sql
 	if len(p.named) > tables {
-		p.refuse("0A000", "cannot use subquery in DEFAULT expression")
+		panic(&Refusal{Code: "0A000", Message: "cannot use subquery in DEFAULT expression", Rule: "R-418"})
 	}
 	return s
 }

@@ -21,7 +21,7 @@ func (r *Refusal) Error() string { return r.Message + " (SQLSTATE " + r.Code + "
 
 // unknown refuses what the stand-in does not know.
 func unknown(format string, args ...any) *Refusal {
-	return &Refusal{Code: "0A000", Message: "[stand-in] " + fmt.Sprintf(format, args...)}
+	return &Refusal{Code: "0A000", Message: "[stand-in] " + fmt.Sprintf(format, args...), Rule: "R-035"}
 }
 
 // syntaxError refuses a token as Redshift does.
@@ -130,7 +130,7 @@ func (l *lexer) next() (token, error) {
 		}
 	}
 	if strings.IndexByte("(),;.=<>+-*/%[]^~&|", c) < 0 {
-		return token{}, syntaxError(token{kind: signToken, raw: string(c)})
+		return token{}, ruled("R-035", &Refusal{Code: "42601", Message: fmt.Sprintf("[stand-in] syntax error at or near %q: it is not on the list", string(c))})
 	}
 	l.at++
 	return l.token(signToken, start), nil
@@ -163,7 +163,7 @@ func (l *lexer) skip() error {
 		case strings.HasPrefix(rest, "/*"):
 			end := commentEnd(rest)
 			if end < 0 {
-				return &Refusal{Code: "42601", Message: "unterminated /* comment"}
+				return &Refusal{Code: "42601", Message: "unterminated /* comment", Rule: "R-254"}
 			}
 			l.at += end
 		default:
@@ -219,7 +219,7 @@ func (l *lexer) literal() (token, error) {
 			value.WriteByte(c)
 		}
 	}
-	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted string"}
+	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted string", Rule: "R-030"}
 }
 
 // octal is how many digits of a byte in octal come next, up to three.
@@ -270,7 +270,7 @@ func (l *lexer) quoted() (token, error) {
 		}
 		name.WriteByte(c)
 	}
-	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted identifier"}
+	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted identifier", Rule: "R-031"}
 }
 
 func (l *lexer) word() (token, error) {
@@ -285,7 +285,7 @@ func (l *lexer) word() (token, error) {
 		return literal, err
 	}
 	if l.at < len(l.text) && l.text[l.at] == '\'' && slices.Contains([]string{"e", "u", "n", "b", "x"}, t.text) {
-		return token{}, &Refusal{Code: "42704", Message: fmt.Sprintf("type %q does not exist", t.text)}
+		return token{}, &Refusal{Code: "42704", Message: fmt.Sprintf("type %q does not exist", t.text), Rule: "R-030"}
 	}
 	if len(t.text) > maxName {
 		return token{}, unknown("a name of %d bytes: Redshift cuts it to %d", len(t.text), maxName)

@@ -137,7 +137,7 @@ func parseOne(tokens []token, look func(relationName) (looked, error)) (*stateme
 func (p *parser) whole() (s *statement, err error) {
 	s, err = p.ordinary()
 	if escaped(p.tokens) && err == nil {
-		s, err = nil, &Refusal{Code: "42704", Message: `type "e" does not exist`}
+		s, err = nil, &Refusal{Code: "42704", Message: `type "e" does not exist`, Rule: "R-030"}
 	}
 	if err != nil {
 		s, err = leaderQuery(p.tokens, err)
@@ -167,6 +167,9 @@ func (p *parser) ordinary() (s *statement, err error) {
 	}()
 	s = p.statement()
 	if p.at < len(p.tokens) {
+		if s.class == "ALTER TABLE" {
+			p.failOn("R-430", ",")
+		}
 		p.fail()
 	}
 	s.named, s.tables = p.named, p.tables
@@ -220,7 +223,7 @@ func (p *parser) statement() *statement {
 	if first.kind != wordToken || !known {
 		switch first.text {
 		case "discard", "do", "listen", "notify", "values", "table":
-			p.fail()
+			p.failBy("R-033")
 		case "savepoint", "release":
 			panic(&Refusal{Code: "0A000", Message: `SQL command "` + joined(p.tokens) + `" not supported.`, Rule: "R-111"})
 		}
@@ -248,13 +251,24 @@ func (p *parser) take() token {
 	return t
 }
 
-// fail refuses the next token.
-func (p *parser) fail() { panic(syntaxError(p.peek())) }
+// fail refuses the next token, of which no rule tells what Redshift says.
+func (p *parser) fail() {
+	refusal := syntaxError(p.peek())
+	refusal.Message, refusal.Rule = "[stand-in] "+refusal.Message+": it is not on the list", "R-035"
+	panic(refusal)
+}
+
+// failOn refuses the next token, by a rule if it is one of the words that the rule is
+// about.
+func (p *parser) failOn(rule string, words ...string) {
+	if slices.Contains(words, p.peek().text) {
+		p.failBy(rule)
+	}
+	p.fail()
+}
 
 // failBy refuses the next token, by a rule.
 func (p *parser) failBy(rule string) { panic(ruled(rule, syntaxError(p.peek()))) }
-
-func (p *parser) refuse(code, message string) { panic(&Refusal{Code: code, Message: message}) }
 
 // accept takes words or signs if they come next.
 func (p *parser) accept(words ...string) bool {
@@ -293,6 +307,8 @@ func (p *parser) name() string {
 	switch {
 	case t.kind == quotedToken:
 	case t.kind == wordToken && !reserved[t.text]:
+	case t.kind == wordToken:
+		p.failBy("R-421")
 	default:
 		p.fail()
 	}
@@ -304,7 +320,7 @@ func (p *parser) name() string {
 func (p *parser) columnName() string {
 	n := p.name()
 	if slices.Contains([]string{"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}, n) {
-		p.refuse("42701", "column name \""+n+"\" conflicts with a system column name")
+		panic(&Refusal{Code: "42701", Message: "column name \"" + n + "\" conflicts with a system column name", Rule: "R-421"})
 	}
 	return n
 }

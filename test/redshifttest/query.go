@@ -154,7 +154,7 @@ func (p *parser) commonTable(outer *scope, recursive bool) string {
 	}
 	p.want("as", "(")
 	if !p.peek().is("select") && !p.peek().is("(") {
-		p.failBy("R-207") // a WITH in a WITH, or one that changes rows
+		p.failOn("R-207", "with", "insert", "update", "delete") // a WITH in a WITH, or one that changes rows
 	}
 	kept := p.common
 	q := p.selection(outer)

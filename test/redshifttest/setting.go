@@ -59,6 +59,9 @@ func settingValue(name string) (string, *Refusal) {
 
 // unrecognized refuses a setting that Redshift has not.
 func unrecognized(name string) *Refusal {
+	if !absent[lower(name)] {
+		return &Refusal{Code: "42704", Message: fmt.Sprintf("[stand-in] the setting %q is not on the list", name), Rule: "R-002"}
+	}
 	return &Refusal{Code: "42704", Message: fmt.Sprintf("unrecognized configuration parameter %q", name), Rule: "R-002"}
 }
 
@@ -74,6 +77,10 @@ func shownSetting(name string) string {
 	}
 	return name
 }
+
+// absent are settings that a Redshift was seen to refuse.
+// https://github.com/sqlalchemy/sqlalchemy/issues/9442
+var absent = words("standard_conforming_strings intervalstyle replication")
 
 func (p *parser) setting() (name, own string) {
 	name = p.take().text

@@ -97,7 +97,7 @@ func (p *parser) explain() *statement {
 	readers := map[string]func() *statement{"select": p.query, "with": p.query, "insert": p.insert, "update": p.update, "delete": p.delete}
 	read, known := readers[p.peek().text]
 	if !known {
-		p.fail()
+		p.failOn("R-482", "analyze", "(")
 	}
 	s := read()
 	return &statement{class: "EXPLAIN", tag: "EXPLAIN", sql: "EXPLAIN " + s.sql}

@@ -27,7 +27,7 @@ func TestStartUp(t *testing.T) {
 		{parameters: map[string]string{"replication": "database"}, refused: `42704 unrecognized configuration parameter "replication"`},
 		{parameters: map[string]string{"extra_float_digits": "3"}, refused: `22023 3 is outside the valid range for parameter "extra_float_digits" (-15 .. 2)`},
 		{parameters: map[string]string{"client_encoding": "LATIN1"}, refused: `22023 [stand-in] client_encoding "LATIN1": only UTF8 is served`},
-		{parameters: map[string]string{"options": "-c geqo=off"}, refused: `42704 unrecognized configuration parameter "geqo"`},
+		{parameters: map[string]string{"options": "-c geqo=off"}, refused: `42704 [stand-in] the setting "geqo" is not on the list`},
 		{parameters: map[string]string{"options": "-d 5"}, refused: `0A000 [stand-in] start-up option "-d"`},
 		{parameters: map[string]string{"TimeZone": "Nowhere"}, refused: `22023 invalid value for parameter "TimeZone": "Nowhere"`},
 		{parameters: map[string]string{"options": "-c query_group=a --statement_timeout=0 -cdatestyle=ISO"}},
