@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"rowshift/test/redshifttest/copyload"
 
@@ -32,6 +33,7 @@ func (c *session) sendError(err error, severity string) {
 		r.Code, r.Message, r.Detail = load.SQLState, load.Message, load.Detail
 	case errors.As(err, &fault):
 		r.Severity, r.Code, r.Message, r.Detail = worse(severity, fault.Severity), fault.Code, fault.Message, fault.Detail
+		r.Message, r.Detail = withoutOwn(r.Message), withoutOwn(r.Detail)
 		c.translate(fault, r)
 	}
 	r.File, r.Line, r.Routine = origin(r.Code)
@@ -65,6 +67,11 @@ func block(message string, code int, context string, query int64, location strin
 	return fmt.Sprintf("\n%s\n  error:  %s\n  code:      %d\n  context:   %s\n  query:     %d\n  location:  %s\n  process:   padbmaster [pid=%d]\n%s\n",
 		rule, message, code, context, query, location, pid, rule)
 }
+
+// ownNames puts the names that a client knows for those of the backing server.
+var ownNames = strings.NewReplacer(catalogueSchema+".", "", `role "`+groupPrefix, `group "`, `role "`+rolePrefix, `role "`, groupPrefix, "", rolePrefix, "")
+
+func withoutOwn(words string) string { return ownNames.Replace(words) }
 
 // systemView finds the name of a view of the system, in an error.
 var systemView = regexp.MustCompile(`"(stl|stv|svl|svv|svcs|sys)_\w+"`)

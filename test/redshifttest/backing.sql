@@ -7,11 +7,11 @@ CREATE OR REPLACE FUNCTION redshift_catalog.fault(code text, message text) RETUR
 
 CREATE OR REPLACE VIEW redshift_catalog.stv_sessions AS
   SELECT backend_start AS starttime, pid AS process, usename::text AS user_name, datname::text AS db_name, 0 AS timeout_sec
-  FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend';
+  FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND usesysid <> 10;
 CREATE OR REPLACE VIEW redshift_catalog.stl_connection_log AS
   SELECT 'initiating session'::text AS event, backend_start AS recordtime, host(client_addr) AS remotehost, client_port::text AS remoteport,
          pid, datname::text AS dbname, usename::text AS username, 'password'::text AS authmethod, 0 AS duration, application_name::text AS application_name
-  FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend';
+  FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND usesysid <> 10;
 CREATE OR REPLACE VIEW redshift_catalog.sys_connection_log AS
   SELECT event, recordtime AS record_time, remotehost AS remote_host, remoteport AS remote_port, pid AS session_id, dbname AS database_name,
          username AS user_name, authmethod AS auth_method, duration, application_name FROM redshift_catalog.stl_connection_log;

@@ -117,7 +117,7 @@ CREATE OR REPLACE VIEW redshift_catalog.svv_table_info AS
 CREATE OR REPLACE VIEW redshift_catalog.pg_user AS
   SELECT rolname AS usename, oid::int AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper, rolsuper AS usecatupd, '********'::text AS passwd,
     rolvaliduntil AS valuntil, ARRAY(SELECT c FROM unnest(rolconfig) c WHERE c NOT LIKE 'redshift.%') AS useconfig
-  FROM pg_catalog.pg_roles WHERE rolcanlogin;
+  FROM pg_catalog.pg_roles WHERE rolcanlogin AND oid <> 10; -- 10 is the backing server's own
 CREATE OR REPLACE VIEW redshift_catalog.pg_user_info AS
   SELECT u.*, CASE r.rolconnlimit WHEN -1 THEN 'UNLIMITED' ELSE r.rolconnlimit::text END AS useconnlimit FROM redshift_catalog.pg_user u JOIN pg_catalog.pg_roles r ON r.rolname = u.usename;
 CREATE OR REPLACE VIEW redshift_catalog.svl_user_info AS
@@ -166,8 +166,9 @@ CREATE OR REPLACE VIEW redshift_catalog.pg_database AS
 -- what runs now
 CREATE OR REPLACE VIEW redshift_catalog.stv_recents AS
   SELECT usesysid::int AS userid, CASE state WHEN 'active' THEN 'Running' ELSE 'Done' END::char(20) AS status, query_start AT TIME ZONE 'UTC' AS starttime,
-    (extract(epoch FROM now() - query_start) * 1000000)::bigint AS duration, usename::char(50) AS user_name, datname::char(50) AS db_name, left(query, 600)::varchar AS query, pid
-  FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend';
+    (extract(epoch FROM now() - query_start) * 1000000)::bigint AS duration, usename::char(50) AS user_name, datname::char(50) AS db_name, left(asked.text, 600)::varchar AS query, pid
+  FROM pg_catalog.pg_stat_activity, LATERAL (SELECT nullif(current_setting('redshift.asked', true), '')::jsonb->>pid::text AS text) asked
+  WHERE datname = current_database() AND backend_type = 'client backend' AND asked.text IS NOT NULL;
 CREATE OR REPLACE VIEW redshift_catalog.stv_inflight AS
   SELECT userid, 0 AS slice, pid AS query, ''::varchar AS label, 0::bigint AS xid, pid, starttime, left(query, 100)::varchar AS text, 0 AS suspended, 0 AS insert_pristine, 0 AS concurrency_scaling_status
   FROM redshift_catalog.stv_recents WHERE status = 'Running';
@@ -179,6 +180,14 @@ CREATE OR REPLACE VIEW redshift_catalog.sys_serverless_usage AS
 
 -- PostgreSQL 8.0's catalogue, with columns that newer clients ask for
 CREATE OR REPLACE VIEW redshift_catalog.pg_namespace AS SELECT oid, nspname, nspowner, nspacl FROM redshift_catalog.shown_namespace;
+-- the relations of the catalogue that both PostgreSQL 8.0 and the stand-in have
+CREATE OR REPLACE FUNCTION redshift_catalog.of_old(relation name) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT relation IN ('pg_user', 'pg_group', 'pg_database', 'pg_namespace', 'pg_class', 'pg_attribute', 'pg_attrdef', 'pg_type', 'pg_description', 'pg_constraint', 'pg_index', 'pg_proc', 'pg_trigger',
+    'pg_rewrite', 'pg_inherits', 'pg_depend', 'pg_tables', 'pg_views', 'pg_settings', 'pg_tablespace', 'pg_am', 'pg_language', 'columns', 'tables', 'schemata', 'views', 'table_constraints', 'key_column_usage') $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.current_schemas(implicit boolean) RETURNS name[] LANGUAGE sql STABLE AS $$
+  SELECT array_remove(pg_catalog.current_schemas(implicit), 'redshift_catalog') $$;
+CREATE OR REPLACE FUNCTION redshift_catalog.shown_setting(setting text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT regexp_replace(pg_catalog.current_setting(setting), ',\s*redshift_catalog$', '') $$;
 CREATE OR REPLACE VIEW redshift_catalog.pg_class AS
   SELECT c.oid, c.relname, c.relnamespace, c.reltype, c.relowner, 0::oid AS relam, c.oid AS relfilenode, 0::oid AS reltablespace, c.relpages, c.reltuples, 0::oid AS reltoastrelid, false AS relhasindex,
     false AS relisshared, CASE c.relkind WHEN 'm' THEN 'v' ELSE c.relkind END::"char" AS relkind, c.relnatts,
@@ -188,7 +197,7 @@ CREATE OR REPLACE VIEW redshift_catalog.pg_class AS
   FROM redshift_catalog.shown_class c
   UNION ALL
   SELECT c.oid, c.relname, c.relnamespace, c.reltype, c.relowner, 0, c.oid, 0, c.relpages, c.reltuples, 0, false, false, c.relkind, c.relnatts, 0, 0, 0, 0, 0, 0, false, false, false, false, c.relacl, false, c.relpersistence, 0, NULL
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'v');
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('pg_catalog', 'information_schema') AND redshift_catalog.of_old(c.relname) AND c.relkind IN ('r', 'v');
 CREATE OR REPLACE VIEW redshift_catalog.pg_attribute AS
   SELECT a.attrelid, a.attname, redshift_catalog.shown_oid(a.atttypid) AS atttypid, -1 AS attstattarget, a.attlen, a.attnum, a.attndims, -1 AS attcacheoff,
     CASE WHEN redshift_catalog.shown_oid(a.atttypid) = 6551 THEN a.bytes + 4 ELSE a.atttypmod END AS atttypmod, a.attbyval, a.attstorage, a.attalign, a.attnotnull, a.column_default IS NOT NULL AS atthasdef,
@@ -197,7 +206,7 @@ CREATE OR REPLACE VIEW redshift_catalog.pg_attribute AS
   UNION ALL
   SELECT a.attrelid, a.attname, a.atttypid, -1, a.attlen, a.attnum, a.attndims, -1, a.atttypmod, a.attbyval, a.attstorage, a.attalign, a.attnotnull, a.atthasdef, a.attisdropped, true, 0, false, 0, 0, a.attacl, 0, '', NULL
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname IN ('pg_catalog', 'information_schema') AND a.attnum > 0 AND NOT a.attisdropped;
+  WHERE n.nspname IN ('pg_catalog', 'information_schema') AND redshift_catalog.of_old(c.relname) AND a.attnum > 0 AND NOT a.attisdropped;
 CREATE OR REPLACE VIEW redshift_catalog.pg_attribute_info AS SELECT * FROM redshift_catalog.pg_attribute;
 CREATE OR REPLACE VIEW redshift_catalog.pg_class_info AS SELECT * FROM redshift_catalog.pg_class;
 CREATE OR REPLACE VIEW redshift_catalog.pg_attrdef AS
@@ -244,9 +253,9 @@ CREATE OR REPLACE VIEW redshift_catalog.information_schema_key_column_usage AS
     a.attname::varchar AS column_name, u.n::int AS ordinal_position
   FROM redshift_catalog.key k JOIN redshift_catalog.shown_class c ON c.oid = k.relation, LATERAL unnest(k.columns) WITH ORDINALITY u(attnum, n) JOIN pg_catalog.pg_attribute a ON a.attnum = u.attnum WHERE a.attrelid = k.relation;
 CREATE OR REPLACE VIEW redshift_catalog.pg_roles AS
-  SELECT oid, rolname, rolsuper, true AS rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, false AS rolreplication, rolconnlimit, rolvaliduntil FROM pg_catalog.pg_roles WHERE rolcanlogin;
+  SELECT oid, rolname, rolsuper, true AS rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, false AS rolreplication, rolconnlimit, rolvaliduntil FROM pg_catalog.pg_roles WHERE rolcanlogin AND oid <> 10;
 CREATE OR REPLACE VIEW redshift_catalog.pg_auth_members AS SELECT roleid, member, admin_option FROM pg_catalog.pg_auth_members;
-CREATE OR REPLACE VIEW redshift_catalog.pg_settings AS SELECT name, CASE name WHEN 'server_version' THEN '8.0.2' ELSE setting END AS setting, short_desc FROM pg_catalog.pg_settings WHERE name IN ('max_index_keys', 'server_version', 'search_path', 'TimeZone', 'DateStyle', 'statement_timeout', 'client_encoding', 'application_name');
+CREATE OR REPLACE VIEW redshift_catalog.pg_settings AS SELECT name, CASE name WHEN 'search_path' THEN redshift_catalog.shown_setting(name) WHEN 'server_version' THEN '8.0.2' ELSE setting END AS setting, short_desc FROM pg_catalog.pg_settings WHERE name IN ('max_index_keys', 'server_version', 'search_path', 'TimeZone', 'DateStyle', 'statement_timeout', 'client_encoding', 'application_name');
 CREATE OR REPLACE VIEW redshift_catalog.pg_tablespace AS SELECT oid, spcname, spcowner FROM pg_catalog.pg_tablespace;
 CREATE OR REPLACE VIEW redshift_catalog.pg_am AS SELECT oid, amname FROM pg_catalog.pg_am WHERE false;
 CREATE OR REPLACE VIEW redshift_catalog.pg_collation AS SELECT oid, collname, collnamespace FROM pg_catalog.pg_collation WHERE false;

@@ -49,7 +49,7 @@ var functionList = map[functionKind]string{
 	ranking: `row_number 0 0; rank 0 0; dense_rank 0 0; percent_rank 0 0; cume_dist 0 0; ntile 1 1; lag 1 2; lead 1 2`,
 	framed:  `first_value 1 1; last_value 1 1; nth_value 2 2`,
 	leader: `
-		age 1 2; current_schema 0 0; current_schemas 1 1; has_database_privilege 2 3; has_schema_privilege 2 3; has_table_privilege 2 3; isfinite 1 1;
+		age 1 2; current_schema 0 0; current_schemas 1 1 .current_schemas; has_database_privilege 2 3; has_schema_privilege 2 3; has_table_privilege 2 3; isfinite 1 1;
 		now 0 0; generate_series 2 3; to_ascii 1 2; get_byte 2 2; set_byte 3 3; get_bit 2 2; set_bit 3 3; pg_get_viewdef 1 2; pg_get_userbyid 1 1;
 		has_column_privilege 3 4; format_type 2 2; pg_table_is_visible 1 1; obj_description 1 2; col_description 2 2; pg_get_expr 2 3; pg_get_constraintdef 1 2;
 		pg_get_indexdef 1 3; array_to_string 2 2; array_upper 2 2; array_lower 2 2`,

@@ -34,7 +34,7 @@ var leaderFunctions = func() map[string]bool {
 var leaderOwn = map[string]string{
 	"format_type": catalogueSchema + ".format_type", "regexp_substr": catalogueSchema + ".leader_regexp_substr", "charindex": catalogueSchema + ".leader_charindex",
 	"regexp_replace": catalogueSchema + ".leader_regexp_replace", "isnull": "coalesce", "nvl": "coalesce", "len": "length",
-	"pg_get_late_binding_view_cols": catalogueSchema + ".pg_get_late_binding_view_cols", "version": catalogueSchema + ".leader_version",
+	"pg_get_late_binding_view_cols": catalogueSchema + ".pg_get_late_binding_view_cols", "current_schemas": catalogueSchema + ".current_schemas", "version": catalogueSchema + ".leader_version",
 	"pg_get_userbyid": catalogueSchema + ".leader_user", "pg_get_expr": catalogueSchema + ".leader_expression",
 }
 

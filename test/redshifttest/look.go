@@ -15,7 +15,7 @@ func (c *session) read(ctx context.Context, s *statement) error {
 	if err != nil {
 		return err
 	}
-	whole.text = s.text
+	whole.text, whole.asked = s.text, s.asked
 	*s = *whole
 	return nil
 }

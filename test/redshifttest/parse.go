@@ -12,7 +12,8 @@ import (
 // statement is a statement that was taken, as the backing server is to run it.
 type statement struct {
 	class  string // "SELECT", "COPY", ...
-	text   string // as it came, for faults and the recorder
+	text   string // its words, for faults
+	asked  string // as it came
 	sql    string // PostgreSQL's; empty if the server does it by itself
 	copy   *copying
 	tag    string // the command tag, if it is not PostgreSQL's own
@@ -111,7 +112,10 @@ func parseAs(text string, sensitive bool) ([]*statement, error) {
 			case err != nil:
 				return nil, err
 			}
-			s.text = joined(all[:end])
+			s.text, s.asked = joined(all[:end]), joined(all[:end])
+			if end == len(all) && len(statements) == 0 {
+				s.asked = strings.TrimSpace(text)
+			}
 			statements = append(statements, s)
 		}
 		all = all[min(end+1, len(all)):]

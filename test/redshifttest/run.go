@@ -14,6 +14,7 @@ import (
 func (c *session) run(ctx context.Context, s *statement, out *outlet) error {
 	c.query = c.server.queries.Add(1)
 	c.running.begin(c.query)
+	c.asked.Store(&s.asked)
 	defer c.running.end()
 	if limit := c.server.limit(s.class); limit != nil {
 		return limit
@@ -227,6 +228,9 @@ func (c *session) finish(s *statement, tag string, out *outlet) error {
 func (c *session) forward(ctx context.Context, s *statement, out *outlet) (tag string, err error) {
 	on, err := c.reader(ctx, s)
 	if err != nil {
+		return "", err
+	}
+	if err := c.tellSessions(ctx, s, on); err != nil {
 		return "", err
 	}
 	err = c.bound(ctx, s, func(sql string) (err error) {

@@ -33,10 +33,11 @@ type session struct {
 	running       interruption
 	ended         atomic.Bool // by the server, which says good-bye by itself
 
-	query     int64             // the number of the statement that runs
-	told      map[string]string // settings, as they were reported
-	temporary bool              // it has made a temporary table
-	lost      error             // the client went, and a statement of its runs
+	asked     atomic.Pointer[string] // the statement that runs, or ran last, as it came
+	query     int64                  // the number of the statement that runs
+	told      map[string]string      // settings, as they were reported
+	temporary bool                   // it has made a temporary table
+	lost      error                  // the client went, and a statement of its runs
 
 	transaction transaction
 	aside       aside

@@ -53,6 +53,8 @@ func settingValue(name string) (string, *Refusal) {
 		return "", &Refusal{Code: "42501", Rule: "R-231", Message: `must be superuser to examine "server_version"`}
 	case !known:
 		return "", unrecognized(name)
+	case own == "search_path":
+		return catalogueSchema + ".shown_setting(" + text(own) + ")", nil
 	}
 	return "current_setting(" + text(own) + ")", nil
 }
@@ -178,6 +180,9 @@ func (p *parser) show() *statement {
 		panic(ruled("R-006", unknown("SHOW ALL is not on the list")))
 	}
 	_, own := p.setting()
+	if own == "search_path" {
+		return &statement{class: "SHOW", sql: "SELECT " + catalogueSchema + ".shown_setting('search_path') AS search_path", tag: "SHOW"}
+	}
 	return &statement{class: "SHOW", sql: "SHOW " + own, tag: "SHOW"}
 }
 
