@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,6 +161,8 @@ func (p *parser) ordinary() (s *statement, err error) {
 		case nil:
 		case *Refusal:
 			s, err = nil, r
+		case runtime.Error:
+			panic(r) // a fault of ours, which is no client's
 		case error:
 			s, err = nil, r
 			if errors.Is(r, errColumns) {

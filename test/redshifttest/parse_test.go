@@ -48,6 +48,22 @@ func TestParseIsFast(t *testing.T) {
 	}
 }
 
+// A fault of the stand-in's own is not told as an error of the statement.
+func TestAFaultOfOursIsNoRefusal(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("an index out of range was taken for a refusal")
+		}
+	}()
+	tokens, err := tokensOf("SELECT * EXCLUDE id FROM t QUALIFY ROW_NUMBER() OVER () = 1", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none []looked
+	_, err = parseOne(tokens, func(relationName) (looked, error) { return none[len(none)], nil })
+	t.Error(err)
+}
+
 func BenchmarkParse(b *testing.B) {
 	all := recorded(b)
 	b.ReportAllocs()

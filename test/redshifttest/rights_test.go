@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"rowshift/test/pgtest"
 	"rowshift/test/redshifttest"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +38,8 @@ func refused(t *testing.T, conn *pgx.Conn, wanted string, statements ...string) 
 
 // what is not granted is refused, and what was granted is not.
 func TestRightsAreEnforced(t *testing.T) {
-	s, dev := connect(t, redshifttest.Options{Users: map[string]string{"dev": "dev", "ann": "ann"}})
+	postgres := pgtest.Start(t).DSN("postgres") // groups are no database's
+	s, dev := connect(t, redshifttest.Options{Postgres: postgres, Users: map[string]string{"dev": "dev", "ann": "ann"}})
 	exec(t, dev, "CREATE TABLE t (id INT, v VARCHAR(10))", "CREATE SCHEMA s", "CREATE TABLE s.u (id INT)", "CREATE GROUP g WITH USER ann")
 	ann := dialAs(t, s, "ann")
 	refused(t, ann, "42501", "SELECT id FROM t", "INSERT INTO t VALUES (1, 'a')", "UPDATE t SET id = 1", "DELETE FROM t", "SELECT id FROM s.u", "TRUNCATE t",

@@ -1,11 +1,11 @@
 package redshifttest_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
-	"rowshift/test/pgtest"
 	"rowshift/test/redshifttest"
 
 	"github.com/jackc/pgx/v5"
@@ -15,8 +15,9 @@ import (
 // connect starts a stand-in and connects to it as a client of Redshift does.
 func connect(t *testing.T, o redshifttest.Options) (*redshifttest.Server, *pgx.Conn) {
 	t.Helper()
-	if o.Postgres == "" {
-		o.Postgres = pgtest.Start(t).DSN("postgres")
+	own := o.Postgres == ""
+	if own {
+		o.Postgres = backing.Server(t).DSN("postgres")
 	}
 	s, err := redshifttest.New(t.Context(), o)
 	if err != nil {
@@ -26,8 +27,25 @@ func connect(t *testing.T, o redshifttest.Options) (*redshifttest.Server, *pgx.C
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		if own {
+			dropDatabase(t, o.Postgres)
+		}
 	})
 	return s, dial(t, s)
+}
+
+// dropDatabase leaves nothing to the next test that connects.
+func dropDatabase(t *testing.T, postgres string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing was left to lose
+	if _, err := conn.Exec(ctx, "DROP DATABASE dev WITH (FORCE)"); err != nil {
+		t.Error(err)
+	}
 }
 
 func dial(t *testing.T, s *redshifttest.Server) *pgx.Conn {
