@@ -3,6 +3,7 @@ package redshifttest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,8 +26,8 @@ func (p *parser) merge() *statement {
 	p.want("on")
 	on := p.node()
 	for _, term := range on.conjuncts() {
-		if term.shape != equalShape {
-			panic(ruled("R-311", unknown("a condition of MERGE that is no equality")))
+		if !p.joinsTarget(term, target) {
+			panic(ruled("R-311", unknown("a condition of MERGE that is no equality of a column of the target and one of the source")))
 		}
 	}
 	var s *statement
@@ -65,6 +66,7 @@ func (p *parser) mergeSource(target source) source {
 // mergeClauses reads WHEN MATCHED and WHEN NOT MATCHED: both, once, in this order, and
 // without conditions.
 func (p *parser) mergeClauses(target, from source, on string) *statement {
+	start := p.at
 	p.wantBy("R-312", "when", "matched", "then")
 	matched := "DELETE"
 	if !p.accept("delete") {
@@ -84,6 +86,9 @@ func (p *parser) mergeClauses(target, from source, on string) *statement {
 	p.want(")")
 	if p.peek().kind != endToken {
 		p.failBy("R-312")
+	}
+	if p.subqueries > 0 || slices.ContainsFunc(p.tokens[start:], func(t token) bool { return t.is("default") }) {
+		panic(ruled("R-312", unknown("a subquery or DEFAULT as a value of MERGE")))
 	}
 	sql := "MERGE INTO " + target.sql + " USING " + from.sql + " ON " + on + " WHEN MATCHED THEN " + matched + " WHEN NOT MATCHED THEN " + insert
 	return &statement{class: "MERGE", tag: "MERGE", own: func(ctx context.Context, c *session) error {
