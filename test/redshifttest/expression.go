@@ -8,13 +8,14 @@ import (
 // node is an expression: PostgreSQL's text of it, and as much of its shape as rules
 // ask for.
 type node struct {
-	sql   string
-	shape shape
-	parts []node   // the terms of an AND, the sides of an equality
-	table string   // of a column: the table before its name, as it was written
-	name  string   // of a column; else what an output of it is called
-	outer []string // the tables that (+) marks in a term of an AND
-	alone token    // the literal or the parameter that it is, if it is no more than that
+	sql    string
+	shape  shape
+	parts  []node   // the terms of an AND, the sides of an equality
+	table  string   // of a column: the table before its name, as it was written
+	name   string   // of a column; else what an output of it is called
+	outer  []string // the tables that (+) marks in a term of an AND
+	alone  token    // the literal or the parameter that it is, if it is no more than that
+	around bool     // of a column: it is of a query around this one
 }
 
 // shape is what stands at the top of an expression.
@@ -128,7 +129,7 @@ func (p *parser) comparison() node {
 func (p *parser) compared(left node, op string) node {
 	if word := p.peek(); (word.is("any") || word.is("some") || word.is("all")) && p.peekAt(1).is("(") {
 		p.at++
-		return node{sql: left.sql + " " + op + " " + strings.ToUpper(word.text) + " " + p.subquery().sql}
+		return node{sql: left.sql + " " + op + " " + strings.ToUpper(word.text) + " " + p.subquery(anyPlace).sql}
 	}
 	right := p.sum()
 	if left.shape == superShape || right.shape == superShape {
@@ -175,7 +176,7 @@ func (p *parser) inList() string {
 	marks := p.marks()
 	defer p.unmarked(marks, "IN")
 	if next := p.peekAt(1); next.is("select") || next.is("with") {
-		return p.inSubquery()
+		return p.subquery(inPlace).sql
 	}
 	p.want("(")
 	s := p.list()

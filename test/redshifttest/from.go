@@ -41,9 +41,9 @@ func (p *parser) joinCondition(join string) string {
 		return " USING (" + strings.Join(p.names(p.name), ", ") + ")"
 	}
 	p.want("on")
-	p.scope.outerJoin = join != " JOIN "
+	p.scope.on, p.scope.outerJoin = true, join != " JOIN "
 	n := p.node()
-	p.scope.outerJoin = false
+	p.scope.on, p.scope.outerJoin = false, false
 	unequal := func(n node) bool { return n.shape != equalShape }
 	if join == " FULL JOIN " && slices.ContainsFunc(n.conjuncts(), unequal) {
 		panic(&Refusal{Code: "0A000", Rule: "R-216", Message: "FULL JOIN is only supported with merge-joinable join conditions"})

@@ -73,7 +73,10 @@ func init() {
 		"current_user": user, "session_user": user, "user": user,
 		"current_timestamp": leader, "current_time": leader, "localtime": leader, "localtimestamp": leader,
 		"case": (*parser).caseWhen, "cast": (*parser).cast, "array": (*parser).array, "approximate": approximate,
-		"exists":       func(p *parser) node { p.at++; return node{sql: "EXISTS " + p.subquery().sql, name: "?column?"} },
+		"exists": func(p *parser) node {
+			p.at++
+			return node{sql: "EXISTS " + p.subquery(existsPlace).sql, name: "?column?"}
+		},
 		"current_date": func(p *parser) node { p.at++; return node{sql: "CURRENT_DATE", name: "date"} },
 		"sysdate": func(p *parser) node {
 			p.at++
@@ -118,7 +121,7 @@ func (p *parser) array() node {
 // parenthesis reads a subquery or an expression in parentheses.
 func (p *parser) parenthesis() node {
 	if next := p.peekAt(1); next.is("select") || next.is("with") {
-		return p.subquery()
+		return p.subquery(valuePlace)
 	}
 	p.want("(")
 	n := p.node()
@@ -160,6 +163,7 @@ func (p *parser) columnPath() node {
 	for p.accept(".") {
 		names = append(names, p.name())
 	}
+	outers := p.outers()
 	before := p.owner(names)
 	if len(names) <= before || before == 0 && (len(names) > 3 || p.peek().is("[")) {
 		p.fail()
@@ -185,6 +189,7 @@ func (p *parser) columnPath() node {
 		}
 		p.noRow(column)
 	}
+	n.around = p.outers() > outers
 	if len(names) > before+1 || p.peek().is("[") {
 		return p.superPath(n, names[before+1:])
 	}

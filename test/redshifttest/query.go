@@ -59,10 +59,15 @@ func (p *parser) selection(outer *scope) selected {
 		q.sql = first.arm() + op + next.arm()
 		first = selectCore{selected: selected{sql: q.sql, columns: q.columns, scope: next.scope}}
 		q.top, q.outputs = "", nil
+		next.scope.correlated = next.scope.correlated || q.scope.correlated
 		q.scope = next.scope
+		q.scope.beyond = "with a set operation"
 	}
 	p.scope = q.scope
 	sql += q.sql
+	if t := p.peek(); q.top != "" || t.is("order") || t.is("limit") || t.is("offset") {
+		q.scope.beyond = "with ORDER BY, LIMIT or TOP"
+	}
 	if p.accept("order", "by") {
 		sql += " ORDER BY " + p.orderList()
 	}
@@ -286,6 +291,7 @@ func (p *parser) conditions(r *reading) {
 		p.scope.where = true
 		r.where = p.node()
 		p.scope.where = false
+		p.scope.countEqualities(r.where)
 	}
 	if p.accept("group", "by") {
 		r.group = p.groupBy(r)

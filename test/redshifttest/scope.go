@@ -25,7 +25,11 @@ type scope struct {
 	where      bool     // the WHERE clause is being read, where (+) may stand
 	marks      []string // tables that (+) marked so far
 	outerJoin  bool     // the ON of an outer join is being read
+	on         bool     // the ON of a join is being read
 	correlated bool     // it names a table of a query around it
+	outers     int      // how often it does
+	equalities int      // how often it does in an equality among its conditions
+	beyond     string   // what it has that no correlated query may have
 	aggregates []string
 	windows    int
 	grouped    bool
@@ -111,46 +115,8 @@ func (p *parser) correlate(depth int) {
 	}
 	if depth == 1 {
 		p.scope.correlated = true
+		p.scope.outers++
 	}
-}
-
-func correlation() *Refusal {
-	return &Refusal{Code: "0A000", Rule: "R-221", Message: "This type of correlated subquery pattern is not supported due to internal error"}
-}
-
-// subquery reads a query in parentheses that is a value, or a part of a condition.
-func (p *parser) subquery() node {
-	n, _ := p.nested()
-	return n
-}
-
-// inSubquery reads the query behind IN. One that is correlated may not group, but for
-// MIN and MAX.
-func (p *parser) inSubquery() string {
-	n, s := p.nested()
-	other := func(aggregate string) bool { return aggregate != "min" && aggregate != "max" }
-	if s.correlated && s.grouped && slices.ContainsFunc(s.aggregates, other) {
-		panic(correlation())
-	}
-	return n.sql
-}
-
-func (p *parser) nested() (node, *scope) {
-	p.want("(")
-	if !p.peek().is("select") && !p.peek().is("with") {
-		p.fail()
-	}
-	p.subqueries++
-	outer := p.scope
-	q := p.selection(outer)
-	p.want(")")
-	if q.scope.correlated {
-		p.correlations++
-		if q.scope.windows > 0 || outer != nil && outer.outerJoin {
-			panic(correlation())
-		}
-	}
-	return node{sql: "(" + q.sql + ")", name: "?column?"}, q.scope
 }
 
 // columnSource finds the source that a column is of.
@@ -179,6 +145,14 @@ func (p *parser) aliased(name, sql string) string {
 		}
 	}
 	return "(" + expression + ")"
+}
+
+// outers is how often this scope has named a column of a query around it so far.
+func (p *parser) outers() int {
+	if p.scope == nil {
+		return 0
+	}
+	return p.scope.outers
 }
 
 // marks is how many (+) were read in this scope.
