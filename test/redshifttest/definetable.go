@@ -263,10 +263,14 @@ func (p *parser) columnAttribute(c *columnDefinition) bool {
 	return true
 }
 
-// defaultValue reads the value of DEFAULT, which names no column.
+// defaultValue reads the value of DEFAULT, which names no column, and nothing that is
+// on the leader node only.
 func (p *parser) defaultValue(c *columnDefinition) string {
-	tables := len(p.named)
+	tables, leader := len(p.named), len(p.leader)
 	n := p.node()
+	if len(p.leader) > leader {
+		panic(ruled("R-418", unknown("a function of the leader node in DEFAULT")))
+	}
 	if c.kind.sql == superType && n.alone.kind == literalToken {
 		panic(unparsedString(c.Name))
 	}

@@ -14,6 +14,7 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 	columns := p.columnNames()
 	p.tableAttributes(d)
 	p.want("as")
+	p.makes = true
 	from := len(p.named)
 	query := p.selection(p.scope)
 	if p.peek().is("with") {

@@ -16,6 +16,7 @@ func (p *parser) createMaterialized() *statement {
 	p.tableAttributes(d)
 	p.autoRefresh()
 	p.want("as")
+	p.makes = true
 	from := len(p.named)
 	query := p.selectText()
 	reads := p.named[from:]

@@ -71,6 +71,8 @@ type parser struct {
 	leader     []string       // what was said of leader-only functions named so far
 	catalogued []string       // what was said of the catalogue's tables named so far
 	compute    bool           // a function was named that needs a user's table
+	makes      bool           // a table or materialized view is made of the query
+	limited    bool           // a query in it has ORDER BY, LIMIT or OFFSET
 
 	late     map[relationName]string // views that are bound now, and what is read in their place
 	defining string                  // the table and column whose type is read
@@ -201,7 +203,7 @@ func (p *parser) class() string {
 func (p *parser) nodes() error {
 	told := slices.Concat(p.leader, p.catalogued)
 	switch {
-	case p.tables+p.systems > 0 && len(p.leader) > 0, p.tables > 0 && len(told) > 0:
+	case p.tables+p.systems > 0 && len(p.leader) > 0, (p.tables > 0 || p.makes) && len(told) > 0:
 		return &Refusal{
 			Code: "0A000", Rule: "R-220", Told: told,
 			Message: "Specified types or functions (one per INFO message) not supported on Redshift tables.",

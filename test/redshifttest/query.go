@@ -66,7 +66,7 @@ func (p *parser) selection(outer *scope) selected {
 	p.scope = q.scope
 	sql += q.sql
 	if t := p.peek(); q.top != "" || t.is("order") || t.is("limit") || t.is("offset") {
-		q.scope.beyond = "with ORDER BY, LIMIT or TOP"
+		q.scope.beyond, p.limited = "with ORDER BY, LIMIT or TOP", true
 	}
 	if p.accept("order", "by") {
 		sql += " ORDER BY " + p.orderList()
@@ -252,7 +252,7 @@ func (p *parser) selectInto() {
 	p.at++
 	temporary := p.oneOf("temp", "temporary") != ""
 	p.accept("table")
-	p.into = p.newTable(temporary)
+	p.into, p.makes = p.newTable(temporary), true
 }
 
 // fromAt finds the FROM of the SELECT whose outputs come next, -1 if it has none.
