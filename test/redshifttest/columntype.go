@@ -45,6 +45,9 @@ var unsupportedTypes = strings.Fields(`abstime aclitem bigserial bit bytea cidr 
 // columnType reads a type.
 func (p *parser) columnType() columnType {
 	t := p.take()
+	if t.kind == quotedToken {
+		panic(ruled("R-255", unknown("a type in quotes")))
+	}
 	switch t.text {
 	case "double":
 		p.want("precision")

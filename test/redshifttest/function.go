@@ -99,6 +99,9 @@ func (p *parser) call() node {
 		p.leaderOnly(name)
 	}
 	arguments := p.arguments(name, f)
+	if (name == "left" || name == "right" || name == "split_part") && strings.HasPrefix(arguments[f.least-1], "-") {
+		panic(ruled("R-255", unknown("%s by a negative number", strings.ToUpper(name))))
+	}
 	sql := f.sql + "(" + strings.Join(arguments, ", ") + ")"
 	switch f.kind {
 	case aggregate:
@@ -133,7 +136,11 @@ func (p *parser) arguments(name string, f function) []string {
 		distinct = "DISTINCT "
 	}
 	for len(list) == 0 && !p.peek().is(")") || p.accept(",") {
-		list = append(list, p.expression())
+		argument := p.node()
+		if argument.shape == rowShape {
+			panic(ruled("R-255", unknown("a row as an argument of %s", strings.ToUpper(name))))
+		}
+		list = append(list, argument.sql)
 	}
 	if !p.peek().is("ignore") && !p.peek().is("respect") || f.kind != framed {
 		p.want(")")

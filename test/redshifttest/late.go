@@ -16,11 +16,12 @@ import (
 
 // relation is a table or view that a statement names.
 type relation struct {
-	name relationName
-	oid  string
-	view bool
-	late string // the text of one that is bound late
-	may  bool   // the user may read it
+	name         relationName
+	oid          string
+	view         bool
+	materialized bool
+	late         string // the text of one that is bound late
+	may          bool   // the user may read it
 }
 
 // relations looks up names; those of nothing are left out.
@@ -32,7 +33,7 @@ func (c *session) relations(ctx context.Context, names []relationName) ([]relati
 	for _, n := range names {
 		values = append(values, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(n.sql())+`"`)
 	}
-	found, err := c.ask(ctx, `SELECT n.ordinality - 1, c.oid, c.relkind IN ('v', 'm'), coalesce(r.late, ''), has_table_privilege(c.oid, 'SELECT')
+	found, err := c.ask(ctx, `SELECT n.ordinality - 1, c.oid, c.relkind IN ('v', 'm'), coalesce(r.late, ''), has_table_privilege(c.oid, 'SELECT'), c.relkind = 'm'
 		FROM unnest($1::text[]) WITH ORDINALITY n(name) JOIN pg_class c ON c.oid = to_regclass(n.name)
 		LEFT JOIN `+catalogueSchema+`.relation r ON r.relation = c.oid ORDER BY 1`, "{"+strings.Join(values, ",")+"}")
 	if err != nil {
@@ -42,7 +43,7 @@ func (c *session) relations(ctx context.Context, names []relationName) ([]relati
 	for _, f := range found {
 		var n int
 		_, _ = fmt.Sscan(f[0], &n)
-		all = append(all, relation{name: names[n], oid: f[1], view: f[2] == "t", late: f[3], may: f[4] == "t"})
+		all = append(all, relation{name: names[n], oid: f[1], view: f[2] == "t", late: f[3], may: f[4] == "t", materialized: f[5] == "t"})
 	}
 	return all, nil
 }

@@ -2,6 +2,7 @@ package redshifttest
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -18,10 +19,15 @@ func (p *parser) createMaterialized() *statement {
 	p.want("as")
 	p.makes = true
 	from := len(p.named)
+	start := p.at
 	query := p.selectText()
+	p.plainForMaterialized(p.tokens[start:p.at])
 	reads := p.named[from:]
 	return &statement{class: "CREATE MATERIALIZED VIEW", tag: "CREATE MATERIALIZED VIEW", own: func(ctx context.Context, c *session) error {
 		return c.reading(ctx, reads, func() (err error) {
+			if err := c.noViews(ctx, reads); err != nil {
+				return err
+			}
 			if d.Columns, err = c.outputs(ctx, query, nil); err != nil {
 				return err
 			}
@@ -34,6 +40,40 @@ func (p *parser) createMaterialized() *statement {
 			return d.remember(ctx, c)
 		})
 	}}
+}
+
+// mutable are words for what changes between two readings of one row.
+var mutable = []string{"getdate", "sysdate", "current_date", "random", "timeofday", "pg_backend_pid"}
+
+// plainForMaterialized refuses what no materialized view may have in its query.
+// https://docs.aws.amazon.com/redshift/latest/dg/materialized-view-create-sql-command.html
+func (p *parser) plainForMaterialized(query []token) {
+	switch {
+	case p.limited:
+		panic(ruled("R-457", unknown("ORDER BY, LIMIT or OFFSET in a materialized view")))
+	case p.systems > 0:
+		panic(ruled("R-457", unknown("a system table in a materialized view")))
+	}
+	for _, t := range query {
+		if t.kind == wordToken && slices.Contains(mutable, t.text) {
+			panic(ruled("R-457", unknown("%s in a materialized view", strings.ToUpper(t.text))))
+		}
+	}
+}
+
+// noViews refuses a materialized view over a view; another materialized one may be
+// beneath it.
+func (c *session) noViews(ctx context.Context, reads []relationName) error {
+	known, err := c.relations(ctx, reads)
+	if err != nil {
+		return err
+	}
+	for _, r := range known {
+		if r.view && !r.materialized {
+			return ruled("R-457", unknown("a materialized view over the view %q", r.name.table))
+		}
+	}
+	return nil
 }
 
 func (p *parser) autoRefresh() {

@@ -174,7 +174,7 @@ func (p *parser) sameOrder(order string) {
 		return
 	}
 	if p.scope.listOrder != "" && p.scope.listOrder != order {
-		panic(ruled("R-236", unknown("LISTAGG with two orders in one SELECT")))
+		panic(ruled("R-236", unknown("LISTAGG, MEDIAN or PERCENTILE_CONT with two orders in one SELECT")))
 	}
 	p.scope.listOrder = order
 }
@@ -206,8 +206,13 @@ func (p *parser) share(value, of string, down bool) string {
 	}
 	s := catalogueSchema + ".percentile((" + value + ")::float8, (" + of + ")::float8)"
 	if p.peek().is("over") {
-		s += p.over().unordered("median")
+		return s + p.over().unordered("median")
 	}
+	order := " ORDER BY " + value
+	if down {
+		order += " DESC"
+	}
+	p.sameOrder(order)
 	return s
 }
 

@@ -60,7 +60,7 @@ func TestAFaultOfOursIsNoRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var none []looked
-	_, err = parseOne(tokens, func(relationName) (looked, error) { return none[len(none)], nil })
+	_, err = parseOne(tokens, func(relationName) (looked, error) { return none[1], nil })
 	t.Error(err)
 }
 

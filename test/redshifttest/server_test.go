@@ -42,7 +42,7 @@ func dropDatabase(t *testing.T, postgres string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing was left to lose
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, "DROP DATABASE dev WITH (FORCE)"); err != nil {
 		t.Error(err)
 	}

@@ -148,6 +148,9 @@ func (c *session) lockTarget(ctx context.Context, s *statement) error {
 	if s.copy != nil && hasCode(err, "42P01") {
 		return &Refusal{Code: "XX000", Rule: "R-640", Message: "Cannot COPY into nonexistent table " + s.copy.shown}
 	}
+	if hasCode(err, "42809") {
+		return ruled("R-454", unknown("a materialized view as the target of %s", s.class))
+	}
 	return err
 }
 
