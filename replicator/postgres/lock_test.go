@@ -93,7 +93,7 @@ func TestYield(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.options.LoadYield = 100 * time.Millisecond
+			w.options.LoadYield = time.Second
 			other := w.dial()
 			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100)`)
 			s := w.take(w.table("a"))
@@ -119,7 +119,7 @@ func TestYield(t *testing.T) {
 // somebody else, and those that wait for less than the limit.
 func TestYieldNotToOthers(t *testing.T) {
 	w := newWorld(t)
-	w.options.LoadYield = 200 * time.Millisecond
+	w.options.LoadYield = time.Second
 	other, third, fourth := w.dial(), w.dial(), w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1)`)
 	s := w.take(w.table("a"))
@@ -130,7 +130,7 @@ func TestYieldNotToOthers(t *testing.T) {
 		waited <- err
 	}()
 	for range 3 { // each for less than the limit, in all for more
-		if _, err := fourth.Exec(t.Context(), `SET lock_timeout = '120ms'; TRUNCATE a`); codeOf(err) != lockNotAvailable {
+		if _, err := fourth.Exec(t.Context(), `SET lock_timeout = '400ms'; TRUNCATE a`); codeOf(err) != lockNotAvailable {
 			t.Fatalf("TRUNCATE: %v", err)
 		}
 	}
@@ -147,7 +147,7 @@ func TestYieldNotToOthers(t *testing.T) {
 // keeps no lock.
 func TestYieldWhileARowIsWritten(t *testing.T) {
 	w := newWorld(t)
-	w.options.LoadYield = 100 * time.Millisecond
+	w.options.LoadYield = time.Second
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT n, repeat('x', 1000) FROM generate_series(1, 50000) AS n`)
 	s := w.take(w.table("a"))
