@@ -10,6 +10,7 @@ import (
 
 // Promises 1 and 3: each kind of change arrives once, and whole.
 func TestEachKindOfChange(t *testing.T) {
+	t.Parallel()
 	s := harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 50ms, max_age: 1s}"},

@@ -23,6 +23,7 @@ func command(t *testing.T, w *harness.World, code int, says string, args ...stri
 // Promise 8: before a first run, check and plan say what is due and change nothing;
 // of a pipeline that runs, all commands tell that it is well.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
 	command(t, w, 0, "0 to be repaired", "check")
 	command(t, w, 0, "CREATE PUBLICATION", "plan")
@@ -49,6 +50,7 @@ func TestCommands(t *testing.T) {
 // What stands in a first run's way is found by check, with the command that repairs
 // it, and the exit code is 1; once it is repaired it is 0.
 func TestCheckOfBrokenWorlds(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
 	backing := func(statement string) func(*testing.T) {
 		return func(t *testing.T) {

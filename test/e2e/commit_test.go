@@ -11,6 +11,7 @@ import (
 // Promise 1: a COMMIT whose answer is lost, or that never arrived, is neither
 // repeated nor forgotten; a merge that Redshift aborts is tried again.
 func TestLostCommits(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 10ms, max_age: 100ms}"},

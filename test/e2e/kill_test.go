@@ -14,6 +14,7 @@ import (
 // phase ends with source and warehouse equal: a later change must not cover what an
 // earlier kill lost. A phase that was never reached fails the test.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	kills := fromEnv("ROWSHIFT_TEST_KILLS", 50)
 	if testing.Short() {
 		kills = 10

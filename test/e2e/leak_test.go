@@ -17,6 +17,7 @@ const excluded, replicated = "canary-7aa0-excluded", "canary-31bd-replicated"
 // name or statement, not even when a value is refused; columns that are not listed
 // are not asked for.
 func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
 	s := harness.Setup{
 		Accounts: small,
 		SQL: []string{
@@ -60,6 +61,7 @@ func TestNothingLeaks(t *testing.T) {
 // Promises 6 and 7: Redshift may quote a value in what it says of a statement, and
 // nobody hears of it.
 func TestRefusalsLeakNothing(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	for _, fault := range []redshifttest.Fault{
 		{Match: `INSERT INTO "userdata"`, Code: "XX000", Message: "Invalid digit, Value '" + replicated + "', Pos 0, Type: Integer"},

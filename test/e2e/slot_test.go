@@ -28,6 +28,7 @@ func TestIdleSlotMoves(t *testing.T) {
 // Promises 2 and 5: a slot is never trusted by its name. The daemon halts, says why
 // and what repairs it, acknowledges nothing and stays up.
 func TestHalts(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	tests := []struct {
 		name, reason string
@@ -65,6 +66,7 @@ func TestHalts(t *testing.T) {
 // found, though its slot and publication have our names, and the fence takes longer
 // than a sign of life: its slot's owner would lose what is acknowledged for it.
 func TestAStrangersSlotIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	d.Terminate(t)
 	execute(t, w, "CREATE TABLE public.theirs (id int PRIMARY KEY)", "ALTER PUBLICATION rowshift_accounts ADD TABLE public.theirs")
@@ -134,6 +136,7 @@ func says(t *testing.T, w *harness.World, d *harness.Daemon, reason string) {
 // The README's "Starting over": after a slot is lost all tables are loaded beside
 // their targets, and only what differs is written. Views and grants stay.
 func TestStartingOver(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	change(t, w,
 		"CREATE VIEW userdata.paid AS SELECT id FROM userdata.company WHERE plan = 'pro'",

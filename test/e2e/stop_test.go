@@ -34,6 +34,7 @@ func TestTerminateDrains(t *testing.T) {
 
 // Promise 4: run --once drains to where it started and ends with 0, again and again.
 func TestRunOnce(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
 	for _, change := range []string{"SELECT 1", "UPDATE company SET plan = 'once'", "DELETE FROM person WHERE id < uid('p', 10)", "SELECT 2"} {
 		execute(t, w, change)
@@ -52,6 +53,7 @@ func TestRunOnce(t *testing.T) {
 
 // run --once is for cron and CI: it ends, and never with 0 before it has drained.
 func TestRunOnceFails(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
 	loading := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Stall: -1})
 	d := w.MustRun(t, "--once")

@@ -15,6 +15,7 @@ import (
 // Promise 5: a second daemon waits for the slot and touches nothing, and goes on
 // where the first was killed.
 func TestSecondDaemonTakesOver(t *testing.T) {
+	t.Parallel()
 	w, first := live(t, harness.Setup{Accounts: small})
 	elsewhere(t, w)
 	epoch := warehouse(t, w, epochOf)
@@ -85,6 +86,7 @@ func TestAPausedDaemonIsFenced(t *testing.T) {
 // Promise 5: Redshift keeps the open transaction of a client that vanished; its
 // successor ends it and goes on within 30 s.
 func TestADeadDaemonsTransactionIsEnded(t *testing.T) {
+	t.Parallel()
 	w, first := live(t, harness.Setup{Accounts: small})
 	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "INSERT", Match: "userdata", Application: "rowshift", Nth: 1, Stall: -1})
 	execute(t, w, "UPDATE company SET plan = 'merged twice?'")
