@@ -1,7 +1,11 @@
 package replicator
 
-// chunk is the least that an arena asks the allocator for at once.
-const chunk = 64 << 10
+// An arena asks the allocator for at least so much at once: little at first, since
+// there can be many small folds, and twice as much each time.
+const (
+	firstChunk = 256
+	chunk      = 64 << 10
+)
 
 // arena keeps copies of tuples, many to an allocation. They live until the arena
 // does, or until reset.
@@ -16,7 +20,7 @@ type arena struct {
 func (a *arena) add(t Tuple) Tuple {
 	if len(t) > len(a.free) {
 		a.used += len(a.free)
-		a.chunk = make([]byte, max(chunk, len(t)))
+		a.chunk = make([]byte, max(firstChunk, min(2*len(a.chunk), chunk), len(t)))
 		a.free = a.chunk
 	}
 	c := a.free[:len(t):len(t)]

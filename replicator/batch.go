@@ -12,4 +12,5 @@ type Batch struct {
 	Changes      int     // before folding
 	Folds        []*Fold // in the order in which they are to be applied
 	Joins        []Join  // tables that join the live ones at End
+	Holds        []Hold  // tables whose changes are held from End on
 }

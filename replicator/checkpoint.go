@@ -69,9 +69,10 @@ const (
 // LoadState is how far the load of one table got.
 type LoadState struct {
 	Into     string     // the load table, in the metadata schema; named by epoch and attempt
+	Held     string     // the held table, where changes wait for the load table; named likewise
 	Loaded   bool       // the load table holds what the snapshot saw
 	Seen     Visibility // what the snapshot saw
-	HandOver LSN        // everything that the snapshot sees committed before it; the table joins at or past it
+	HandOver LSN        // everything that the snapshot sees committed before it; the table joins at or past it; 0: no snapshot yet
 	Rows     int64
 }
 
@@ -83,6 +84,21 @@ func (c *Checkpoint) Table(oid uint32) *TableState {
 		}
 	}
 	return nil
+}
+
+// loading returns the tables that are loading and, of those, the ones that are not
+// loaded yet, by OID.
+func (c *Checkpoint) loading() (all, missing []uint32) {
+	for _, t := range c.Tables {
+		if t.State != Loading {
+			continue
+		}
+		all = append(all, t.OID)
+		if t.Load == nil || !t.Load.Loaded {
+			missing = append(missing, t.OID)
+		}
+	}
+	return all, missing
 }
 
 // Clone returns a copy that shares nothing that is written to.

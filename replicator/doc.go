@@ -7,8 +7,9 @@
 //
 //  1. The checkpoint moves in the same warehouse transaction as the rows. Each
 //     change is applied once, whatever dies.
-//  2. The slot is told only of what the warehouse holds. Nothing is acknowledged
-//     that could be lost.
+//  2. The slot is told only of what the warehouse holds, in its table or, while a
+//     table is loading, in that table's held table. Nothing is acknowledged that could
+//     be lost.
 //  3. A batch may end inside a source transaction; a merge may not. Readers of the
 //     warehouse see only states that the source had at some commit, across all
 //     tables at once (a table that is loading stands still until it joins them);
@@ -31,8 +32,13 @@
 //	merge      Warehouse, checkpoint       a staged batch                stage closed the channel
 //	discard    Stager.Discard              objects of a merged batch     merge closed the channel
 //	sweep      Sweeper                     an hour                       stop
-//	load, n workers, hold                  while tables load, before the four above: workers own a
-//	                                       session of the Snapshot each, hold owns the Source
+//	load       Snapshot, Loader            tables to load, a merge, hold or join     stop
+//	n workers  a session of the Snapshot   a range, while tables load                no range is left
+//
+// load tells read what to hold and what to let join (order), and asks merge to remember
+// how far tables are (news): the Source and the checkpoint keep one owner each. Before
+// a batch with which tables join, merge applies what is held of them; load and merge
+// take turns at that.
 //
 // Channels carry batches, never rows, and the one from read to stage is
 // unbuffered: that is the backpressure. One batch fills and one stages; those that
@@ -43,6 +49,10 @@
 //
 //	socket -> Source.Next -> transaction (until its commit) -> Fold -> Batch
 //	       -> Stager.Stage -> Staged -> Warehouse.Merge -> Source.Acknowledge
+//
+// and, of a table that is loading, from the held table that Merge put it in
+//
+//	-> Loader.Apply -> load table -> Warehouse.Merge of the batch it joins with
 //
 // The open transaction's changes are kept apart, so that a batch can be sealed
 // behind the last commit. Only when a limit is reached and nothing else is in the
@@ -61,13 +71,23 @@
 //
 // and of each table
 //
-//	loading --snapshot in its load table--> loading, loaded --stream past the hand-over position--> live
+//	loading --snapshot in its load table--> loading, loaded --caught up, stream past the hand-over position--> live
 //
-// A table that is loaded takes its changes into its load table, but for those of
-// transactions that its snapshot saw, until a batch ends at or past the hand-over
-// position: with that merge its target is made equal to the load table, and it is
-// live. A table that was out of the publication for a while, or has another shape,
-// goes back to loading; its target stands still meanwhile.
+// The stream waits for no load. From a commit boundary on, before the wait that a
+// snapshot begins with, the changes of a table that is loading are held, as they come,
+// in a held table: by transaction until the snapshot is known, and from then on
+// without those that it saw. They are applied to the load table once that holds what
+// the snapshot saw, in order, each transaction taking out of the held table what it
+// applies. Once little is left, some batch that ends at or past the hand-over position
+// is the one to join with: what is held is applied, then that merge applies the
+// batch's changes to the load table and makes the target equal to it. So the table
+// stands at exactly the commit of all the others. Tables that load together join
+// together.
+//
+// A load that is given up, or died, begins again with another load table and another
+// held table, from a commit boundary on: what was held before is seen by its snapshot.
+// A table that was out of the publication for a while, or has another shape, goes back
+// to loading; its target stands still meanwhile.
 //
 // # Failures
 //

@@ -22,6 +22,8 @@ import (
 type Fold struct {
 	Table     *schema.Table
 	Into      string // the load table that it applies to; empty: the target
+	Held      string // the held table that it waits in for its load table; empty: it is applied at once
+	XID       uint32 // held before the snapshot was known: the one transaction that it is of; else 0
 	Truncated bool   // all rows of before are gone
 	Counts    Counts
 
@@ -276,5 +278,9 @@ func (f *Fold) Unchanged() []int {
 // place in the map.
 const foldedBytes = 112
 
+// emptyBytes is about what a fold costs that holds nothing. There may be as many as
+// transactions.
+const emptyBytes = 512
+
 // size returns about how many bytes of memory the fold holds.
-func (f *Fold) size() int { return f.arena.used + len(f.rows)*foldedBytes }
+func (f *Fold) size() int { return emptyBytes + f.arena.used + len(f.rows)*foldedBytes }

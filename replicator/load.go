@@ -3,8 +3,6 @@ package replicator
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,70 +11,90 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// load brings tables into load tables of the warehouse, while the slot's stream
-// waits. It returns the checkpoint with the tables loaded, to join the live ones
-// once the stream has passed their hand-over position.
+// load brings tables into load tables of the warehouse, beside the stream, whose
+// changes of them are held meanwhile; applies what is held; and then lets them join
+// the live ones.
 //
 // A table that is loaded is remembered at once, with what its snapshot saw: a load
 // that is given up or dies costs at most the tables that are not loaded yet.
 type load struct {
 	*Options
+	epoch   Epoch
+	tables  map[uint32]*schema.Table
 	attempt func() int // counts the loads of this process
+	orders  chan order // to the reader
+	news    chan<- news
+	stirred chan struct{} // holds one: something was merged
+	held    chan struct{} // holds one: the changes of tables are held from here on
+	joined  chan struct{} // holds one: the tables have joined
 
-	turn       chan struct{} // holds one: whose turn it is to use the Warehouse and checkpoint
-	checkpoint Checkpoint
+	turn chan bool // holds one, for who applies held changes: whether the last was applied
 
-	mu       sync.Mutex // guards progress
-	progress LoadProgress
-	began    time.Time
+	mu         sync.Mutex // guards what follows
+	checkpoint Checkpoint // as it was last remembered
+	progress   LoadProgress
+	began      time.Time
 }
 
-func newLoad(o *Options, cp Checkpoint, attempt func() int) *load {
-	return &load{Options: o, checkpoint: cp, attempt: attempt, turn: make(chan struct{}, 1)}
+// news is a change of the tables' states that the load wants to be remembered.
+type news struct {
+	change func(*Checkpoint)
+	done   chan struct{} // closed once it is
 }
 
-// run loads the tables and keeps the source alive meanwhile.
-func (l *load) run(ctx context.Context, source Source, tables []*schema.Table) (Checkpoint, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g, work := errgroup.WithContext(ctx)
-	loading, loaded := context.WithCancel(work)
-	at := l.checkpoint.LSN
-	g.Go(func() error {
-		defer loaded()
-		return l.tables(work, tables)
-	})
-	g.Go(func() error { return hold(loading, source, at) })
-	err := g.Wait()
-	return l.checkpoint, err
-}
-
-// hold keeps the slot's connection alive until ctx is done.
-func hold(ctx context.Context, source Source, at LSN) error {
-	tick := time.NewTicker(aliveEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if err := source.Acknowledge(ctx, at); err != nil && ctx.Err() == nil {
-				return err
-			}
-		case <-ctx.Done():
-			return nil
-		}
+func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to chan<- news) *load {
+	l := &load{
+		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp.Clone(), news: to,
+		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
+		turn: make(chan bool, 1),
 	}
+	l.turn <- true
+	return l
 }
 
-// tables takes snapshots until every table is loaded.
-func (l *load) tables(ctx context.Context, tables []*schema.Table) error {
-	for n := 0; ; n++ {
-		missing := l.missing(tables)
-		if len(missing) == 0 {
-			return nil
-		}
+// run loads the tables that are not loaded and lets all that are loading join.
+func (l *load) run(ctx context.Context) error {
+	all, missing := l.loading()
+	if len(all) == 0 {
+		return nil
+	}
+	if err := l.fill(ctx, missing); err != nil {
+		return err
+	}
+	return l.join(ctx)
+}
+
+// loading returns the tables that are loading and, of those, the ones that are not
+// loaded yet.
+func (l *load) loading() (all, missing []*schema.Table) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, m := l.checkpoint.loading()
+	return l.named(a), l.named(m)
+}
+
+// named returns the tables with those OIDs.
+func (l *load) named(oids []uint32) (tables []*schema.Table) {
+	for _, oid := range oids {
+		tables = append(tables, l.tables[oid])
+	}
+	return tables
+}
+
+// state returns how far the load of a table got.
+func (l *load) state(t *schema.Table) LoadState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return *l.checkpoint.Table(t.OID).Load
+}
+
+// fill takes snapshots until every table is loaded. Before each but the first, what
+// is held of the tables is forgotten: the next snapshot sees it.
+func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
+	for n := 0; len(missing) > 0; n++ {
 		err := l.snapshot(ctx, missing)
 		if err == nil {
-			continue
+			return nil
 		}
 		if !errors.Is(err, ErrYielded) || ctx.Err() != nil {
 			return err
@@ -86,15 +104,12 @@ func (l *load) tables(ctx context.Context, tables []*schema.Table) error {
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
+		_, missing = l.loading()
+		if err := l.hold(ctx, missing); err != nil {
+			return err
+		}
 	}
-}
-
-// missing returns those tables that are not loaded.
-func (l *load) missing(tables []*schema.Table) []*schema.Table {
-	return slices.DeleteFunc(slices.Clone(tables), func(t *schema.Table) bool {
-		s := l.checkpoint.Table(t.OID)
-		return s != nil && s.Load != nil && s.Load.Loaded
-	})
+	return nil
 }
 
 // snapshot loads tables from one snapshot.
@@ -105,58 +120,73 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	}
 	defer snapshot.Close()
 	taken := snapshot.Taken()
-	attempt := l.attempt()
 	err = l.remember(ctx, func(c *Checkpoint) {
 		for _, t := range taken.Tables {
 			s := c.Table(t.OID)
-			s.State = Loading
 			s.Shape = t.Shape()
-			s.Load = &LoadState{
-				Into:     fmt.Sprintf("load_%d_%d_%d", c.Epoch, attempt, t.OID),
-				Seen:     taken.Seen,
-				HandOver: taken.HandOver,
-			}
+			s.Load.Seen, s.Load.HandOver = taken.Seen, taken.HandOver
 		}
 	})
 	if err != nil {
+		return err
+	}
+	if err := l.order(ctx, order{taken: &taken}); err != nil {
 		return err
 	}
 	l.announce(taken)
 	return l.copy(ctx, snapshot, taken)
 }
 
+// remember lets a change of the tables' states be written, in a transaction of its
+// own.
+func (l *load) remember(ctx context.Context, change func(*Checkpoint)) error {
+	done := make(chan struct{})
+	select {
+	case l.news <- news{change: change, done: done}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return await(ctx, done)
+}
+
+// await waits until a channel is closed or brings something.
+func await(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// know takes in the checkpoint as it was remembered.
+func (l *load) know(c Checkpoint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.checkpoint = c
+}
+
+// order gives the reader an order, which it obeys when it comes to it.
+func (l *load) order(ctx context.Context, o order) error {
+	select {
+	case l.orders <- o:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // announce tells of a snapshot that is about to be read.
 func (l *load) announce(taken Taken) {
+	l.mu.Lock()
 	l.began = time.Now()
 	l.progress = LoadProgress{Tables: len(taken.Tables)}
 	for _, r := range taken.Ranges {
 		l.progress.RowsEstimated += r.Rows
 		l.progress.BytesEstimated += r.Bytes
 	}
+	l.mu.Unlock()
 	tell(l.Listener.LoadBegun, taken)
-}
-
-// remember writes a change of the tables' states, in a transaction of its own.
-func (l *load) remember(ctx context.Context, change func(*Checkpoint)) error {
-	select {
-	case l.turn <- struct{}{}:
-		defer func() { <-l.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	next := l.checkpoint.Clone()
-	change(&next)
-	m := &Merge{Expect: l.checkpoint.LSN, Checkpoint: next}
-	err := again(ctx, l.Options, "merge", func() error {
-		_, err := l.Warehouse.Merge(ctx, m)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	l.checkpoint = next
-	tell(l.Listener.Tables, next.Clone().Tables)
-	return nil
 }
 
 // copy reads all ranges by several workers, and loads a table when its last range
@@ -168,8 +198,8 @@ func (l *load) copy(ctx context.Context, snapshot Snapshot, taken Taken) error {
 	defer stop()
 	loads := map[uint32]*tableLoad{}
 	for _, t := range taken.Tables {
-		into := l.checkpoint.Table(t.OID).Load.Into
-		files, err := l.Stager.Load(ctx, l.checkpoint.Epoch, into, t)
+		into := l.state(t).Into
+		files, err := l.Stager.Load(ctx, l.epoch, into, t)
 		if err != nil {
 			return err
 		}

@@ -11,23 +11,26 @@ import (
 
 // pipeline is one pass over the stream, from a checkpoint to an error or a stop.
 // Each of its goroutines owns what it talks to: read the source, stage the bucket,
-// merge the warehouse; discard deletes what is merged.
+// merge the warehouse; discard deletes what is merged, and load brings tables into
+// load tables beside them.
 type pipeline struct {
 	*Options
 	source     Source
 	reader     *reader
+	load       *load
 	epoch      Epoch
 	checkpoint Checkpoint // owned by merge
 
 	batches chan *Batch
 	staged  chan *Staged
 	done    chan []string // objects of merged batches
+	news    chan news     // what the load wants to be remembered
 	merged  atomic.Uint64 // the checkpoint's LSN
 }
 
 // newPipeline returns a pipeline that begins at the checkpoint, whose tables are
-// all live or loaded.
-func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint) *pipeline {
+// all live or held.
+func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attempt func() int) *pipeline {
 	p := &pipeline{
 		Options:    o,
 		source:     source,
@@ -36,7 +39,9 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint) *pipel
 		batches:    make(chan *Batch),
 		staged:     make(chan *Staged, 1),
 		done:       make(chan []string, 16),
+		news:       make(chan news),
 	}
+	p.load = newLoad(o, opened, cp, attempt, p.news)
 	p.merged.Store(uint64(cp.LSN))
 	p.reader = &reader{
 		limits:       o.Limits,
@@ -48,6 +53,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint) *pipel
 		merged:       func() LSN { return LSN(p.merged.Load()) },
 		start:        cp.LSN,
 		routes:       routes(opened, cp),
+		orders:       p.load.orders,
 	}
 	for _, route := range p.reader.routes {
 		if route.load != nil {
@@ -55,7 +61,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint) *pipel
 		}
 	}
 	if o.Once {
-		p.reader.until = max(opened.End, p.reader.joinsAt)
+		p.reader.until = opened.End
 	}
 	return p
 }
@@ -69,7 +75,7 @@ func routes(opened Opened, cp Checkpoint) map[uint32]*route {
 		if s := cp.Table(t.OID); s != nil && s.Load != nil {
 			load := *s.Load
 			to.load = &load
-			to.rule = true
+			to.rule = cp.LSN < load.HandOver
 		}
 		m[t.OID] = to
 	}
@@ -97,6 +103,14 @@ func (p *pipeline) run(ctx context.Context) error {
 	var ended error
 	merged := make(chan struct{})
 	g.Go(func() error {
+		err := p.load.run(reading)
+		if reading.Err() != nil {
+			return nil // it was asked to stop
+		}
+		return err
+	})
+	g.Go(func() error {
+		defer stop()
 		err := p.reader.run(reading)
 		switch {
 		case errors.Is(err, errShutdown) && ctx.Err() == nil:
@@ -169,22 +183,41 @@ func (p *pipeline) stage(ctx context.Context) error {
 func (p *pipeline) merge(ctx context.Context) error {
 	defer close(p.done)
 	var pending []*Staged
-	for s := range p.staged {
-		pending = append(pending, s)
-		if !s.Commit {
-			continue
+	for {
+		select {
+		case s, more := <-p.staged:
+			if !more {
+				return nil
+			}
+			pending = append(pending, s)
+			if !s.Commit {
+				continue
+			}
+			if err := p.mergeOnce(ctx, pending); err != nil {
+				return err
+			}
+			pending = nil
+		case n := <-p.news:
+			next := p.checkpoint.Clone()
+			n.change(&next)
+			if err := p.remember(ctx, next); err != nil {
+				return err
+			}
+			p.load.know(next.Clone())
+			close(n.done)
 		}
-		if err := p.mergeOnce(ctx, pending); err != nil {
-			return err
-		}
-		pending = nil
 	}
-	return nil
 }
 
-// mergeOnce is one transaction of the warehouse, tried until it is committed.
+// mergeOnce is one transaction of the warehouse, tried until it is committed. What is
+// held of tables that join is applied to their load tables first.
 func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	last := staged[len(staged)-1]
+	if len(last.Joins) > 0 {
+		if err := p.load.settle(ctx); err != nil {
+			return err
+		}
+	}
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(last), Staged: staged}
 	began := time.Now()
 	var merged Merged
@@ -198,10 +231,26 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	p.checkpoint = m.Checkpoint
 	p.merged.Store(uint64(m.Checkpoint.LSN))
 	tell(p.Listener.Merged, MergedBatch{Merge: m, Merged: merged, Took: time.Since(began)})
-	if len(last.Joins) > 0 {
+	if len(last.Joins) > 0 || len(last.Holds) > 0 {
 		tell(p.Listener.Tables, m.Checkpoint.Clone().Tables)
 	}
+	p.load.merged(last, m.Checkpoint)
 	p.leave(staged)
+	return nil
+}
+
+// remember writes the tables' states anew, in a transaction of its own.
+func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
+	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: next}
+	err := again(ctx, p.Options, "merge", func() error {
+		_, err := p.Warehouse.Merge(ctx, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.checkpoint = next
+	tell(p.Listener.Tables, next.Clone().Tables)
 	return nil
 }
 
@@ -215,6 +264,11 @@ func (c Checkpoint) after(s *Staged) Checkpoint {
 	for _, join := range s.Joins {
 		if t := next.Table(join.Table.OID); t != nil {
 			t.State, t.Load = Live, nil
+		}
+	}
+	for _, h := range s.Holds {
+		if t := next.Table(h.Table.OID); t != nil {
+			t.State, t.Load = Loading, &LoadState{Into: h.Into, Held: h.Held}
 		}
 	}
 	return next

@@ -36,10 +36,14 @@ type reader struct {
 	out          chan<- *Batch
 	merged       func() LSN // up to where the warehouse has everything
 
-	start   LSN // up to where the warehouse had everything at the beginning
-	until   LSN // the reader ends once everything up to here is handed over; 0: never
-	routes  map[uint32]*route
-	joinsAt LSN // where the tables that are loading join the live ones; 0 if none load
+	start  LSN // up to where the warehouse had everything at the beginning
+	until  LSN // the reader ends once everything up to here is handed over; 0: never
+	routes map[uint32]*route
+
+	orders  <-chan order
+	holds   []Hold // tables to be held from the end of the batch on
+	joining bool   // the tables that are loading are to join
+	joinsAt LSN    // where they can; 0 if not known
 
 	tx       transaction
 	batch    *Batch
@@ -58,7 +62,7 @@ type reader struct {
 // route is where the changes of one table go.
 type route struct {
 	table *schema.Table
-	load  *LoadState // nil: to the target
+	load  *LoadState // nil: to the target; else they are held
 	rule  bool       // transactions that the load's snapshot saw are left out
 }
 
@@ -70,7 +74,10 @@ func (r *reader) run(ctx context.Context) error {
 	r.sealedAt = time.Now()
 	r.open()
 	for {
-		c, err := r.source.Next(ctx, r.wait())
+		if err := r.obey(ctx); err != nil {
+			return err
+		}
+		c, err := r.source.Next(ctx, r.patience())
 		if err != nil {
 			return err
 		}
@@ -87,11 +94,21 @@ func (r *reader) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.until > 0 && r.sealed >= r.until && !r.inside {
+		if r.until > 0 && r.sealed >= r.until && !r.inside && !r.loading() {
 			r.drained = true
 			return nil
 		}
 	}
+}
+
+// patience is how long the source may keep silent: not long while tables load, since
+// the load gives orders.
+func (r *reader) patience() time.Duration {
+	wait := r.wait()
+	if r.loading() && (wait <= 0 || wait > aliveEvery) {
+		return aliveEvery
+	}
+	return wait
 }
 
 // open begins an empty batch.
@@ -155,31 +172,35 @@ func (r *reader) foldOpen() error {
 	}
 	for _, p := range r.tx.changes {
 		f := r.fold(p.table)
+		before := f.size()
 		err := f.Add(Change{Op: p.op, Table: p.table, Key: p.key, Old: p.old, New: p.new})
 		if err != nil {
 			return err
 		}
+		r.bytes += f.size() - before
 	}
 	r.batch.Changes += len(r.tx.changes)
 	r.tx.forget()
-	r.bytes = 0
-	for _, f := range r.batch.Folds {
-		r.bytes += f.size()
-	}
 	return nil
 }
 
 // fold returns the fold that takes t's next change: another one once t's shape has
-// changed.
+// changed, and for each transaction while nobody knows which of them a load's snapshot
+// will see.
 func (r *reader) fold(t *schema.Table) *Fold {
-	if f := r.folds[t.OID]; f != nil && f.Table == t {
+	load := r.routes[t.OID].load
+	var xid uint32
+	if load != nil && load.HandOver == 0 {
+		xid = r.tx.xid
+	}
+	if f := r.folds[t.OID]; f != nil && f.Table == t && f.XID == xid {
 		return f
 	}
-	var into string
-	if load := r.routes[t.OID].load; load != nil {
-		into = load.Into
+	f := NewFold(t, "")
+	if load != nil {
+		f.Held, f.XID = load.Held, xid
 	}
-	f := NewFold(t, into)
+	r.bytes += f.size()
 	r.folds[t.OID] = f
 	r.batch.Folds = append(r.batch.Folds, f)
 	return f

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"rowshift/schema"
-
 	"golang.org/x/sync/errgroup"
 )
 
@@ -123,45 +121,72 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 // the source alive meanwhile. Until the source is judged the slot is told only what
 // it knows: it might be another's.
 func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint, err error) {
+	err = besides(ctx, source, at, func(ctx context.Context) (err error) {
+		c, err = d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
+		return err
+	})
+	return c, err
+}
+
+// besides does something that may take its time, and keeps the slot's connection
+// alive meanwhile.
+func besides(ctx context.Context, source Source, at LSN, do func(context.Context) error) error {
 	g, work := errgroup.WithContext(ctx)
 	waiting, done := context.WithCancel(work)
 	g.Go(func() error {
 		defer done()
-		c, err = d.Warehouse.Fence(work, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
-		return err
+		return do(work)
 	})
-	g.Go(func() error { return hold(waiting, source, at) })
-	return c, g.Wait()
+	g.Go(func() error { return keepAlive(waiting, source, at) })
+	return g.Wait()
 }
 
-// replicate loads what is not loaded and then follows the stream.
-func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) error {
-	cp, missing := plan(cp, opened)
-	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: cp.Clone()})
-	tell(d.Listener.Tables, cp.Clone().Tables)
-	if len(missing) > 0 {
-		l := newLoad(d.Options, cp, func() int { d.loads++; return d.loads })
-		var err error
-		if cp, err = l.run(ctx, source, missing); err != nil {
-			return err
+// keepAlive keeps the slot's connection alive until ctx is done.
+func keepAlive(ctx context.Context, source Source, at LSN) error {
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := source.Acknowledge(ctx, at); err != nil && ctx.Err() == nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
 		}
 	}
-	p := newPipeline(d.Options, source, opened, cp)
-	err := p.run(ctx)
+}
+
+// replicate follows the stream, and loads what is not loaded beside it.
+func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) error {
+	cp = plan(cp, opened)
+	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: cp.Clone()})
+	tell(d.Listener.Tables, cp.Clone().Tables)
+	cp, err := d.beginHolding(ctx, source, opened, cp)
+	if err != nil {
+		return err
+	}
+	p := newPipeline(d.Options, source, opened, cp, d.attempt)
+	err = p.run(ctx)
 	d.drained = err == nil && p.reader.drained
 	return err
 }
 
-// plan brings the checkpoint's tables in line with what the source publishes, and
-// returns it with the tables that have to be loaded: those that are new, whose
-// load did not end, that were out of the publication for a while, or that have
+// attempt counts the loads of this process.
+func (d *daemon) attempt() int {
+	d.loads++
+	return d.loads
+}
+
+// plan brings the checkpoint's tables in line with what the source publishes. Those
+// that have to be loaded are loading then, with nothing loaded: the ones that are new,
+// whose load did not end, that were out of the publication for a while, or that have
 // another shape than when they were loaded.
-func plan(cp Checkpoint, o Opened) (Checkpoint, []*schema.Table) {
+func plan(cp Checkpoint, o Opened) Checkpoint {
 	next := cp.Clone()
 	next.Timeline = o.Timeline
 	next.Publication = o.Publication
 	next.Tables = nil
-	var missing []*schema.Table
 	for _, p := range o.Tables {
 		t := p.Table
 		s := TableState{OID: t.OID, State: Loading}
@@ -171,11 +196,10 @@ func plan(cp Checkpoint, o Opened) (Checkpoint, []*schema.Table) {
 		kept := cp.Publication == o.Publication && s.Row == p.Row && slices.Equal(s.Shape, t.Shape())
 		if !kept || s.State == Loading && (s.Load == nil || !s.Load.Loaded) {
 			s.State, s.Load = Loading, nil
-			missing = append(missing, t)
 		}
 		s.Name, s.Target, s.Row, s.Shape = t.Name, t.Target, p.Row, t.Shape()
 		next.Tables = append(next.Tables, s)
 	}
-	slices.SortFunc(next.Tables, func(a, b TableState) int { return int(a.OID) - int(b.OID) })
-	return next, missing
+	slices.SortFunc(next.Tables, func(a, b TableState) int { return int(int64(a.OID) - int64(b.OID)) })
+	return next
 }

@@ -2,7 +2,6 @@ package replicator
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -10,6 +9,9 @@ import (
 // waits, and grows, while the sink is busy.
 func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 	switch {
+	case r.turns():
+		r.turn()
+		return r.handOver(ctx)
 	case !r.batch.Commit || r.batch.End <= r.sealed && r.batch.Changes == 0:
 		return nil
 	case r.batch.Changes >= r.limits.Rows || r.bytes >= r.limits.Bytes || r.ends():
@@ -21,7 +23,7 @@ func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 }
 
 // ends tells whether this is the last batch.
-func (r *reader) ends() bool { return r.until > 0 && r.position >= r.until }
+func (r *reader) ends() bool { return r.until > 0 && r.position >= r.until && !r.loading() }
 
 // due tells whether the batch should go as soon as the sink can take it.
 func (r *reader) due() bool {
@@ -31,7 +33,7 @@ func (r *reader) due() bool {
 	if r.batch.Changes > 0 {
 		return time.Since(r.began) >= r.limits.MaxAge || r.idle() && r.rested()
 	}
-	return r.joinable() || r.stale()
+	return r.stale()
 }
 
 // idle tells whether the warehouse has everything that was handed over.
@@ -39,9 +41,6 @@ func (r *reader) idle() bool { return !r.inside && r.merged() >= r.sealed }
 
 // rested tells whether the minimum interval since the last seal has passed.
 func (r *reader) rested() bool { return time.Since(r.sealedAt) >= r.limits.MinInterval }
-
-// joinable tells whether tables that are loading can join at the batch's end.
-func (r *reader) joinable() bool { return r.joinsAt > 0 && r.position >= r.joinsAt }
 
 // stale tells whether a batch without changes should move the checkpoint, so that
 // the slot lets go of log that holds nothing for us.
@@ -76,13 +75,11 @@ func (r *reader) wait() time.Duration {
 
 // offer hands the batch over if the sink is waiting for one.
 func (r *reader) offer(ctx context.Context) error {
-	r.join()
 	select {
 	case r.out <- r.batch:
 		r.handedOver()
 		return r.acknowledge(ctx)
 	default:
-		r.batch.Joins = nil
 		return nil
 	}
 }
@@ -90,7 +87,6 @@ func (r *reader) offer(ctx context.Context) error {
 // handOver waits until the sink takes the batch, and keeps the slot's connection
 // alive meanwhile. This wait is the pipeline's backpressure.
 func (r *reader) handOver(ctx context.Context) error {
-	r.join()
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	for {
@@ -108,28 +104,10 @@ func (r *reader) handOver(ctx context.Context) error {
 	}
 }
 
-// join adds the tables that are loading to a batch that ends where they can join.
-func (r *reader) join() {
-	if !r.joinable() || !r.batch.Commit {
-		return
-	}
-	for _, route := range r.routes {
-		if route.load != nil {
-			r.batch.Joins = append(r.batch.Joins, Join{Table: route.table, From: route.load.Into})
-		}
-	}
-	slices.SortFunc(r.batch.Joins, func(a, b Join) int { return int(a.Table.OID) - int(b.Table.OID) })
-}
-
 // handedOver opens the next batch behind one that the sink has taken.
 func (r *reader) handedOver() {
 	b := r.batch
-	if len(b.Joins) > 0 {
-		for _, route := range r.routes {
-			route.load, route.rule = nil, false
-		}
-		r.joinsAt = 0
-	}
+	r.turned(b)
 	sealed := SealedBatch{
 		End: b.End, Commit: b.Commit, Transactions: b.Transactions,
 		Changes: b.Changes, Bytes: r.bytes,

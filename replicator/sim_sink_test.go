@@ -18,15 +18,18 @@ type object struct {
 	epoch replicator.Epoch
 	at    time.Time
 	rows  []replicator.Row
+
+	xid       uint32 // of a held fold
+	truncated bool   // likewise
 }
 
 // put lays rows into the bucket.
-func (w *world) put(epoch replicator.Epoch, folded []replicator.Row) replicator.Files {
+func (w *world) put(epoch replicator.Epoch, folded []replicator.Row, xid uint32, truncated bool) replicator.Files {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.objects++
 	name := fmt.Sprint("s3://b/", w.objects)
-	w.bucket[name] = object{epoch: epoch, at: time.Now(), rows: folded}
+	w.bucket[name] = object{epoch: epoch, at: time.Now(), rows: folded, xid: xid, truncated: truncated}
 	return replicator.Files{Manifest: name, Rows: int64(len(folded)), Objects: []string{name}}
 }
 
@@ -45,7 +48,7 @@ func (n *node) Stage(_ context.Context, epoch replicator.Epoch, b *replicator.Ba
 	}
 	s := &replicator.Staged{
 		End: b.End, Commit: b.Commit || n.bug == mergeInsideTransaction, Time: b.Time,
-		Transactions: b.Transactions, Changes: b.Changes, Joins: b.Joins,
+		Transactions: b.Transactions, Changes: b.Changes, Joins: b.Joins, Holds: b.Holds,
 	}
 	if !b.Commit {
 		n.tall.count("batch ends inside a transaction")
@@ -63,7 +66,7 @@ func (n *node) Stage(_ context.Context, epoch replicator.Epoch, b *replicator.Ba
 		}
 		s.Folds = append(s.Folds, replicator.StagedFold{
 			Table: f.Table, Truncated: f.Truncated, Unchanged: f.Unchanged(), Counts: f.Counts,
-			Into: f.Into, Files: n.put(epoch, rs),
+			Into: f.Into, Held: f.Held, Files: n.put(epoch, rs, f.XID, f.Truncated),
 		})
 	}
 	return s, nil
@@ -135,7 +138,7 @@ func (f *loadFiles) Close(context.Context) (replicator.Files, error) {
 	if f.fault("load cannot be staged") {
 		return replicator.Files{}, errInjected
 	}
-	return f.put(f.epoch, f.rows), nil
+	return f.put(f.epoch, f.rows, 0, false), nil
 }
 
 func (p *loadPart) Write(t replicator.Tuple) error {
@@ -155,11 +158,77 @@ type simWarehouse struct {
 	checkpoint *replicator.Checkpoint
 	targets    rows
 	loads      map[string]map[string]row
-	streaming  bool // it was, at some time
+	held       map[string][]object // folds that wait for load tables
+	streaming  bool                // it was, at some time
 }
 
 // loader is the warehouse's Loader, on a connection of its own.
 type loader struct{ *node }
+
+func (l loader) Hold(_ context.Context, held string, _ *schema.Table) error {
+	l.nap("hold", time.Second)
+	switch {
+	case l.isDead():
+		return errDead
+	case l.fault("held table cannot be made"):
+		return errInjected
+	}
+	l.world.mu.Lock()
+	defer l.world.mu.Unlock()
+	l.warehouse.held[held] = nil
+	return nil
+}
+
+func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (bool, error) {
+	l.nap("apply", time.Second)
+	switch {
+	case l.isDead() && !l.chance("a dead daemon's apply goes on", 0.5):
+		return false, errDead
+	case l.fault("apply meets a conflict"):
+		return false, retryable{}
+	case l.fault("apply fails"):
+		return false, errInjected
+	}
+	left, err := l.applyHeld(epoch, t, s)
+	if err != nil {
+		return false, err
+	}
+	if l.fault("answer to the COMMIT of held changes is lost") || l.isDead() {
+		return false, errInjected
+	}
+	return left, nil
+}
+
+// applyHeld is the transaction that applies the first fold that is held and takes it
+// out, with what the snapshot saw before it.
+func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (left bool, err error) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	w := &n.warehouse
+	if w.checkpoint.Epoch != epoch {
+		n.tall.count("apply is fenced")
+		return false, fmt.Errorf("apply: %w", replicator.ErrFenced)
+	}
+	held, load := w.held[s.Held], w.loads[s.Into]
+	if load == nil {
+		n.broken(5, "held changes of %v are applied to no load table", t.Name)
+		return false, nil
+	}
+	for len(held) > 0 && held[0].xid != 0 && s.Seen.Sees(held[0].xid) && n.bug != applySeen {
+		n.tall.count("held change that the snapshot sees")
+		held = held[1:]
+	}
+	if len(held) > 0 {
+		n.say("epoch %d applies to %s truncated %v: %q", epoch, s.Into, held[0].truncated, held[0].rows)
+		n.applyRows(load, held[0])
+		n.tall.count("held fold applied")
+		if n.bug != keepApplied || n.world.die("keep").IntN(3) > 0 {
+			held = held[1:]
+		}
+	}
+	w.held[s.Held] = held
+	return len(held) > 0 && n.bug != joinEarly, nil
+}
 
 func (l loader) Load(_ context.Context, into string, t *schema.Table, f replicator.Files) error {
 	l.nap("load", 4*time.Second)
@@ -217,12 +286,17 @@ func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator
 			delete(n.warehouse.loads, name)
 		}
 	}
+	for name := range n.warehouse.held {
+		if !named(*c, name) {
+			delete(n.warehouse.held, name)
+		}
+	}
 	return c.Clone(), nil
 }
 
-func named(c replicator.Checkpoint, load string) bool {
+func named(c replicator.Checkpoint, table string) bool {
 	return slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
-		return t.Load != nil && t.Load.Into == load
+		return t.Load != nil && (t.Load.Into == table || t.Load.Held == table)
 	})
 }
 
@@ -257,35 +331,65 @@ func (n *node) apply(m *replicator.Merge) error {
 			return fmt.Errorf("merge: %w", replicator.ErrFenced)
 		}
 	}
-	next := w.targets.clone()
-	loads := map[string]map[string]row{}
+	next := simWarehouse{targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held)}
 	for name, at := range w.loads {
-		loads[name] = maps.Clone(at)
+		next.loads[name] = maps.Clone(at)
 	}
 	for _, s := range m.Staged {
-		for _, f := range s.Folds {
-			at := next[f.Table.OID]
-			if f.Into != "" {
-				at = loads[f.Into]
-			}
-			if at == nil {
-				return fmt.Errorf("no load table %s", f.Into)
-			}
-			if err := n.applyFold(at, f); err != nil {
-				return err
-			}
-		}
-		for _, j := range s.Joins {
-			next[j.Table.OID] = loads[j.From]
-			n.tall.count("table joins")
+		if err := n.applyStaged(&next, s); err != nil {
+			return err
 		}
 	}
-	w.targets, w.loads = next, loads
+	w.targets, w.loads, w.held = next.targets, next.loads, next.held
 	cp := m.Checkpoint.Clone()
 	w.checkpoint = &cp
 	n.sayMerge(m)
 	n.tall.count("merge")
 	n.check(m)
+	return nil
+}
+
+// applyStaged applies one batch.
+func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
+	for _, f := range s.Folds {
+		o, ok := n.bucket[f.Files.Manifest]
+		if !ok {
+			return fmt.Errorf("no object %s", f.Files.Manifest)
+		}
+		if f.Held != "" {
+			held, ok := w.held[f.Held]
+			if !ok {
+				n.broken(5, "there is no held table %s", f.Held)
+			}
+			w.held[f.Held] = append(slices.Clip(held), o)
+			n.tall.count("held fold")
+			continue
+		}
+		at := w.targets[f.Table.OID]
+		if f.Into != "" {
+			at = w.loads[f.Into]
+		}
+		if at == nil {
+			return fmt.Errorf("no load table %s", f.Into)
+		}
+		if f.Into == "" || n.bug != joinWithoutItsBatch {
+			n.applyRows(at, o)
+		}
+	}
+	for _, j := range s.Joins {
+		if len(w.held[j.Held]) > 0 {
+			n.broken(3, "%v joins with held changes", j.Table.Name)
+		}
+		w.targets[j.Table.OID] = w.loads[j.From]
+		delete(w.loads, j.From)
+		delete(w.held, j.Held)
+		n.tall.count("table joins")
+	}
+	for _, h := range s.Holds {
+		delete(w.loads, h.Before.Into)
+		delete(w.held, h.Before.Held)
+		n.tall.count("load begins again")
+	}
 	return nil
 }
 
@@ -297,7 +401,7 @@ func (n *node) sayMerge(m *replicator.Merge) {
 	for _, s := range m.Staged {
 		n.say("  batch to %v, at a commit %v, joins %d", s.End, s.Commit, len(s.Joins))
 		for _, f := range s.Folds {
-			n.say("    %v into %q truncated %v: %q", f.Table.Name, f.Into, f.Truncated, n.bucket[f.Files.Manifest].rows)
+			n.say("    %v into %q%q truncated %v: %q", f.Table.Name, f.Into, f.Held, f.Truncated, n.bucket[f.Files.Manifest].rows)
 		}
 	}
 	for _, t := range m.Checkpoint.Tables {
@@ -307,13 +411,9 @@ func (n *node) sayMerge(m *replicator.Merge) {
 	}
 }
 
-// applyFold does what StagedFold says.
-func (n *node) applyFold(at map[string]row, f replicator.StagedFold) error {
-	o, ok := n.bucket[f.Files.Manifest]
-	if !ok {
-		return fmt.Errorf("no object %s", f.Files.Manifest)
-	}
-	if f.Truncated {
+// applyRows does what StagedFold says.
+func (n *node) applyRows(at map[string]row, o object) {
+	if o.truncated {
 		clear(at)
 	}
 	filled := make([]row, len(o.rows))
@@ -338,7 +438,6 @@ func (n *node) applyFold(at map[string]row, f replicator.StagedFold) error {
 			at[string(r.Key)] = filled[i]
 		}
 	}
-	return nil
 }
 
 func fillRow(t replicator.Tuple, origin row) (r row) {

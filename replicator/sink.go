@@ -64,6 +64,7 @@ type Staged struct {
 	Changes      int          // changes folded
 	Folds        []StagedFold // to be applied one after another
 	Joins        []Join       // tables that join the live ones once the folds are applied
+	Holds        []Hold       // tables whose changes are held from End on
 }
 
 // StagedFold is a Fold at rest. Its files have, as CSV, the table's columns in
@@ -80,14 +81,31 @@ type StagedFold struct {
 	Counts    Counts
 	Files     Files
 
-	// Into is the load table that the fold applies to while the table is loading;
-	// empty: the target.
+	// Into is the load table that the fold applies to, in the batch with which its
+	// table joins; empty: the target.
 	Into string
+
+	// Held is the held table that the rows are added to while the table is loading;
+	// empty: they are applied. They then are of one or more folds, and there is more in
+	// the files: first of each row the number of its fold, from 1, the transaction that
+	// the fold is of, NULL if it is of several, and a boolean that tells whether all
+	// rows of before are gone, as a row of its own that has nothing else; and flags for
+	// all of Table.Toastable instead of Unchanged. Truncated, Unchanged and Gone are not
+	// set.
+	Held string
 }
 
 // Counts are the changes of a fold by operation, before folding.
 type Counts struct {
 	Inserts, Updates, Deletes, Truncates int64
+}
+
+// Add adds others to c.
+func (c *Counts) Add(o Counts) {
+	c.Inserts += o.Inserts
+	c.Updates += o.Updates
+	c.Deletes += o.Deletes
+	c.Truncates += o.Truncates
 }
 
 // Warehouse applies what was staged and remembers how far it got, in one
@@ -121,11 +139,21 @@ type Merge struct {
 }
 
 // Join makes a target equal to a load table, which stands at the position of the
-// batch that it comes with. Load tables that the checkpoint no longer names are
-// dropped after the commit.
+// batch that it comes with. Its held table is empty by then. Both are dropped after
+// the commit.
 type Join struct {
 	Table *schema.Table
 	From  string // the load table
+	Held  string // the held table
+}
+
+// Hold lets a table's changes be held, from the end of the batch that it comes with
+// on, for a load that begins.
+type Hold struct {
+	Table  *schema.Table
+	Into   string    // the load table, which is not there yet
+	Held   string    // the held table, which is there and empty
+	Before LoadState // of the load that was given up for this one: its tables are dropped after the commit
 }
 
 // Merged is what a merge did.
@@ -135,10 +163,20 @@ type Merged struct {
 }
 
 // Loader fills load tables, on a connection of its own, so that tables that are
-// live never wait for a load. It may be called by several goroutines at once.
+// live never wait for a load. It may be called by several goroutines at once, for
+// different tables.
 type Loader interface {
+	// Hold makes the held table anew, empty.
+	Hold(ctx context.Context, held string, t *schema.Table) error
+
 	// Load makes the load table anew, of the target's shape, copies the files into it
 	// and compares the counts; and makes the target, with its grants, if it is not
 	// there.
 	Load(ctx context.Context, into string, t *schema.Table, f Files) error
+
+	// Apply applies the first held changes to the load table, but for those of
+	// transactions that its snapshot saw, and takes them out of the held table, in one
+	// short transaction under the fence. It tells whether any are left. The error wraps
+	// ErrFenced if the checkpoint is of another epoch.
+	Apply(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) (left bool, err error)
 }

@@ -92,6 +92,15 @@ type Opened struct {
 	End         LSN // a position that the stream will pass, at or after everything committed before Open; if asked for
 }
 
+// byOID returns the configured tables by their OIDs.
+func (o Opened) byOID() map[uint32]*schema.Table {
+	tables := map[uint32]*schema.Table{}
+	for _, p := range o.Tables {
+		tables[p.Table.OID] = p.Table
+	}
+	return tables
+}
+
 // Published is a configured table as the source publishes it.
 type Published struct {
 	Table *schema.Table

@@ -51,3 +51,15 @@ func (t *Table) Shape() []Shape {
 	}
 	return s
 }
+
+// Toastable returns the indices of the columns whose values may be stored out of
+// line, so that a change may leave them unchanged without saying what they are.
+func (t *Table) Toastable() []int {
+	var columns []int
+	for i, c := range t.Columns {
+		if c.Attribute.Toastable {
+			columns = append(columns, i)
+		}
+	}
+	return columns
+}

@@ -30,10 +30,7 @@ func (y *tally) add(b replicator.MergedBatch) {
 		y.transactions += s.Transactions
 		y.changes += s.Changes
 		for _, f := range s.Folds {
-			y.counts.Inserts += f.Counts.Inserts
-			y.counts.Updates += f.Counts.Updates
-			y.counts.Deletes += f.Counts.Deletes
-			y.counts.Truncates += f.Counts.Truncates
+			y.counts.Add(f.Counts)
 		}
 	}
 }

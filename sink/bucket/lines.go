@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -54,14 +56,36 @@ func (l *lines) full(dst []byte, row replicator.Tuple) ([]byte, error) {
 	return l.end(dst, start)
 }
 
+// held appends a row of a fold that is held: the fold's number and transaction, and
+// whether all rows of before are gone, before what a fold's row has. A row that says
+// the latter has no more.
+func (l *lines) held(dst []byte, fold int, xid uint32, row replicator.Row, truncated bool) ([]byte, error) {
+	start := len(dst)
+	dst = append(strconv.AppendInt(append(dst, '"'), int64(fold), 10), '"', ',')
+	if xid == 0 {
+		dst = append(append(dst, l.null...), ',')
+	} else {
+		dst = append(strconv.AppendUint(append(dst, '"'), uint64(xid), 10), '"', ',')
+	}
+	dst = append(l.boolean(dst, truncated), ',')
+	return l.rest(dst, start, row)
+}
+
 // folded appends a row of a fold, with its flags.
 func (l *lines) folded(dst []byte, row replicator.Row) ([]byte, error) {
-	start := len(dst)
+	return l.rest(dst, len(dst), row)
+}
+
+// rest appends the row of a fold to a line that begins at start.
+func (l *lines) rest(dst []byte, start int, row replicator.Row) ([]byte, error) {
 	var err error
 	if row.New != nil {
 		dst, err = l.columns(dst, row.New)
 	} else {
 		dst, err = l.gone(dst, row.Key)
+	}
+	if err == nil {
+		err = l.flagged()
 	}
 	if err == nil && len(l.unchanged) > 0 {
 		dst, err = l.fill(dst, row)
@@ -70,6 +94,17 @@ func (l *lines) folded(dst []byte, row replicator.Row) ([]byte, error) {
 		return dst[:start], err
 	}
 	return l.end(append(l.boolean(dst, row.New == nil), ','), start)
+}
+
+// flagged returns an error if the row at hand leaves a column unchanged that has no
+// flag.
+func (l *lines) flagged() error {
+	for column, unchanged := range l.flag {
+		if unchanged && !slices.Contains(l.unchanged, column) {
+			return fmt.Errorf("bucket: column %q of %s is left unchanged, and was not known to be stored out of line", l.table.Columns[column].Name, l.table.Name)
+		}
+	}
+	return nil
 }
 
 // columns appends the table's columns, each with a comma behind it, and notes which
@@ -90,7 +125,11 @@ func (l *lines) columns(dst []byte, row replicator.Tuple) ([]byte, error) {
 // gone appends the columns of a key that is gone.
 func (l *lines) gone(dst []byte, key replicator.Tuple) ([]byte, error) {
 	l.key = l.key[:0]
-	for len(key) > 0 {
+	for range l.table.Key {
+		if len(key) == 0 { // there is none: all rows are gone
+			l.key = append(l.key, replicator.Value{Kind: replicator.Null})
+			continue
+		}
 		var v replicator.Value
 		v, key = key.Next()
 		l.key = append(l.key, v)

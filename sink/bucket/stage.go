@@ -31,16 +31,20 @@ func (s *Stager) Stage(ctx context.Context, epoch replicator.Epoch, b *replicato
 }
 
 func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.Staged, error) {
+	together := gathered(b.Folds)
 	staged := &replicator.Staged{
 		End: b.End, Commit: b.Commit, Time: b.Time, Transactions: b.Transactions, Changes: b.Changes,
-		Folds: make([]replicator.StagedFold, len(b.Folds)), Joins: b.Joins,
+		Folds: make([]replicator.StagedFold, len(together)), Joins: b.Joins, Holds: b.Holds,
 	}
 	var g errgroup.Group // without a context that ends at the first error: what is being put then could come after it was deleted
 	g.SetLimit(a.stager.options.Parallel)
-	for i, f := range b.Folds {
-		g.Go(func() error {
-			var err error
-			staged.Folds[i], err = a.fold(ctx, i, f)
+	for i, folds := range together {
+		g.Go(func() (err error) {
+			if folds[0].Held != "" {
+				staged.Folds[i], err = a.held(ctx, i, folds)
+			} else {
+				staged.Folds[i], err = a.fold(ctx, i, folds[0])
+			}
 			return err
 		})
 	}
@@ -48,6 +52,21 @@ func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.S
 		return nil, err
 	}
 	return staged, nil
+}
+
+// gathered puts the folds together that go into one held table: there can be one for
+// each transaction. The others stay apart, in their order.
+func gathered(folds []*replicator.Fold) (together [][]*replicator.Fold) {
+	held := map[string]int{}
+	for _, f := range folds {
+		if at, ok := held[f.Held]; ok && f.Held != "" {
+			together[at] = append(together[at], f)
+			continue
+		}
+		held[f.Held] = len(together)
+		together = append(together, []*replicator.Fold{f})
+	}
+	return together
 }
 
 // fold writes the batch's fold of that index.
@@ -83,6 +102,49 @@ func (p *part) fold(f *replicator.Fold, l *lines) (gone int64, err error) {
 		}
 	}
 	return gone, nil
+}
+
+// held writes folds that go into one held table, one after another.
+func (a *attempt) held(ctx context.Context, index int, folds []*replicator.Fold) (replicator.StagedFold, error) {
+	t := folds[0].Table
+	staged := replicator.StagedFold{Table: t, Held: folds[0].Held}
+	name := fmt.Sprintf("%d-%d", t.OID, index)
+	p, err := a.part(ctx, name+"-%06d"+a.stager.extension())
+	if err != nil {
+		return staged, err
+	}
+	l := newLines(t, a.null, t.Toastable())
+	for i, f := range folds {
+		staged.Counts.Add(f.Counts)
+		if err := p.heldFold(i+1, f, l); err != nil {
+			_ = p.wait() // of what is being put; the attempt is given up anyway
+			return staged, err
+		}
+	}
+	if err := p.close(); err != nil {
+		return staged, err
+	}
+	staged.Files, err = a.close(ctx, name, p.done, p.rows)
+	return staged, err
+}
+
+// heldFold writes the rows of f, the number-th of its files, each with what tells the
+// folds apart before it.
+func (p *part) heldFold(number int, f *replicator.Fold, l *lines) error {
+	if f.Truncated {
+		err := p.row(func(dst []byte) ([]byte, error) { return l.held(dst, number, f.XID, replicator.Row{}, true) })
+		if err != nil {
+			return err
+		}
+	}
+	var row replicator.Row
+	write := func(dst []byte) ([]byte, error) { return l.held(dst, number, f.XID, row, false) }
+	for row = range f.Rows() {
+		if err := p.row(write); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // extension is what the names of parts end in.

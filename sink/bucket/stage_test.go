@@ -90,6 +90,48 @@ func TestStage(t *testing.T) {
 	}
 }
 
+// Folds that are held go into one set of files for each held table, however many
+// transactions they are of.
+func TestStageOfHeldFolds(t *testing.T) {
+	w := newWorld(t)
+	table, other := person(t), person(t)
+	other.OID = 4712
+	of := func(table *schema.Table, held string, xid uint32, changes ...replicator.Change) *replicator.Fold {
+		f := fold(t, table, "", changes...)
+		f.Held, f.XID = held, xid
+		return f
+	}
+	update := replicator.Change{Op: replicator.Update, Key: tuple("a", 1), New: tuple(4, "a", unchanged, nil)}
+	staged, err := w.stager(nil).Stage(context.Background(), 7, &replicator.Batch{End: 9, Commit: true, Folds: []*replicator.Fold{
+		of(table, "held_1", 77, insert(1, "a", "x", nil)),
+		of(other, "", 0, insert(5, "a", "x", nil)),
+		of(table, "held_1", 4294967295, replicator.Change{Op: replicator.Truncate}, insert(1, "a", "y", nil)),
+		of(other, "held_2", 78, insert(6, "a", "x", nil)),
+		of(table, "held_1", 0, update),
+	}, Holds: []replicator.Hold{{Table: table, Held: "held_3"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		held   string
+		rows   []string
+		counts replicator.Counts
+	}{
+		{"held_1", []string{"1|77|f|1|a|x|~|~|~|f|f|f", "2|4294967295|t|~|~|~|~|~|~|f|f|t", "2|4294967295|f|1|a|y|~|~|~|f|f|f", "3|~|f|1|a|~|~|~|~|f|f|t", "3|~|f|4|a|~|~|a|1|t|f|f"},
+			replicator.Counts{Inserts: 2, Updates: 1, Truncates: 1}},
+		{"", []string{"5|a|x|~|f"}, replicator.Counts{Inserts: 1}},
+		{"held_2", []string{"1|78|f|6|a|x|~|~|~|f|f|f"}, replicator.Counts{Inserts: 1}},
+	}
+	if len(staged.Folds) != len(want) || len(staged.Holds) != 1 {
+		t.Fatalf("staged %+v", staged)
+	}
+	for i, f := range staged.Folds {
+		if rows := w.rows(f.Files); f.Held != want[i].held || !slices.Equal(rows, want[i].rows) || f.Counts != want[i].counts || f.Files.Rows != int64(len(rows)) {
+			t.Errorf("%d: %+v with %q, want %+v", i, f, rows, want[i])
+		}
+	}
+}
+
 // TestNames proves that names sort by epoch and LSN, and tell no table's name.
 func TestNames(t *testing.T) {
 	w := newWorld(t)

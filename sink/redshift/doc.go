@@ -3,19 +3,22 @@
 //
 // # Model
 //
-// A Warehouse has one session for merges, opened when it is needed and closed when
-// nothing comes for a while, so that a serverless workgroup can sleep; and one for
-// each load that is under way. In a metadata schema of its own it keeps
+// A Warehouse has one session for merges and one for what is held, each opened when it
+// is needed and closed when nothing comes for a while, so that a serverless workgroup
+// can sleep; and one for each table that is copied into its load table. In a metadata
+// schema of its own it keeps
 //
 //	fence         no rows: what the first statement of each transaction locks
 //	checkpoint    one row: where the pipeline stands
 //	table_state   a row for each table
 //	freshness     a view of both, for people
 //	load_E_A_T    load tables, by epoch, attempt and the source table's OID
+//	held_E_A_T    held tables: changes that wait for a load table
 //
 // A batch is copied into temporary tables first, outside any transaction. Then, in
 // one transaction: lock the fence, compare epoch and LSN, apply the folds one after
-// another, let tables join, move the checkpoint. The lock comes before the first
+// another, let tables join, move the checkpoint. Held changes are applied to load
+// tables in short transactions of the same form. The lock comes before the first
 // read, because a transaction's snapshot is taken there.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 //

@@ -258,10 +258,14 @@ func (w *Warehouse) createMetadata(viewed bool) []string {
 	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()))...)
 }
 
-// older tells whether a table is a load table of an epoch before that one. Those of
-// later ones belong to a daemon that took over meanwhile, others to nobody we know.
+// older tells whether a table is a load table or a held table of an epoch before that
+// one. Those of later ones belong to a daemon that took over meanwhile, others to
+// nobody we know.
 func older(name string, epoch replicator.Epoch) bool {
 	numbers, ok := strings.CutPrefix(name, "load_")
+	if !ok {
+		numbers, ok = strings.CutPrefix(name, "held_")
+	}
 	parts := strings.Split(numbers, "_")
 	if !ok || len(parts) != 3 {
 		return false
@@ -275,7 +279,8 @@ func older(name string, epoch replicator.Epoch) bool {
 	return replicator.Epoch(n) < epoch
 }
 
-// sweepLoads drops load tables of earlier epochs that the checkpoint does not name.
+// sweepLoads drops load and held tables of earlier epochs, but for those of tables that
+// the checkpoint says are loaded: a load that did not end begins again with others.
 // One that cannot be dropped now is dropped at the next fence.
 func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	_ = w.with(ctx, func(s *session) error {
@@ -285,7 +290,9 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		}
 		var loads []place
 		for _, name := range names {
-			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.Load != nil && t.Load.Into == name })
+			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
+				return t.Load != nil && t.Load.Loaded && (t.Load.Into == name || t.Load.Held == name)
+			})
 			if !named && older(name, c.Epoch) {
 				loads = append(loads, w.metadata.load(name))
 			}

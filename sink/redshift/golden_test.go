@@ -50,6 +50,7 @@ func TestTableSQL(t *testing.T) {
 			partial := replicator.StagedFold{Table: table, Files: files, Unchanged: unchanged}
 			two := replicator.StagedFold{Table: table, Files: files, Unchanged: []int{1, 3}}
 			target, stage, gone, load := in("Sales", table.Target), temporary("stage_1"), temporary("gone_1"), metadata("meta").load("load_1_2_3")
+			held := metadata("meta").load("held_1_2_3")
 			statements := []string{
 				createTable(target, table), grantSelect(target, "Ann", "group Analysts"), columnsOf("Sales", table.Target),
 				createStage(stage, full), copyFiles(stage, stageColumns(full), files, copyRole, ""),
@@ -58,6 +59,9 @@ func TestTableSQL(t *testing.T) {
 				deleteAll(target), deleteKeys(target, stage, table), insertStaged(target, stage, table),
 				createGone(gone, table), deleteDifferent(target, load, table), findGone(gone, target, load, table),
 				deleteGone(target, gone, table), insertLacking(target, load, table),
+				createHeld(held, table), createHeldStage(stage, table), lastHeld(held), insertHeld(held, stage, table, 41), firstHeld(held, table, 17),
+				ofFold(fill(held, load, heldFold(table)), held, 42), unfilledHeld(held, table, 42),
+				ofAliased(deleteKeys(load, held, table), 42), ofFold(insertStaged(load, held, table), held, 42), deleteHeld(held, 42),
 				drop(stage, gone, load), addColumn(target, table.Columns[1]), renameTable(target, table.Target+"_old"),
 			}
 			golden(t, name, statements...)
@@ -90,8 +94,10 @@ func TestMetadataSQL(t *testing.T) {
 	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
 	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
-		m.lock(), m.position(), m.readLayout(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
-		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), applicationOf("4711"), terminate("4711"))
+		m.lock(), m.position(), m.readLayout(), m.readEpoch(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
+		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), applicationOf("4711"), terminate("4711"),
+		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
+		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.load("held_1_2_3")))
 	for _, step := range m.upgrades() {
 		statements = append(statements, step...)
 	}

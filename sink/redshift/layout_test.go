@@ -35,7 +35,7 @@ func TestFirstFenceWritesTheLayout(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(versioned))
 	w.fence(w.warehouse(func(o *Options) { o.Version = "v1.4.9" }))
-	w.metadataIs("2|2|0/64|" + version) // not who wrote last, but who wrote the layout
+	w.metadataIs("3|2|0/64|" + version) // not who wrote last, but who wrote the layout
 }
 
 func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
@@ -51,9 +51,9 @@ func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
 	if c := w.fence(r); c.Epoch != 2 {
 		t.Errorf("epoch %d", c.Epoch)
 	}
-	w.metadataIs("2|2|0/64|" + version)
+	w.metadataIs("3|2|0/64|" + version)
 	w.fence(r)
-	w.metadataIs("2|3|0/64|" + version)
+	w.metadataIs("3|3|0/64|" + version)
 }
 
 // Whoever dies, or is refused, while the tables are moved up leaves them as they were.
@@ -78,7 +78,7 @@ func TestLayoutIsMovedUpWhole(t *testing.T) {
 				w.want(w.ask("SELECT COUNT(*) FROM svv_columns WHERE table_name = 'checkpoint' AND column_name = 'written_by'"), "0")
 			}
 			w.fence(w.warehouse(versioned))
-			w.metadataIs("2|2|0/64|" + version)
+			w.metadataIs("3|2|0/64|" + version)
 		})
 	}
 }

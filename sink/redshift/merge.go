@@ -45,7 +45,7 @@ func (m *merging) run(ctx context.Context) error {
 			if f.Files.Manifest == "" {
 				continue
 			}
-			stage, err := m.stage(ctx, *f)
+			stage, err := m.stage(ctx, f)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (m *merging) run(ctx context.Context) error {
 		m.tables = ""
 		return m.blame(ctx, err)
 	}
-	m.dropJoined(ctx)
+	m.dropOver(ctx)
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (m *merging) targets() []*schema.Table {
 	var tables []*schema.Table
 	for _, s := range m.merge.Staged {
 		for _, f := range s.Folds {
-			if f.Into == "" {
+			if f.Into == "" && f.Held == "" {
 				tables = append(tables, f.Table)
 			}
 		}
@@ -138,13 +138,17 @@ func (m *merging) temporary(ctx context.Context, kind string, create func(place)
 }
 
 // stage copies a fold's files into a staging table, and compares the counts.
-func (m *merging) stage(ctx context.Context, f replicator.StagedFold) (place, error) {
-	p, err := m.temporary(ctx, "stage", func(p place) string { return createStage(p, f) })
+func (m *merging) stage(ctx context.Context, f *replicator.StagedFold) (place, error) {
+	create, columns := func(p place) string { return createStage(p, *f) }, stageColumns(*f)
+	if f.Held != "" {
+		create, columns = func(p place) string { return createHeldStage(p, f.Table) }, heldColumns(f.Table)
+	}
+	p, err := m.temporary(ctx, "stage", create)
 	if err != nil {
 		return p, err
 	}
 	began := time.Now()
-	err = m.load(ctx, m.session, p, stageColumns(f), f.Files, f.Table)
+	err = m.load(ctx, m.session, p, columns, f.Files, f.Table)
 	m.merged.Steps["copy"] += time.Since(began)
 	return p, err
 }
@@ -178,9 +182,12 @@ func (m *merging) compare(ctx context.Context) error {
 	return nil
 }
 
-// apply applies a fold to its target, or to the load table of a table that is
-// loading.
+// apply applies a fold to its target, or to the load table of a table that joins, or
+// adds folds to a held table.
 func (m *merging) apply(ctx context.Context, f replicator.StagedFold, stage place) error {
+	if f.Held != "" {
+		return m.hold(ctx, f, stage)
+	}
 	target := in(m.options.Schema, f.Table.Target)
 	if f.Into != "" {
 		target = m.metadata.load(f.Into)
@@ -202,6 +209,20 @@ func (m *merging) apply(ctx context.Context, f replicator.StagedFold, stage plac
 		return err
 	}
 	return m.count(ctx, f.Table, "insert", insertStaged(target, stage, f.Table))
+}
+
+// hold adds staged folds to a held table.
+func (m *merging) hold(ctx context.Context, f replicator.StagedFold, stage place) error {
+	if stage == "" {
+		return nil
+	}
+	held := m.metadata.load(f.Held)
+	last, err := m.session.number(ctx, "hold", lastHeld(held))
+	if err != nil {
+		return err
+	}
+	_, err = m.step(ctx, "hold", insertHeld(held, stage, f.Table, last))
+	return err
 }
 
 // fill fills what staged rows leave unchanged. All of them must find their origin.
@@ -274,13 +295,23 @@ func (m *merging) move(ctx context.Context) error {
 	return nil
 }
 
-// dropJoined drops the load tables of tables that have joined. The merge is
-// committed: what cannot be dropped now is dropped at the next fence.
-func (m *merging) dropJoined(ctx context.Context) {
-	var loads []place
+// dropOver drops what belonged to loads that are over: of tables that have joined, and
+// of loads that begin again. The merge is committed: what cannot be dropped now is
+// dropped at the next fence.
+func (m *merging) dropOver(ctx context.Context) {
+	var names []string
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {
-			loads = append(loads, m.metadata.load(j.From))
+			names = append(names, j.From, j.Held)
+		}
+		for _, h := range s.Holds {
+			names = append(names, h.Before.Into, h.Before.Held)
+		}
+	}
+	var loads []place
+	for _, name := range names {
+		if name != "" {
+			loads = append(loads, m.metadata.load(name))
 		}
 	}
 	if err := m.dropLoads(ctx, m.session, loads); err != nil {

@@ -16,7 +16,7 @@ func (m metadata) checkpoint() place { return in(string(m), "checkpoint") }
 func (m metadata) tableState() place { return in(string(m), "table_state") }
 func (m metadata) freshness() place  { return in(string(m), "freshness") }
 
-// load is a load table.
+// load is a load table or a held table.
 func (m metadata) load(name string) place { return in(string(m), name) }
 
 // create makes the metadata tables. The view is bound late, as all views on tables
@@ -74,6 +74,8 @@ func (m metadata) readTables() string {
 func (m metadata) position() string {
 	return fmt.Sprintf(`SELECT "epoch", "lsn" FROM %s`, m.checkpoint())
 }
+
+func (m metadata) readEpoch() string { return `SELECT "epoch" FROM ` + string(m.checkpoint()) }
 
 // timestamp writes a time in UTC, NULL if it is zero.
 func timestamp(t time.Time) string {

@@ -4,7 +4,11 @@ import "fmt"
 
 // layout is the version of the metadata tables that this binary writes. It reads all
 // that are before it.
-const layout = 2
+//
+//	1: load tables take their changes themselves
+//	2: who wrote the layout
+//	3: changes of tables that load wait in held tables
+const layout = 3
 
 // upgrades are the statements that move the metadata tables up: the first ones from
 // layout 1 to 2, the next from 2 to 3. They run in the transaction that takes the
@@ -17,5 +21,6 @@ const layout = 2
 func (m metadata) upgrades() [][]string {
 	return [][]string{
 		{fmt.Sprintf(`ALTER TABLE %s ADD COLUMN "written_by" VARCHAR(64)`, m.checkpoint())},
+		{}, // what the tables' states say is more
 	}
 }

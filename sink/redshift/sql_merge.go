@@ -32,6 +32,12 @@ const goneColumn = "gone"
 
 // createStage makes the staging table of a fold.
 func createStage(stage place, f replicator.StagedFold) string {
+	return fmt.Sprintf("CREATE TEMP TABLE %s (%s) DISTSTYLE KEY DISTKEY (%s)",
+		stage, strings.Join(defineStage(f), ", "), quoted(valueColumn(f.Table.DistKey)))
+}
+
+// defineStage are the columns of a fold's staging table with their types.
+func defineStage(f replicator.StagedFold) []string {
 	t := f.Table
 	columns := []string{}
 	for i, c := range t.Columns {
@@ -45,9 +51,7 @@ func createStage(stage place, f replicator.StagedFold) string {
 			columns = append(columns, quoted(unchangedColumn(u))+" BOOLEAN")
 		}
 	}
-	columns = append(columns, quoted(goneColumn)+" BOOLEAN")
-	return fmt.Sprintf("CREATE TEMP TABLE %s (%s) DISTSTYLE KEY DISTKEY (%s)",
-		stage, strings.Join(columns, ", "), quoted(valueColumn(t.DistKey)))
+	return append(columns, quoted(goneColumn)+" BOOLEAN")
 }
 
 // stageColumns are the columns of a fold's files, in their order.

@@ -37,11 +37,11 @@ type Warehouse struct {
 
 	defining sync.Mutex // one load at a time defines schemas and targets
 
-	mu      sync.Mutex // guards what follows
-	session *session   // for merges; nil if none is open
-	used    int        // counts uses, so that an old timer does not close a session in use
-	stages  int        // counts staging tables
-	tables  string     // the tables' states as last written
+	merges link
+	stages int    // counts staging tables; used with the session for merges only, as the next
+	tables string // the tables' states as last written
+
+	loads link // held tables are made, and held changes applied, by another session, so that live tables never wait for a load
 }
 
 var (
@@ -54,53 +54,21 @@ func New(o Options) *Warehouse {
 	if o.IdleClose == 0 {
 		o.IdleClose = 30 * time.Second
 	}
-	return &Warehouse{options: o, metadata: metadata(o.MetadataSchema)}
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema)}
+	w.merges = link{open: w.open, idle: o.IdleClose}
+	w.loads = link{open: w.open, idle: o.IdleClose}
+	return w
 }
 
-// Close ends the session for merges.
+// Close ends the sessions.
 func (w *Warehouse) Close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.drop(context.Background())
+	w.merges.close()
+	w.loads.close()
 }
 
-// drop ends the session; the lock is held.
-func (w *Warehouse) drop(ctx context.Context) {
-	if w.session != nil {
-		w.session.close(ctx)
-		w.session = nil
-	}
-}
-
-// with calls do with the session for merges, opened if it is not. A session that
-// broke is dropped; one that is left alone for a while is closed.
+// with calls do with the session for merges.
 func (w *Warehouse) with(ctx context.Context, do func(*session) error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.session != nil && w.session.conn.IsClosed() {
-		w.session = nil
-	}
-	if w.session == nil {
-		s, err := w.open(ctx)
-		if err != nil {
-			return err
-		}
-		w.session = s
-	}
-	err := do(w.session)
-	if !answered(err) || w.session.conn.IsClosed() {
-		w.drop(ctx)
-	}
-	w.used++
-	now := w.used
-	time.AfterFunc(w.options.IdleClose, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.used == now {
-			w.drop(context.Background())
-		}
-	})
-	return err
+	return w.merges.with(ctx, do)
 }
 
 // transaction runs do in a transaction whose first statement locks the fence. An

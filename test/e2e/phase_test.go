@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/test/harness"
 	"rowshift/test/redshifttest"
@@ -26,6 +27,8 @@ var phases = []phase{
 	{"creating the slot", true, true, creating},
 	{"reading the snapshot", true, false, reading},
 	{"loading", true, true, loading},
+	{"holding changes", true, false, holding},
+	{"applying held changes", true, true, applying},
 	{"decoding", false, false, decoding},
 	{"staging", false, false, staging},
 	{"copying", false, true, copying},
@@ -79,6 +82,41 @@ func loading(_ *testing.T, k *killer) toThere {
 	if k.rng.IntN(4) == 0 {
 		f = redshifttest.Fault{Class: "INSERT", Match: `INSERT INTO "userdata"`, Nth: 1}
 	}
+	return k.at(f)
+}
+
+// holding is before or after changes of a table that loads are added to its held table,
+// while the table's COPY hangs.
+func holding(_ *testing.T, k *killer) toThere {
+	copying := k.stall(redshifttest.Fault{Class: "COPY", Match: `"load_`})
+	there := k.at(redshifttest.Fault{Class: "INSERT", Match: `"held_`, Nth: 1 + k.rng.IntN(3), After: k.rng.IntN(2) == 0})
+	return func(t *testing.T, d *harness.Daemon) func() {
+		after := there(t, d)
+		return func() {
+			copying.Remove()
+			after()
+		}
+	}
+}
+
+// applying is while held changes are applied to a load table and taken out. Each COPY
+// takes a while, so that there are some.
+func applying(_ *testing.T, k *killer) toThere {
+	slow := k.world.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Stall: time.Second})
+	statements := []redshifttest.Fault{
+		{Class: "DELETE", Match: `"load_`}, {Class: "INSERT", Match: `"load_`}, {Class: "DELETE", Match: `"held_`},
+	}
+	f := statements[k.rng.IntN(len(statements))]
+	f.After = k.rng.IntN(2) == 0
+	there := k.at(f)
+	return func(t *testing.T, d *harness.Daemon) func() {
+		defer slow.Remove()
+		return there(t, d)
+	}
+}
+
+// at is at a statement.
+func (k *killer) at(f redshifttest.Fault) toThere {
 	i := k.stall(f)
 	return func(t *testing.T, _ *harness.Daemon) func() {
 		reached(t, i)

@@ -67,8 +67,8 @@ func namesOwnTable(all []token) bool {
 }
 
 var (
-	// temporary names a staging table or a load table, which has numbers in its name.
-	temporary = regexp.MustCompile(`^(stage|gone|load)(_[0-9]+)+$`)
+	// temporary names a staging, load or held table, which has numbers in its name.
+	temporary = regexp.MustCompile(`^(stage|gone|load|held)(_[0-9]+)+$`)
 	// positional names a column of a staging table.
 	positional = regexp.MustCompile(`^[cou][0-9]+$`)
 	digits     = regexp.MustCompile(`[0-9]+`)
@@ -90,7 +90,7 @@ func masked(all []token, i int, own bool) string {
 		return `"metadata"`
 	case i > 0 && all[i-1].text == "TO":
 		return `"name"`
-	case own, slices.Contains([]string{"gone", "probe", "oid"}, t.name()):
+	case own, slices.Contains([]string{"gone", "probe", "oid", "fold", "xid", "truncated"}, t.name()):
 		return t.text
 	}
 	return `"name"`

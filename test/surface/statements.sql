@@ -20,6 +20,9 @@ COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST 
 COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
 COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "stage_0" ("fold", "xid", "truncated", "c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "stage_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "stage_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 
 -- CREATE
 CREATE SCHEMA IF NOT EXISTS "name";
@@ -30,6 +33,7 @@ CREATE TABLE "column" ("c0" INTEGER);
 CREATE TABLE "column" ("c0" TIMESTAMPTZ);
 CREATE TABLE "column" ("c0" VARBYTE(0));
 CREATE TABLE "column" ("c0" VARCHAR(0));
+CREATE TABLE "column" ("fold" BIGINT);
 CREATE TABLE "column" ("gone" BOOLEAN);
 CREATE TABLE "column" ("name" BIGINT NOT NULL);
 CREATE TABLE "column" ("name" BIGINT);
@@ -50,21 +54,32 @@ CREATE TABLE "column" ("name" VARBYTE(0));
 CREATE TABLE "column" ("name" VARCHAR(0) NOT NULL);
 CREATE TABLE "column" ("name" VARCHAR(0));
 CREATE TABLE "column" ("o0" VARCHAR(0));
+CREATE TABLE "column" ("truncated" BOOLEAN);
 CREATE TABLE "column" ("u0" BOOLEAN);
+CREATE TABLE "column" ("xid" BIGINT);
 CREATE TABLE IF NOT EXISTS "metadata"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(0) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(0) NOT NULL, "lsn" VARCHAR(0) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(0) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(0) NOT NULL, "slot" VARCHAR(0) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP, "written_by" VARCHAR(0));
 CREATE TABLE IF NOT EXISTS "metadata"."fence" ("id" INTEGER);
 CREATE TABLE IF NOT EXISTS "metadata"."table_state" ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(0) NOT NULL, "source_table" VARCHAR(0) NOT NULL, "target" VARCHAR(0) NOT NULL, "state" VARCHAR(0) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(0));
+CREATE TABLE IF NOT EXISTS "name"."held_0_0_0" ("fold" BIGINT, "xid" BIGINT, "truncated" BIGINT, "c0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0") COMPOUND SORTKEY ("fold");
+CREATE TABLE IF NOT EXISTS "name"."held_0_0_0" ("fold" BIGINT, "xid" BIGINT, "truncated" BIGINT, "c0" BIGINT, "o0" BIGINT, "u0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0") COMPOUND SORTKEY ("fold");
 CREATE TABLE IF NOT EXISTS "name"."load_0_0_0" ("name" BIGINT) DISTSTYLE KEY DISTKEY ("name") COMPOUND SORTKEY ("name");
 CREATE TABLE IF NOT EXISTS "name"."name" ("name" BIGINT) DISTSTYLE KEY DISTKEY ("name") COMPOUND SORTKEY ("name");
 CREATE TEMP TABLE "gone_0" ("c0" BIGINT);
 CREATE TEMP TABLE "probe" ("c0" BIGINT);
 CREATE TEMP TABLE "stage_0" ("c0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");
 CREATE TEMP TABLE "stage_0" ("c0" BIGINT, "o0" BIGINT, "u0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");
+CREATE TEMP TABLE "stage_0" ("fold" BIGINT, "xid" BIGINT, "truncated" BIGINT, "c0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");
+CREATE TEMP TABLE "stage_0" ("fold" BIGINT, "xid" BIGINT, "truncated" BIGINT, "c0" BIGINT, "o0" BIGINT, "u0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");
 CREATE VIEW "metadata"."freshness" AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" FROM "metadata"."table_state" AS s CROSS JOIN "metadata"."checkpoint" AS c WITH NO SCHEMA BINDING;
 
 -- DELETE
 DELETE FROM "metadata"."table_state";
+DELETE FROM "name"."held_0_0_0" WHERE "fold" <= 0;
+DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0);
+DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);
+DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0, 0);
 DELETE FROM "name"."load_0_0_0";
+DELETE FROM "name"."load_0_0_0" USING "name"."held_0_0_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0") AND s."fold" = 0;
 DELETE FROM "name"."load_0_0_0" USING "stage_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0");
 DELETE FROM "name"."name";
 DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0";
@@ -79,6 +94,7 @@ DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c
 
 -- DROP
 DROP TABLE IF EXISTS "gone_0";
+DROP TABLE IF EXISTS "name"."held_0_0_0";
 DROP TABLE IF EXISTS "name"."load_0_0_0";
 DROP TABLE IF EXISTS "probe";
 DROP TABLE IF EXISTS "stage_0";
@@ -97,6 +113,9 @@ INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "n
 INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', '?', '?', 0, '?', '?', 0, 0, GETDATE(), '?');
 INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', NULL, '?', 0, '?', '?', 0, 0, GETDATE(), '?');
 INSERT INTO "metadata"."table_state" ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES (0, '?', '?', '?', '?', 0, 0, '?');
+INSERT INTO "name"."held_0_0_0" ("fold", "xid", "truncated", "c0", "gone") SELECT "fold" + 0, "xid", "truncated", "c0", "gone" FROM "stage_0";
+INSERT INTO "name"."held_0_0_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") SELECT "fold" + 0, "xid", "truncated", "c0", "o0", "u0", "gone" FROM "stage_0";
+INSERT INTO "name"."load_0_0_0" ("name") SELECT "c0" FROM "name"."held_0_0_0" WHERE NOT "gone" AND "name"."held_0_0_0"."fold" = 0;
 INSERT INTO "name"."load_0_0_0" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
 INSERT INTO "name"."name" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
 INSERT INTO "name"."name" ("name") SELECT l."name" FROM "name"."load_0_0_0" AS l LEFT JOIN "name"."name" AS t ON l."name" = t."name" AND OCTET_LENGTH(l."name") = OCTET_LENGTH(t."name") WHERE t."name" IS NULL;
@@ -109,12 +128,17 @@ LOCK "metadata"."fence";
 ROLLBACK;
 
 -- SELECT
+SELECT "epoch" FROM "metadata"."checkpoint";
 SELECT "epoch", "lsn" FROM "metadata"."checkpoint";
+SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END), 0 FROM "name"."held_0_0_0" GROUP BY "fold" ORDER BY "fold" LIMIT 0;
+SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END), MAX(CASE WHEN "u0" THEN 0 ELSE 0 END) FROM "name"."held_0_0_0" GROUP BY "fold" ORDER BY "fold" LIMIT 0;
 SELECT "layout" FROM "metadata"."checkpoint";
 SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
 SELECT "written_by" FROM "metadata"."checkpoint";
+SELECT COALESCE(MAX("fold"), 0) FROM "name"."held_0_0_0";
 SELECT COUNT(*) FROM "metadata"."checkpoint" WHERE "phase" = UPPER("phase");
+SELECT COUNT(*) FROM "name"."held_0_0_0" WHERE "fold" = 0 AND ("u0");
 SELECT COUNT(*) FROM "stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
 SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';
@@ -140,5 +164,7 @@ UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "changed_at" = GETDATE
 UPDATE "metadata"."checkpoint" SET "layout" = 0, "written_by" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = '?', "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = NULL, "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
+UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t."name" ELSE "name"."held_0_0_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "name"."held_0_0_0"."o0" = t."name" AND OCTET_LENGTH("name"."held_0_0_0"."o0") = OCTET_LENGTH(t."name") AND "name"."held_0_0_0"."fold" = 0;
+UPDATE "name"."held_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");

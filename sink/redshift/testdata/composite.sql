@@ -17,6 +17,16 @@ DELETE FROM "sales"."order lines" USING "meta"."load_1_2_3" AS l WHERE "sales"."
 INSERT INTO "gone_1" ("c1", "c2") SELECT t."order", t."line" FROM "sales"."order lines" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."order" = l."order" AND OCTET_LENGTH(t."order") = OCTET_LENGTH(l."order") AND t."line" = l."line" AND OCTET_LENGTH(t."line") = OCTET_LENGTH(l."line") WHERE l."order" IS NULL;
 DELETE FROM "sales"."order lines" USING "gone_1" AS g WHERE "sales"."order lines"."order" = g."c1" AND OCTET_LENGTH("sales"."order lines"."order") = OCTET_LENGTH(g."c1") AND "sales"."order lines"."line" = g."c2" AND OCTET_LENGTH("sales"."order lines"."line") = OCTET_LENGTH(g."c2");
 INSERT INTO "sales"."order lines" ("line", "amount", "order", "a ""quoted"" name") SELECT l."line", l."amount", l."order", l."a ""quoted"" name" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."order lines" AS t ON l."order" = t."order" AND OCTET_LENGTH(l."order") = OCTET_LENGTH(t."order") AND l."line" = t."line" AND OCTET_LENGTH(l."line") = OCTET_LENGTH(t."line") WHERE t."order" IS NULL;
+CREATE TABLE IF NOT EXISTS "meta"."held_1_2_3" ("fold" BIGINT, "xid" BIGINT, "truncated" BOOLEAN, "c1" VARCHAR(65535), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARBYTE(1024000), "o1" VARCHAR(65535), "o2" VARCHAR(65535), "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c3") COMPOUND SORTKEY ("fold");
+CREATE TEMP TABLE "stage_1" ("fold" BIGINT, "xid" BIGINT, "truncated" BOOLEAN, "c1" VARCHAR(65535), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARBYTE(1024000), "o1" VARCHAR(65535), "o2" VARCHAR(65535), "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c3");
+SELECT COALESCE(MAX("fold"), 0) FROM "meta"."held_1_2_3";
+INSERT INTO "meta"."held_1_2_3" ("fold", "xid", "truncated", "c1", "c2", "c3", "c4", "o1", "o2", "u4", "gone") SELECT "fold" + 41, "xid", "truncated", "c1", "c2", "c3", "c4", "o1", "o2", "u4", "gone" FROM "stage_1";
+SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 1 ELSE 0 END), MAX(CASE WHEN "u4" THEN 1 ELSE 0 END) FROM "meta"."held_1_2_3" GROUP BY "fold" ORDER BY "fold" LIMIT 17;
+UPDATE "meta"."held_1_2_3" SET "c4" = CASE WHEN "meta"."held_1_2_3"."u4" THEN t."a ""quoted"" name" ELSE "meta"."held_1_2_3"."c4" END, "u4" = FALSE FROM "meta"."load_1_2_3" AS t WHERE "meta"."held_1_2_3"."o1" = t."order" AND OCTET_LENGTH("meta"."held_1_2_3"."o1") = OCTET_LENGTH(t."order") AND "meta"."held_1_2_3"."o2" = t."line" AND OCTET_LENGTH("meta"."held_1_2_3"."o2") = OCTET_LENGTH(t."line") AND "meta"."held_1_2_3"."fold" = 42;
+SELECT COUNT(*) FROM "meta"."held_1_2_3" WHERE "fold" = 42 AND ("u4");
+DELETE FROM "meta"."load_1_2_3" USING "meta"."held_1_2_3" AS s WHERE "meta"."load_1_2_3"."order" = s."c3" AND OCTET_LENGTH("meta"."load_1_2_3"."order") = OCTET_LENGTH(s."c3") AND "meta"."load_1_2_3"."line" = s."c1" AND OCTET_LENGTH("meta"."load_1_2_3"."line") = OCTET_LENGTH(s."c1") AND s."fold" = 42;
+INSERT INTO "meta"."load_1_2_3" ("line", "amount", "order", "a ""quoted"" name") SELECT "c1", "c2", "c3", "c4" FROM "meta"."held_1_2_3" WHERE NOT "gone" AND "meta"."held_1_2_3"."fold" = 42;
+DELETE FROM "meta"."held_1_2_3" WHERE "fold" <= 42;
 DROP TABLE IF EXISTS "stage_1", "gone_1", "meta"."load_1_2_3";
 ALTER TABLE "sales"."order lines" ADD COLUMN "amount" BIGINT;
 ALTER TABLE "sales"."order lines" RENAME TO "order lines_old";

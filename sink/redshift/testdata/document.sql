@@ -17,6 +17,16 @@ DELETE FROM "sales"."documents" USING "meta"."load_1_2_3" AS l WHERE "sales"."do
 INSERT INTO "gone_1" ("c1") SELECT t."id" FROM "sales"."documents" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."id" = l."id" WHERE l."id" IS NULL;
 DELETE FROM "sales"."documents" USING "gone_1" AS g WHERE "sales"."documents"."id" = g."c1";
 INSERT INTO "sales"."documents" ("id", "owner", "balance", "note") SELECT l."id", l."owner", l."balance", l."note" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."documents" AS t ON l."id" = t."id" WHERE t."id" IS NULL;
+CREATE TABLE IF NOT EXISTS "meta"."held_1_2_3" ("fold" BIGINT, "xid" BIGINT, "truncated" BOOLEAN, "c1" BIGINT, "c2" VARCHAR(65535), "c3" DECIMAL(10,2), "c4" SUPER, "o1" BIGINT, "u2" BOOLEAN, "u3" BOOLEAN, "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1") COMPOUND SORTKEY ("fold");
+CREATE TEMP TABLE "stage_1" ("fold" BIGINT, "xid" BIGINT, "truncated" BOOLEAN, "c1" BIGINT, "c2" VARCHAR(65535), "c3" DECIMAL(10,2), "c4" SUPER, "o1" BIGINT, "u2" BOOLEAN, "u3" BOOLEAN, "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1");
+SELECT COALESCE(MAX("fold"), 0) FROM "meta"."held_1_2_3";
+INSERT INTO "meta"."held_1_2_3" ("fold", "xid", "truncated", "c1", "c2", "c3", "c4", "o1", "u2", "u3", "u4", "gone") SELECT "fold" + 41, "xid", "truncated", "c1", "c2", "c3", "c4", "o1", "u2", "u3", "u4", "gone" FROM "stage_1";
+SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 1 ELSE 0 END), MAX(CASE WHEN "u2" OR "u3" OR "u4" THEN 1 ELSE 0 END) FROM "meta"."held_1_2_3" GROUP BY "fold" ORDER BY "fold" LIMIT 17;
+UPDATE "meta"."held_1_2_3" SET "c2" = CASE WHEN "meta"."held_1_2_3"."u2" THEN t."owner" ELSE "meta"."held_1_2_3"."c2" END, "c3" = CASE WHEN "meta"."held_1_2_3"."u3" THEN t."balance" ELSE "meta"."held_1_2_3"."c3" END, "c4" = CASE WHEN "meta"."held_1_2_3"."u4" THEN t."note" ELSE "meta"."held_1_2_3"."c4" END, "u2" = FALSE, "u3" = FALSE, "u4" = FALSE FROM "meta"."load_1_2_3" AS t WHERE "meta"."held_1_2_3"."o1" = t."id" AND "meta"."held_1_2_3"."fold" = 42;
+SELECT COUNT(*) FROM "meta"."held_1_2_3" WHERE "fold" = 42 AND ("u2" OR "u3" OR "u4");
+DELETE FROM "meta"."load_1_2_3" USING "meta"."held_1_2_3" AS s WHERE "meta"."load_1_2_3"."id" = s."c1" AND s."fold" = 42;
+INSERT INTO "meta"."load_1_2_3" ("id", "owner", "balance", "note") SELECT "c1", "c2", "c3", "c4" FROM "meta"."held_1_2_3" WHERE NOT "gone" AND "meta"."held_1_2_3"."fold" = 42;
+DELETE FROM "meta"."held_1_2_3" WHERE "fold" <= 42;
 DROP TABLE IF EXISTS "stage_1", "gone_1", "meta"."load_1_2_3";
 ALTER TABLE "sales"."documents" ADD COLUMN "owner" VARCHAR(65535);
 ALTER TABLE "sales"."documents" RENAME TO "documents_old";

@@ -1,0 +1,180 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// The bounds of one transaction that applies held changes: merges of other tables
+// wait for its lock.
+const (
+	mostFolds = 16
+	mostRows  = 50_000 // once so many rows are applied no other fold is begun
+)
+
+// Hold implements replicator.Loader.
+func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) error {
+	return w.loads.with(ctx, func(s *session) error {
+		p := w.metadata.load(held)
+		for _, sql := range []string{drop(p), createHeld(p, t)} {
+			if _, err := s.run(ctx, "create a held table", sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Apply implements replicator.Loader.
+func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) (left bool, err error) {
+	err = w.loads.with(ctx, func(s *session) error {
+		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into)}
+		return w.transaction(ctx, s, func() error {
+			if err := w.sameEpoch(ctx, s, epoch); err != nil {
+				return err
+			}
+			left, err = a.run(ctx)
+			return err
+		})
+	})
+	return left, err
+}
+
+// sameEpoch makes sure that no newer daemon has taken over.
+func (w *Warehouse) sameEpoch(ctx context.Context, s *session, epoch replicator.Epoch) error {
+	now, err := s.number(ctx, "compare the epoch", w.metadata.readEpoch())
+	if err != nil {
+		return err
+	}
+	if now != int64(epoch) {
+		return fmt.Errorf("redshift: %w (ours: epoch %d)", replicator.ErrFenced, epoch)
+	}
+	return nil
+}
+
+// applying is one transaction that applies held changes.
+type applying struct {
+	*Warehouse
+	session    *session
+	table      *schema.Table
+	state      replicator.LoadState
+	held, load place
+}
+
+// waitingFold is a fold in a held table.
+type waitingFold struct {
+	number, rows  int64
+	ofTransaction bool // it was held before the snapshot was known
+	truncated     bool
+	unchanged     bool // some row leaves a column unchanged
+}
+
+// run applies the first folds, one after another, and takes them out.
+func (a *applying) run(ctx context.Context) (left bool, err error) {
+	folds, err := a.first(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range folds {
+		if !f.ofTransaction {
+			continue
+		}
+		if folds, err = a.unseen(ctx); err != nil {
+			return false, err
+		}
+		break
+	}
+	var rows, applied int64
+	for i, f := range folds {
+		if i == mostFolds || rows >= mostRows {
+			left = true
+			break
+		}
+		if err := a.apply(ctx, f); err != nil {
+			return false, err
+		}
+		rows += f.rows
+		applied = f.number
+	}
+	if applied > 0 {
+		_, err = a.session.run(ctx, "take out what was applied", deleteHeld(a.held, applied))
+	}
+	return left, err
+}
+
+// unseen takes out what the snapshot saw, and returns the first folds of what is left.
+func (a *applying) unseen(ctx context.Context) ([]waitingFold, error) {
+	for _, sql := range []string{deleteSeen(a.held, a.state.Seen), forgetTransactions(a.held)} {
+		if _, err := a.session.run(ctx, "take out what the snapshot saw", sql); err != nil {
+			return nil, err
+		}
+	}
+	return a.first(ctx)
+}
+
+// first returns the first folds, one more than are applied at once.
+func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
+	rows, err := a.session.rows(ctx, "look for held changes", firstHeld(a.held, a.table, mostFolds+1))
+	if err != nil {
+		return nil, err
+	}
+	var folds []waitingFold
+	for _, r := range rows {
+		number, err := strconv.ParseInt(string(r[0]), 10, 64)
+		if err != nil {
+			return nil, altered(fmt.Errorf("redshift: %s was altered", a.held))
+		}
+		n, err := strconv.ParseInt(string(r[1]), 10, 64)
+		if err != nil {
+			return nil, altered(fmt.Errorf("redshift: %s was altered", a.held))
+		}
+		folds = append(folds, waitingFold{
+			number: number, rows: n, ofTransaction: r[2] != nil, truncated: string(r[3]) == "1", unchanged: string(r[4]) == "1",
+		})
+	}
+	return folds, nil
+}
+
+// apply applies one fold to the load table.
+func (a *applying) apply(ctx context.Context, f waitingFold) error {
+	t := a.table
+	var statements []string
+	if f.truncated {
+		statements = append(statements, deleteAll(a.load))
+	}
+	if f.unchanged {
+		if err := a.fill(ctx, f); err != nil {
+			return err
+		}
+	}
+	statements = append(statements, ofAliased(deleteKeys(a.load, a.held, t), f.number), ofFold(insertStaged(a.load, a.held, t), a.held, f.number))
+	for _, sql := range statements {
+		if _, err := a.session.run(ctx, "apply held changes", sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill fills what the rows of a fold leave unchanged. All of them must find their
+// origin. A fold that truncates has none before: its rows came after.
+func (a *applying) fill(ctx context.Context, f waitingFold) error {
+	sql := ofFold(fill(a.held, a.load, heldFold(a.table)), a.held, f.number)
+	if _, err := a.session.run(ctx, "fill held changes", sql); err != nil {
+		return err
+	}
+	n, err := a.session.number(ctx, "fill held changes", unfilledHeld(a.held, a.table, f.number))
+	if err != nil || n == 0 {
+		return err
+	}
+	return &replicator.Halt{
+		Reason: replicator.RowUnfillable,
+		Found:  fmt.Sprintf("%d held rows of %v leave a TOASTed column unchanged, and %s has no such rows", n, a.table.Name, a.load),
+		Means:  "somebody changed the load table or the held table by hand",
+		Repair: "start over as the README's \"Starting over\" says: all tables are compared and only what differs is written",
+	}
+}

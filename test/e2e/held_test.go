@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/test/harness"
+	"rowshift/test/redshifttest"
+)
+
+// Promises 2 and 3: a table that loads holds nobody up. While its COPY hangs the other
+// tables stay equal, its own changes are held in the warehouse and the slot lets go of
+// them. A daemon that dies meanwhile goes on, and readers see of the table nothing, and
+// then all of it.
+func TestALoadHoldsNobodyUp(t *testing.T) {
+	const person = 1
+	others := append(append([]harness.Pair{}, harness.AccountPairs[:person]...), harness.AccountPairs[person+1:]...)
+	tables := append(append([]string{}, harness.AccountTables[:person]...), harness.AccountTables[person+1:]...)
+	w := harness.Start(t, harness.Setup{
+		Accounts: small,
+		Config:   harness.Config{Tables: tables, Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+	})
+	d := w.MustRun(t)
+	w.MustBecomeEqual(t, others...)
+	d.Terminate(t)
+	if err := w.SetConfig(func(c *harness.Config) { c.Tables = harness.AccountTables }); err != nil {
+		t.Fatal(err)
+	}
+	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
+	d = w.MustRun(t)
+	reached(t, stalled)
+	load := w.Load(harness.Workload{Seed: 17, Writers: 2, Pause: 5 * time.Millisecond})
+	execute(t, w, "UPDATE person SET is_active = NOT is_active", "UPDATE person SET id = uid('moved', 1) WHERE id = uid('p', 50)")
+	at := one(t, w, "SELECT pg_current_wal_flush_lsn()")
+	harness.Until(t, "the slot to pass "+at, func() (bool, error) {
+		return one(t, w, "SELECT confirmed_flush_lsn >= '"+at+"' FROM pg_replication_slots") == "t", nil
+	})
+	if err := load.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.MustBecomeEqual(t, others...)
+	if n := warehouse(t, w, "SELECT COUNT(*) FROM "+heldTable(t, w)); n == "0" {
+		t.Error("nothing is held: this shows nothing")
+	}
+	d.Kill()
+	stalled.Remove()
+	load = w.Load(harness.Workload{Seed: 18, Writers: 2, Pause: 5 * time.Millisecond})
+	w.MustRun(t)
+	watchPerson(t, w)
+	if err := load.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.MustBecomeEqual(t)
+	harness.Until(t, "the held table to be dropped", func() (bool, error) {
+		return warehouse(t, w, "SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'rowshift' AND table_name LIKE 'held%'") == "0", nil
+	})
+}
+
+// heldTable is the name of the one held table.
+func heldTable(t *testing.T, w *harness.World) string {
+	t.Helper()
+	return "rowshift." + warehouse(t, w, "SELECT table_name FROM svv_tables WHERE table_schema = 'rowshift' AND table_name LIKE 'held%'")
+}
+
+// watchPerson looks until table person is live. Until then its target is empty.
+func watchPerson(t *testing.T, w *harness.World) {
+	t.Helper()
+	harness.Until(t, "person to be live", func() (bool, error) {
+		rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), `SELECT s.state, COUNT(p.id) FROM rowshift.table_state AS s LEFT JOIN userdata.person AS p ON 1 = 1
+			WHERE s.source_table = 'person' GROUP BY s.state`)
+		if err != nil {
+			return false, err
+		}
+		state, n, _ := strings.Cut(rows[0], "|")
+		var seen int
+		if _, err := fmt.Sscan(n, &seen); err != nil {
+			t.Fatal(err)
+		}
+		if live := state == "live"; live != (seen > small.Persons/2) || !live && seen != 0 {
+			t.Fatalf("a reader saw %d persons while the table was %s", seen, state)
+		}
+		return state == "live", nil
+	})
+}
