@@ -22,6 +22,11 @@ type Checkpoint struct {
 	Publication PublicationID
 
 	Tables []TableState // by OID
+
+	// Resyncs are the source's names of tables whose load somebody has asked for in the
+	// warehouse and that no load was begun for since. It is read with the checkpoint, and
+	// not written.
+	Resyncs []schema.Name
 }
 
 // Epoch counts the daemons that took over the warehouse, from 1. The latest one

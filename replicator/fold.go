@@ -157,7 +157,7 @@ func (f *Fold) put(key, row, origin Tuple) error {
 			Reason: RowUnfillable,
 			Found:  "a row of " + f.Table.Name.String() + " that leaves a TOASTed column unchanged, and no earlier value of it",
 			Means:  "the value is only in the source, so the row cannot be applied",
-			Repair: "start over as the README's \"Starting over\" says; if it comes again, take out of the publication what filters the table's rows",
+			Repair: "rowshift resync " + f.Table.Name.String() + "; if it comes again, take out of the publication what filters the table's rows",
 		}
 	}
 	at := f.take(key)

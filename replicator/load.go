@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ type load struct {
 
 	turn chan bool // holds one, for who applies held changes: whether the last was applied
 
-	mu         sync.Mutex // guards what follows
-	checkpoint Checkpoint // as it was last remembered
+	mu         sync.Mutex    // guards what follows
+	checkpoint Checkpoint    // as it was last remembered
+	resyncs    []schema.Name // tables that somebody asked for, as of the last merge
 	progress   LoadProgress
 	began      time.Time
 }
@@ -52,16 +54,29 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to ch
 	return l
 }
 
-// run loads the tables that are not loaded and lets all that are loading join.
+// run loads the tables that are not loaded, lets all that are loading join, and does
+// so again for those that somebody asks for.
 func (l *load) run(ctx context.Context) error {
-	all, missing := l.loading()
-	if len(all) == 0 {
-		return nil
+	for {
+		if all, missing := l.loading(); len(all) > 0 {
+			if err := l.fill(ctx, missing); err != nil {
+				return err
+			}
+			if err := l.join(ctx); err != nil {
+				return err
+			}
+		}
+		asked := l.asked()
+		if len(asked) > 0 {
+			if err := l.hold(ctx, asked); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := await(ctx, l.stirred); err != nil {
+			return err
+		}
 	}
-	if err := l.fill(ctx, missing); err != nil {
-		return err
-	}
-	return l.join(ctx)
 }
 
 // loading returns the tables that are loading and, of those, the ones that are not
@@ -159,11 +174,27 @@ func await(ctx context.Context, c <-chan struct{}) error {
 	}
 }
 
-// know takes in the checkpoint as it was remembered.
-func (l *load) know(c Checkpoint) {
+// know takes in the checkpoint as it was remembered, and which tables are asked for.
+func (l *load) know(c Checkpoint, resyncs []schema.Name) {
+	l.mu.Lock()
+	l.checkpoint, l.resyncs = c, resyncs
+	l.mu.Unlock()
+	select {
+	case l.stirred <- struct{}{}:
+	default:
+	}
+}
+
+// asked returns the tables that are live and asked for.
+func (l *load) asked() (tables []*schema.Table) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.checkpoint = c
+	for _, t := range l.checkpoint.Tables {
+		if t.State == Live && slices.Contains(l.resyncs, t.Name) {
+			tables = append(tables, l.tables[t.OID])
+		}
+	}
+	return tables
 }
 
 // order gives the reader an order, which it obeys when it comes to it.

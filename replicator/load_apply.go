@@ -61,18 +61,12 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	return nil
 }
 
-// merged tells the load what was merged.
-func (l *load) merged(last *Staged, c Checkpoint) {
-	l.know(c.Clone())
+// merged tells the load of tables that are held, or have joined, since a merge.
+func (l *load) merged(last *Staged) {
 	switch {
 	case len(last.Holds) > 0:
 		l.held <- struct{}{}
 	case len(last.Joins) > 0:
 		l.joined <- struct{}{}
-	default:
-		select {
-		case l.stirred <- struct{}{}:
-		default:
-		}
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// looksEvery is how often requests are looked for where no checkpoint refresh is due
+// that would.
+const looksEvery = 5 * time.Minute
+
 // pipeline is one pass over the stream, from a checkpoint to an error or a stop.
 // Each of its goroutines owns what it talks to: read the source, stage the bucket,
 // merge the warehouse; discard deletes what is merged, and load brings tables into
@@ -102,13 +106,7 @@ func (p *pipeline) run(ctx context.Context) error {
 
 	var ended error
 	merged := make(chan struct{})
-	g.Go(func() error {
-		err := p.load.run(reading)
-		if reading.Err() != nil {
-			return nil // it was asked to stop
-		}
-		return err
-	})
+	g.Go(func() error { return unlessAsked(reading, p.load.run(reading)) })
 	g.Go(func() error {
 		defer stop()
 		err := p.reader.run(reading)
@@ -155,6 +153,14 @@ func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 	}
 }
 
+// unlessAsked returns err, but if ctx is done: it was asked to stop.
+func unlessAsked(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
 // stage brings batches to rest in the bucket.
 func (p *pipeline) stage(ctx context.Context) error {
 	defer close(p.staged)
@@ -183,8 +189,17 @@ func (p *pipeline) stage(ctx context.Context) error {
 func (p *pipeline) merge(ctx context.Context) error {
 	defer close(p.done)
 	var pending []*Staged
+	looks := time.NewTicker(looksEvery)
+	defer looks.Stop()
 	for {
 		select {
+		case <-looks.C:
+			if p.Refresh > 0 || len(pending) > 0 {
+				continue // a merge or a refresh is due and looks for requests
+			}
+			if err := p.remember(ctx, p.checkpoint.Clone()); err != nil {
+				return err
+			}
 		case s, more := <-p.staged:
 			if !more {
 				return nil
@@ -203,7 +218,6 @@ func (p *pipeline) merge(ctx context.Context) error {
 			if err := p.remember(ctx, next); err != nil {
 				return err
 			}
-			p.load.know(next.Clone())
 			close(n.done)
 		}
 	}
@@ -234,7 +248,8 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	if len(last.Joins) > 0 || len(last.Holds) > 0 {
 		tell(p.Listener.Tables, m.Checkpoint.Clone().Tables)
 	}
-	p.load.merged(last, m.Checkpoint)
+	p.load.know(m.Checkpoint.Clone(), merged.Resyncs)
+	p.load.merged(last)
 	p.leave(staged)
 	return nil
 }
@@ -242,14 +257,16 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 // remember writes the tables' states anew, in a transaction of its own.
 func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: next}
-	err := again(ctx, p.Options, "merge", func() error {
-		_, err := p.Warehouse.Merge(ctx, m)
+	var merged Merged
+	err := again(ctx, p.Options, "merge", func() (err error) {
+		merged, err = p.Warehouse.Merge(ctx, m)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	p.checkpoint = next
+	p.load.know(next.Clone(), merged.Resyncs)
 	tell(p.Listener.Tables, next.Clone().Tables)
 	return nil
 }

@@ -181,12 +181,12 @@ func (d *daemon) attempt() int {
 // plan brings the checkpoint's tables in line with what the source publishes. Those
 // that have to be loaded are loading then, with nothing loaded: the ones that are new,
 // whose load did not end, that were out of the publication for a while, or that have
-// another shape than when they were loaded.
+// another shape than when they were loaded, and those that somebody asked for.
 func plan(cp Checkpoint, o Opened) Checkpoint {
 	next := cp.Clone()
 	next.Timeline = o.Timeline
 	next.Publication = o.Publication
-	next.Tables = nil
+	next.Tables, next.Resyncs = nil, nil
 	for _, p := range o.Tables {
 		t := p.Table
 		s := TableState{OID: t.OID, State: Loading}
@@ -194,6 +194,9 @@ func plan(cp Checkpoint, o Opened) Checkpoint {
 			s = *known
 		}
 		kept := cp.Publication == o.Publication && s.Row == p.Row && slices.Equal(s.Shape, t.Shape())
+		if slices.Contains(cp.Resyncs, t.Name) {
+			kept = false
+		}
 		if !kept || s.State == Loading && (s.Load == nil || !s.Load.Loaded) {
 			s.State, s.Load = Loading, nil
 		}

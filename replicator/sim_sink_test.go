@@ -160,75 +160,13 @@ type simWarehouse struct {
 	loads      map[string]map[string]row
 	held       map[string][]object // folds that wait for load tables
 	streaming  bool                // it was, at some time
+
+	requests map[schema.Name]string // for tables to be loaded again: requested, taken or done
+	spoiled  map[uint32]bool        // targets that somebody changed by hand, until they are loaded again
 }
 
 // loader is the warehouse's Loader, on a connection of its own.
 type loader struct{ *node }
-
-func (l loader) Hold(_ context.Context, held string, _ *schema.Table) error {
-	l.nap("hold", time.Second)
-	switch {
-	case l.isDead():
-		return errDead
-	case l.fault("held table cannot be made"):
-		return errInjected
-	}
-	l.world.mu.Lock()
-	defer l.world.mu.Unlock()
-	l.warehouse.held[held] = nil
-	return nil
-}
-
-func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (bool, error) {
-	l.nap("apply", time.Second)
-	switch {
-	case l.isDead() && !l.chance("a dead daemon's apply goes on", 0.5):
-		return false, errDead
-	case l.fault("apply meets a conflict"):
-		return false, retryable{}
-	case l.fault("apply fails"):
-		return false, errInjected
-	}
-	left, err := l.applyHeld(epoch, t, s)
-	if err != nil {
-		return false, err
-	}
-	if l.fault("answer to the COMMIT of held changes is lost") || l.isDead() {
-		return false, errInjected
-	}
-	return left, nil
-}
-
-// applyHeld is the transaction that applies the first fold that is held and takes it
-// out, with what the snapshot saw before it.
-func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (left bool, err error) {
-	n.world.mu.Lock()
-	defer n.world.mu.Unlock()
-	w := &n.warehouse
-	if w.checkpoint.Epoch != epoch {
-		n.tall.count("apply is fenced")
-		return false, fmt.Errorf("apply: %w", replicator.ErrFenced)
-	}
-	held, load := w.held[s.Held], w.loads[s.Into]
-	if load == nil {
-		n.broken(5, "held changes of %v are applied to no load table", t.Name)
-		return false, nil
-	}
-	for len(held) > 0 && held[0].xid != 0 && s.Seen.Sees(held[0].xid) && n.bug != applySeen {
-		n.tall.count("held change that the snapshot sees")
-		held = held[1:]
-	}
-	if len(held) > 0 {
-		n.say("epoch %d applies to %s truncated %v: %q", epoch, s.Into, held[0].truncated, held[0].rows)
-		n.applyRows(load, held[0])
-		n.tall.count("held fold applied")
-		if n.bug != keepApplied || n.world.die("keep").IntN(3) > 0 {
-			held = held[1:]
-		}
-	}
-	w.held[s.Held] = held
-	return len(held) > 0 && n.bug != joinEarly, nil
-}
 
 func (l loader) Load(_ context.Context, into string, t *schema.Table, f replicator.Files) error {
 	l.nap("load", 4*time.Second)
@@ -262,6 +200,7 @@ func (n *node) Checkpoint(context.Context) (*replicator.Checkpoint, error) {
 		return nil, nil
 	}
 	c := n.warehouse.checkpoint.Clone()
+	c.Resyncs = n.warehouse.resyncs()
 	return &c, nil
 }
 
@@ -291,7 +230,9 @@ func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator
 			delete(n.warehouse.held, name)
 		}
 	}
-	return c.Clone(), nil
+	taken := c.Clone()
+	taken.Resyncs = n.warehouse.resyncs()
+	return taken, nil
 }
 
 func named(c replicator.Checkpoint, table string) bool {
@@ -310,17 +251,18 @@ func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged,
 	case n.fault("merge fails"):
 		return replicator.Merged{}, errInjected
 	}
-	if err := n.apply(m); err != nil {
+	asked, err := n.apply(m)
+	if err != nil {
 		return replicator.Merged{}, err
 	}
 	if n.fault("answer to COMMIT is lost") || n.isDead() {
 		return replicator.Merged{}, errInjected
 	}
-	return replicator.Merged{}, nil
+	return replicator.Merged{Resyncs: asked}, nil
 }
 
 // apply is the warehouse's transaction.
-func (n *node) apply(m *replicator.Merge) error {
+func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	w := &n.warehouse
@@ -328,25 +270,29 @@ func (n *node) apply(m *replicator.Merge) error {
 	if c.Epoch != m.Checkpoint.Epoch || c.LSN != m.Expect {
 		n.tall.count("fenced")
 		if n.bug != skipFence {
-			return fmt.Errorf("merge: %w", replicator.ErrFenced)
+			return nil, fmt.Errorf("merge: %w", replicator.ErrFenced)
 		}
 	}
-	next := simWarehouse{targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held)}
+	next := simWarehouse{
+		targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held),
+		requests: maps.Clone(w.requests), spoiled: maps.Clone(w.spoiled),
+	}
 	for name, at := range w.loads {
 		next.loads[name] = maps.Clone(at)
 	}
 	for _, s := range m.Staged {
 		if err := n.applyStaged(&next, s); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	w.targets, w.loads, w.held = next.targets, next.loads, next.held
+	next.answer(m.Checkpoint)
 	cp := m.Checkpoint.Clone()
-	w.checkpoint = &cp
+	next.checkpoint, next.streaming = &cp, w.streaming
+	*w = next
 	n.sayMerge(m)
 	n.tall.count("merge")
 	n.check(m)
-	return nil
+	return w.resyncs(), nil
 }
 
 // applyStaged applies one batch.
@@ -384,6 +330,11 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 		delete(w.loads, j.From)
 		delete(w.held, j.Held)
 		n.tall.count("table joins")
+		if w.requests[j.Table.Name] == "taken" {
+			w.requests[j.Table.Name] = "done"
+			n.tall.count("table loaded on request")
+		}
+		delete(w.spoiled, j.Table.OID)
 	}
 	for _, h := range s.Holds {
 		delete(w.loads, h.Before.Into)

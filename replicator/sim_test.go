@@ -65,6 +65,7 @@ var kinds = []string{
 	"held fold", "held fold applied", "held change that the snapshot sees", "load begins again", "held table cannot be made",
 	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced",
 	"a dead daemon's apply goes on", "checkpoint moves while a table loads",
+	"table is asked for", "table loaded on request",
 	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "a dead daemon's merge goes on",
 }
 
@@ -97,6 +98,7 @@ func (n *node) check(m *replicator.Merge) {
 	}
 	for _, t := range cp.Tables {
 		switch {
+		case w.spoiled[t.OID]:
 		case t.State == replicator.Live:
 			if !maps.Equal(w.targets[t.OID], want[t.OID]) {
 				n.broken(3, "%v is not what the source had at %v", t.Name, cp.LSN)
@@ -203,6 +205,8 @@ func (w *world) disturb(ctx context.Context, running []*life) []*life {
 	case len(running) < 2 && w.chance("second daemon", 0.05):
 		running = append(running, w.begin(ctx))
 		w.crash() // the first one loses the slot, and may be merging still
+	case w.chance("table is asked for", 0.06):
+		w.spoil()
 	case w.chance("source crashes", 0.04):
 		w.crash()
 	}
@@ -219,6 +223,11 @@ func (w *world) settled(seed uint64) {
 	for _, t := range cp.Tables {
 		if t.State != replicator.Live || !maps.Equal(w.warehouse.targets[t.OID], w.source.now[t.OID]) {
 			w.broken(5, "seed %d: %v (%s) is not equal in the end", seed, t.Name, t.State)
+		}
+	}
+	for name, state := range w.warehouse.requests {
+		if state != "done" {
+			w.broken(5, "seed %d: the request for %v is %s", seed, name, state)
 		}
 	}
 	last := w.source.log[len(w.source.log)-1].end

@@ -127,6 +127,11 @@ type Warehouse interface {
 
 	// Merge applies m in one transaction, if the checkpoint still is of m.Checkpoint's
 	// epoch and at m.Expect; else the error wraps ErrFenced.
+	//
+	// In it requests to load tables again are read and answered: one whose table is
+	// loading by m.Checkpoint, and has no snapshot yet, is taken; one that was taken is
+	// done when the table joins; one for a table that m.Checkpoint does not have is
+	// refused.
 	Merge(ctx context.Context, m *Merge) (Merged, error)
 }
 
@@ -160,6 +165,10 @@ type Hold struct {
 type Merged struct {
 	Rows  map[uint32]int64         // rows deleted or inserted by table, as the warehouse counted them
 	Steps map[string]time.Duration // by step: copy, fill, delete, insert, reconcile, checkpoint, commit
+
+	// Resyncs are the tables whose load somebody has asked for, and that are not about
+	// to be loaded with this merge.
+	Resyncs []schema.Name
 }
 
 // Loader fills load tables, on a connection of its own, so that tables that are

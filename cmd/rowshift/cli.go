@@ -29,6 +29,7 @@ type commandLine struct {
 	Check   checkCommand   `cmd:"" help:"Look at everything that a first run needs, and say what repairs what is missing."`
 	Plan    planCommand    `cmd:"" help:"Print the statements that a first run would execute on the source and on the warehouse."`
 	Status  statusCommand  `cmd:"" help:"Say how far the warehouse is, and why it is not further."`
+	Resync  resyncCommand  `cmd:"" help:"Ask the daemon to load tables again, beside their live copies."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

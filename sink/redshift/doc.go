@@ -11,6 +11,7 @@
 //	fence         no rows: what the first statement of each transaction locks
 //	checkpoint    one row: where the pipeline stands
 //	table_state   a row for each table
+//	request       what people ask for, and what became of it
 //	freshness     a view of both, for people
 //	load_E_A_T    load tables, by epoch, attempt and the source table's OID
 //	held_E_A_T    held tables: changes that wait for a load table

@@ -170,6 +170,9 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	if _, err := s.run(ctx, "raise the epoch", w.metadata.raiseEpoch()); err != nil {
 		return c, err
 	}
+	if c.Resyncs, err = w.requests(ctx, s); err != nil {
+		return c, err
+	}
 	return c, w.tellsCase(ctx, s)
 }
 

@@ -175,6 +175,6 @@ func (a *applying) fill(ctx context.Context, f waitingFold) error {
 		Reason: replicator.RowUnfillable,
 		Found:  fmt.Sprintf("%d held rows of %v leave a TOASTed column unchanged, and %s has no such rows", n, a.table.Name, a.load),
 		Means:  "somebody changed the load table or the held table by hand",
-		Repair: "start over as the README's \"Starting over\" says: all tables are compared and only what differs is written",
+		Repair: resyncOf(a.table),
 	}
 }

@@ -16,7 +16,7 @@ func versioned(o *Options) { o.Version = version }
 func (w *world) oldest() {
 	w.t.Helper()
 	w.fence(w.warehouse(nil), keyed())
-	w.admin("ALTER TABLE rowshift_accounts.checkpoint DROP COLUMN written_by", "UPDATE rowshift_accounts.checkpoint SET layout = 1")
+	w.admin("ALTER TABLE rowshift_accounts.checkpoint DROP COLUMN written_by", "DROP TABLE rowshift_accounts.request", "UPDATE rowshift_accounts.checkpoint SET layout = 1")
 }
 
 // metadataIs fails the test unless the checkpoint's columns are so.

@@ -72,6 +72,9 @@ func (m *merging) run(ctx context.Context) error {
 				}
 			}
 		}
+		if err := m.answer(ctx); err != nil {
+			return err
+		}
 		return m.move(ctx)
 	})
 	if err != nil {
@@ -238,7 +241,7 @@ func (m *merging) fill(ctx context.Context, f replicator.StagedFold, stage, targ
 		Reason: replicator.RowUnfillable,
 		Found:  fmt.Sprintf("%d rows of %v leave a TOASTed column unchanged, and %s has no such rows", n, f.Table.Name, target),
 		Means:  "the target lost rows: somebody deleted them, or they were changed by hand",
-		Repair: "start over as the README's \"Starting over\" says: all tables are compared and only what differs is written",
+		Repair: resyncOf(f.Table),
 	}
 }
 

@@ -31,6 +31,7 @@ func (m metadata) create() []string {
 			`"changed_at" TIMESTAMP, "written_by" VARCHAR(64))`, m.checkpoint()),
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
 			`"target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535))`, m.tableState()),
+		m.createRequest(),
 	}
 }
 

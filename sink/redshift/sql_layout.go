@@ -7,7 +7,7 @@ import "fmt"
 //
 //	1: load tables take their changes themselves
 //	2: who wrote the layout
-//	3: changes of tables that load wait in held tables
+//	3: changes of tables that load wait in held tables; requests
 const layout = 3
 
 // upgrades are the statements that move the metadata tables up: the first ones from
@@ -21,6 +21,6 @@ const layout = 3
 func (m metadata) upgrades() [][]string {
 	return [][]string{
 		{fmt.Sprintf(`ALTER TABLE %s ADD COLUMN "written_by" VARCHAR(64)`, m.checkpoint())},
-		{}, // what the tables' states say is more
+		{m.createRequest()}, // and what the tables' states say is more
 	}
 }

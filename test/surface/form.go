@@ -60,7 +60,7 @@ func written(tokens []token) string {
 }
 
 // ownTables are the daemon's tables and its view, whose columns' names stay.
-var ownTables = []string{"fence", "checkpoint", "table_state", "freshness"}
+var ownTables = []string{"fence", "checkpoint", "table_state", "request", "freshness"}
 
 func namesOwnTable(all []token) bool {
 	return slices.ContainsFunc(all, func(t token) bool { return t.quoted() && slices.Contains(ownTables, t.name()) })

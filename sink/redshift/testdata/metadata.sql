@@ -4,6 +4,7 @@ SELECT table_name FROM svv_tables WHERE table_schema = 'meta' ORDER BY table_nam
 CREATE TABLE IF NOT EXISTS "meta"."fence" ("id" INTEGER);
 CREATE TABLE IF NOT EXISTS "meta"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(256) NOT NULL, "slot" VARCHAR(64) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP, "written_by" VARCHAR(64));
 CREATE TABLE IF NOT EXISTS "meta"."table_state" ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535));
+CREATE TABLE IF NOT EXISTS "meta"."request" ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP);
 CREATE VIEW "meta"."freshness" AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" FROM "meta"."table_state" AS s CROSS JOIN "meta"."checkpoint" AS c WITH NO SCHEMA BINDING;
 GRANT USAGE ON SCHEMA "meta" TO "ann", GROUP "bi";
 GRANT SELECT ON "meta"."freshness" TO ROLE "readers";
@@ -26,4 +27,8 @@ SELECT pg_terminate_backend(4711);
 DELETE FROM "meta"."held_1_2_3" WHERE ("xid" < 9 OR "xid" >= 2147483657) AND "xid" NOT IN (3, 5);
 DELETE FROM "meta"."held_1_2_3" WHERE "xid" >= 1073741824 AND "xid" < 3221225472;
 UPDATE "meta"."held_1_2_3" SET "xid" = NULL WHERE "xid" IS NOT NULL;
+INSERT INTO "meta"."request" ("kind", "source_schema", "source_table", "state", "requested_at") VALUES ('resync', 'public', 'accounts', 'requested', GETDATE()), ('resync', 'Sales', 'it''s', 'requested', GETDATE());
+SELECT DISTINCT "source_schema", "source_table" FROM "meta"."request" WHERE "kind" = 'resync' AND "state" = 'requested' ORDER BY "source_schema", "source_table";
+UPDATE "meta"."request" SET "state" = 'taken', "taken_at" = GETDATE() WHERE "kind" = 'resync' AND "state" = 'requested' AND "source_schema" = 'Sales' AND "source_table" = 'it''s';
 ALTER TABLE "meta"."checkpoint" ADD COLUMN "written_by" VARCHAR(64);
+CREATE TABLE IF NOT EXISTS "meta"."request" ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP);

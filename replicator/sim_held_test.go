@@ -1,0 +1,109 @@
+package replicator_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+func (l loader) Hold(_ context.Context, held string, _ *schema.Table) error {
+	l.nap("hold", time.Second)
+	switch {
+	case l.isDead():
+		return errDead
+	case l.fault("held table cannot be made"):
+		return errInjected
+	}
+	l.world.mu.Lock()
+	defer l.world.mu.Unlock()
+	l.warehouse.held[held] = nil
+	return nil
+}
+
+func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (bool, error) {
+	l.nap("apply", time.Second)
+	switch {
+	case l.isDead() && !l.chance("a dead daemon's apply goes on", 0.5):
+		return false, errDead
+	case l.fault("apply meets a conflict"):
+		return false, retryable{}
+	case l.fault("apply fails"):
+		return false, errInjected
+	}
+	left, err := l.applyHeld(epoch, t, s)
+	if err != nil {
+		return false, err
+	}
+	if l.fault("answer to the COMMIT of held changes is lost") || l.isDead() {
+		return false, errInjected
+	}
+	return left, nil
+}
+
+// applyHeld is the transaction that applies the first fold that is held and takes it
+// out, with what the snapshot saw before it.
+func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (left bool, err error) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	w := &n.warehouse
+	if w.checkpoint.Epoch != epoch {
+		n.tall.count("apply is fenced")
+		return false, fmt.Errorf("apply: %w", replicator.ErrFenced)
+	}
+	held, load := w.held[s.Held], w.loads[s.Into]
+	if load == nil {
+		n.broken(5, "held changes of %v are applied to no load table", t.Name)
+		return false, nil
+	}
+	for len(held) > 0 && held[0].xid != 0 && s.Seen.Sees(held[0].xid) && n.bug != applySeen {
+		n.tall.count("held change that the snapshot sees")
+		held = held[1:]
+	}
+	if len(held) > 0 {
+		n.say("epoch %d applies to %s truncated %v: %q", epoch, s.Into, held[0].truncated, held[0].rows)
+		n.applyRows(load, held[0])
+		n.tall.count("held fold applied")
+		if n.bug != keepApplied || n.world.die("keep").IntN(3) > 0 {
+			held = held[1:]
+		}
+	}
+	w.held[s.Held] = held
+	return len(held) > 0 && n.bug != joinEarly, nil
+}
+
+// resyncs are the tables that are asked for.
+func (w *simWarehouse) resyncs() (names []schema.Name) {
+	for name, state := range w.requests {
+		if state == "requested" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// answer takes requests whose tables are about to be loaded.
+func (w *simWarehouse) answer(c replicator.Checkpoint) {
+	for _, t := range c.Tables {
+		if t.State == replicator.Loading && t.Load.HandOver == 0 && w.requests[t.Name] == "requested" {
+			w.requests[t.Name] = "taken"
+		}
+	}
+}
+
+// spoil changes a row of a target by hand, and asks for the table to be loaded again.
+func (w *world) spoil() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.source.tables[w.die("spoil").IntN(len(w.source.tables))]
+	for k, r := range w.warehouse.targets[t.OID] {
+		r[2] = "spoiled"
+		w.warehouse.targets[t.OID][k] = r
+		w.warehouse.spoiled[t.OID] = true
+		break
+	}
+	w.warehouse.requests[t.Name] = "requested"
+	w.say("%v is spoiled, and asked for", t.Name)
+}

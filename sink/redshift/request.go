@@ -1,0 +1,93 @@
+package redshift
+
+import (
+	"context"
+	"slices"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// Request asks the daemon to load tables again. It reads that in the transactions that
+// it makes anyway. The error is a *replicator.Halt if no daemon of this version has
+// run yet.
+func (w *Warehouse) Request(ctx context.Context, tables []schema.Name) error {
+	return w.with(ctx, func(s *session) error {
+		names, err := w.tableNames(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(names, "request") {
+			return &replicator.Halt{
+				Reason: replicator.CheckpointMissing,
+				Found:  "schema " + w.options.MetadataSchema + " has no table of requests",
+				Means:  "no rowshift of this version has run with it yet",
+				Repair: "start the daemon first",
+			}
+		}
+		_, err = s.run(ctx, "request", w.metadata.requestResyncs(tables))
+		return err
+	})
+}
+
+// resyncOf is what repairs a table whose rows are not what they should be.
+func resyncOf(t *schema.Table) string {
+	return "rowshift resync " + t.Name.String() + ", then start the daemon again, or wait until it looks again: the table is compared with the source and only what differs is written"
+}
+
+// requests reads the tables that are asked for.
+func (w *Warehouse) requests(ctx context.Context, s *session) ([]schema.Name, error) {
+	rows, err := s.rows(ctx, "read the requests", w.metadata.readRequests())
+	if err != nil {
+		return nil, err
+	}
+	var names []schema.Name
+	for _, r := range rows {
+		names = append(names, schema.Name{Schema: string(r[0]), Table: string(r[1])})
+	}
+	return names, nil
+}
+
+// answer answers the requests that the merge fulfils, and leaves the others for the
+// core to see.
+func (m *merging) answer(ctx context.Context) error {
+	c := m.merge.Checkpoint
+	if c.Phase != replicator.Streaming || len(c.Tables) == 0 {
+		return nil // the tables are not known yet
+	}
+	for _, s := range m.merge.Staged {
+		for _, j := range s.Joins {
+			if _, err := m.session.run(ctx, "answer a request", m.metadata.answerRequests(j.Table.Name, taken, done, "done_at")); err != nil {
+				return err
+			}
+		}
+	}
+	asked, err := m.requests(ctx, m.session)
+	if err != nil {
+		return err
+	}
+	for _, n := range asked {
+		to, at := answerTo(c, n)
+		if to == "" {
+			m.merged.Resyncs = append(m.merged.Resyncs, n)
+			continue
+		}
+		if _, err := m.session.run(ctx, "answer a request", m.metadata.answerRequests(n, requested, to, at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerTo returns what becomes of a request now, and in which column its time goes;
+// nothing if it waits.
+func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
+	i := slices.IndexFunc(c.Tables, func(t replicator.TableState) bool { return t.Name == n })
+	switch {
+	case i < 0:
+		return refused, "done_at"
+	case c.Tables[i].State == replicator.Loading && c.Tables[i].Load != nil && c.Tables[i].Load.HandOver == 0:
+		return taken, "taken_at"
+	}
+	return "", ""
+}

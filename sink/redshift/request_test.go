@@ -1,0 +1,70 @@
+package redshift
+
+import (
+	"slices"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// asked are the requests as people see them.
+func (w *world) asked() []string {
+	return w.ask("SELECT source_table, state, taken_at IS NOT NULL, done_at IS NOT NULL FROM rowshift_accounts.request ORDER BY source_table, state")
+}
+
+func TestRequestsAreReadAndAnswered(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	if err := r.Request(t.Context(), nil); !replicator.Final(err) {
+		t.Errorf("before any daemon has run: %v", err)
+	}
+	words, accounts := keyed(), plain()
+	w.fence(r, words, accounts)
+	w.make(r, words, accounts)
+	if err := w.warehouse(nil).Request(t.Context(), []schema.Name{words.Name, accounts.Name, {Schema: "public", Table: "stranger"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.asked(), "accounts|requested|f|f", "stranger|requested|f|f", "words|requested|f|f")
+
+	merge := func(change func(*replicator.Checkpoint), staged ...*replicator.Staged) []schema.Name {
+		t.Helper()
+		m := w.merging(staged...)
+		m.Checkpoint.Tables = first(words, accounts).Tables
+		change(&m.Checkpoint)
+		merged, err := r.Merge(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.position = m.Checkpoint.LSN
+		return merged.Resyncs
+	}
+	live := func(*replicator.Checkpoint) {}
+	if got := merge(live); !slices.Equal(got, []schema.Name{accounts.Name, words.Name}) {
+		t.Errorf("asked for: %v", got)
+	}
+	w.want(w.asked(), "accounts|requested|f|f", "stranger|refused|f|t", "words|requested|f|f")
+
+	l := w.loading(r, words, 1, "a|1|x")
+	held := func(c *replicator.Checkpoint) { c.Tables[0].State, c.Tables[0].Load = replicator.Loading, &l }
+	if got := merge(held); !slices.Equal(got, []schema.Name{accounts.Name}) {
+		t.Errorf("asked for: %v", got)
+	}
+	w.want(w.asked(), "accounts|requested|f|f", "stranger|refused|f|t", "words|taken|t|f")
+
+	l.HandOver = 5
+	merge(held)
+	if err := r.Request(t.Context(), []schema.Name{words.Name}); err != nil {
+		t.Fatal(err)
+	}
+	if got := merge(held); !slices.Equal(got, []schema.Name{accounts.Name, words.Name}) {
+		t.Errorf("a request that came after the snapshot: %v", got)
+	}
+	merge(live, w.stage(&replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: words, From: l.Into, Held: l.Held}}})...)
+	w.want(w.asked(), "accounts|requested|f|f", "stranger|refused|f|t", "words|done|t|t", "words|requested|f|f")
+
+	c, err := w.warehouse(nil).Fence(t.Context(), first())
+	if err != nil || !slices.Equal(c.Resyncs, []schema.Name{accounts.Name, words.Name}) {
+		t.Errorf("the fence reads %v, %v", c.Resyncs, err)
+	}
+}

@@ -1,0 +1,47 @@
+package redshift
+
+import (
+	"fmt"
+
+	"rowshift/schema"
+)
+
+func (m metadata) request() place { return in(string(m), "request") }
+
+// What becomes of a request.
+const (
+	requested = "requested"
+	taken     = "taken"   // a load has begun that sees what the source had when it was asked for
+	done      = "done"    // the table is live again
+	refused   = "refused" // there is no such table
+)
+
+// resync is the one kind of request.
+const resync = "resync"
+
+// createRequest makes the table in which people ask the daemon for something.
+func (m metadata) createRequest() string {
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
+		`"state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP)`, m.request())
+}
+
+// requestResyncs asks for tables to be loaded again.
+func (m metadata) requestResyncs(tables []schema.Name) string {
+	return fmt.Sprintf(`INSERT INTO %s ("kind", "source_schema", "source_table", "state", "requested_at") VALUES %s`, m.request(),
+		list(tables, func(_ int, n schema.Name) string {
+			return fmt.Sprintf("(%s, %s, %s, %s, GETDATE())", literal(resync), literal(n.Schema), literal(n.Table), literal(requested))
+		}))
+}
+
+// readRequests reads the tables that are asked for and not taken.
+func (m metadata) readRequests() string {
+	return fmt.Sprintf(`SELECT DISTINCT "source_schema", "source_table" FROM %s WHERE "kind" = %s AND "state" = %s ORDER BY "source_schema", "source_table"`,
+		m.request(), literal(resync), literal(requested))
+}
+
+// answerRequests moves the requests for a table from one state to another, whose time
+// a column has.
+func (m metadata) answerRequests(n schema.Name, from, to, at string) string {
+	return fmt.Sprintf(`UPDATE %s SET "state" = %s, %s = GETDATE() WHERE "kind" = %s AND "state" = %s AND "source_schema" = %s AND "source_table" = %s`,
+		m.request(), literal(to), quoted(at), literal(resync), literal(from), literal(n.Schema), literal(n.Table))
+}

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/test/harness"
+	"rowshift/test/redshifttest"
+)
+
+// Promise 3: tables that somebody spoiled are loaded again on request, beside their
+// live copies, while the others stay live. Nobody who reads sees them empty or part
+// full, though the daemon dies in the middle; views and grants stay.
+func TestResync(t *testing.T) {
+	w, d := live(t, harness.Setup{
+		Accounts: small,
+		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+	})
+	change(t, w,
+		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
+		"GRANT SELECT ON userdata.active TO analysts",
+		"UPDATE userdata.person SET is_active = NOT is_active", // by somebody's hand
+		"INSERT INTO userdata.plan (code) VALUES ('stranger')")
+	if _, errs, code, err := w.Command(t.Context(), "resync", "public.stranger"); err != nil || code != 1 || !strings.Contains(errs, "public.company_person") {
+		t.Errorf("resync of a table that is not in the config: exit code %d, %v, %s", code, err, errs)
+	}
+	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
+	resync(t, w, "public.person", "public.plan")
+	watched := watch(t, w)
+	load := w.Load(harness.Workload{Seed: 21, Writers: 2, Pause: 5 * time.Millisecond})
+	reached(t, stalled)
+	if err := load.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.MustBecomeEqual(t, harness.AccountPairs[0], harness.AccountPairs[3])
+	if n := warehouse(t, w, "SELECT COUNT(*) FROM rowshift.request WHERE state = 'taken'"); n != "2" {
+		t.Errorf("%s requests are taken", n)
+	}
+	d.Kill()
+	stalled.Remove()
+	load = w.Load(harness.Workload{Seed: 22, Writers: 2, Pause: 5 * time.Millisecond})
+	d = w.MustRun(t)
+	answered(t, w, 2)
+	if err := load.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.MustBecomeEqual(t)
+	if samples := watched(); samples < 10 {
+		t.Errorf("%d samples: this shows nothing", samples)
+	}
+	got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), "SELECT COUNT(*) FROM userdata.active")
+	if want := one(t, w, "SELECT count(*) FROM person WHERE is_active"); err != nil || got[0] != want {
+		t.Errorf("the view has %v rows, %v; want %s", got, err, want)
+	}
+	if strings.Contains(d.Log(), `"message":"restarting"`) {
+		t.Error("the daemon restarted")
+	}
+}
+
+// A request is read before what a daemon has halted on is tried again, so it repairs
+// that.
+func TestResyncRepairsAHalt(t *testing.T) {
+	w, d := live(t, harness.Setup{Accounts: small})
+	change(t, w, "DELETE FROM userdata.person WHERE bio IS NOT NULL")
+	execute(t, w, "UPDATE person SET is_active = NOT is_active")
+	d.MustSee(t, `"row_unfillable"`)
+	if !strings.Contains(d.Log(), "rowshift resync public.person") {
+		t.Error("the halt does not say what repairs it")
+	}
+	resync(t, w, "public.person")
+	d.Kill()
+	w.MustRun(t)
+	answered(t, w, 1)
+	w.MustBecomeEqual(t)
+}
+
+// resync asks for tables to be loaded again.
+func resync(t *testing.T, w *harness.World, tables ...string) {
+	t.Helper()
+	out, errs, code, err := w.Command(t.Context(), append([]string{"resync"}, tables...)...)
+	if err != nil || code != 0 || strings.Count(out, ": requested") != len(tables) {
+		t.Fatalf("resync: exit code %d, %v\n%s%s", code, err, out, errs)
+	}
+}
+
+// answered waits until that many requests are done, and none is left.
+func answered(t *testing.T, w *harness.World, n int) {
+	t.Helper()
+	harness.Until(t, "the requests to be done", func() (bool, error) {
+		rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), "SELECT state FROM rowshift.request")
+		return err == nil && strings.Join(rows, " ") == strings.TrimSpace(strings.Repeat("done ", n)), err
+	})
+}
+
+// watch reads the count of persons all the while, until what it returns is called,
+// which says how often it read. The table is never seen part full.
+func watch(t *testing.T, w *harness.World) (samples func() int) {
+	t.Helper()
+	end, done := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { done <- n }()
+		for {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), "SELECT COUNT(*) >= 900 FROM userdata.person")
+			if err != nil || rows[0] != "t" {
+				t.Errorf("a reader saw few persons: %v, %v", rows, err)
+				return
+			}
+			n++
+		}
+	}()
+	return func() int {
+		close(end)
+		return <-done
+	}
+}
