@@ -156,7 +156,7 @@ func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 // unlessAsked returns err, but if ctx is done: it was asked to stop.
 func unlessAsked(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that is no failure
 	}
 	return err
 }
