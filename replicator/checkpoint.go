@@ -27,6 +27,12 @@ type Checkpoint struct {
 	// warehouse and that no load was begun for since. It is read with the checkpoint, and
 	// not written.
 	Resyncs []schema.Name
+
+	// Reset is the token of the slot reset that brings the pipeline back to phase
+	// Creating, or brought it there and is under way. The warehouse remembers each that
+	// is written; Resets are those that it remembers, which are read and not written.
+	Reset  string
+	Resets []Reset
 }
 
 // Epoch counts the daemons that took over the warehouse, from 1. The latest one

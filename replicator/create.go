@@ -34,7 +34,10 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	if err != nil || cp.Phase != Creating {
 		return &cp, err
 	}
-	request := CreateRequest{Resumed: cp.Epoch > 1}
+	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != ""}
+	if cp.Reset == "" {
+		cp.Reset = d.ResetSlot // a pipeline that begins needs no reset
+	}
 	for range remakes {
 		created, err := d.Origin.Create(ctx, request)
 		if err != nil {
@@ -48,7 +51,7 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 			return nil, err
 		}
 		tell(d.Listener.Retried, Retry{Step: "create", Cause: err})
-		request = CreateRequest{Resumed: true, Remake: true}
+		request.Resumed, request.Remake = true, true
 	}
 	return nil, fmt.Errorf("replicator: %d slots in a row could not decode", remakes)
 }

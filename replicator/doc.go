@@ -67,7 +67,7 @@
 //
 // # A pipeline's states
 //
-//	(nothing) --fence--> creating --slot made and proved--> streaming
+//	(nothing) --fence--> creating --slot made and proved--> streaming --reset--> creating
 //
 // and of each table
 //

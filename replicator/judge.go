@@ -26,7 +26,7 @@ func firstOf(cp Checkpoint, o Opened, checks ...func(Checkpoint, Opened) *Halt) 
 	return nil
 }
 
-const resetSlot = "make sure that the config names the right source; to load all tables again from this one, drop the slot and the checkpoint as the README's \"Starting over\" says"
+const resetSlot = "make sure that the config names the right source; to load all tables again from this one: rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before"
 
 func sameSource(cp Checkpoint, o Opened) *Halt {
 	switch {

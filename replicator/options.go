@@ -26,6 +26,10 @@ type Options struct {
 	HaltRetry time.Duration // how often a halted pipeline looks again; 5 min
 	Workers   int           // sessions that read a load in parallel; 4
 
+	// ResetSlot is a token. The slot is made anew and all tables are loaded again, once
+	// for each token: the warehouse remembers it. Empty: not.
+	ResetSlot string
+
 	// Once drains to the position of the start, merges and ends.
 	Once  bool
 	Tries int // with Once: how often in a row a step or a pass may fail; 5

@@ -251,6 +251,14 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	p.load.know(m.Checkpoint.Clone(), merged.Resyncs)
 	p.load.merged(last)
 	p.leave(staged)
+	return resetBy(merged)
+}
+
+// resetBy returns what ends the pass if a slot reset was asked for.
+func resetBy(m Merged) error {
+	if m.ResetAsked {
+		return errReset
+	}
 	return nil
 }
 
@@ -268,7 +276,7 @@ func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	p.checkpoint = next
 	p.load.know(next.Clone(), merged.Resyncs)
 	tell(p.Listener.Tables, next.Clone().Tables)
-	return nil
+	return resetBy(merged)
 }
 
 // after returns the checkpoint that stands behind a batch.

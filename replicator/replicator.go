@@ -90,6 +90,12 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 			return err
 		}
 	}
+	if cp != nil && d.due(cp) != "" {
+		if err := d.beginReset(ctx); err != nil {
+			return err
+		}
+		cp.Phase = Creating // or it is found not to be
+	}
 	if cp == nil || cp.Phase == Creating {
 		if cp, err = d.create(ctx); err != nil {
 			return err
@@ -186,7 +192,7 @@ func plan(cp Checkpoint, o Opened) Checkpoint {
 	next := cp.Clone()
 	next.Timeline = o.Timeline
 	next.Publication = o.Publication
-	next.Tables, next.Resyncs = nil, nil
+	next.Tables, next.Resyncs, next.Reset = nil, nil, ""
 	for _, p := range o.Tables {
 		t := p.Table
 		s := TableState{OID: t.OID, State: Loading}

@@ -3,6 +3,8 @@ package replicator_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -84,13 +86,61 @@ func (w *simWarehouse) resyncs() (names []schema.Name) {
 	return names
 }
 
-// answer takes requests whose tables are about to be loaded.
-func (w *simWarehouse) answer(c replicator.Checkpoint) {
+// resetAsked tells whether somebody has asked for a slot reset.
+func (w *world) resetAsked() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(slices.Collect(maps.Values(w.warehouse.resets)), "requested")
+}
+
+// remembered adds what people ask for to a checkpoint that is read.
+func (w *simWarehouse) remembered(c *replicator.Checkpoint) {
+	c.Resyncs, c.Resets, c.Reset = w.resyncs(), nil, ""
+	for _, token := range slices.Sorted(maps.Keys(w.resets)) {
+		c.Resets = append(c.Resets, replicator.Reset{Token: token, Begun: w.resets[token] != "requested"})
+		if w.resets[token] == "taken" && c.Phase == replicator.Creating {
+			c.Reset = token
+		}
+	}
+}
+
+// answer takes requests whose tables are about to be loaded, and says which resets are
+// under way or done.
+func (w *simWarehouse) answer(m *replicator.Merge) {
+	c := m.Checkpoint
+	if c.Reset != "" {
+		w.resets[c.Reset] = "taken"
+	}
+	loading := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading })
+	if len(m.Staged) > 0 && len(m.Staged[len(m.Staged)-1].Joins) > 0 && !loading {
+		for token, state := range w.resets {
+			if state == "taken" {
+				w.resets[token] = "done"
+			}
+		}
+	}
+	if c.Phase == replicator.Creating {
+		return
+	}
 	for _, t := range c.Tables {
-		if t.State == replicator.Loading && t.Load.HandOver == 0 && w.requests[t.Name] == "requested" {
+		if t.State == replicator.Loading && t.Load != nil && t.Load.HandOver == 0 && w.requests[t.Name] == "requested" {
 			w.requests[t.Name] = "taken"
 		}
 	}
+}
+
+// loseSlot drops the slot, and asks for its reset.
+func (w *world) loseSlot() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.warehouse.checkpoint == nil || w.warehouse.checkpoint.Phase == replicator.Creating {
+		return
+	}
+	if w.die("lose").IntN(2) == 0 {
+		w.source.slot = nil
+	}
+	w.warehouse.resets[fmt.Sprint("token ", len(w.warehouse.resets))] = "requested"
+	w.say("the slot is to be reset")
 }
 
 // spoil changes a row of a target by hand, and asks for the table to be loaded again.

@@ -163,6 +163,7 @@ type simWarehouse struct {
 
 	requests map[schema.Name]string // for tables to be loaded again: requested, taken or done
 	spoiled  map[uint32]bool        // targets that somebody changed by hand, until they are loaded again
+	resets   map[string]string      // slot resets by token: requested, taken or done
 }
 
 // loader is the warehouse's Loader, on a connection of its own.
@@ -200,7 +201,7 @@ func (n *node) Checkpoint(context.Context) (*replicator.Checkpoint, error) {
 		return nil, nil
 	}
 	c := n.warehouse.checkpoint.Clone()
-	c.Resyncs = n.warehouse.resyncs()
+	n.warehouse.remembered(&c)
 	return &c, nil
 }
 
@@ -231,7 +232,7 @@ func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator
 		}
 	}
 	taken := c.Clone()
-	taken.Resyncs = n.warehouse.resyncs()
+	n.warehouse.remembered(&taken)
 	return taken, nil
 }
 
@@ -258,7 +259,7 @@ func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged,
 	if n.fault("answer to COMMIT is lost") || n.isDead() {
 		return replicator.Merged{}, errInjected
 	}
-	return replicator.Merged{Resyncs: asked}, nil
+	return replicator.Merged{Resyncs: asked, ResetAsked: n.resetAsked()}, nil
 }
 
 // apply is the warehouse's transaction.
@@ -275,7 +276,7 @@ func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
 	}
 	next := simWarehouse{
 		targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held),
-		requests: maps.Clone(w.requests), spoiled: maps.Clone(w.spoiled),
+		requests: maps.Clone(w.requests), spoiled: maps.Clone(w.spoiled), resets: maps.Clone(w.resets),
 	}
 	for name, at := range w.loads {
 		next.loads[name] = maps.Clone(at)
@@ -285,8 +286,14 @@ func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
 			return nil, err
 		}
 	}
-	next.answer(m.Checkpoint)
+	next.answer(m)
 	cp := m.Checkpoint.Clone()
+	if n.bug == resetKeepsTables && cp.Reset != "" && cp.Phase == replicator.Creating {
+		cp.Tables = c.Clone().Tables
+	}
+	if cp.Reset != "" && cp.Phase == replicator.Creating {
+		n.tall.count("slot reset")
+	}
 	next.checkpoint, next.streaming = &cp, w.streaming
 	*w = next
 	n.sayMerge(m)

@@ -28,6 +28,9 @@ func (n *node) Create(_ context.Context, r replicator.CreateRequest) (replicator
 		return replicator.Created{}, nil
 	}
 	if s.slot != nil && r.Remake {
+		if s.slot.active != nil && r.Reset {
+			n.tall.count("reset ends another's stream")
+		}
 		s.slot = nil
 	}
 	if s.slot == nil {
@@ -41,6 +44,9 @@ func (n *node) Create(_ context.Context, r replicator.CreateRequest) (replicator
 
 func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.Source, replicator.Opened, error) {
 	for !n.take() {
+		if n.slotless() {
+			return nil, replicator.Opened{}, &replicator.Halt{Reason: replicator.SlotMissing}
+		}
 		n.tall.count("slot is active elsewhere")
 		select {
 		case <-time.After(500 * time.Millisecond):
@@ -59,6 +65,9 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	s := &n.source
+	if s.slot == nil {
+		return nil, replicator.Opened{}, &replicator.Halt{Reason: replicator.SlotMissing}
+	}
 	o := replicator.Opened{
 		System: "7", Timeline: 1, Database: "app", Slot: "s", Confirmed: s.slot.confirmed, Flushed: s.flushed,
 		Publication: replicator.PublicationID{OID: 5, XMin: 6},
@@ -99,6 +108,13 @@ func (n *node) take() bool {
 	}
 	s.active = n
 	return true
+}
+
+// slotless tells whether there is no slot.
+func (n *node) slotless() bool {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	return n.source.slot == nil
 }
 
 // leave ends n's stream.
@@ -194,6 +210,9 @@ func (s *stream) quiet() replicator.Change {
 	s.position = s.source.flushed
 	m := s.mark(s.position)
 	s.received = max(s.received, m.LSN)
+	if s.source.slot == nil {
+		return m // it was dropped under us
+	}
 	if s.urged > 0 || s.p > 0 && s.die("shutdown").Float64() < s.p/4 {
 		if s.urged++; s.urged == 1 {
 			s.tall.count("server shuts down")

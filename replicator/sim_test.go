@@ -38,6 +38,7 @@ const (
 	keepApplied
 	joinEarly
 	joinWithoutItsBatch
+	resetKeepsTables
 )
 
 // tally counts what came up.
@@ -65,7 +66,7 @@ var kinds = []string{
 	"held fold", "held fold applied", "held change that the snapshot sees", "load begins again", "held table cannot be made",
 	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced",
 	"a dead daemon's apply goes on", "checkpoint moves while a table loads",
-	"table is asked for", "table loaded on request",
+	"slot reset", "reset ends another's stream", "table is asked for", "table loaded on request",
 	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "a dead daemon's merge goes on",
 }
 
@@ -74,7 +75,7 @@ func (n *node) check(m *replicator.Merge) {
 	w := &n.warehouse
 	cp := w.checkpoint
 	if cp.Phase == replicator.Creating {
-		if w.streaming {
+		if w.streaming && cp.Reset == "" {
 			n.broken(1, "the pipeline was reset")
 		}
 		return
@@ -211,6 +212,8 @@ func (w *world) disturb(ctx context.Context, running []*life) []*life {
 		w.crash() // the first one loses the slot, and may be merging still
 	case w.chance("table is asked for", 0.06):
 		w.spoil()
+	case w.chance("slot is to be reset", 0.03):
+		w.loseSlot()
 	case w.chance("source crashes", 0.04):
 		w.crash()
 	}
@@ -232,6 +235,11 @@ func (w *world) settled(seed uint64) {
 	for name, state := range w.warehouse.requests {
 		if state != "done" {
 			w.broken(5, "seed %d: the request for %v is %s", seed, name, state)
+		}
+	}
+	for token, state := range w.warehouse.resets {
+		if state != "done" {
+			w.broken(5, "seed %d: reset %q is %s", seed, token, state)
 		}
 	}
 	last := w.source.log[len(w.source.log)-1].end
@@ -293,6 +301,7 @@ func TestPlantedBugs(t *testing.T) {
 		"apply a held change twice":   keepApplied,
 		"join before all is applied":  joinEarly,
 		"join at another position":    joinWithoutItsBatch,
+		"reset that keeps tables":     resetKeepsTables,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(400) {

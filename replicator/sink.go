@@ -169,6 +169,8 @@ type Merged struct {
 	// Resyncs are the tables whose load somebody has asked for, and that are not about
 	// to be loaded with this merge.
 	Resyncs []schema.Name
+
+	ResetAsked bool // somebody has asked for a slot reset
 }
 
 // Loader fills load tables, on a connection of its own, so that tables that are

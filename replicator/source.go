@@ -56,8 +56,13 @@ type CreateRequest struct {
 	// config says that a DBA made it.
 	Resumed bool
 
-	// Remake drops the slot first: it was found to be unable to decode.
+	// Remake drops the slot first: it was found to be unable to decode, or is reset.
 	Remake bool
+
+	// Reset says that the slot is remade because somebody wants it reset: a server
+	// process of ours that streams from it is ended. Where a DBA makes slots, one that is
+	// there is taken as it is.
+	Reset bool
 }
 
 // Created is what Origin.Create made or found.

@@ -22,22 +22,27 @@ const (
 	pollTimeout = 5 * time.Second
 	logRoom     = 4096        // log lines that may wait for a slow reader
 	logPatience = time.Second // how long the end waits for them
+	maxToken    = 200         // bytes that a token of a slot reset may have
 )
 
 type runCommand struct {
-	Once bool `help:"Drain to the position of the start, merge, and end. Nothing is listened on."`
+	ResetSlot string `help:"Make the slot anew and load all tables again, once for each TOKEN: the warehouse remembers it." env:"ROWSHIFT_RESET_SLOT" placeholder:"TOKEN"`
+	Once      bool   `help:"Drain to the position of the start, merge, and end. Nothing is listened on."`
 }
 
 // Run replicates until ctx is done, or with --once until it has drained. A pipeline
 // that halts stays up, but for --once.
 func (c runCommand) Run(ctx context.Context, o *outside) error {
+	if len(c.ResetSlot) > maxToken {
+		return fmt.Errorf("the token of --reset-slot has %d bytes; write up to %d", len(c.ResetSlot), maxToken)
+	}
 	config, err := o.load()
 	if err != nil {
 		return err
 	}
 	d := newDaemon(config, o.stderr)
 	defer d.close()
-	if err := d.run(ctx, c.Once); err != nil {
+	if err := d.run(ctx, c); err != nil {
 		d.log.Error("ended", zap.String("error", safe(err)))
 		return errTold
 	}
@@ -82,12 +87,12 @@ func (d *daemon) close() {
 }
 
 // run opens the endpoints and the rooms, and replicates.
-func (d *daemon) run(ctx context.Context, once bool) error {
+func (d *daemon) run(ctx context.Context, c runCommand) error {
 	b := built()
 	d.log.Info("starting", zap.String("version", b.Version), zap.String("commit", b.Commit),
-		zap.String("pipeline", d.config.pipeline), zap.Bool("once", once))
+		zap.String("pipeline", d.config.pipeline), zap.Bool("once", c.Once))
 	d.limitMemory()
-	if !once {
+	if !c.Once {
 		stop, err := d.serve()
 		if err != nil {
 			return err
@@ -105,17 +110,17 @@ func (d *daemon) run(ctx context.Context, once bool) error {
 	wg.Go(func() { d.poll(polling, r.slot) })
 	defer wg.Wait()
 	defer stop()
-	return d.replicate(ctx, r, once)
+	return d.replicate(ctx, r, c)
 }
 
 // replicate runs the pipeline to its end.
-func (d *daemon) replicate(ctx context.Context, r *rooms, once bool) error {
+func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		d.log.Info("draining")
 		close(told)
 	})
-	err := replicator.Run(ctx, d.options(r, once))
+	err := replicator.Run(ctx, d.options(r, c))
 	if !stop() {
 		<-told
 	}
@@ -135,9 +140,9 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, once bool) error {
 }
 
 // options are the replicator's.
-func (d *daemon) options(r *rooms, once bool) replicator.Options {
+func (d *daemon) options(r *rooms, c runCommand) replicator.Options {
 	o := replicator.Options{
-		Pipeline: d.config.pipeline, Listener: d.listen, Once: once,
+		Pipeline: d.config.pipeline, Listener: d.listen, Once: c.Once, ResetSlot: c.ResetSlot,
 		Limits: d.config.limits, Refresh: d.config.refresh, RefreshBytes: d.config.refreshBytes,
 	}
 	r.into(&o)

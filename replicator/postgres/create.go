@@ -88,9 +88,14 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 	if err != nil {
 		return nil, err
 	}
-	useless := found != nil && (r.Remake || found.lost())
+	useless := found != nil && (r.Remake && (o.options.Create || !r.Reset) || found.lost())
 	if !o.options.Create && (found == nil || useless) {
 		return nil, o.slotIsDue(found)
+	}
+	if useless && r.Reset && found.active {
+		if err := o.endOurs(ctx, conn, found.activePID); err != nil {
+			return nil, err
+		}
 	}
 	if useless {
 		if err := o.letGo(ctx, conn); err != nil {

@@ -63,7 +63,7 @@ func (s *slot) ours(database string) bool {
 func (s *slot) lost() bool { return s.status == "lost" || s.invalid != "" }
 
 // startOver is how a pipeline is begun anew.
-const startOver = "start over as the README's \"Starting over\" says: all tables are loaded again, and only what differs is written"
+const startOver = "rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before: all tables are loaded again, and only what differs is written"
 
 // streamable returns a *replicator.Halt if the slot is none that a pipeline which has
 // begun can go on with.
@@ -205,6 +205,17 @@ func createSlot(name string) string {
 }
 
 func dropSlot(name string) string { return "SELECT pg_drop_replication_slot(" + literal(name) + ")" }
+
+// endOurs ends the server process that streams from the slot if it is one of ours, by
+// its pid and its session's name: a daemon of before, which the server may take for alive for a
+// while, and which can write nothing any more. Another's is waited for.
+func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
+	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2 AND usename = current_user`, pid, applicationName)
+	if err != nil && codeOf(err) != insufficientRights {
+		return fmt.Errorf("postgres: end server process %d, which streams from slot %q: %w", pid, o.options.Slot, bare(err))
+	}
+	return nil
+}
 
 // letGo drops the slot once nobody streams from it.
 func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn) error {

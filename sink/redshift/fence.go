@@ -19,7 +19,10 @@ func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, err
 			return err
 		}
 		c, err = w.read(ctx, s)
-		return err
+		if err != nil || c == nil || !slices.Contains(names, "request") {
+			return err
+		}
+		return w.resets(ctx, s, c)
 	})
 	return c, err
 }
@@ -170,7 +173,10 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	if _, err := s.run(ctx, "raise the epoch", w.metadata.raiseEpoch()); err != nil {
 		return c, err
 	}
-	if c.Resyncs, err = w.requests(ctx, s); err != nil {
+	if c.Resyncs, _, err = w.requests(ctx, s); err != nil {
+		return c, err
+	}
+	if err := w.resets(ctx, s, &c); err != nil {
 		return c, err
 	}
 	return c, w.tellsCase(ctx, s)

@@ -75,6 +75,9 @@ func (m *merging) run(ctx context.Context) error {
 		if err := m.answer(ctx); err != nil {
 			return err
 		}
+		if err := m.remember(ctx); err != nil {
+			return err
+		}
 		return m.move(ctx)
 	})
 	if err != nil {

@@ -35,17 +35,63 @@ func resyncOf(t *schema.Table) string {
 	return "rowshift resync " + t.Name.String() + ", then start the daemon again, or wait until it looks again: the table is compared with the source and only what differs is written"
 }
 
-// requests reads the tables that are asked for.
-func (w *Warehouse) requests(ctx context.Context, s *session) ([]schema.Name, error) {
+// requests reads the tables that are asked for, and whether a slot reset is.
+func (w *Warehouse) requests(ctx context.Context, s *session) (names []schema.Name, resetAsked bool, err error) {
 	rows, err := s.rows(ctx, "read the requests", w.metadata.readRequests())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var names []schema.Name
 	for _, r := range rows {
-		names = append(names, schema.Name{Schema: string(r[0]), Table: string(r[1])})
+		switch string(r[0]) {
+		case resync:
+			names = append(names, schema.Name{Schema: string(r[1]), Table: string(r[2])})
+		case reset:
+			resetAsked = true
+		}
 	}
-	return names, nil
+	return names, resetAsked, nil
+}
+
+// resets reads the slot resets that are remembered into c, and which one is under way.
+func (w *Warehouse) resets(ctx context.Context, s *session, c *replicator.Checkpoint) error {
+	rows, err := s.rows(ctx, "read the resets", w.metadata.readResets())
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		one := replicator.Reset{Token: string(r[0]), Begun: string(r[1]) != requested}
+		c.Resets = append(c.Resets, one)
+		if string(r[1]) == taken && c.Phase == replicator.Creating {
+			c.Reset = one.Token
+		}
+	}
+	return nil
+}
+
+// remember writes that a reset is under way, and, once its last table has joined, that
+// none is any more.
+func (m *merging) remember(ctx context.Context) error {
+	c := m.merge.Checkpoint
+	if c.Reset != "" {
+		now := replicator.Checkpoint{}
+		if err := m.resets(ctx, m.session, &now); err != nil {
+			return err
+		}
+		sql := m.metadata.takeReset(c.Reset)
+		if !slices.ContainsFunc(now.Resets, func(r replicator.Reset) bool { return r.Token == c.Reset }) {
+			sql = m.metadata.insertReset(c.Reset, taken)
+		}
+		if _, err := m.session.run(ctx, "remember the reset", sql); err != nil {
+			return err
+		}
+	}
+	joins := slices.ContainsFunc(m.merge.Staged, func(s *replicator.Staged) bool { return len(s.Joins) > 0 })
+	loading := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading })
+	if !joins || loading {
+		return nil
+	}
+	_, err := m.session.run(ctx, "remember the reset", m.metadata.finishResets())
+	return err
 }
 
 // answer answers the requests that the merge fulfils, and leaves the others for the
@@ -62,10 +108,11 @@ func (m *merging) answer(ctx context.Context) error {
 			}
 		}
 	}
-	asked, err := m.requests(ctx, m.session)
+	asked, resetAsked, err := m.requests(ctx, m.session)
 	if err != nil {
 		return err
 	}
+	m.merged.ResetAsked = resetAsked
 	for _, n := range asked {
 		to, at := answerTo(c, n)
 		if to == "" {

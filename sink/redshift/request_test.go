@@ -68,3 +68,51 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 		t.Errorf("the fence reads %v, %v", c.Resyncs, err)
 	}
 }
+
+// resets are the slot resets as people see them.
+func (w *world) resets() []string {
+	return w.ask("SELECT token, state, taken_at IS NOT NULL, done_at IS NOT NULL FROM rowshift_accounts.request WHERE kind = 'reset' ORDER BY token")
+}
+
+// A reset is remembered by its token with the merge that begins it, is under way while
+// the pipeline is creating, and done once all tables have joined.
+func TestResetsAreRemembered(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.below("INSERT INTO rowshift_accounts.request (kind, source_schema, source_table, token, state) VALUES ('reset', '', '', 'asked', 'requested')")
+	merge := func(phase replicator.Phase, state replicator.State, token string, staged ...*replicator.Staged) replicator.Merged {
+		t.Helper()
+		m := w.merging(staged...)
+		m.Checkpoint.Tables = first(table).Tables
+		m.Checkpoint.Tables[0].State = state
+		m.Checkpoint.Phase, m.Checkpoint.Reset = phase, token
+		merged, err := r.Merge(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.position = m.Checkpoint.LSN
+		return merged
+	}
+	if m := merge(replicator.Streaming, replicator.Live, ""); !m.ResetAsked {
+		t.Error("nobody is told of the reset that is asked for")
+	}
+	for range 2 {
+		merge(replicator.Creating, replicator.Loading, "given")
+		merge(replicator.Creating, replicator.Loading, "asked")
+	}
+	w.want(w.resets(), "asked|taken|t|f", "given|taken|t|f")
+	c, err := w.warehouse(nil).Checkpoint(t.Context())
+	if err != nil || c.Reset == "" || len(c.Resets) != 2 || !c.Resets[0].Begun || !c.Resets[1].Begun {
+		t.Errorf("%+v, %v", c, err)
+	}
+	w.fence(r)
+	if m := merge(replicator.Streaming, replicator.Loading, ""); m.ResetAsked {
+		t.Error("a reset that was taken is asked for again")
+	}
+	l := w.loading(r, table, 1, "a|1|x")
+	merge(replicator.Streaming, replicator.Live, "", w.stage(&replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: table, From: l.Into, Held: l.Held}}})...)
+	w.want(w.resets(), "asked|done|t|t", "given|done|t|t")
+	if c, err = w.warehouse(nil).Checkpoint(t.Context()); err != nil || c.Reset != "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

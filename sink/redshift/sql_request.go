@@ -16,27 +16,30 @@ const (
 	refused   = "refused" // there is no such table
 )
 
-// resync is the one kind of request.
-const resync = "resync"
+// The kinds of request: to load a table again, and to reset the slot, by token.
+const (
+	resync = "resync"
+	reset  = "reset"
+)
 
 // createRequest makes the table in which people ask the daemon for something.
 func (m metadata) createRequest() string {
-	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "token" VARCHAR(256) NOT NULL, `+
 		`"state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP)`, m.request())
 }
 
 // requestResyncs asks for tables to be loaded again.
 func (m metadata) requestResyncs(tables []schema.Name) string {
-	return fmt.Sprintf(`INSERT INTO %s ("kind", "source_schema", "source_table", "state", "requested_at") VALUES %s`, m.request(),
+	return fmt.Sprintf(`INSERT INTO %s ("kind", "source_schema", "source_table", "token", "state", "requested_at") VALUES %s`, m.request(),
 		list(tables, func(_ int, n schema.Name) string {
-			return fmt.Sprintf("(%s, %s, %s, %s, GETDATE())", literal(resync), literal(n.Schema), literal(n.Table), literal(requested))
+			return fmt.Sprintf("(%s, %s, %s, '', %s, GETDATE())", literal(resync), literal(n.Schema), literal(n.Table), literal(requested))
 		}))
 }
 
-// readRequests reads the tables that are asked for and not taken.
+// readRequests reads what is asked for and not taken.
 func (m metadata) readRequests() string {
-	return fmt.Sprintf(`SELECT DISTINCT "source_schema", "source_table" FROM %s WHERE "kind" = %s AND "state" = %s ORDER BY "source_schema", "source_table"`,
-		m.request(), literal(resync), literal(requested))
+	return fmt.Sprintf(`SELECT DISTINCT "kind", "source_schema", "source_table" FROM %s WHERE "state" = %s ORDER BY "kind", "source_schema", "source_table"`,
+		m.request(), literal(requested))
 }
 
 // answerRequests moves the requests for a table from one state to another, whose time
@@ -44,4 +47,31 @@ func (m metadata) readRequests() string {
 func (m metadata) answerRequests(n schema.Name, from, to, at string) string {
 	return fmt.Sprintf(`UPDATE %s SET "state" = %s, %s = GETDATE() WHERE "kind" = %s AND "state" = %s AND "source_schema" = %s AND "source_table" = %s`,
 		m.request(), literal(to), quoted(at), literal(resync), literal(from), literal(n.Schema), literal(n.Table))
+}
+
+// readResets reads the tokens of slot resets, with what became of each.
+func (m metadata) readResets() string {
+	return fmt.Sprintf(`SELECT "token", "state" FROM %s WHERE "kind" = %s ORDER BY "requested_at", "token"`, m.request(), literal(reset))
+}
+
+// insertReset remembers a reset, in some state.
+func (m metadata) insertReset(token, state string) string {
+	at := "NULL"
+	if state != requested {
+		at = "GETDATE()"
+	}
+	return fmt.Sprintf(`INSERT INTO %s ("kind", "source_schema", "source_table", "token", "state", "requested_at", "taken_at") VALUES (%s, '', '', %s, %s, GETDATE(), %s)`,
+		m.request(), literal(reset), literal(token), literal(state), at)
+}
+
+// takeReset says of a reset that somebody asked for that it is under way.
+func (m metadata) takeReset(token string) string {
+	return fmt.Sprintf(`UPDATE %s SET "state" = %s, "taken_at" = GETDATE() WHERE "kind" = %s AND "token" = %s AND "state" = %s`,
+		m.request(), literal(taken), literal(reset), literal(token), literal(requested))
+}
+
+// finishResets says of the resets under way that they are done.
+func (m metadata) finishResets() string {
+	return fmt.Sprintf(`UPDATE %s SET "state" = %s, "done_at" = GETDATE() WHERE "kind" = %s AND "state" = %s`,
+		m.request(), literal(done), literal(reset), literal(taken))
 }

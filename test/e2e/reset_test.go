@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rowshift/test/harness"
+	"rowshift/test/redshifttest"
+)
+
+// lost has a slot that is soon given up by the server.
+func lost() harness.Setup {
+	s := harness.Setup{Accounts: small, Config: harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"}}
+	s.Source.Settings = map[string]string{"max_slot_wal_keep_size": "16MB"}
+	return s
+}
+
+// Promises 2, 3 and 5: whatever became of the slot or the publication, a reset makes
+// what is missing, and all tables are equal again. What was lost with the slot is
+// found by comparing; readers see no table empty or part full.
+func TestResetSlot(t *testing.T) {
+	w, d := live(t, lost())
+	watched := watch(t, w)
+	for n, test := range []struct {
+		name  string
+		spoil func(*testing.T)
+	}{
+		{"all is well", func(t *testing.T) { change(t, w, "UPDATE userdata.person SET is_active = NOT is_active") }},
+		{"the slot is gone", func(t *testing.T) {
+			d.Terminate(t)
+			execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
+		}},
+		{"the slot was advanced", func(t *testing.T) {
+			d.Terminate(t)
+			execute(t, w, "UPDATE person SET is_active = NOT is_active", "SELECT pg_replication_slot_advance('rowshift_accounts', pg_current_wal_lsn())")
+		}},
+		{"the slot is lost", func(t *testing.T) {
+			d.Terminate(t)
+			for range 6 {
+				execute(t, w, "INSERT INTO audit (what) SELECT repeat('elsewhere', 100) FROM generate_series(1, 1000)", "SELECT pg_switch_wal()", "CHECKPOINT")
+			}
+			if status := one(t, w, "SELECT wal_status FROM pg_replication_slots"); status != "lost" {
+				t.Fatalf("the slot is %s", status)
+			}
+		}},
+		{"the publication is missing", func(t *testing.T) {
+			d.Terminate(t)
+			execute(t, w, "DROP PUBLICATION rowshift_accounts", "UPDATE plan SET price = 7")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.spoil(t)
+			execute(t, w, fmt.Sprintf("UPDATE company SET plan = 'lost %d' WHERE id < uid('c', 100)", n), "DELETE FROM company_person WHERE role_in_company = 'GUEST'")
+			d.Terminate(t)
+			d = w.MustRun(t, fmt.Sprint("--reset-slot=token ", n))
+			isDone(t, w, fmt.Sprint("token ", n))
+			w.MustBecomeEqual(t)
+		})
+	}
+	if samples := watched(); samples < 10 {
+		t.Errorf("%d samples: this shows nothing", samples)
+	}
+}
+
+// A token is carried out once: a Deployment starts again and again with it.
+func TestResetSlotIsCarriedOutOnce(t *testing.T) {
+	w := harness.Start(t, lost())
+	if err := w.SetConfig(func(c *harness.Config) { c.More = append(c.More, "checkpoint_refresh: 1s") }); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		d := w.MustRun(t, fmt.Sprint("--reset-slot=token ", n/2))
+		isDone(t, w, fmt.Sprint("token ", n/2))
+		w.MustBecomeEqual(t)
+		if loaded := strings.Contains(d.Log(), `"message":"loaded"`); loaded != (n%2 == 0) {
+			t.Errorf("start %d with token %d: loaded: %v", n, n/2, loaded)
+		}
+		d.Kill()
+	}
+	d := w.MustRun(t, "--reset-slot=token 0")
+	d.MustSee(t, `"streaming"`)
+	w.MustBecomeEqual(t)
+	if strings.Contains(d.Log(), `"message":"loaded"`) {
+		t.Error("a token of before was carried out again")
+	}
+}
+
+// The server may take a daemon that died for alive. Its process is ended, by its pid
+// and name, where a reset wants the slot.
+func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
+	w, dead := live(t, lost())
+	dead.Signal(syscall.SIGSTOP)
+	elsewhere(t, w)
+	began := time.Now()
+	w.MustRun(t, "--reset-slot=taken over")
+	execute(t, w, "UPDATE company SET plan = 'after'")
+	isDone(t, w, "taken over")
+	w.MustBecomeEqual(t)
+	if took := time.Since(began); took > 45*time.Second {
+		t.Errorf("it took %v: the server has ended the stream, not we", took)
+	}
+	dead.Kill()
+}
+
+// Whatever a reset dies of, and between whichever of its steps, the next start goes on
+// with it.
+func TestResetSlotIsKilled(t *testing.T) {
+	kills := 8
+	if testing.Short() {
+		kills = 3
+	}
+	w, d := live(t, lost())
+	d.Terminate(t)
+	rng := rand.New(rand.NewPCG(3, 9))
+	for n := range kills {
+		token := fmt.Sprint("--reset-slot=token ", n)
+		load := w.Load(harness.Workload{Seed: uint64(40 + n), Writers: 2, Pause: 20 * time.Millisecond})
+		for step := range 2 { // and again while it recovers
+			f := w.Warehouse.Inject(redshifttest.Fault{Class: "COMMIT", Application: "rowshift", Nth: 1 + (2*n+step)%8, After: rng.IntN(2) == 0, Stall: -1})
+			d := w.MustRun(t, token)
+			reached(t, f)
+			d.Kill()
+			f.Remove()
+		}
+		d := w.MustRun(t, token)
+		isDone(t, w, fmt.Sprint("token ", n))
+		if err := load.Stop(); err != nil {
+			t.Error(err)
+		}
+		w.MustBecomeEqual(t)
+		d.Kill()
+	}
+	if n := one(t, w, "SELECT count(*) FROM pg_replication_slots"); n != "1" {
+		t.Errorf("%s slots", n)
+	}
+}
+
+// isDone waits until a reset is done, and looks that it was remembered once.
+func isDone(t *testing.T, w *harness.World, token string) {
+	t.Helper()
+	harness.Until(t, "the reset to be done", func() (bool, error) {
+		rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), "SELECT state FROM rowshift.request WHERE kind = 'reset' AND token = '"+token+"'")
+		if len(rows) > 1 {
+			t.Fatalf("reset %s is remembered %d times", token, len(rows))
+		}
+		return len(rows) == 1 && rows[0] == "done", err
+	})
+}
