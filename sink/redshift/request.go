@@ -13,21 +13,26 @@ import (
 // run yet.
 func (w *Warehouse) Request(ctx context.Context, tables []schema.Name) error {
 	return w.with(ctx, func(s *session) error {
-		names, err := w.tableNames(ctx, s)
-		if err != nil {
+		if err := w.requestable(ctx, s); err != nil {
 			return err
 		}
-		if !slices.Contains(names, "request") {
-			return &replicator.Halt{
-				Reason: replicator.CheckpointMissing,
-				Found:  "schema " + w.options.MetadataSchema + " has no table of requests",
-				Means:  "no rowshift of this version has run with it yet",
-				Repair: "start the daemon first",
-			}
-		}
-		_, err = s.run(ctx, "request", w.metadata.requestResyncs(tables))
+		_, err := s.run(ctx, "request", w.metadata.requestResyncs(tables))
 		return err
 	})
+}
+
+// requestable halts if there is no table to put a request into.
+func (w *Warehouse) requestable(ctx context.Context, s *session) error {
+	names, err := w.tableNames(ctx, s)
+	if err != nil || slices.Contains(names, "request") {
+		return err
+	}
+	return &replicator.Halt{
+		Reason: replicator.CheckpointMissing,
+		Found:  "schema " + w.options.MetadataSchema + " has no table of requests",
+		Means:  "no rowshift of this version has run with it yet",
+		Repair: "start the daemon first",
+	}
 }
 
 // resyncOf is what repairs a table whose rows are not what they should be.

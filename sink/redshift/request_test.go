@@ -3,6 +3,7 @@ package redshift
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -114,5 +115,16 @@ func TestResetsAreRemembered(t *testing.T) {
 	w.want(w.resets(), "asked|done|t|t", "given|done|t|t")
 	if c, err = w.warehouse(nil).Checkpoint(t.Context()); err != nil || c.Reset != "" {
 		t.Errorf("%+v, %v", c, err)
+	}
+	for range 2 {
+		if err := r.RequestReset(t.Context(), "again"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.want(w.resets(), "again|requested|f|f", "asked|done|t|t", "given|done|t|t")
+	for token, want := range map[string]ResetState{"again": ResetRequested, "asked": ResetDone, "never": ResetUnknown} {
+		if state, last, err := r.Reset(t.Context(), token); state != want || last < 0 || last > time.Minute || err != nil {
+			t.Errorf("%s: %q, %v, %v", token, state, last, err)
+		}
 	}
 }

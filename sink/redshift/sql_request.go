@@ -75,3 +75,9 @@ func (m metadata) finishResets() string {
 	return fmt.Sprintf(`UPDATE %s SET "state" = %s, "done_at" = GETDATE() WHERE "kind" = %s AND "state" = %s`,
 		m.request(), literal(done), literal(reset), literal(taken))
 }
+
+// lastReset reads how many seconds the last reset took.
+func (m metadata) lastReset() string {
+	return fmt.Sprintf(`SELECT DATEDIFF(second, "taken_at", "done_at") FROM %s WHERE "kind" = %s AND "state" = %s ORDER BY "done_at" DESC LIMIT 1`,
+		m.request(), literal(reset), literal(done))
+}

@@ -115,6 +115,7 @@ INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "ls
 INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', NULL, '?', 0, '?', '?', 0, 0, GETDATE(), '?');
 INSERT INTO "metadata"."request" ("kind", "source_schema", "source_table", "token", "state", "requested_at") VALUES ('?', '?', '?', '?', '?', GETDATE());
 INSERT INTO "metadata"."request" ("kind", "source_schema", "source_table", "token", "state", "requested_at", "taken_at") VALUES ('?', '?', '?', '?', '?', GETDATE(), GETDATE());
+INSERT INTO "metadata"."request" ("kind", "source_schema", "source_table", "token", "state", "requested_at", "taken_at") VALUES ('?', '?', '?', '?', '?', GETDATE(), NULL);
 INSERT INTO "metadata"."table_state" ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES (0, '?', '?', '?', '?', 0, 0, '?');
 INSERT INTO "name"."held_0_0_0" ("fold", "xid", "truncated", "c0", "gone") SELECT "fold" + 0, "xid", "truncated", "c0", "gone" FROM "stage_0";
 INSERT INTO "name"."held_0_0_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") SELECT "fold" + 0, "xid", "truncated", "c0", "o0", "u0", "gone" FROM "stage_0";
@@ -147,6 +148,7 @@ SELECT COUNT(*) FROM "stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
 SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';
 SELECT COUNT(*) FROM pg_user WHERE usename = '?';
+SELECT DATEDIFF(second, "taken_at", "done_at") FROM "metadata"."request" WHERE "kind" = '?' AND "state" = '?' ORDER BY "done_at" DESC LIMIT 0;
 SELECT DISTINCT "kind", "source_schema", "source_table" FROM "metadata"."request" WHERE "state" = '?' ORDER BY "kind", "source_schema", "source_table";
 SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relname = '?' AND t.granted AND t.lock_mode = '?' AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid();
 SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = 0 AND TRIM(application_name) <> '?' ORDER BY record_time DESC LIMIT 0;

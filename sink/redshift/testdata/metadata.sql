@@ -35,5 +35,6 @@ INSERT INTO "meta"."request" ("kind", "source_schema", "source_table", "token", 
 INSERT INTO "meta"."request" ("kind", "source_schema", "source_table", "token", "state", "requested_at", "taken_at") VALUES ('reset', '', '', '2026-05', 'taken', GETDATE(), GETDATE());
 UPDATE "meta"."request" SET "state" = 'taken', "taken_at" = GETDATE() WHERE "kind" = 'reset' AND "token" = '2026-05' AND "state" = 'requested';
 UPDATE "meta"."request" SET "state" = 'done', "done_at" = GETDATE() WHERE "kind" = 'reset' AND "state" = 'taken';
+SELECT DATEDIFF(second, "taken_at", "done_at") FROM "meta"."request" WHERE "kind" = 'reset' AND "state" = 'done' ORDER BY "done_at" DESC LIMIT 1;
 ALTER TABLE "meta"."checkpoint" ADD COLUMN "written_by" VARCHAR(64);
 CREATE TABLE IF NOT EXISTS "meta"."request" ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "token" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP);

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"rowshift/sink/redshift"
+
+	"github.com/dustin/go-humanize"
+)
+
+const (
+	followEvery = 2 * time.Second  // how often a reset is looked at
+	unheeded    = 30 * time.Second // how long nobody may have the slot before the reset is carried out here
+)
+
+type resetSlotCommand struct {
+	Token string `required:"" help:"A word of yours. Each is carried out once." placeholder:"TOKEN"`
+	Plan  bool   `help:"Print what would happen, and do nothing."`
+}
+
+// Run asks the daemon that has the slot for a reset and follows it until it is done.
+// If none has it, the reset is carried out here.
+func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
+	if len(c.Token) > maxToken {
+		return fmt.Errorf("the token has %d bytes; write up to %d", len(c.Token), maxToken)
+	}
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	r, err := newRooms(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if c.Plan {
+		return c.plan(ctx, r, o.stdout)
+	}
+	slot, err := r.slot(ctx)
+	if err != nil {
+		return err
+	}
+	if slot.active {
+		if err := r.warehouse.RequestReset(ctx, c.Token); err != nil {
+			return err
+		}
+		if heeded, err := c.follow(ctx, r, o.stdout); heeded || err != nil {
+			return err
+		}
+	}
+	r.close()
+	return runCommand{Once: true, ResetSlot: c.Token}.Run(ctx, o)
+}
+
+// follow tells how far the reset is until it is done. It returns false if nobody heeds
+// it: no daemon has the slot any more, and none has begun.
+func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (heeded bool, err error) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	seen, told := time.Now(), redshift.ResetUnknown
+	for {
+		state, _, err := r.warehouse.Reset(ctx, c.Token)
+		if err != nil {
+			return false, err
+		}
+		if state != told {
+			fmt.Fprintf(w, "reset %s: %s\n", c.Token, state)
+			told = state
+		}
+		if state == redshift.ResetDone {
+			return true, nil
+		}
+		if slot, err := r.slot(ctx); err != nil || slot.active || state != redshift.ResetRequested {
+			seen = time.Now()
+		} else if time.Since(seen) > unheeded {
+			return false, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// plan prints what a reset would let go of and load.
+func (c resetSlotCommand) plan(ctx context.Context, r *rooms, w io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	slot, err := r.slot(ctx)
+	if err != nil {
+		return err
+	}
+	state, last, err := r.warehouse.Reset(ctx, c.Token)
+	if err != nil {
+		return err
+	}
+	tables, err := r.origin.Estimates(ctx)
+	if err != nil {
+		return err
+	}
+	if state == redshift.ResetTaken || state == redshift.ResetDone {
+		fmt.Fprintf(w, "reset %s: %s, so nothing would happen: choose another token\n", c.Token, state)
+		return nil
+	}
+	switch {
+	case !slot.exists:
+		fmt.Fprintln(w, "slot: there is none, and one would be made")
+	default:
+		fmt.Fprintf(w, "slot: made anew; it keeps %s of log, which would be let go of\n", humanize.IBytes(slot.retained))
+	}
+	var rows, bytes int64
+	for _, t := range tables {
+		fmt.Fprintf(w, "load: %v, about %s rows, %s\n", t.Table.Name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)))
+		rows, bytes = rows+t.Rows, bytes+t.Bytes
+	}
+	fmt.Fprintf(w, "load: %d tables, about %s rows, %s in all; their targets stand still until they are loaded\n", len(tables), humanize.Comma(rows), humanize.IBytes(uint64(bytes)))
+	if last > 0 {
+		fmt.Fprintf(w, "the last reset took %v\n", last)
+	}
+	return nil
+}
