@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // remakes is how often a slot that cannot decode is made again before the pass is
@@ -35,6 +36,9 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 		return &cp, err
 	}
 	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != ""}
+	if strings.HasPrefix(cp.Reset, unasked) {
+		request.System = cp.System
+	}
 	if cp.Reset == "" {
 		cp.Reset = d.ResetSlot // a pipeline that begins needs no reset
 	}

@@ -30,6 +30,10 @@ type Options struct {
 	// for each token: the warehouse remembers it. Empty: not.
 	ResetSlot string
 
+	// ResyncLost lets a slot that is gone, lost or ahead of the checkpoint be reset
+	// without anybody's word, if the source still is the one that the checkpoint is of.
+	ResyncLost bool
+
 	// Once drains to the position of the start, merges and ends.
 	Once  bool
 	Tries int // with Once: how often in a row a step or a pass may fail; 5

@@ -91,7 +91,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		}
 	}
 	if cp != nil && d.due(cp) != "" {
-		if err := d.beginReset(ctx); err != nil {
+		if err := d.beginReset(ctx, d.due); err != nil {
 			return err
 		}
 		cp.Phase = Creating // or it is found not to be
@@ -106,7 +106,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		Judge: func(o Opened) error { return judgeEarly(*cp, o) },
 	})
 	if err != nil {
-		return err
+		return d.repairLost(ctx, *cp, err)
 	}
 	defer source.Close()
 	now, err := d.fence(ctx, source, opened.Confirmed)
@@ -118,7 +118,8 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		return errors.New("replicator: the checkpoint was reset while the source was opened")
 	}
 	if err := judge(now, opened); err != nil {
-		return err
+		_ = source.Close() // a reset drops the slot
+		return d.repairLost(ctx, now, err)
 	}
 	return d.replicate(ctx, source, opened, now)
 }

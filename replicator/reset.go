@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -13,9 +14,8 @@ type Reset struct {
 	Begun bool // it was taken up, and is under way or done
 }
 
-// errReset ends a pass because somebody has asked for a slot reset, with which the
-// next one begins.
-var errReset = errors.New("a slot reset was asked for")
+// errReset ends a pass because a slot reset is due, with which the next one begins.
+var errReset = errors.New("a slot reset is due")
 
 // due returns the token of a reset that is to be begun: the one of the options, unless
 // it was begun already, or one that somebody asked for. Empty if none is.
@@ -31,16 +31,17 @@ func (d *daemon) due(cp *Checkpoint) string {
 	return ""
 }
 
-// beginReset takes the pipeline back to phase Creating, with the token, if it still is
-// due once the warehouse is taken over. From there on, whatever dies, the slot is made
-// anew, proved, and then streamed from with all tables to be loaded again: so no new
-// slot is ever streamed from with what the warehouse remembered of an old one.
-func (d *daemon) beginReset(ctx context.Context) error {
+// beginReset takes the pipeline back to phase Creating, with a token that choose
+// returns for the checkpoint once the warehouse is taken over; it may find that none is
+// due any more. From there on, whatever dies, the slot is made anew, proved, and then
+// streamed from with all tables to be loaded again: so no new slot is ever streamed from
+// with what the warehouse remembered of an old one.
+func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string) error {
 	cp, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
 	if err != nil {
 		return err
 	}
-	token := d.due(&cp)
+	token := choose(&cp)
 	if token == "" {
 		return nil
 	}
@@ -59,4 +60,37 @@ func (d *daemon) beginReset(ctx context.Context) error {
 		tell(d.Listener.Waiting, "the slot to be made anew, for the reset "+token)
 	}
 	return err
+}
+
+// unasked begins the tokens of resets that nobody asked for.
+const unasked = "lost slot "
+
+// repairLost begins a reset if that is wanted and cause says that the slot does not
+// hold what the warehouse lacks by the checkpoint was. Another daemon may have reset the
+// slot meanwhile: then it is left alone. Else it returns cause.
+func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) error {
+	var h *Halt
+	lost := []Reason{SlotMissing, SlotLost, SlotAhead}
+	if !d.ResyncLost || !errors.As(cause, &h) || !slices.Contains(lost, h.Reason) {
+		return cause
+	}
+	same := func(now *Checkpoint) bool { return now != nil && now.Phase == Streaming && now.LSN == was.LSN }
+	now, err := d.Warehouse.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if !same(now) || now.Epoch != was.Epoch {
+		return fmt.Errorf("replicator: another daemon has gone on meanwhile: %s", h.Found)
+	}
+	tell(d.Listener.Retried, Retry{Step: "reset", Cause: cause})
+	err = d.beginReset(ctx, func(cp *Checkpoint) string {
+		if !same(cp) {
+			return ""
+		}
+		return fmt.Sprintf("%sat %v in epoch %d", unasked, cp.LSN, cp.Epoch)
+	})
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errReset, h.Found)
 }

@@ -138,6 +138,10 @@ func (w *world) loseSlot() {
 	}
 	if w.die("lose").IntN(2) == 0 {
 		w.source.slot = nil
+		if w.seed%3 == 0 {
+			w.tall.count("slot is lost and reset unasked")
+			return
+		}
 	}
 	w.warehouse.resets[fmt.Sprint("token ", len(w.warehouse.resets))] = "requested"
 	w.say("the slot is to be reset")

@@ -66,7 +66,7 @@ var kinds = []string{
 	"held fold", "held fold applied", "held change that the snapshot sees", "load begins again", "held table cannot be made",
 	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced",
 	"a dead daemon's apply goes on", "checkpoint moves while a table loads",
-	"slot reset", "reset ends another's stream", "table is asked for", "table loaded on request",
+	"slot is lost and reset unasked", "slot reset", "reset ends another's stream", "table is asked for", "table loaded on request",
 	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "a dead daemon's merge goes on",
 }
 
@@ -144,8 +144,9 @@ func (n *node) run(ctx context.Context) <-chan error {
 		done <- replicator.Run(ctx, replicator.Options{
 			HaltRetry: time.Second,
 			Pipeline:  "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
-			Limits:  replicator.Limits{Rows: 12, Bytes: 1 << 20, MaxAge: 3 * time.Second, MinInterval: 500 * time.Millisecond},
-			Refresh: refresh, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
+			Limits:     replicator.Limits{Rows: 12, Bytes: 1 << 20, MaxAge: 3 * time.Second, MinInterval: 500 * time.Millisecond},
+			ResyncLost: n.seed%3 == 0,
+			Refresh:    refresh, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
 			Backoff: replicator.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second},
 		})
 	}()

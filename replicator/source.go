@@ -63,6 +63,10 @@ type CreateRequest struct {
 	// process of ours that streams from it is ended. Where a DBA makes slots, one that is
 	// there is taken as it is.
 	Reset bool
+
+	// System is the system identifier that the source must have, since nobody looks at
+	// what is done: else a *Halt says so before anything is touched. Empty: any.
+	System string
 }
 
 // Created is what Origin.Create made or found.

@@ -36,6 +36,7 @@ type sourceConfig struct {
 	publication string
 	create      bool
 	loadYield   time.Duration
+	resyncLost  bool // a slot that is lost is reset without anybody's word
 }
 
 type warehouseConfig struct {

@@ -194,6 +194,13 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 	c.publication = r.plainName("source.publication", d.Publication, unset, maxSourceName)
 	c.create = r.yes("source.create", d.Create, true)
 	c.loadYield = r.duration("source.load_yield", d.LoadYield, 10*time.Second, time.Second, time.Hour)
+	switch text := r.text("source.on_slot_lost", d.OnSlotLost, "halt"); text {
+	case "halt":
+	case "resync":
+		c.resyncLost = true
+	default:
+		r.add("source.on_slot_lost", fmt.Sprintf("%q is nothing that can be done", shown(d.OnSlotLost, text)), "write halt or resync")
+	}
 	return c
 }
 

@@ -226,3 +226,12 @@ func TestSecretsAreReadAnew(t *testing.T) {
 		t.Errorf("without its file: %v", err)
 	}
 }
+
+func TestOnSlotLost(t *testing.T) {
+	for says, want := range map[string]bool{"on_slot_lost: resync": true, "on_slot_lost: halt": false, "load_yield: 10s": false} {
+		c := load(t, strings.Replace(goodConfig, "load_yield: 10s", says, 1))
+		if c.source.resyncLost != want {
+			t.Errorf("%s: %v", says, c.source.resyncLost)
+		}
+	}
+}

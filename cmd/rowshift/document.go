@@ -42,6 +42,7 @@ type sourceDocument struct {
 	Publication setting          `yaml:"publication"`
 	Create      setting          `yaml:"create"`
 	LoadYield   setting          `yaml:"load_yield"`
+	OnSlotLost  setting          `yaml:"on_slot_lost"`
 }
 
 type warehouseDocument struct {
@@ -225,7 +226,7 @@ func join(parent, key string) string {
 // keysOf names the keys that a document has in each of its places.
 var keysOf = map[string]string{
 	"":          "pipeline, source, warehouse, bucket, batch, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
-	"source":    "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield",
+	"source":    "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost",
 	"warehouse": "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group",
 	"bucket":    "url, region, kms_key, endpoint",
 	"batch":     "rows, bytes, max_age, min_interval",

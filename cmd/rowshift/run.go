@@ -142,7 +142,7 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 // options are the replicator's.
 func (d *daemon) options(r *rooms, c runCommand) replicator.Options {
 	o := replicator.Options{
-		Pipeline: d.config.pipeline, Listener: d.listen, Once: c.Once, ResetSlot: c.ResetSlot,
+		Pipeline: d.config.pipeline, Listener: d.listen, Once: c.Once, ResetSlot: c.ResetSlot, ResyncLost: d.config.source.resyncLost,
 		Limits: d.config.limits, Refresh: d.config.refresh, RefreshBytes: d.config.refreshBytes,
 	}
 	r.into(&o)

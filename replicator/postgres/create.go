@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
@@ -19,6 +20,9 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	defer shut(conn)
 	s, err := fitServer(ctx, conn)
 	if err != nil {
+		return c, err
+	}
+	if err := o.sameSystem(ctx, r.System); err != nil {
 		return c, err
 	}
 	if err := o.stranger(ctx, conn, s, r); err != nil {
@@ -40,6 +44,32 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	c.Start = made.confirmed
 	c.Proof, err = o.mark(ctx, conn)
 	return c, err
+}
+
+// sameSystem returns a *replicator.Halt if the source has another system identifier
+// than it must have.
+func (o *Origin) sameSystem(ctx context.Context, want string) error {
+	if want == "" {
+		return nil
+	}
+	conn, err := o.connectReplication(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("postgres: identify the system: %w", bare(err))
+	}
+	if system.SystemID == want {
+		return nil
+	}
+	return &replicator.Halt{
+		Reason: replicator.SourceChanged,
+		Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s, and there is no slot", system.SystemID, want),
+		Means:  "this is another cluster, or one that was restored from a dump: nothing is loaded from it unless somebody says so",
+		Repair: "make sure that the config names the right source; to load all tables from this one: rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before",
+	}
 }
 
 // stranger returns a *replicator.Halt if there is a slot that is not ours. If we make

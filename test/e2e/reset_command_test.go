@@ -30,7 +30,7 @@ func TestResetSlotCommand(t *testing.T) {
 		w.MustBecomeEqual(t)
 	}
 	command("first")
-	d.MustSee(t, `a slot reset was asked for`)
+	d.MustSee(t, `a slot reset is due`)
 	execute(t, w, "UPDATE company SET plan = 'after the first'")
 	w.MustBecomeEqual(t)
 

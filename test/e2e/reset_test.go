@@ -150,3 +150,35 @@ func isDone(t *testing.T, w *harness.World, token string) {
 		return len(rows) == 1 && rows[0] == "done", err
 	})
 }
+
+// With on_slot_lost: resync a slot that is gone, lost or advanced is reset without
+// anybody's word, unless the source is another one.
+func TestLostSlotIsResetByItself(t *testing.T) {
+	s := lost()
+	s.Config.Source = []string{"on_slot_lost: resync"}
+	w, d := live(t, s)
+	watched := watch(t, w)
+	for n, spoil := range []string{
+		"SELECT pg_drop_replication_slot('rowshift_accounts')",
+		"SELECT pg_replication_slot_advance('rowshift_accounts', pg_current_wal_lsn())",
+	} {
+		d.Terminate(t)
+		execute(t, w, "UPDATE person SET is_active = NOT is_active", spoil)
+		d = w.MustRun(t)
+		w.MustBecomeEqual(t)
+		harness.Until(t, "the reset to be done", func() (bool, error) {
+			return warehouse(t, w, "SELECT COUNT(*) FROM rowshift.request WHERE kind = 'reset' AND state = 'done'") == fmt.Sprint(n+1), nil
+		})
+	}
+	if samples := watched(); samples < 10 {
+		t.Errorf("%d samples: this shows nothing", samples)
+	}
+	d.Terminate(t)
+	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
+	change(t, w, "UPDATE rowshift.checkpoint SET \"system\" = '7'") // the source is another cluster by now
+	d = w.MustRun(t)
+	d.MustSee(t, `"source_identity_changed"`)
+	if n := one(t, w, "SELECT count(*) FROM pg_replication_slots"); n != "0" {
+		t.Errorf("%s slots were made on a source that is another one", n)
+	}
+}
