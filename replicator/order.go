@@ -22,7 +22,9 @@ func (r *reader) obey(ctx context.Context) error {
 	case o := <-r.orders:
 		r.holds = append(r.holds, o.hold...)
 		if o.taken != nil {
-			r.learn(o.taken)
+			if err := r.learn(o.taken); err != nil {
+				return err
+			}
 		}
 		r.joining = r.joining || o.join
 		return r.sealIfDue(ctx, false)
@@ -33,10 +35,17 @@ func (r *reader) obey(ctx context.Context) error {
 
 // learn takes in what a snapshot sees: its transactions are left out from here on,
 // and out of the folds that are not handed over. What is held already tells its
-// transactions, and is left out when it is applied.
-func (r *reader) learn(taken *Taken) {
+// transactions, and is left out when it is applied. The error is of a transaction that
+// the snapshot does not see, and whose rows could not be read.
+func (r *reader) learn(taken *Taken) error {
 	for _, t := range taken.Tables {
 		to := r.routes[t.OID]
+		for xid, err := range to.unfit {
+			if !taken.Seen.Sees(xid) {
+				return err
+			}
+		}
+		to.unfit = nil
 		to.load.Seen, to.load.HandOver = taken.Seen, taken.HandOver
 		to.rule = r.position < taken.HandOver
 	}
@@ -56,6 +65,7 @@ func (r *reader) learn(taken *Taken) {
 		f.XID = 0
 		return false
 	})
+	return nil
 }
 
 // turns tells whether tables are to change between live and loading at the end of
@@ -110,7 +120,7 @@ func (r *reader) turned(b *Batch) {
 	}
 	for _, h := range b.Holds {
 		to := r.routes[h.Table.OID]
-		to.load, to.rule = &LoadState{Into: h.Into, Held: h.Held}, false
+		to.load, to.rule, to.unfit = &LoadState{Into: h.Into, Held: h.Held}, false, nil
 	}
 	if len(b.Holds) > 0 {
 		r.holds = nil

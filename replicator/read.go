@@ -64,6 +64,11 @@ type route struct {
 	table *schema.Table
 	load  *LoadState // nil: to the target; else they are held
 	rule  bool       // transactions that the load's snapshot saw are left out
+
+	// unfit are transactions with rows that cannot be read, by id, as long as nobody
+	// knows whether the load's snapshot will see them: they are of when the table had
+	// another shape, or was published with other columns.
+	unfit map[uint32]error
 }
 
 // run reads until ctx is done, the source fails, or everything up to until has been
@@ -125,6 +130,12 @@ func (r *reader) change(ctx context.Context, c Change) error {
 	case route == nil:
 		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
 	case r.tx.skip || route.leavesOut(r.tx.xid):
+		return nil
+	case c.Unfit != nil && route.load != nil && route.load.HandOver == 0:
+		if route.unfit == nil {
+			route.unfit = map[uint32]error{}
+		}
+		route.unfit[r.tx.xid] = c.Unfit
 		return nil
 	case c.Unfit != nil:
 		return c.Unfit

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +84,52 @@ func watchPerson(t *testing.T, w *harness.World) {
 		}
 		return state == "live", nil
 	})
+}
+
+// Tables and columns are taken out, and come back, by editing the config and starting
+// again: what is not concerned is not loaded again.
+func TestTablesAndColumnsComeAndGo(t *testing.T) {
+	w, d := live(t, harness.Setup{
+		Accounts: small,
+		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+	})
+	persons := harness.Pair{Name: "person", Source: "SELECT id, is_active, last_seen_at FROM public.person", Target: "SELECT id, is_active, last_seen_at FROM userdata.person"}
+	for _, step := range []struct {
+		tables []string
+		pairs  []harness.Pair
+		loaded string
+	}{
+		{[]string{harness.AccountTables[0], harness.AccountTables[1], harness.AccountTables[3]}, []harness.Pair{harness.AccountPairs[0], harness.AccountPairs[1], harness.AccountPairs[3]}, ""},
+		{[]string{harness.AccountTables[0], "public.person: {exclude: [email, full_name, bio]}", harness.AccountTables[3]}, []harness.Pair{harness.AccountPairs[0], persons, harness.AccountPairs[3]}, "public.person"},
+		{harness.AccountTables, harness.AccountPairs, "public.person public.plan"},
+	} {
+		d.Terminate(t)
+		if err := w.SetConfig(func(c *harness.Config) { c.Tables = step.tables }); err != nil {
+			t.Fatal(err)
+		}
+		load := w.Load(harness.Workload{Seed: 31, Writers: 2, Pause: 5 * time.Millisecond})
+		d = w.MustRun(t)
+		harness.Until(t, "all tables to be live", func() (bool, error) {
+			return warehouse(t, w, "SELECT COUNT(*) FROM rowshift.table_state WHERE state = 'live'") == fmt.Sprint(len(step.tables)), nil
+		})
+		if err := load.Stop(); err != nil {
+			t.Error(err)
+		}
+		w.MustBecomeEqual(t, step.pairs...)
+		if got := loadedBy(d); got != step.loaded {
+			t.Errorf("with %v loaded: %q, want %q", step.tables, got, step.loaded)
+		}
+	}
+}
+
+// loadedBy are the tables that a daemon has loaded, sorted.
+func loadedBy(d *harness.Daemon) string {
+	var tables []string
+	for _, e := range d.Entries() {
+		if e["message"] == "loaded" {
+			tables = append(tables, fmt.Sprint(e["table"]))
+		}
+	}
+	slices.Sort(tables)
+	return strings.Join(tables, " ")
 }
