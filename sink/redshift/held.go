@@ -139,29 +139,26 @@ func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
 	return folds, nil
 }
 
-// apply applies one fold to the load table.
+// apply applies one fold to the load table, in the order that replicator.Fold names.
 func (a *applying) apply(ctx context.Context, f waitingFold) error {
-	t := a.table
-	var statements []string
+	const op = "apply held changes"
 	if f.truncated {
-		statements = append(statements, deleteAll(a.load))
+		if _, err := a.session.run(ctx, op, deleteAll(a.load)); err != nil {
+			return err
+		}
 	}
 	if f.unchanged {
 		if err := a.fill(ctx, f); err != nil {
 			return err
 		}
 	}
-	statements = append(statements, ofAliased(deleteKeys(a.load, a.held, t), f.number), ofFold(insertStaged(a.load, a.held, t), a.held, f.number))
-	for _, sql := range statements {
-		if _, err := a.session.run(ctx, "apply held changes", sql); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.session.each(ctx, op, []string{
+		ofAliased(deleteKeys(a.load, a.held, a.table), f.number), ofFold(insertStaged(a.load, a.held, a.table), a.held, f.number),
+	})
 }
 
 // fill fills what the rows of a fold leave unchanged. All of them must find their
-// origin. A fold that truncates has none before: its rows came after.
+// origin.
 func (a *applying) fill(ctx context.Context, f waitingFold) error {
 	sql := ofFold(fill(a.held, a.load, heldFold(a.table)), a.held, f.number)
 	if _, err := a.session.run(ctx, "fill held changes", sql); err != nil {
