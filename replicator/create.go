@@ -36,6 +36,13 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 		return &cp, err
 	}
 	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != ""}
+	request.Still = func(ctx context.Context) error {
+		now, err := d.Warehouse.Checkpoint(ctx)
+		if err == nil && (now == nil || now.Epoch != cp.Epoch || now.Phase != Creating) {
+			err = fmt.Errorf("%w: another daemon makes the slot, or has made it", ErrFenced)
+		}
+		return err
+	}
 	if strings.HasPrefix(cp.Reset, unasked) {
 		request.System = cp.System
 	}

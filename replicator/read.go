@@ -131,14 +131,8 @@ func (r *reader) change(ctx context.Context, c Change) error {
 		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
 	case r.tx.skip || route.leavesOut(r.tx.xid):
 		return nil
-	case c.Unfit != nil && route.load != nil && route.load.HandOver == 0:
-		if route.unfit == nil {
-			route.unfit = map[uint32]error{}
-		}
-		route.unfit[r.tx.xid] = c.Unfit
-		return nil
 	case c.Unfit != nil:
-		return c.Unfit
+		return route.puts(r.tx.xid, c.Unfit)
 	}
 	r.tx.add(c)
 	for r.full() {
@@ -149,6 +143,20 @@ func (r *reader) change(ctx context.Context, c Change) error {
 	if r.changes++; r.changes%lookEvery == 0 {
 		return r.sealIfDue(ctx, false)
 	}
+	return nil
+}
+
+// puts what is wrong with a row of a transaction off, as long as nobody knows whether
+// the load's snapshot sees the transaction: then its rows are not wanted. Else it
+// returns it.
+func (r *route) puts(xid uint32, err error) error {
+	if r.load == nil || r.load.HandOver != 0 {
+		return err
+	}
+	if r.unfit == nil {
+		r.unfit = map[uint32]error{}
+	}
+	r.unfit[xid] = err
 	return nil
 }
 
@@ -185,10 +193,11 @@ func (r *reader) foldOpen() error {
 		f := r.fold(p.table)
 		before := f.size()
 		err := f.Add(Change{Op: p.op, Table: p.table, Key: p.key, Old: p.old, New: p.new})
-		if err != nil {
+		if err == nil {
+			r.bytes += f.size() - before
+		} else if err := r.routes[p.table.OID].puts(r.tx.xid, err); err != nil {
 			return err
 		}
-		r.bytes += f.size() - before
 	}
 	r.batch.Changes += len(r.tx.changes)
 	r.tx.forget()

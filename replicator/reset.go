@@ -82,6 +82,9 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 	if !same(now) || now.Epoch != was.Epoch {
 		return fmt.Errorf("replicator: another daemon has gone on meanwhile: %s", h.Found)
 	}
+	if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, System: now.System}); err != nil {
+		return err // this may be another server, for a while: nothing is forgotten for it
+	}
 	tell(d.Listener.Retried, Retry{Step: "reset", Cause: cause})
 	err = d.beginReset(ctx, func(cp *Checkpoint) string {
 		if !same(cp) {

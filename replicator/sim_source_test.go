@@ -10,9 +10,17 @@ import (
 	"rowshift/schema"
 )
 
-func (n *node) Create(_ context.Context, r replicator.CreateRequest) (replicator.Created, error) {
+func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicator.Created, error) {
+	if !r.Look {
+		n.nap("create", 8*time.Second) // for the transactions of others
+	}
 	if n.isDead() {
 		return replicator.Created{}, errDead
+	}
+	if r.Still != nil {
+		if err := r.Still(ctx); err != nil {
+			return replicator.Created{}, err
+		}
 	}
 	if n.fault("create fails") {
 		return replicator.Created{}, errInjected
@@ -22,7 +30,7 @@ func (n *node) Create(_ context.Context, r replicator.CreateRequest) (replicator
 	defer n.world.mu.Unlock()
 	s := &n.source
 	if r.Look {
-		if s.slot != nil {
+		if s.slot != nil && !r.Resumed {
 			return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
 		}
 		return replicator.Created{}, nil

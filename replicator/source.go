@@ -67,6 +67,11 @@ type CreateRequest struct {
 	// System is the system identifier that the source must have, since nobody looks at
 	// what is done: else a *Halt says so before anything is touched. Empty: any.
 	System string
+
+	// Still is asked before the slot is dropped or made, which may come hours after the
+	// call, and its error ends it: another daemon may have gone on meanwhile, and the
+	// slot be its. Nil: nobody else can.
+	Still func(context.Context) error
 }
 
 // Created is what Origin.Create made or found.

@@ -25,6 +25,11 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err := o.sameSystem(ctx, r.System); err != nil {
 		return c, err
 	}
+	if r.Still != nil { // else a slot that another has just made would be a stranger's
+		if err := r.Still(ctx); err != nil {
+			return c, err
+		}
+	}
 	if err := o.stranger(ctx, conn, s, r); err != nil {
 		return c, err
 	}
@@ -118,9 +123,20 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 	if err != nil {
 		return nil, err
 	}
+	still := func() error {
+		if r.Still == nil {
+			return nil
+		}
+		return r.Still(ctx)
+	}
 	useless := found != nil && (r.Remake && (o.options.Create || !r.Reset) || found.lost())
 	if !o.options.Create && (found == nil || useless) {
 		return nil, o.slotIsDue(found)
+	}
+	if found == nil || useless {
+		if err := still(); err != nil {
+			return nil, err
+		}
 	}
 	if useless && r.Reset && found.active {
 		if err := o.endOurs(ctx, conn, found.activePID); err != nil {
@@ -128,7 +144,7 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 		}
 	}
 	if useless {
-		if err := o.letGo(ctx, conn); err != nil {
+		if err := o.letGo(ctx, conn, still); err != nil {
 			return nil, err
 		}
 	}

@@ -217,8 +217,9 @@ func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
 	return nil
 }
 
-// letGo drops the slot once nobody streams from it.
-func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn) error {
+// letGo drops the slot once nobody streams from it, unless still says that it is
+// another's by then.
+func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn, still func() error) error {
 	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		_, err := conn.Exec(ctx, dropSlot(o.options.Slot))
@@ -229,6 +230,9 @@ func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn) error {
 		}
 		say(fmt.Sprintf("slot %q to be let go of, to make it anew", o.options.Slot))
 		if err := rest(ctx, pause); err != nil {
+			return err
+		}
+		if err := still(); err != nil {
 			return err
 		}
 	}

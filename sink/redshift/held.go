@@ -12,7 +12,7 @@ import (
 // The bounds of one transaction that applies held changes: merges of other tables
 // wait for its lock.
 const (
-	mostFolds = 16
+	mostFolds = 4
 	mostRows  = 50_000 // once so many rows are applied no other fold is begun
 )
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -112,11 +113,18 @@ func (w *world) at() {
 	}
 }
 
+// unstaged waits until no temporary table is left: those of a session that was closed
+// end a little after it.
 func (w *world) unstaged() {
 	w.t.Helper()
-	if left := w.below("SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"); len(left) > 0 {
-		w.t.Errorf("temporary tables are left: %v", left)
+	var left []string
+	for range 100 {
+		if left = w.below("SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"); len(left) == 0 {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
 	}
+	w.t.Errorf("temporary tables are left: %v", left)
 }
 
 func (w *world) withWords() (*Warehouse, *schema.Table) {
