@@ -58,7 +58,7 @@ func TestOpenHalts(t *testing.T) {
 		reason replicator.Reason
 		words  string
 	}{
-		{"missing", `SELECT pg_drop_replication_slot(current_database())`, replicator.SlotMissing, "Starting over"},
+		{"missing", `SELECT pg_drop_replication_slot(current_database())`, replicator.SlotMissing, "--reset-slot"},
 		{"of another plugin", `SELECT pg_drop_replication_slot(current_database()); SELECT pg_create_logical_replication_slot(current_database(), 'test_decoding')`, replicator.SlotStrange, "source.slot"},
 		{"physical", `SELECT pg_drop_replication_slot(current_database()); SELECT pg_create_physical_replication_slot(current_database())`, replicator.SlotStrange, "physical"},
 		{"two-phase", `SELECT pg_drop_replication_slot(current_database()); SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput', false, true)`, replicator.SlotStrange, "two-phase"},
