@@ -28,7 +28,7 @@ demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between 
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
-	ROWSHIFT_SENT=$$sent go test -race -timeout 9m ./...; \
+	ROWSHIFT_SENT=$$sent go test -race -parallel 4 -timeout 9m ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
 	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
 

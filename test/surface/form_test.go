@@ -11,6 +11,7 @@ func TestForms(t *testing.T) {
 		forms     []string
 	}{
 		{`SELECT "epoch", "lsn" FROM "rowshift"."checkpoint"`, []string{`SELECT "epoch", "lsn" FROM "metadata"."checkpoint"`}},
+		{`DELETE FROM "m"."held_1_2_3" WHERE "xid" NOT IN (7, 8, 9)`, []string{`DELETE FROM "name"."held_0_0_0" WHERE "xid" NOT IN (0)`}},
 		{`INSERT INTO "s"."t" ("id", "a") SELECT "c1", "c2" FROM "stage_12" WHERE NOT "gone";`,
 			[]string{`INSERT INTO "name"."name" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone"`}},
 		{`INSERT INTO "m"."table_state" ("target") VALUES (1, 'it''s'), (2, 'a\'b')`, []string{`INSERT INTO "metadata"."table_state" ("target") VALUES (0, '?')`}},

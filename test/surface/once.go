@@ -13,10 +13,12 @@ var clauses = []string{
 // separators are what parts of a list stand between.
 var separators = []string{",", "AND", "OR"}
 
-// list is a list that is being read: its parts so far, and where the last begins.
+// list is a list that is being read: its parts so far, where the last begins, and
+// whether it is that of an IN, which is as long as it happens to be.
 type list struct {
 	parts []string
 	from  int
+	in    bool
 }
 
 // once writes each part of a list only where it comes first. Lists are those of
@@ -27,7 +29,7 @@ func once(all []token) []token {
 	part := func() {
 		l := &stack[len(stack)-1]
 		text := strings.TrimSpace(written(out[l.from:]))
-		if text != "" && slices.Contains(l.parts, text) && varies(text) {
+		if text != "" && slices.Contains(l.parts, text) && (l.in || varies(text)) {
 			out = out[:l.from-1] // and the separator before it
 		}
 		l.parts = append(l.parts, text)
@@ -35,8 +37,9 @@ func once(all []token) []token {
 	for _, t := range all {
 		switch {
 		case t.text == "(" || t.text == "CASE":
+			in := len(out) > 0 && out[len(out)-1].text == "IN"
 			out = append(out, t)
-			stack = append(stack, list{from: len(out)})
+			stack = append(stack, list{from: len(out), in: in})
 			continue
 		case (t.text == ")" || t.text == "END") && len(stack) > 1:
 			part()

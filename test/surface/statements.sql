@@ -78,7 +78,6 @@ DELETE FROM "metadata"."table_state";
 DELETE FROM "name"."held_0_0_0" WHERE "fold" <= 0;
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0);
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);
-DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0, 0);
 DELETE FROM "name"."load_0_0_0";
 DELETE FROM "name"."load_0_0_0" USING "name"."held_0_0_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0") AND s."fold" = 0;
 DELETE FROM "name"."load_0_0_0" USING "stage_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0");
