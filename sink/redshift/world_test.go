@@ -26,7 +26,7 @@ const copyRole = "arn:aws:iam::123456789012:role/copy"
 
 // backing is the PostgreSQL behind all stand-ins, objects the bucket of all tests.
 var (
-	backing = pgtest.Shared{}
+	backing = pgtest.Shared{Options: pgtest.Options{Least: redshifttest.BackingMajor}}
 	objects = s3test.Shared{}
 	names   atomic.Int64
 	opening sync.Mutex // stand-ins that start at once would make the same roles

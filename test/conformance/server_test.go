@@ -70,7 +70,7 @@ func (p *place) startStandIn(t *testing.T, id string) {
 	p.role = standInRole
 	p.bucket = openFolder(t, "s3://"+s3.Bucket+"/conformance", id)
 	stand, err := redshifttest.New(t.Context(), redshifttest.Options{
-		Postgres: pgtest.Start(t).DSN("postgres"), Roles: []string{p.role},
+		Postgres: pgtest.Start(t, pgtest.Options{Least: redshifttest.BackingMajor}).DSN("postgres"), Roles: []string{p.role},
 		S3Endpoint: s3.Endpoint(), S3Region: s3.Region, S3AccessKey: s3.AccessKey, S3SecretKey: s3.SecretKey,
 	})
 	if err != nil {

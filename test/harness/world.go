@@ -114,7 +114,7 @@ func (w *World) openServers(ctx context.Context) (err error) {
 		return err
 	}
 	step("starting the Redshift stand-in, on a PostgreSQL of its own")
-	if w.Backing, err = pgtest.New(ctx, pgtest.Options{}); err != nil {
+	if w.Backing, err = pgtest.New(ctx, pgtest.Options{Least: redshifttest.BackingMajor}); err != nil {
 		return err
 	}
 	return w.openWarehouse(ctx)

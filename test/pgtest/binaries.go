@@ -36,21 +36,24 @@ func findBinaries(ctx context.Context, options Options, o owner) (binaries, erro
 		return b, nil
 	}
 	version := cmp.Or(options.Version, os.Getenv("PGTEST_VERSION"))
+	least := max(minMajor, options.Least)
 	if version != "" {
 		major, err := strconv.Atoi(version)
 		if _, ok := npmVersions[major]; err != nil || !ok {
 			return binaries{}, fmt.Errorf("pgtest: no package for PostgreSQL %q: choose 14 to 18", version)
 		}
-		if b, ok := onMachine(ctx, major); ok {
-			return b, nil
+		if major >= least {
+			if b, ok := onMachine(ctx, major, least); ok {
+				return b, nil
+			}
+			return installNPM(ctx, major, o, options.step)
 		}
-		return installNPM(ctx, major, o, options.step)
 	}
-	if b, ok := onMachine(ctx, 0); ok {
+	if b, ok := onMachine(ctx, 0, least); ok {
 		return b, nil
 	}
 	if err := installDebian(ctx, options.step); err == nil {
-		if b, ok := onMachine(ctx, 0); ok {
+		if b, ok := onMachine(ctx, 0, least); ok {
 			return b, nil
 		}
 	}
@@ -61,12 +64,13 @@ func findBinaries(ctx context.Context, options Options, o owner) (binaries, erro
 	return b, nil
 }
 
-// onMachine is the newest installation, or one of the major version asked for.
-func onMachine(ctx context.Context, major int) (binaries, bool) {
+// onMachine is the newest installation that is at least so new, or one of the major
+// version asked for.
+func onMachine(ctx context.Context, major, least int) (binaries, bool) {
 	var found []binaries
 	for _, dir := range candidates(ctx) {
 		b, err := probe(ctx, dir)
-		if err == nil && b.major >= minMajor && (major == 0 || b.major == major) {
+		if err == nil && b.major >= least && (major == 0 || b.major == major) {
 			found = append(found, b)
 		}
 	}

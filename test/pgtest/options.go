@@ -42,6 +42,10 @@ type Options struct {
 	// Version is the major version, "14" to "18". Empty: PGTEST_VERSION, else
 	// whatever the machine has.
 	Version string
+
+	// Least is the oldest major version that will do; 0: 14. Where Version or
+	// PGTEST_VERSION is older, another is taken.
+	Least int
 	// Settings are lines of postgresql.conf, by name. They win over the
 	// package's own, which serve logical replication at the least cost.
 	Settings map[string]string

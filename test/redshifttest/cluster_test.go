@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	backing   pgtest.Shared
+	backing   = pgtest.Shared{Options: pgtest.Options{Least: redshifttest.BackingMajor}}
 	databases atomic.Int64
 )
 

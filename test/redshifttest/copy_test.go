@@ -27,7 +27,7 @@ type copyWorld struct {
 
 func newCopyWorld(t *testing.T, o redshifttest.Options) *copyWorld {
 	t.Helper()
-	backing := pgtest.Start(t)
+	backing := pgtest.Start(t, pgtest.Options{Least: redshifttest.BackingMajor})
 	w := &copyWorld{bucket: s3test.Start(t), postgres: backing.DSN("dev")}
 	o.Postgres = backing.DSN("postgres")
 	o.S3Endpoint, o.S3Region, o.S3AccessKey, o.S3SecretKey = w.bucket.Endpoint(), w.bucket.Region, w.bucket.AccessKey, w.bucket.SecretKey

@@ -43,7 +43,7 @@ type speedWorld struct {
 
 func newSpeedWorld(b *testing.B, rows, parts int) *speedWorld {
 	b.Helper()
-	postgres := pgtest.Start(b)
+	postgres := pgtest.Start(b, pgtest.Options{Least: redshifttest.BackingMajor})
 	w := &speedWorld{s3: s3test.Start(b), backing: postgres.DSN("dev"), rows: filepath.Join(b.TempDir(), "rows.csv")}
 	s, err := redshifttest.New(b.Context(), redshifttest.Options{
 		Postgres: postgres.DSN("postgres"), S3Endpoint: w.s3.Endpoint(), S3Region: w.s3.Region, S3AccessKey: w.s3.AccessKey, S3SecretKey: w.s3.SecretKey,

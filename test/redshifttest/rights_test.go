@@ -38,7 +38,7 @@ func refused(t *testing.T, conn *pgx.Conn, wanted string, statements ...string) 
 
 // what is not granted is refused, and what was granted is not.
 func TestRightsAreEnforced(t *testing.T) {
-	postgres := pgtest.Start(t).DSN("postgres") // groups are no database's
+	postgres := pgtest.Start(t, pgtest.Options{Least: redshifttest.BackingMajor}).DSN("postgres") // groups are no database's
 	s, dev := connect(t, redshifttest.Options{Postgres: postgres, Users: map[string]string{"dev": "dev", "ann": "ann"}})
 	exec(t, dev, "CREATE TABLE t (id INT, v VARCHAR(10))", "CREATE SCHEMA s", "CREATE TABLE s.u (id INT)", "CREATE GROUP g WITH USER ann")
 	ann := dialAs(t, s, "ann")

@@ -35,7 +35,7 @@ func TestRules(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
-	backing := pgtest.Start(t).DSN("postgres")
+	backing := pgtest.Start(t, pgtest.Options{Least: redshifttest.BackingMajor}).DSN("postgres")
 	for n, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			script, err := os.ReadFile(file)

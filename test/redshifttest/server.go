@@ -50,6 +50,9 @@ type Options struct {
 	S3Endpoint, S3Region, S3AccessKey, S3SecretKey string
 }
 
+// BackingMajor is the oldest PostgreSQL that a stand-in can stand on.
+const BackingMajor = 15
+
 // Server is a stand-in that listens.
 type Server struct {
 	options  Options

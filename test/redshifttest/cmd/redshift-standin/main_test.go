@@ -17,13 +17,14 @@ import (
 	"time"
 
 	"rowshift/test/pgtest"
+	"rowshift/test/redshifttest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 var (
-	backing pgtest.Shared
+	backing = pgtest.Shared{Options: pgtest.Options{Least: redshifttest.BackingMajor}}
 	binary  string // what go build made
 )
 
@@ -239,7 +240,7 @@ func TestIsolationAndRole(t *testing.T) {
 }
 
 func TestTLSAndThePasswordFromTheEnvironment(t *testing.T) {
-	server := pgtest.Start(t, pgtest.Options{TLS: true, Auth: pgtest.SCRAM}) // it has a certificate for localhost
+	server := pgtest.Start(t, pgtest.Options{TLS: true, Auth: pgtest.SCRAM, Least: redshifttest.BackingMajor}) // it has a certificate for localhost
 	t.Setenv("PGPASSWORD", pgtest.Password)
 	dsn := fmt.Sprintf("postgres://%s@%s:%d/postgres?sslrootcert=%s", pgtest.Superuser, server.Host, server.Port, server.CAFile)
 	p := launch(t, "--postgres", dsn, "--tls-cert", filepath.Join(server.Dir, "server.crt"), "--tls-key", filepath.Join(server.Dir, "server.key"))
