@@ -14,11 +14,8 @@ import (
 // askTimeout is how long check, plan and status ask before they give up.
 const askTimeout = 2 * time.Minute
 
-type checkCommand struct{}
-
-// Run looks at everything that a first run needs. It changes nothing in the
-// databases, and puts and deletes one object in the bucket.
-func (checkCommand) Run(ctx context.Context, o *outside) error {
+// ask loads the config, opens the rooms, and does what takes askTimeout at most.
+func (o *outside) ask(ctx context.Context, do func(context.Context, *config, *rooms) error) error {
 	config, err := o.load()
 	if err != nil {
 		return err
@@ -30,12 +27,22 @@ func (checkCommand) Run(ctx context.Context, o *outside) error {
 		return err
 	}
 	defer r.close()
-	findings := r.check(ctx)
-	printFindings(o.stdout, findings)
-	if _, bad := verdicts(findings); bad > 0 {
-		return errTold
-	}
-	return nil
+	return do(ctx, config, r)
+}
+
+type checkCommand struct{}
+
+// Run looks at everything that a first run needs. It changes nothing in the
+// databases, and puts and deletes one object in the bucket.
+func (checkCommand) Run(ctx context.Context, o *outside) error {
+	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
+		findings := r.check(ctx)
+		printFindings(o.stdout, findings)
+		if _, bad := verdicts(findings); bad > 0 {
+			return errTold
+		}
+		return nil
+	})
 }
 
 // printFindings prints a line for each finding, under it what repairs it, and a

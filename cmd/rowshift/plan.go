@@ -11,24 +11,15 @@ type planCommand struct{}
 
 // Run prints what a first run would execute, and executes nothing.
 func (planCommand) Run(ctx context.Context, o *outside) error {
-	config, err := o.load()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := newRooms(ctx, config, nil)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	source, warehouse, err := r.plan(ctx)
-	if err != nil {
-		return err
-	}
-	printPlan(o.stdout, "source "+config.source.String(), source)
-	printPlan(o.stdout, "warehouse "+config.warehouse.String(), warehouse)
-	return nil
+	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
+		source, warehouse, err := r.plan(ctx)
+		if err != nil {
+			return err
+		}
+		printPlan(o.stdout, "source "+config.source.String(), source)
+		printPlan(o.stdout, "warehouse "+config.warehouse.String(), warehouse)
+		return nil
+	})
 }
 
 // printPlan prints the statements that are due in one place, as SQL that can be

@@ -58,30 +58,21 @@ type slotStatusReport struct {
 
 // Run asks the warehouse, the source and the daemon.
 func (c statusCommand) Run(ctx context.Context, o *outside) error {
-	config, err := o.load()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := newRooms(ctx, config, nil)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	report := statusReport{Pipeline: config.pipeline, DaemonURL: readyURL(config.listen)}
-	cp, err := r.checkpoint(ctx)
-	report.remembered(cp, err)
-	slot, err := r.slot(ctx)
-	report.saw(config.source.slot, cp, slot, err)
-	report.heard(askDaemon(ctx, report.DaemonURL))
-	if err := report.print(o.stdout, c.JSON); err != nil {
-		return err
-	}
-	if len(report.Problems) > 0 {
-		return errTold
-	}
-	return nil
+	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
+		report := statusReport{Pipeline: config.pipeline, DaemonURL: readyURL(config.listen)}
+		cp, err := r.checkpoint(ctx)
+		report.remembered(cp, err)
+		slot, err := r.slot(ctx)
+		report.saw(config.source.slot, cp, slot, err)
+		report.heard(askDaemon(ctx, report.DaemonURL))
+		if err := report.print(o.stdout, c.JSON); err != nil {
+			return err
+		}
+		if len(report.Problems) > 0 {
+			return errTold
+		}
+		return nil
+	})
 }
 
 func (s *statusReport) problem(format string, args ...any) {

@@ -12,28 +12,19 @@ type teardownCommand struct {
 // Run drops the slot and the publication on the source, so that a daemon which is
 // uninstalled never fills the source's disk. The targets stay.
 func (c teardownCommand) Run(ctx context.Context, o *outside) error {
-	config, err := o.load()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := newRooms(ctx, config, nil)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	statements, err := r.origin.Teardown(ctx, c.Yes)
-	if err != nil {
-		return err
-	}
-	printPlan(o.stdout, "source "+config.source.String(), statements)
-	switch {
-	case len(statements) == 0:
-	case c.Yes:
-		fmt.Fprintln(o.stdout, "-- done; the tables in Redshift are left as they are")
-	default:
-		fmt.Fprintln(o.stdout, "-- nothing was done: --yes carries it out")
-	}
-	return nil
+	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
+		statements, err := r.origin.Teardown(ctx, c.Yes)
+		if err != nil {
+			return err
+		}
+		printPlan(o.stdout, "source "+config.source.String(), statements)
+		switch {
+		case len(statements) == 0:
+		case c.Yes:
+			fmt.Fprintln(o.stdout, "-- done; the tables in Redshift are left as they are")
+		default:
+			fmt.Fprintln(o.stdout, "-- nothing was done: --yes carries it out")
+		}
+		return nil
+	})
 }
