@@ -12,6 +12,10 @@ type Choice struct {
 	DistKey string   // a source column; empty: the first key column
 	SortKey []string // source columns; empty: the first key column
 
+	// Rules say, by source column and kind of Misfit, what is done with a value that
+	// does not fit, where that is not the type's own rule.
+	Rules map[string]map[string]Rule
+
 	// UnlistedOnWire allows columns that are not chosen to cross the replication
 	// connection where PostgreSQL cannot keep them back.
 	UnlistedOnWire bool
@@ -40,6 +44,7 @@ func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	t.Columns = v.columns()
 	t.Listed = v.listed()
 	t.Key = v.key(t.Columns)
+	v.rules(t)
 	t.DistKey = v.distKey(t)
 	t.SortKey = v.sortKey(t)
 	v.names(t)

@@ -6,6 +6,7 @@ type Misfit struct {
 	Kind string // one of the kinds below: short, stable, for a metric
 	Type string // the Redshift type
 	Size int    // length of the value's text in bytes
+	Rule Rule   // what is to be done: Fail or Quarantine, once the column's rule was looked up
 }
 
 // The kinds of Misfit.

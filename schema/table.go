@@ -19,8 +19,9 @@ type Table struct {
 // Column is one replicated column.
 type Column struct {
 	Attribute
-	Target  string  // the column's name in the warehouse, folded
-	Mapping Mapping // how its values cross
+	Target  string          // the column's name in the warehouse, folded
+	Mapping Mapping         // how its values cross
+	Rules   map[string]Rule // by kind of Misfit: what is done with a value that does not fit
 }
 
 // Mapping says how values of a PostgreSQL type are held by Redshift.
@@ -32,6 +33,13 @@ type Mapping struct {
 	// as COPY is to read it, before any quoting. Nil means as it is. The error is a
 	// *Misfit, and dst then comes back as it was.
 	Append func(dst, value []byte) ([]byte, error)
+
+	// Remedies say what kinds of Misfit there can be, and what may be done with them.
+	Remedies []Remedy
+
+	// adjust writes what Clamp or Truncate make of a value that is a misfit of a kind
+	// whose Remedy admits that rule.
+	adjust func(dst, value []byte, kind string, rule Rule) []byte
 }
 
 // Shape is what a load remembers of a column, so that a later change of shape can

@@ -37,12 +37,41 @@ func textOf(t Type) Mapping {
 // https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
 func text(n int) Mapping {
 	spelled := varchar(n)
-	return Mapping{Type: spelled, Text: true, Append: func(dst, value []byte) ([]byte, error) {
-		if kind := textFault(value, n); kind != "" {
-			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
-		}
-		return append(dst, value...), nil
-	}}
+	return Mapping{
+		Type: spelled, Text: true,
+		Remedies: []Remedy{
+			{Kind: TooLong, Default: Truncate, Truncate: true},
+			{Kind: NotUTF8, Default: Clamp, Clamp: true},
+			{Kind: ZeroByte, Default: Clamp, Clamp: true},
+		},
+		Append: func(dst, value []byte) ([]byte, error) {
+			if kind := textFault(value, n); kind != "" {
+				return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
+			}
+			return append(dst, value...), nil
+		},
+		adjust: func(dst, value []byte, _ string, _ Rule) []byte { return append(dst, beginning(mended(value), n)...) },
+	}
+}
+
+// mended returns text without what no VARCHAR holds: a byte 0 is left out, and
+// U+FFFD stands for each run of bytes that are not UTF-8.
+func mended(text []byte) []byte {
+	if bytes.IndexByte(text, 0) >= 0 {
+		text = bytes.ReplaceAll(text, []byte{0}, nil)
+	}
+	return bytes.ToValidUTF8(text, []byte("\uFFFD"))
+}
+
+// beginning returns as many whole characters of text as fit into n bytes.
+func beginning(text []byte, n int) []byte {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 func textFault(value []byte, n int) string {

@@ -27,6 +27,8 @@ type lines struct {
 
 	key  []replicator.Value // scratch: of the row at hand
 	flag []bool             // scratch: which columns the row at hand leaves unchanged
+
+	adjusted []adjusted // what was adjusted in the row at hand
 }
 
 func newLines(t *schema.Table, null string, unchanged []int) *lines {
@@ -44,6 +46,7 @@ func newLines(t *schema.Table, null string, unchanged []int) *lines {
 // full appends a row that has all columns and no more, as a load's files have.
 func (l *lines) full(dst []byte, row replicator.Tuple) ([]byte, error) {
 	start := len(dst)
+	l.adjusted = l.adjusted[:0]
 	dst, err := l.columns(dst, row)
 	if err != nil {
 		return dst[:start], err
@@ -79,6 +82,7 @@ func (l *lines) folded(dst []byte, row replicator.Row) ([]byte, error) {
 // rest appends the row of a fold to a line that begins at start.
 func (l *lines) rest(dst []byte, start int, row replicator.Row) ([]byte, error) {
 	var err error
+	l.adjusted = l.adjusted[:0]
 	if row.New != nil {
 		dst, err = l.columns(dst, row.New)
 	} else {
@@ -175,12 +179,14 @@ func (l *lines) value(dst []byte, column int, v replicator.Value) ([]byte, error
 	}
 	dst = append(dst, '"')
 	start := len(dst)
-	if write := l.table.Columns[column].Mapping.Append; write == nil {
-		dst = append(dst, v.Text...)
-	} else {
-		var err error
-		if dst, err = write(dst, v.Text); err != nil {
-			return dst, l.misfit(column, err)
+	dst, adjustment, err := l.table.Columns[column].Write(dst, v.Text)
+	if err != nil {
+		return dst, l.refuse(column, err)
+	}
+	if adjustment != nil {
+		l.adjusted = append(l.adjusted, adjusted{column, *adjustment})
+		if adjustment.Rule == schema.Null {
+			return append(append(dst[:start-1], l.null...), ','), nil
 		}
 	}
 	if string(dst[start:]) == l.null {
@@ -228,34 +234,4 @@ func (l *lines) end(dst []byte, start int) ([]byte, error) {
 		}
 	}
 	return dst, nil
-}
-
-// misfits say in words what is wrong with a value.
-var misfits = map[string]string{
-	schema.TooLong:    "is too long",
-	schema.OutOfRange: "is out of range",
-	schema.NotNumber:  "is not a number (NaN)",
-	schema.Infinite:   "is infinite",
-	schema.BeforeEra:  "has a year BC",
-	schema.OddOffset:  "has an offset with seconds",
-	schema.NotUTF8:    "is not UTF-8",
-	schema.ZeroByte:   "holds a byte 0",
-	schema.Empty:      "is empty",
-	schema.Malformed:  "has not the form of its type",
-}
-
-// misfit says which column's value its Redshift type cannot hold, and never the value.
-func (l *lines) misfit(column int, err error) error {
-	var m *schema.Misfit
-	if !errors.As(err, &m) {
-		return err
-	}
-	name := l.table.Columns[column].Name
-	return &replicator.Halt{
-		Reason: replicator.ValueMisfit,
-		Found:  fmt.Sprintf("a value of %s.%s %s; its text has %d bytes", l.table.Name, name, misfits[m.Kind], m.Size),
-		Means:  "a column of " + m.Type + " cannot hold it as it is",
-		Repair: fmt.Sprintf("leave column %q out of tables.%s in the config: it is then NULL in all rows of the target", name, l.table.Name),
-		Cause:  m,
-	}
 }
