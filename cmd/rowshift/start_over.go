@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// startingOver is the heading of the README that a halt's repair may point at.
+// startingOver is the heading of the runbook that a halt's repair may point at.
 const startingOver = `"Starting over"`
 
-// spelled returns a listener that is told of halts with the statements of the README's
+// spelled returns a listener that is told of halts with the statements of the runbook's
 // "Starting over" as they are for this pipeline: the source does not know the
 // warehouse's names, nor the warehouse the slot's.
 func spelled(c *config, l replicator.Listener) replicator.Listener {

@@ -12,7 +12,7 @@ import (
 func TestStartingOverIsSpelledOut(t *testing.T) {
 	var told *replicator.Halt
 	l := spelled(load(t, goodConfig), replicator.Listener{Halted: func(h *replicator.Halt) { told = h }})
-	points := &replicator.Halt{Reason: replicator.SlotMissing, Repair: `start over as the README's "Starting over" says`}
+	points := &replicator.Halt{Reason: replicator.SlotMissing, Repair: `start over as the runbook's "Starting over" says`}
 	l.Halted(points)
 	for _, statement := range []string{"SELECT pg_drop_replication_slot('rowshift_accounts')", `DROP SCHEMA "rowshift" CASCADE`, `CREATE SCHEMA "rowshift"`} {
 		if !strings.Contains(told.Repair, statement) {

@@ -84,7 +84,7 @@ func (m *matcher) match(r relationMessage) *relation {
 			Reason: replicator.ShapeChanged,
 			Found:  fmt.Sprintf("%v has another shape in the stream than in the catalogue that was read: %s", t.Name, strings.Join(differences, ", ")),
 			Means:  "changes of shape are not followed; the table in the warehouse stands where the change was made",
-			Repair: "change the table back, or start over as the README's \"Starting over\" says",
+			Repair: "change the table back, or start over as the runbook's \"Starting over\" says",
 		}}
 	}
 	to := &relation{table: t, columns: len(r.columns), take: make([]bool, len(r.columns)), all: len(r.columns) == len(t.Columns)}

@@ -63,7 +63,7 @@ func altered(err error) error {
 		Reason: replicator.WarehouseUnfit,
 		Found:  err.Error(),
 		Means:  "the metadata tables were altered by hand, or are not rowshift's",
-		Repair: "restore them, or start over as the README's \"Starting over\" says",
+		Repair: "restore them, or start over as the runbook's \"Starting over\" says",
 		Cause:  err,
 	}
 }

@@ -110,7 +110,7 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 			Reason: replicator.TargetDrift,
 			Found:  fmt.Sprintf("there is no table %s", p),
 			Means:  "the target was dropped or renamed by somebody",
-			Repair: "put it back under its name, or start over as the README's \"Starting over\" says",
+			Repair: "put it back under its name, or start over as the runbook's \"Starting over\" says",
 		}
 	}
 	for _, c := range t.Columns {

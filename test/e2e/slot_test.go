@@ -133,7 +133,7 @@ func says(t *testing.T, w *harness.World, d *harness.Daemon, reason string) {
 	}
 }
 
-// The README's "Starting over": after a slot is lost all tables are loaded beside
+// The runbook's "Starting over": after a slot is lost all tables are loaded beside
 // their targets, and only what differs is written. Views and grants stay.
 func TestStartingOver(t *testing.T) {
 	t.Parallel()
