@@ -16,6 +16,10 @@ type Choice struct {
 	// does not fit, where that is not the type's own rule.
 	Rules map[string]map[string]Rule
 
+	Hash    []string          // source columns whose values are hashed on the way
+	HashKey *HashKey          // what they are hashed with
+	Rename  map[string]string // by source column: its name in the warehouse
+
 	// UnlistedOnWire allows columns that are not chosen to cross the replication
 	// connection where PostgreSQL cannot keep them back.
 	UnlistedOnWire bool
@@ -25,7 +29,8 @@ type Choice struct {
 // would publish it. The error joins one *Fault for each thing that is wrong (see
 // Faults): an unknown column, a key column left out, no key, two names that
 // Redshift takes for one, a partial column list that the server or the replica
-// identity does not admit without UnlistedOnWire, an unlogged or temporary table.
+// identity does not admit without UnlistedOnWire, a column to hash without a key, an
+// unlogged or temporary table.
 //
 // The key is the primary key under IdentityDefault and IdentityFull, the index's
 // columns under IdentityIndex. Generated columns are left out unless Columns names
@@ -42,6 +47,7 @@ func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	}
 	t.Target = Fold(t.Target)
 	t.Columns = v.columns()
+	v.made(t.Columns)
 	t.Listed = v.listed()
 	t.Key = v.key(t.Columns)
 	v.rules(t)

@@ -14,4 +14,11 @@
 // PostgreSQL's output function printed it, is written for Redshift's COPY. A
 // value that the Redshift type cannot hold as it is makes a *Misfit: what is
 // done about it is not decided here.
+//
+// # Columns made on the way
+//
+// A choice may have a column hashed, whatever its type, or called otherwise in the
+// warehouse. Its values are hashed where they are written for COPY; above that a key is
+// the source's own, so a table is folded and filled the same. The shape that a load
+// remembers tells both, so that another choice or key has the table loaded again.
 package schema

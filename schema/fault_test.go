@@ -50,15 +50,15 @@ func TestFaults(t *testing.T) {
 		{name: "14 has no lists", choice: Choice{Columns: []string{"id", "Email"}}, major: 14,
 			want: []string{"PostgreSQL 14 has no column lists, so columns that are not chosen would cross the replication connection: seen ... unlisted_on_wire"}},
 		{name: "one name to Redshift", alter: func(r *Relation) { r.Attributes[2].Name = "EMAIL" }, choice: all,
-			want: []string{`"Email" and "EMAIL" are one name ... RENAME COLUMN "EMAIL"`}},
+			want: []string{`"Email" and "EMAIL" are one name ... tables.public.person.rename`}},
 		{name: "system column", alter: func(r *Relation) { r.Attributes[2].Name = "Oid" }, choice: all,
-			want: []string{`"Oid" has the name of one of Redshift's system columns ... RENAME COLUMN`}},
+			want: []string{`"Oid" has the name of one of Redshift's system columns ... tables.public.person.rename`}},
 		{name: "long target", choice: Choice{All: true, Target: strings.Repeat("t", 128)}, want: []string{"128 bytes ... target"}},
 		{name: "unknown distkey and sortkey", choice: Choice{Exclude: []string{"seen"}, DistKey: "seen", SortKey: []string{"id", "fax", "id"}},
 			want: []string{`distkey "seen" is not one of the chosen ... distkey`, `sortkey "fax" is not one ... sortkey`, `"id" is named twice ... sortkey`}},
 		{name: "several at once", alter: func(r *Relation) { r.Attributes[2].Name = "ctid" },
 			choice: Choice{Columns: []string{"fax", "ctid"}, DistKey: "fox"},
-			want:   []string{`"fax" does not exist ... correct`, `"id" is not chosen ... add`, `"fox" is not one ... distkey`, `"ctid" has the name ... RENAME`}},
+			want:   []string{`"fax" does not exist ... correct`, `"id" is not chosen ... add`, `"fox" is not one ... distkey`, `"ctid" has the name ... rename`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := person()

@@ -93,7 +93,7 @@ func (v *resolver) columns() []Column {
 		if !wanted(a.Name) || a.Generated && !v.generated(a) {
 			continue
 		}
-		columns = append(columns, Column{Attribute: a, Target: Fold(a.Name), Mapping: MappingOf(a.Type)})
+		columns = append(columns, v.column(a))
 	}
 	return columns
 }

@@ -22,6 +22,7 @@ type Column struct {
 	Target  string          // the column's name in the warehouse, folded
 	Mapping Mapping         // how its values cross
 	Rules   map[string]Rule // by kind of Misfit: what is done with a value that does not fit
+	HashKey *HashKey        // what they are hashed with; nil: they are not
 }
 
 // Mapping says how values of a PostgreSQL type are held by Redshift.
@@ -42,13 +43,15 @@ type Mapping struct {
 	adjust func(dst, value []byte, kind string, rule Rule) []byte
 }
 
-// Shape is what a load remembers of a column, so that a later change of shape can
-// be told from no change.
+// Shape is what a load remembers of a column, so that a later change of its shape, or
+// of what is made of it on the way, can be told from no change.
 type Shape struct {
 	Attnum int16  `json:"n"`
 	Name   string `json:"name"`
 	Type   uint32 `json:"type"`
 	Typmod int32  `json:"mod"`
+	Target string `json:"target,omitempty"` // its name in the warehouse, if the config gives it one
+	Hash   string `json:"hash,omitempty"`   // the fingerprint of the key that it is hashed with
 }
 
 // Shape returns the shapes of t's columns, in their order.
@@ -56,6 +59,12 @@ func (t *Table) Shape() []Shape {
 	s := make([]Shape, len(t.Columns))
 	for i, c := range t.Columns {
 		s[i] = Shape{Attnum: c.Attnum, Name: c.Name, Type: c.Type.OID, Typmod: c.Type.Typmod}
+		if c.Target != Fold(c.Name) {
+			s[i].Target = c.Target
+		}
+		if c.HashKey != nil {
+			s[i].Hash = c.HashKey.Fingerprint()
+		}
 	}
 	return s
 }

@@ -22,13 +22,13 @@ func (v *resolver) names(t *Table) {
 	v.name(t.Target, "set another "+v.config("target"), "the target's name")
 	first := map[string]string{}
 	for _, c := range t.Columns {
-		rename := "ALTER TABLE " + v.table() + " RENAME COLUMN " + quote(c.Name) + " TO ..., or leave it out"
+		rename := "give it another name: " + v.config("rename") + ", or leave it out"
 		v.name(c.Target, rename, fmt.Sprintf("the name of column %q", c.Name))
 		if slices.Contains(systemColumns, c.Target) {
 			v.fault(rename, "column %q has the name of one of Redshift's system columns", c.Name)
 		}
 		if other, taken := first[c.Target]; taken {
-			v.fault(rename, "columns %q and %q are one name to Redshift, which folds them to %q", other, c.Name, c.Target)
+			v.fault(rename, "columns %q and %q are one name to Redshift: %q", other, c.Name, c.Target)
 			continue
 		}
 		first[c.Target] = c.Name

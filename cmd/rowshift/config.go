@@ -22,6 +22,7 @@ type config struct {
 	warehouse warehouseConfig
 	bucket    bucketConfig
 	limits    replicator.Limits
+	hashKey   secret          // what columns are hashed with; unset if none are
 	tables    []schema.Choice // by name
 
 	refresh      time.Duration // negative: only by refreshBytes
@@ -103,6 +104,7 @@ func (r *reading) config(d document) *config {
 	c.warehouse = r.warehouse(d.Warehouse)
 	c.bucket = r.bucket(d.Bucket)
 	c.limits = r.limits(d.Batch)
+	c.hashKey = r.hashKey(d.HashKey)
 	c.tables = r.tables(d.Tables)
 	c.refresh = r.refresh(d.CheckpointRefresh)
 	c.refreshBytes = uint64(r.size("checkpoint_refresh_wal", d.CheckpointRefreshWAL, 256<<20, 1<<20, 1<<40))

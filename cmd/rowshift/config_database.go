@@ -118,28 +118,9 @@ func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 	}
 }
 
-// password reads a reference to a secret, and tries it once, so that a missing one
-// is told now.
+// password reads a reference to a database's password.
 func (r *reading) password(path string, s setting) secret {
-	_, written := r.at[path]
-	switch {
-	case s.kind == unset && !written:
-		return secret{}
-	case s.kind == unset || s.kind == scalar && s.text == "":
-		r.add(path, "is empty", `write "${ENV}" or file:PATH, or leave it out for a server that asks for none`)
-		return secret{}
-	}
-	if s.kind != scalar {
-		r.add(path, "is not one value", `write "${ENV}" or file:PATH`)
-		return secret{}
-	}
-	p, err := parseSecret(s.text)
-	if err == nil {
-		_, err = p.read()
-	}
-	if err != nil {
-		r.add(path, err.Error(), `write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`)
-	}
+	p, _ := r.secret(path, s, "for a server that asks for none")
 	return p
 }
 

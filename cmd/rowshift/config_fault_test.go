@@ -185,6 +185,17 @@ func TestFaultsOfBatchesAndTheRest(t *testing.T) {
 	})
 }
 
+func TestFaultsOfTheHashKey(t *testing.T) {
+	const before = "tables:\n  public.company:"
+	with := func(reference string) string { return "hash_key: " + reference + "\n" + before }
+	testFaults(t, []faultCase{
+		{before, with(canary), `21: hash_key: is a secret in the file itself; write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`},
+		{before, with("file:/nowhere/key"), `21: hash_key: open /nowhere/key: no such file or directory; write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`},
+		{before, with("''"), `21: hash_key: is empty; write "${ENV}" or file:PATH, or leave it out where no table has hash`},
+		{before, with("${ROWSHIFT_TEST_PASSWORD}"), "21: hash_key: names a key of 23 bytes, and hashes by a short one can be guessed; make one of 32 bytes or more, as by openssl rand -hex 32"},
+	})
+}
+
 func TestFaultsOfTables(t *testing.T) {
 	const company = "public.company: {columns: [id, plan, created_at]}"
 	testFaults(t, []faultCase{
@@ -206,8 +217,16 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {columns: all, sortkey: {a: b}}", "22: tables.public.company.sortkey: has keys under it, or is an alias; write one value"},
 		{company, "public.company: {columns: all, target: " + strings.Repeat("t", 128) + "}", "22: tables.public.company.target: has a name of 128 bytes, and 1 are cut off; write 127 bytes at most"},
 		{company, "public.company: {columns: all, unlisted_on_wire: perhaps}", `22: tables.public.company.unlisted_on_wire: "perhaps" is neither true nor false; write true or false`},
-		{company, "public.company: all", "22: tables.public.company: is one value, and there should be keys under it; known here: columns, exclude, target, distkey, sortkey, unlisted_on_wire"},
+		{company, "public.company: all", "22: tables.public.company: is one value, and there should be keys under it; known here: columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename"},
 		{company, "public.company: {columns: all, target: Plan}", `24: tables.public.plan: has the target "plan", which is that of public.company as well; give one of them another target`},
+		{company, "public.company: {columns: all, hash: [plan]}", `22: tables.public.company.hash: has no key to hash with; write hash_key: "${ENV}" or file:PATH beside tables`},
+		{company, "public.company: {columns: [id], rename: {name: title}}", `22: tables.public.company.rename: "name" is not among the columns; add it to columns, or name another`},
+		{company, "public.company: {exclude: [plan], rename: {plan: title}}", `22: tables.public.company.rename: "plan" is excluded; take it out of exclude, or name another`},
+		{company, "public.company: {columns: all, rename: {plan: ''}}", "22: tables.public.company.rename.plan: is empty; write a value"},
+		{company, "public.company: {columns: all, rename: {plan: company.plan}}", `22: tables.public.company.rename.plan: "company.plan" has a dot; write the name alone, without what it is in`},
+		{company, "public.company: {columns: all, rename: {id: Key, plan: key}}", `22: tables.public.company.rename.plan: "key" is the name of "id" as well; give one of them another`},
+		{company, "public.company: {columns: all, rename: {plan: " + strings.Repeat("t", 128) + "}}", "22: tables.public.company.rename.plan: has a name of 128 bytes, and 1 are cut off; write 127 bytes at most"},
+		{company, "public.company: {columns: all, rename: [plan]}", "22: tables.public.company.rename: is a list, and there should be keys under it; known here: one key for each column that is to have another name in the warehouse: full_name: name"},
 		{company, "other.person: {columns: all}", `23: tables.public.person: has the target "person", which is that of other.person as well; give one of them another target`},
 	})
 	above, rest, _ := strings.Cut(goodConfig, "  public.company:")

@@ -57,6 +57,8 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		DistKey:        r.text(path+".distkey", d.DistKey, ""),
 		SortKey:        r.list(path+".sortkey", d.SortKey),
 		UnlistedOnWire: r.yes(path+".unlisted_on_wire", d.UnlistedOnWire, false),
+		Hash:           r.list(path+".hash", d.Hash),
+		Rename:         r.renames(path+".rename", d.Rename),
 	}
 	switch {
 	case d.Columns.kind == unset && d.Exclude.kind == unset:
@@ -81,7 +83,35 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 	}
 	r.chosen(path+".distkey", c, c.DistKey)
 	r.chosen(path+".sortkey", c, c.SortKey...)
+	r.chosen(path+".hash", c, c.Hash...)
+	r.chosen(path+".rename", c, slices.Sorted(maps.Keys(c.Rename))...)
+	if _, there := r.at["hash_key"]; len(c.Hash) > 0 && !there {
+		r.add(path+".hash", "has no key to hash with", `write hash_key: "${ENV}" or file:PATH beside tables`)
+	}
 	return c
+}
+
+// renames reads which columns have another name in the warehouse.
+func (r *reading) renames(path string, d map[string]setting) map[string]string {
+	var renames map[string]string
+	for _, column := range slices.Sorted(maps.Keys(d)) {
+		at := path + "." + column
+		r.fits(at, column, maxSourceName)
+		to, ok := r.scalar(at, d[column], required)
+		if !ok || !r.fits(at, to, maxWarehouseName) || !r.plain(at, to) {
+			continue
+		}
+		for other, taken := range renames {
+			if sameName(taken, to) {
+				r.add(at, fmt.Sprintf("%q is the name of %q as well", to, other), "give one of them another")
+			}
+		}
+		if renames == nil {
+			renames = map[string]string{}
+		}
+		renames[column] = to
+	}
+	return renames
 }
 
 // columns reads a list of columns of the source.

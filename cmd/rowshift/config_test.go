@@ -57,6 +57,27 @@ func TestGoodConfig(t *testing.T) {
 	}, load(t, goodConfig))
 }
 
+// Promise 6: of the key that columns are hashed with the config holds where it is to be
+// read, and the rooms are given what it is.
+func TestHashAndRename(t *testing.T) {
+	t.Setenv("ROWSHIFT_TEST_HASH_KEY", canary+"-of-32-bytes")
+	text := strings.Replace(goodConfig, "  public.person: {exclude: [email, full_name]}",
+		"  public.person: {exclude: [full_name], hash: [email, id], rename: {email: email_hash}}", 1)
+	c := load(t, text+"hash_key: ${ROWSHIFT_TEST_HASH_KEY}\n")
+	compare(t, schema.Choice{Name: schema.Name{Schema: "public", Table: "person"}, Exclude: []string{"full_name"},
+		Hash: []string{"email", "id"}, Rename: map[string]string{"email": "email_hash"}}, c.tables[2])
+	compare(t, secret{text: "${ROWSHIFT_TEST_HASH_KEY}"}, c.hashKey)
+	choices, err := c.choices()
+	if err != nil || choices[2].HashKey == nil || c.tables[2].HashKey != nil {
+		t.Fatalf("%+v, %v", choices, err)
+	}
+	first := choices[2].HashKey.Fingerprint()
+	t.Setenv("ROWSHIFT_TEST_HASH_KEY", canary+"-of-32-bytes-and-more")
+	if choices, err = c.choices(); err != nil || choices[2].HashKey.Fingerprint() == first {
+		t.Errorf("another key, and %v: the fingerprint is the same", err)
+	}
+}
+
 // minimal leaves out all that has a default.
 const minimal = `pipeline: my-accounts
 source: {dsn: "postgresql://rowshift@[::1]/app?connect_timeout=3&sslmode=verify-full"}
@@ -167,8 +188,8 @@ func TestExpand(t *testing.T) {
 func TestKnownKeys(t *testing.T) {
 	for place, keys := range keysOf {
 		for _, key := range strings.Split(keys, ", ") {
-			if place == "tables" {
-				continue
+			if place == "tables" || place == "tables.*.rename" {
+				continue // any name is a key there
 			}
 			text := key + ": ~\n"
 			switch {

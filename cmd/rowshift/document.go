@@ -20,6 +20,7 @@ type document struct {
 	Warehouse            warehouseDocument        `yaml:"warehouse"`
 	Bucket               bucketDocument           `yaml:"bucket"`
 	Batch                batchDocument            `yaml:"batch"`
+	HashKey              setting                  `yaml:"hash_key"`
 	Tables               map[string]tableDocument `yaml:"tables"`
 	CheckpointRefresh    setting                  `yaml:"checkpoint_refresh"`
 	CheckpointRefreshWAL setting                  `yaml:"checkpoint_refresh_wal"`
@@ -69,12 +70,14 @@ type batchDocument struct {
 }
 
 type tableDocument struct {
-	Columns        setting `yaml:"columns"`
-	Exclude        setting `yaml:"exclude"`
-	Target         setting `yaml:"target"`
-	DistKey        setting `yaml:"distkey"`
-	SortKey        setting `yaml:"sortkey"`
-	UnlistedOnWire setting `yaml:"unlisted_on_wire"`
+	Columns        setting            `yaml:"columns"`
+	Exclude        setting            `yaml:"exclude"`
+	Target         setting            `yaml:"target"`
+	DistKey        setting            `yaml:"distkey"`
+	SortKey        setting            `yaml:"sortkey"`
+	UnlistedOnWire setting            `yaml:"unlisted_on_wire"`
+	Hash           setting            `yaml:"hash"`
+	Rename         map[string]setting `yaml:"rename"`
 }
 
 type logDocument struct {
@@ -225,20 +228,25 @@ func join(parent, key string) string {
 
 // keysOf names the keys that a document has in each of its places.
 var keysOf = map[string]string{
-	"":          "pipeline, source, warehouse, bucket, batch, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
-	"source":    "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost",
-	"warehouse": "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group",
-	"bucket":    "url, region, kms_key, endpoint",
-	"batch":     "rows, bytes, max_age, min_interval",
-	"tables":    "one key for each table, as the source spells it: public.company",
-	"tables.*":  "columns, exclude, target, distkey, sortkey, unlisted_on_wire",
-	"log":       "level",
+	"":                "pipeline, source, warehouse, bucket, batch, hash_key, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
+	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost",
+	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group",
+	"bucket":          "url, region, kms_key, endpoint",
+	"batch":           "rows, bytes, max_age, min_interval",
+	"tables":          "one key for each table, as the source spells it: public.company",
+	"tables.*":        "columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename",
+	"tables.*.rename": "one key for each column that is to have another name in the warehouse: full_name: name",
+	"log":             "level",
 }
 
 // knownKeys says which keys there may be in a place.
 func knownKeys(place string) string {
 	if strings.HasPrefix(place, "tables.") {
-		place = "tables.*"
+		if strings.HasSuffix(place, ".rename") {
+			place = "tables.*.rename"
+		} else {
+			place = "tables.*"
+		}
 	}
 	keys, ok := keysOf[place]
 	if !ok {

@@ -29,10 +29,14 @@ func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, err
 	if err != nil {
 		return nil, err
 	}
+	choices, err := c.choices()
+	if err != nil {
+		return nil, err
+	}
 	return &rooms{
 		origin: postgres.New(postgres.Options{
 			Config: c.source.connect, Slot: c.source.slot, Publication: c.source.publication,
-			Create: c.source.create, LoadYield: c.source.loadYield, Choices: c.tables, Waiting: waiting,
+			Create: c.source.create, LoadYield: c.source.loadYield, Choices: choices, Waiting: waiting,
 		}),
 		stager: stager,
 		warehouse: redshift.New(redshift.Options{

@@ -99,7 +99,27 @@ func (c *check) shape(t *schema.Table) string {
 	for _, k := range t.Key {
 		key = append(key, t.Columns[k].Name)
 	}
-	return fmt.Sprintf("%d columns, key %s, replica identity %v", len(t.Columns), strings.Join(key, ", "), t.Identity)
+	return fmt.Sprintf("%d columns, key %s, replica identity %v%s", len(t.Columns), strings.Join(key, ", "), t.Identity, made(t))
+}
+
+// made tells which columns are hashed on the way, and which go by another name.
+func made(t *schema.Table) (told string) {
+	var hashed, renamed []string
+	for _, column := range t.Columns {
+		if column.HashKey != nil {
+			hashed = append(hashed, column.Name)
+		}
+		if column.Target != schema.Fold(column.Name) {
+			renamed = append(renamed, column.Name+" as "+column.Target)
+		}
+	}
+	if len(hashed) > 0 {
+		told += "; hashed: " + strings.Join(hashed, ", ")
+	}
+	if len(renamed) > 0 {
+		told += "; renamed: " + strings.Join(renamed, ", ")
+	}
+	return told
 }
 
 // publication looks at the publication and, if a run has something to do to it, at the

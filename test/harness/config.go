@@ -16,6 +16,8 @@ type Config struct {
 	Source []string // more lines below "source:"
 	Listen string
 
+	HashKey string // what columns are hashed with; empty: the config names no key
+
 	// PasswordFile has the warehouse's password read from a file of the world, so that
 	// the config can be used by hand. Else it is in WAREHOUSE_PASSWORD.
 	PasswordFile bool
@@ -57,6 +59,12 @@ func (w *World) writeConfig() error {
 		if err := os.WriteFile(w.path("warehouse-password"), []byte(LoaderPassword+"\n"), 0o600); err != nil {
 			return err
 		}
+	}
+	if c.HashKey != "" {
+		if err := os.WriteFile(w.path("hash-key"), []byte(c.HashKey+"\n"), 0o600); err != nil {
+			return err
+		}
+		c.More = append([]string{"hash_key: file:" + w.path("hash-key")}, c.More...)
 	}
 	tables := c.Tables
 	if tables == nil {
