@@ -23,6 +23,7 @@ type Listener struct {
 	LoadBegun    func(Taken)
 	LoadProgress func(LoadProgress) // about once a second
 	Loaded       func(LoadedTable)
+	Applied      func(AppliedTable) // held changes of a table were applied to its load table
 	Tables       func([]TableState) // as they are now, whenever one changed
 	Discarded    func(Deletion)     // objects of a merged batch
 	Swept        func(Deletion)     // objects that crashed daemons left
@@ -94,6 +95,12 @@ type LoadedTable struct {
 	Took  time.Duration
 }
 
+// AppliedTable tells of a transaction that applied held changes of a table.
+type AppliedTable struct {
+	Table   *schema.Table
+	Applied Applied
+}
+
 // Deletion tells of objects deleted from the bucket.
 type Deletion struct {
 	Objects int
@@ -116,6 +123,7 @@ func Tee(listeners ...Listener) Listener {
 		LoadBegun:    each(listeners, func(l Listener) func(Taken) { return l.LoadBegun }),
 		LoadProgress: each(listeners, func(l Listener) func(LoadProgress) { return l.LoadProgress }),
 		Loaded:       each(listeners, func(l Listener) func(LoadedTable) { return l.Loaded }),
+		Applied:      each(listeners, func(l Listener) func(AppliedTable) { return l.Applied }),
 		Tables:       each(listeners, func(l Listener) func([]TableState) { return l.Tables }),
 		Discarded:    each(listeners, func(l Listener) func(Deletion) { return l.Discarded }),
 		Swept:        each(listeners, func(l Listener) func(Deletion) { return l.Swept }),

@@ -48,14 +48,15 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	all, _ := l.loading()
 	for _, t := range all {
 		state := l.state(t)
-		for left := true; left; {
+		for applied := (Applied{Left: true}); applied.Left; {
 			err := again(ctx, l.Options, "apply", func() (err error) {
-				left, err = l.Loader.Apply(ctx, l.epoch, t, state)
+				applied, err = l.Loader.Apply(ctx, l.epoch, t, state)
 				return err
 			})
 			if err != nil {
 				return err
 			}
+			tell(l.Listener.Applied, AppliedTable{Table: t, Applied: applied})
 		}
 	}
 	return nil

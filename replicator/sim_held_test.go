@@ -25,24 +25,24 @@ func (l loader) Hold(_ context.Context, held string, _ *schema.Table) error {
 	return nil
 }
 
-func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (bool, error) {
+func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (replicator.Applied, error) {
 	l.nap("apply", time.Second)
 	switch {
 	case l.isDead() && !l.chance("a dead daemon's apply goes on", 0.5):
-		return false, errDead
+		return replicator.Applied{}, errDead
 	case l.fault("apply meets a conflict"):
-		return false, retryable{}
+		return replicator.Applied{}, retryable{}
 	case l.fault("apply fails"):
-		return false, errInjected
+		return replicator.Applied{}, errInjected
 	}
 	left, err := l.applyHeld(epoch, t, s)
 	if err != nil {
-		return false, err
+		return replicator.Applied{}, err
 	}
 	if l.fault("answer to the COMMIT of held changes is lost") || l.isDead() {
-		return false, errInjected
+		return replicator.Applied{}, errInjected
 	}
-	return left, nil
+	return replicator.Applied{Left: left}, nil
 }
 
 // applyHeld is the transaction that applies the first fold that is held and takes it

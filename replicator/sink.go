@@ -187,7 +187,13 @@ type Loader interface {
 
 	// Apply applies the first held changes to the load table, but for those of
 	// transactions that its snapshot saw, and takes them out of the held table, in one
-	// short transaction under the fence. It tells whether any are left. The error wraps
-	// ErrFenced if the checkpoint is of another epoch.
-	Apply(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) (left bool, err error)
+	// short transaction under the fence. The error wraps ErrFenced if the checkpoint is
+	// of another epoch.
+	Apply(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) (Applied, error)
+}
+
+// Applied is what one transaction of Loader.Apply did.
+type Applied struct {
+	Rows int64 // taken out of the held table
+	Left bool  // the held table has more
 }

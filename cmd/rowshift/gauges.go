@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"rowshift/replicator"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +18,12 @@ var (
 	lagSeconds   = describeGauge("lag_seconds", "Age of the oldest commit that the warehouse lacks; 0 while it lacks none that is known; absent, as all positions are, in a standby.")
 	lagBytes     = describeGauge("lag_bytes", "Bytes of the source's log that the warehouse may lack; absent in a standby.")
 	lsnStage     = describeGauge("lsn", "Position that changes have reached, by stage.", "stage")
+	waitingNow   = describeGauge("changes_waiting", "Changes of the tables that were received and are not merged.")
+	mergedAt     = describeGauge("last_merge_timestamp_seconds", "When this daemon last merged, changes or just a newer checkpoint; absent before it did.")
+	resyncsAsked = describeGauge("resyncs_waiting", "Tables whose load somebody has asked for and that has not begun.")
+	heldRows     = describeGauge("held_rows", "Rows that wait in a held table for the load of their table; absent while not known, after a restart until some are applied.", "table")
+	tableSince   = describeGauge("table_state_timestamp_seconds", "When this daemon first saw the table in the state that it is in.", "table")
+	sourceLSN    = describeGauge("source_lsn", "Position in bytes of the end of the source's log, when the slot was last looked at; a standby tells it too.")
 	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps; absent while there is no slot.")
 	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; absent if max_slot_wal_keep_size sets no limit.")
 	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status.", "status")
@@ -49,7 +57,7 @@ var reasons = []replicator.Reason{
 // Describe is of prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lagSeconds, lagBytes, lsnStage, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, haltedReason, phaseNow,
+		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, haltedReason, phaseNow,
 		tableState, loadRows, loadRowsAll, loadBytes, loadBytesAll, loadTables, logDropped,
 	} {
 		ch <- d
@@ -69,11 +77,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range reasons {
 		set(haltedReason, is(s.halt != nil && s.halt.Reason == r), string(r))
 	}
-	for _, t := range s.tables {
-		for _, one := range []replicator.State{replicator.Loading, replicator.Live} {
-			set(tableState, is(t.State == one), t.Name.String(), string(one))
-		}
-	}
+	s.collectTables(set)
 	s.slot.collect(set)
 	set(loadRows, float64(s.load.Rows))
 	set(loadRowsAll, float64(s.load.RowsEstimated))
@@ -91,10 +95,31 @@ func (s snapshot) collectPosition(set func(*prometheus.Desc, float64, ...string)
 	}
 	set(lagSeconds, s.lagSeconds)
 	set(lagBytes, float64(s.lagBytes))
+	set(waitingNow, float64(s.waiting))
+	set(resyncsAsked, float64(s.resyncs))
+	if !s.mergedAt.IsZero() {
+		set(mergedAt, seconds(s.mergedAt))
+	}
 	set(lsnStage, float64(s.position.received), "received")
 	set(lsnStage, float64(s.position.staged), "staged")
 	set(lsnStage, float64(s.position.merged), "merged")
 	set(lsnStage, float64(s.position.acknowledged), "acknowledged")
+}
+
+// collectTables tells how each table stands.
+func (s snapshot) collectTables(set func(*prometheus.Desc, float64, ...string)) {
+	for _, t := range s.tables {
+		name := t.Name.String()
+		for _, one := range []replicator.State{replicator.Loading, replicator.Live} {
+			set(tableState, is(t.State == one), name, string(one))
+		}
+		if since, seen := s.tableSince[t.OID]; seen {
+			set(tableSince, seconds(since.at), name)
+		}
+		if rows, known := s.held[t.OID]; known || t.State == replicator.Live {
+			set(heldRows, float64(rows), name)
+		}
+	}
 }
 
 // collect tells of the slot, if it was seen at all.
@@ -102,7 +127,8 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 	if s.at.IsZero() {
 		return
 	}
-	set(slotSeen, float64(s.at.UnixMilli())/1000)
+	set(slotSeen, seconds(s.at))
+	set(sourceLSN, float64(s.current))
 	set(slotActive, is(s.active))
 	if s.exists {
 		set(slotRetained, float64(s.retained))
@@ -118,6 +144,8 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 		set(slotStatus, is(one == status), one)
 	}
 }
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func is(yes bool) float64 {
 	if yes {

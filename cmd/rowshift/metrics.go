@@ -18,16 +18,28 @@ type metrics struct {
 	batches  prometheus.Counter
 	batch    prometheus.Histogram
 	bytes    prometheus.Histogram
+	toMerge  prometheus.Histogram
 	restarts *prometheus.CounterVec
 	retries  *prometheus.CounterVec
 	halts    *prometheus.CounterVec
 	swept    prometheus.Counter
 	undone   prometheus.Counter
+	endToEnd endToEnd
 }
 
 // ops are the operations that rows are counted by: those of the stream, before
 // folding, and load.
 var ops = []string{"insert", "update", "delete", "truncate", "load"}
+
+// The steps that are known from the start: those that are timed, and those that are
+// tried again.
+var (
+	timed = []string{
+		"stage", "merge", "load",
+		"merge_copy", "merge_hold", "merge_fill", "merge_delete", "merge_insert", "merge_reconcile", "merge_checkpoint", "merge_commit",
+	}
+	retried = []string{"stage", "merge", "load", "apply"}
+)
 
 // newMetrics registers what it makes, with every series that is known from the
 // start at zero, so that an alert never waits for a first time.
@@ -46,6 +58,9 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "rowshift_batch_bytes", Help: "Bytes that a batch held in memory.",
 			Buckets: prometheus.ExponentialBuckets(1<<10, 8, 8)}),
+		toMerge: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "rowshift_end_to_end_seconds", Help: "From the commit in the source to the merge, of the first commit of each batch, which waits longest.",
+			Buckets: prometheus.ExponentialBuckets(0.25, 2, 16)}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rowshift_restarts_total", Help: "Passes that failed, by cause; each is followed by another."}, []string{"cause"}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -57,8 +72,15 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 		undone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rowshift_deletion_failures_total", Help: "Deletions in the bucket that failed; the objects are left to a later sweep."}),
 	}
-	r.MustRegister(m.rows, m.steps, m.batches, m.batch, m.bytes, m.restarts, m.retries, m.halts, m.swept, m.undone,
+	r.MustRegister(m.rows, m.steps, m.batches, m.batch, m.bytes, m.toMerge, m.restarts, m.retries, m.halts, m.swept, m.undone,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	m.endToEnd.observe = func(d time.Duration) { m.toMerge.Observe(d.Seconds()) }
+	m.begin(tables)
+	return m
+}
+
+// begin sets the series that are known from the start.
+func (m *metrics) begin(tables []schema.Choice) {
 	for _, t := range tables {
 		for _, op := range ops {
 			m.rows.WithLabelValues(t.Name.String(), op)
@@ -67,11 +89,15 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 	for _, cause := range causes {
 		m.restarts.WithLabelValues(cause)
 	}
-	for _, step := range []string{"stage", "merge", "load"} {
+	for _, reason := range reasons {
+		m.halts.WithLabelValues(string(reason))
+	}
+	for _, step := range timed {
 		m.steps.WithLabelValues(step)
+	}
+	for _, step := range retried {
 		m.retries.WithLabelValues(step)
 	}
-	return m
 }
 
 func buildInfo() prometheus.Collector {
@@ -90,7 +116,10 @@ func (m *metrics) listener() replicator.Listener {
 		Restarted: func(r replicator.Restart) { m.restarts.WithLabelValues(causeOf(r.Cause)).Inc() },
 		Halted:    func(h *replicator.Halt) { m.halts.WithLabelValues(string(h.Reason)).Inc() },
 		Retried:   func(r replicator.Retry) { m.retries.WithLabelValues(r.Step).Inc() },
+		Opened:    func(replicator.OpenedPass) { m.endToEnd.opened() },
+		Received:  m.endToEnd.received,
 		Sealed: func(b replicator.SealedBatch) {
+			m.endToEnd.sealedAt(b)
 			if b.Changes > 0 {
 				m.batch.Observe(float64(b.Rows))
 				m.bytes.Observe(float64(b.Bytes))
@@ -113,6 +142,7 @@ func (m *metrics) took(step string, d time.Duration) {
 
 func (m *metrics) merged(b replicator.MergedBatch) {
 	m.took("merge", b.Took)
+	m.endToEnd.merged(b.Merge.Checkpoint.LSN, time.Now())
 	for step, d := range b.Merged.Steps {
 		m.took("merge_"+step, d)
 	}

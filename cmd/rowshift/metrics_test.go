@@ -104,6 +104,11 @@ rowshift_step_seconds_sum{step="merge_copy"} 0.3
 rowshift_step_seconds_sum{step="merge_commit"} 0.1
 rowshift_step_seconds_sum{step="load"} 9
 rowshift_batches_total 1
+rowshift_end_to_end_seconds_count 1
+rowshift_changes_waiting 0
+rowshift_resyncs_waiting 0
+rowshift_held_rows{table="public.company"} 0
+rowshift_source_lsn 13312
 rowshift_batch_rows_sum 5
 rowshift_batch_bytes_sum 2048
 rowshift_restarts_total{cause="connection"} 1
@@ -124,6 +129,15 @@ rowshift_swept_objects_total 8
 rowshift_deletion_failures_total 1
 rowshift_log_lines_dropped_total 2
 `)
+	seen := series(t, r)
+	if sum, err := strconv.ParseFloat(seen["rowshift_end_to_end_seconds_sum"], 64); err != nil || sum < 60 || sum > 120 {
+		t.Errorf("a commit of a minute ago took %v s to be merged (%v)", sum, err)
+	}
+	for _, name := range []string{"rowshift_last_merge_timestamp_seconds", `rowshift_table_state_timestamp_seconds{table="public.company"}`} {
+		if at, err := strconv.ParseFloat(seen[name], 64); err != nil || time.Since(time.Unix(int64(at), 0)) > time.Minute {
+			t.Errorf("%s is %q", name, seen[name])
+		}
+	}
 	l.Halted(&replicator.Halt{Reason: replicator.SlotLost, Found: "f"})
 	s.saw(slotSighting{at: time.Now()})
 	expect(t, r, `
@@ -135,7 +149,7 @@ rowshift_phase{phase="halted"} 1
 rowshift_slot_wal_status{status="extended"} 0
 rowshift_slot_wal_status{status="missing"} 1
 `)
-	if seen := series(t, r); seen["rowshift_slot_safe_bytes"] != "" || seen["rowshift_slot_retained_bytes"] != "" {
+	if seen = series(t, r); seen["rowshift_slot_safe_bytes"] != "" || seen["rowshift_slot_retained_bytes"] != "" {
 		t.Error("a slot that is missing has sizes")
 	}
 }

@@ -74,8 +74,11 @@ func newDaemon(c *config, stderr io.Writer) *daemon {
 	d.log = newLogger(sink, c.level, b != nil)
 	d.unlog = zap.RedirectStdLog(d.log) // the S3 client's transfer manager logs there
 	d.teller = newTeller(d.log, b)
-	m := newMetrics(d.scrape, c.tables)
-	d.scrape.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
+	// The daemons that wait for a slot and the one that has it are one pipeline, whatever
+	// they are called where they run: rules and dashboards join them by this label.
+	named := prometheus.WrapRegistererWith(prometheus.Labels{"pipeline": c.pipeline}, d.scrape)
+	m := newMetrics(named, c.tables)
+	named.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
 	d.listen = spelled(c, replicator.Tee(d.teller.listener(), m.listener(), d.state.listener()))
 	return d
 }

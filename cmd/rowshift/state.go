@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,18 @@ type state struct {
 	position positions
 	lag      lag
 	slot     slotSighting
+	waiting  int       // changes that were received and are not merged
+	mergedAt time.Time // when the last merge was
+	resyncs  int       // tables that somebody asked for and that are not loading yet
+
+	tableSince map[uint32]stateSince
+	held       map[uint32]int64 // rows in the held table, where that is known
+}
+
+// stateSince is when a table was first seen in a state.
+type stateSince struct {
+	state replicator.State
+	at    time.Time
 }
 
 // positions are how far changes have got by now.
@@ -64,7 +77,7 @@ type slotSighting struct {
 
 // newState returns the state of a daemon that starts now.
 func newState(now time.Time) *state {
-	return &state{phase: starting, since: now, lag: lag{asOf: now}}
+	return &state{phase: starting, since: now, lag: lag{asOf: now}, tableSince: map[uint32]stateSince{}, held: map[uint32]int64{}}
 }
 
 // listener returns what keeps s up to date.
@@ -98,12 +111,7 @@ func (s *state) listener() replicator.Listener {
 		Staged: func(b replicator.StagedBatch) {
 			s.update(func(time.Time) { s.position.staged = max(s.position.staged, b.Staged.End) })
 		},
-		Merged: func(b replicator.MergedBatch) {
-			s.update(func(now time.Time) {
-				s.position.merged = b.Merge.Checkpoint.LSN
-				s.lag.merged(b.Merge.Checkpoint.LSN, b.Merge.Checkpoint.Time, now)
-			})
-		},
+		Merged: func(b replicator.MergedBatch) { s.update(func(now time.Time) { s.merged(b, now) }) },
 		Acknowledged: func(lsn replicator.LSN) {
 			s.update(func(time.Time) { s.position.acknowledged = lsn })
 		},
@@ -116,7 +124,8 @@ func (s *state) listener() replicator.Listener {
 		LoadProgress: func(p replicator.LoadProgress) {
 			s.update(func(time.Time) { s.load = p })
 		},
-		Tables: func(tables []replicator.TableState) { s.update(func(now time.Time) { s.setTables(tables, now) }) },
+		Applied: func(a replicator.AppliedTable) { s.update(func(time.Time) { s.applied(a) }) },
+		Tables:  func(tables []replicator.TableState) { s.update(func(now time.Time) { s.setTables(tables, now) }) },
 	}
 }
 
@@ -142,20 +151,73 @@ func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 	s.known = true
 	s.position = positions{received: cp.LSN, staged: cp.LSN, merged: cp.LSN, acknowledged: o.Opened.Confirmed}
 	s.lag.opened(cp.LSN, cp.Time, o.Opened.Flushed)
+	s.waiting, s.resyncs = 0, 0 // what was asked for is about to load
+	for _, t := range cp.Tables {
+		switch {
+		case t.State == replicator.Live:
+			delete(s.held, t.OID)
+		case t.Load == nil: // its held table is made anew
+			s.held[t.OID] = 0
+		}
+	}
 }
 
 func (s *state) received(r replicator.Received, now time.Time) {
 	s.position.received = max(s.position.received, r.LSN)
 	if r.Changes > 0 {
 		s.lag.changed(r.LSN, r.Time)
+		s.waiting += r.Changes
 	}
 	s.lag.received(r.LSN, now)
+}
+
+func (s *state) merged(b replicator.MergedBatch, now time.Time) {
+	cp := b.Merge.Checkpoint
+	s.position.merged, s.mergedAt = cp.LSN, now
+	s.lag.merged(cp.LSN, cp.Time, now)
+	s.resyncs = len(b.Merged.Resyncs)
+	for _, staged := range b.Merge.Staged {
+		s.waiting -= staged.Changes
+		s.hold(staged)
+	}
+}
+
+// hold counts the rows that a merge has brought into held tables, or done away with.
+func (s *state) hold(staged *replicator.Staged) {
+	for _, f := range staged.Folds {
+		if rows, known := s.held[f.Table.OID]; known && f.Held != "" {
+			s.held[f.Table.OID] = rows + f.Files.Rows
+		}
+	}
+	for _, j := range staged.Joins {
+		delete(s.held, j.Table.OID)
+	}
+	for _, h := range staged.Holds {
+		s.held[h.Table.OID] = 0
+	}
+}
+
+// applied counts the rows that were taken out of a held table. One that has none left
+// is known to be empty, whoever filled it.
+func (s *state) applied(a replicator.AppliedTable) {
+	rows, known := s.held[a.Table.OID]
+	switch {
+	case !a.Applied.Left:
+		s.held[a.Table.OID] = 0
+	case known:
+		s.held[a.Table.OID] = max(rows-a.Applied.Rows, 0)
+	}
 }
 
 // setTables remembers how the tables stand. A load is over once every table has
 // its rows.
 func (s *state) setTables(tables []replicator.TableState, now time.Time) {
 	s.tables = tables
+	for _, t := range tables {
+		if s.tableSince[t.OID].state != t.State {
+			s.tableSince[t.OID] = stateSince{state: t.State, at: now}
+		}
+	}
 	loaded := !slices.ContainsFunc(tables, func(t replicator.TableState) bool {
 		return t.State == replicator.Loading && (t.Load == nil || !t.Load.Loaded)
 	})
@@ -183,6 +245,11 @@ type snapshot struct {
 	position   positions
 	lagSeconds float64
 	lagBytes   uint64
+	waiting    int
+	mergedAt   time.Time
+	resyncs    int
+	tableSince map[uint32]stateSince
+	held       map[uint32]int64
 }
 
 func (s *state) snapshot() snapshot {
@@ -191,6 +258,7 @@ func (s *state) snapshot() snapshot {
 	now := snapshot{
 		phase: s.phase, since: s.since, why: s.why, halt: s.halt,
 		epoch: s.epoch, tables: s.tables, load: s.load, slot: s.slot,
+		waiting: s.waiting, mergedAt: s.mergedAt, resyncs: s.resyncs, tableSince: maps.Clone(s.tableSince), held: maps.Clone(s.held),
 	}
 	if !s.known {
 		return now

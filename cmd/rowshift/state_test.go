@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,67 @@ func TestLagInBytes(t *testing.T) {
 	bytes(0)
 }
 
+// TestWhatWaits follows changes, rows of a held table and requests until they wait no
+// more.
+func TestWhatWaits(t *testing.T) {
+	r, s := prometheus.NewRegistry(), newState(time.Now())
+	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
+	l := replicator.Tee(s.listener())
+	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}}
+	merge := func(changes int, asked []schema.Name, more replicator.Staged) {
+		more.Changes = changes
+		l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Staged: []*replicator.Staged{&more}}, Merged: replicator.Merged{Resyncs: asked}})
+	}
+	held := func(rows int64) replicator.Staged {
+		return replicator.Staged{Folds: []replicator.StagedFold{{Table: table, Held: "held_1_1_1", Files: replicator.Files{Rows: rows}}}}
+	}
+	open := func(state replicator.State, load *replicator.LoadState) {
+		tables := company(state, load)
+		l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{Tables: tables}})
+		l.Tables(tables)
+	}
+	const unknown = ""
+	for _, step := range []struct {
+		what                   string
+		do                     func()
+		waiting, asked, inHeld string
+	}{
+		{"opens with a table to load", func() { open(replicator.Loading, nil) }, "0", "0", "0"},
+		{"receives", func() { l.Received(replicator.Received{LSN: 10, Changes: 5}) }, "5", "0", "0"},
+		{"merges some of it into the held table", func() { merge(3, nil, held(2)) }, "2", "0", "2"},
+		{"merges the rest", func() { merge(2, nil, held(2)) }, "0", "0", "4"},
+		{"applies one", func() {
+			l.Applied(replicator.AppliedTable{Table: table, Applied: replicator.Applied{Rows: 1, Left: true}})
+		}, "0", "0", "3"},
+		{"opens again, with the table loaded", func() { open(replicator.Loading, &replicator.LoadState{Loaded: true}) }, "0", "0", "3"},
+		{"applies what is left", func() { l.Applied(replicator.AppliedTable{Table: table, Applied: replicator.Applied{Rows: 3}}) }, "0", "0", "0"},
+		{"holds more", func() { merge(0, nil, held(7)) }, "0", "0", "7"},
+		{"lets it join", func() {
+			merge(0, nil, replicator.Staged{Joins: []replicator.Join{{Table: table}}})
+			l.Tables(company(replicator.Live, nil))
+		}, "0", "0", "0"},
+		{"is asked to load it again", func() { merge(0, []schema.Name{table.Name}, replicator.Staged{}) }, "0", "1", "0"},
+		{"begins to", func() {
+			merge(0, nil, replicator.Staged{Holds: []replicator.Hold{{Table: table}}})
+			l.Tables(company(replicator.Loading, nil))
+		}, "0", "0", "0"},
+		{"holds", func() { merge(0, nil, held(1)) }, "0", "0", "1"},
+		{"is another process, which knows not what is held", func() {
+			clear(s.held)
+			open(replicator.Loading, &replicator.LoadState{Loaded: true})
+			merge(0, nil, held(1))
+			l.Applied(replicator.AppliedTable{Table: table, Applied: replicator.Applied{Rows: 1, Left: true}})
+		}, "0", "0", unknown},
+	} {
+		step.do()
+		seen := series(t, r)
+		got := []string{seen["rowshift_changes_waiting"], seen["rowshift_resyncs_waiting"], seen[`rowshift_held_rows{table="public.company"}`]}
+		if want := []string{step.waiting, step.asked, step.inHeld}; !slices.Equal(got, want) {
+			t.Errorf("%s: changes waiting, loads asked for and rows held are %q, want %q", step.what, got, want)
+		}
+	}
+}
+
 // TestAStandbyKnowsNoPosition has a daemon wait, stream, be replaced and wait again:
 // while another one streams, it says neither how far that is nor how long ago itself
 // was there.
@@ -135,7 +197,7 @@ func TestAStandbyKnowsNoPosition(t *testing.T) {
 	told := func(what string, want bool) {
 		t.Helper()
 		seen := series(t, r)
-		for _, name := range []string{"rowshift_lag_seconds", "rowshift_lag_bytes", `rowshift_lsn{stage="merged"}`, `rowshift_lsn{stage="acknowledged"}`} {
+		for _, name := range []string{"rowshift_lag_seconds", "rowshift_lag_bytes", "rowshift_changes_waiting", "rowshift_resyncs_waiting", `rowshift_lsn{stage="merged"}`, `rowshift_lsn{stage="acknowledged"}`} {
 			if _, there := seen[name]; there != want {
 				t.Errorf("%s: %s is told: %v", what, name, there)
 			}

@@ -30,18 +30,20 @@ func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) erro
 }
 
 // Apply implements replicator.Loader.
-func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) (left bool, err error) {
-	err = w.loads.with(ctx, func(s *session) error {
+func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) (replicator.Applied, error) {
+	var applied replicator.Applied
+	err := w.loads.with(ctx, func(s *session) error {
 		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into)}
 		return w.transaction(ctx, s, func() error {
 			if err := w.sameEpoch(ctx, s, epoch); err != nil {
 				return err
 			}
-			left, err = a.run(ctx)
+			err := a.run(ctx)
+			applied = a.applied
 			return err
 		})
 	})
-	return left, err
+	return applied, err
 }
 
 // sameEpoch makes sure that no newer daemon has taken over.
@@ -63,6 +65,7 @@ type applying struct {
 	table      *schema.Table
 	state      replicator.LoadState
 	held, load place
+	applied    replicator.Applied
 }
 
 // waitingFold is a fold in a held table.
@@ -74,44 +77,50 @@ type waitingFold struct {
 }
 
 // run applies the first folds, one after another, and takes them out.
-func (a *applying) run(ctx context.Context) (left bool, err error) {
+func (a *applying) run(ctx context.Context) error {
 	folds, err := a.first(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, f := range folds {
 		if !f.ofTransaction {
 			continue
 		}
 		if folds, err = a.unseen(ctx); err != nil {
-			return false, err
+			return err
 		}
 		break
 	}
-	var rows, applied int64
+	var rows, last int64
 	for i, f := range folds {
 		if i == mostFolds || rows >= mostRows {
-			left = true
+			a.applied.Left = true
 			break
 		}
 		if err := a.apply(ctx, f); err != nil {
-			return false, err
+			return err
 		}
 		rows += f.rows
-		applied = f.number
+		last = f.number
 	}
-	if applied > 0 {
-		_, err = a.session.run(ctx, "take out what was applied", deleteHeld(a.held, applied))
+	if last == 0 {
+		return nil
 	}
-	return left, err
+	n, err := a.session.run(ctx, "take out what was applied", deleteHeld(a.held, last))
+	a.applied.Rows += n
+	return err
 }
 
 // unseen takes out what the snapshot saw, and returns the first folds of what is left.
 func (a *applying) unseen(ctx context.Context) ([]waitingFold, error) {
-	for _, sql := range []string{deleteSeen(a.held, a.state.Seen), forgetTransactions(a.held)} {
-		if _, err := a.session.run(ctx, "take out what the snapshot saw", sql); err != nil {
-			return nil, err
-		}
+	const op = "take out what the snapshot saw"
+	n, err := a.session.run(ctx, op, deleteSeen(a.held, a.state.Seen))
+	if err != nil {
+		return nil, err
+	}
+	a.applied.Rows += n
+	if _, err := a.session.run(ctx, op, forgetTransactions(a.held)); err != nil {
+		return nil, err
 	}
 	return a.first(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,12 +38,16 @@ func held(b *replicator.Batch, l replicator.LoadState, xid uint32) *replicator.B
 // transactions.
 func (w *world) applyAll(r *Warehouse, table *schema.Table, l replicator.LoadState) (transactions int) {
 	w.t.Helper()
-	for left := true; left; transactions++ {
+	var taken int64
+	before := w.ask("SELECT COUNT(*) FROM rowshift_accounts." + l.Held)
+	for applied := (replicator.Applied{Left: true}); applied.Left; transactions++ {
 		var err error
-		if left, err = r.Apply(w.t.Context(), w.epoch, table, l); err != nil {
+		if applied, err = r.Apply(w.t.Context(), w.epoch, table, l); err != nil {
 			w.t.Fatal(err)
 		}
+		taken += applied.Rows
 	}
+	w.want(before, strconv.FormatInt(taken, 10))
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Held), "0")
 	return transactions
 }

@@ -38,8 +38,12 @@ func (m Metrics) Sum(selector string) float64 {
 	return sum
 }
 
-// Has tells whether the page has a series by just this name and these labels.
-func (m Metrics) Has(series string) bool {
-	_, ok := m[series]
-	return ok
+// Has tells whether the page has a series of a metric.
+func (m Metrics) Has(name string) bool {
+	for series := range m {
+		if n, _, _ := strings.Cut(series, "{"); n == name {
+			return true
+		}
+	}
+	return false
 }
