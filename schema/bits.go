@@ -3,14 +3,16 @@ package schema
 func bits() []Family {
 	return []Family{{
 		Types: []string{"bit", "varbit"}, Shown: "bit(n), bit varying(n)", Redshift: "VARCHAR(n), VARCHAR(65535) at most and without a length",
-		Lost: "more bits than that are a misfit", mapping: bitsOf,
+		Lost: "it is text, of 0 and 1", mapping: bitsOf,
 	}}
 }
 
-// bitsOf makes a Mapping of the length that is the type's typmod.
+// bitsOf makes a Mapping of the length that is the type's typmod. The first bits of a
+// value that is too long are such a value, but another: so NULL takes its place.
 func bitsOf(t Type) Mapping {
-	if t.Typmod <= 0 || t.Typmod > maxVarchar {
-		return text(maxVarchar)
+	n := int(t.Typmod)
+	if n <= 0 || n > maxVarchar {
+		n = maxVarchar
 	}
-	return text(int(t.Typmod))
+	return text(n, false)
 }

@@ -1,9 +1,6 @@
 package schema
 
-import (
-	"bytes"
-	"strconv"
-)
+import "bytes"
 
 // maxVarbyte is the most bytes that a VARBYTE holds on every cluster; newer ones
 // take more. https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
@@ -11,9 +8,12 @@ const maxVarbyte = 1024000
 
 func bytesFamily() []Family {
 	return []Family{{
-		Types: []string{"bytea"}, Shown: "bytea", Redshift: "VARBYTE(1024000)",
-		Lost:    "more than 1,024,000 bytes, and none at all, are misfits",
-		mapping: func(Type) Mapping { return varbyte() },
+		Types: []string{"bytea"}, Shown: "bytea", Redshift: "VARBYTE(1024000)", Choices: "VARBYTE(n)",
+		Lost:    "a value of no bytes becomes NULL",
+		mapping: func(Type) Mapping { return varbyte(maxVarbyte) },
+		as: func(_ Type, s spelling) (Mapping, bool) {
+			return varbyte(s.size), s.name == "VARBYTE"
+		},
 	}}
 }
 
@@ -22,30 +22,42 @@ func bytesFamily() []Family {
 // documents an empty field outside of character types as NULL.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-usage-varbyte.html
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
-func varbyte() Mapping {
-	spelled := "VARBYTE(" + strconv.Itoa(maxVarbyte) + ")"
-	return Mapping{Type: spelled, Append: func(dst, value []byte) ([]byte, error) {
-		digits, ok := bytes.CutPrefix(value, []byte(`\x`))
-		kind := ""
-		switch {
-		case !ok || len(digits)%2 != 0 || !allHex(digits):
-			kind = Malformed
-		case len(digits) == 0:
-			kind = Empty
-		case len(digits)/2 > maxVarbyte:
-			kind = TooLong
-		}
-		if kind != "" {
-			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
-		}
-		return append(dst, digits...), nil
-	}}
+func varbyte(n int) Mapping {
+	spelled := spelling{name: "VARBYTE", size: n}.String()
+	return Mapping{
+		Type: spelled,
+		Remedies: []Remedy{
+			{Kind: TooLong, Default: Null, Truncate: true},
+			{Kind: Empty, Default: Null},
+			{Kind: Malformed, Default: Quarantine},
+		},
+		Append: func(dst, value []byte) ([]byte, error) {
+			digits, ok := bytes.CutPrefix(value, []byte(`\x`))
+			kind := ""
+			switch {
+			case !ok || len(digits)%2 != 0 || !allHex(digits):
+				kind = Malformed
+			case len(digits) == 0:
+				kind = Empty
+			case len(digits)/2 > n:
+				kind = TooLong
+			}
+			if kind != "" {
+				return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
+			}
+			return append(dst, digits...), nil
+		},
+		adjust: func(dst, value []byte, _ string, _ Rule) []byte {
+			return append(dst, value[len(`\x`):][:2*n]...)
+		},
+	}
 }
 
-// allHex tells whether s is hexadecimal digits only, as PostgreSQL prints them.
+// allHex tells whether s is hexadecimal digits only, as PostgreSQL prints them in lower
+// case and PostGIS in upper case.
 func allHex(s []byte) bool {
 	for _, c := range s {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
 			return false
 		}
 	}

@@ -12,3 +12,9 @@ func TestBytes(t *testing.T) {
 		`\x => ?empty`, ` => ?malformed`, `\x0 => ?malformed`, `\xzz => ?malformed`, `\001abc => ?malformed`,
 	}}})
 }
+
+func TestBytesAreAdjusted(t *testing.T) {
+	adjusts(t, []adjusting{{of: typed("bytea", 'U', -1), as: "varbinary(2)", cases: []string{
+		`truncate \x010203 => 0102`, `truncate \x0102 => as it is`, `null \x010203 => ∅`, `null \x => ∅`, `truncate \x => ?empty for VARBYTE(2)`,
+	}}})
+}

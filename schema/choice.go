@@ -12,8 +12,13 @@ type Choice struct {
 	DistKey string   // a source column; empty: the first key column
 	SortKey []string // source columns; empty: the first key column
 
+	// Types are Redshift types by source column, where it is not to be the one that the
+	// column's own type maps to.
+	Types map[string]string
+
 	// Rules say, by source column and kind of Misfit, what is done with a value that
-	// does not fit, where that is not the type's own rule.
+	// does not fit, where that is not the type's own rule. The kind AnyMisfit stands for
+	// all that are not named.
 	Rules map[string]map[string]Rule
 
 	Hash    []string          // source columns whose values are hashed on the way
@@ -50,6 +55,7 @@ func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	v.made(t.Columns)
 	t.Listed = v.listed()
 	t.Key = v.key(t.Columns)
+	v.types(t)
 	v.rules(t)
 	t.DistKey = v.distKey(t)
 	t.SortKey = v.sortKey(t)

@@ -1,11 +1,11 @@
 package schema
 
 // An interval of PostgreSQL has months, days and microseconds side by side; each of
-// Redshift's interval types holds only some of them. Its text is shorter than that in
-// any IntervalStyle.
+// Redshift's interval types holds only some of them. It is printed as ISO 8601 has it,
+// P1Y2M3DT4H5M6S, and its text is shorter than that in any IntervalStyle.
 func intervals() []Family {
 	return []Family{{
 		Types: []string{"interval"}, Shown: "interval", Redshift: "VARCHAR(128)",
-		Lost: "it is text", mapping: ascii(128),
+		Lost: "it is text, as ISO 8601 has it", mapping: ascii(128), longest: atMost(80),
 	}}
 }

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -8,13 +10,18 @@ import (
 // Family is a set of PostgreSQL types that cross in the same way. It is what the
 // manual's table of types is made of.
 type Family struct {
-	Types    []string // as pg_type.typname spells them; none for a family that is known by its category
-	Category byte     // pg_type.typcategory; 0 for a family that is known by its names
-	Shown    string   // the types as the manual shows them
-	Redshift string   // what holds them, as the manual shows it
-	Lost     string   // what does not cross, or crosses as something else
+	Types     []string // as pg_type.typname spells them; none for a family that is known by its category
+	Category  byte     // pg_type.typcategory; 0 for a family that is known by its names
+	Extension bool     // the types are an extension's, not PostgreSQL's own
+	Shown     string   // the types as the manual shows them
+	Redshift  string   // what holds them, as the manual shows it
+	Choices   string   // what else may, by the operator's choice; besides, every type may be a VARCHAR(n) that is long enough
+	Lost      string   // what does not cross, or crosses as something else
 
 	mapping func(Type) Mapping
+	longest func(Type) int // bytes of the longest text of a value; nil or 0: there is no bound
+	cut     bool           // the beginning of a value's text is a value as well
+	as      func(Type, spelling) (Mapping, bool)
 }
 
 // firstUserOID is the lowest OID of a type that is not PostgreSQL's own, so that a
@@ -31,27 +38,95 @@ func Families() []Family {
 		dates(), times(), intervals(),
 		bits(), networks(), geometries(),
 		arrays(), enums(), composites(), ranges(),
-		others(),
+		hstores(), ltrees(), others(),
 	)
 }
 
-// MappingOf says how values of t are held by Redshift.
-func MappingOf(t Type) Mapping {
+// familyOf returns the family that t belongs to.
+func familyOf(t Type) Family {
 	families := Families()
 	for _, f := range families {
 		if f.takes(t) {
-			return f.mapping(t)
+			return f
 		}
 	}
-	return families[len(families)-1].mapping(t)
+	return families[len(families)-1]
 }
 
-// takes tells whether t is of the family.
+// takes tells whether t is of the family. An enum or composite that has the name of
+// an extension's type is none of it.
 func (f Family) takes(t Type) bool {
-	if f.Category != 0 {
+	switch {
+	case f.Category != 0:
 		return t.Category == f.Category
+	case f.Extension:
+		return t.Base >= firstUserOID && slices.Contains(f.Types, t.Name) && t.Category != 'E' && t.Category != 'C'
 	}
 	return t.Base < firstUserOID && slices.Contains(f.Types, t.Name)
+}
+
+// MappingOf says how values of t are held by Redshift.
+func MappingOf(t Type) Mapping { return familyOf(t).mapping(t) }
+
+// MappingAs says how values of t are held by the Redshift type that the operator has
+// chosen for them. The error says why that type cannot hold them.
+func MappingAs(t Type, chosen string) (Mapping, error) {
+	s, err := spell(chosen)
+	if err != nil {
+		return Mapping{}, err
+	}
+	f := familyOf(t)
+	if m := f.mapping(t); m.Type == s.String() {
+		return m, nil
+	}
+	if s.name == "VARCHAR" {
+		if f.longest != nil && f.longest(t) > s.size {
+			return Mapping{}, fmt.Errorf("%s is too short for values of %s, whose text has up to %d bytes", s, t.Name, f.longest(t))
+		}
+		return text(s.size, f.cut), nil
+	}
+	if f.as != nil {
+		if m, ok := f.as(t, s); ok {
+			return m, nil
+		}
+	}
+	choices := "VARCHAR(n)"
+	if f.Choices != "" {
+		choices = f.Choices + " or " + choices
+	}
+	return Mapping{}, fmt.Errorf("%s cannot hold the values of %s; %s, or %s, can", s, t.Name, f.mapping(t).Type, choices)
+}
+
+// types gives columns the types that the choice names.
+//
+// A timetz of a key is text: Redshift keeps a TIMETZ in UTC, so that 10:00+00 and
+// 11:00+01, which PostgreSQL tells apart, would be one key.
+func (v *resolver) types(t *Table) {
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		key := slices.Contains(t.Key, i)
+		if key && c.Mapping.Type == "TIMETZ" {
+			c.Mapping = text(timetzText, false)
+		}
+		chosen, ok := v.choice.Types[c.Name]
+		if !ok {
+			continue
+		}
+		m, err := MappingAs(c.Type, chosen)
+		switch {
+		case c.HashKey != nil:
+			v.fault("take out "+v.config("types."+c.Name), "column %q is hashed, and its hash is %s", c.Name, c.Mapping.Type)
+		case err != nil:
+			v.fault("correct "+v.config("types."+c.Name), "column %q: %v", c.Name, err)
+		case key && m.Type == "TIMETZ":
+			v.fault("take out "+v.config("types."+c.Name), "column %q is of the key, and times that differ in their offset only are one TIMETZ", c.Name)
+		default:
+			c.Mapping = m
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.choice.Types)) {
+		v.chosen("types", name, t.Columns)
+	}
 }
 
 // asIs is the Mapping of a type whose text COPY reads as PostgreSQL prints it, and
@@ -64,6 +139,27 @@ func asIs(redshift string) func(Type) Mapping {
 // them ASCII.
 func ascii(n int) func(Type) Mapping {
 	return func(Type) Mapping { return Mapping{Type: varchar(n), Text: true} }
+}
+
+// atMost is the longest text of a type whose values all have a bounded one.
+func atMost(n int) func(Type) int { return func(Type) int { return n } }
+
+// wider lets values be held by any of the types, which hold all of them as they are.
+func wider(types ...string) func(Type, spelling) (Mapping, bool) {
+	return func(_ Type, s spelling) (Mapping, bool) {
+		return Mapping{Type: s.String()}, slices.Contains(types, s.name)
+	}
+}
+
+// checked is a Mapping that writes a value as it is unless fault returns a kind of
+// Misfit for it.
+func checked(spelled string, fault func(value []byte) string, adjust adjuster, remedies ...Remedy) Mapping {
+	return Mapping{Type: spelled, Remedies: remedies, adjust: adjust, Append: func(dst, value []byte) ([]byte, error) {
+		if kind := fault(value); kind != "" {
+			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
+		}
+		return append(dst, value...), nil
+	}}
 }
 
 // varchar spells a character type of n bytes.

@@ -15,13 +15,17 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestMappingTable(t *testing.T) {
 	const golden = "testdata/mapping.md"
 	var b strings.Builder
-	b.WriteString("| PostgreSQL | Redshift | what is lost |\n|---|---|---|\n")
+	b.WriteString("| PostgreSQL | Redshift | by choice, beside VARCHAR(n) | what is lost | what does not fit |\n|---|---|---|---|---|\n")
 	for _, f := range Families() {
 		lost := f.Lost
 		if lost == "" {
 			lost = "nothing"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", f.Shown, f.Redshift, lost)
+		var rules []string
+		for _, r := range f.mapping(Type{Typmod: numericOf(10, 2).Typmod}).Remedies {
+			rules = append(rules, r.Kind)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", f.Shown, f.Redshift, f.Choices, lost, strings.Join(rules, ", "))
 	}
 	if *update {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
@@ -102,6 +106,69 @@ func becomes(t *testing.T, m Mapping, value string) string {
 		t.Errorf("%s: the error holds the value: %v", m.Type, err)
 	}
 	return "?" + misfit.Kind
+}
+
+// adjusting is a type, perhaps held by a chosen one, and what rules make of its values:
+// each case is "rule value => text", and NULL where the text is ∅.
+type adjusting struct {
+	of    Type
+	as    string
+	cases []string
+}
+
+// adjusts checks what rules make of values, and that there is a remedy for each.
+func adjusts(t *testing.T, all []adjusting) {
+	t.Helper()
+	for _, a := range all {
+		m := MappingOf(a.of)
+		if a.as != "" {
+			var err error
+			if m, err = MappingAs(a.of, a.as); err != nil {
+				t.Error(err)
+				continue
+			}
+		}
+		for _, line := range a.cases {
+			rule, rest, _ := strings.Cut(line, " ")
+			value, want, _ := strings.Cut(rest, " => ")
+			c := Column{Mapping: m, Rules: map[string]Rule{}}
+			for _, r := range m.Remedies {
+				if c.Rules[r.Kind] = Rule(rule); !r.Admits(Rule(rule)) {
+					c.Rules[r.Kind] = Fail
+				}
+			}
+			got, adjustment, err := c.Write([]byte("before,"), []byte(value))
+			text := strings.TrimPrefix(string(got), "before,")
+			switch {
+			case err != nil:
+				text = "?" + err.Error()
+			case adjustment == nil:
+				text = "as it is"
+			case adjustment.Rule == Null:
+				text += "∅"
+			}
+			if text != want {
+				t.Errorf("%s as %s: %s %q becomes %q, want %q", a.of.Name, m.Type, rule, shorten(value), shorten(text), shorten(want))
+			}
+			if m.Append == nil || err != nil || adjustment == nil || adjustment.Rule == Null {
+				continue
+			}
+			if again, err := m.Append(nil, unwritten(a.of, m, text)); err != nil || string(again) != text {
+				t.Errorf("%s as %s: %s makes %q of %q, which does not fit: %q, %v", a.of.Name, m.Type, rule, shorten(text), shorten(value), again, err)
+			}
+		}
+	}
+}
+
+// unwritten returns the text of a value that is written as the given one.
+func unwritten(of Type, m Mapping, text string) []byte {
+	switch {
+	case strings.HasPrefix(m.Type, "VARBYTE"):
+		text = `\x` + text
+	case m.Type == "TIMESTAMP" && of.Name == "timestamptz":
+		text += "+00"
+	}
+	return []byte(text)
 }
 
 func shorten(s string) string {

@@ -13,6 +13,7 @@ type Misfit struct {
 const (
 	TooLong    = "too_long"     // more bytes than the type holds
 	OutOfRange = "out_of_range" // a number or a year beyond the type's
+	Inexact    = "inexact"      // more digits behind the point than the type has
 	NotNumber  = "nan"          // NaN, which COPY refuses
 	Infinite   = "infinity"     // an infinite number, date or timestamp
 	BeforeEra  = "before_era"   // a year BC, a form that COPY is not known to read
@@ -22,5 +23,8 @@ const (
 	Empty      = "empty"        // no bytes at all, which COPY reads as NULL outside of character types
 	Malformed  = "malformed"    // not the text of such a value
 )
+
+// Misfits are all kinds, for the config.
+var Misfits = []string{TooLong, OutOfRange, Inexact, NotNumber, Infinite, BeforeEra, OddOffset, NotUTF8, ZeroByte, Empty, Malformed}
 
 func (m *Misfit) Error() string { return m.Kind + " for " + m.Type }

@@ -1,20 +1,32 @@
 package schema
 
-import (
-	"bytes"
-	"math"
-	"strconv"
-)
+import "bytes"
 
 // Redshift's whole numbers are PostgreSQL's, but there are no unsigned ones.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Numeric_types201.html
 func integers() []Family {
 	return []Family{
-		{Types: []string{"int2"}, Shown: "smallint", Redshift: "SMALLINT", mapping: asIs("SMALLINT")},
-		{Types: []string{"int4"}, Shown: "integer", Redshift: "INTEGER", mapping: asIs("INTEGER")},
-		{Types: []string{"int8"}, Shown: "bigint", Redshift: "BIGINT", mapping: asIs("BIGINT")},
-		{Types: []string{"oid", "xid", "cid"}, Shown: "oid, xid, cid", Redshift: "BIGINT", mapping: asIs("BIGINT")},
-		{Types: []string{"xid8"}, Shown: "xid8", Redshift: "DECIMAL(20,0)", mapping: asIs("DECIMAL(20,0)")},
+		{Types: []string{"int2"}, Shown: "smallint", Redshift: "SMALLINT", Choices: "INTEGER, BIGINT, REAL, DOUBLE PRECISION, DECIMAL(p,s) of 5 digits before the point",
+			mapping: asIs("SMALLINT"), longest: atMost(6), as: digits(5, "INTEGER", "BIGINT", "REAL", "DOUBLE PRECISION")},
+		{Types: []string{"int4"}, Shown: "integer", Redshift: "INTEGER", Choices: "BIGINT, DOUBLE PRECISION, DECIMAL(p,s) of 10 digits before the point",
+			mapping: asIs("INTEGER"), longest: atMost(11), as: digits(10, "BIGINT", "DOUBLE PRECISION")},
+		{Types: []string{"int8"}, Shown: "bigint", Redshift: "BIGINT", Choices: "DECIMAL(p,s) of 19 digits before the point",
+			mapping: asIs("BIGINT"), longest: atMost(20), as: digits(19)},
+		{Types: []string{"oid", "xid", "cid"}, Shown: "oid, xid, cid", Redshift: "BIGINT", Choices: "DECIMAL(p,s) of 10 digits before the point",
+			mapping: asIs("BIGINT"), longest: atMost(10), as: digits(10, "BIGINT")},
+		{Types: []string{"xid8"}, Shown: "xid8", Redshift: "DECIMAL(20,0)", Choices: "DECIMAL(p,s) of 20 digits before the point",
+			mapping: asIs("DECIMAL(20,0)"), longest: atMost(20), as: digits(20)},
+	}
+}
+
+// digits lets whole numbers of so many digits be held by any of the types, or by a
+// DECIMAL that has room for them.
+func digits(n int, types ...string) func(Type, spelling) (Mapping, bool) {
+	return func(t Type, s spelling) (Mapping, bool) {
+		if s.name == "DECIMAL" {
+			return Mapping{Type: s.String()}, s.size-s.scale >= n
+		}
+		return wider(types...)(t, s)
 	}
 }
 
@@ -24,34 +36,57 @@ const (
 	maxScale     = 37
 )
 
+// int64Digits is the precision up to which a DECIMAL is kept in an int64, which ends at
+// 9223372036854775807: at that precision it holds not all numbers of so many digits.
+const int64Digits = 19
+
 func decimals() []Family {
 	return []Family{{
 		Types:    []string{"numeric"},
 		Shown:    "numeric(p,s)",
 		Redshift: "DECIMAL(p,s) where p <= 38 and 0 <= s <= 37 (20 for a precision of 19; DECIMAL(p-s,0) for a negative scale); VARCHAR(65535) for all others and for numeric without a precision",
-		Lost:     "NaN is a misfit for DECIMAL; text of more than 65,535 bytes is one for VARCHAR",
+		Choices:  "DECIMAL(p,s): any for a numeric that is text otherwise, else one that is wide enough",
 		mapping:  decimalOf,
+		longest: func(t Type) int {
+			precision, scale, ok := precisionOf(t)
+			if !ok {
+				return 0
+			}
+			return len("-0.") + max(precision, scale)
+		},
+		as: func(t Type, s spelling) (Mapping, bool) {
+			precision, scale, ok := precisionOf(t)
+			bounded := ok && precision <= maxPrecision && scale <= maxScale
+			fits := !bounded || s.scale >= scale && s.size-s.scale >= precision-scale
+			return decimal(s.size, s.scale), s.name == "DECIMAL" && fits
+		},
 	}}
 }
 
-// decimalOf makes a Mapping of a numeric's typmod.
+// precisionOf returns the digits of a numeric, and of those the ones behind the point,
+// and whether its typmod says them.
 // https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/numeric.c (make_numeric_typmod)
-func decimalOf(t Type) Mapping {
+func precisionOf(t Type) (precision, scale int, ok bool) {
 	if t.Typmod < 4 {
-		return text(maxVarchar)
+		return 0, 0, false
 	}
 	packed := t.Typmod - 4
-	precision := int(packed >> 16 & 0xffff)
-	scale := int(packed&0x7ff^1024) - 1024
+	precision = int(packed >> 16 & 0xffff)
+	scale = int(packed&0x7ff^1024) - 1024
 	if scale < 0 {
 		precision, scale = precision-scale, 0
 	}
-	precision = max(precision, scale) // numeric(3,5) holds 0.00999
-	if precision == 19 {
-		precision = 20 // up to 19 digits are kept in an int64, which ends at 9223372036854775807
+	return max(precision, scale), scale, true // numeric(3,5) holds 0.00999
+}
+
+// decimalOf makes a Mapping of a numeric's typmod.
+func decimalOf(t Type) Mapping {
+	precision, scale, ok := precisionOf(t)
+	if precision == int64Digits {
+		precision++
 	}
-	if precision > maxPrecision || scale > maxScale {
-		return text(maxVarchar)
+	if !ok || precision > maxPrecision || scale > maxScale {
+		return text(maxVarchar, false)
 	}
 	return decimal(precision, scale)
 }
@@ -59,13 +94,20 @@ func decimalOf(t Type) Mapping {
 // decimal checks that a number has no more digits than a DECIMAL(precision,scale):
 // COPY would cut those of a fraction without a word.
 func decimal(precision, scale int) Mapping {
-	spelled := "DECIMAL(" + strconv.Itoa(precision) + "," + strconv.Itoa(scale) + ")"
-	return Mapping{Type: spelled, Append: func(dst, value []byte) ([]byte, error) {
-		if kind := decimalFault(value, precision-scale, scale); kind != "" {
-			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
-		}
-		return append(dst, value...), nil
-	}}
+	spelled := spelling{name: "DECIMAL", size: precision, scale: scale}.String()
+	whole := precision - scale
+	return checked(spelled, func(value []byte) string { return decimalFault(value, whole, scale) },
+		func(dst, value []byte, kind string, rule Rule) []byte {
+			if kind == Inexact {
+				return appendRounded(dst, value, whole, scale, rule == Clamp)
+			}
+			return appendMost(dst, value[0] == '-', whole, scale)
+		},
+		Remedy{Kind: OutOfRange, Default: Clamp, Clamp: true},
+		Remedy{Kind: Inexact, Default: Clamp, Clamp: true, Truncate: true},
+		Remedy{Kind: Infinite, Default: Null, Clamp: true},
+		Remedy{Kind: NotNumber, Default: Null},
+		Remedy{Kind: Malformed, Default: Quarantine})
 }
 
 // decimalFault returns the kind of Misfit that a number is for a type of so many
@@ -77,15 +119,73 @@ func decimalFault(value []byte, whole, fraction int) string {
 	case "Infinity", "-Infinity":
 		return Infinite
 	}
-	digits := bytes.TrimPrefix(value, []byte("-"))
-	before, after, _ := bytes.Cut(digits, []byte("."))
-	if len(before)+len(after) == 0 || !allDigits(before) || !allDigits(after) {
+	before, after, _ := bytes.Cut(bytes.TrimPrefix(value, []byte("-")), []byte("."))
+	switch {
+	case len(before)+len(after) == 0 || !allDigits(before) || !allDigits(after):
 		return Malformed
-	}
-	if len(bytes.TrimLeft(before, "0")) > whole || len(bytes.TrimRight(after, "0")) > fraction {
+	case len(bytes.TrimLeft(before, "0")) > whole:
 		return OutOfRange
+	case len(bytes.TrimRight(after, "0")) > fraction:
+		return Inexact
 	}
 	return ""
+}
+
+// appendMost writes the largest number of so many digits, or the smallest.
+func appendMost(dst []byte, negative bool, whole, fraction int) []byte {
+	if negative {
+		dst = append(dst, '-')
+	}
+	if whole == 0 {
+		dst = append(dst, '0')
+	}
+	dst = append(dst, bytes.Repeat([]byte{'9'}, whole)...)
+	if fraction > 0 {
+		dst = append(append(dst, '.'), bytes.Repeat([]byte{'9'}, fraction)...)
+	}
+	return dst
+}
+
+// appendRounded writes a number with no more than fraction digits behind the point: the
+// nearest one, away from zero where two are as near, or without the digits behind them.
+// What would need more than whole digits before the point then is the largest number.
+func appendRounded(dst, value []byte, whole, fraction int, nearest bool) []byte {
+	start := len(dst)
+	number, negative := bytes.CutPrefix(value, []byte("-"))
+	if negative {
+		dst = append(dst, '-')
+	}
+	before, after, _ := bytes.Cut(number, []byte("."))
+	first := len(dst)
+	dst = append(append(append(dst, '0'), before...), '.')
+	dst = append(dst, after[:fraction]...)
+	if nearest && after[fraction] >= '5' {
+		addOne(dst[first:])
+	}
+	if fraction == 0 {
+		dst = dst[:len(dst)-1]
+	}
+	if len(before) > 0 && dst[first] == '0' {
+		dst = append(dst[:first], dst[first+1:]...) // it was there to carry into
+	}
+	if decimalFault(dst[start:], whole, fraction) != "" {
+		return appendMost(dst[:start], negative, whole, fraction)
+	}
+	return dst
+}
+
+// addOne adds one to the last digit of a number that begins with 0.
+func addOne(number []byte) {
+	for i := len(number) - 1; ; i-- {
+		switch number[i] {
+		case '.':
+		case '9':
+			number[i] = '0'
+		default:
+			number[i]++
+			return
+		}
+	}
 }
 
 func allDigits(s []byte) bool {
@@ -95,62 +195,4 @@ func allDigits(s []byte) bool {
 		}
 	}
 	return true
-}
-
-func floats() []Family {
-	lost := "NaN and the infinities are misfits, and so are numbers nearer to zero than the smallest normal one"
-	return []Family{
-		{Types: []string{"float4"}, Shown: "real", Redshift: "REAL", Lost: lost, mapping: func(Type) Mapping { return float("REAL", 32, 0x1p-126) }},
-		{Types: []string{"float8"}, Shown: "double precision", Redshift: "DOUBLE PRECISION", Lost: lost,
-			mapping: func(Type) Mapping { return float("DOUBLE PRECISION", 64, 0x1p-1022) }},
-	}
-}
-
-// float checks what COPY refuses though the type could hold it: NaN, the infinities
-// (https://github.com/databricks/spark-redshift/pull/269), and numbers below the
-// smallest normal one, which PostgreSQL 8.0, that Redshift was made from, refuses.
-func float(spelled string, bits int, smallest float64) Mapping {
-	return Mapping{Type: spelled, Append: func(dst, value []byte) ([]byte, error) {
-		if kind := floatFault(value, bits, smallest); kind != "" {
-			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
-		}
-		return append(dst, value...), nil
-	}}
-}
-
-func floatFault(value []byte, bits int, smallest float64) string {
-	switch string(value) {
-	case "NaN":
-		return NotNumber
-	case "Infinity", "-Infinity":
-		return Infinite
-	}
-	if !floatForm(value) {
-		return Malformed
-	}
-	if bytes.IndexByte(value, 'e') < 0 && len(value) <= 32 {
-		return "" // PostgreSQL prints what is very large or small with an exponent
-	}
-	f, err := strconv.ParseFloat(string(value), bits)
-	if err != nil || f != 0 && math.Abs(f) < smallest || f == 0 && bytes.ContainsAny(value, "123456789") {
-		return OutOfRange
-	}
-	return ""
-}
-
-// floatForm tells whether value is digits with at most one point, perhaps a sign,
-// perhaps an exponent.
-func floatForm(value []byte) bool {
-	mantissa, exponent, scientific := bytes.Cut(bytes.TrimPrefix(value, []byte("-")), []byte("e"))
-	before, after, _ := bytes.Cut(mantissa, []byte("."))
-	if len(before)+len(after) == 0 || !allDigits(before) || !allDigits(after) {
-		return false
-	}
-	if !scientific {
-		return true
-	}
-	if len(exponent) > 0 && (exponent[0] == '-' || exponent[0] == '+') {
-		exponent = exponent[1:]
-	}
-	return len(exponent) > 0 && allDigits(exponent)
 }

@@ -5,8 +5,8 @@ package schema
 // extensions.
 func others() []Family {
 	return []Family{{
-		Shown: "all others: tsvector, tsquery, pg_lsn, regclass, hstore, citext, ltree, geometry, ...", Redshift: "VARCHAR(65535)",
-		Lost:    "it is text, and more bytes than that are a misfit",
-		mapping: func(Type) Mapping { return text(maxVarchar) },
+		Shown: "all others: tsvector, tsquery, pg_lsn, pg_snapshot, regclass, types of extensions", Redshift: "VARCHAR(65535)",
+		Lost:    "it is text",
+		mapping: func(Type) Mapping { return text(maxVarchar, false) },
 	}}
 }

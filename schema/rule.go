@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Rule says what is done with a value that its Redshift type cannot hold.
@@ -84,24 +85,76 @@ func (c *Column) RuleOf(kind string) Rule {
 	return Fail
 }
 
+// AnyMisfit stands for all kinds of Misfit in Choice.Rules.
+const AnyMisfit = ""
+
 // rules gives each column its rule for each kind of Misfit: that of the choice, else
 // the type's own. A key is never adjusted: where it does not fit, its row does not.
 func (v *resolver) rules(t *Table) {
 	for _, name := range slices.Sorted(maps.Keys(v.choice.Rules)) {
-		v.chosen("rules", name, t.Columns)
+		if i := v.chosen("rules", name, t.Columns); i >= 0 {
+			v.admitted(t.Columns[i], slices.Contains(t.Key, i))
+		}
 	}
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		c.Rules = map[string]Rule{}
 		asked := v.choice.Rules[c.Name]
+		c.Rules = map[string]Rule{}
 		for _, r := range c.Mapping.Remedies {
-			c.Rules[r.Kind] = Fail
-			if rule, ok := asked[r.Kind]; ok && r.Admits(rule) {
-				c.Rules[r.Kind] = rule
+			rule, named := asked[r.Kind]
+			if every, ok := asked[AnyMisfit]; ok && !named && r.Admits(every) {
+				rule, named = every, true
 			}
-			if slices.Contains(t.Key, i) && c.Rules[r.Kind] != Fail {
-				c.Rules[r.Kind] = Quarantine
+			if !named {
+				rule = Fail // and not r.Default, until there is a ledger that tells of it
 			}
+			if rule != Fail && slices.Contains(t.Key, i) {
+				rule = Quarantine
+			}
+			c.Rules[r.Kind] = rule
 		}
 	}
+}
+
+// admitted faults rules that cannot be those of the column.
+func (v *resolver) admitted(c Column, key bool) {
+	where := v.config("rules." + c.Name)
+	if len(c.Mapping.Remedies) == 0 {
+		v.fault("take out "+where, "column %q has a rule, and every value of it fits into %s", c.Name, c.Mapping.Type)
+		return
+	}
+	asked := v.choice.Rules[c.Name]
+	for _, kind := range slices.Sorted(maps.Keys(asked)) {
+		rule := asked[kind]
+		if key && rule != Fail && rule != Quarantine {
+			v.fault("write fail or quarantine: "+where, "column %q is of the key, which is never adjusted, and has the rule %s", c.Name, rule)
+			continue
+		}
+		if !slices.ContainsFunc(c.Mapping.Remedies, func(r Remedy) bool { return (kind == AnyMisfit || r.Kind == kind) && r.Admits(rule) }) {
+			v.fault("correct "+where+": for "+c.Mapping.Type+" there are "+shown(c.Mapping.Remedies), "column %q has the rule %s, which there is not", c.Name, ruling(kind, rule))
+		}
+	}
+}
+
+// ruling writes a rule for a kind as the config does.
+func ruling(kind string, rule Rule) string {
+	if kind == AnyMisfit {
+		return string(rule)
+	}
+	return kind + ": " + string(rule)
+}
+
+// shown writes what may be done with the values of a type, but for what always may.
+func shown(remedies []Remedy) string {
+	var kinds []string
+	for _, r := range remedies {
+		may := r.Kind
+		for _, rule := range []Rule{Clamp, Truncate} {
+			if r.Admits(rule) {
+				may += " " + string(rule)
+			}
+		}
+		kinds = append(kinds, may)
+	}
+	return strings.Join(kinds, ", ") + ", and fail, null and quarantine for each"
 }

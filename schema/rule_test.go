@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,7 +14,7 @@ func TestTextIsCutBetweenCharacters(t *testing.T) {
 	for _, r := range []string{"x", "é", "€", "😀", "e\u0301"} {
 		for before := range 8 {
 			value := strings.Repeat("a", maxVarchar-before) + strings.Repeat(r, 8)
-			c := Column{Mapping: text(maxVarchar), Rules: map[string]Rule{TooLong: Truncate}}
+			c := Column{Mapping: text(maxVarchar, true), Rules: map[string]Rule{TooLong: Truncate}}
 			got, adjusted, err := c.Write([]byte("dst"), []byte(value))
 			if err != nil || adjusted == nil || *adjusted != (Adjustment{TooLong, Truncate, len(value)}) {
 				t.Fatalf("%q: %+v, %v", r, adjusted, err)
@@ -36,7 +37,7 @@ func TestWriteFollowsTheRule(t *testing.T) {
 		rule Rule
 		want string
 	}{{Truncate, "dstyyyyyyyy"}, {Null, "dst"}, {Fail, "dst"}, {Quarantine, "dst"}} {
-		column := Column{Mapping: text(8), Rules: map[string]Rule{TooLong: c.rule}}
+		column := Column{Mapping: text(8, true), Rules: map[string]Rule{TooLong: c.rule}}
 		got, adjusted, err := column.Write([]byte("dst"), long)
 		if string(got) != c.want {
 			t.Errorf("%s wrote %q, want %q", c.rule, got, c.want)
@@ -46,8 +47,56 @@ func TestWriteFollowsTheRule(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.rule, adjusted, err)
 		}
 	}
-	column := Column{Mapping: text(8)}
+	column := Column{Mapping: text(8, true)}
 	if got, adjusted, err := column.Write(nil, long[:8]); string(got) != string(long[:8]) || adjusted != nil || err != nil {
 		t.Errorf("a value that fits: %q, %+v, %v", got, adjusted, err)
+	}
+}
+
+// TestRulesOfColumns resolves a choice: what it names, for one kind or for all, and
+// what a key makes of it.
+func TestRulesOfColumns(t *testing.T) {
+	r := person()
+	r.Primary, r.Attributes[1].NotNull = []int16{2}, true
+	table, err := Choice{All: true, Types: map[string]string{"seen": "TIMESTAMP"}, Rules: map[string]map[string]Rule{
+		"Email": {AnyMisfit: Quarantine},
+		"seen":  {AnyMisfit: Clamp, Infinite: Fail},
+	}}.Resolve(r, 15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	email, seen := table.Columns[1], table.Columns[2]
+	if seen.Mapping.Type != "TIMESTAMP" || table.Shape()[2].Held != "TIMESTAMP" || table.Shape()[1].Held != "" {
+		t.Errorf("held by %s, remembered as %+v", seen.Mapping.Type, table.Shape())
+	}
+	for _, c := range []struct {
+		of   Column
+		kind string
+		want Rule
+	}{{email, TooLong, Quarantine}, {email, ZeroByte, Quarantine}, {seen, BeforeEra, Clamp}, {seen, OutOfRange, Clamp}, {seen, Infinite, Fail}} {
+		if got := c.of.RuleOf(c.kind); got != c.want {
+			t.Errorf("%s of %s is %s, want %s", c.kind, c.of.Name, got, c.want)
+		}
+	}
+}
+
+// TestEveryMisfitHasARemedy writes what fuzzing begins with to every type, and expects
+// that a kind of misfit that comes is one that there is a rule for.
+func TestEveryMisfitHasARemedy(t *testing.T) {
+	for _, of := range fuzzed {
+		m := MappingOf(of)
+		for _, value := range append(hostile, strings.Repeat("x", maxVarchar+1), "[1,2)") {
+			_, err := m.Append(nil, []byte(value))
+			if misfit, is := errors.AsType[*Misfit](err); is && !slices.ContainsFunc(m.Remedies, func(r Remedy) bool { return r.Kind == misfit.Kind }) {
+				t.Errorf("%s: %q is a misfit, %s, that no rule is for", of.Name, shorten(value), misfit.Kind)
+			}
+		}
+	}
+	for _, of := range fuzzed {
+		for _, r := range MappingOf(of).Remedies {
+			if !slices.Contains(Misfits, r.Kind) || !r.Admits(r.Default) || r.Default == Fail {
+				t.Errorf("%s: %+v", of.Name, r)
+			}
+		}
 	}
 }

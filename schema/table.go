@@ -38,10 +38,12 @@ type Mapping struct {
 	// Remedies say what kinds of Misfit there can be, and what may be done with them.
 	Remedies []Remedy
 
-	// adjust writes what Clamp or Truncate make of a value that is a misfit of a kind
-	// whose Remedy admits that rule.
-	adjust func(dst, value []byte, kind string, rule Rule) []byte
+	adjust adjuster
 }
+
+// adjuster writes to dst what Clamp or Truncate make of a value that is a misfit of a
+// kind whose Remedy admits that rule.
+type adjuster func(dst, value []byte, kind string, rule Rule) []byte
 
 // Shape is what a load remembers of a column, so that a later change of its shape, or
 // of what is made of it on the way, can be told from no change.
@@ -52,6 +54,7 @@ type Shape struct {
 	Typmod int32  `json:"mod"`
 	Target string `json:"target,omitempty"` // its name in the warehouse, if the config gives it one
 	Hash   string `json:"hash,omitempty"`   // the fingerprint of the key that it is hashed with
+	Held   string `json:"held,omitempty"`   // the Redshift type that holds it, if it is not the one that its own maps to
 }
 
 // Shape returns the shapes of t's columns, in their order.
@@ -64,6 +67,8 @@ func (t *Table) Shape() []Shape {
 		}
 		if c.HashKey != nil {
 			s[i].Hash = c.HashKey.Fingerprint()
+		} else if c.Mapping.Type != MappingOf(c.Type).Type {
+			s[i].Held = c.Mapping.Type
 		}
 	}
 	return s

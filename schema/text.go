@@ -13,45 +13,56 @@ const maxVarchar = 65535
 // bytes at most. A CHAR takes ASCII only, so PostgreSQL's char(n) is a VARCHAR with
 // the blanks that PostgreSQL pads it with.
 func texts() []Family {
-	lost := "text of more bytes than that is a misfit"
+	const sized = "VARCHAR(4n), VARCHAR(65535) at most and without a length"
 	return []Family{
-		{Types: []string{"text"}, Shown: "text", Redshift: "VARCHAR(65535)", Lost: lost, mapping: func(Type) Mapping { return text(maxVarchar) }},
-		{Types: []string{"varchar"}, Shown: "varchar(n)", Redshift: "VARCHAR(4n), VARCHAR(65535) at most and without a length", Lost: lost, mapping: textOf},
-		{Types: []string{"bpchar"}, Shown: "char(n)", Redshift: "VARCHAR(4n), VARCHAR(65535) at most and without a length", Lost: lost + "; padding is kept", mapping: textOf},
-		{Types: []string{"name"}, Shown: "name", Redshift: "VARCHAR(256)", mapping: func(Type) Mapping { return text(256) }},
-		{Types: []string{"char"}, Shown: `"char"`, Redshift: "VARCHAR(4)", mapping: func(Type) Mapping { return text(4) }},
+		{Types: []string{"text"}, Shown: "text", Redshift: "VARCHAR(65535)", mapping: anyText, cut: true},
+		{Types: []string{"varchar"}, Shown: "varchar(n)", Redshift: sized, mapping: textOf, cut: true},
+		{Types: []string{"bpchar"}, Shown: "char(n)", Redshift: sized, Lost: "nothing; padding is kept", mapping: textOf, cut: true},
+		{Types: []string{"name"}, Shown: "name", Redshift: "VARCHAR(256)", mapping: func(Type) Mapping { return text(256, true) }, cut: true},
+		{Types: []string{"char"}, Shown: `"char"`, Redshift: "VARCHAR(4)", mapping: func(Type) Mapping { return text(4, true) }, cut: true},
+		{Types: []string{"citext"}, Extension: true, Shown: "citext", Redshift: "VARCHAR(65535)",
+			Lost: "that values which differ in case only are equal", mapping: anyText, cut: true},
 	}
 }
+
+func anyText(Type) Mapping { return text(maxVarchar, true) }
 
 // textOf makes a Mapping of the length that is a varchar's or char's typmod.
 func textOf(t Type) Mapping {
 	n := int64(t.Typmod) - 4
 	if n <= 0 || n*4 > maxVarchar {
-		return text(maxVarchar)
+		return text(maxVarchar, true)
 	}
-	return text(int(n) * 4)
+	return text(int(n)*4, true)
 }
 
 // text is the Mapping to a VARCHAR of n bytes. COPY refuses bytes that are not
-// UTF-8, but takes code points that Unicode reserves.
+// UTF-8, but takes code points that Unicode reserves. What is too long is cut if its
+// beginning is such a value as well; else, unless the operator wants it, NULL takes its
+// place.
 // https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
-func text(n int) Mapping {
-	spelled := varchar(n)
-	return Mapping{
-		Type: spelled, Text: true,
-		Remedies: []Remedy{
-			{Kind: TooLong, Default: Truncate, Truncate: true},
-			{Kind: NotUTF8, Default: Clamp, Clamp: true},
-			{Kind: ZeroByte, Default: Clamp, Clamp: true},
-		},
-		Append: func(dst, value []byte) ([]byte, error) {
-			if kind := textFault(value, n); kind != "" {
-				return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
-			}
-			return append(dst, value...), nil
-		},
-		adjust: func(dst, value []byte, _ string, _ Rule) []byte { return append(dst, beginning(mended(value), n)...) },
+func text(n int, cut bool) Mapping {
+	tooLong := Remedy{Kind: TooLong, Default: Null, Truncate: true}
+	if cut {
+		tooLong.Default = Truncate
 	}
+	m := checked(varchar(n), func(value []byte) string { return textFault(value, n) },
+		func(dst, value []byte, _ string, _ Rule) []byte { return append(dst, beginning(mended(value), n)...) },
+		tooLong, Remedy{Kind: NotUTF8, Default: Clamp, Clamp: true}, Remedy{Kind: ZeroByte, Default: Clamp, Clamp: true})
+	m.Text = true
+	return m
+}
+
+func textFault(value []byte, n int) string {
+	switch {
+	case len(value) > n:
+		return TooLong
+	case bytes.IndexByte(value, 0) >= 0:
+		return ZeroByte
+	case !utf8.Valid(value):
+		return NotUTF8
+	}
+	return ""
 }
 
 // mended returns text without what no VARCHAR holds: a byte 0 is left out, and
@@ -72,16 +83,4 @@ func beginning(text []byte, n int) []byte {
 		n--
 	}
 	return text[:n]
-}
-
-func textFault(value []byte, n int) string {
-	switch {
-	case len(value) > n:
-		return TooLong
-	case bytes.IndexByte(value, 0) >= 0:
-		return ZeroByte
-	case !utf8.Valid(value):
-		return NotUTF8
-	}
-	return ""
 }

@@ -21,3 +21,12 @@ func TestTexts(t *testing.T) {
 		{of: typed("char", 'Z', -1), holds: "VARCHAR(4)", cases: []string{"", "r", `\200`}},
 	})
 }
+
+func TestTextsAreAdjusted(t *testing.T) {
+	adjusts(t, []adjusting{
+		{of: typed("text", 'S', -1), as: "varchar(5)", cases: []string{"truncate ééé => éé", "truncate 12345 => as it is", "truncate 123456 => 12345", "truncate a\x00bcdef\xff => abcde",
+			"null 123456 => ∅", "clamp a\xff\xfeb => a\uFFFDb", "clamp a\x00b => ab", "truncate aé\xff\x00é => aé", "clamp 123456 => ?too_long for VARCHAR(5)"}},
+		{of: typed("bpchar", 'S', 7), as: "VARCHAR(3)", cases: []string{"truncate é   => é "}},
+		{of: typed("jsonb", 'U', -1), as: "VARCHAR(5)", cases: []string{`truncate {"a": 1} => {"a":`, `null {"a": 1} => ∅`}},
+	})
+}

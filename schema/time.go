@@ -1,6 +1,10 @@
 package schema
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+)
 
 // Dates and times cross as PostgreSQL prints them under DateStyle = ISO, which COPY
 // reads with DATEFORMAT and TIMEFORMAT 'auto'. Redshift's own range is as wide as
@@ -9,30 +13,73 @@ import "bytes"
 // https://docs.aws.amazon.com/redshift/latest/dg/automatic-recognition.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Datetime_types.html
 func dates() []Family {
-	lost := "infinity, -infinity, years BC and above 9999 are misfits"
-	return []Family{
-		{Types: []string{"date"}, Shown: "date", Redshift: "DATE", Lost: lost, mapping: func(Type) Mapping { return dated("DATE") }},
-		{Types: []string{"timestamp"}, Shown: "timestamp", Redshift: "TIMESTAMP", Lost: lost, mapping: func(Type) Mapping { return dated("TIMESTAMP") }},
-		{Types: []string{"timestamptz"}, Shown: "timestamptz", Redshift: "TIMESTAMPTZ", Lost: lost, mapping: func(Type) Mapping { return dated("TIMESTAMPTZ") }},
+	moments := func(spelled, choices string, longest int, as func(Type, spelling) (Mapping, bool)) Family {
+		return Family{Redshift: spelled, Choices: choices, Lost: "infinities, years BC and above 9999",
+			mapping: func(Type) Mapping { return dated(spelled) }, longest: atMost(longest), as: as}
 	}
+	date := moments("DATE", "TIMESTAMP", len("5874897-12-31 BC"), func(_ Type, s spelling) (Mapping, bool) { return dated(s.name), s.name == "TIMESTAMP" })
+	date.Types, date.Shown = []string{"date"}, "date"
+	plain := moments("TIMESTAMP", "", len("294276-12-31 23:59:59.999999 BC"), nil)
+	plain.Types, plain.Shown = []string{"timestamp"}, "timestamp"
+	zoned := moments("TIMESTAMPTZ", "TIMESTAMP, in UTC", len("294276-12-31 23:59:59.999999+00 BC"), inUTC)
+	zoned.Types, zoned.Shown = []string{"timestamptz"}, "timestamptz"
+	return []Family{date, plain, zoned}
 }
 
 // A time of 24:00:00 is one in both.
 func times() []Family {
 	return []Family{
-		{Types: []string{"time"}, Shown: "time", Redshift: "TIME", mapping: asIs("TIME")},
-		{Types: []string{"timetz"}, Shown: "timetz", Redshift: "TIMETZ", Lost: "an offset with seconds is a misfit", mapping: timetz},
+		{Types: []string{"time"}, Shown: "time", Redshift: "TIME", mapping: asIs("TIME"), longest: atMost(len("23:59:59.999999"))},
+		{Types: []string{"timetz"}, Shown: "timetz", Redshift: "TIMETZ; VARCHAR(24) in a key", Lost: "seconds of an offset",
+			mapping: func(Type) Mapping { return timetz() }, longest: atMost(timetzText)},
 	}
 }
 
+// timetzText is the length of the longest text of a timetz.
+const timetzText = len("23:59:59.999999+15:59:59")
+
 // dated is the Mapping of a type whose text begins with a year.
 func dated(spelled string) Mapping {
-	return Mapping{Type: spelled, Append: func(dst, value []byte) ([]byte, error) {
-		if kind := dateFault(value); kind != "" {
-			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
+	return checked(spelled, dateFault, func(dst, value []byte, kind string, _ Rule) []byte {
+		return appendEdge(dst, spelled, kind, value[0] == '-')
+	},
+		Remedy{Kind: OutOfRange, Default: Clamp, Clamp: true},
+		Remedy{Kind: BeforeEra, Default: Clamp, Clamp: true},
+		Remedy{Kind: Infinite, Default: Null, Clamp: true},
+		Remedy{Kind: Malformed, Default: Quarantine})
+}
+
+// appendEdge writes the first or the last moment that COPY reads into the type.
+func appendEdge(dst []byte, spelled, kind string, negative bool) []byte {
+	date, time := "9999-12-31", " 23:59:59.999999"
+	if kind == BeforeEra || negative {
+		date, time = "0001-01-01", " 00:00:00"
+	}
+	dst = append(dst, date...)
+	if spelled != "DATE" {
+		dst = append(dst, time...)
+	}
+	if spelled == "TIMESTAMPTZ" {
+		dst = append(dst, "+00"...)
+	}
+	return dst
+}
+
+// inUTC is the Mapping of a timestamptz to a TIMESTAMP: all of them are printed in UTC.
+func inUTC(_ Type, s spelling) (Mapping, bool) {
+	m := dated("TIMESTAMP")
+	m.Append = func(dst, value []byte) ([]byte, error) {
+		kind := dateFault(value)
+		local, utc := bytes.CutSuffix(value, []byte("+00"))
+		if kind == "" && !utc {
+			kind = Malformed
 		}
-		return append(dst, value...), nil
-	}}
+		if kind != "" {
+			return dst, &Misfit{Kind: kind, Type: m.Type, Size: len(value)}
+		}
+		return append(dst, local...), nil
+	}
+	return m, s.name == "TIMESTAMP"
 }
 
 func dateFault(value []byte) string {
@@ -46,10 +93,8 @@ func dateFault(value []byte) string {
 		return BeforeEra
 	case year > 4 && allDigits(value[:year]):
 		return OutOfRange
-	case year != 4 || !dateForm(value):
+	case year != 4 || !dateForm(value) || oddOffset(value[len("2006-01-02"):]):
 		return Malformed
-	case oddOffset(value[len("2006-01-02"):]):
-		return OddOffset
 	}
 	return ""
 }
@@ -85,18 +130,47 @@ func oddOffset(time []byte) bool {
 }
 
 // timetz is the Mapping of a time with its offset.
-func timetz(Type) Mapping {
-	const spelled = "TIMETZ"
-	return Mapping{Type: spelled, Append: func(dst, value []byte) ([]byte, error) {
-		kind := ""
-		if !timeForm(value) {
-			kind = Malformed
-		} else if oddOffset(value) {
-			kind = OddOffset
+func timetz() Mapping {
+	return checked("TIMETZ", func(value []byte) string {
+		switch {
+		case !timeForm(value):
+			return Malformed
+		case oddOffset(value):
+			return OddOffset
 		}
-		if kind != "" {
-			return dst, &Misfit{Kind: kind, Type: spelled, Size: len(value)}
-		}
-		return append(dst, value...), nil
-	}}
+		return ""
+	}, func(dst, value []byte, _ string, _ Rule) []byte { return appendInUTC(dst, value) },
+		Remedy{Kind: OddOffset, Default: Clamp, Clamp: true},
+		Remedy{Kind: Malformed, Default: Quarantine})
+}
+
+// appendInUTC writes a time with an offset as the same moment of a day in UTC, which is
+// how Redshift keeps it anyway.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Datetime_types.html
+func appendInUTC(dst, value []byte) []byte {
+	sign := bytes.LastIndexAny(value, "+-")
+	clock, fraction, _ := bytes.Cut(value[:sign], []byte("."))
+	seconds := secondsOf(clock)
+	if offset := secondsOf(value[sign+1:]); value[sign] == '+' {
+		seconds -= offset
+	} else {
+		seconds += offset
+	}
+	const day = 24 * 60 * 60
+	seconds = (seconds%day + day) % day
+	dst = fmt.Appendf(dst, "%02d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)
+	if len(fraction) > 0 {
+		dst = append(append(dst, '.'), fraction...)
+	}
+	return append(dst, "+00"...)
+}
+
+// secondsOf adds up hours, minutes and seconds that have colons between them.
+func secondsOf(clock []byte) int {
+	seconds, unit := 0, 3600
+	for part := range bytes.SplitSeq(clock, []byte(":")) {
+		n, _ := strconv.Atoi(string(part))
+		seconds, unit = seconds+n*unit, unit/60
+	}
+	return seconds
 }

@@ -59,6 +59,8 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		UnlistedOnWire: r.yes(path+".unlisted_on_wire", d.UnlistedOnWire, false),
 		Hash:           r.list(path+".hash", d.Hash),
 		Rename:         r.renames(path+".rename", d.Rename),
+		Types:          r.types(path+".types", d.Types),
+		Rules:          r.rules(path+".rules", d.Rules),
 	}
 	switch {
 	case d.Columns.kind == unset && d.Exclude.kind == unset:
@@ -85,6 +87,8 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 	r.chosen(path+".sortkey", c, c.SortKey...)
 	r.chosen(path+".hash", c, c.Hash...)
 	r.chosen(path+".rename", c, slices.Sorted(maps.Keys(c.Rename))...)
+	r.chosen(path+".types", c, slices.Sorted(maps.Keys(c.Types))...)
+	r.chosen(path+".rules", c, slices.Sorted(maps.Keys(c.Rules))...)
 	if _, there := r.at["hash_key"]; len(c.Hash) > 0 && !there {
 		r.add(path+".hash", "has no key to hash with", `write hash_key: "${ENV}" or file:PATH beside tables`)
 	}

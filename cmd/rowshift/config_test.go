@@ -78,6 +78,20 @@ func TestHashAndRename(t *testing.T) {
 	}
 }
 
+func TestTypesAndRules(t *testing.T) {
+	text := strings.Replace(goodConfig, "  public.company: {columns: [id, plan, created_at]}",
+		`  public.company: {columns: all, types: {plan: "character varying(300)", seats: numeric(12)}, rules: {plan: null, seats: {nan: "null", out_of_range: quarantine}, "Odd": truncate}}`, 1)
+	compare(t, schema.Choice{
+		Name: schema.Name{Schema: "public", Table: "company"}, All: true,
+		Types: map[string]string{"plan": "VARCHAR(300)", "seats": "DECIMAL(12,0)"},
+		Rules: map[string]map[string]schema.Rule{
+			"plan":  {schema.AnyMisfit: schema.Null},
+			"seats": {schema.NotNumber: schema.Null, schema.OutOfRange: schema.Quarantine},
+			"Odd":   {schema.AnyMisfit: schema.Truncate},
+		},
+	}, load(t, text).tables[0])
+}
+
 // minimal leaves out all that has a default.
 const minimal = `pipeline: my-accounts
 source: {dsn: "postgresql://rowshift@[::1]/app?connect_timeout=3&sslmode=verify-full"}
@@ -188,7 +202,7 @@ func TestExpand(t *testing.T) {
 func TestKnownKeys(t *testing.T) {
 	for place, keys := range keysOf {
 		for _, key := range strings.Split(keys, ", ") {
-			if place == "tables" || place == "tables.*.rename" {
+			if place == "tables" || strings.HasPrefix(place, "tables.*.") {
 				continue // any name is a key there
 			}
 			text := key + ": ~\n"

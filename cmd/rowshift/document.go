@@ -70,14 +70,16 @@ type batchDocument struct {
 }
 
 type tableDocument struct {
-	Columns        setting            `yaml:"columns"`
-	Exclude        setting            `yaml:"exclude"`
-	Target         setting            `yaml:"target"`
-	DistKey        setting            `yaml:"distkey"`
-	SortKey        setting            `yaml:"sortkey"`
-	UnlistedOnWire setting            `yaml:"unlisted_on_wire"`
-	Hash           setting            `yaml:"hash"`
-	Rename         map[string]setting `yaml:"rename"`
+	Columns        setting                 `yaml:"columns"`
+	Exclude        setting                 `yaml:"exclude"`
+	Target         setting                 `yaml:"target"`
+	DistKey        setting                 `yaml:"distkey"`
+	SortKey        setting                 `yaml:"sortkey"`
+	UnlistedOnWire setting                 `yaml:"unlisted_on_wire"`
+	Hash           setting                 `yaml:"hash"`
+	Rename         map[string]setting      `yaml:"rename"`
+	Types          map[string]setting      `yaml:"types"`
+	Rules          map[string]rulesSetting `yaml:"rules"`
 }
 
 type logDocument struct {
@@ -234,19 +236,23 @@ var keysOf = map[string]string{
 	"bucket":          "url, region, kms_key, endpoint",
 	"batch":           "rows, bytes, max_age, min_interval",
 	"tables":          "one key for each table, as the source spells it: public.company",
-	"tables.*":        "columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename",
+	"tables.*":        "columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, types, rules",
 	"tables.*.rename": "one key for each column that is to have another name in the warehouse: full_name: name",
+	"tables.*.types":  "one key for each column that is to have another type in Redshift: note: VARCHAR(300)",
+	"tables.*.rules":  "one key for each column, with a rule or with one for each kind of misfit: note: {too_long: null}",
 	"log":             "level",
 }
 
 // knownKeys says which keys there may be in a place.
 func knownKeys(place string) string {
 	if strings.HasPrefix(place, "tables.") {
-		if strings.HasSuffix(place, ".rename") {
-			place = "tables.*.rename"
-		} else {
-			place = "tables.*"
+		all := "tables.*"
+		for _, within := range []string{".rename", ".types", ".rules"} {
+			if strings.HasSuffix(place, within) {
+				all += within
+			}
 		}
+		place = all
 	}
 	keys, ok := keysOf[place]
 	if !ok {

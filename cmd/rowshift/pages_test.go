@@ -100,7 +100,7 @@ func keys(typ reflect.Type, prefix string) []string {
 			all = append(all, keys(f.Type.Elem(), prefix+name+".*.")...)
 		default:
 			all = append(all, prefix+name)
-			if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[setting]() {
+			if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[setting]() && f.Type != reflect.TypeFor[rulesSetting]() {
 				all = append(all, keys(f.Type, prefix+name+".")...)
 			}
 		}

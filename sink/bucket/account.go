@@ -18,6 +18,7 @@ type adjusted struct {
 var misfits = map[string]string{
 	schema.TooLong:    "is too long",
 	schema.OutOfRange: "is out of range",
+	schema.Inexact:    "has more digits behind the point",
 	schema.NotNumber:  "is not a number (NaN)",
 	schema.Infinite:   "is infinite",
 	schema.BeforeEra:  "has a year BC",

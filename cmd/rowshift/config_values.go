@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"rowshift/schema"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// rulesSetting is what is done with the values of a column that do not fit: one rule,
+// or one for each kind of misfit.
+type rulesSetting struct {
+	every setting
+	kinds map[string]setting
+}
+
+// UnmarshalYAML never fails, as that of a setting.
+func (s *rulesSetting) UnmarshalYAML(n ast.Node) error {
+	m, isMap := n.(*ast.MappingNode)
+	if !isMap {
+		return s.every.UnmarshalYAML(n)
+	}
+	s.kinds = map[string]setting{}
+	for _, v := range m.Values {
+		var of setting
+		if err := of.UnmarshalYAML(v.Value); err != nil {
+			return err
+		}
+		s.kinds[v.Key.GetToken().Value] = of
+	}
+	return nil
+}
+
+// types reads which columns have another type in Redshift than the one that theirs maps
+// to. Whether it holds them is known once the catalogue is.
+func (r *reading) types(path string, d map[string]setting) map[string]string {
+	var types map[string]string
+	for _, column := range slices.Sorted(maps.Keys(d)) {
+		at := path + "." + column
+		r.fits(at, column, maxSourceName)
+		text, ok := r.scalar(at, d[column], required)
+		if !ok {
+			continue
+		}
+		spelled, err := schema.Spelled(text)
+		if err != nil {
+			r.add(at, err.Error(), "write a type with its length, like VARCHAR(300) or DECIMAL(12,2)")
+			continue
+		}
+		if types == nil {
+			types = map[string]string{}
+		}
+		types[column] = spelled
+	}
+	return types
+}
+
+// rules reads what is done with values that do not fit. Whether the column's type has
+// such a rule is known once the catalogue is.
+func (r *reading) rules(path string, d map[string]rulesSetting) map[string]map[string]schema.Rule {
+	var rules map[string]map[string]schema.Rule
+	for _, column := range slices.Sorted(maps.Keys(d)) {
+		at := path + "." + column
+		r.fits(at, column, maxSourceName)
+		of := map[string]schema.Rule{}
+		if d[column].kinds == nil {
+			r.rule(at, d[column].every, of, schema.AnyMisfit)
+		}
+		for _, kind := range slices.Sorted(maps.Keys(d[column].kinds)) {
+			if !slices.Contains(schema.Misfits, kind) {
+				r.add(at+"."+kind, "is not a kind of misfit", "write one of "+strings.Join(schema.Misfits, ", "))
+				continue
+			}
+			r.rule(at+"."+kind, d[column].kinds[kind], of, kind)
+		}
+		if rules == nil {
+			rules = map[string]map[string]schema.Rule{}
+		}
+		rules[column] = of
+	}
+	return rules
+}
+
+// rule reads one rule. The word null is YAML's nothing, and meant all the same.
+func (r *reading) rule(path string, s setting, into map[string]schema.Rule, kind string) {
+	text := string(schema.Null)
+	if s.kind != unset {
+		var ok bool
+		if text, ok = r.scalar(path, s, required); !ok {
+			return
+		}
+	}
+	if !slices.Contains(schema.Rules, schema.Rule(text)) {
+		r.add(path, fmt.Sprintf("%q is not a rule", shown(s, text)), "write fail, null, clamp, truncate or quarantine")
+		return
+	}
+	into[kind] = schema.Rule(text)
+}

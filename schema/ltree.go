@@ -1,0 +1,11 @@
+package schema
+
+// A path of labels and the patterns for such cross as text: Top.Science.Astronomy.
+// https://www.postgresql.org/docs/current/ltree.html
+func ltrees() []Family {
+	return []Family{{
+		Types: []string{"ltree", "lquery", "ltxtquery"}, Extension: true, Shown: "ltree, lquery, ltxtquery", Redshift: "VARCHAR(65535)",
+		Lost:    "it is text",
+		mapping: func(Type) Mapping { return text(maxVarchar, false) },
+	}}
+}
