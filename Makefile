@@ -12,6 +12,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 GOLANGCI := $(BIN)/golangci-lint-v2.15.0
+HELM     := $(BIN)/helm-v3.22.0
 
 .PHONY: help
 help: ## list the targets
@@ -45,10 +46,12 @@ vet: ## go vet, formatting, tidy modules
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w ."; exit 1; }
 	go mod tidy -diff
 	go mod verify
+	cd test/kubernetes && go vet ./... && go mod tidy -diff && go mod verify
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, and shellcheck and sqlfluff where they are installed
 	$(GOLANGCI) run
+	cd test/kubernetes && $(GOLANGCI) run
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
 	test/surface/sqlfluff.sh
 
@@ -56,6 +59,17 @@ $(GOLANGCI):
 	mkdir -p $(BIN)
 	GOBIN=$(BIN)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv $(BIN)/tmp/golangci-lint $@
+
+.PHONY: deploy-test
+deploy-test: $(HELM) ## what kustomize and Helm render of deploy/, held to the types of Kubernetes and run with the real binary
+	cd test/kubernetes && HELM=$(HELM) go test -count=1 -timeout 9m ./...
+
+# Its own releases are built with the version of Kubernetes that it takes for a cluster's
+# where it sees none.
+$(HELM):
+	mkdir -p $(BIN)
+	GOBIN=$(BIN)/tmp go install -ldflags '-s -w -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37' helm.sh/helm/v3/cmd/helm@v3.22.0
+	mv $(BIN)/tmp/helm $@
 
 .PHONY: conformance
 conformance: ## what Redshift does: on the stand-in, or where REDSHIFT_TEST_URL, _BUCKET and _ROLE say; see test/conformance/doc.go

@@ -1,0 +1,112 @@
+{{- /* What the daemon's pod and the Jobs' have in common. */ -}}
+{{- define "rowshift.podSpec" -}}
+serviceAccountName: {{ include "rowshift.serviceAccount" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+# More than the 45 s that a stop gives to what was handed over.
+terminationGracePeriodSeconds: 60
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+volumes:
+  - name: config
+    configMap:
+      name: {{ include "rowshift.fullname" . }}
+  - name: passwords # as files, which are read again at each connect
+    secret:
+      secretName: {{ default (include "rowshift.fullname" .) .Values.existingSecret }}
+      defaultMode: 0440
+  - name: ca # of the databases, if the system's do not vouch for them
+    configMap:
+      name: {{ default (printf "%s-ca" (include "rowshift.fullname" .)) .Values.caConfigMap }}
+      optional: {{ not .Values.caConfigMap }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "rowshift.container" -}}
+name: rowshift
+image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+env:
+  - name: ROWSHIFT_CONFIG # for `kubectl exec deploy/... -- /rowshift status` too
+    value: /etc/rowshift/rowshift.yaml
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.awsSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . }}
+{{- end }}
+resources: {{ toYaml .Values.resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+volumeMounts:
+  - name: config
+    mountPath: /etc/rowshift
+    readOnly: true
+  - name: passwords
+    mountPath: /run/secrets/rowshift
+    readOnly: true
+  - name: ca
+    mountPath: /etc/rowshift-ca
+    readOnly: true
+{{- end -}}
+
+{{- /* A Job that runs one command; arguments: the root, component, name, backoff limit, args. */ -}}
+{{- define "rowshift.job" -}}
+{{- $root := index . 0 -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "rowshift.fullname" $root }}-{{ index . 2 }}
+  labels:
+    {{- include "rowshift.labels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ index . 1 }}
+spec:
+  backoffLimit: {{ index . 3 }}
+  ttlSecondsAfterFinished: 86400
+  podFailurePolicy:
+    rules:
+      - action: FailJob # a bad config or command line does not get better
+        onExitCodes:
+          containerName: rowshift
+          operator: In
+          values: [2]
+      - action: Ignore # the node went away, which is not our failure
+        onPodConditions:
+          - type: DisruptionTarget
+            status: "True"
+  template:
+    metadata:
+      labels:
+        {{- include "rowshift.selector" $root | nindent 8 }}
+        app.kubernetes.io/component: {{ index . 1 }}
+    spec:
+      restartPolicy: Never
+      {{- include "rowshift.podSpec" $root | nindent 6 }}
+      containers:
+        - args: {{ index . 4 | toJson }}
+          {{- include "rowshift.container" $root | nindent 10 }}
+{{- end -}}

@@ -1,0 +1,36 @@
+package house
+
+import (
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+)
+
+var grace = regexp.MustCompile(`terminationGracePeriodSeconds: (\d+)`)
+
+// What stops a daemon gives it more time than it takes to let what was handed over be
+// merged, with room for the rest of its end.
+func TestThePodsGraceIsMoreThanADrain(t *testing.T) {
+	var o replicator.Options
+	o.EnsureDefaults()
+	found := 0
+	walk(t, func(path string) {
+		if !strings.HasPrefix(path, "deploy/") || !strings.Contains(".yaml .tpl", filepath.Ext(path)) {
+			return
+		}
+		for _, m := range grace.FindAllStringSubmatch(text(t, path), -1) {
+			seconds, _ := strconv.Atoi(m[1])
+			if found++; time.Duration(seconds)*time.Second < o.Drain+10*time.Second {
+				t.Errorf("%s: %d s, and a drain may take %v", path, seconds, o.Drain)
+			}
+		}
+	})
+	if found < 4 {
+		t.Errorf("only %d grace times found: this test looks in the wrong place", found)
+	}
+}

@@ -1,0 +1,202 @@
+package kubernetes
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+)
+
+// valued renders the chart with values on top of the least that can be given.
+func valued(t *testing.T, values string) (objects, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(path, []byte(values), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return rendered(t, "-f", chart+"/ci/base-values.yaml", "-f", path)
+}
+
+func TestValues(t *testing.T) {
+	tests := map[string]struct {
+		values string
+		check  func(*testing.T, objects)
+	}{
+		"a hot standby": {`replicas: 2`, func(t *testing.T, from objects) {
+			spec := one[*apps.Deployment](t, from).Spec
+			if *spec.Replicas != 2 || spec.Strategy.Type != apps.RollingUpdateDeploymentStrategyType || len(spec.Template.Spec.TopologySpreadConstraints) != 1 {
+				t.Errorf("%d replicas, %+v, spread %+v", *spec.Replicas, spec.Strategy, spec.Template.Spec.TopologySpreadConstraints)
+			}
+		}},
+		"a Secret that is there": {`existingSecret: vault-made`, func(t *testing.T, from objects) {
+			daemon, _ := from.pods()
+			if s := daemon.Spec.Volumes[1].Secret; s.SecretName != "vault-made" {
+				t.Errorf("the passwords are of %s", s.SecretName)
+			}
+		}},
+		"certificates that must be there": {`caConfigMap: trusted`, func(t *testing.T, from objects) {
+			daemon, _ := from.pods()
+			if c := daemon.Spec.Volumes[2].ConfigMap; c.Name != "trusted" || *c.Optional {
+				t.Errorf("the certificates are of %+v", c)
+			}
+		}},
+		"resources": {`resources: {requests: {cpu: 2}, limits: {memory: 2Gi}}`, func(t *testing.T, from objects) {
+			daemon, _ := from.pods()
+			r := container(t, daemon).Resources
+			if r.Requests.Cpu().String() != "2" || r.Requests.Memory().String() != "256Mi" || r.Limits.Memory().String() != "2Gi" {
+				t.Errorf("%+v", r)
+			}
+		}},
+		"another table": {`config: {tables: {public.invoice: {columns: [id, total], distkey: id}}}`, func(t *testing.T, from objects) {
+			text := one[*core.ConfigMap](t, from).Data["rowshift.yaml"]
+			if !strings.Contains(text, "public.company_person:") || !strings.Contains(text, "public.invoice:") {
+				t.Errorf("the config is\n%s", text)
+			}
+			daemon, _ := from.pods()
+			if code, _, stderr := local(t, from, daemon).run(t, "status"); code != 1 {
+				t.Errorf("the binary ends with %d\n%s", code, stderr)
+			}
+		}},
+		"another port": {`config: {listen: ":8080"}`, func(t *testing.T, from objects) {
+			daemon, _ := from.pods()
+			if p := container(t, daemon).Ports[0].ContainerPort; p != 8080 {
+				t.Errorf("the port is %d", p)
+			}
+		}},
+		"ports of the databases": {`config: {source: {dsn: "postgres://a@[2001:db8::1]:5433/app?sslmode=verify-full"}, warehouse: {dsn: "postgres://b@dw.internal/dw"}}`, func(t *testing.T, from objects) {
+			egress := one[*networking.NetworkPolicy](t, from).Spec.Egress
+			if s, w := egress[1].Ports[0].Port.String(), egress[2].Ports[0].Port.String(); s != "5433" || w != "5439" {
+				t.Errorf("%s and %s go out", s, w)
+			}
+		}},
+		"a password by a variable": {`{config: {source: {password: "${SOURCE}"}}, extraEnv: [{name: SOURCE, valueFrom: {secretKeyRef: {name: of-the-dba, key: it}}}]}`, func(t *testing.T, from objects) {
+			daemon, _ := from.pods()
+			if e := container(t, daemon).Env[1]; e.Name != "SOURCE" || e.ValueFrom.SecretKeyRef.Name != "of-the-dba" {
+				t.Errorf("%+v", e)
+			}
+		}},
+		"a token that is no name": {`resetSlot: {token: "After The Failover!"}`, func(t *testing.T, from objects) {
+			job := one[*batch.Job](t, from)
+			if len(job.Name) > 63 || strings.ContainsAny(job.Name, " !A") || !slices.Contains(container(t, job.Spec.Template).Args, "--token=After The Failover!") {
+				t.Errorf("%s does %q", job.Name, container(t, job.Spec.Template).Args)
+			}
+		}},
+		"somebody else's account": {`serviceAccount: {create: false, name: theirs}`, func(t *testing.T, from objects) {
+			daemon, _ := from.pods()
+			if n := len(all[*core.ServiceAccount](from)); n != 0 || daemon.Spec.ServiceAccountName != "theirs" {
+				t.Errorf("%d accounts, and the pod's is %s", n, daemon.Spec.ServiceAccountName)
+			}
+		}},
+		"no policy": {`networkPolicy: {enabled: false}`, func(t *testing.T, from objects) {
+			if len(all[*networking.NetworkPolicy](from)) != 0 {
+				t.Error("there is one")
+			}
+		}},
+		"where it runs": {`{nodeSelector: {disk: ssd}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: accounts}, podAnnotations: {note: "1"}, imagePullSecrets: [{name: registry}]}`, func(t *testing.T, from objects) {
+			pod, _ := from.pods()
+			if pod.Spec.NodeSelector["disk"] != "ssd" || len(pod.Spec.Tolerations) != 1 || pod.Spec.PriorityClassName != "high" ||
+				pod.Labels["team"] != "accounts" || pod.Annotations["note"] != "1" || pod.Spec.ImagePullSecrets[0].Name != "registry" {
+				t.Errorf("%+v", pod)
+			}
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from, err := valued(t, test.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.check(t, from)
+		})
+	}
+}
+
+// Values that cannot be meant are refused before anything is in a cluster, and are
+// named.
+func TestBadValuesAreRefused(t *testing.T) {
+	tests := map[string]struct{ values, named string }{
+		"an unknown value":            {`replica: 2`, "replica"},
+		"deeper down":                 {`networkPolicy: {enable: false}`, "enable"},
+		"three replicas":              {`replicas: 3`, "replicas"},
+		"replicas in words":           {`replicas: two`, "replicas"},
+		"no image":                    {`image: {repository: ""}`, "repository"},
+		"no tables":                   {`config: {tables: null}`, "tables"},
+		"no source":                   {`config: {source: {dsn: null}}`, "dsn"},
+		"a password":                  {`config: {source: {password: hunter2}}`, "password"},
+		"a password in a DSN":         {`config: {warehouse: {dsn: "postgres://a:hunter2@dw/dw"}}`, "dsn"},
+		"a password behind it":        {`config: {warehouse: {dsn: "postgres://a@dw/dw?password=hunter2"}}`, "dsn"},
+		"a listener for itself":       {`config: {listen: "127.0.0.1:9187"}`, "listen"},
+		"a role that is none":         {`serviceAccount: {roleArn: rowshift}`, "roleArn"},
+		"no limit of memory":          {`resources: {limits: {memory: null}}`, "memory"},
+		"a network that is none":      {`networkPolicy: {sourceCIDRs: [db.internal]}`, "sourceCIDRs"},
+		"no network":                  {`networkPolicy: {httpsCIDRs: []}`, "httpsCIDRs"},
+		"an interval that is none":    {`monitoring: {podMonitor: {interval: often}}`, "interval"},
+		"a token that is too long":    {`resetSlot: {token: "` + strings.Repeat("x", 201) + `"}`, "token"},
+		"a Secret that has no name":   {`existingSecret: "my secret"`, "existingSecret"},
+		"a config that is not a map":  {`config: rowshift.yaml`, "config"},
+		"a bucket that is none of S3": {`config: {bucket: {url: "gs://a"}}`, "url"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := valued(t, test.values)
+			if err == nil || !strings.Contains(err.Error(), test.named) {
+				t.Errorf("not refused by the name of %s: %v", test.named, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the password is told: %v", err)
+			}
+		})
+	}
+}
+
+// The chart alone says what it lacks.
+func TestTheChartNeedsValues(t *testing.T) {
+	_, err := helm(t, "template", release, chart)
+	for _, name := range []string{"repository", "pipeline", "tables", "bucket", "dsn"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not asked for: %v", name, err)
+		}
+	}
+}
+
+// After an installation one is told how to end it without filling the source's disk.
+// Helm shows the notes only to who has a cluster, so a copy of the chart has them as a
+// file of a ConfigMap.
+func TestNotes(t *testing.T) {
+	copied := t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(chart)); err != nil {
+		t.Fatal(err)
+	}
+	notes, err := os.ReadFile(copied + "/templates/NOTES.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := `{{ define "notes" }}` + string(notes) + `{{ end }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: notes}
+data:
+  notes: |
+    {{- include "notes" . | nindent 4 }}
+`
+	if err := os.WriteFile(copied+"/templates/notes.yaml", []byte(shown), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for values, want := range map[string]string{"teardown=false": "--set teardown=true", "teardown=true": "job/rowshift-teardown"} {
+		out, err := helm(t, "template", release, copied, "-f", chart+"/ci/base-values.yaml", "--set", values, "--show-only", "templates/notes.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := one[*core.ConfigMap](t, objects{decode(t, out)}).Data["notes"]; !strings.Contains(text, want) {
+			t.Errorf("with %s there is no %q in\n%s", values, want, text)
+		}
+	}
+}
