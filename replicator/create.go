@@ -24,6 +24,23 @@ func (d *daemon) lookForStranger(ctx context.Context) error {
 	return err
 }
 
+// begin takes up a reset that is due and brings the pipeline out of phase Creating.
+// One daemon at a time does so: what it had waited for may be done when it comes to it.
+func (d *daemon) begin(ctx context.Context) (*Checkpoint, error) {
+	cp, err := d.Warehouse.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if cp != nil && d.due(cp) != "" {
+		if err := d.beginReset(ctx, d.due); err != nil {
+			return nil, err
+		}
+	} else if cp != nil && cp.Phase != Creating {
+		return cp, nil
+	}
+	return d.create(ctx)
+}
+
 // create brings a pipeline out of phase Creating: fence, slot, proof. Whatever dies
 // in between, it begins again; only here a missing slot is made and an unusable
 // one made again.

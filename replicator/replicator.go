@@ -90,14 +90,12 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 			return err
 		}
 	}
-	if cp != nil && d.due(cp) != "" {
-		if err := d.beginReset(ctx, d.due); err != nil {
+	if cp == nil || cp.Phase == Creating || d.due(cp) != "" {
+		err := d.Origin.Alone(ctx, func(ctx context.Context) (err error) {
+			cp, err = d.begin(ctx)
 			return err
-		}
-		cp.Phase = Creating // or it is found not to be
-	}
-	if cp == nil || cp.Phase == Creating {
-		if cp, err = d.create(ctx); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -121,7 +119,13 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		_ = source.Close() // a reset drops the slot
 		return d.repairLost(ctx, now, err)
 	}
-	return d.replicate(ctx, source, opened, now)
+	err = d.replicate(ctx, source, opened, now)
+	if errors.Is(err, errReset) { // a standby that is let in sees that the slot is to be made anew
+		if failed := d.beginReset(ctx, d.due); failed != nil {
+			return failed
+		}
+	}
+	return err
 }
 
 // fence takes the warehouse over, which may wait for a dying transaction, and keeps

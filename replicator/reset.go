@@ -12,6 +12,7 @@ import (
 type Reset struct {
 	Token string
 	Begun bool // it was taken up, and is under way or done
+	Done  bool // all tables have joined since
 }
 
 // errReset ends a pass because a slot reset is due, with which the next one begins.
@@ -65,13 +66,23 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 // unasked begins the tokens of resets that nobody asked for.
 const unasked = "lost slot "
 
-// repairLost begins a reset if that is wanted and cause says that the slot does not
-// hold what the warehouse lacks by the checkpoint was. Another daemon may have reset the
-// slot meanwhile: then it is left alone. Else it returns cause.
+// underWay returns the token of a reset that was begun and is not done; empty if none is.
+func (c *Checkpoint) underWay() string {
+	i := slices.IndexFunc(c.Resets, func(r Reset) bool { return r.Begun && !r.Done })
+	if i < 0 {
+		return ""
+	}
+	return c.Resets[i].Token
+}
+
+// repairLost looks what is to be done if cause says that the slot does not hold what
+// the warehouse lacks by the checkpoint was. Another daemon may reset the slot, or have
+// gone on: that is no reason to halt. A reset that is under way is begun again, and one
+// that nobody asked for if that is wanted. Else it returns cause.
 func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) error {
 	var h *Halt
 	lost := []Reason{SlotMissing, SlotLost, SlotAhead}
-	if !d.ResyncLost || !errors.As(cause, &h) || !slices.Contains(lost, h.Reason) {
+	if !errors.As(cause, &h) || !slices.Contains(lost, h.Reason) {
 		return cause
 	}
 	same := func(now *Checkpoint) bool { return now != nil && now.Phase == Streaming && now.LSN == was.LSN }
@@ -80,7 +91,11 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 		return err
 	}
 	if !same(now) || now.Epoch != was.Epoch {
-		return fmt.Errorf("replicator: another daemon has gone on meanwhile: %s", h.Found)
+		return fmt.Errorf("replicator: another daemon resets the slot, or has gone on meanwhile: %s", h.Found)
+	}
+	token := now.underWay()
+	if token == "" && !d.ResyncLost {
+		return cause
 	}
 	if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, System: now.System}); err != nil {
 		return err // this may be another server, for a while: nothing is forgotten for it
@@ -89,6 +104,9 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 	err = d.beginReset(ctx, func(cp *Checkpoint) string {
 		if !same(cp) {
 			return ""
+		}
+		if token != "" {
+			return token
 		}
 		return fmt.Sprintf("%sat %v in epoch %d", unasked, cp.LSN, cp.Epoch)
 	})

@@ -97,7 +97,7 @@ func (w *world) resetAsked() bool {
 func (w *simWarehouse) remembered(c *replicator.Checkpoint) {
 	c.Resyncs, c.Resets, c.Reset = w.resyncs(), nil, ""
 	for _, token := range slices.Sorted(maps.Keys(w.resets)) {
-		c.Resets = append(c.Resets, replicator.Reset{Token: token, Begun: w.resets[token] != "requested"})
+		c.Resets = append(c.Resets, replicator.Reset{Token: token, Begun: w.resets[token] != "requested", Done: w.resets[token] == "done"})
 		if w.resets[token] == "taken" && c.Phase == replicator.Creating {
 			c.Reset = token
 		}

@@ -10,6 +10,42 @@ import (
 	"rowshift/schema"
 )
 
+func (n *node) Alone(ctx context.Context, do func(context.Context) error) error {
+	for !n.lockSlot() {
+		n.tall.count("slot is made by another")
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if n.isDead() {
+			return errDead
+		}
+	}
+	defer n.unlockSlot()
+	return do(ctx)
+}
+
+// lockSlot lets n make the slot, unless another that lives does.
+func (n *node) lockSlot() bool {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	s := &n.source
+	if s.maker != nil && !s.maker.isDead() && n.bug != makeTogether {
+		return false
+	}
+	s.maker = n
+	return true
+}
+
+func (n *node) unlockSlot() {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	if n.source.maker == n {
+		n.source.maker = nil
+	}
+}
+
 func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicator.Created, error) {
 	if !r.Look {
 		n.nap("create", 8*time.Second) // for the transactions of others
@@ -25,6 +61,12 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	if n.fault("create fails") {
 		return replicator.Created{}, errInjected
 	}
+	if !r.Look {
+		n.nap("drop", 10*time.Second) // between the look and what comes of it
+	}
+	if n.isDead() {
+		return replicator.Created{}, errDead
+	}
 	broken := n.chance("slot cannot decode", 0.2)
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -36,10 +78,14 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 		return replicator.Created{}, nil
 	}
 	if s.slot != nil && r.Remake {
-		if s.slot.active != nil && r.Reset {
-			n.tall.count("reset ends another's stream")
+		n.drop(r)
+		n.world.mu.Unlock()
+		n.nap("make", 5*time.Second)
+		n.world.mu.Lock()
+		if n.isDead() {
+			n.tall.count("dies between drop and make")
+			return replicator.Created{}, errDead
 		}
-		s.slot = nil
 	}
 	if s.slot == nil {
 		s.slot = &slot{confirmed: s.flushed, saved: s.flushed, broken: broken}
@@ -48,6 +94,18 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	}
 	s.flushed += 3 // the proof
 	return replicator.Created{Start: s.slot.confirmed, Proof: s.flushed}, nil
+}
+
+// drop lets go of the slot, to make another; the lock is held.
+func (n *node) drop(r replicator.CreateRequest) {
+	s := &n.source
+	if n.warehouse.checkpoint.Phase == replicator.Streaming {
+		n.broken(2, "a slot that is streamed from is dropped")
+	}
+	if s.slot.active != nil && r.Reset {
+		n.tall.count("reset ends another's stream")
+	}
+	s.slot = nil
 }
 
 func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.Source, replicator.Opened, error) {

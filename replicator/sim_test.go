@@ -39,6 +39,7 @@ const (
 	joinEarly
 	joinWithoutItsBatch
 	resetKeepsTables
+	makeTogether
 )
 
 // tally counts what came up.
@@ -59,7 +60,7 @@ func (t *tally) counted(kind string, n int) {
 var kinds = []string{
 	"merge", "batch", "batch ends inside a transaction", "large transaction", "key change", "key swap",
 	"unchanged TOAST", "TRUNCATE", "table loaded", "table joins", "commit not seen yet", "keepalive anywhere",
-	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "stream breaks",
+	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "slot is made by another", "dies between drop and make", "stream breaks",
 	"server shuts down", "slot goes back", "snapshot fails", "snapshot is given up", "load cannot be staged",
 	"COPY of a load meets a conflict", "COPY of a load fails", "bucket is slow down", "stage fails",
 	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced", "another source",
@@ -67,7 +68,7 @@ var kinds = []string{
 	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced",
 	"a dead daemon's apply goes on", "checkpoint moves while a table loads",
 	"slot is lost and reset unasked", "slot reset", "reset ends another's stream", "table is asked for", "table loaded on request",
-	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "a dead daemon's merge goes on",
+	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "standby", "a dead daemon's merge goes on",
 }
 
 // check holds the warehouse to the promises after a merge.
@@ -125,6 +126,10 @@ func (n *node) hadOnce(oid uint32, rows map[string]row) bool {
 // caughtUp returns a load table with all that is held for it applied.
 func (n *node) caughtUp(t replicator.TableState) map[string]row {
 	at := maps.Clone(n.warehouse.loads[t.Load.Into])
+	if at == nil {
+		n.broken(5, "there is no load table %s", t.Load.Into)
+		return nil
+	}
 	for _, o := range n.warehouse.held[t.Load.Held] {
 		if o.xid == 0 || !t.Load.Seen.Sees(o.xid) {
 			n.applyRows(at, o)
@@ -142,8 +147,8 @@ func (n *node) run(ctx context.Context) <-chan error {
 	}
 	go func() {
 		done <- replicator.Run(ctx, replicator.Options{
-			HaltRetry: time.Second,
-			Pipeline:  "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
+			HaltRetry: time.Second, Listener: replicator.Listener{Halted: n.halted},
+			Pipeline: "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
 			Limits:     replicator.Limits{Rows: 12, Bytes: 1 << 20, MaxAge: 3 * time.Second, MinInterval: 500 * time.Millisecond},
 			ResyncLost: n.seed%3 == 0,
 			Refresh:    refresh, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
@@ -151,6 +156,16 @@ func (n *node) run(ctx context.Context) <-chan error {
 		})
 	}()
 	return done
+}
+
+// halted looks whether a daemon had a reason to halt.
+func (n *node) halted(h *replicator.Halt) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	cp := n.warehouse.checkpoint
+	if h.Reason == replicator.SlotMissing && cp != nil && cp.Phase == replicator.Creating {
+		n.broken(5, "a daemon halts while the slot is made")
+	}
 }
 
 // simulate runs one schedule: a source under load, daemons that die and are
@@ -215,6 +230,8 @@ func (w *world) disturb(ctx context.Context, running []*life) []*life {
 		w.spoil()
 	case w.chance("slot is to be reset", 0.03):
 		w.loseSlot()
+	case len(running) < 2 && w.chance("standby", 0.05):
+		running = append(running, w.begin(ctx))
 	case w.chance("source crashes", 0.04):
 		w.crash()
 	}
@@ -244,8 +261,8 @@ func (w *world) settled(seed uint64) {
 		}
 	}
 	last := w.source.log[len(w.source.log)-1].end
-	if w.source.slot.confirmed < last {
-		w.broken(4, "seed %d: acknowledged %v, the last commit is %v", seed, w.source.slot.confirmed, last)
+	if w.source.slot == nil || w.source.slot.confirmed < last {
+		w.broken(4, "seed %d: the slot is %+v, the last commit is %v", seed, w.source.slot, last)
 	}
 	if len(w.warehouse.loads) > 0 && w.bug == noBug {
 		for name := range w.warehouse.loads {
@@ -303,6 +320,7 @@ func TestPlantedBugs(t *testing.T) {
 		"join before all is applied":  joinEarly,
 		"join at another position":    joinWithoutItsBatch,
 		"reset that keeps tables":     resetKeepsTables,
+		"two make the slot at a time": makeTogether,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(400) {

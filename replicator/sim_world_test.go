@@ -42,6 +42,7 @@ type simSource struct {
 	xid     uint32
 	flushed replicator.LSN
 	slot    *slot
+	maker   *node         // who makes it
 	next    chan struct{} // closed when the log grows
 }
 

@@ -11,10 +11,15 @@ import (
 // slot's stream and takes snapshots. Its methods are called by one goroutine at a
 // time.
 type Origin interface {
+	// Alone calls do while no other daemon does so with this slot: it waits as long as
+	// one lives that does. The context that do is given ends if another may have taken
+	// its place.
+	Alone(ctx context.Context, do func(context.Context) error) error
+
 	// Create makes the publication and the slot, or takes those that are there, and
 	// proves nothing yet: the stream must pass Created.Proof first. It may wait for
-	// hours, for transactions of others. Called in phase Creating only, but for
-	// CreateRequest.Look.
+	// hours, for transactions of others. Called in phase Creating and by Alone only, but
+	// for CreateRequest.Look.
 	Create(context.Context, CreateRequest) (Created, error)
 
 	// Open waits until nobody streams from the slot, without touching anything else,

@@ -14,6 +14,7 @@ import (
 const (
 	followEvery = 2 * time.Second  // how often a reset is looked at
 	unheeded    = 30 * time.Second // how long nobody may have the slot before the reset is carried out here
+	ignored     = 2 * time.Minute  // how long whoever has it may leave the request alone: it may be dead, or halted
 )
 
 type resetSlotCommand struct {
@@ -56,11 +57,11 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 }
 
 // follow tells how far the reset is until it is done. It returns false if nobody heeds
-// it: no daemon has the slot any more, and none has begun.
+// it, or nobody any more: whoever took it up may have died.
 func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (heeded bool, err error) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	seen, told := time.Now(), redshift.ResetUnknown
+	told, heed := redshift.ResetUnknown, heeding{had: time.Now(), heard: time.Now()}
 	for {
 		state, _, err := r.warehouse.Reset(ctx, c.Token)
 		if err != nil {
@@ -73,9 +74,8 @@ func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (he
 		if state == redshift.ResetDone {
 			return true, nil
 		}
-		if slot, err := r.slot(ctx); err != nil || slot.active || state != redshift.ResetRequested {
-			seen = time.Now()
-		} else if time.Since(seen) > unheeded {
+		if slot, err := r.slot(ctx); err == nil && !heed.goesOn(state, slot, time.Now()) {
+			fmt.Fprintf(w, "reset %s: no daemon carries it out, so it is carried out here\n", c.Token)
 			return false, nil
 		}
 		select {
@@ -84,6 +84,23 @@ func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (he
 			return false, ctx.Err()
 		}
 	}
+}
+
+// heeding is how long nobody has seen to a reset.
+type heeding struct {
+	had   time.Time // when somebody last had the slot, or made it
+	heard time.Time // when the request was last not waiting for whoever has it
+}
+
+// goesOn tells whether somebody may still see to the reset.
+func (h *heeding) goesOn(state redshift.ResetState, slot slotSighting, now time.Time) bool {
+	if slot.active || slot.making {
+		h.had = now
+	}
+	if state != redshift.ResetRequested || slot.making {
+		h.heard = now
+	}
+	return now.Sub(h.had) <= unheeded && now.Sub(h.heard) <= ignored
 }
 
 // plan prints what a reset would let go of and load.

@@ -118,7 +118,7 @@ func (r *rooms) slot(ctx context.Context) (slotSighting, error) {
 		return slotSighting{}, err
 	}
 	return slotSighting{
-		at: time.Now(), exists: s.Exists, active: s.Active, status: s.Status, safe: s.Safe, limited: s.Limited,
+		at: time.Now(), exists: s.Exists, active: s.Active, making: s.Making, status: s.Status, safe: s.Safe, limited: s.Limited,
 		retained: s.Retained, current: s.Current,
 	}, nil
 }

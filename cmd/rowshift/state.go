@@ -68,6 +68,7 @@ type slotSighting struct {
 	at       time.Time // zero: never seen
 	exists   bool
 	active   bool
+	making   bool           // a daemon is about to make it
 	status   string         // wal_status
 	safe     int64          // bytes of log until the slot is lost
 	limited  bool           // there is such a limit

@@ -41,6 +41,8 @@ type Origin struct {
 
 	stuck   stuck                  // where the slot could not decode
 	renamed map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
+	alone   *alone                 // while Alone keeps others from making the slot
+	silent  time.Duration          // other than silentAfter, in tests
 }
 
 // New returns an Origin. Nothing is opened yet.

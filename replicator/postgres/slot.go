@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowshift/replicator"
 )
@@ -218,11 +219,18 @@ func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
 }
 
 // letGo drops the slot once nobody streams from it, unless still says that it is
-// another's by then.
+// another's by then. It is dropped by the session that keeps others from making it,
+// which is ended before another makes one.
 func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn, still func() error) error {
+	var drop interface {
+		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	} = conn
+	if o.alone != nil {
+		drop = o.alone
+	}
 	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		_, err := conn.Exec(ctx, dropSlot(o.options.Slot))
+		_, err := drop.Exec(ctx, dropSlot(o.options.Slot))
 		if code := codeOf(err); err == nil || code == undefinedObject {
 			return nil
 		} else if code != objectInUse {

@@ -21,6 +21,8 @@ type SlotState struct {
 	Confirmed replicator.LSN // what we acknowledged
 	Current   replicator.LSN // the end of the server's flushed log
 
+	Making bool // a daemon is about to make the slot
+
 	Retained uint64 // bytes of log that are kept for it: what fills a disk
 	Lag      uint64 // bytes of log that were not acknowledged
 }
@@ -42,11 +44,16 @@ func (o *Origin) SlotState(ctx context.Context) (SlotState, error) {
 	if err != nil {
 		return SlotState{}, err
 	}
+	m, err := o.findMaker(ctx, conn)
+	if err != nil {
+		return SlotState{}, err
+	}
 	s, err := findSlot(ctx, conn, o.options.Slot)
 	if err != nil || s == nil {
-		return SlotState{Current: current}, err
+		return SlotState{Current: current, Making: m.pid != 0}, err
 	}
 	state := SlotState{
+		Making: m.pid != 0,
 		Exists: true, Active: s.active, Status: s.status, Invalid: s.invalid,
 		Restart: s.restart, Confirmed: s.confirmed, Current: current,
 		Lag: s.confirmed.Behind(current),

@@ -64,7 +64,7 @@ func (w *Warehouse) resets(ctx context.Context, s *session, c *replicator.Checkp
 		return err
 	}
 	for _, r := range rows {
-		one := replicator.Reset{Token: string(r[0]), Begun: string(r[1]) != requested}
+		one := replicator.Reset{Token: string(r[0]), Begun: string(r[1]) != requested, Done: string(r[1]) == done}
 		c.Resets = append(c.Resets, one)
 		if string(r[1]) == taken && c.Phase == replicator.Creating {
 			c.Reset = one.Token

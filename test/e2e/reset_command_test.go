@@ -1,8 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"rowshift/test/harness"
+	"rowshift/test/redshifttest"
 )
 
 // As a one-shot command a reset is carried out by the daemon that runs, which goes on
@@ -53,5 +58,41 @@ func TestResetSlotCommand(t *testing.T) {
 	change(t, w, spoil) // as it was
 	w.MustRun(t)
 	execute(t, w, "UPDATE company SET plan = 'in the end'")
+	w.MustBecomeEqual(t)
+}
+
+// The command follows a reset, and carries it out itself when the daemon that took it up
+// dies, at any of its steps.
+func TestResetSlotCommandOutlivesTheDaemon(t *testing.T) {
+	t.Parallel()
+	s := lost()
+	s.Config.More = []string{"checkpoint_refresh: 1s"}
+	w, d := live(t, s)
+	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
+	change(t, w, "UPDATE userdata.person SET is_active = NOT is_active")
+	ended := make(chan string, 1)
+	go func() {
+		out, errs, code, err := w.Command(t.Context(), "reset-slot", "--token=orphan")
+		ended <- fmt.Sprintf("exit code %d, %v\n%s%s", code, err, out, errs)
+	}()
+	load := w.Load(harness.Workload{Seed: 52, Writers: 1, Pause: 50 * time.Millisecond})
+	reached(t, stalled)
+	if err := load.Stop(); err != nil {
+		t.Error(err)
+	}
+	if state := warehouse(t, w, "SELECT state FROM rowshift.request WHERE token = 'orphan'"); state != "taken" {
+		t.Errorf("the reset is %s", state)
+	}
+	d.Kill()
+	stalled.Remove()
+	select {
+	case said := <-ended:
+		if !strings.HasPrefix(said, "exit code 0, <nil>") || !strings.Contains(said, "carried out here") {
+			t.Error(said)
+		}
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the command follows a dead daemon for ever")
+	}
+	isDone(t, w, "orphan")
 	w.MustBecomeEqual(t)
 }

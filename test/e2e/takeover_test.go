@@ -12,29 +12,6 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promise 5: a second daemon waits for the slot and touches nothing, and goes on
-// where the first was killed.
-func TestSecondDaemonTakesOver(t *testing.T) {
-	t.Parallel()
-	w, first := live(t, harness.Setup{Accounts: small})
-	elsewhere(t, w)
-	epoch := warehouse(t, w, epochOf)
-	second := w.MustRun(t)
-	second.MustSee(t, `"message":"waiting"`)
-	execute(t, w, "UPDATE company SET plan = 'before'")
-	w.MustBecomeEqual(t)
-	if now := warehouse(t, w, epochOf); now != epoch || strings.Contains(second.Log(), `"streaming"`) {
-		t.Errorf("a daemon that waits has raised the epoch from %s to %s, or streams", epoch, now)
-	}
-	first.Kill()
-	second.MustSee(t, `"message":"streaming"`)
-	execute(t, w, "UPDATE company SET plan = 'after' WHERE id < uid('c', 100)")
-	w.MustBecomeEqual(t)
-	if now := warehouse(t, w, epochOf); now == epoch {
-		t.Errorf("the epoch is still %s: the take-over was not fenced", now)
-	}
-}
-
 const epochOf = "SELECT epoch FROM rowshift.checkpoint"
 
 // elsewhere lets the next daemons listen on other ports.

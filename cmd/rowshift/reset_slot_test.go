@@ -1,0 +1,45 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"rowshift/sink/redshift"
+)
+
+// A reset is carried out by the command once nobody sees to it: at once after a while
+// without anybody at the slot, whatever has become of the reset by then, and after a
+// longer one if whoever has the slot does not take it up.
+func TestResetThatNobodySeesTo(t *testing.T) {
+	began := time.Unix(0, 0)
+	for name, test := range map[string]struct {
+		state redshift.ResetState
+		slot  slotSighting
+		until time.Duration // 0: for ever
+	}{
+		"requested, nobody has the slot":          {redshift.ResetRequested, slotSighting{exists: true}, unheeded},
+		"requested, there is no slot":             {redshift.ResetRequested, slotSighting{}, unheeded},
+		"requested, whoever has the slot is deaf": {redshift.ResetRequested, slotSighting{exists: true, active: true}, ignored},
+		"requested, another makes the slot":       {redshift.ResetRequested, slotSighting{making: true}, 0},
+		"taken, and the daemon is gone":           {redshift.ResetTaken, slotSighting{exists: true}, unheeded},
+		"taken, gone before the slot was made":    {redshift.ResetTaken, slotSighting{}, unheeded},
+		"taken, the slot is being made":           {redshift.ResetTaken, slotSighting{making: true}, 0},
+		"taken, the tables are loaded":            {redshift.ResetTaken, slotSighting{exists: true, active: true}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := heeding{had: began, heard: began}
+			for at := time.Duration(0); at < time.Hour; at += followEvery {
+				if h.goesOn(test.state, test.slot, began.Add(at)) {
+					continue
+				}
+				if test.until == 0 || at <= test.until || at > test.until+followEvery {
+					t.Errorf("given up after %v", at)
+				}
+				return
+			}
+			if test.until > 0 {
+				t.Error("followed for ever")
+			}
+		})
+	}
+}

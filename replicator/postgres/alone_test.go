@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+)
+
+// second is an origin of another daemon, with the same slot.
+func (w *world) second() *Origin {
+	o := New(w.options)
+	o.silent = 200 * time.Millisecond
+	return o
+}
+
+// TestAlone shows that one daemon at a time makes the slot; another waits, says so, and
+// goes on as soon as the first has done.
+func TestAlone(t *testing.T) {
+	w := newWorld(t)
+	w.named(true)
+	within, let, done := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	go func() {
+		done <- w.Alone(t.Context(), func(context.Context) error {
+			close(within)
+			<-let
+			return nil
+		})
+	}()
+	<-within
+	if s, err := w.SlotState(t.Context()); err != nil || !s.Making {
+		t.Errorf("%+v, %v", s, err)
+	}
+	other := New(w.options)
+	go func() {
+		done <- other.Alone(t.Context(), func(context.Context) error {
+			select {
+			case <-let:
+				return nil
+			default:
+				return errors.New("two make the slot at a time")
+			}
+		})
+	}()
+	w.heard("which another daemon makes, in server process")
+	close(let)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	w.deserted()
+	if s, err := w.SlotState(t.Context()); err != nil || s.Making {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestAloneTakesOver shows that a daemon of which nothing is heard any more is not
+// waited for, and drops no slot once another has taken its place.
+func TestAloneTakesOver(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.named(true)
+	if _, err := w.Create(t.Context(), replicator.CreateRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	err := w.Alone(t.Context(), func(ctx context.Context) error {
+		took := false
+		if err := w.second().Alone(ctx, func(context.Context) error { took = true; return nil }); err != nil || !took {
+			t.Errorf("its place is not taken: %v", err)
+		}
+		_, err := w.Create(ctx, replicator.CreateRequest{Resumed: true, Remake: true, Reset: true})
+		return err
+	})
+	if err == nil {
+		t.Error("a daemon whose place was taken has made the slot anew")
+	}
+	w.until(other, `EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = current_database())`)
+}
+
+// TestAloneWaitsForStrangers shows that a session which is not ours is not ended, how
+// silent it may be.
+func TestAloneWaitsForStrangers(t *testing.T) {
+	w := newWorld(t)
+	w.named(true)
+	theirs := w.dial()
+	if _, err := theirs.Exec(t.Context(), `SELECT pg_advisory_lock($1)`, w.slotKey()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	if err := w.second().Alone(ctx, func(context.Context) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	w.exec(theirs, `SELECT 1`)
+}

@@ -1,0 +1,59 @@
+package replicator_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/replicator"
+)
+
+// overtaken is an Origin whose slot another daemon resets as it is opened first.
+type overtaken struct {
+	*node
+	opened bool
+}
+
+func (o *overtaken) Open(ctx context.Context, r replicator.OpenRequest) (replicator.Source, replicator.Opened, error) {
+	if !o.opened {
+		o.opened = true
+		o.world.mu.Lock()
+		cp := o.warehouse.checkpoint
+		cp.Epoch, cp.Phase, o.source.slot = cp.Epoch+1, replicator.Creating, nil
+		for i := range cp.Tables {
+			cp.Tables[i].State = replicator.Loading
+		}
+		o.warehouse.resets["by another"] = "taken"
+		o.world.mu.Unlock()
+	}
+	return o.node.Open(ctx, r)
+}
+
+// A standby that finds no slot while another daemon makes it anew does not halt: it
+// looks again soon, and does its part.
+func TestAStandbyDoesNotHaltWhileTheSlotIsReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 0, noBug, &tally{n: map[string]int{}})
+		first := w.begin(t.Context())
+		time.Sleep(time.Minute)
+		first.stop()
+		<-first.done
+
+		n := &node{world: w}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- replicator.Run(ctx, replicator.Options{
+				Pipeline: "p", Origin: &overtaken{node: n}, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
+				Listener: replicator.Listener{Halted: func(h *replicator.Halt) { t.Errorf("halted: %v", h) }},
+			})
+		}()
+		time.Sleep(time.Minute)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		w.settled(1)
+	})
+}
