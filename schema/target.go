@@ -45,17 +45,18 @@ func (v *resolver) name(name, repair, what string) {
 	}
 }
 
-// width faults a table that is too wide for its staging tables, which have beside
-// its columns an origin key, a flag for each column that may be left unchanged, and
-// one that says that the row is gone.
+// width faults a table that is too wide for the table that holds its changes while it
+// loads, which has beside its columns an origin key, a flag for each column that may be
+// left unchanged, one that says that the row is gone, and three columns that tell the
+// folds apart.
 func (v *resolver) width(t *Table) {
-	wide := len(t.Columns) + len(t.Key) + 1
+	wide := len(t.Columns) + len(t.Key) + 4
 	for i, c := range t.Columns {
 		if c.Toastable && !slices.Contains(t.Key, i) {
 			wide++
 		}
 	}
 	if wide > maxColumns {
-		v.fault("leave columns out", "needs %d columns in a staging table, and Redshift takes %d", wide, maxColumns)
+		v.fault("leave columns out", "needs %d columns in the table that holds its changes, and Redshift takes %d", wide, maxColumns)
 	}
 }

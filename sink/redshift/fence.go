@@ -248,7 +248,7 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	for _, needed := range []string{"fence", "checkpoint", "table_state", "freshness"} {
+	for _, needed := range []string{"fence", "checkpoint", "table_state", "request", "freshness"} {
 		if !slices.Contains(names, needed) {
 			statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
 			break

@@ -247,3 +247,27 @@ func TestTablesOfLoadsThatAreOverAreDropped(t *testing.T) {
 	w.fence(r)
 	w.want(left())
 }
+
+// The widest table that is taken has a held table, and a target, that Redshift takes.
+func TestWidestTableIsHeld(t *testing.T) {
+	const most = 1600 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+	wide := func(n int) (*schema.Table, error) {
+		r := schema.Relation{Name: schema.Name{Schema: "public", Table: "wide"}, Kind: 'r', Persistence: 'p', Identity: schema.IdentityDefault, Primary: []int16{1}, Replica: []int16{1}}
+		for i := range n {
+			r.Attributes = append(r.Attributes, schema.Attribute{Attnum: int16(i + 1), Name: fmt.Sprint("c", i), NotNull: i == 0, Type: schema.Type{OID: 25, Base: 25, Typmod: -1, Name: "text", Category: 'S'}, Toastable: i == 1})
+		}
+		return schema.Choice{All: true}.Resolve(r, 15)
+	}
+	n := most
+	for ; n > 0; n-- {
+		if table, err := wide(n); err == nil {
+			if got := len(heldColumns(table)); got > most {
+				t.Errorf("a table of %d columns is taken, whose held table has %d", n, got)
+			}
+			break
+		}
+	}
+	if n < most-10 {
+		t.Errorf("no more than %d columns are taken", n)
+	}
+}

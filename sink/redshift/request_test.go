@@ -7,6 +7,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/redshifttest"
 )
 
 // asked are the requests as people see them.
@@ -127,4 +128,54 @@ func TestResetsAreRemembered(t *testing.T) {
 			t.Errorf("%s: %q, %v, %v", token, state, last, err)
 		}
 	}
+}
+
+// The reset that is under way is the one that was taken last, whenever it was asked for.
+func TestResetThatWasTakenLastIsUnderWay(t *testing.T) {
+	w := newWorld(t)
+	w.fence(w.warehouse(nil))
+	w.below(`INSERT INTO rowshift_accounts.request (kind, source_schema, source_table, token, state, requested_at, taken_at) VALUES
+		('reset', '', '', 'early, taken late', 'taken', '2026-01-01', '2026-05-01'), ('reset', '', '', 'late, taken early', 'taken', '2026-03-01', '2026-04-01'),
+		('reset', '', '', 'waits', 'requested', '2025-01-01', NULL)`)
+	c, err := w.warehouse(nil).Checkpoint(t.Context())
+	if err != nil || c.Reset != "early, taken late" || len(c.Resets) != 3 || c.Resets[2].Token != "waits" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// A token that is asked for while a daemon is given it is remembered once.
+func TestResetIsRequestedWhileADaemonTakesIt(t *testing.T) {
+	w := newWorld(t)
+	w.fence(w.warehouse(nil))
+	daemon := w.hold("rowshift/accounts", lockFence, "INSERT INTO rowshift_accounts.request (kind, source_schema, source_table, token, state, taken_at) VALUES ('reset', '', '', 'both', 'taken', GETDATE())")
+	locks := w.server.Inject(redshifttest.Fault{Class: "LOCK", Application: "rowshift/accounts", Nth: 1, Stall: time.Millisecond})
+	defer locks.Remove()
+	asked := make(chan error, 1)
+	go func() { asked <- w.warehouse(nil).RequestReset(t.Context(), "both") }()
+	select {
+	case <-locks.Reached():
+	case err := <-asked:
+		t.Errorf("it was asked for without a look at what the daemon does: %v", err)
+		asked <- err
+	}
+	if _, err := daemon.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+	w.want(w.resets(), "both|taken|t|f")
+}
+
+// A table of requests that somebody dropped is made again, and what was in it is
+// forgotten.
+func TestRequestTableIsMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	r, _ := w.withWords()
+	w.admin("DROP TABLE rowshift_accounts.request")
+	w.fence(r)
+	if err := r.RequestReset(t.Context(), "after"); err != nil {
+		t.Error(err)
+	}
+	w.want(w.resets(), "after|requested|f|f")
 }

@@ -26,13 +26,15 @@ func (w *Warehouse) RequestReset(ctx context.Context, token string) error {
 		if err := w.requestable(ctx, s); err != nil {
 			return err
 		}
-		var known replicator.Checkpoint
-		err := w.resets(ctx, s, &known)
-		if err != nil || slices.ContainsFunc(known.Resets, func(r replicator.Reset) bool { return r.Token == token }) {
+		return w.transaction(ctx, s, func() error { // a daemon may be given the same token meanwhile
+			var known replicator.Checkpoint
+			err := w.resets(ctx, s, &known)
+			if err != nil || slices.ContainsFunc(known.Resets, func(r replicator.Reset) bool { return r.Token == token }) {
+				return err
+			}
+			_, err = s.run(ctx, "request", w.metadata.insertReset(token, requested))
 			return err
-		}
-		_, err = s.run(ctx, "request", w.metadata.insertReset(token, requested))
-		return err
+		})
 	})
 }
 

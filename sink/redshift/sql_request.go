@@ -49,9 +49,11 @@ func (m metadata) answerRequests(n schema.Name, from, to, at string) string {
 		m.request(), literal(to), quoted(at), literal(resync), literal(from), literal(n.Schema), literal(n.Table))
 }
 
-// readResets reads the tokens of slot resets, with what became of each.
+// readResets reads the tokens of slot resets, with what became of each: in the order in
+// which they were taken, and behind those what is asked for. NULL is sorted last.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ORDER_BY_clause.html
 func (m metadata) readResets() string {
-	return fmt.Sprintf(`SELECT "token", "state" FROM %s WHERE "kind" = %s ORDER BY "requested_at", "token"`, m.request(), literal(reset))
+	return fmt.Sprintf(`SELECT "token", "state" FROM %s WHERE "kind" = %s ORDER BY "taken_at", "requested_at", "token"`, m.request(), literal(reset))
 }
 
 // insertReset remembers a reset, in some state.

@@ -138,7 +138,7 @@ SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END
 SELECT "layout" FROM "metadata"."checkpoint";
 SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
-SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "requested_at", "token";
+SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "taken_at", "requested_at", "token";
 SELECT "written_by" FROM "metadata"."checkpoint";
 SELECT COALESCE(MAX("fold"), 0) FROM "name"."held_0_0_0";
 SELECT COUNT(*) FROM "metadata"."checkpoint" WHERE "phase" = UPPER("phase");
