@@ -1,6 +1,7 @@
 package proxytest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -29,9 +30,17 @@ type TCP struct {
 	conns    map[*link]struct{}
 	budget   [2]int64 // bytes until the cut, by direction; negative: no cut
 	stalled  [2]bool
+	stop     *stop
 	refuse   bool
 	closed   bool
 	accepted int
+}
+
+// stop is where the flow stops.
+type stop struct {
+	text    []byte
+	ways    []Direction
+	reached chan struct{}
 }
 
 // link is a client's connection and the one to the server that goes with it.
@@ -104,6 +113,30 @@ func (p *TCP) Stall(ways ...Direction) { p.setStalled(true, ways) }
 
 // Resume lets the bytes in the given directions (none given: both) flow.
 func (p *TCP) Resume(ways ...Direction) { p.setStalled(false, ways) }
+
+// StopAt stalls the given ways (none given: both) once a client sends text in one piece.
+// Up, the text itself is held back; Down alone, the server gets it and its answer is
+// held back. The channel is closed then.
+func (p *TCP) StopAt(text string, ways ...Direction) (reached <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stop = &stop{text: []byte(text), ways: ways, reached: make(chan struct{})}
+	return p.stop.reached
+}
+
+// look stalls the flow if bytes that a client sends are where it is to stop.
+func (p *TCP) look(sent []byte) {
+	p.mu.Lock()
+	s := p.stop
+	if s == nil || !bytes.Contains(sent, s.text) {
+		p.mu.Unlock()
+		return
+	}
+	p.stop = nil
+	p.mu.Unlock()
+	p.setStalled(true, s.ways)
+	close(s.reached)
+}
 
 func (p *TCP) setStalled(stalled bool, ways []Direction) {
 	if len(ways) == 0 {
@@ -190,6 +223,9 @@ func (p *TCP) pump(d Direction, l *link, from, to net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
+		if d == Up {
+			p.look(buf[:n])
+		}
 		allowed, cut := p.admit(d, n)
 		if _, werr := to.Write(buf[:allowed]); werr != nil {
 			err = errors.Join(err, werr)

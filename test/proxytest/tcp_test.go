@@ -172,3 +172,27 @@ func TestTCPResetsWhenTheServerIsAway(t *testing.T) {
 		t.Errorf("nobody there, but got %d bytes", n)
 	}
 }
+
+// The flow stops at what a client sends: before the server has it, or before it answers.
+func TestStopAt(t *testing.T) {
+	for _, ways := range [][]proxytest.Direction{nil, {proxytest.Down}} {
+		p := proxytest.StartTCP(t, echo(t))
+		c := dial(t, p)
+		reached := p.StopAt("two", ways...)
+		for _, line := range []string{"one\n", "two\n"} {
+			if _, err := io.WriteString(c, line); err != nil {
+				t.Fatal(err)
+			}
+			if line == "one\n" {
+				if got, err := c.lines.ReadString('\n'); err != nil || got != line {
+					t.Fatalf("%q, %v", got, err)
+				}
+			}
+		}
+		<-reached
+		p.Resume()
+		if got, err := c.lines.ReadString('\n'); err != nil || got != "two\n" {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
