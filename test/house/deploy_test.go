@@ -34,3 +34,19 @@ func TestThePodsGraceIsMoreThanADrain(t *testing.T) {
 		t.Errorf("only %d grace times found: this test looks in the wrong place", found)
 	}
 }
+
+// The rules and the dashboard are written in one place; kustomize and Helm have copies.
+func TestCopiesAreFresh(t *testing.T) {
+	rules, dashboard := text(t, "deploy/prometheus/rules.yaml"), text(t, "deploy/grafana/rowshift.json")
+	_, inside, _ := strings.Cut(text(t, "deploy/kubernetes/components/rules-dashboard/prometheusrule.yaml"), "\nspec:\n")
+	for path, copied := range map[string]struct{ got, want string }{
+		"deploy/helm/rowshift/files/rules.yaml":                            {text(t, "deploy/helm/rowshift/files/rules.yaml"), rules},
+		"deploy/helm/rowshift/files/rowshift.json":                         {text(t, "deploy/helm/rowshift/files/rowshift.json"), dashboard},
+		"deploy/kubernetes/components/rules-dashboard/rowshift.json":       {text(t, "deploy/kubernetes/components/rules-dashboard/rowshift.json"), dashboard},
+		"deploy/kubernetes/components/rules-dashboard/prometheusrule.yaml": {inside, regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(rules, "  $1")},
+	} {
+		if copied.got != copied.want {
+			t.Errorf("%s is stale: run deploy/copies.sh", path)
+		}
+	}
+}

@@ -115,9 +115,9 @@ func TestEachObjectIsOneOfKubernetes(t *testing.T) {
 	want := map[string][]string{
 		"base":                {"ConfigMap", "Deployment", "NetworkPolicy", "ServiceAccount"},
 		"overlays/dev":        {"ConfigMap", "Deployment", "NetworkPolicy", "ServiceAccount"},
-		"overlays/production": {"ConfigMap", "Deployment", "NetworkPolicy", "PodMonitor", "ServiceAccount"},
-		"overlays/reset-slot": {"ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodMonitor", "ServiceAccount"},
-		"overlays/teardown":   {"ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodMonitor", "ServiceAccount"},
+		"overlays/production": {"ConfigMap", "ConfigMap", "Deployment", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"},
+		"overlays/reset-slot": {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"},
+		"overlays/teardown":   {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"},
 	}
 	each(t, func(t *testing.T, from objects) {
 		_, form, _ := strings.Cut(t.Name(), "/")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
@@ -23,90 +24,105 @@ func valued(t *testing.T, values string) (objects, error) {
 	return rendered(t, "-f", chart+"/ci/base-values.yaml", "-f", path)
 }
 
+// valueCases are values and what is rendered of them.
+var valueCases = map[string]struct {
+	values string
+	check  func(*testing.T, objects)
+}{
+	"a hot standby": {`replicas: 2`, func(t *testing.T, from objects) {
+		spec := one[*apps.Deployment](t, from).Spec
+		if *spec.Replicas != 2 || spec.Strategy.Type != apps.RollingUpdateDeploymentStrategyType || len(spec.Template.Spec.TopologySpreadConstraints) != 1 {
+			t.Errorf("%d replicas, %+v, spread %+v", *spec.Replicas, spec.Strategy, spec.Template.Spec.TopologySpreadConstraints)
+		}
+	}},
+	"a Secret that is there": {`existingSecret: vault-made`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		if s := daemon.Spec.Volumes[1].Secret; s.SecretName != "vault-made" {
+			t.Errorf("the passwords are of %s", s.SecretName)
+		}
+	}},
+	"certificates that must be there": {`caConfigMap: trusted`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		if c := daemon.Spec.Volumes[2].ConfigMap; c.Name != "trusted" || *c.Optional {
+			t.Errorf("the certificates are of %+v", c)
+		}
+	}},
+	"resources": {`resources: {requests: {cpu: 2}, limits: {memory: 2Gi}}`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		r := container(t, daemon).Resources
+		if r.Requests.Cpu().String() != "2" || r.Requests.Memory().String() != "256Mi" || r.Limits.Memory().String() != "2Gi" {
+			t.Errorf("%+v", r)
+		}
+	}},
+	"another table": {`config: {tables: {public.invoice: {columns: [id, total], distkey: id}}}`, func(t *testing.T, from objects) {
+		text := one[*core.ConfigMap](t, from).Data["rowshift.yaml"]
+		if !strings.Contains(text, "public.company_person:") || !strings.Contains(text, "public.invoice:") {
+			t.Errorf("the config is\n%s", text)
+		}
+		daemon, _ := from.pods()
+		if code, _, stderr := local(t, from, daemon).run(t, "status"); code != 1 {
+			t.Errorf("the binary ends with %d\n%s", code, stderr)
+		}
+	}},
+	"another port": {`config: {listen: ":8080"}`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		if p := container(t, daemon).Ports[0].ContainerPort; p != 8080 {
+			t.Errorf("the port is %d", p)
+		}
+	}},
+	"ports of the databases": {`config: {source: {dsn: "postgres://a@[2001:db8::1]:5433/app?sslmode=verify-full"}, warehouse: {dsn: "postgres://b@dw.internal/dw"}}`, func(t *testing.T, from objects) {
+		egress := one[*networking.NetworkPolicy](t, from).Spec.Egress
+		if s, w := egress[1].Ports[0].Port.String(), egress[2].Ports[0].Port.String(); s != "5433" || w != "5439" {
+			t.Errorf("%s and %s go out", s, w)
+		}
+	}},
+	"a password by a variable": {`{config: {source: {password: "${SOURCE}"}}, extraEnv: [{name: SOURCE, valueFrom: {secretKeyRef: {name: of-the-dba, key: it}}}]}`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		if e := container(t, daemon).Env[1]; e.Name != "SOURCE" || e.ValueFrom.SecretKeyRef.Name != "of-the-dba" {
+			t.Errorf("%+v", e)
+		}
+	}},
+	"a token that is no name": {`resetSlot: {token: "After The Failover!"}`, func(t *testing.T, from objects) {
+		job := one[*batch.Job](t, from)
+		if len(job.Name) > 63 || strings.ContainsAny(job.Name, " !A") || !slices.Contains(container(t, job.Spec.Template).Args, "--token=After The Failover!") {
+			t.Errorf("%s does %q", job.Name, container(t, job.Spec.Template).Args)
+		}
+	}},
+	"somebody else's account": {`serviceAccount: {create: false, name: theirs}`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		if n := len(all[*core.ServiceAccount](from)); n != 0 || daemon.Spec.ServiceAccountName != "theirs" {
+			t.Errorf("%d accounts, and the pod's is %s", n, daemon.Spec.ServiceAccountName)
+		}
+	}},
+	"addresses of the runbook": {`monitoring: {rules: {enabled: true, labels: {release: prometheus}, runbooks: "https://git.example.com/rowshift/"}}`, func(t *testing.T, from objects) {
+		r := one[*monitoring.PrometheusRule](t, from)
+		if r.Labels["release"] != "prometheus" {
+			t.Errorf("the labels are %v", r.Labels)
+		}
+		for _, g := range r.Spec.Groups {
+			for _, rule := range g.Rules {
+				if rule.Alert != "" && !strings.HasPrefix(rule.Annotations["runbook_url"], "https://git.example.com/rowshift/deploy/README.md#") {
+					t.Errorf("%s leads to %s", rule.Alert, rule.Annotations["runbook_url"])
+				}
+			}
+		}
+	}},
+	"no policy": {`networkPolicy: {enabled: false}`, func(t *testing.T, from objects) {
+		if len(all[*networking.NetworkPolicy](from)) != 0 {
+			t.Error("there is one")
+		}
+	}},
+	"where it runs": {`{nodeSelector: {disk: ssd}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: accounts}, podAnnotations: {note: "1"}, imagePullSecrets: [{name: registry}]}`, func(t *testing.T, from objects) {
+		pod, _ := from.pods()
+		if pod.Spec.NodeSelector["disk"] != "ssd" || len(pod.Spec.Tolerations) != 1 || pod.Spec.PriorityClassName != "high" ||
+			pod.Labels["team"] != "accounts" || pod.Annotations["note"] != "1" || pod.Spec.ImagePullSecrets[0].Name != "registry" {
+			t.Errorf("%+v", pod)
+		}
+	}},
+}
+
 func TestValues(t *testing.T) {
-	tests := map[string]struct {
-		values string
-		check  func(*testing.T, objects)
-	}{
-		"a hot standby": {`replicas: 2`, func(t *testing.T, from objects) {
-			spec := one[*apps.Deployment](t, from).Spec
-			if *spec.Replicas != 2 || spec.Strategy.Type != apps.RollingUpdateDeploymentStrategyType || len(spec.Template.Spec.TopologySpreadConstraints) != 1 {
-				t.Errorf("%d replicas, %+v, spread %+v", *spec.Replicas, spec.Strategy, spec.Template.Spec.TopologySpreadConstraints)
-			}
-		}},
-		"a Secret that is there": {`existingSecret: vault-made`, func(t *testing.T, from objects) {
-			daemon, _ := from.pods()
-			if s := daemon.Spec.Volumes[1].Secret; s.SecretName != "vault-made" {
-				t.Errorf("the passwords are of %s", s.SecretName)
-			}
-		}},
-		"certificates that must be there": {`caConfigMap: trusted`, func(t *testing.T, from objects) {
-			daemon, _ := from.pods()
-			if c := daemon.Spec.Volumes[2].ConfigMap; c.Name != "trusted" || *c.Optional {
-				t.Errorf("the certificates are of %+v", c)
-			}
-		}},
-		"resources": {`resources: {requests: {cpu: 2}, limits: {memory: 2Gi}}`, func(t *testing.T, from objects) {
-			daemon, _ := from.pods()
-			r := container(t, daemon).Resources
-			if r.Requests.Cpu().String() != "2" || r.Requests.Memory().String() != "256Mi" || r.Limits.Memory().String() != "2Gi" {
-				t.Errorf("%+v", r)
-			}
-		}},
-		"another table": {`config: {tables: {public.invoice: {columns: [id, total], distkey: id}}}`, func(t *testing.T, from objects) {
-			text := one[*core.ConfigMap](t, from).Data["rowshift.yaml"]
-			if !strings.Contains(text, "public.company_person:") || !strings.Contains(text, "public.invoice:") {
-				t.Errorf("the config is\n%s", text)
-			}
-			daemon, _ := from.pods()
-			if code, _, stderr := local(t, from, daemon).run(t, "status"); code != 1 {
-				t.Errorf("the binary ends with %d\n%s", code, stderr)
-			}
-		}},
-		"another port": {`config: {listen: ":8080"}`, func(t *testing.T, from objects) {
-			daemon, _ := from.pods()
-			if p := container(t, daemon).Ports[0].ContainerPort; p != 8080 {
-				t.Errorf("the port is %d", p)
-			}
-		}},
-		"ports of the databases": {`config: {source: {dsn: "postgres://a@[2001:db8::1]:5433/app?sslmode=verify-full"}, warehouse: {dsn: "postgres://b@dw.internal/dw"}}`, func(t *testing.T, from objects) {
-			egress := one[*networking.NetworkPolicy](t, from).Spec.Egress
-			if s, w := egress[1].Ports[0].Port.String(), egress[2].Ports[0].Port.String(); s != "5433" || w != "5439" {
-				t.Errorf("%s and %s go out", s, w)
-			}
-		}},
-		"a password by a variable": {`{config: {source: {password: "${SOURCE}"}}, extraEnv: [{name: SOURCE, valueFrom: {secretKeyRef: {name: of-the-dba, key: it}}}]}`, func(t *testing.T, from objects) {
-			daemon, _ := from.pods()
-			if e := container(t, daemon).Env[1]; e.Name != "SOURCE" || e.ValueFrom.SecretKeyRef.Name != "of-the-dba" {
-				t.Errorf("%+v", e)
-			}
-		}},
-		"a token that is no name": {`resetSlot: {token: "After The Failover!"}`, func(t *testing.T, from objects) {
-			job := one[*batch.Job](t, from)
-			if len(job.Name) > 63 || strings.ContainsAny(job.Name, " !A") || !slices.Contains(container(t, job.Spec.Template).Args, "--token=After The Failover!") {
-				t.Errorf("%s does %q", job.Name, container(t, job.Spec.Template).Args)
-			}
-		}},
-		"somebody else's account": {`serviceAccount: {create: false, name: theirs}`, func(t *testing.T, from objects) {
-			daemon, _ := from.pods()
-			if n := len(all[*core.ServiceAccount](from)); n != 0 || daemon.Spec.ServiceAccountName != "theirs" {
-				t.Errorf("%d accounts, and the pod's is %s", n, daemon.Spec.ServiceAccountName)
-			}
-		}},
-		"no policy": {`networkPolicy: {enabled: false}`, func(t *testing.T, from objects) {
-			if len(all[*networking.NetworkPolicy](from)) != 0 {
-				t.Error("there is one")
-			}
-		}},
-		"where it runs": {`{nodeSelector: {disk: ssd}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: accounts}, podAnnotations: {note: "1"}, imagePullSecrets: [{name: registry}]}`, func(t *testing.T, from objects) {
-			pod, _ := from.pods()
-			if pod.Spec.NodeSelector["disk"] != "ssd" || len(pod.Spec.Tolerations) != 1 || pod.Spec.PriorityClassName != "high" ||
-				pod.Labels["team"] != "accounts" || pod.Annotations["note"] != "1" || pod.Spec.ImagePullSecrets[0].Name != "registry" {
-				t.Errorf("%+v", pod)
-			}
-		}},
-	}
-	for name, test := range tests {
+	for name, test := range valueCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			from, err := valued(t, test.values)
