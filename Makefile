@@ -26,6 +26,14 @@ build: ## bin/rowshift, static
 demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between them; DEMO_SECONDS=30 ends by itself
 	go build -o $(BIN)/demo ./test/demo && exec $(BIN)/demo
 
+.PHONY: bench
+bench: ## drain backlogs beside pg_recvlogical and a native subscription, and write the table in test/bench/README.md; half an hour
+	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -into test/bench/README.md
+
+.PHONY: bench-smoke
+bench-smoke: ## the same with hardly any rows, which shows that it runs and that all tables become equal
+	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -scale 0.002 -rounds 1
+
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \

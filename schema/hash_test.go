@@ -92,3 +92,14 @@ func TestHashKeyIsNotShown(t *testing.T) {
 		t.Error("fingerprints do not tell keys apart")
 	}
 }
+
+func BenchmarkHash(b *testing.B) {
+	write := hashKey(b, exampleKey).mapping().Append
+	value, room := []byte("somebody@example.com"), make([]byte, 0, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := write(room, value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -225,13 +225,23 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	d := knowing(b)
-	m := spelled('I', uint32(900), 'N', []string{"1234567", "somebody@example.com", "Somebody Else", "A"})
-	b.SetBytes(int64(len(m)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := d.decode(m); err != nil {
-			b.Fatal(err)
-		}
+	row := []string{"1234567", "somebody@example.com", "Somebody Else", "A"}
+	for name, m := range map[string][]byte{
+		"insert":      spelled('I', uint32(900), 'N', row),
+		"update":      spelled('U', uint32(900), 'N', row),
+		"update full": spelled('U', uint32(900), 'O', row, 'N', row),
+		"delete":      spelled('D', uint32(900), 'K', row),
+		"commit":      spelled('C', byte(0), uint64(1), uint64(2), uint64(3)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			d := knowing(b)
+			b.SetBytes(int64(len(m)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := d.decode(m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

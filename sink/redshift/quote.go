@@ -21,10 +21,11 @@ func quoted(name string) string {
 	return `"` + strings.ReplaceAll(schema.Fold(name), `"`, `""`) + `"`
 }
 
+// escaped is what literal writes for what a literal cannot hold as it is.
+var escaped = strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", "")
+
 // literal writes a string. Backslash is an escape in Redshift's plain literals.
-func literal(value string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", "").Replace(value) + "'"
-}
+func literal(value string) string { return "'" + escaped.Replace(value) + "'" }
 
 // list joins what is written for each of some things.
 func list[T any](things []T, write func(int, T) string) string {

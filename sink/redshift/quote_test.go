@@ -80,3 +80,17 @@ func TestNamesThatCannotBe(t *testing.T) {
 		}()
 	}
 }
+
+func BenchmarkQuoted(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = quoted("Company_Person")
+	}
+}
+
+func BenchmarkLiteral(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = literal(`s3://acme-rowshift/accounts/0000000000000001/it's\manifest`)
+	}
+}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -183,6 +184,16 @@ func (d *Daemon) Ended(ctx context.Context) (int, error) {
 		return d.cmd.ProcessState.ExitCode(), nil
 	case <-ctx.Done():
 		return 0, fmt.Errorf("harness: daemon %d does not end: %w", d.number, ctx.Err())
+	}
+}
+
+// Alive returns an error once the daemon has ended.
+func (d *Daemon) Alive() error {
+	select {
+	case <-d.done:
+		return fmt.Errorf("harness: daemon %d ended: %w", d.number, cmp.Or(d.err, errors.New("with code 0")))
+	default:
+		return nil
 	}
 }
 

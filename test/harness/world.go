@@ -21,6 +21,7 @@ import (
 // Setup declares a world.
 type Setup struct {
 	Source   pgtest.Options       // of the source's server
+	Backing  pgtest.Options       // of the server behind the stand-in
 	Accounts Accounts             // how many rows the source starts with
 	SQL      []string             // more statements for the source, before the daemon's first start
 	Config   Config               // of the daemon
@@ -114,7 +115,8 @@ func (w *World) openServers(ctx context.Context) (err error) {
 		return err
 	}
 	step("starting the Redshift stand-in, on a PostgreSQL of its own")
-	if w.Backing, err = pgtest.New(ctx, pgtest.Options{Least: redshifttest.BackingMajor}); err != nil {
+	w.setup.Backing.Least = max(w.setup.Backing.Least, redshifttest.BackingMajor)
+	if w.Backing, err = pgtest.New(ctx, w.setup.Backing); err != nil {
 		return err
 	}
 	return w.openWarehouse(ctx)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -172,6 +173,20 @@ func (s *Server) Close() error {
 
 // Major is the server's major version.
 func (s *Server) Major() int { return s.binaries.major }
+
+// Program returns the path of one of PostgreSQL's programs, of the server's own version
+// where it is beside the server.
+func (s *Server) Program(name string) (string, error) {
+	beside := filepath.Join(s.binaries.dir, name)
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("pgtest: %w: install PostgreSQL's programs (Debian: apt-get install postgresql)", err)
+	}
+	return path, nil
+}
 
 // DSN is a URL for a database, "postgres" being the one that is always there.
 func (s *Server) DSN(db string) string {

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/test/harness"
+	"rowshift/test/pgtest"
+)
+
+// bench is a world, with all its tables equal everywhere and nobody who reads a slot.
+type bench struct {
+	choices choices
+	sizes   sizes
+	peers   []peer
+	world   *harness.World
+	source  *pgx.Conn
+	stand   *pgx.Conn // the stand-in's database, without the stand-in
+	native  *pgx.Conn // the subscription's database, on the same server
+	markers int64
+}
+
+const (
+	publication = "rowshift_accounts"
+	slot        = "rowshift_accounts"
+	nativeSlot  = "native"
+)
+
+// settings keep what is not measured out of the way: vacuum runs between drains.
+func settings() map[string]string {
+	return map[string]string{
+		"autovacuum": "off", "shared_buffers": "512MB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB",
+		"wal_retrieve_retry_interval": "50ms", // or a subscription that was enabled a moment before rests for 5 s
+	}
+}
+
+// open makes a world and brings all rows to where they are drained to.
+func open(ctx context.Context, c choices) (*bench, error) {
+	b := &bench{choices: c, sizes: sizes{scale: c.scale}, peers: peers}
+	var lines []string
+	for _, t := range tables {
+		lines = append(lines, "public."+t+": {columns: all}")
+	}
+	var err error
+	b.world, err = harness.Open(ctx, harness.Setup{
+		Source:   pgtest.Options{Settings: settings(), Fsync: true, Least: 15},
+		Backing:  pgtest.Options{Settings: settings(), Fsync: true},
+		Accounts: harness.Accounts{Companies: int(b.sizes.companies()), Persons: int(b.sizes.persons()), Memberships: int(b.sizes.persons())},
+		SQL:      sourceSQL(b.sizes),
+		Config:   harness.Config{Tables: lines, Batch: "{rows: 100000}"}, // which is the default, as all else is
+		Step:     func(what string) { say("%s", what) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.world.Source.Program(recvlogical); err != nil {
+		say("there is no limit to compare with: %v", err)
+		b.peers = peers[1:]
+	}
+	if err := b.fill(ctx); err != nil {
+		return nil, b.close(err)
+	}
+	return b, nil
+}
+
+// fill loads all tables into the stand-in and into the subscription's database.
+func (b *bench) fill(ctx context.Context) (err error) {
+	if b.source, err = pgx.Connect(ctx, b.world.SourceDSN()); err != nil {
+		return err
+	}
+	say("loading the stand-in")
+	d, err := b.world.Run("--once")
+	if err != nil {
+		return err
+	}
+	if code, err := d.Ended(ctx); err != nil || code != 0 {
+		return fmt.Errorf("the load ended with code %d, %w\n%s", code, err, d.Tail(20))
+	}
+	if b.stand, err = pgx.Connect(ctx, b.world.Backing.DSN("dev")); err != nil {
+		return err
+	}
+	say("loading the subscription's database")
+	return b.subscribe(ctx)
+}
+
+// close ends the world. It returns err, with what else goes wrong.
+func (b *bench) close(err error) error {
+	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
+		if c != nil {
+			_ = c.Close(context.Background())
+		}
+	}
+	return errors.Join(err, b.world.Close())
+}
+
+// measure drains each of the backlogs in each round.
+func (b *bench) measure(ctx context.Context, chosen []backlog) (results, error) {
+	var all results
+	for round := range b.choices.rounds {
+		for _, l := range chosen {
+			drains, err := b.round(ctx, l, round)
+			if err != nil {
+				return nil, fmt.Errorf("%s, round %d: %w", l.name, round+1, err)
+			}
+			all = append(all, drains...)
+		}
+	}
+	return all, nil
+}
+
+// round writes a backlog and has each peer drain it, another one first in each round.
+func (b *bench) round(ctx context.Context, l backlog, round int) (results, error) {
+	written, err := b.write(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	var all results
+	for i := range b.peers {
+		p := b.peers[(i+round)%len(b.peers)]
+		r, err := p.drain(ctx, b, written)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+		r.backlog, r.peer, r.round, r.rows = l.name, p.name, round, l.rows(b.sizes)
+		say("%-36s round %d  %-8s %8.2f s  %9.0f rows/s", l.name, round+1, p.name, r.wall.Seconds(), r.rate())
+		all = append(all, r)
+	}
+	if err := b.equal(ctx); err != nil {
+		return nil, err
+	}
+	return all, b.tidy(ctx)
+}
+
+// written is a backlog in the log.
+type written struct {
+	start  string // its slots begin here
+	end    string // behind its last change
+	marker int64  // of the table marker: what is committed behind the end
+}
+
+// write makes the slots that stand before a backlog, and the backlog.
+func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
+	for _, s := range []string{limitSlot, readSlot} {
+		if _, err := b.source.Exec(ctx, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", s); err != nil {
+			return w, err
+		}
+	}
+	if err := b.source.QueryRow(ctx, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1", readSlot).Scan(&w.start); err != nil {
+		return w, err
+	}
+	began := time.Now()
+	b.markers++
+	w.marker = b.markers
+	// A transaction behind the end ends what is told to read to there at once.
+	for _, sql := range []string{"SET synchronous_commit = off", "SELECT setseed(0.5)", l.sql(b.sizes), "SET synchronous_commit = on"} {
+		if _, err := b.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return w, fmt.Errorf("%w in %.80s", err, sql)
+		}
+	}
+	if err := b.source.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&w.end); err != nil {
+		return w, err
+	}
+	if _, err := b.source.Exec(ctx, "INSERT INTO marker VALUES ($1)", w.marker); err != nil {
+		return w, err
+	}
+	for _, c := range []*pgx.Conn{b.source, b.stand} {
+		if _, err := c.Exec(ctx, "CHECKPOINT"); err != nil {
+			return w, err
+		}
+	}
+	say("%-36s written in %.1f s", l.name, time.Since(began).Seconds())
+	return w, nil
+}
+
+// tidy drops the slots of a backlog and vacuums what the drains have left.
+func (b *bench) tidy(ctx context.Context) error {
+	for _, s := range []string{limitSlot, readSlot} {
+		if _, err := b.source.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s); err != nil {
+			return err
+		}
+	}
+	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
+		if _, err := c.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// equal compares all rows of all tables everywhere, by sums that their own servers make.
+func (b *bench) equal(ctx context.Context) error {
+	var differ []string
+	for _, t := range tables {
+		var columns string
+		err := b.source.QueryRow(ctx, `SELECT string_agg(quote_ident(attname) || '::text', ', ' ORDER BY attnum) FROM pg_attribute
+			WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, t).Scan(&columns)
+		if err != nil {
+			return err
+		}
+		want, err := sum(ctx, b.source, "public."+t, columns)
+		if err != nil {
+			return err
+		}
+		for _, place := range []struct {
+			conn *pgx.Conn
+			name string
+		}{{b.stand, "userdata." + t}, {b.native, "public." + t}} {
+			got, err := sum(ctx, place.conn, place.name, columns)
+			if err != nil {
+				return err
+			}
+			if got != want {
+				differ = append(differ, fmt.Sprintf("%s has %s, the source %s", place.name, got, want))
+			}
+		}
+	}
+	if len(differ) > 0 {
+		return errors.New("not equal: " + strings.Join(differ, "; "))
+	}
+	return nil
+}
+
+// sum is the number of a table's rows and the sum of their hashes.
+func sum(ctx context.Context, c *pgx.Conn, table, columns string) (s string, err error) {
+	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) || ' rows of sum ' || coalesce(sum(hashtextextended(ROW(%s)::text, 0)), 0) FROM %s", columns, table)).Scan(&s)
+	return s, err
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/test/harness"
+)
+
+// peer is one of those that drain a backlog.
+type peer struct {
+	name  string
+	drain func(context.Context, *bench, written) (result, error)
+}
+
+// The peers. What the others are compared with is first; it needs a program that not
+// each package of PostgreSQL has.
+const (
+	limit    = "limit"
+	reading  = "read"
+	native   = "native"
+	rowshift = "rowshift"
+)
+
+var peers = []peer{{limit, drainByLimit}, {reading, drainByReading}, {native, drainByNative}, {rowshift, drainByRowshift}}
+
+// The slots that are made for one backlog.
+const (
+	limitSlot = "bench_limit"
+	readSlot  = "bench_read"
+)
+
+// recvlogical is the program that reads the slot of the limit.
+const recvlogical = "pg_recvlogical"
+
+// patience is how long a drain may take before it is taken for one that hangs.
+const patience = 30 * time.Minute
+
+// drainByLimit has pg_recvlogical write to nowhere.
+// https://www.postgresql.org/docs/current/app-pgrecvlogical.html
+func drainByLimit(ctx context.Context, b *bench, w written) (result, error) {
+	program, err := b.world.Source.Program(recvlogical)
+	if err != nil {
+		return result{}, err
+	}
+	c := exec.CommandContext(ctx, program, "--dbname", b.world.SourceDSN(), "--slot", limitSlot, "--start", "--file", "/dev/null",
+		"--fsync-interval", "0", "--endpos", w.end, "--option", "proto_version=1", "--option", "publication_names="+publication)
+	return b.timed(ctx, limitSlot, func() (usage, error) {
+		if out, err := c.CombinedOutput(); err != nil {
+			return usage{}, fmt.Errorf("%w: %s", err, out)
+		}
+		return usage{cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime()}, nil
+	})
+}
+
+// drainByReading runs this program again, to read and let go.
+func drainByReading(ctx context.Context, b *bench, w written) (result, error) {
+	return b.timed(ctx, readSlot, func() (usage, error) { return readElsewhere(ctx, b.world.SourceDSN(), w) })
+}
+
+// drainByRowshift has the daemon drain, from its start to the moment at which the
+// stand-in shows the marker.
+func drainByRowshift(ctx context.Context, b *bench, w written) (result, error) {
+	var d *harness.Daemon
+	r, err := b.timed(ctx, slot, func() (u usage, err error) {
+		if d, err = b.world.Run(); err != nil {
+			return u, err
+		}
+		err = seen(ctx, b.stand, "userdata.marker", w.marker, func() error { return d.Alive() })
+		if err != nil {
+			return u, fmt.Errorf("%w\n%s", err, d.Tail(20))
+		}
+		return usageOf(d.Pid())
+	})
+	if d != nil {
+		err = ended(ctx, d, err)
+	}
+	return r, err
+}
+
+// ended tells a daemon to end and waits for that.
+func ended(ctx context.Context, d *harness.Daemon, err error) error {
+	d.Signal(terminate)
+	if code, failed := d.Ended(ctx); err == nil && (failed != nil || code != 0) {
+		return fmt.Errorf("the daemon ended with code %d, %w\n%s", code, failed, d.Tail(20))
+	}
+	return err
+}
+
+// timed measures what drains a slot.
+func (b *bench) timed(ctx context.Context, slot string, drain func() (usage, error)) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	walsender := b.watch(ctx, slot)
+	began := time.Now()
+	own, err := drain()
+	wall := time.Since(began)
+	sent, failed := walsender()
+	if err == nil {
+		err = failed
+	}
+	return result{wall: wall, own: own, walsender: sent}, err
+}
+
+// seen waits until a table shows a marker, as long as alive says nothing.
+func seen(ctx context.Context, c *pgx.Conn, table string, marker int64, alive func() error) error {
+	var dead error
+	err := harness.Await(ctx, patience, "the marker to be seen", func() (there bool, err error) {
+		dead = alive()
+		if dead == nil {
+			err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table+" WHERE n = $1)", marker).Scan(&there)
+		}
+		return there || dead != nil, err
+	})
+	return errors.Join(dead, err)
+}

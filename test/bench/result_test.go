@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Ratios are of one round: a round in which everything was slow changes none.
+func TestRatiosArePaired(t *testing.T) {
+	var all results
+	for round, unit := range []time.Duration{time.Second, 10 * time.Second, 2 * time.Second} {
+		for name, units := range map[string]int{limit: 2, reading: 4, native: 8, rowshift: 5} {
+			all = append(all, result{backlog: "one transaction", peer: name, round: round, rows: 1_000_000, wall: unit * time.Duration(units),
+				walsender: unit, own: usage{cpu: unit / 4, peak: 100 << 20}})
+		}
+	}
+	got := all.table()
+	for _, want := range []string{
+		"| one transaction | limit | 250000 |  |  | 2.00 s | 0.50 s | 0.25 | 100 MiB |\n",
+		"| one transaction | read | 125000 | 0.50 (0.50 to 0.50) |  | 2.00 s | 0.50 s | 0.25 | 100 MiB |\n",
+		"| one transaction | rowshift | 100000 | 0.40 (0.40 to 0.40) | 1.60 (1.60 to 1.60) | 2.00 s | 0.50 s | 0.25 | 100 MiB |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no line %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		of   []float64
+		want float64
+	}{{[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 2, 9}, 3}} {
+		if got := median(c.of); got != c.want {
+			t.Errorf("median of %v is %v", c.of, got)
+		}
+	}
+}
+
+func TestBacklogsAreChosen(t *testing.T) {
+	if got := strings.Join(names(backlogs), ","); got != "three,one-row,one-transaction,hot,TPC-B" {
+		t.Errorf("backlogs %s", got)
+	}
+	chosen, err := choose("hot,one-row")
+	if err != nil || len(chosen) != 2 || chosen[1].name != backlogs[1].name {
+		t.Errorf("chose %v, %v", chosen, err)
+	}
+	if _, err := choose("cold"); err == nil || !strings.Contains(err.Error(), "three, one-row") {
+		t.Errorf("a backlog that is not there: %v", err)
+	}
+}
+
+func TestUsageOfThisProcess(t *testing.T) {
+	before, err := usageOf(os.Getpid())
+	if err != nil || before.peak < 1<<20 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	for until := time.Now().Add(60 * time.Millisecond); time.Now().Before(until); {
+		continue // a few of the clock's ticks
+	}
+	after, err := usageOf(os.Getpid())
+	if err != nil || after.cpu <= before.cpu {
+		t.Errorf("%v of CPU after %v, %v", after.cpu, before.cpu, err)
+	}
+}
+
+func TestPageIsRewritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "README.md")
+	for _, text := range []string{"above\n" + measuredBegin + "old\n" + measuredEnd + "below\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := rewrite(path, "new\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, _ := os.ReadFile(path); string(got) != strings.Replace(text, "old", "new", 1) {
+			t.Errorf("the page is %q", got)
+		}
+	}
+	if err := os.WriteFile(path, []byte("nothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := rewrite(path, "new\n"); err == nil {
+		t.Error("a page without a place was rewritten")
+	}
+	if text, err := os.ReadFile("README.md"); err != nil || strings.Count(string(text), measuredBegin) != 1 || strings.Count(string(text), measuredEnd) != 1 {
+		t.Errorf("README.md has no place for what is measured, %v", err)
+	}
+}
