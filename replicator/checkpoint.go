@@ -66,6 +66,8 @@ type TableState struct {
 
 	// Load is set while the table is loading.
 	Load *LoadState
+
+	LastLoad time.Duration // how long the last load took that brought all rows, from its snapshot on; 0: not known
 }
 
 // State is where a table stands.

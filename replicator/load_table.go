@@ -86,6 +86,7 @@ func (t *tableLoad) finish(ctx context.Context) error {
 		s := c.Table(t.table.OID)
 		s.Load.Loaded = true
 		s.Load.Rows = files.Rows
+		s.LastLoad = max(time.Since(t.began), time.Millisecond)
 	})
 	if err != nil {
 		return err

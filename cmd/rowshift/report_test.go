@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
+	"rowshift/sink/redshift"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -54,6 +56,10 @@ func reported() (statusReport, *replicator.Checkpoint, slotSighting) {
 func TestStatusIsPrinted(t *testing.T) {
 	s, cp, slot := reported()
 	s.remembered(cp, nil)
+	s.waits(cp, []redshift.OpenRequest{
+		{Kind: "resync", Table: schema.Name{Schema: "public", Table: "company"}, State: "taken", Age: 90 * time.Second},
+		{Kind: "reset", Token: "2026-05", State: "requested", Age: 5 * time.Second},
+	}, map[uint32]int64{cp.Tables[1].OID: 1200}, nil)
 	s.saw("rowshift_accounts", cp, slot, nil)
 	s.heard(nil, errors.New("connection refused"))
 	var b bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"rowshift/replicator"
 	"rowshift/sink/redshift"
 
 	"github.com/dustin/go-humanize"
@@ -103,6 +104,16 @@ func (h *heeding) goesOn(state redshift.ResetState, slot slotSighting, now time.
 	return now.Sub(h.had) <= unheeded && now.Sub(h.heard) <= ignored
 }
 
+// lastLoad says how long the last load of a table took.
+func lastLoad(cp *replicator.Checkpoint, oid uint32) string {
+	if cp != nil {
+		if s := cp.Table(oid); s != nil && s.LastLoad > 0 {
+			return fmt.Sprintf("its last load took %v", s.LastLoad.Round(time.Millisecond))
+		}
+	}
+	return "no load of it is remembered"
+}
+
 // plan prints what a reset would let go of and load.
 func (c resetSlotCommand) plan(ctx context.Context, r *rooms, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -129,9 +140,13 @@ func (c resetSlotCommand) plan(ctx context.Context, r *rooms, w io.Writer) error
 	default:
 		fmt.Fprintf(w, "slot: made anew; it keeps %s of log, which would be let go of\n", humanize.IBytes(slot.retained))
 	}
+	cp, err := r.checkpoint(ctx)
+	if err != nil {
+		return err
+	}
 	var rows, bytes int64
 	for _, t := range tables {
-		fmt.Fprintf(w, "load: %v, about %s rows, %s\n", t.Table.Name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)))
+		fmt.Fprintf(w, "load: %v, about %s rows, %s; %s\n", t.Table.Name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.OID))
 		rows, bytes = rows+t.Rows, bytes+t.Bytes
 	}
 	fmt.Fprintf(w, "load: %d tables, about %s rows, %s in all; their targets stand still until they are loaded\n", len(tables), humanize.Comma(rows), humanize.IBytes(uint64(bytes)))

@@ -123,6 +123,16 @@ func (r *rooms) slot(ctx context.Context) (slotSighting, error) {
 	}, nil
 }
 
+// waits reads what was asked for and is not done, and how many rows wait in held tables.
+func (r *rooms) waits(ctx context.Context, cp *replicator.Checkpoint) ([]redshift.OpenRequest, map[uint32]int64, error) {
+	requests, err := r.warehouse.OpenRequests(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	held, err := r.warehouse.HeldRows(ctx, cp.Tables)
+	return requests, held, err
+}
+
 // checkpoint reads what the warehouse remembers, nil if that is nothing.
 func (r *rooms) checkpoint(ctx context.Context) (*replicator.Checkpoint, error) {
 	return r.warehouse.Checkpoint(ctx)

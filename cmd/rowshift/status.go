@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/sink/redshift"
 )
 
 type statusCommand struct {
@@ -24,6 +25,7 @@ type statusCommand struct {
 type statusReport struct {
 	Pipeline   string            `json:"pipeline"`
 	Checkpoint *checkpointStatus `json:"checkpoint"` // null: nothing is remembered yet
+	Requests   []requestStatus   `json:"requests,omitempty"`
 	Slot       *slotStatusReport `json:"slot"`
 	Daemon     *readiness        `json:"daemon"`                 // null: it did not answer
 	Unheard    string            `json:"daemon_error,omitempty"` // why not
@@ -43,7 +45,16 @@ type tableStatus struct {
 	Table  string `json:"table"`
 	Target string `json:"target"`
 	State  string `json:"state"`
-	Loaded bool   `json:"loaded,omitempty"` // its load table holds what the snapshot saw
+	Loaded bool   `json:"loaded,omitempty"`    // its load table holds what the snapshot saw
+	Held   *int64 `json:"held_rows,omitempty"` // that wait in its held table; none if it is not loading, or not known
+}
+
+// requestStatus is something that the daemon was asked for and that is not done.
+type requestStatus struct {
+	Kind  string  `json:"kind"`
+	What  string  `json:"what"` // the table of a resync, the token of a reset
+	State string  `json:"state"`
+	Age   float64 `json:"age_seconds"`
 }
 
 type slotStatusReport struct {
@@ -62,6 +73,10 @@ func (c statusCommand) Run(ctx context.Context, o *outside) error {
 		report := statusReport{Pipeline: config.pipeline, DaemonURL: readyURL(config.listen)}
 		cp, err := r.checkpoint(ctx)
 		report.remembered(cp, err)
+		if cp != nil {
+			requests, held, err := r.waits(ctx, cp)
+			report.waits(cp, requests, held, err)
+		}
 		slot, err := r.slot(ctx)
 		report.saw(config.source.slot, cp, slot, err)
 		report.heard(askDaemon(ctx, report.DaemonURL))
@@ -97,6 +112,26 @@ func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 		s.Checkpoint.Tables = append(s.Checkpoint.Tables, tableStatus{
 			Table: t.Name.String(), Target: t.Target, State: string(t.State), Loaded: t.Load != nil && t.Load.Loaded,
 		})
+	}
+}
+
+// waits takes in what was asked for and is not done, and how many rows wait in held
+// tables.
+func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.OpenRequest, held map[uint32]int64, err error) {
+	if err != nil {
+		s.problem("the warehouse could not be asked what waits: %s", safe(err))
+	}
+	for _, r := range requests {
+		what := r.Token
+		if what == "" {
+			what = r.Table.String()
+		}
+		s.Requests = append(s.Requests, requestStatus{Kind: r.Kind, What: what, State: r.State, Age: r.Age.Seconds()})
+	}
+	for i, t := range cp.Tables {
+		if n, known := held[t.OID]; known && t.State == replicator.Loading {
+			s.Checkpoint.Tables[i].Held = &n
+		}
 	}
 }
 

@@ -32,7 +32,19 @@ func (s *statusReport) print(w io.Writer, asJSON bool) error {
 			if one.Loaded {
 				state += ", loaded"
 			}
+			if one.Held != nil {
+				state += fmt.Sprintf(", %s changed rows wait", humanize.Comma(*one.Held))
+			}
 			fmt.Fprintf(t, "%s\t%s\t%s\n", one.Table, one.Target, state)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(s.Requests) > 0 {
+		fmt.Fprintf(t, "\nREQUEST\tOF\tSTATE\tAGE\n")
+		for _, r := range s.Requests {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%v\n", r.Kind, r.What, r.State, time.Duration(r.Age*float64(time.Second)))
 		}
 		if err := t.Flush(); err != nil {
 			return err

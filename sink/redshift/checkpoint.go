@@ -96,6 +96,6 @@ func scanTable(row [][]byte) (t replicator.TableState, err error) {
 	if err != nil {
 		return t, altered(fmt.Errorf("redshift: the state of %v cannot be read: %w", t.Name, err))
 	}
-	t.Shape, t.Load = d.Shape, d.Load
+	t.Shape, t.Load, t.LastLoad = d.Shape, d.Load, d.LastLoad
 	return t, altered(s.err)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -16,6 +17,8 @@ import (
 type tableDetail struct {
 	Shape []schema.Shape        `json:"shape"`
 	Load  *replicator.LoadState `json:"load,omitempty"`
+
+	LastLoad time.Duration `json:"last_load,omitempty"`
 }
 
 const (
@@ -29,7 +32,7 @@ const (
 
 // detailOf writes a table's detail: as JSON, packed if that is long.
 func detailOf(t replicator.TableState) string {
-	b, err := json.Marshal(tableDetail{Shape: t.Shape, Load: t.Load})
+	b, err := json.Marshal(tableDetail{Shape: t.Shape, Load: t.Load, LastLoad: t.LastLoad})
 	if err != nil {
 		panic(err) // it has numbers and strings only
 	}

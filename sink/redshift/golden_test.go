@@ -59,7 +59,7 @@ func TestTableSQL(t *testing.T) {
 				deleteAll(target), deleteKeys(target, stage, table), insertStaged(target, stage, table),
 				createGone(gone, table), deleteDifferent(target, load, table), findGone(gone, target, load, table),
 				deleteGone(target, gone, table), insertLacking(target, load, table),
-				createHeld(held, table), createHeldStage(stage, table), lastHeld(held), insertHeld(held, stage, table, 41), firstHeld(held, table, 17),
+				createHeld(held, table), createHeldStage(stage, table), lastHeld(held), countHeld(held), insertHeld(held, stage, table, 41), firstHeld(held, table, 17),
 				ofFold(fill(held, load, heldFold(table)), held, 42), unfilledHeld(held, table, 42),
 				ofAliased(deleteKeys(load, held, table), 42), ofFold(insertStaged(load, held, table), held, 42), deleteHeld(held, 42),
 				drop(stage, gone, load), addColumn(target, table.Columns[1]), renameTable(target, table.Target+"_old"),
@@ -98,7 +98,7 @@ func TestMetadataSQL(t *testing.T) {
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.holders(), applicationOf("4711"), terminate("4711"),
 		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
 		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.load("held_1_2_3")),
-		m.requestResyncs([]schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(),
+		m.requestResyncs([]schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(),
 		m.answerRequests(schema.Name{Schema: "Sales", Table: "it's"}, requested, taken, "taken_at"),
 		m.readResets(), m.insertReset("it's", requested), m.insertReset("2026-05", taken), m.takeReset("2026-05"), m.finishResets(), m.lastReset())
 	for _, step := range m.upgrades() {

@@ -29,6 +29,10 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 	}
 	w.want(w.asked(), "accounts|requested|f|f", "stranger|requested|f|f", "words|requested|f|f")
 
+	open, err := r.OpenRequests(t.Context())
+	if err != nil || len(open) != 3 || open[0].Kind != resync || open[0].State != requested || open[2].Table.Table != "words" || open[0].Age > time.Minute {
+		t.Errorf("%+v, %v", open, err)
+	}
 	merge := func(change func(*replicator.Checkpoint), staged ...*replicator.Staged) []schema.Name {
 		t.Helper()
 		m := w.merging(staged...)

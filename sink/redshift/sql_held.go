@@ -50,6 +50,9 @@ func lastHeld(held place) string {
 	return fmt.Sprintf("SELECT COALESCE(MAX(%s), 0) FROM %s", quoted(foldColumn), held)
 }
 
+// countHeld counts the rows of a held table.
+func countHeld(held place) string { return "SELECT COUNT(*) FROM " + string(held) }
+
 // insertHeld adds staged folds behind the fold of that number.
 func insertHeld(held, stage place, t *schema.Table, last int64) string {
 	columns := list(heldColumns(t), func(_ int, c string) string { return quoted(c) })

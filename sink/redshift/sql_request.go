@@ -42,6 +42,12 @@ func (m metadata) readRequests() string {
 		m.request(), literal(requested))
 }
 
+// openRequests reads what was asked for and is not done, with its age in seconds.
+func (m metadata) openRequests() string {
+	return fmt.Sprintf(`SELECT "kind", "source_schema", "source_table", "token", "state", COALESCE(DATEDIFF(second, "requested_at", GETDATE()), 0) FROM %s `+
+		`WHERE "state" = %s OR "state" = %s ORDER BY "requested_at", "source_schema", "source_table", "token"`, m.request(), literal(requested), literal(taken))
+}
+
 // answerRequests moves the requests for a table from one state to another, whose time
 // a column has.
 func (m metadata) answerRequests(n schema.Name, from, to, at string) string {

@@ -19,7 +19,7 @@ func TestResetSlotCommand(t *testing.T) {
 	spoil := "UPDATE userdata.person SET is_active = NOT is_active"
 	change(t, w, spoil)
 	out, errs, code, err := w.Command(t.Context(), "reset-slot", "--token=first", "--plan")
-	if err != nil || code != 0 || !strings.Contains(out, "public.person, about 1,000 rows") || !strings.Contains(out, "of log, which would be let go of") {
+	if err != nil || code != 0 || !strings.Contains(out, "public.person, about 1,000 rows") || !strings.Contains(out, "of log, which would be let go of") || strings.Count(out, "its last load took ") != 4 {
 		t.Errorf("--plan: exit code %d, %v\n%s%s", code, err, out, errs)
 	}
 	if n := warehouse(t, w, "SELECT COUNT(*) FROM rowshift.request"); n != "0" {

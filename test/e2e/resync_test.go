@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,10 @@ func TestResync(t *testing.T) {
 	w.MustBecomeEqual(t, watched.pairs[0], watched.pairs[3])
 	if n := warehouse(t, w, "SELECT COUNT(*) FROM rowshift.request WHERE state = 'taken'"); n != "2" {
 		t.Errorf("%s requests are taken", n)
+	}
+	out, errs, _, err := w.Command(t.Context(), "status")
+	if !regexp.MustCompile(`resync +public\.person +taken`).MatchString(out) || !regexp.MustCompile(`public\.person +person +loading.*[1-9][0-9,]* changed rows wait`).MatchString(out) {
+		t.Errorf("status says nothing of the requests, or of what is held: %v\n%s%s", err, out, errs)
 	}
 	d.Kill()
 	stalled.Remove()

@@ -135,6 +135,7 @@ SELECT "epoch" FROM "metadata"."checkpoint";
 SELECT "epoch", "lsn" FROM "metadata"."checkpoint";
 SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END), 0 FROM "name"."held_0_0_0" GROUP BY "fold" ORDER BY "fold" LIMIT 0;
 SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END), MAX(CASE WHEN "u0" THEN 0 ELSE 0 END) FROM "name"."held_0_0_0" GROUP BY "fold" ORDER BY "fold" LIMIT 0;
+SELECT "kind", "source_schema", "source_table", "token", "state", COALESCE(DATEDIFF(second, "requested_at", GETDATE()), 0) FROM "metadata"."request" WHERE "state" = '?' OR "state" = '?' ORDER BY "requested_at", "source_schema", "source_table", "token";
 SELECT "layout" FROM "metadata"."checkpoint";
 SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
@@ -142,6 +143,7 @@ SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "t
 SELECT "written_by" FROM "metadata"."checkpoint";
 SELECT COALESCE(MAX("fold"), 0) FROM "name"."held_0_0_0";
 SELECT COUNT(*) FROM "metadata"."checkpoint" WHERE "phase" = UPPER("phase");
+SELECT COUNT(*) FROM "name"."held_0_0_0";
 SELECT COUNT(*) FROM "name"."held_0_0_0" WHERE "fold" = 0 AND ("u0");
 SELECT COUNT(*) FROM "stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
