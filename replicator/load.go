@@ -31,9 +31,10 @@ type load struct {
 
 	turn chan bool // holds one, for who applies held changes: whether the last was applied
 
-	mu         sync.Mutex    // guards what follows
-	checkpoint Checkpoint    // as it was last remembered
-	resyncs    []schema.Name // tables that somebody asked for, as of the last merge
+	mu         sync.Mutex      // guards what follows
+	empty      map[string]bool // held tables that nothing was added to since all was applied
+	checkpoint Checkpoint      // as it was last remembered
+	resyncs    []schema.Name   // tables that somebody asked for, as of the last merge
 	progress   LoadProgress
 	began      time.Time
 }
@@ -48,7 +49,7 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to ch
 	l := &load{
 		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp.Clone(), news: to,
 		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
-		turn: make(chan bool, 1),
+		turn: make(chan bool, 1), empty: map[string]bool{},
 	}
 	l.turn <- true
 	return l

@@ -33,7 +33,8 @@ func (l *load) join(ctx context.Context) error {
 // last that is applied.
 func (l *load) settle(ctx context.Context) error { return l.apply(ctx, true) }
 
-// apply applies all that is held of the tables that are loaded, unless the last was.
+// apply applies all that is held of the tables that are loaded, unless the last was. One
+// of which nothing is held costs no lock of the fence.
 func (l *load) apply(ctx context.Context, last bool) error {
 	var over bool
 	select {
@@ -48,12 +49,13 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	all, _ := l.loading()
 	for _, t := range all {
 		state := l.state(t)
-		for applied := (Applied{Left: true}); applied.Left; {
+		for applied := (Applied{Left: !l.emptied(state.Held, true)}); applied.Left; {
 			err := again(ctx, l.Options, "apply", func() (err error) {
 				applied, err = l.Loader.Apply(ctx, l.epoch, t, state)
 				return err
 			})
 			if err != nil {
+				l.emptied(state.Held, false) // told to end, the load is over, and the last merges are not
 				return err
 			}
 			tell(l.Listener.Applied, AppliedTable{Table: t, Applied: applied})
@@ -62,8 +64,26 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	return nil
 }
 
-// merged tells the load of tables that are held, or have joined, since a merge.
-func (l *load) merged(last *Staged) {
+// emptied notes whether a held table is empty, or will be by what follows, and tells
+// whether it was before.
+func (l *load) emptied(held string, empty bool) (before bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before, l.empty[held] = l.empty[held], empty
+	return before
+}
+
+// merged tells the load of tables of which more is held, that are held, or that have
+// joined, since a merge.
+func (l *load) merged(staged []*Staged) {
+	for _, s := range staged {
+		for _, f := range s.Folds {
+			if f.Held != "" {
+				l.emptied(f.Held, false)
+			}
+		}
+	}
+	last := staged[len(staged)-1]
 	switch {
 	case len(last.Holds) > 0:
 		l.held <- struct{}{}

@@ -40,9 +40,9 @@ func (r *reader) obey(ctx context.Context) error {
 func (r *reader) learn(taken *Taken) error {
 	for _, t := range taken.Tables {
 		to := r.routes[t.OID]
-		for xid, err := range to.unfit {
+		for _, xid := range to.unfit {
 			if !taken.Seen.Sees(xid) {
-				return err
+				return to.why
 			}
 		}
 		to.unfit = nil

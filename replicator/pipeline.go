@@ -249,7 +249,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 		tell(p.Listener.Tables, m.Checkpoint.Clone().Tables)
 	}
 	p.load.know(m.Checkpoint.Clone(), merged.Resyncs)
-	p.load.merged(last)
+	p.load.merged(staged)
 	p.leave(staged)
 	return resetBy(merged)
 }

@@ -68,8 +68,12 @@ type route struct {
 	// unfit are transactions with rows that cannot be read, by id, as long as nobody
 	// knows whether the load's snapshot will see them: they are of when the table had
 	// another shape, or was published with other columns.
-	unfit map[uint32]error
+	unfit []uint32
+	why   error // what is wrong with the first of them
 }
+
+// mostUnfit is how many of a table's transactions may be put off so: half a megabyte.
+const mostUnfit = 100_000
 
 // run reads until ctx is done, the source fails, or everything up to until has been
 // handed over. What is still open then is forgotten: the slot has it.
@@ -153,10 +157,16 @@ func (r *route) puts(xid uint32, err error) error {
 	if r.load == nil || r.load.HandOver != 0 {
 		return err
 	}
-	if r.unfit == nil {
-		r.unfit = map[uint32]error{}
+	n := len(r.unfit)
+	switch {
+	case n > 0 && r.unfit[n-1] == xid:
+		return nil
+	case n == mostUnfit:
+		return fmt.Errorf("replicator: no snapshot came for %d transactions: %w", n, err)
+	case n == 0:
+		r.why = err
 	}
-	r.unfit[xid] = err
+	r.unfit = append(r.unfit, xid)
 	return nil
 }
 

@@ -1,7 +1,9 @@
 package replicator
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"math"
 	"testing"
 
@@ -36,6 +38,52 @@ func TestARowThatASnapshotMaySee(t *testing.T) {
 		var h *Halt
 		if halts := errors.As(err, &h) && h.Reason == RowUnfillable; halts != want {
 			t.Errorf("a snapshot that sees it (%v): %v", seen, err)
+		}
+	}
+}
+
+// TestRowsThatArePutOffAreBounded shows that transactions with such rows cost a few bytes
+// each, and halt once there are too many.
+func TestRowsThatArePutOffAreBounded(t *testing.T) {
+	to := &route{load: &LoadState{Held: "held"}}
+	for xid := range uint32(mostUnfit) {
+		for range 2 {
+			if err := to.puts(xid, &Halt{Reason: RowUnfillable}); err != nil {
+				t.Fatalf("transaction %d: %v", xid, err)
+			}
+		}
+	}
+	if err := to.puts(mostUnfit, &Halt{Reason: RowUnfillable}); !Final(err) || len(to.unfit) != mostUnfit {
+		t.Errorf("%d are put off, then %v", len(to.unfit), err)
+	}
+}
+
+// applies counts what is applied of held tables.
+type applies map[string]int
+
+func (a applies) Hold(context.Context, string, *schema.Table) error        { return nil }
+func (a applies) Load(context.Context, string, *schema.Table, Files) error { return nil }
+
+func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState) (Applied, error) {
+	a[l.Held]++
+	return Applied{}, nil
+}
+
+// TestTablesOfWhichNothingIsHeld shows that they cost no transaction, and those of which
+// something is held do.
+func TestTablesOfWhichNothingIsHeld(t *testing.T) {
+	seen := applies{}
+	cp := Checkpoint{Tables: []TableState{{OID: 1, State: Loading, Load: &LoadState{Held: "a"}}, {OID: 2, State: Loading, Load: &LoadState{Held: "b"}}}}
+	l := newLoad(&Options{Loader: seen}, Opened{}, cp, nil, nil)
+	l.tables = map[uint32]*schema.Table{1: {OID: 1}, 2: {OID: 2}}
+	<-l.turn
+	l.turn <- false
+	for n, want := range []applies{{"a": 1, "b": 1}, {"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 2}} {
+		if n == 2 {
+			l.merged([]*Staged{{Folds: []StagedFold{{Held: "b"}}}, {}})
+		}
+		if err := l.apply(t.Context(), false); err != nil || !maps.Equal(seen, want) {
+			t.Errorf("round %d: %v, %v, want %v", n, seen, err, want)
 		}
 	}
 }

@@ -30,16 +30,16 @@ func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table
 	switch {
 	case l.isDead() && !l.chance("a dead daemon's apply goes on", 0.5):
 		return replicator.Applied{}, errDead
-	case l.fault("apply meets a conflict"):
+	case l.often("apply meets a conflict"):
 		return replicator.Applied{}, retryable{}
-	case l.fault("apply fails"):
+	case l.often("apply fails"):
 		return replicator.Applied{}, errInjected
 	}
 	left, err := l.applyHeld(epoch, t, s)
 	if err != nil {
 		return replicator.Applied{}, err
 	}
-	if l.fault("answer to the COMMIT of held changes is lost") || l.isDead() {
+	if l.often("answer to the COMMIT of held changes is lost") || l.isDead() {
 		return replicator.Applied{}, errInjected
 	}
 	return replicator.Applied{Left: left}, nil

@@ -14,7 +14,7 @@ func (n *node) Alone(ctx context.Context, do func(context.Context) error) error 
 	for !n.lockSlot() {
 		n.tall.count("slot is made by another")
 		select {
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(2 * time.Second):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -115,7 +115,7 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		}
 		n.tall.count("slot is active elsewhere")
 		select {
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(2 * time.Second):
 		case <-ctx.Done():
 			return nil, replicator.Opened{}, ctx.Err()
 		}

@@ -66,10 +66,13 @@ var kinds = []string{
 	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced", "another source",
 	"held fold", "held fold applied", "held change that the snapshot sees", "load begins again", "held table cannot be made",
 	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced",
-	"a dead daemon's apply goes on", "checkpoint moves while a table loads",
-	"slot is lost and reset unasked", "slot reset", "reset ends another's stream", "table is asked for", "table loaded on request",
-	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "standby", "a dead daemon's merge goes on",
+	"checkpoint moves while a table loads",
+	"slot is lost and reset unasked", "slot reset", "table is asked for", "table loaded on request",
+	"discard fails", "sweep fails", "object swept", "kill -9", "second daemon", "standby", "daemon with a token", "a dead daemon's merge goes on",
 }
+
+// rare are what must come up in a long one.
+var rare = []string{"a dead daemon's apply goes on", "reset ends another's stream"}
 
 // check holds the warehouse to the promises after a merge.
 func (n *node) check(m *replicator.Merge) {
@@ -150,8 +153,8 @@ func (n *node) run(ctx context.Context) <-chan error {
 			HaltRetry: time.Second, Listener: replicator.Listener{Halted: n.halted},
 			Pipeline: "p", Origin: n, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n},
 			Limits:     replicator.Limits{Rows: 12, Bytes: 1 << 20, MaxAge: 3 * time.Second, MinInterval: 500 * time.Millisecond},
-			ResyncLost: n.seed%3 == 0,
-			Refresh:    refresh, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
+			ResyncLost: n.seed%3 == 0, ResetSlot: n.token,
+			Refresh: refresh, RefreshBytes: 3000, Drain: 20 * time.Second, Workers: 2,
 			Backoff: replicator.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second},
 		})
 	}()
@@ -207,8 +210,11 @@ type life struct {
 	done <-chan error
 }
 
-func (w *world) begin(ctx context.Context) *life {
-	n := &node{world: w}
+func (w *world) begin(ctx context.Context) *life { return w.beginWith(ctx, "") }
+
+// beginWith begins a daemon that is told to reset the slot.
+func (w *world) beginWith(ctx context.Context, token string) *life {
+	n := &node{world: w, token: token}
 	ctx, stop := context.WithCancel(ctx)
 	return &life{node: n, stop: stop, done: n.run(ctx)}
 }
@@ -230,6 +236,8 @@ func (w *world) disturb(ctx context.Context, running []*life) []*life {
 		w.spoil()
 	case w.chance("slot is to be reset", 0.03):
 		w.loseSlot()
+	case len(running) < 2 && w.chance("daemon with a token", 0.03):
+		running = append(running, w.beginWith(ctx, fmt.Sprint("flag ", w.upTo("token", 3))))
 	case len(running) < 2 && w.chance("standby", 0.05):
 		running = append(running, w.begin(ctx))
 	case w.chance("source crashes", 0.04):
@@ -298,7 +306,11 @@ func TestSimulation(t *testing.T) {
 		report = append(report, fmt.Sprintf("%s: %d", kind, tall.n[kind]))
 	}
 	t.Logf("%d schedules, %d merges; %s", n, tall.n["merge"], strings.Join(report, ", "))
-	for _, kind := range kinds {
+	must := kinds
+	if n >= 5000 {
+		must = append(must, rare...)
+	}
+	for _, kind := range must {
 		if tall.n[kind] == 0 {
 			t.Errorf("%q never came up", kind)
 		}

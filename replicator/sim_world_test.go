@@ -167,6 +167,14 @@ func (w *world) fault(kind string) bool {
 	return w.chance(kind, p)
 }
 
+// often is fault for what does not happen often.
+func (w *world) often(kind string) bool {
+	w.mu.Lock()
+	p := w.p
+	w.mu.Unlock()
+	return w.chance(kind, 8*p)
+}
+
 // chance tells whether something happens now, and counts it.
 func (w *world) chance(kind string, p float64) bool {
 	w.mu.Lock()
@@ -221,6 +229,8 @@ type node struct {
 	*world
 	mu   sync.Mutex
 	dead bool
+
+	token string // of a reset that it is told to carry out
 }
 
 var (

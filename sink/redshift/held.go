@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -13,7 +14,8 @@ import (
 // wait for its lock.
 const (
 	mostFolds = 4
-	mostRows  = 50_000 // once so many rows are applied no other fold is begun
+	mostRows  = 50_000          // once so many rows are applied no other fold is begun
+	mostTime  = 2 * time.Second // nor once it has taken so long
 )
 
 // Hold implements replicator.Loader.
@@ -92,8 +94,9 @@ func (a *applying) run(ctx context.Context) error {
 		break
 	}
 	var rows, last int64
+	began := time.Now()
 	for i, f := range folds {
-		if i == mostFolds || rows >= mostRows {
+		if i == mostFolds || rows >= mostRows || i > 0 && time.Since(began) > mostTime {
 			a.applied.Left = true
 			break
 		}
