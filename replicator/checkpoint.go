@@ -63,6 +63,7 @@ type TableState struct {
 	State  State
 	Row    PublicationID // the table's pg_publication_rel row: another one means that it was out for a while
 	Shape  []schema.Shape
+	Parts  []schema.Part // of a partitioned table, as they were when its rows were what the target has
 
 	// Load is set while the table is loading.
 	Load *LoadState

@@ -139,7 +139,7 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	err = l.remember(ctx, func(c *Checkpoint) {
 		for _, t := range taken.Tables {
 			s := c.Table(t.OID)
-			s.Shape = t.Shape()
+			s.Shape, s.Parts = t.Shape(), t.Parts
 			s.Load.Seen, s.Load.HandOver = taken.Seen, taken.HandOver
 		}
 	})

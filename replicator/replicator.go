@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"rowshift/schema"
 )
 
 // ErrInterrupted ends a run with Once that was told to end before it had drained.
@@ -204,14 +206,14 @@ func plan(cp Checkpoint, o Opened) Checkpoint {
 		if known := cp.Table(t.OID); known != nil {
 			s = *known
 		}
-		kept := cp.Publication == o.Publication && s.Row == p.Row && slices.Equal(s.Shape, t.Shape())
+		kept := cp.Publication == o.Publication && s.Row == p.Row && slices.Equal(s.Shape, t.Shape()) && schema.Unseen(s.Parts, t.Parts) == "" && !p.Missed
 		if slices.Contains(cp.Resyncs, t.Name) {
 			kept = false
 		}
 		if !kept || s.State == Loading && (s.Load == nil || !s.Load.Loaded) {
 			s.State, s.Load = Loading, nil
 		}
-		s.Name, s.Target, s.Row, s.Shape = t.Name, t.Target, p.Row, t.Shape()
+		s.Name, s.Target, s.Row, s.Shape, s.Parts = t.Name, t.Target, p.Row, t.Shape(), t.Parts
 		next.Tables = append(next.Tables, s)
 	}
 	slices.SortFunc(next.Tables, func(a, b TableState) int { return int(int64(a.OID) - int64(b.OID)) })

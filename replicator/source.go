@@ -124,6 +124,9 @@ func (o Opened) byOID() map[uint32]*schema.Table {
 type Published struct {
 	Table *schema.Table
 	Row   PublicationID // its row in pg_publication_rel
+
+	// Missed says that a partition of it was in the stream, and is gone without a word.
+	Missed bool
 }
 
 // Snapshot is a view of tables at one moment of the source, with its place in the
@@ -150,8 +153,9 @@ type Taken struct {
 // Range is a stretch of one table that one session reads.
 type Range struct {
 	Table *schema.Table
-	First uint32 // its first block
-	Last  uint32 // the block after its last; 0: to the end
-	Rows  int64  // estimate
-	Bytes int64  // estimate
+	Part  schema.Name // the partition that it is of; empty: the table, with all that is below it
+	First uint32      // its first block
+	Last  uint32      // the block after its last; 0: to the end
+	Rows  int64       // estimate
+	Bytes int64       // estimate
 }

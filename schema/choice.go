@@ -25,6 +25,10 @@ type Choice struct {
 	HashKey *HashKey          // what they are hashed with
 	Rename  map[string]string // by source column: its name in the warehouse
 
+	// Where is a condition, in the source's SQL, on the rows that are replicated. Empty:
+	// all are.
+	Where string
+
 	// UnlistedOnWire allows columns that are not chosen to cross the replication
 	// connection where PostgreSQL cannot keep them back.
 	UnlistedOnWire bool
@@ -56,6 +60,8 @@ func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	t.Listed = v.listed()
 	t.Key = v.key(t.Columns)
 	v.types(t)
+	v.partitions(t)
+	v.where(t)
 	v.rules(t)
 	t.DistKey = v.distKey(t)
 	t.SortKey = v.sortKey(t)

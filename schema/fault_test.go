@@ -18,7 +18,6 @@ func TestFaults(t *testing.T) {
 	}{
 		{name: "view", alter: func(r *Relation) { r.Kind = 'v' }, choice: all, want: []string{"is a view ... out of the config"}},
 		{name: "foreign table", alter: func(r *Relation) { r.Kind = 'f' }, choice: all, want: []string{"foreign table ... out of the config"}},
-		{name: "partitioned", alter: func(r *Relation) { r.Kind = 'p' }, choice: all, want: []string{"root of a partitioned table ... list its partitions"}},
 		{name: "unlogged", alter: func(r *Relation) { r.Persistence = 'u' }, choice: all, want: []string{`unlogged ... ALTER TABLE "public"."person" SET LOGGED`}},
 		{name: "temporary", alter: func(r *Relation) { r.Persistence = 't' }, choice: all, want: []string{"temporary ... out of the config"}},
 		{name: "nothing chosen", choice: Choice{}, want: []string{"has 0 of columns, exclude and all ... set one"}},
@@ -43,6 +42,8 @@ func TestFaults(t *testing.T) {
 			want: []string{`key column "Email" can be NULL ... ALTER COLUMN "Email" SET NOT NULL`}},
 		{name: "generated, before it is published", choice: Choice{Columns: []string{"id", "initials"}}, major: 17,
 			want: []string{`"initials" is generated, and PostgreSQL 17 ... view`}},
+		{name: "generated when it is read", alter: func(r *Relation) { r.Attributes[3].Virtual = true }, choice: Choice{Columns: []string{"id", "initials"}}, major: 18,
+			want: []string{`"initials" is generated when it is read ... view`}},
 		{name: "generated key", alter: func(r *Relation) { r.Primary = []int16{5} }, choice: all,
 			want: []string{`key column "initials" is generated ... ADD PRIMARY KEY`}},
 		{name: "full admits no list", alter: func(r *Relation) { r.Identity = IdentityFull }, choice: Choice{Exclude: []string{"Email"}},

@@ -11,6 +11,8 @@ type Relation struct {
 	Attributes  []Attribute // live columns by attnum, dropped ones left out
 	Primary     []int16     // attnums of the primary key, in the key's order; empty if there is none or it is deferrable
 	Replica     []int16     // attnums of the index that is the replica identity: the primary key's under IdentityDefault
+	Parts       []Part      // what is below the root of a partitioned table, by OID
+	Filter      Filter      // how the source reads the choice's Where, if it has one
 }
 
 // Identity is a table's REPLICA IDENTITY, pg_class.relreplident.
@@ -46,6 +48,7 @@ type Attribute struct {
 	Type      Type
 	NotNull   bool
 	Generated bool // GENERATED ALWAYS AS (...): never in the stream before PostgreSQL 18
+	Virtual   bool // a generated column that is not stored: never in the stream
 	Toastable bool // may be stored out of line, so may arrive as unchanged TOAST
 }
 

@@ -45,10 +45,7 @@ func (v *resolver) table() string {
 func (v *resolver) takeable() bool {
 	remove := "take tables." + v.relation.Name.String() + " out of the config"
 	switch v.relation.Kind {
-	case 'r':
-	case 'p':
-		v.fault("list its partitions in the config instead of it", "is the root of a partitioned table")
-		return false
+	case 'r', 'p':
 	default:
 		v.fault(remove+", and list the tables that it reads instead", "is a %s, which has no changes of its own in the log", kindName(v.relation.Kind))
 		return false
@@ -156,6 +153,11 @@ func (v *resolver) attribute(name string) *Attribute {
 func (v *resolver) generated(a Attribute) bool {
 	if !slices.Contains(v.choice.Columns, a.Name) {
 		return false
+	}
+	if a.Virtual {
+		v.fault("take it out of "+v.config("columns")+", and compute it in a view of the warehouse",
+			"column %q is generated when it is read, and is in no row that PostgreSQL publishes", a.Name)
+		return true
 	}
 	if v.major < generatedColumns {
 		v.fault("take it out of "+v.config("columns")+", and compute it in a view of the warehouse",

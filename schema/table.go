@@ -10,6 +10,11 @@ type Table struct {
 	Columns  []Column // by attnum
 	Key      []int    // indices into Columns: the columns by which a row is known, never empty
 	Listed   bool     // the publication names the columns, so others never cross the wire
+	Where    string   // a condition on the rows that are replicated, in the source's SQL; empty: all are
+	Filter   Filter   // how the source reads it
+
+	Partitioned bool   // it is the root of a partitioned table, which has no rows of its own
+	Parts       []Part // and this is below it, by OID
 
 	Target  string // the table's name in the warehouse, folded
 	DistKey int    // index into Columns

@@ -61,6 +61,7 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		Rename:         r.renames(path+".rename", d.Rename),
 		Types:          r.types(path+".types", d.Types),
 		Rules:          r.rules(path+".rules", d.Rules),
+		Where:          r.text(path+".where", d.Where, ""),
 	}
 	switch {
 	case d.Columns.kind == unset && d.Exclude.kind == unset:

@@ -156,6 +156,7 @@ func TestValues(t *testing.T) {
 			func(c *config) bool { return len(c.tables[3].SortKey) == 1 && c.tables[3].SortKey[0] == "created_at" }},
 		{"sort keys", "public.plan: {columns: all}", "public.plan: {columns: all, sortkey: [a, b], unlisted_on_wire: true}",
 			func(c *config) bool { return len(c.tables[3].SortKey) == 2 && c.tables[3].UnlistedOnWire }},
+		{"some rows", "public.plan: {columns: all}", "public.plan: {columns: all, where: \"code <> 'x'\"}", func(c *config) bool { return c.tables[3].Where == "code <> 'x'" }},
 		{"a column called all", "public.plan: {columns: all}", "public.plan: {columns: [id, all]}",
 			func(c *config) bool { return !c.tables[3].All && c.tables[3].Columns[1] == "all" }},
 		{"quoted names", "public.plan: {columns: all}", `'"my.Schema"."a""b"': {columns: all}`,

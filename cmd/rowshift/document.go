@@ -75,6 +75,7 @@ type tableDocument struct {
 	Target         setting                 `yaml:"target"`
 	DistKey        setting                 `yaml:"distkey"`
 	SortKey        setting                 `yaml:"sortkey"`
+	Where          setting                 `yaml:"where"`
 	UnlistedOnWire setting                 `yaml:"unlisted_on_wire"`
 	Hash           setting                 `yaml:"hash"`
 	Rename         map[string]setting      `yaml:"rename"`

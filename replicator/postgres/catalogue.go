@@ -48,9 +48,13 @@ func readRelations(ctx context.Context, q querier, choices []schema.Choice) (map
 	if err != nil {
 		return nil, err
 	}
+	parts, err := readParts(ctx, q, found)
+	if err != nil {
+		return nil, err
+	}
 	relations := map[schema.Name]schema.Relation{}
 	for _, r := range found {
-		r.Attributes = columns[r.OID]
+		r.Attributes, r.Parts = columns[r.OID], parts[r.OID]
 		relations[r.Name] = r
 	}
 	return relations, nil
@@ -86,7 +90,7 @@ WITH RECURSIVE below AS (
     FROM below b JOIN pg_type t ON t.oid = b.oid AND t.typtype = 'd'
 )
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
-       a.attnotnull, a.attgenerated <> '', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
+       a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
 FROM pg_attribute a
 JOIN below b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
 JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
@@ -107,7 +111,7 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 	var a schema.Attribute
 	var category string
 	_, err = pgx.ForEachRow(rows, []any{
-		&oid, &a.Attnum, &a.Name, &a.Type.OID, &a.Type.Base, &a.Type.Typmod, &a.Type.Name, &category, &a.NotNull, &a.Generated, &a.Toastable,
+		&oid, &a.Attnum, &a.Name, &a.Type.OID, &a.Type.Base, &a.Type.Typmod, &a.Type.Name, &category, &a.NotNull, &a.Generated, &a.Virtual, &a.Toastable,
 	}, func() error {
 		a.Type.Category = category[0]
 		columns[oid] = append(columns[oid], a)
@@ -119,10 +123,20 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 	return columns, nil
 }
 
+// relations describes those of the chosen tables that are there, and how the server
+// reads the conditions on their rows.
+func (o *Origin) relations(ctx context.Context, q querier) (map[schema.Name]schema.Relation, error) {
+	relations, err := readRelations(ctx, q, o.options.Choices)
+	if err != nil {
+		return nil, err
+	}
+	return relations, o.readFilters(ctx, q, relations)
+}
+
 // tables makes the chosen tables of the catalogue as it is, by OID. The error is a
 // *replicator.Halt that tells all that is wrong with any of them.
 func (o *Origin) tables(ctx context.Context, q querier, s server) ([]*schema.Table, error) {
-	relations, err := readRelations(ctx, q, o.options.Choices)
+	relations, err := o.relations(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +169,7 @@ func resolve(relations map[schema.Name]schema.Relation, choices []schema.Choice,
 		}
 		tables = append(tables, t)
 	}
+	faults = append(faults, twice(tables)...)
 	return tables, errors.Join(append(faults, schema.Together(tables))...)
 }
 

@@ -13,7 +13,7 @@ import (
 // choices looks at each chosen table, at the rights to read it and, if all are fit, at
 // the publication.
 func (c *check) choices(ctx context.Context) {
-	relations, err := readRelations(ctx, c.conn, c.options.Choices)
+	relations, err := c.relations(ctx, c.conn)
 	if err != nil {
 		c.unasked("tables", err)
 		return
@@ -66,12 +66,11 @@ FROM pg_class c WHERE c.oid = $1`
 // rights looks at what a load of t needs. The stream itself needs none of it.
 func (c *check) rights(ctx context.Context, t *schema.Table) {
 	subject := "table " + t.Name.String()
-	var names []string
-	for _, column := range t.Columns {
-		names = append(names, column.Name)
-	}
+	names, err := c.read(ctx, t)
 	var r rights
-	err := c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns)
+	if err == nil {
+		err = c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns)
+	}
 	if err != nil {
 		c.unasked(subject, bare(err))
 		return
@@ -86,11 +85,43 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 			fmt.Sprintf("GRANT SELECT (%s, ctid) ON %s TO %s", identifiers(names), quoted(t.Name), role))
 	case r.policies:
 		c.fail(subject, "row-level security would hide rows from a load, while the stream has them all", fmt.Sprintf("ALTER ROLE %s BYPASSRLS", role))
+	case t.Partitioned:
+		c.apart(ctx, t, subject, names)
 	case !r.ctid:
 		c.warn(subject, c.shape(t)+"; it is read by one session, since the role may not read ctid", fmt.Sprintf("GRANT SELECT (ctid) ON %s TO %s", quoted(t.Name), role))
 	default:
 		c.fine(subject, c.shape(t))
 	}
+}
+
+// read names the columns that a load of t reads: the chosen ones, and those that the
+// condition on its rows looks at.
+func (c *check) read(ctx context.Context, t *schema.Table) (names []string, err error) {
+	for _, column := range t.Columns {
+		names = append(names, column.Name)
+	}
+	err = c.conn.QueryRow(ctx, `SELECT $2::text[] || coalesce((SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1 AND attnum = ANY ($3::int2[]) AND attname <> ALL ($2::text[])), '{}')`,
+		t.OID, names, t.Filter.Columns).Scan(&names)
+	return names, err
+}
+
+// apart looks whether a partitioned table can be read by its partitions, several
+// sessions at once.
+func (c *check) apart(ctx context.Context, t *schema.Table, subject string, names []string) {
+	sizes, err := measure(ctx, c.conn, []*schema.Table{t})
+	if err != nil {
+		c.unasked(subject, bare(err))
+		return
+	}
+	told := fmt.Sprintf("%s, %d partitions", c.shape(t), len(sizes))
+	for _, p := range t.Parts {
+		if s, leaf := sizes[p.OID]; leaf && !s.apart {
+			c.warn(subject, fmt.Sprintf("%s; it is read by one session, since the role may not read partition %v by itself", told, p.Name),
+				fmt.Sprintf("GRANT SELECT (%s, ctid) ON %s, and each other partition, to %s", identifiers(names), quoted(p.Name), pgx.Identifier{c.server.role}.Sanitize()))
+			return
+		}
+	}
+	c.fine(subject, told)
 }
 
 // shape tells of a table in a few words.

@@ -90,7 +90,8 @@ func TestCreateHalts(t *testing.T) {
 		{"no such table", `CREATE TABLE b (id int PRIMARY KEY)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"public.a"}},
 		{"no key", `CREATE TABLE a (id int)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"REPLICA IDENTITY"}},
 		{"a key that is checked late", `CREATE TABLE a (id int PRIMARY KEY DEFERRABLE)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"deferrable"}},
-		{"partitioned", `CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"partition"}},
+		{"a partition that could not be followed", `CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p PARTITION OF a DEFAULT; ALTER TABLE p REPLICA IDENTITY NOTHING`, true,
+			replicator.CreateRequest{}, replicator.TableUnfit, []string{"partition public.p", `ALTER TABLE "public"."p" REPLICA IDENTITY DEFAULT`}},
 		{"unlogged", `CREATE UNLOGGED TABLE a (id int PRIMARY KEY)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"SET LOGGED"}},
 	}
 	for _, test := range tests {

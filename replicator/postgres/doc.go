@@ -19,6 +19,12 @@
 // stream was opened. The log may be older than that: rows of another shape come with
 // the reason why they are unfit, for they may be ones that nobody needs.
 //
+// Changes of partitions cross as their root's. What is done to the partitions themselves
+// does not cross at all, so which there are is read beside the stream, and the stream
+// ends once they are others. A partition that was made as one was empty then; the core
+// compares what it remembers with what is there, and loads the table again if rows came
+// or went. A condition on rows is the publication's, and a load reads by the same.
+//
 // # States of a slot and its publication
 //
 //	missing                made by Create, or by a DBA; afterwards never made again

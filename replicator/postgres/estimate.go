@@ -28,7 +28,7 @@ func (o *Origin) Estimates(ctx context.Context) ([]Estimate, error) {
 	var all []Estimate
 	for _, t := range tables {
 		e := Estimate{Table: t}
-		err := conn.QueryRow(ctx, `SELECT greatest(reltuples, 0)::bigint, pg_table_size(oid) FROM pg_class WHERE oid = $1::oid`, t.OID).Scan(&e.Rows, &e.Bytes)
+		err := conn.QueryRow(ctx, `SELECT coalesce(sum(greatest(reltuples, 0))::bigint, 0), coalesce(sum(pg_table_size(oid))::bigint, 0) FROM pg_class WHERE oid = ANY ($1::oid[])`, leaves(t)).Scan(&e.Rows, &e.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("postgres: measure %s: %w", t.Name, bare(err))
 		}

@@ -22,7 +22,8 @@ import (
 // Each lock is taken by an open SELECT of no columns and no rows. That needs the
 // right to read one column, where LOCK TABLE needs the right to read them all; and
 // it locks the table's indexes too, as the sessions that read it do, so that a
-// REINDEX, which stops the table's writers, is seen to wait for us.
+// REINDEX, which stops the table's writers, is seen to wait for us. With a root all that
+// is below it is locked.
 type lock struct {
 	conn *pgx.Conn
 	vxid string // the virtual id of its transaction, never used twice
@@ -107,7 +108,7 @@ const lockAtOnce = 32
 func (l *lock) take(ctx context.Context, tables []*schema.Table) (*schema.Table, error) {
 	var statements strings.Builder
 	for _, t := range tables {
-		statements.WriteString("SELECT FROM ONLY " + quoted(t.Name) + " LIMIT 0;")
+		statements.WriteString("SELECT FROM " + from(t) + " LIMIT 0;")
 	}
 	taken := 0
 	results := l.conn.PgConn().Exec(ctx, statements.String())
@@ -162,9 +163,9 @@ func holders(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, erro
 	err := conn.QueryRow(ctx, `
 		SELECT coalesce(l.pid, 0), coalesce(a.application_name, '')
 		FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-		WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.mode = 'AccessExclusiveLock'
+		WHERE l.locktype = 'relation' AND l.relation = ANY ($1::oid[]) AND l.mode = 'AccessExclusiveLock'
 		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-		ORDER BY l.granted DESC, l.waitstart LIMIT 1`, t.OID).Scan(&pid, &program)
+		ORDER BY l.granted DESC, l.waitstart LIMIT 1`, locked(t)).Scan(&pid, &program)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return what, nil

@@ -41,7 +41,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	}
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
-		matcher: &matcher{tables: map[uint32]chosen{}, renamed: o.renames()},
+		matcher: &matcher{tables: map[uint32]chosen{}, renamed: o.renames(), looked: o.partitions.looks()},
 		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
 	}
 	source, err := p.start(ctx)
@@ -52,7 +52,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 		_ = source.Close()
 		return nil, p.opened, err
 	}
-	return source, p.opened, nil
+	return o.watchPartitions(source, p.opened.Tables), p.opened, nil
 }
 
 // start waits for the slot and starts its stream.
@@ -177,7 +177,7 @@ func (p *opening) look(ctx context.Context) error {
 	p.opened.Publication = publication.id
 	for _, t := range tables {
 		have, _ := publication.of(t)
-		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row})
+		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t)})
 		p.matcher.tables[t.OID] = chosen{table: t, choice: p.choiceOf(t.Name)}
 	}
 	if p.request.End {

@@ -39,10 +39,12 @@ type Options struct {
 type Origin struct {
 	options Options
 
-	stuck   stuck                  // where the slot could not decode
-	renamed map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
-	alone   *alone                 // while Alone keeps others from making the slot
-	silent  time.Duration          // other than silentAfter, in tests
+	stuck      stuck                  // where the slot could not decode
+	filters    filters                // how the server reads the conditions of the config
+	partitions announced              // partitions of the stream that sent us to read the catalogue again
+	renamed    map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
+	alone      *alone                 // while Alone keeps others from making the slot
+	silent     time.Duration          // other than silentAfter, in tests
 }
 
 // New returns an Origin. Nothing is opened yet.

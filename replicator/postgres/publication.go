@@ -19,6 +19,7 @@ type publication struct {
 	id      replicator.PublicationID
 	broad   bool // FOR ALL TABLES or TABLES IN SCHEMA: it publishes what is not listed
 	actions bool // inserts, updates, deletes and truncates are published
+	roots   bool // changes of partitions are published as the root's, where that is in it
 	tables  []published
 }
 
@@ -28,13 +29,13 @@ type published struct {
 	name    schema.Name
 	row     replicator.PublicationID
 	columns []int16 // its column list by attnum, ascending; nil: none
-	filter  bool
+	filter  string  // the condition on its rows, as the server spells it; empty: none
 }
 
 // publicationQuery reads a publication. An xmin stays when its row is frozen.
 // https://www.postgresql.org/docs/current/catalog-pg-publication.html
 const publicationQuery = `
-SELECT oid, xmin::text::bigint, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate
+SELECT oid, xmin::text::bigint, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pubviaroot
 FROM pg_publication WHERE pubname = $1`
 
 // publishedQuery reads its tables. Column lists, filters and whole schemas are there
@@ -48,7 +49,7 @@ WHERE r.prpubid = $1 ORDER BY r.prrelid`
 func readPublication(ctx context.Context, q querier, s server, name string) (*publication, error) {
 	p := &publication{}
 	var xmin int64
-	err := q.QueryRow(ctx, publicationQuery, name).Scan(&p.id.OID, &xmin, &p.broad, &p.actions)
+	err := q.QueryRow(ctx, publicationQuery, name).Scan(&p.id.OID, &xmin, &p.broad, &p.actions, &p.roots)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -56,9 +57,9 @@ func readPublication(ctx context.Context, q querier, s server, name string) (*pu
 		return nil, fmt.Errorf("postgres: read the publication: %w", bare(err))
 	}
 	p.id.XMin = uint32(xmin)
-	listed := "NULL::int2[], false"
+	listed := "NULL::int2[], ''"
 	if s.major() >= columnListMajor {
-		listed = "r.prattrs::int2[], r.prqual IS NOT NULL"
+		listed = "r.prattrs::int2[], coalesce(pg_get_expr(r.prqual, r.prrelid), '')"
 		var schemas bool
 		err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_publication_namespace WHERE pnpubid = $1)`, p.id.OID).Scan(&schemas)
 		if err != nil {
@@ -95,10 +96,10 @@ func (p *publication) of(t *schema.Table) (published, bool) {
 	return published{}, false
 }
 
-// publishes tells whether a table is published with the columns that are wanted, and
-// all of its rows.
+// publishes tells whether a table is published with the columns and the rows that are
+// wanted.
 func (have published) publishes(t *schema.Table) bool {
-	if have.filter || (have.columns != nil) != t.Listed {
+	if have.filter != t.Filter.Text || (have.columns != nil) != t.Listed {
 		return false
 	}
 	return !t.Listed || slices.EqualFunc(have.columns, t.Columns, func(n int16, c schema.Column) bool { return n == c.Attnum })
@@ -127,8 +128,8 @@ func (o *Origin) difference(p *publication, tables []*schema.Table) []string {
 		return []string{"DROP PUBLICATION " + name, o.createPublication(tables)}
 	}
 	var statements []string
-	if !p.actions {
-		statements = append(statements, "ALTER PUBLICATION "+name+" SET ("+publishedActions+")")
+	if !p.actions || !p.roots && partitioned(tables) {
+		statements = append(statements, "ALTER PUBLICATION "+name+" SET ("+publishedAs+")")
 	}
 	for _, stranger := range p.strangers(tables) {
 		statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(stranger))
@@ -146,7 +147,15 @@ func (o *Origin) difference(p *publication, tables []*schema.Table) []string {
 	return statements
 }
 
-const publishedActions = "publish = 'insert, update, delete, truncate'"
+// publishedAs are the options that a publication has. Changes of partitions cross as the
+// root's, by its columns, its list and its condition, where the root is in it; those of
+// other tables are as they are, so that a root can be added without anything else.
+const publishedAs = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
+
+// partitioned tells whether there is a root of a partitioned table among tables.
+func partitioned(tables []*schema.Table) bool {
+	return slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.Partitioned })
+}
 
 // createPublication is the statement that makes it. ONLY leaves out tables that
 // inherit from one: they publish as themselves, if they are chosen.
@@ -157,19 +166,24 @@ func (o *Origin) createPublication(tables []*schema.Table) string {
 		list = append(list, publishedTable(t))
 	}
 	return "CREATE PUBLICATION " + pgx.Identifier{o.options.Publication}.Sanitize() +
-		" FOR TABLE ONLY " + strings.Join(list, ", ONLY ") + " WITH (" + publishedActions + ")"
+		" FOR TABLE ONLY " + strings.Join(list, ", ONLY ") + " WITH (" + publishedAs + ")"
 }
 
-// publishedTable is a table as CREATE PUBLICATION names it, with its column list.
+// publishedTable is a table as CREATE PUBLICATION names it, with its column list and the
+// condition on its rows.
 func publishedTable(t *schema.Table) string {
-	if !t.Listed {
-		return quoted(t.Name)
+	text := quoted(t.Name)
+	if t.Listed {
+		var columns []string
+		for _, c := range t.Columns {
+			columns = append(columns, c.Name)
+		}
+		text += " (" + identifiers(columns) + ")"
 	}
-	var columns []string
-	for _, c := range t.Columns {
-		columns = append(columns, c.Name)
+	if t.Where != "" {
+		text += " WHERE " + condition(t.Where)
 	}
-	return quoted(t.Name) + " (" + identifiers(columns) + ")"
+	return text
 }
 
 // align brings the publication in line with the config and returns it, and the
@@ -231,6 +245,9 @@ func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, statements
 		}
 		return o.aligned(ctx, tx, s)
 	})
+	if codeOf(err) == notSupported {
+		return o.unpublishable(err)
+	}
 	if err != nil {
 		return fmt.Errorf("postgres: alter the publication: %w", bare(err))
 	}

@@ -31,9 +31,11 @@ func TestAlign(t *testing.T) {
 		{"a table less", append(columns("id", "v"), every("b")...), ``, columns("id", "v"), []string{`DROP TABLE ONLY "public"."b"`}, true},
 		{"a column more", columns("id", "v"), ``, columns("id", "v", "w"), []string{`DROP TABLE ONLY "public"."a"; ALTER`, `ADD TABLE ONLY "public"."a" ("id", "v", "w")`}, false},
 		{"all columns", columns("id", "v"), ``, every("a"), []string{`ADD TABLE ONLY "public"."a"`}, false},
-		{"no inserts", columns("id", "v"), `ALTER PUBLICATION rowshift SET (publish = 'update, delete')`, columns("id", "v"), []string{`SET (publish = 'insert, update, delete, truncate')`}, true},
+		{"no inserts", columns("id", "v"), `ALTER PUBLICATION rowshift SET (publish = 'update, delete')`, columns("id", "v"), []string{`SET (publish = 'insert, update, delete, truncate'`}, true},
 		{"a filter", columns("id", "v"), `ALTER PUBLICATION rowshift SET TABLE a (id, v) WHERE (id > 5)`, columns("id", "v"), []string{`DROP TABLE ONLY`}, false},
 		{"out for a while", columns("id", "v"), `ALTER PUBLICATION rowshift DROP TABLE a; ALTER PUBLICATION rowshift ADD TABLE a (id, v)`, columns("id", "v"), nil, false},
+		{"a root more", columns("id", "v"), `ALTER PUBLICATION rowshift SET (publish_via_partition_root = false)`, append(columns("id", "v"), every("r")...),
+			[]string{`publish_via_partition_root = true`, `ADD TABLE ONLY "public"."r"`}, true},
 		{"frozen", columns("id", "v"), `VACUUM (FREEZE) pg_catalog.pg_publication_rel; VACUUM (FULL, FREEZE) pg_catalog.pg_publication`, columns("id", "v"), nil, true},
 	}
 	for _, test := range tests {
@@ -43,7 +45,7 @@ func TestAlign(t *testing.T) {
 				t.Skip("publications have no column lists before 15")
 			}
 			other := w.dial()
-			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text, w int); CREATE TABLE b (id int PRIMARY KEY)`)
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text, w int); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE r (id int PRIMARY KEY) PARTITION BY RANGE (id)`)
 			w.options.Choices = test.before
 			w.create()
 			first := w.follow(w.confirmed())

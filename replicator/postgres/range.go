@@ -19,23 +19,32 @@ type size struct {
 	blocks int64   // of its heap; 0 if the role may not read it by blocks
 	bytes  int64   // of heap and TOAST
 	rows   float64 // estimate; 0 if not known
+	apart  bool    // the role may read it by itself
 }
 
-// measure returns how large tables are now, by OID, in one round trip. Asked after a
-// snapshot was taken, no row that the snapshot sees lies beyond it, since our lock
-// keeps others from moving rows.
+// measure returns how large tables and partitions are now, by OID, in one round trip.
+// Asked after a snapshot was taken, no row that the snapshot sees lies beyond it, since
+// our lock keeps others from moving rows.
 //
 // A role that has grants on columns only may read a table by blocks only if the
-// system column ctid is one of them.
+// system column ctid is one of them. A partition it may read by itself if it may read
+// there what it may read of the root, and no policy of the partition's own hides rows.
 func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[uint32]size, error) {
-	oids := make([]uint32, len(tables))
-	for i, t := range tables {
-		oids[i] = t.OID
+	var oids, roots []uint32
+	for _, t := range tables {
+		for _, leaf := range leaves(t) {
+			oids, roots = append(oids, leaf), append(roots, t.OID)
+		}
 	}
 	rows, err := conn.Query(ctx, `
-		SELECT oid, relname::text, relkind::text, has_column_privilege(oid, 'ctid', 'SELECT'), blocks, pg_table_size(oid),
+		SELECT oid, relname::text, relkind::text, has_column_privilege(oid, 'ctid', 'SELECT'),
+		       root = oid OR NOT row_security_active(oid) AND has_schema_privilege(relnamespace, 'USAGE') AND NOT EXISTS (
+		         SELECT FROM pg_attribute a WHERE a.attrelid = root AND a.attnum > 0 AND NOT a.attisdropped
+		           AND has_column_privilege(root, a.attnum, 'SELECT') AND NOT has_column_privilege(t.oid, a.attname, 'SELECT')),
+		       blocks, pg_table_size(oid),
 		       CASE WHEN reltuples > 0 AND relpages > 0 THEN reltuples / relpages * blocks ELSE 0 END::float8
-		FROM (SELECT *, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks FROM pg_class WHERE oid = ANY ($1::oid[])) AS t`, oids)
+		FROM (SELECT c.*, w.root, pg_relation_size(c.oid) / current_setting('block_size')::bigint AS blocks
+		      FROM unnest($1::oid[], $2::oid[]) AS w(leaf, root) JOIN pg_class c ON c.oid = w.leaf) AS t`, oids, roots)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: measure the tables: %w", err)
 	}
@@ -44,7 +53,7 @@ func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[u
 	var name, kind string
 	var blocked bool
 	var s size
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &kind, &blocked, &s.blocks, &s.bytes, &s.rows}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &kind, &blocked, &s.apart, &s.blocks, &s.bytes, &s.rows}, func() error {
 		if kind != "r" {
 			return fmt.Errorf("%s has no rows of its own: it is of kind %q", name, kind)
 		}
@@ -54,13 +63,40 @@ func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[u
 		sizes[oid] = s
 		return nil
 	})
-	if err == nil && len(sizes) != len(tables) {
-		err = fmt.Errorf("%d of %d are not there", len(tables)-len(sizes), len(tables))
+	if err == nil && len(sizes) != len(oids) {
+		err = fmt.Errorf("%d of %d are not there", len(oids)-len(sizes), len(oids))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("postgres: measure the tables: %w", err)
 	}
 	return sizes, nil
+}
+
+// ranges divides a table into ranges of about each bytes: a partitioned one by its
+// partitions, or, where the role may not read them all by themselves, or there are none,
+// as a whole.
+func ranges(t *schema.Table, sizes map[uint32]size, each int64) (all []replicator.Range) {
+	if !t.Partitioned {
+		return cut(t, sizes[t.OID], each)
+	}
+	whole, apart := replicator.Range{Table: t}, true
+	for _, p := range t.Parts {
+		if p.Kind != 'r' {
+			continue
+		}
+		s := sizes[p.OID]
+		apart = apart && s.apart
+		for _, r := range cut(t, s, each) {
+			r.Part = p.Name
+			all = append(all, r)
+		}
+		whole.Rows += int64(s.rows)
+		whole.Bytes += s.bytes
+	}
+	if !apart || len(all) == 0 {
+		return []replicator.Range{whole}
+	}
+	return all
 }
 
 // cut divides a table of that size into ranges of about each bytes. The last one has
@@ -95,12 +131,23 @@ func copyOf(r replicator.Range) string {
 	for i, c := range r.Table.Columns {
 		columns[i] = pgx.Identifier{c.Name}.Sanitize()
 	}
-	query := "SELECT " + strings.Join(columns, ", ") + " FROM ONLY " + quoted(r.Table.Name)
+	of := from(r.Table)
+	if r.Part != (schema.Name{}) {
+		of = "ONLY " + quoted(r.Part)
+	}
+	var conditions []string
+	if r.Table.Where != "" {
+		conditions = append(conditions, condition(r.Table.Where))
+	}
 	if r.First > 0 || r.Last > 0 {
-		query += fmt.Sprintf(" WHERE ctid >= '(%d,0)'", r.First)
+		conditions = append(conditions, fmt.Sprintf("ctid >= '(%d,0)'", r.First))
 	}
 	if r.Last > 0 {
-		query += fmt.Sprintf(" AND ctid < '(%d,0)'", r.Last)
+		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", r.Last))
+	}
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + of
+	if len(conditions) > 0 {
+		query += " WHERE " + strings.Join(conditions, " AND ")
 	}
 	return "COPY (" + query + ") TO STDOUT"
 }

@@ -57,6 +57,11 @@ type matcher struct {
 	// renamed tells whether that a table goes by another name has been looked into: by
 	// the source's catalogue as it is later than the message, it goes by its own.
 	renamed func(oid uint32, name schema.Name) bool
+
+	// last is the relation of the message before, and looked tells whether a partition of
+	// it that is not known has been looked into.
+	last   *relation
+	looked func(partition, root uint32) bool
 }
 
 // chosen is a table with the choice that it was made of.
@@ -71,10 +76,33 @@ type chosen struct {
 // us to read the catalogue again. They may be rows that nobody needs, since the table is
 // loaded as it is now.
 func (m *matcher) match(r relationMessage) *relation {
+	root := m.last
+	m.last = nil
 	known, ok := m.tables[r.oid]
 	if !ok {
+		m.partition(r, root)
 		return nil
 	}
+	m.last = m.matchKnown(r, known)
+	return m.last
+}
+
+// partition takes a message for a table that is not replicated. Behind one of a
+// partitioned table it is of the partition whose rows follow as the root's. If that is not
+// known, they are rows of a partition that is newer than the catalogue that was read, or
+// is gone by now, without a word: the catalogue has to be read again.
+func (m *matcher) partition(r relationMessage, root *relation) {
+	if root == nil || !root.table.Partitioned || root.unfit != nil {
+		return
+	}
+	known := slices.ContainsFunc(root.table.Parts, func(p schema.Part) bool { return p.OID == r.oid })
+	if !known && !m.looked(r.oid, root.table.OID) {
+		root.unfit = fmt.Errorf("postgres: %v is a partition of %v that is not known: %w", r.name, root.table.Name, errPartitions)
+	}
+}
+
+// matchKnown is match for a table that is replicated.
+func (m *matcher) matchKnown(r relationMessage, known chosen) *relation {
 	t := known.table
 	if r.name != t.Name && !m.renamed(r.oid, r.name) {
 		return &relation{table: t, unfit: fmt.Errorf("postgres: %v is called %v in the stream: the catalogue has to be read again", t.Name, r.name)}

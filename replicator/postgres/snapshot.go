@@ -102,12 +102,15 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 	if s.taken.HandOver, err = o.mark(ctx, marker); err != nil {
 		return err
 	}
+	if err := sameParts(ctx, s.keeper, s.taken.Tables); err != nil {
+		return err
+	}
 	sizes, err := measure(ctx, s.keeper, s.taken.Tables)
 	if err != nil {
 		return err
 	}
 	for _, t := range s.taken.Tables {
-		s.taken.Ranges = append(s.taken.Ranges, cut(t, sizes[t.OID], rangeBytes)...)
+		s.taken.Ranges = append(s.taken.Ranges, ranges(t, sizes, rangeBytes)...)
 	}
 	s.readers = newReaders(o.options.Workers, func(ctx context.Context) (*pgx.Conn, error) {
 		return o.reader(ctx, id)

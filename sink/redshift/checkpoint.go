@@ -96,6 +96,6 @@ func scanTable(row [][]byte) (t replicator.TableState, err error) {
 	if err != nil {
 		return t, altered(fmt.Errorf("redshift: the state of %v cannot be read: %w", t.Name, err))
 	}
-	t.Shape, t.Load, t.LastLoad = d.Shape, d.Load, d.LastLoad
+	t.Shape, t.Parts, t.Load, t.LastLoad = d.Shape, d.Parts, d.Load, d.LastLoad
 	return t, altered(s.err)
 }

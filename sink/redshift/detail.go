@@ -16,6 +16,7 @@ import (
 // tableDetail is what a table's state holds beside what people read.
 type tableDetail struct {
 	Shape []schema.Shape        `json:"shape"`
+	Parts []schema.Part         `json:"parts,omitempty"`
 	Load  *replicator.LoadState `json:"load,omitempty"`
 
 	LastLoad time.Duration `json:"last_load,omitempty"`
@@ -32,7 +33,7 @@ const (
 
 // detailOf writes a table's detail: as JSON, packed if that is long.
 func detailOf(t replicator.TableState) string {
-	b, err := json.Marshal(tableDetail{Shape: t.Shape, Load: t.Load, LastLoad: t.LastLoad})
+	b, err := json.Marshal(tableDetail{Shape: t.Shape, Parts: t.Parts, Load: t.Load, LastLoad: t.LastLoad})
 	if err != nil {
 		panic(err) // it has numbers and strings only
 	}

@@ -53,6 +53,7 @@ CREATE TABLE "column" ("name" TIMETZ);
 CREATE TABLE "column" ("name" VARBYTE(0));
 CREATE TABLE "column" ("name" VARCHAR(0) NOT NULL);
 CREATE TABLE "column" ("name" VARCHAR(0));
+CREATE TABLE "column" ("o0" INTEGER);
 CREATE TABLE "column" ("o0" VARCHAR(0));
 CREATE TABLE "column" ("truncated" BOOLEAN);
 CREATE TABLE "column" ("u0" BOOLEAN);
@@ -86,6 +87,7 @@ DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0
 DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(g."c0");
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name";
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL) OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name"));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));

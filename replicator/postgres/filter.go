@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// filters remembers how the server reads the conditions of the config.
+type filters struct {
+	mu   sync.Mutex
+	read map[string]schema.Filter // by the condition, and the columns of its table
+}
+
+// readFilters says of each relation how the server reads the condition that is chosen
+// for its rows.
+func (o *Origin) readFilters(ctx context.Context, q querier, relations map[schema.Name]schema.Relation) error {
+	for _, c := range o.options.Choices {
+		r, there := relations[c.Name]
+		if c.Where == "" || !there {
+			continue
+		}
+		f, err := o.filters.of(ctx, q, r, c.Where)
+		if err != nil {
+			return fmt.Errorf("postgres: read the condition of %v: %w", c.Name, err)
+		}
+		r.Filter = f
+		relations[c.Name] = r
+	}
+	return nil
+}
+
+// of returns how the server reads a condition on the rows of r. It is asked once for a
+// condition and a table as it is: from then on no transaction is needed for it.
+func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where string) (schema.Filter, error) {
+	columns, err := definitions(ctx, q, r)
+	if err != nil {
+		return schema.Filter{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := columns + "\n" + where
+	if f, known := s.read[key]; known {
+		return f, nil
+	}
+	f, err := spell(ctx, q, r, columns, where)
+	if err == nil {
+		if s.read == nil {
+			s.read = map[string]schema.Filter{}
+		}
+		s.read[key] = f
+	}
+	return f, err
+}
+
+// definitions are the columns of a table as CREATE TABLE takes them.
+func definitions(ctx context.Context, q querier, r schema.Relation) (columns string, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT coalesce(string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum), '')
+		FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, r.OID).Scan(&columns)
+	if err != nil {
+		return "", bare(err)
+	}
+	return columns, nil
+}
+
+// spell has the server read a condition as the check of a temporary table with the same
+// columns, in a transaction that is rolled back. It spells that as it spells the
+// condition of a publication, and says which columns it looks at, to whoever may make a
+// temporary table.
+// https://www.postgresql.org/docs/current/catalog-pg-constraint.html
+func spell(ctx context.Context, q querier, r schema.Relation, columns, where string) (f schema.Filter, err error) {
+	if conn, alone := q.(*pgx.Conn); alone && conn.PgConn().TxStatus() != 'I' {
+		return f, errors.New("the table was altered meanwhile")
+	}
+	tx, err := q.Begin(ctx)
+	if err != nil {
+		return f, bare(err)
+	}
+	defer func() { err = errors.Join(err, tx.Rollback(ctx)) }()
+	_, err = tx.Exec(ctx, "CREATE TEMP TABLE rowshift_filter ("+columns+", CONSTRAINT rowshift_filter CHECK "+condition(where)+")")
+	var refused *pgconn.PgError
+	switch {
+	case codeOf(err) == insufficientRights:
+		f.Refused, f.Repair = "to look at it takes a temporary table", "GRANT TEMPORARY ON DATABASE <the source's> TO <role>"
+		return f, nil
+	case errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "42") || refused.Code == notSupported):
+		f.Refused, f.Repair = bare(err).Error(), "correct tables."+r.Name.String()+".where in the config"
+		return f, nil
+	case err != nil:
+		return f, bare(err)
+	}
+	var names []string
+	err = tx.QueryRow(ctx, `
+		SELECT pg_get_expr(c.conbin, c.conrelid),
+		       (SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
+		FROM pg_constraint c WHERE c.conname = 'rowshift_filter' AND c.conrelid = to_regclass('pg_temp.rowshift_filter')`).Scan(&f.Text, &names)
+	if err != nil {
+		return f, bare(err)
+	}
+	for _, a := range r.Attributes {
+		if slices.Contains(names, a.Name) {
+			f.Columns = append(f.Columns, a.Attnum)
+		}
+	}
+	return f, nil
+}
+
+// notSupported is what PostgreSQL says of a condition that it could take elsewhere.
+const notSupported = "0A000"
+
+// unpublishable is the Halt for a condition that is one, but not of a publication, which
+// takes few of all expressions. What the server says of it quotes no row.
+// https://www.postgresql.org/docs/current/logical-replication-row-filter.html#LOGICAL-REPLICATION-ROW-FILTER-RESTRICTIONS
+func (o *Origin) unpublishable(err error) error {
+	var conditions []string
+	for _, c := range o.options.Choices {
+		if c.Where != "" {
+			conditions = append(conditions, fmt.Sprintf("tables.%v.where", c.Name))
+		}
+	}
+	found := bare(err).Error()
+	var p *pgconn.PgError
+	if errors.As(err, &p) && p.Detail != "" {
+		found += ": " + p.Detail
+	}
+	return &replicator.Halt{
+		Reason: replicator.PublicationDiffers,
+		Found:  "PostgreSQL refuses what the config wants of the publication: " + found,
+		Means:  "a publication takes simple conditions only",
+		Repair: "write it in another way, with casts of the constants if need be: " + strings.Join(conditions, ", ") + " in the config",
+		Cause:  bare(err),
+	}
+}
+
+// condition puts an operator's expression in brackets, whatever it ends with.
+func condition(where string) string {
+	if strings.Contains(where, "--") { // a comment would take the bracket in
+		where += "\n"
+	}
+	return "(" + where + ")"
+}

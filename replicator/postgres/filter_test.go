@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// filtered chooses the rows of a table of the schema public.
+func filtered(name, where string) schema.Choice {
+	return schema.Choice{Name: schema.Name{Schema: "public", Table: name}, All: true, Where: where}
+}
+
+// TestFilter shows that a condition is published by, whoever wrote it and however, that
+// a row which an update brings into it or takes out of it comes and goes, and that a
+// snapshot reads by the same condition.
+func TestFilter(t *testing.T) {
+	w := newWorld(t)
+	if w.major() < columnListMajor {
+		t.Skip("publications have no conditions before 15")
+	}
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, region text, doc text); ALTER TABLE a REPLICA IDENTITY FULL; ALTER TABLE a ALTER doc SET STORAGE EXTERNAL;
+		CREATE TABLE k (id int, "Of" text, n int, PRIMARY KEY (id, "Of"));
+		CREATE TABLE p (id int PRIMARY KEY, n int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p DEFAULT;
+		INSERT INTO a SELECT i, CASE WHEN i % 2 = 0 THEN 'eu' ELSE 'us' END, repeat('d', 3000) FROM generate_series(1, 6) i; INSERT INTO a VALUES (7, NULL);
+		INSERT INTO p VALUES (1, 1), (4, 1), (11, 1), (14, 1)`)
+	w.choose(filtered("a", "region IN ('eu', 'uk') -- of ours"), filtered("k", `"Of" <> 'x'`), filtered("p", "id > 2 AND id <> 11"))
+	w.create()
+	s := w.take(must(w.Tables(t.Context()))...)
+	got, err := copied(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got["p"])
+	if d := cmp.Diff([]string{"14|1", "4|1"}, got["p"]); d != "" || len(got["a"]) != 3 {
+		t.Errorf("%d rows of a; of p: %s", len(got["a"]), d)
+	}
+	s.Close()
+	f := w.follow(w.confirmed())
+	w.exec(other, "UPDATE a SET region = 'uk' WHERE id <= 2; UPDATE a SET region = NULL WHERE id = 4; DELETE FROM a WHERE id IN (5, 6); INSERT INTO a VALUES (8, 'us')")
+	w.exec(other, `INSERT INTO k VALUES (1, 'x', 1), (2, 'y', 1); UPDATE k SET n = 2; UPDATE k SET "Of" = 'z'; INSERT INTO p VALUES (2, 2), (3, 2); UPDATE p SET id = id + 20 WHERE n = 2`)
+	lines := f.read(w.marked())
+	for i, l := range lines {
+		lines[i] = short(l)
+	}
+	want := []string{
+		"insert a new(1|uk|d)", "update a key(2) old(2|eu|d) new(2|uk|<unchanged>)", "delete a key(4) old(4|eu|d)", "delete a key(6) old(6|eu|d)",
+		"insert k new(2|y|1)", "update k new(2|y|2)", "insert k new(1|z|2)", "update k key(2|y) new(2|z|2)",
+		"insert p new(3|2)", "insert p new(22|2)", "delete p key(3)", "insert p new(23|2)",
+	}
+	if d := cmp.Diff(want, lines); d != "" {
+		t.Error(d)
+	}
+	f.Close()
+	if statements, err := w.Plan(t.Context()); err != nil || len(statements) > 0 {
+		t.Errorf("left to do: %q, %v", statements, err)
+	}
+	w.options.Choices[1].Where = `("Of"   != 'x'::text)` // the same to the server
+	if statements, err := w.Plan(t.Context()); err != nil || len(statements) > 0 {
+		t.Errorf("of a condition that is written otherwise is due: %q, %v", statements, err)
+	}
+	w.options.Choices[1].Where = `"Of" <> 'y'`
+	want = []string{`ALTER PUBLICATION "rowshift" DROP TABLE ONLY "public"."k"`, `ALTER PUBLICATION "rowshift" ADD TABLE ONLY "public"."k" WHERE ("Of" <> 'y')`}
+	if statements, err := w.Plan(t.Context()); err != nil || !slices.Equal(statements, want) {
+		t.Errorf("of another condition is due: %q, %v", statements, err)
+	}
+}
+
+// TestFilterRefused shows that what is no condition on the table's rows is told before
+// anything is done, and that the owner's statements never fail for one that is.
+func TestFilterRefused(t *testing.T) {
+	w := newWorld(t)
+	if w.major() < columnListMajor {
+		t.Skip("publications have no conditions before 15")
+	}
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, n int)`)
+	for where, words := range map[string][]string{
+		"n > 1":                       {`column "n", which is not in the replica identity`},
+		"id >":                        {"syntax error", "tables.public.a.where"},
+		"nosuch = 1":                  {`"nosuch" does not exist`},
+		"id IN (SELECT 1)":            {"subquery"},
+		"id":                          {"boolean"},
+		"true); DROP TABLE a; SELECT": {"syntax error"},
+	} {
+		w.options.Choices = []schema.Choice{filtered("a", where)}
+		_, err := w.Tables(t.Context())
+		if err := refusedWith(err, replicator.TableUnfit, words...); err != nil {
+			t.Errorf("%s: %v", where, err)
+		}
+	}
+	w.exec(other, `CREATE TABLE b (id int, region varchar(10), PRIMARY KEY (id, region))`)
+	w.options.Choices = []schema.Choice{filtered("b", "region IN ('eu', 'uk')")} // which casts an array
+	w.named(true)
+	_, err := w.Create(t.Context(), replicator.CreateRequest{})
+	if err := refusedWith(err, replicator.PublicationDiffers, "invalid publication WHERE expression", "built-in", "tables.public.b.where"); err != nil {
+		t.Error(err)
+	}
+	w.options.Choices = []schema.Choice{filtered("b", "region::text IN ('eu', 'uk')")}
+	w.create()
+	w.exec(other, `INSERT INTO b VALUES (1, 'eu'); UPDATE b SET id = 2; DELETE FROM b; UPDATE a SET n = 1`)
+}
+
+// must is for what surely works.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// short writes each d of a long run once.
+func short(line string) string {
+	return string(slices.CompactFunc([]rune(line), func(a, b rune) bool { return a == 'd' && b == 'd' }))
+}

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// partsQuery reads what is below the roots of partitioned tables, by a snapshot like any
+// other rows and without locks, neither of which pg_partition_tree does. A table that
+// was made as a partition has its place in the tree from the command that made its
+// columns, or from a step of that command; one that was attached has it from a later
+// one. And it still has the file that it was made with, which is named like itself.
+// https://www.postgresql.org/docs/current/catalog-pg-inherits.html
+// https://www.postgresql.org/docs/current/ddl-system-columns.html
+const partsQuery = `
+WITH RECURSIVE tree AS (
+    SELECT r.oid AS root, r.oid AS relid, true AS born FROM unnest($1::oid[]) AS r(oid)
+  UNION ALL
+    SELECT t.root, i.inhrelid, t.born AND i.xmin = a.xmin AND i.cmin::text::bigint - a.cmin::text::bigint <= 2
+    FROM tree t JOIN pg_inherits i ON i.inhparent = t.relid AND NOT i.inhdetachpending
+    JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attname = 'tableoid' AND a.attnum < 0
+)
+SELECT t.root, c.oid, c.relfilenode, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, c.relreplident::text,
+       t.born AND (c.relkind = 'p' OR c.relfilenode = c.oid),
+       coalesce((SELECT array_agg(a.attname::text ORDER BY a.attname)
+                 FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = ANY ((x.indkey::int2[])[0:x.indnkeyatts - 1])
+                 WHERE x.indrelid = c.oid AND x.indimmediate AND x.indisvalid
+                   AND (c.relreplident = 'd' AND x.indisprimary OR c.relreplident = 'i' AND x.indisreplident)), '{}')
+FROM tree t JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE t.relid <> t.root
+ORDER BY t.root, c.oid`
+
+// readParts returns what is below the roots among relations, by the roots' OIDs.
+func readParts(ctx context.Context, q querier, relations []schema.Relation) (map[uint32][]schema.Part, error) {
+	var roots []uint32
+	for _, r := range relations {
+		if r.Kind == 'p' {
+			roots = append(roots, r.OID)
+		}
+	}
+	if len(roots) == 0 {
+		return nil, nil
+	}
+	rows, err := q.Query(ctx, partsQuery, roots)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", bare(err))
+	}
+	parts := map[uint32][]schema.Part{}
+	var root uint32
+	var p schema.Part
+	var kind, persistence, identity string
+	_, err = pgx.ForEachRow(rows, []any{
+		&root, &p.OID, &p.File, &p.Name.Schema, &p.Name.Table, &kind, &persistence, &identity, &p.Born, &p.Key,
+	}, func() error {
+		one := p
+		one.Kind, one.Persistence, one.Identity = kind[0], persistence[0], schema.Identity(identity[0])
+		one.Key = slices.Clone(p.Key)
+		parts[root] = append(parts[root], one)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", bare(err))
+	}
+	return parts, nil
+}
+
+// twice faults tables that are chosen beside the root that they are below: their changes
+// are published as the root's, and as nothing else.
+func twice(tables []*schema.Table) (faults []error) {
+	for _, root := range tables {
+		for _, p := range root.Parts {
+			if slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.OID == p.OID }) {
+				faults = append(faults, &schema.Fault{
+					Table:  p.Name,
+					Found:  fmt.Sprintf("is below %v, which is chosen too, and its changes come as that table's", root.Name),
+					Repair: fmt.Sprintf("take tables.%v out of the config, or tables.%v", p.Name, root.Name),
+				})
+			}
+		}
+	}
+	return faults
+}
+
+// from is the part of a query that names what holds a table's rows: with ONLY, or the
+// rows of tables that inherit from it would come too, which the stream sends as their
+// own. Those of a partitioned table are below it.
+func from(t *schema.Table) string {
+	if t.Partitioned {
+		return quoted(t.Name)
+	}
+	return "ONLY " + quoted(t.Name)
+}
+
+// leaves are the partitions of a table, or the table itself if it has none.
+func leaves(t *schema.Table) (all []uint32) {
+	if !t.Partitioned {
+		return []uint32{t.OID}
+	}
+	for _, p := range t.Parts {
+		if p.Kind == 'r' {
+			all = append(all, p.OID)
+		}
+	}
+	return all
+}
+
+// locked are the tables that a lock of t is of.
+func locked(t *schema.Table) []uint32 {
+	all := []uint32{t.OID}
+	for _, p := range t.Parts {
+		all = append(all, p.OID)
+	}
+	return all
+}
+
+// sameParts makes sure that a snapshot sees those partitions that were locked: to attach
+// one stands in the way of no reader.
+// https://www.postgresql.org/docs/current/sql-altertable.html
+func sameParts(ctx context.Context, q querier, tables []*schema.Table) error {
+	changed, err := otherParts(ctx, q, tables)
+	if err == nil && changed != nil {
+		err = fmt.Errorf("%w: partitions of %v came or went meanwhile", replicator.ErrYielded, changed.Name)
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+)
+
+// Part is a table below the root of a partitioned table: a partition, or one that is
+// partitioned again.
+type Part struct {
+	OID  uint32 `json:"oid"`
+	File uint32 `json:"file"` // pg_class.relfilenode: another one once it was truncated or written anew; 0: it has no rows of its own
+
+	Name        Name     `json:"-"`
+	Kind        byte     `json:"-"` // pg_class.relkind: 'r' table, 'p' partitioned again, 'f' foreign table
+	Persistence byte     `json:"-"` // pg_class.relpersistence
+	Identity    Identity `json:"-"`
+	Key         []string `json:"-"` // names of its replica identity's columns; empty under FULL and NOTHING
+
+	// Born says that it was made as a partition, and so was empty when it came to be one.
+	Born bool `json:"-"`
+}
+
+// partitions faults what is below the root of a partitioned table and cannot be
+// followed. Its changes cross as the root's, marked by the root's replica identity,
+// while the log of each partition holds the old row by the partition's own.
+// https://www.postgresql.org/docs/current/sql-createpublication.html
+func (v *resolver) partitions(t *Table) {
+	if v.relation.Kind != 'p' {
+		return
+	}
+	t.Partitioned = true
+	if v.relation.Identity == IdentityFull {
+		v.fault("ALTER TABLE "+v.table()+" REPLICA IDENTITY DEFAULT, which changes nothing but the mark",
+			"is the root of a partitioned table with REPLICA IDENTITY FULL, so its changes would be marked as having whole old rows, which its partitions need not log")
+	}
+	var key []string
+	for _, k := range t.Key {
+		key = append(key, t.Columns[k].Name)
+	}
+	slices.Sort(key)
+	for _, p := range v.relation.Parts {
+		t.Parts = append(t.Parts, p)
+		if p.Kind != 'p' {
+			v.partition(p, key, t.Listed)
+		}
+	}
+}
+
+// partition faults one partition, whose root has its key over those columns.
+func (v *resolver) partition(p Part, key []string, listed bool) {
+	name := quote(p.Name.Schema) + "." + quote(p.Name.Table)
+	like := "ALTER TABLE " + name + " REPLICA IDENTITY DEFAULT"
+	if v.relation.Identity == IdentityIndex {
+		like = "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX <the one below the root's>"
+	}
+	switch {
+	case p.Kind != 'r':
+		v.fault("detach it, or list the other partitions instead of the root", "has the partition %s, a %s, which has no changes of its own in the log", p.Name, kindName(p.Kind))
+	case p.Persistence != 'p':
+		v.fault("ALTER TABLE "+name+" SET LOGGED", "has the partition %s, which is unlogged, so its changes are not in the log", p.Name)
+	case p.Identity == IdentityNothing:
+		v.fault(like, "has the partition %s with REPLICA IDENTITY NOTHING, so updates and deletes of it would fail", p.Name)
+	case p.Identity == IdentityFull && listed:
+		v.fault(like, "has the partition %s with REPLICA IDENTITY FULL, which admits no column list: updates and deletes of it would fail", p.Name)
+	case p.Identity != IdentityFull && !slices.Equal(slices.Sorted(slices.Values(p.Key)), key):
+		v.fault(like, "has the partition %s, whose replica identity is (%s) and not (%s), as the root's key is", p.Name, strings.Join(p.Key, ", "), strings.Join(key, ", "))
+	}
+}
+
+// Unseen says what became of the partitions of a table that the log does not tell of;
+// empty if that is nothing. A table that is attached brings rows, one that is detached
+// or dropped takes them away, and a partition that is truncated alone loses them: no
+// change of a row is logged as the root's. One that was made as a partition was empty.
+func Unseen(was, now []Part) string {
+	for _, w := range was {
+		i := slices.IndexFunc(now, func(n Part) bool { return n.OID == w.OID })
+		if i < 0 {
+			return "a partition was dropped or detached"
+		}
+		if now[i].File != w.File {
+			return "partition " + now[i].Name.String() + " was truncated, or written anew"
+		}
+	}
+	for _, n := range now {
+		if !n.Born && !slices.ContainsFunc(was, func(w Part) bool { return w.OID == n.OID }) {
+			return "partition " + n.Name.String() + " was attached"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"rowshift/test/harness"
+)
+
+// partitionTables are made beside the account tables: a partitioned table with a list of
+// columns, one of which some rows are wanted, a table that another inherits from, one
+// whose rows are chosen by a column outside of its key, and one with a generated column.
+var partitionTables = []string{
+	"CREATE TABLE visit (id int, month int, person text, note text, PRIMARY KEY (month, id)) PARTITION BY LIST (month)",
+	"CREATE TABLE visit_1 PARTITION OF visit FOR VALUES IN (1)",
+	"CREATE TABLE visit_2 PARTITION OF visit FOR VALUES IN (2)",
+	"CREATE TABLE visit_3 PARTITION OF visit FOR VALUES IN (3) PARTITION BY RANGE (id)",
+	"CREATE TABLE visit_31 PARTITION OF visit_3 FOR VALUES FROM (0) TO (1000000)",
+	"CREATE TABLE measure (id int, day int, n int, PRIMARY KEY (day, id)) PARTITION BY RANGE (day)",
+	"CREATE TABLE measure_low PARTITION OF measure FOR VALUES FROM (0) TO (100)",
+	"CREATE TABLE measure_high PARTITION OF measure FOR VALUES FROM (100) TO (200)",
+	"CREATE TABLE place (id int PRIMARY KEY, name text)",
+	"CREATE TABLE shop (opened int) INHERITS (place)",
+	"ALTER TABLE shop ADD PRIMARY KEY (id)",
+	"CREATE TABLE tenant (id int PRIMARY KEY, region text, terms text, shout text GENERATED ALWAYS AS (upper(region)) STORED)",
+	"ALTER TABLE tenant REPLICA IDENTITY FULL",
+	"ALTER TABLE tenant ALTER terms SET STORAGE EXTERNAL",
+	"INSERT INTO visit SELECT i, 1 + i % 3, 'p' || i, repeat('n', 10) FROM generate_series(1, 900) i",
+	"INSERT INTO measure SELECT i, i % 200, i FROM generate_series(1, 900) i",
+	"INSERT INTO place VALUES (1, 'a place'); INSERT INTO shop VALUES (1, 'a shop', 1990)",
+	"INSERT INTO tenant SELECT i, CASE i % 3 WHEN 0 THEN 'eu' WHEN 1 THEN 'us' END, repeat('t', 3000) FROM generate_series(1, 90) i",
+	"ALTER TABLE visit OWNER TO app_owner; ALTER TABLE measure OWNER TO app_owner; ALTER TABLE place OWNER TO app_owner; ALTER TABLE shop OWNER TO app_owner; ALTER TABLE tenant OWNER TO app_owner",
+	"GRANT SELECT ON visit_1, visit_2, visit_3, visit_31 TO rowshift", // those of measure are read by their root
+}
+
+var partitionPairs = []harness.Pair{
+	{Name: "visit", Source: "SELECT id, month, note FROM visit", Target: "SELECT id, month, note FROM userdata.visit"},
+	{Name: "measure", Source: "SELECT id, day, n FROM measure WHERE day > 50", Target: "SELECT id, day, n FROM userdata.measure"},
+	{Name: "place", Source: "SELECT id, name FROM ONLY place", Target: "SELECT id, name FROM userdata.place"},
+	{Name: "shop", Source: "SELECT id, name, opened FROM shop", Target: "SELECT id, name, opened FROM userdata.shop"},
+	{Name: "tenant", Source: "SELECT id, region, terms FROM tenant WHERE region = 'eu'", Target: "SELECT id, region, terms FROM userdata.tenant"},
+}
+
+// Promises 1, 4 and 7: partitioned tables are kept equal through their roots, whatever is
+// done to their rows and to their partitions, while the daemon runs and while it does
+// not; of a table with a condition those rows that match; of a table that others inherit
+// from its own.
+func TestPartitionsAndFilters(t *testing.T) {
+	t.Parallel()
+	w := harness.Start(t, harness.Setup{
+		SQL: partitionTables,
+		Config: harness.Config{Tables: []string{
+			"public.visit: {columns: [id, month, note]}",
+			`public.measure: {columns: all, where: "day > 50"}`,
+			"public.place: {columns: all}",
+			"public.shop: {columns: all}",
+			`public.tenant: {columns: all, where: "region = 'eu'"}`,
+		}},
+	})
+	command(t, w, 0, "read by one session, since the role may not read partition public.measure_low", "check")
+	d := w.MustRun(t)
+	w.MustBecomeEqual(t, partitionPairs...)
+	execute(t, w,
+		"INSERT INTO visit SELECT i, 1 + i % 3, 'p', 'new' FROM generate_series(901, 950) i",
+		"UPDATE visit SET month = 1 + month % 3 WHERE id % 7 = 0 AND id <= 900",
+		"UPDATE visit SET note = repeat('m', 3000) WHERE id % 5 = 0",
+		"UPDATE visit SET person = 'q' WHERE id % 5 = 0",
+		"DELETE FROM visit WHERE id % 11 = 0",
+		"UPDATE measure SET day = (day + 60) % 200 WHERE id % 2 = 0 AND id < 700",
+		"UPDATE measure SET n = -n",
+		"UPDATE tenant SET region = 'eu' WHERE id % 3 = 1 AND id < 40",
+		"UPDATE tenant SET region = NULL WHERE id % 3 = 0 AND id < 20",
+		"UPDATE tenant SET id = -id WHERE id % 3 <> 0",
+		"DELETE FROM tenant WHERE id > 80",
+		"UPDATE place SET name = name || '!'",
+		"CREATE TABLE visit_4 PARTITION OF visit FOR VALUES IN (4)",
+		"INSERT INTO visit VALUES (1, 4, 'p', 'in a partition that is new')",
+		"INSERT INTO place VALUES (2, 'another')",
+		"TRUNCATE ONLY place")
+	w.MustBecomeEqual(t, partitionPairs...)
+	if strings.Contains(d.Log(), `"message":"restarting"`) && strings.Count(d.Log(), `"message":"loaded"`) > len(partitionPairs) {
+		t.Error("a partition that was empty had its table loaded again")
+	}
+
+	away := []string{ // nothing of this is in the log
+		"CREATE TABLE visit_5 (LIKE visit INCLUDING ALL)",
+		"INSERT INTO visit_5 SELECT i, 5, 'p', 'attached' FROM generate_series(1, 20) i",
+		"ALTER TABLE visit ATTACH PARTITION visit_5 FOR VALUES IN (5)",
+		"TRUNCATE visit_1",
+		"ALTER TABLE visit DETACH PARTITION visit_2",
+		"DROP TABLE measure_high",
+		"INSERT INTO visit VALUES (21, 5, 'p', 'afterwards')",
+	}
+	execute(t, w, append(away, "ALTER TABLE visit_5 OWNER TO app_owner")...)
+	w.MustBecomeEqual(t, partitionPairs...)
+
+	d.Terminate(t)
+	execute(t, w,
+		"CREATE TABLE gone PARTITION OF visit FOR VALUES IN (9)",
+		"INSERT INTO visit SELECT i, 9, NULL, NULL FROM generate_series(1, 9) i",
+		"DROP TABLE gone",
+		"INSERT INTO visit VALUES (22, 5, 'p', 'behind it')")
+	d = w.MustRun(t)
+	w.MustBecomeEqual(t, partitionPairs...)
+	d.Terminate(t)
+	execute(t, w, "ALTER TABLE visit ATTACH PARTITION visit_2 FOR VALUES IN (2)", "DROP TABLE visit_3", "TRUNCATE measure_low", "INSERT INTO measure VALUES (-1, 60, 0)")
+	w.MustRun(t)
+	w.MustBecomeEqual(t, partitionPairs...)
+	execute(t, w, "TRUNCATE visit, measure, tenant", "INSERT INTO visit VALUES (1, 1, 'p', 'after all')")
+	w.MustBecomeEqual(t, partitionPairs...)
+}
