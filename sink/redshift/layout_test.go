@@ -120,3 +120,29 @@ func TestMetadataThatWasAlteredHalts(t *testing.T) {
 		wantHalt(t, err, replicator.WarehouseUnfit)
 	}
 }
+
+// A table that was loaded in layout 2, which had no held tables, keeps its load table
+// over the move: its load goes on.
+func TestLoadedTableOutlivesTheLayout(t *testing.T) {
+	w := newWorld(t)
+	table := keyed()
+	r := w.warehouse(versioned)
+	w.fence(r)
+	w.make(r, table)
+	l := w.loading(r, table, 1, "a|1|x", "b|2|y")
+	before := first(table)
+	before.Tables[0].State, before.Tables[0].Load = replicator.Loading, &replicator.LoadState{Into: l.Into, Loaded: true, HandOver: 90, Rows: 2}
+	m := w.merging()
+	m.Checkpoint.Tables = before.Tables
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.admin("DROP TABLE rowshift_accounts.request", "DROP TABLE rowshift_accounts."+l.Held, "UPDATE rowshift_accounts.checkpoint SET layout = 2")
+	c := w.fence(w.warehouse(versioned))
+	if got := c.Tables[0].Load; got == nil || got.Into != l.Into || !got.Loaded || got.Held != "" || got.HandOver != 90 {
+		t.Errorf("the load is %+v", got)
+	}
+	w.want(w.ask("SELECT layout FROM rowshift_accounts.checkpoint"), "3")
+	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Into), "2")
+	w.want(w.resets())
+}

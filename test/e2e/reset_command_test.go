@@ -96,3 +96,49 @@ func TestResetSlotCommandOutlivesTheDaemon(t *testing.T) {
 	isDone(t, w, "orphan")
 	w.MustBecomeEqual(t)
 }
+
+// Where a DBA makes publication and slot, a reset takes a slot that is there as it is,
+// and halts with the statement where there is none.
+func TestResetOfASlotThatADBAMakes(t *testing.T) {
+	t.Parallel()
+	s := lost()
+	s.Config.Source = []string{"create: false"}
+	w := harness.Start(t, s)
+	out, errs, code, err := w.Command(t.Context(), "plan")
+	if err != nil || code != 0 {
+		t.Fatalf("plan: exit code %d, %v\n%s%s", code, err, out, errs)
+	}
+	source, _, _ := strings.Cut(out, "-- warehouse")
+	for line := range strings.Lines(source) {
+		if !strings.HasPrefix(line, "--") {
+			execute(t, w, line)
+		}
+	}
+	d := w.MustRun(t)
+	w.MustBecomeEqual(t)
+	d.Terminate(t)
+	change(t, w, "UPDATE userdata.person SET is_active = NOT is_active")
+	made := one(t, w, "SELECT catalog_xmin::text || restart_lsn::text FROM pg_replication_slots")
+	execute(t, w, "UPDATE company SET plan = 'meanwhile'")
+	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
+	d = w.MustRun(t, "--reset-slot=as it is")
+	reached(t, stalled)
+	if now := one(t, w, "SELECT catalog_xmin::text || restart_lsn::text FROM pg_replication_slots"); now != made {
+		t.Errorf("the DBA's slot was at %s and is at %s", made, now)
+	}
+	stalled.Remove()
+	isDone(t, w, "as it is")
+	w.MustBecomeEqual(t)
+	d.Terminate(t)
+	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
+	d = w.MustRun(t, "--reset-slot=none is there")
+	d.MustSee(t, `"halted"`)
+	if !strings.Contains(d.Log(), "pg_create_logical_replication_slot('rowshift_accounts'") {
+		t.Error("the halt does not say what makes the slot")
+	}
+	d.Terminate(t)
+	execute(t, w, "SELECT pg_create_logical_replication_slot('rowshift_accounts', 'pgoutput')", "UPDATE company SET plan = 'in the end'")
+	w.MustRun(t, "--reset-slot=none is there")
+	isDone(t, w, "none is there")
+	w.MustBecomeEqual(t)
+}

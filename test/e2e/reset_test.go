@@ -24,6 +24,10 @@ func lost() harness.Setup {
 // found by comparing; readers see no table empty or part full.
 func TestResetSlot(t *testing.T) {
 	w, d := live(t, lost())
+	change(t, w,
+		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
+		"CREATE VIEW userdata.actives AS SELECT COUNT(*) AS n FROM userdata.active",
+		"GRANT SELECT ON userdata.actives TO analysts")
 	watched := watch(t, w)
 	for n, test := range []struct {
 		name  string
@@ -63,6 +67,12 @@ func TestResetSlot(t *testing.T) {
 	}
 	watched.stop(t)
 	w.MustBecomeEqual(t)
+	for _, view := range []string{"SELECT n FROM userdata.actives", "SELECT COUNT(*) FROM userdata.person WHERE is_active"} { // the target's own grant too
+		got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), view)
+		if want := one(t, w, "SELECT count(*) FROM person WHERE is_active"); err != nil || got[0] != want {
+			t.Errorf("%s has %v, %v; want %s", view, got, err, want)
+		}
+	}
 }
 
 // A token is carried out once: a Deployment starts again and again with it.
