@@ -80,13 +80,13 @@ func TestHashAndRename(t *testing.T) {
 
 func TestTypesAndRules(t *testing.T) {
 	text := strings.Replace(goodConfig, "  public.company: {columns: [id, plan, created_at]}",
-		`  public.company: {columns: all, types: {plan: "character varying(300)", seats: numeric(12)}, rules: {plan: null, seats: {nan: "null", out_of_range: quarantine}, "Odd": truncate}}`, 1)
+		`  public.company: {columns: all, types: {plan: "character varying(300)", seats: numeric(12)}, rules: {plan: null, seats: {nan: null, infinity: "null", out_of_range: quarantine}, "Odd": truncate}}`, 1)
 	compare(t, schema.Choice{
 		Name: schema.Name{Schema: "public", Table: "company"}, All: true,
 		Types: map[string]string{"plan": "VARCHAR(300)", "seats": "DECIMAL(12,0)"},
 		Rules: map[string]map[string]schema.Rule{
 			"plan":  {schema.AnyMisfit: schema.Null},
-			"seats": {schema.NotNumber: schema.Null, schema.OutOfRange: schema.Quarantine},
+			"seats": {schema.NotNumber: schema.Null, schema.Infinite: schema.Null, schema.OutOfRange: schema.Quarantine},
 			"Odd":   {schema.AnyMisfit: schema.Truncate},
 		},
 	}, load(t, text).tables[0])

@@ -27,8 +27,10 @@ func (s *rulesSetting) UnmarshalYAML(n ast.Node) error {
 	s.kinds = map[string]setting{}
 	for _, v := range m.Values {
 		var of setting
-		if err := of.UnmarshalYAML(v.Value); err != nil {
-			return err
+		if v.Value.Type() != ast.NullType { // the rule of that name
+			if err := of.UnmarshalYAML(v.Value); err != nil {
+				return err
+			}
 		}
 		s.kinds[v.Key.GetToken().Value] = of
 	}
