@@ -12,17 +12,17 @@ BEGIN;
 COMMIT;
 
 -- COPY
-COPY "name"."load_0_0_0" ("name") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "name"."load_0_0_0" ("name") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
-COPY "probe" ("c0") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "name"."load_0_0_0" ("name") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "probe" ("c0") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
-COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "probe" ("c0") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
-COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
+COPY "stage_0" ("c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "stage_0" ("c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "stage_0" ("fold", "xid", "truncated", "c0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
-COPY "stage_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 COPY "stage_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
+COPY "stage_0" ("fold", "xid", "truncated", "c0", "o0", "u0", "gone") FROM '?' IAM_ROLE '?' FORMAT AS CSV ZSTD MANIFEST NULL AS '?' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION '?';
 
 -- CREATE
 CREATE SCHEMA IF NOT EXISTS "name";
@@ -105,31 +105,31 @@ CREATE VIEW "metadata"."freshness" AS SELECT s."source_schema", s."source_table"
 -- DELETE
 DELETE FROM "metadata"."table_state";
 DELETE FROM "name"."held_0_0_0" WHERE "fold" <= 0;
-DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0);
+DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);
+DELETE FROM "name"."load_0_0_0";
 DELETE FROM "name"."load_0_0_0" USING "name"."held_0_0_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0") AND s."fold" = 0;
 DELETE FROM "name"."load_0_0_0" USING "stage_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0");
-DELETE FROM "name"."load_0_0_0";
-DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(g."c0");
+DELETE FROM "name"."name";
 DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0";
+DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(g."c0");
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name";
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL) OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name"));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL) OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name"));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
-DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name";
-DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(s."c0");
 DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c0";
-DELETE FROM "name"."name";
+DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(s."c0");
 
 -- DROP
 DROP TABLE IF EXISTS "gone_0";
 DROP TABLE IF EXISTS "name"."held_0_0_0";
 DROP TABLE IF EXISTS "name"."load_0_0_0";
 DROP TABLE IF EXISTS "probe";
-DROP TABLE IF EXISTS "stage_0", "gone_0";
 DROP TABLE IF EXISTS "stage_0";
+DROP TABLE IF EXISTS "stage_0", "gone_0";
 
 -- GRANT
 GRANT SELECT ON "metadata"."checkpoint" TO "name";
@@ -174,8 +174,8 @@ SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "t
 SELECT "written_by" FROM "metadata"."checkpoint";
 SELECT COALESCE(MAX("fold"), 0) FROM "name"."held_0_0_0";
 SELECT COUNT(*) FROM "metadata"."checkpoint" WHERE "phase" = UPPER("phase");
-SELECT COUNT(*) FROM "name"."held_0_0_0" WHERE "fold" = 0 AND ("u0");
 SELECT COUNT(*) FROM "name"."held_0_0_0";
+SELECT COUNT(*) FROM "name"."held_0_0_0" WHERE "fold" = 0 AND ("u0");
 SELECT COUNT(*) FROM "stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
 SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';
@@ -203,12 +203,12 @@ UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "changed_at" = GETDATE
 UPDATE "metadata"."checkpoint" SET "layout" = 0, "written_by" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = '?', "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = NULL, "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
-UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?';
+UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "taken_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "taken_at" = GETDATE() WHERE "kind" = '?' AND "token" = '?' AND "state" = '?';
 UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t."name" ELSE "name"."held_0_0_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "name"."held_0_0_0"."o0" = t."name" AND OCTET_LENGTH("name"."held_0_0_0"."o0") = OCTET_LENGTH(t."name") AND "name"."held_0_0_0"."fold" = 0;
 UPDATE "name"."held_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
-UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name";
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
