@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,6 +32,8 @@ func TestFilter(t *testing.T) {
 		INSERT INTO a SELECT i, CASE WHEN i % 2 = 0 THEN 'eu' ELSE 'us' END, repeat('d', 3000) FROM generate_series(1, 6) i; INSERT INTO a VALUES (7, NULL);
 		INSERT INTO p VALUES (1, 1), (4, 1), (11, 1), (14, 1)`)
 	w.choose(filtered("a", "region IN ('eu', 'uk') -- of ours"), filtered("k", `"Of" <> 'x'`), filtered("p", "id > 2 AND id <> 11"))
+	last := &w.options.Choices[2] // with a list of columns as well
+	last.All, last.Columns = false, []string{"id", "n"}
 	w.create()
 	s := w.take(must(w.Tables(t.Context()))...)
 	got, err := copied(t.Context(), s)
@@ -101,10 +105,24 @@ func TestFilterRefused(t *testing.T) {
 	if err := refusedWith(err, replicator.PublicationDiffers, "invalid publication WHERE expression", "built-in", "tables.public.b.where"); err != nil {
 		t.Error(err)
 	}
+	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
+	w.exec(other, fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD 'x'; REVOKE TEMPORARY ON DATABASE %s FROM PUBLIC`, role, w.config.Database))
+	owner := w.program
+	w.program = owner.Copy()
+	w.program.User, w.program.Password = role, "x"
+	w.options.Choices = []schema.Choice{filtered("b", "id > 7")}
+	if err := refusedWith(second(w.Tables(t.Context())), replicator.TableUnfit, "temporary table", "GRANT TEMPORARY ON DATABASE"); err != nil {
+		t.Error(err)
+	}
+	w.program = owner
+	w.exec(other, "DROP ROLE "+role)
 	w.options.Choices = []schema.Choice{filtered("b", "region::text IN ('eu', 'uk')")}
 	w.create()
 	w.exec(other, `INSERT INTO b VALUES (1, 'eu'); UPDATE b SET id = 2; DELETE FROM b; UPDATE a SET n = 1`)
 }
+
+// second is the error of what returns one.
+func second[T any](_ T, err error) error { return err }
 
 // must is for what surely works.
 func must[T any](v T, err error) T {
