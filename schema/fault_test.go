@@ -68,6 +68,8 @@ func TestFaults(t *testing.T) {
 		{name: "rule of a key", alter: func(r *Relation) { r.Primary = []int16{2}; r.Attributes[1].NotNull = true },
 			choice: Choice{All: true, Rules: map[string]map[string]Rule{"Email": {TooLong: Truncate}}},
 			want:   []string{`"Email" is of the key, which is never adjusted, and has the rule truncate ... write fail or quarantine`}},
+		{name: "SUPER in a key", alter: func(r *Relation) { r.Attributes[0].Type = typed("jsonb", 'U', -1) }, choice: Choice{All: true, Types: map[string]string{"id": "SUPER"}},
+			want: []string{`"id" is of the key, and values of SUPER are not compared ... take out`}},
 		{name: "timetz in a key", alter: func(r *Relation) { r.Attributes[0].Type = typed("timetz", 'D', -1) }, choice: Choice{All: true, Types: map[string]string{"id": "TIMETZ"}},
 			want: []string{`times that differ in their offset only are one TIMETZ ... take out`}},
 		{name: "several at once", alter: func(r *Relation) { r.Attributes[2].Name = "ctid" },

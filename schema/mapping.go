@@ -120,6 +120,8 @@ func (v *resolver) types(t *Table) {
 			v.fault("correct "+v.config("types."+c.Name), "column %q: %v", c.Name, err)
 		case key && m.Type == "TIMETZ":
 			v.fault("take out "+v.config("types."+c.Name), "column %q is of the key, and times that differ in their offset only are one TIMETZ", c.Name)
+		case key && slices.Contains(withoutEquality, m.Type):
+			v.fault("take out "+v.config("types."+c.Name), "column %q is of the key, and values of %s are not compared", c.Name, m.Type)
 		default:
 			c.Mapping = m
 		}
@@ -128,6 +130,9 @@ func (v *resolver) types(t *Table) {
 		v.chosen("types", name, t.Columns)
 	}
 }
+
+// withoutEquality are Redshift's types whose values have no equality to rely on.
+var withoutEquality = []string{"SUPER", "GEOMETRY", "GEOGRAPHY"}
 
 // asIs is the Mapping of a type whose text COPY reads as PostgreSQL prints it, and
 // whose every value fits.

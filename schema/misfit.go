@@ -21,10 +21,12 @@ const (
 	NotUTF8    = "not_utf8"     // bytes that are not UTF-8, out of a database in SQL_ASCII
 	ZeroByte   = "zero_byte"    // a byte 0, where COPY would end the value
 	Empty      = "empty"        // no bytes at all, which COPY reads as NULL outside of character types
+	TooDeep    = "too_deep"     // nested deeper than SUPER is
+	SameName   = "same_name"    // a document with a name twice in one object, which SUPER refuses
 	Malformed  = "malformed"    // not the text of such a value
 )
 
 // Misfits are all kinds, for the config.
-var Misfits = []string{TooLong, OutOfRange, Inexact, NotNumber, Infinite, BeforeEra, OddOffset, NotUTF8, ZeroByte, Empty, Malformed}
+var Misfits = []string{TooLong, OutOfRange, Inexact, NotNumber, Infinite, BeforeEra, OddOffset, NotUTF8, ZeroByte, Empty, TooDeep, SameName, Malformed}
 
 func (m *Misfit) Error() string { return m.Kind + " for " + m.Type }

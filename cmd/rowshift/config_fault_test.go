@@ -233,7 +233,7 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {columns: all, types: {plan: [DATE]}}", "22: tables.public.company.types.plan: is a list; write one value"},
 		{company, "public.company: {columns: all, types: DATE}", "22: tables.public.company.types: is one value, and there should be keys under it; known here: one key for each column that is to have another type in Redshift: note: VARCHAR(300)"},
 		{company, "public.company: {columns: all, rules: {plan: cut}}", `22: tables.public.company.rules.plan: "cut" is not a rule; write fail, null, clamp, truncate or quarantine`},
-		{company, "public.company: {columns: all, rules: {plan: {long: truncate}}}", `22: tables.public.company.rules.plan.long: is not a kind of misfit; write one of too_long, out_of_range, inexact, nan, infinity, before_era, odd_offset, not_utf8, zero_byte, empty, malformed`},
+		{company, "public.company: {columns: all, rules: {plan: {long: truncate}}}", `22: tables.public.company.rules.plan.long: is not a kind of misfit; write one of too_long, out_of_range, inexact, nan, infinity, before_era, odd_offset, not_utf8, zero_byte, empty, too_deep, same_name, malformed`},
 		{company, "public.company: {columns: all, rules: {plan: {too_long: [truncate]}}}", "22: tables.public.company.rules.plan.too_long: is a list; write one value"},
 		{company, "public.company: {exclude: [plan], rules: {plan: fail}}", `22: tables.public.company.rules: "plan" is excluded; take it out of exclude, or name another`},
 		{company, "other.person: {columns: all}", `23: tables.public.person: has the target "person", which is that of other.person as well; give one of them another target`},

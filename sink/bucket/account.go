@@ -26,6 +26,8 @@ var misfits = map[string]string{
 	schema.NotUTF8:    "is not UTF-8",
 	schema.ZeroByte:   "holds a byte 0",
 	schema.Empty:      "is empty",
+	schema.TooDeep:    "is nested too deep",
+	schema.SameName:   "has a name twice in one object",
 	schema.Malformed:  "has not the form of its type",
 }
 

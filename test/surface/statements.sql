@@ -34,6 +34,7 @@ CREATE TABLE "column" ("c0" DOUBLE PRECISION);
 CREATE TABLE "column" ("c0" INTEGER);
 CREATE TABLE "column" ("c0" REAL);
 CREATE TABLE "column" ("c0" SMALLINT);
+CREATE TABLE "column" ("c0" SUPER);
 CREATE TABLE "column" ("c0" TIME);
 CREATE TABLE "column" ("c0" TIMESTAMP);
 CREATE TABLE "column" ("c0" TIMESTAMPTZ);
@@ -117,6 +118,7 @@ DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."na
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL) OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name"));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
+DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name");
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL) OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name"));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
 DELETE FROM "name"."name" USING "name"."load_0_0_0" AS l WHERE "name"."name"."name" = l."name" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(l."name") AND ("name"."name"."name" <> l."name" OR OCTET_LENGTH("name"."name"."name") <> OCTET_LENGTH(l."name") OR ("name"."name"."name" IS NULL AND l."name" IS NOT NULL) OR ("name"."name"."name" IS NOT NULL AND l."name" IS NULL));
