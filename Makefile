@@ -39,6 +39,7 @@ test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
 	ROWSHIFT_SENT=$$sent go test -race -parallel 4 -timeout 9m ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
+	go test -timeout 5m -run AllocatesNothing ./schema
 	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
 
 .PHONY: test-all
