@@ -9,8 +9,9 @@ type Batch struct {
 	Commit       bool      // End is a commit, or a mark outside of any transaction
 	Time         time.Time // commit time of the last transaction in it; zero if none
 	Transactions int
-	Changes      int     // before folding
-	Folds        []*Fold // in the order in which they are to be applied
-	Joins        []Join  // tables that join the live ones at End
-	Holds        []Hold  // tables whose changes are held from End on
+	Changes      int             // before folding
+	Folds        []*Fold         // in the order in which they are to be applied
+	Joins        []Join          // tables that join the live ones at End
+	Holds        []Hold          // tables whose changes are held from End on
+	Refused      map[uint32]Rows // rows that are refused before they are staged, since COPY refuses them; nil if there are none
 }

@@ -18,8 +18,11 @@
 //     tracker runs beside the stream.
 //  5. There is one way to recover: open the source again at the checkpoint. Crash,
 //     dropped link, failover, deploy: the same path.
-//  6. Nothing is silent. A value or row that the warehouse cannot hold as it is
-//     stops the pipeline, with its table, column and kind named.
+//  6. Nothing is silent. A value that the warehouse cannot hold as it is goes by a
+//     stated rule: it is adjusted, and in the ledger; or its row is refused, and in
+//     quarantine; or it stops the pipeline. Ledger and quarantine are written in the
+//     transaction that has the rest. The source's rows are those of the target and
+//     those in quarantine.
 //  7. Only what is listed leaves the database: columns that were not chosen do not
 //     cross the replication connection.
 //  8. The source's own work is never broken.
@@ -84,6 +87,11 @@
 // stands at exactly the commit of all the others. Tables that load together join
 // together.
 //
+// What a load, and the changes held beside it, account for waits in a ledger of the
+// load's own, and comes with the join. A row that leaves a value unchanged which the
+// target does not have, since it leans on a refused one, is refused as well; the next
+// version that is whole lifts that.
+//
 // A load that is given up, or died, begins again with another load table and another
 // held table, from a commit boundary on: what was held before is seen by its snapshot.
 // A table that was out of the publication for a while, or has another shape, goes back
@@ -96,6 +104,7 @@
 //	anything else                                 the pass ends, the next opens at the checkpoint
 //	COMMIT without an answer                      the same: the fence's lock waits for it to end
 //	another daemon took the warehouse (fenced)    the same: back to waiting for the slot
+//	COPY refuses rows that should fit (Refused)   the pass ends, the next refuses them before they are staged
 //	what only a person can mend (Final)           halt: nothing is applied or acknowledged, the
 //	                                              process stays and looks again every few minutes
 package replicator

@@ -45,7 +45,6 @@ const (
 	TableUnfit         Reason = "table_unfit"     // no key, unlogged, a column that is not there, ...
 	ShapeChanged       Reason = "shape_changed"   // a table's columns are not what they were
 	ValueMisfit        Reason = "value_misfit"    // a value that Redshift cannot hold
-	RowUnfillable      Reason = "row_unfillable"  // unchanged TOAST that no earlier value is known for
 	LoadRefused        Reason = "load_refused"    // COPY refused a file of ours
 	WarehouseUnfit     Reason = "warehouse_unfit" // rights, version of the metadata tables
 	WarehouseTaken     Reason = "warehouse_taken" // the metadata schema or a target belongs to another pipeline

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
+	"time"
 
 	"rowshift/schema"
 )
@@ -27,18 +28,26 @@ type Fold struct {
 	Truncated bool   // all rows of before are gone
 	Counts    Counts
 
-	rows  []folded
-	heads map[uint64]int32 // by hash of the key: the index of its last row
-	seed  maphash.Seed
-	arena arena
-	key   Tuple // scratch: the key of the row at hand
-	row   Tuple // scratch: the row at hand, filled
+	rows    []folded
+	written []Written        // of the transactions that its rows were written by, in their order
+	heads   map[uint64]int32 // by hash of the key: the index of its last row
+	seed    maphash.Seed
+	arena   arena
+	key     Tuple // scratch: the key of the row at hand
+	row     Tuple // scratch: the row at hand, filled
 }
 
-// folded is a Row and its place in the hash chain.
+// folded is a Row at rest, and its place in the hash chain.
 type folded struct {
-	Row
-	next int32 // the index of the row before it whose key has the same hash; -1 if none
+	key, new, origin Tuple
+	written          int32 // the index of what it was written by; -1 if that is not known
+	next             int32 // the index of the row before it whose key has the same hash; -1 if none
+}
+
+// Written says which transaction of the source wrote a row, by its commit.
+type Written struct {
+	LSN  LSN       // where the commit record starts: below the transaction's position, not below the one before
+	Time time.Time // by the source's clock
 }
 
 // Row is what a fold says of one key. Its tuples are valid as long as the fold.
@@ -50,8 +59,12 @@ type Row struct {
 	New Tuple
 
 	// Origin is the key under which the target holds the values that New leaves
-	// unchanged, before this fold is applied to it. Nil if New leaves none unchanged.
+	// unchanged, before this fold is applied to it. Nil if New leaves none unchanged, or
+	// if no earlier value of them can be known: such a row cannot be filled.
 	Origin Tuple
+
+	// Written says which transaction wrote the row last.
+	Written Written
 }
 
 // NewFold returns an empty fold of t that applies to the load table of that name,
@@ -60,17 +73,22 @@ func NewFold(t *schema.Table, into string) *Fold {
 	return &Fold{Table: t, Into: into, heads: map[uint64]int32{}, seed: maphash.MakeSeed()}
 }
 
-// Add folds a change of the fold's table. It keeps copies of what it needs. The
-// error is a *Halt: unchanged TOAST of a row for which no earlier value can be
-// known.
-func (f *Fold) Add(c Change) error {
+// At says which transaction the changes are of that are added next.
+func (f *Fold) At(w Written) {
+	if n := len(f.written); n == 0 || f.written[n-1] != w {
+		f.written = append(f.written, w)
+	}
+}
+
+// Add folds a change of the fold's table. It keeps copies of what it needs.
+func (f *Fold) Add(c Change) {
 	switch c.Op {
 	case Insert:
 		f.Counts.Inserts++
-		return f.put(f.keyOf(c.New, nil), c.New, nil)
+		f.put(f.keyOf(c.New, nil), c.New, nil)
 	case Update:
 		f.Counts.Updates++
-		return f.update(c)
+		f.update(c)
 	case Delete:
 		f.Counts.Deletes++
 		f.drop(c.Key)
@@ -81,11 +99,10 @@ func (f *Fold) Add(c Change) error {
 		clear(f.heads)
 		f.arena.reset()
 	}
-	return nil
 }
 
 // update folds a change of a row that may change its key.
-func (f *Fold) update(c Change) error {
+func (f *Fold) update(c Change) {
 	key := f.keyOf(c.New, c.Key)
 	was := c.Key
 	if was == nil {
@@ -95,7 +112,7 @@ func (f *Fold) update(c Change) error {
 	var origin Tuple
 	switch {
 	case earlier != nil:
-		origin = earlier.Origin
+		origin = earlier.origin
 	case !f.Truncated:
 		origin = was
 	}
@@ -103,7 +120,7 @@ func (f *Fold) update(c Change) error {
 	if !bytes.Equal(was, key) {
 		f.drop(was)
 	}
-	return f.put(key, f.row, origin)
+	f.put(key, f.row, origin)
 }
 
 // fill appends c.New to row, with its unchanged values taken from the old row or
@@ -111,7 +128,7 @@ func (f *Fold) update(c Change) error {
 func (f *Fold) fill(row Tuple, c Change, earlier *folded) Tuple {
 	var before Tuple
 	if earlier != nil {
-		before = earlier.New
+		before = earlier.new
 	}
 	old, rest := c.Old, c.New
 	for column := 0; len(rest) > 0; column++ {
@@ -149,48 +166,43 @@ func (f *Fold) carried(column int, key Tuple, old, before Value) Value {
 }
 
 // put makes row what key has.
-func (f *Fold) put(key, row, origin Tuple) error {
+func (f *Fold) put(key, row, origin Tuple) {
 	if !leavesUnchanged(row) {
 		origin = nil
-	} else if origin == nil {
-		return &Halt{
-			Reason: RowUnfillable,
-			Found:  "a row of " + f.Table.Name.String() + " that leaves a TOASTed column unchanged, and no earlier value of it",
-			Means:  "the value is only in the source, so the row cannot be applied",
-			Repair: "rowshift resync " + f.Table.Name.String() + "; if it comes again, take out of the publication what filters the table's rows",
-		}
 	}
 	at := f.take(key)
 	switch {
 	case origin == nil:
-		at.Origin = nil
-	case bytes.Equal(origin, at.Key):
-		at.Origin = at.Key
-	case !bytes.Equal(origin, at.Origin):
-		at.Origin = f.arena.add(origin)
+		at.origin = nil
+	case bytes.Equal(origin, at.key):
+		at.origin = at.key
+	case !bytes.Equal(origin, at.origin):
+		at.origin = f.arena.add(origin)
 	}
-	at.New = f.arena.overwrite(at.New, row)
-	return nil
+	at.new = f.arena.overwrite(at.new, row)
 }
 
 // drop makes key gone.
 func (f *Fold) drop(key Tuple) {
 	at := f.take(key)
-	at.New, at.Origin = nil, nil
+	at.new, at.origin = nil, nil
 }
 
-// take returns the row of key, made if there is none.
+// take returns the row of key, made if there is none, to be written by the transaction
+// at hand.
 func (f *Fold) take(key Tuple) *folded {
 	hash := maphash.Bytes(f.seed, key)
 	head, ok := f.heads[hash]
 	if !ok {
 		head = -1
 	}
+	written := int32(len(f.written)) - 1
 	if at := f.chained(head, key); at != nil {
+		at.written = written
 		return at
 	}
 	f.heads[hash] = int32(len(f.rows))
-	f.rows = append(f.rows, folded{Row: Row{Key: f.arena.add(key)}, next: head})
+	f.rows = append(f.rows, folded{key: f.arena.add(key), written: written, next: head})
 	return &f.rows[len(f.rows)-1]
 }
 
@@ -205,7 +217,7 @@ func (f *Fold) find(key Tuple) *folded {
 
 func (f *Fold) chained(i int32, key Tuple) *folded {
 	for ; i >= 0; i = f.rows[i].next {
-		if bytes.Equal(f.rows[i].Key, key) {
+		if bytes.Equal(f.rows[i].key, key) {
 			return &f.rows[i]
 		}
 	}
@@ -240,8 +252,12 @@ func leavesUnchanged(row Tuple) bool {
 // first came.
 func (f *Fold) Rows() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		for i := range f.rows {
-			if !yield(f.rows[i].Row) {
+		for _, r := range f.rows {
+			row := Row{Key: r.key, New: r.new, Origin: r.origin}
+			if r.written >= 0 {
+				row.Written = f.written[r.written]
+			}
+			if !yield(row) {
 				return
 			}
 		}
@@ -257,10 +273,10 @@ func (f *Fold) Unchanged() []int {
 	var columns []int
 	seen := make([]bool, len(f.Table.Columns))
 	for i := range f.rows {
-		if f.rows[i].Origin == nil {
+		if f.rows[i].origin == nil {
 			continue
 		}
-		row := f.rows[i].New
+		row := f.rows[i].new
 		for column := 0; len(row) > 0; column++ {
 			var v Value
 			v, row = row.Next()
@@ -282,5 +298,10 @@ const foldedBytes = 112
 // transactions.
 const emptyBytes = 512
 
+// writtenBytes is what a Written costs.
+const writtenBytes = 32
+
 // size returns about how many bytes of memory the fold holds.
-func (f *Fold) size() int { return emptyBytes + f.arena.used + len(f.rows)*foldedBytes }
+func (f *Fold) size() int {
+	return emptyBytes + f.arena.used + len(f.rows)*foldedBytes + len(f.written)*writtenBytes
+}

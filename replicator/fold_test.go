@@ -1,11 +1,11 @@
 package replicator_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -130,9 +130,7 @@ func TestFold(t *testing.T) {
 			table := foldTable()
 			f := replicator.NewFold(table, "")
 			for _, line := range test.changes {
-				if err := f.Add(change(table, line)); err != nil {
-					t.Fatal(err)
-				}
+				f.Add(change(table, line))
 			}
 			if diff := cmp.Diff(test.want, rowsOf(f)); diff != "" {
 				t.Error(diff)
@@ -153,15 +151,35 @@ func TestFoldUnfillable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table := foldTable()
 			f := replicator.NewFold(table, "")
-			var err error
 			for _, line := range changes {
-				err = f.Add(change(table, line))
+				f.Add(change(table, line))
 			}
-			var h *replicator.Halt
-			if !errors.As(err, &h) || h.Reason != replicator.RowUnfillable {
-				t.Errorf("got %v, want a halt", err)
+			if diff := cmp.Diff([]string{"a: a 1 ?"}, rowsOf(f)); diff != "" || f.Unchanged() != nil {
+				t.Error(diff, f.Unchanged())
 			}
 		})
+	}
+}
+
+// Each row is of the transaction that wrote it last.
+func TestFoldKnowsWhoWroteARow(t *testing.T) {
+	table := foldTable()
+	f := replicator.NewFold(table, "")
+	first, second := replicator.Written{LSN: 7}, replicator.Written{LSN: 9, Time: time.Unix(3, 0)}
+	f.At(first)
+	f.Add(change(table, "insert a 1 x"))
+	f.Add(change(table, "insert b 1 x"))
+	f.At(second)
+	f.Add(change(table, "update b 2 y"))
+	f.Add(change(table, "delete c"))
+	f.At(second)
+	f.Add(change(table, "insert d 1 x"))
+	var got []replicator.Written
+	for r := range f.Rows() {
+		got = append(got, r.Written)
+	}
+	if diff := cmp.Diff([]replicator.Written{first, second, second, second}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -170,14 +188,8 @@ func TestFoldHotRow(t *testing.T) {
 	table := foldTable()
 	f := replicator.NewFold(table, "")
 	c := change(table, "update a 1 x")
-	if err := f.Add(c); err != nil {
-		t.Fatal(err)
-	}
-	if n := testing.AllocsPerRun(1000, func() {
-		if err := f.Add(c); err != nil {
-			t.Error(err)
-		}
-	}); n > 0 {
+	f.Add(c)
+	if n := testing.AllocsPerRun(1000, func() { f.Add(c) }); n > 0 {
 		t.Errorf("%v allocations for each change of a hot row", n)
 	}
 }
@@ -192,9 +204,7 @@ func BenchmarkFold(b *testing.B) {
 	for b.Loop() {
 		f := replicator.NewFold(table, "")
 		for _, c := range changes {
-			if err := f.Add(c); err != nil {
-				b.Fatal(err)
-			}
+			f.Add(c)
 		}
 	}
 	b.ReportMetric(float64(b.N)*float64(len(changes))/b.Elapsed().Seconds(), "changes/s")

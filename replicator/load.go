@@ -23,6 +23,7 @@ type load struct {
 	epoch   Epoch
 	tables  map[uint32]*schema.Table
 	attempt func() int // counts the loads of this process
+	refused *refusals
 	orders  chan order // to the reader
 	news    chan<- news
 	stirred chan struct{} // holds one: something was merged
@@ -45,9 +46,9 @@ type news struct {
 	done   chan struct{} // closed once it is
 }
 
-func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to chan<- news) *load {
+func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to chan<- news, refused *refusals) *load {
 	l := &load{
-		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp.Clone(), news: to,
+		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp.Clone(), news: to, refused: refused,
 		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 		turn: make(chan bool, 1), empty: map[string]bool{},
 	}
@@ -230,12 +231,12 @@ func (l *load) copy(ctx context.Context, snapshot Snapshot, taken Taken) error {
 	defer stop()
 	loads := map[uint32]*tableLoad{}
 	for _, t := range taken.Tables {
-		into := l.state(t).Into
-		files, err := l.Stager.Load(ctx, l.epoch, into, t)
+		state := l.state(t)
+		files, err := l.Stager.Load(ctx, LoadRequest{Epoch: l.epoch, Into: state.Into, Table: t, At: taken.HandOver, Refused: l.refused.known()[t.OID]})
 		if err != nil {
 			return err
 		}
-		loads[t.OID] = &tableLoad{load: l, table: t, into: into, files: files, began: time.Now()}
+		loads[t.OID] = &tableLoad{load: l, table: t, state: state, files: files, began: time.Now()}
 	}
 	for _, r := range taken.Ranges {
 		loads[r.Table.OID].left++

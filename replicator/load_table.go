@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 type tableLoad struct {
 	load  *load
 	table *schema.Table
-	into  string // the load table
+	state LoadState
 	files LoadFiles
 	began time.Time
 
@@ -78,7 +79,7 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = again(ctx, l.Options, "load", func() error { return l.Loader.Load(ctx, t.into, t.table, files) })
+	err = again(ctx, l.Options, "load", func() error { return l.Loader.Load(ctx, t.state, t.table, files) })
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,8 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	l.progress.TablesLoaded++
 	l.mu.Unlock()
 	tell(l.Listener.Loaded, LoadedTable{Table: t.table, Rows: files.Rows, Took: time.Since(t.began)})
-	err = l.Stager.Discard(ctx, files.Objects)
-	tell(l.Listener.Discarded, Deletion{Objects: len(files.Objects), Err: err})
+	objects := slices.Concat(files.Objects, files.Ledger.Objects)
+	err = l.Stager.Discard(ctx, objects)
+	tell(l.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
 	return nil
 }

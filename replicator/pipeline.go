@@ -22,6 +22,7 @@ type pipeline struct {
 	source     Source
 	reader     *reader
 	load       *load
+	refusals   *refusals
 	epoch      Epoch
 	checkpoint Checkpoint // owned by merge
 
@@ -34,10 +35,11 @@ type pipeline struct {
 
 // newPipeline returns a pipeline that begins at the checkpoint, whose tables are
 // all live or held.
-func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attempt func() int) *pipeline {
+func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attempt func() int, refused *refusals) *pipeline {
 	p := &pipeline{
 		Options:    o,
 		source:     source,
+		refusals:   refused,
 		epoch:      cp.Epoch,
 		checkpoint: cp,
 		batches:    make(chan *Batch),
@@ -45,7 +47,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 		done:       make(chan []string, 16),
 		news:       make(chan news),
 	}
-	p.load = newLoad(o, opened, cp, attempt, p.news)
+	p.load = newLoad(o, opened, cp, attempt, p.news, refused)
 	p.merged.Store(uint64(cp.LSN))
 	p.reader = &reader{
 		limits:       o.Limits,
@@ -166,6 +168,7 @@ func (p *pipeline) stage(ctx context.Context) error {
 	defer close(p.staged)
 	for b := range p.batches {
 		began := time.Now()
+		b.Refused = p.refusals.known()
 		var s *Staged
 		err := again(ctx, p.Options, "stage", func() (err error) {
 			s, err = p.Stager.Stage(ctx, p.epoch, b)
@@ -239,11 +242,15 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 		merged, err = p.Warehouse.Merge(ctx, m)
 		return err
 	})
+	if refused, ok := errors.AsType[*Refused](err); ok {
+		refused.until = last.End
+	}
 	if err != nil {
 		return err
 	}
 	p.checkpoint = m.Checkpoint
 	p.merged.Store(uint64(m.Checkpoint.LSN))
+	p.refusals.reached(m.Checkpoint.LSN, last.Joins)
 	tell(p.Listener.Merged, MergedBatch{Merge: m, Merged: merged, Took: time.Since(began)})
 	if len(last.Joins) > 0 || len(last.Holds) > 0 {
 		tell(p.Listener.Tables, m.Checkpoint.Clone().Tables)
@@ -305,7 +312,7 @@ func (p *pipeline) leave(staged []*Staged) {
 	var objects []string
 	for _, s := range staged {
 		for _, f := range s.Folds {
-			objects = append(objects, f.Files.Objects...)
+			objects = append(append(objects, f.Files.Objects...), f.Ledger.Objects...)
 		}
 	}
 	if len(objects) == 0 {

@@ -187,31 +187,25 @@ func (r *reader) relieve(ctx context.Context) error {
 	if r.batch.Changes > 0 {
 		return r.handOver(ctx)
 	}
-	if err := r.foldOpen(); err != nil {
-		return err
-	}
+	r.foldOpen()
 	r.batch.Commit = false
 	return r.handOver(ctx)
 }
 
 // foldOpen folds the open transaction's changes into the batch.
-func (r *reader) foldOpen() error {
+func (r *reader) foldOpen() {
 	if r.batch.Changes == 0 {
 		r.began = time.Now()
 	}
 	for _, p := range r.tx.changes {
 		f := r.fold(p.table)
 		before := f.size()
-		err := f.Add(Change{Op: p.op, Table: p.table, Key: p.key, Old: p.old, New: p.new})
-		if err == nil {
-			r.bytes += f.size() - before
-		} else if err := r.routes[p.table.OID].puts(r.tx.xid, err); err != nil {
-			return err
-		}
+		f.At(r.tx.written)
+		f.Add(Change{Op: p.op, Table: p.table, Key: p.key, Old: p.old, New: p.new})
+		r.bytes += f.size() - before
 	}
 	r.batch.Changes += len(r.tx.changes)
 	r.tx.forget()
-	return nil
 }
 
 // fold returns the fold that takes t's next change: another one once t's shape has
@@ -242,13 +236,11 @@ func (r *reader) commit(ctx context.Context, c Change) error {
 		r.tx.open = false
 		return nil
 	}
-	if err := r.foldOpen(); err != nil {
-		return err
-	}
+	r.foldOpen()
 	r.tx.open = false
 	r.batch.Transactions++
-	r.batch.Time = r.tx.time
-	r.reach(Received{LSN: c.LSN, Time: r.tx.time, Changes: r.tx.count})
+	r.batch.Time = r.tx.written.Time
+	r.reach(Received{LSN: c.LSN, Time: r.tx.written.Time, Changes: r.tx.count})
 	return r.sealIfDue(ctx, false)
 }
 

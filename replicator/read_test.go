@@ -10,12 +10,11 @@ import (
 	"rowshift/schema"
 )
 
-// TestARowThatASnapshotMaySee shows that a row which cannot be applied halts nothing
+// TestARowThatASnapshotMaySee shows that a row which cannot be read halts nothing
 // while nobody knows whether the load's snapshot sees its transaction, and halts once
 // that is known not to be so.
 func TestARowThatASnapshotMaySee(t *testing.T) {
-	key := Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})
-	unknown := key.Append(Value{Kind: Unchanged}) // an Insert's: nothing has its value
+	unfit := &Halt{Reason: ShapeChanged}
 	for seen, want := range map[bool]bool{true: false, false: true} {
 		table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 2)}
 		r := &reader{
@@ -24,11 +23,8 @@ func TestARowThatASnapshotMaySee(t *testing.T) {
 		}
 		r.open()
 		r.tx.begin(Change{Op: Begin, LSN: 10, XID: 7}, 0)
-		if err := r.change(t.Context(), Change{Op: Insert, Table: table, New: unknown}); err != nil {
+		if err := r.change(t.Context(), Change{Op: Insert, Table: table, Unfit: unfit}); err != nil {
 			t.Fatal(err)
-		}
-		if err := r.foldOpen(); err != nil {
-			t.Fatalf("before the snapshot: %v", err)
 		}
 		visibility := Visibility{XMin: 5, XMax: 5}
 		if seen {
@@ -36,7 +32,7 @@ func TestARowThatASnapshotMaySee(t *testing.T) {
 		}
 		err := r.learn(&Taken{Tables: []*schema.Table{table}, Seen: visibility, HandOver: 20})
 		var h *Halt
-		if halts := errors.As(err, &h) && h.Reason == RowUnfillable; halts != want {
+		if halts := errors.As(err, &h) && h.Reason == ShapeChanged; halts != want {
 			t.Errorf("a snapshot that sees it (%v): %v", seen, err)
 		}
 	}
@@ -48,12 +44,12 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 	to := &route{load: &LoadState{Held: "held"}}
 	for xid := range uint32(mostUnfit) {
 		for range 2 {
-			if err := to.puts(xid, &Halt{Reason: RowUnfillable}); err != nil {
+			if err := to.puts(xid, &Halt{Reason: ShapeChanged}); err != nil {
 				t.Fatalf("transaction %d: %v", xid, err)
 			}
 		}
 	}
-	if err := to.puts(mostUnfit, &Halt{Reason: RowUnfillable}); !Final(err) || len(to.unfit) != mostUnfit {
+	if err := to.puts(mostUnfit, &Halt{Reason: ShapeChanged}); !Final(err) || len(to.unfit) != mostUnfit {
 		t.Errorf("%d are put off, then %v", len(to.unfit), err)
 	}
 }
@@ -61,8 +57,8 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 // applies counts what is applied of held tables.
 type applies map[string]int
 
-func (a applies) Hold(context.Context, string, *schema.Table) error        { return nil }
-func (a applies) Load(context.Context, string, *schema.Table, Files) error { return nil }
+func (a applies) Hold(context.Context, string, *schema.Table) error                { return nil }
+func (a applies) Load(context.Context, LoadState, *schema.Table, StagedLoad) error { return nil }
 
 func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState) (Applied, error) {
 	a[l.Held]++
@@ -74,7 +70,7 @@ func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState)
 func TestTablesOfWhichNothingIsHeld(t *testing.T) {
 	seen := applies{}
 	cp := Checkpoint{Tables: []TableState{{OID: 1, State: Loading, Load: &LoadState{Held: "a"}}, {OID: 2, State: Loading, Load: &LoadState{Held: "b"}}}}
-	l := newLoad(&Options{Loader: seen}, Opened{}, cp, nil, nil)
+	l := newLoad(&Options{Loader: seen}, Opened{}, cp, nil, nil, nil)
 	l.tables = map[uint32]*schema.Table{1: {OID: 1}, 2: {OID: 2}}
 	<-l.turn
 	l.turn <- false

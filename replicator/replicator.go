@@ -38,7 +38,8 @@ func Run(ctx context.Context, o Options) error {
 		if ctx.Err() != nil || err == nil {
 			return d.end()
 		}
-		if time.Since(began) > o.Backoff.Max {
+		err, goesOn := d.refuses(err)
+		if goesOn || time.Since(began) > o.Backoff.Max {
 			failures = 0
 		}
 		if o.Once && (Final(err) || failures+1 >= o.Tries) {
@@ -63,8 +64,22 @@ func (d *daemon) end() error {
 type daemon struct {
 	*Options
 	loads     int // snapshots that were loaded from
+	refusals  refusals
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
+}
+
+// refuses takes in rows that COPY refused, if err is of such, and tells whether the next
+// pass goes on without them.
+func (d *daemon) refuses(err error) (error, bool) {
+	refused, ok := errors.AsType[*Refused](err)
+	if !ok {
+		return err, false
+	}
+	if halt := d.refusals.learn(refused); halt != nil {
+		return halt, false
+	}
+	return err, true
 }
 
 // settle tells of a failed pass and returns how long to wait for the next.
@@ -179,7 +194,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	if err != nil {
 		return err
 	}
-	p := newPipeline(d.Options, source, opened, cp, d.attempt)
+	p := newPipeline(d.Options, source, opened, cp, d.attempt, &d.refusals)
 	err = p.run(ctx)
 	d.drained = err == nil && p.reader.drained
 	return err

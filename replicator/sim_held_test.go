@@ -22,6 +22,7 @@ func (l loader) Hold(_ context.Context, held string, _ *schema.Table) error {
 	l.world.mu.Lock()
 	defer l.world.mu.Unlock()
 	l.warehouse.held[held] = nil
+	l.warehouse.loadBooks[held] = newBooks()
 	return nil
 }
 
@@ -66,7 +67,7 @@ func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.L
 	}
 	if len(held) > 0 {
 		n.say("epoch %d applies to %s truncated %v: %q", epoch, s.Into, held[0].truncated, held[0].rows)
-		n.applyRows(load, held[0])
+		n.applyRows(load, w.loadBooks[s.Held], held[0])
 		n.tall.count("held fold applied")
 		if n.bug != keepApplied || n.world.die("keep").IntN(3) > 0 {
 			held = held[1:]

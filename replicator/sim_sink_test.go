@@ -21,6 +21,7 @@ type object struct {
 
 	xid       uint32 // of a held fold
 	truncated bool   // likewise
+	entries   []entry
 }
 
 // put lays rows into the bucket.
@@ -55,8 +56,13 @@ func (n *node) Stage(_ context.Context, epoch replicator.Epoch, b *replicator.Ba
 	}
 	for _, f := range b.Folds {
 		var rs []replicator.Row
+		var entries []entry
 		for r := range f.Rows() {
-			r = replicator.Row{Key: slices.Clone(r.Key), New: slices.Clone(r.New), Origin: slices.Clone(r.Origin)}
+			r = replicator.Row{Key: slices.Clone(r.Key), New: slices.Clone(r.New), Origin: slices.Clone(r.Origin), Written: r.Written}
+			r, e := account(f.Table, r, b.Refused[f.Table.OID])
+			if e != nil {
+				entries = append(entries, *e)
+			}
 			if n.bug == nullForTOAST {
 				r.New, r.Origin = nulled(r.New), nil
 			}
@@ -66,7 +72,7 @@ func (n *node) Stage(_ context.Context, epoch replicator.Epoch, b *replicator.Ba
 		}
 		s.Folds = append(s.Folds, replicator.StagedFold{
 			Table: f.Table, Truncated: f.Truncated, Unchanged: f.Unchanged(), Counts: f.Counts,
-			Into: f.Into, Held: f.Held, Files: n.put(epoch, rs, f.XID, f.Truncated),
+			Into: f.Into, Held: f.Held, Files: n.put(epoch, rs, f.XID, f.Truncated), Ledger: n.putEntries(epoch, entries),
 		})
 	}
 	return s, nil
@@ -116,33 +122,43 @@ func (n *node) Sweep(_ context.Context, before replicator.Epoch) (int, error) {
 // loadFiles are the files of one table's load.
 type loadFiles struct {
 	*node
-	epoch replicator.Epoch
-	mu    sync.Mutex
-	rows  []replicator.Row
+	replicator.LoadRequest
+	mu      sync.Mutex
+	rows    []replicator.Row
+	entries []entry
 }
 
-func (n *node) Load(_ context.Context, epoch replicator.Epoch, _ string, _ *schema.Table) (replicator.LoadFiles, error) {
-	return &loadFiles{node: n, epoch: epoch}, nil
+func (n *node) Load(_ context.Context, r replicator.LoadRequest) (replicator.LoadFiles, error) {
+	return &loadFiles{node: n, LoadRequest: r}, nil
 }
 
 type loadPart struct {
-	files *loadFiles
-	rows  []replicator.Row
+	files   *loadFiles
+	rows    []replicator.Row
+	entries []entry
 }
 
 func (f *loadFiles) Part(context.Context) (replicator.LoadPart, error) {
 	return &loadPart{files: f}, nil
 }
 
-func (f *loadFiles) Close(context.Context) (replicator.Files, error) {
+func (f *loadFiles) Close(context.Context) (staged replicator.StagedLoad, err error) {
 	if f.fault("load cannot be staged") {
-		return replicator.Files{}, errInjected
+		return staged, errInjected
 	}
-	return f.put(f.epoch, f.rows, 0, false), nil
+	staged.Files, staged.Ledger = f.put(f.Epoch, f.rows, 0, false), f.putEntries(f.Epoch, f.entries)
+	return staged, nil
 }
 
 func (p *loadPart) Write(t replicator.Tuple) error {
-	p.rows = append(p.rows, replicator.Row{New: slices.Clone(t)})
+	table := p.files.Table
+	r, e := account(table, replicator.Row{Key: rowOf(t).key(table), New: slices.Clone(t), Written: replicator.Written{LSN: p.files.At}}, p.files.Refused)
+	if r.New != nil {
+		p.rows = append(p.rows, r)
+	}
+	if e != nil {
+		p.entries = append(p.entries, *e)
+	}
 	return nil
 }
 
@@ -150,6 +166,7 @@ func (p *loadPart) Close() error {
 	p.files.mu.Lock()
 	defer p.files.mu.Unlock()
 	p.files.rows = append(p.files.rows, p.rows...)
+	p.files.entries = append(p.files.entries, p.entries...)
 	return nil
 }
 
@@ -159,6 +176,8 @@ type simWarehouse struct {
 	targets    rows
 	loads      map[string]map[string]row
 	held       map[string][]object // folds that wait for load tables
+	books      map[uint32]*books   // of the targets
+	loadBooks  map[string]*books   // of loads, by held table
 	streaming  bool                // it was, at some time
 
 	requests map[schema.Name]string // for tables to be loaded again: requested, taken or done
@@ -169,7 +188,7 @@ type simWarehouse struct {
 // loader is the warehouse's Loader, on a connection of its own.
 type loader struct{ *node }
 
-func (l loader) Load(_ context.Context, into string, t *schema.Table, f replicator.Files) error {
+func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Table, f replicator.StagedLoad) error {
 	l.nap("load", 4*time.Second)
 	switch {
 	case l.isDead():
@@ -181,12 +200,17 @@ func (l loader) Load(_ context.Context, into string, t *schema.Table, f replicat
 	}
 	l.world.mu.Lock()
 	defer l.world.mu.Unlock()
+	if err := l.cursed(t, l.bucket[f.Manifest], true); err != nil {
+		return err
+	}
+	l.warehouse.loadBooks[state.Held] = newBooks()
+	l.warehouse.loadBooks[state.Held].enter(l.bucket[f.Ledger.Manifest].entries)
 	at := map[string]row{}
 	for _, r := range l.bucket[f.Manifest].rows {
 		v := rowOf(r.New)
 		at[string(v.key(t))] = v
 	}
-	l.warehouse.loads[into] = at
+	l.warehouse.loads[state.Into] = at
 	l.tall.count("table loaded")
 	return nil
 }
@@ -229,6 +253,7 @@ func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator
 	for name := range n.warehouse.held {
 		if !named(*c, name) {
 			delete(n.warehouse.held, name)
+			delete(n.warehouse.loadBooks, name)
 		}
 	}
 	taken := c.Clone()
@@ -275,7 +300,7 @@ func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
 		}
 	}
 	next := simWarehouse{
-		targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held),
+		targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held), books: cloneBooks(w.books), loadBooks: cloneBooks(w.loadBooks),
 		requests: maps.Clone(w.requests), spoiled: maps.Clone(w.spoiled), resets: maps.Clone(w.resets),
 	}
 	for name, at := range w.loads {
@@ -309,6 +334,16 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 		if !ok {
 			return fmt.Errorf("no object %s", f.Files.Manifest)
 		}
+		if err := n.cursed(f.Table, o, false); err != nil {
+			return err
+		}
+		if f.Ledger.Manifest != "" {
+			entries, ok := n.bucket[f.Ledger.Manifest]
+			if !ok {
+				return fmt.Errorf("no object %s", f.Ledger.Manifest)
+			}
+			o.entries = entries.entries
+		}
 		if f.Held != "" {
 			held, ok := w.held[f.Held]
 			if !ok {
@@ -318,15 +353,15 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 			n.tall.count("held fold")
 			continue
 		}
-		at := w.targets[f.Table.OID]
+		at, books := w.targets[f.Table.OID], w.books[f.Table.OID]
 		if f.Into != "" {
-			at = w.loads[f.Into]
+			at, books = w.loads[f.Into], w.loadBooks[heldOf(s, f.Into)]
 		}
 		if at == nil {
 			return fmt.Errorf("no load table %s", f.Into)
 		}
 		if f.Into == "" || n.bug != joinWithoutItsBatch {
-			n.applyRows(at, o)
+			n.applyRows(at, books, o)
 		}
 	}
 	for _, j := range s.Joins {
@@ -334,6 +369,8 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 			n.broken(3, "%v joins with held changes", j.Table.Name)
 		}
 		w.targets[j.Table.OID] = w.loads[j.From]
+		w.books[j.Table.OID].join(w.loadBooks[j.Held])
+		delete(w.loadBooks, j.Held)
 		delete(w.loads, j.From)
 		delete(w.held, j.Held)
 		n.tall.count("table joins")
@@ -346,6 +383,7 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 	for _, h := range s.Holds {
 		delete(w.loads, h.Before.Into)
 		delete(w.held, h.Before.Held)
+		delete(w.loadBooks, h.Before.Held)
 		n.tall.count("load begins again")
 	}
 	return nil
@@ -369,12 +407,23 @@ func (n *node) sayMerge(m *replicator.Merge) {
 	}
 }
 
-// applyRows does what StagedFold says.
-func (n *node) applyRows(at map[string]row, o object) {
+// heldOf returns the held table that goes with a load table which joins.
+func heldOf(s *replicator.Staged, into string) string {
+	for _, j := range s.Joins {
+		if j.From == into {
+			return j.Held
+		}
+	}
+	return ""
+}
+
+// applyRows does what StagedFold says, and accounts for it.
+func (n *node) applyRows(at map[string]row, b *books, o object) {
 	if o.truncated {
 		clear(at)
+		clear(b.open)
 	}
-	filled := make([]row, len(o.rows))
+	filled, leaning := make([]row, len(o.rows)), make([]bool, len(o.rows))
 	for i, r := range o.rows {
 		if r.New == nil {
 			continue
@@ -383,18 +432,26 @@ func (n *node) applyRows(at map[string]row, o object) {
 		if n.bug == fillByNewKey {
 			origin, ok = at[string(r.Key)]
 		}
-		if r.Origin != nil && !ok {
+		if leaning[i] = r.Origin != nil && !ok; leaning[i] && !b.open[string(r.Origin)] {
 			n.broken(1, "a row has no origin at %s", strings.ToValidUTF8(string(r.Origin), "?"))
 		}
 		filled[i] = fillRow(r.New, origin)
 	}
 	for _, r := range o.rows {
 		delete(at, string(r.Key))
+		delete(b.open, string(r.Key))
 	}
 	for i, r := range o.rows {
-		if r.New != nil {
+		switch {
+		case leaning[i]:
+			b.open[string(r.Key)] = true
+			n.tall.count("row leans on a refused one")
+		case r.New != nil:
 			at[string(r.Key)] = filled[i]
 		}
+	}
+	if n.bug != forgetLedger || n.world.die("ledger").IntN(3) > 0 {
+		b.enter(o.entries)
 	}
 }
 

@@ -128,10 +128,11 @@ func newWorld(t *testing.T, seed uint64, p float64, b bug, tall *tally) *world {
 	w.source = simSource{xid: 1<<32 - 40, flushed: 100, next: make(chan struct{})} // ids wrap soon
 	w.source.tables = simTables()
 	w.source.now = rows{}
-	w.warehouse = simWarehouse{targets: rows{}, loads: map[string]map[string]row{}, held: map[string][]object{}, requests: map[schema.Name]string{}, spoiled: map[uint32]bool{}, resets: map[string]string{}}
+	w.warehouse = simWarehouse{targets: rows{}, loads: map[string]map[string]row{}, held: map[string][]object{}, requests: map[schema.Name]string{}, spoiled: map[uint32]bool{}, resets: map[string]string{}, books: map[uint32]*books{}, loadBooks: map[string]*books{}}
 	for _, table := range w.source.tables {
 		w.source.now[table.OID] = map[string]row{}
 		w.warehouse.targets[table.OID] = map[string]row{}
+		w.warehouse.books[table.OID] = newBooks()
 	}
 	for range 4 {
 		w.write(0)

@@ -15,11 +15,20 @@ type Stager interface {
 	Stage(ctx context.Context, epoch Epoch, b *Batch) (*Staged, error)
 
 	// Load begins the files of one table's load.
-	Load(ctx context.Context, epoch Epoch, into string, t *schema.Table) (LoadFiles, error)
+	Load(ctx context.Context, r LoadRequest) (LoadFiles, error)
 
 	// Discard deletes the objects of files that are not needed any more. What it
 	// cannot delete is left to Sweep.
 	Discard(ctx context.Context, objects []string) error
+}
+
+// LoadRequest is what Stager.Load has to know.
+type LoadRequest struct {
+	Epoch   Epoch
+	Into    string // the load table
+	Table   *schema.Table
+	At      LSN  // the hand-over position, which the rows are accounted with
+	Refused Rows // rows that COPY is known to refuse, and that are refused before
 }
 
 // Sweeper deletes what crashed daemons left in the bucket.
@@ -34,8 +43,8 @@ type Sweeper interface {
 type LoadFiles interface {
 	Part(ctx context.Context) (LoadPart, error)
 
-	// Close writes the manifest of all parts that were closed.
-	Close(ctx context.Context) (Files, error)
+	// Close writes the manifests of all parts that were closed.
+	Close(ctx context.Context) (StagedLoad, error)
 }
 
 // LoadPart takes the rows of one range, by one goroutine. A part that is not
@@ -53,6 +62,13 @@ type Files struct {
 	Rows        int64    // rows in all parts
 	Bytes       int64    // compressed
 	Objects     []string // URLs of parts and manifest, to discard
+}
+
+// StagedLoad is a table's load at rest: files that have the table's columns, in their
+// order, and those of its ledger, as StagedFold has it of a fold that is not held.
+type StagedLoad struct {
+	Files
+	Ledger Files
 }
 
 // Staged is a Batch at rest.
@@ -80,6 +96,17 @@ type StagedFold struct {
 	Gone      int64 // rows whose key is gone
 	Counts    Counts
 	Files     Files
+
+	// Ledger are entries for the values that were adjusted and the rows that were
+	// refused. A row that was refused is one whose key is gone in Files, but if the key
+	// itself does not fit: then it is not in Files. The entries have: if Held is set, the
+	// number of the fold and the transaction, as in Files; the key columns in the order
+	// of Table.Key; the key as text where they do not hold it, else NULL; the source's
+	// name of the column, NULL if it is of no one; the kind of misfit or the reason; the
+	// rule, schema.Quarantine for a row that was refused, Lifted for a key that does not
+	// fit and is gone; how many bytes the source's text has; LSN and time of the commit;
+	// and the URL of the object that holds the row.
+	Ledger Files
 
 	// Into is the load table that the fold applies to, in the batch with which its
 	// table joins; empty: the target.
@@ -171,19 +198,35 @@ type Merged struct {
 	Resyncs []schema.Name
 
 	ResetAsked bool // somebody has asked for a slot reset
+
+	// Entries count what the merge wrote to the ledger and to the quarantine.
+	Entries []Entries
+
+	// Quarantined are the rows that are in quarantine since the merge, by table; nil if
+	// the merge changed nothing of that.
+	Quarantined map[schema.Name]int64
+}
+
+// Entries are entries of one table, kind and rule: adjusted values or, by
+// schema.Quarantine, refused rows.
+type Entries struct {
+	Table schema.Name
+	Kind  string
+	Rule  schema.Rule
+	Count int64
 }
 
 // Loader fills load tables, on a connection of its own, so that tables that are
 // live never wait for a load. It may be called by several goroutines at once, for
 // different tables.
 type Loader interface {
-	// Hold makes the held table anew, empty.
+	// Hold makes the held table anew, empty, and beside it the load's ledger.
 	Hold(ctx context.Context, held string, t *schema.Table) error
 
 	// Load makes the load table anew, of the target's shape, copies the files into it
-	// and compares the counts; and makes the target, with its grants, if it is not
-	// there.
-	Load(ctx context.Context, into string, t *schema.Table, f Files) error
+	// and compares the counts; makes the target, with its grants, if it is not there; and
+	// keeps the load's ledger, which goes by the held table, until the table joins.
+	Load(ctx context.Context, l LoadState, t *schema.Table, f StagedLoad) error
 
 	// Apply applies the first held changes to the load table, but for those of
 	// transactions that its snapshot saw, and takes them out of the held table, in one

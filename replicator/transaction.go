@@ -1,19 +1,15 @@
 package replicator
 
-import (
-	"time"
-
-	"rowshift/schema"
-)
+import "rowshift/schema"
 
 // transaction holds the changes of the source transaction that is being received,
 // apart from the batch until its commit: a batch can so be sealed behind the last
 // commit, without them.
 type transaction struct {
-	open bool
-	skip bool // the warehouse has it already
-	xid  uint32
-	time time.Time
+	open    bool
+	skip    bool // the warehouse has it already
+	xid     uint32
+	written Written // known from its beginning on, since it arrives once it has committed
 
 	count   int       // changes received
 	changes []pending // those that are not folded yet
@@ -36,7 +32,7 @@ func (t *transaction) begin(c Change, start LSN) {
 	t.open = true
 	t.skip = c.LSN < start
 	t.xid = c.XID
-	t.time = c.Time
+	t.written = Written{LSN: c.LSN, Time: c.Time}
 	t.count = 0
 }
 

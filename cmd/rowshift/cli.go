@@ -25,14 +25,15 @@ const (
 type commandLine struct {
 	Config string `help:"Path of the config file; without one, rowshift.yaml." env:"ROWSHIFT_CONFIG" default:"rowshift.yaml" placeholder:"FILE"`
 
-	Run       runCommand       `cmd:"" help:"Replicate until told to stop."`
-	Check     checkCommand     `cmd:"" help:"Look at everything that a first run needs, and say what repairs what is missing."`
-	Plan      planCommand      `cmd:"" help:"Print the statements that a first run would execute on the source and on the warehouse."`
-	Status    statusCommand    `cmd:"" help:"Say how far the warehouse is, and why it is not further."`
-	Resync    resyncCommand    `cmd:"" help:"Ask the daemon to load tables again, beside their live copies."`
-	ResetSlot resetSlotCommand `cmd:"" help:"Make the slot anew and load all tables again, once for each token: by the running daemon, or without one."`
-	Teardown  teardownCommand  `cmd:"" help:"Print what drops the slot and the publication, or carry it out. The targets stay."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Run        runCommand        `cmd:"" help:"Replicate until told to stop."`
+	Check      checkCommand      `cmd:"" help:"Look at everything that a first run needs, and say what repairs what is missing."`
+	Plan       planCommand       `cmd:"" help:"Print the statements that a first run would execute on the source and on the warehouse."`
+	Status     statusCommand     `cmd:"" help:"Say how far the warehouse is, and why it is not further."`
+	Resync     resyncCommand     `cmd:"" help:"Ask the daemon to load tables again, beside their live copies."`
+	ResetSlot  resetSlotCommand  `cmd:"" help:"Make the slot anew and load all tables again, once for each token: by the running daemon, or without one."`
+	Quarantine quarantineCommand `cmd:"" help:"List the rows that were refused, have their tables loaded again, or drop their entries."`
+	Teardown   teardownCommand   `cmd:"" help:"Print what drops the slot and the publication, or carry it out. The targets stay."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // outside is what a command has to do with besides its flags.

@@ -47,6 +47,7 @@ type warehouseConfig struct {
 	copyRole       string
 	readers        []string
 	queryGroup     string
+	haltOnCopy     bool // a row that COPY refuses though it should fit halts
 }
 
 type bucketConfig struct {

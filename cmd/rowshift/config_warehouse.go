@@ -36,6 +36,13 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 		r.reader("warehouse.readers", reader)
 	}
 	c.queryGroup = r.name("warehouse.query_group", d.QueryGroup, "", maxWarehouseName)
+	switch text := r.text("warehouse.on_copy_error", d.OnCopyError, "quarantine"); text {
+	case "quarantine":
+	case "halt":
+		c.haltOnCopy = true
+	default:
+		r.add("warehouse.on_copy_error", fmt.Sprintf("%q is nothing that can be done", shown(d.OnCopyError, text)), "write quarantine or halt")
+	}
 	return c
 }
 

@@ -53,6 +53,7 @@ type warehouseDocument struct {
 	CopyRole       setting          `yaml:"copy_role"`
 	Readers        setting          `yaml:"readers"`
 	QueryGroup     setting          `yaml:"query_group"`
+	OnCopyError    setting          `yaml:"on_copy_error"`
 }
 
 type bucketDocument struct {
@@ -233,7 +234,7 @@ func join(parent, key string) string {
 var keysOf = map[string]string{
 	"":                "pipeline, source, warehouse, bucket, batch, hash_key, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
 	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost",
-	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group",
+	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group, on_copy_error",
 	"bucket":          "url, region, kms_key, endpoint",
 	"batch":           "rows, bytes, max_age, min_interval",
 	"tables":          "one key for each table, as the source spells it: public.company",

@@ -22,6 +22,7 @@ var (
 	mergedAt     = describeGauge("last_merge_timestamp_seconds", "When this daemon last merged, changes or just a newer checkpoint; absent before it did.")
 	resyncsAsked = describeGauge("resyncs_waiting", "Tables whose load somebody has asked for and that has not begun.")
 	heldRows     = describeGauge("held_rows", "Rows that wait in a held table for the load of their table; absent while not known, after a restart until some are applied.", "table")
+	refusedRows  = describeGauge("quarantine_rows", "Rows of the source that are in quarantine, and so not in their target, as of the last merge that had to do with it; absent while not known.", "table")
 	tableSince   = describeGauge("table_state_timestamp_seconds", "When this daemon first saw the table in the state that it is in.", "table")
 	sourceLSN    = describeGauge("source_lsn", "Position in bytes of the end of the source's log, when the slot was last looked at; a standby tells it too.")
 	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps; absent while there is no slot.")
@@ -49,7 +50,7 @@ var reasons = []replicator.Reason{
 	replicator.SlotMissing, replicator.SlotLost, replicator.SlotAhead, replicator.SlotStrange,
 	replicator.SourceChanged, replicator.SourceBehind, replicator.SourceInRecovery, replicator.SourceUnfit,
 	replicator.PublicationMissing, replicator.PublicationDiffers,
-	replicator.TableUnfit, replicator.ShapeChanged, replicator.ValueMisfit, replicator.RowUnfillable,
+	replicator.TableUnfit, replicator.ShapeChanged, replicator.ValueMisfit,
 	replicator.LoadRefused, replicator.WarehouseUnfit, replicator.WarehouseTaken, replicator.TargetDrift,
 	replicator.BucketUnfit, replicator.CheckpointMissing,
 }
@@ -57,7 +58,7 @@ var reasons = []replicator.Reason{
 // Describe is of prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, haltedReason, phaseNow,
+		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, refusedRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, haltedReason, phaseNow,
 		tableState, loadRows, loadRowsAll, loadBytes, loadBytesAll, loadTables, logDropped,
 	} {
 		ch <- d
@@ -115,6 +116,9 @@ func (s snapshot) collectTables(set func(*prometheus.Desc, float64, ...string)) 
 		}
 		if since, seen := s.tableSince[t.OID]; seen {
 			set(tableSince, seconds(since.at), name)
+		}
+		if s.refused != nil {
+			set(refusedRows, float64(s.refused[t.Name]), name)
 		}
 		if rows, known := s.held[t.OID]; known || t.State == replicator.Live {
 			set(heldRows, float64(rows), name)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -18,6 +20,7 @@ type tally struct {
 	transactions int
 	changes      int
 	counts       replicator.Counts
+	accounted    map[replicator.Entries]int64 // values adjusted and rows refused, by all but their count
 	took         time.Duration
 	last         replicator.Checkpoint
 }
@@ -26,6 +29,14 @@ func (y *tally) add(b replicator.MergedBatch) {
 	y.merges++
 	y.took += b.Took
 	y.last = b.Merge.Checkpoint
+	for _, e := range b.Merged.Entries {
+		if y.accounted == nil {
+			y.accounted = map[replicator.Entries]int64{}
+		}
+		n := e.Count
+		e.Count = 0
+		y.accounted[e] += n
+	}
 	for _, s := range b.Merge.Staged {
 		y.transactions += s.Transactions
 		y.changes += s.Changes
@@ -75,4 +86,20 @@ func (t *teller) tellMerges() {
 		fields = append(fields, zap.Time("commit", y.last.Time), zap.Float64("lag_seconds", max(time.Since(y.last.Time).Round(time.Millisecond).Seconds(), 0)))
 	}
 	t.log.Info("merged", fields...)
+	t.tellAccounted(y.accounted)
+}
+
+// tellAccounted tells, in a line for each table, kind and rule, how many values were
+// adjusted and rows refused.
+func (t *teller) tellAccounted(accounted map[replicator.Entries]int64) {
+	order := func(a, b replicator.Entries) int {
+		return cmp.Or(cmp.Compare(a.Table.String(), b.Table.String()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Rule, b.Rule))
+	}
+	for _, e := range slices.SortedFunc(maps.Keys(accounted), order) {
+		if e.Rule == schema.Quarantine {
+			t.log.Warn("rows quarantined", zap.Stringer("table", e.Table), zap.String("reason", e.Kind), zap.Int64("rows", accounted[e]))
+			continue
+		}
+		t.log.Info("values adjusted", zap.Stringer("table", e.Table), zap.String("kind", e.Kind), zap.String("rule", string(e.Rule)), zap.Int64("values", accounted[e]))
+	}
 }

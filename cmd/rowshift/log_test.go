@@ -48,7 +48,7 @@ func messages(lines []map[string]any) []string {
 func TestLogOfADay(t *testing.T) {
 	lines := logOf(t, zapcore.InfoLevel, day)
 	want := []string{"waiting", "restarting", "streaming", "table", "loading", "loaded", "load progress",
-		"trying again", "merged", "table", "discarding staged objects", "sweeping the bucket"}
+		"trying again", "merged", "rows quarantined", "values adjusted", "table", "discarding staged objects", "sweeping the bucket"}
 	if got := messages(lines); !slices.Equal(got, want) {
 		t.Errorf("the log says %q, want %q", got, want)
 	}
@@ -87,6 +87,22 @@ func TestMergesAreSummedUp(t *testing.T) {
 		}
 	})
 	if len(lines) != 2 || lines[0]["merges"] != 1.0 || lines[1]["merges"] != 99.0 || lines[1]["changes"] != 198.0 || lines[1]["lsn"] != "0/63" {
+		t.Errorf("%v", lines)
+	}
+}
+
+// What merges adjusted and refused is told with them, in sum and without a key.
+func TestAccountsAreSummedUp(t *testing.T) {
+	name := schema.Name{Schema: "public", Table: "company"}
+	lines := logOf(t, zapcore.InfoLevel, func(l replicator.Listener) {
+		for n := range 3 {
+			l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{}, Merged: replicator.Merged{Entries: []replicator.Entries{
+				{Table: name, Kind: "too_long", Rule: schema.Truncate, Count: 2}, {Table: name, Kind: "unfilled", Rule: schema.Quarantine, Count: int64(n)},
+			}}})
+		}
+	})
+	if len(lines) != 6 || lines[4]["message"] != "values adjusted" || lines[4]["values"] != 4.0 || lines[4]["rule"] != "truncate" ||
+		lines[5]["message"] != "rows quarantined" || lines[5]["rows"] != 3.0 || lines[5]["table"] != "public.company" || lines[5]["level"] != "warn" {
 		t.Errorf("%v", lines)
 	}
 }

@@ -24,6 +24,8 @@ type metrics struct {
 	halts    *prometheus.CounterVec
 	swept    prometheus.Counter
 	undone   prometheus.Counter
+	adjusted *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 	endToEnd endToEnd
 }
 
@@ -36,7 +38,7 @@ var ops = []string{"insert", "update", "delete", "truncate", "load"}
 var (
 	timed = []string{
 		"stage", "merge", "load",
-		"merge_copy", "merge_hold", "merge_fill", "merge_delete", "merge_insert", "merge_reconcile", "merge_checkpoint", "merge_commit",
+		"merge_copy", "merge_hold", "merge_fill", "merge_delete", "merge_insert", "merge_reconcile", "merge_account", "merge_checkpoint", "merge_commit",
 	}
 	retried = []string{"stage", "merge", "load", "apply"}
 )
@@ -71,8 +73,12 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 			Name: "rowshift_swept_objects_total", Help: "Objects of crashed daemons that were deleted from the bucket."}),
 		undone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rowshift_deletion_failures_total", Help: "Deletions in the bucket that failed; the objects are left to a later sweep."}),
+		adjusted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowshift_adjustments_total", Help: "Values that were changed by a rule, as the ledger has them, by table, kind of misfit and rule."}, []string{"table", "kind", "rule"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rowshift_quarantined_rows_total", Help: "Rows that went into quarantine, by table and reason."}, []string{"table", "reason"}),
 	}
-	r.MustRegister(m.rows, m.steps, m.batches, m.batch, m.bytes, m.toMerge, m.restarts, m.retries, m.halts, m.swept, m.undone,
+	r.MustRegister(m.adjusted, m.refused, m.rows, m.steps, m.batches, m.batch, m.bytes, m.toMerge, m.restarts, m.retries, m.halts, m.swept, m.undone,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m.endToEnd.observe = func(d time.Duration) { m.toMerge.Observe(d.Seconds()) }
 	m.begin(tables)
@@ -84,6 +90,11 @@ func (m *metrics) begin(tables []schema.Choice) {
 	for _, t := range tables {
 		for _, op := range ops {
 			m.rows.WithLabelValues(t.Name.String(), op)
+		}
+	}
+	for _, t := range tables {
+		for _, reason := range append([]string{replicator.Unfilled, replicator.CopyFailed, replicator.RowTooLong}, schema.Misfits...) {
+			m.refused.WithLabelValues(t.Name.String(), reason)
 		}
 	}
 	for _, cause := range causes {
@@ -141,6 +152,7 @@ func (m *metrics) took(step string, d time.Duration) {
 }
 
 func (m *metrics) merged(b replicator.MergedBatch) {
+	m.accounted(b.Merged.Entries)
 	m.took("merge", b.Took)
 	m.endToEnd.merged(b.Merge.Checkpoint.LSN, time.Now())
 	for step, d := range b.Merged.Steps {
@@ -156,6 +168,18 @@ func (m *metrics) merged(b replicator.MergedBatch) {
 			m.rows.WithLabelValues(table, "update").Add(float64(f.Counts.Updates))
 			m.rows.WithLabelValues(table, "delete").Add(float64(f.Counts.Deletes))
 			m.rows.WithLabelValues(table, "truncate").Add(float64(f.Counts.Truncates))
+		}
+	}
+}
+
+// accounted counts what a merge wrote to the ledger and to the quarantine.
+func (m *metrics) accounted(entries []replicator.Entries) {
+	for _, e := range entries {
+		table, n := e.Table.String(), float64(e.Count)
+		if e.Rule == schema.Quarantine {
+			m.refused.WithLabelValues(table, e.Kind).Add(n)
+		} else {
+			m.adjusted.WithLabelValues(table, e.Kind, string(e.Rule)).Add(n)
 		}
 	}
 }

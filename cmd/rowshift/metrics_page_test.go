@@ -75,6 +75,7 @@ func unitOf(name string) string {
 		{"_lsn", "bytes"},
 		{"_rows", "rows"},
 		{"_rows_total", "rows"},
+		{"_adjustments_total", "values"},
 		{"_rows_estimated", "rows"},
 		{"_tables", "tables"},
 		{"_resyncs_waiting", "tables"},

@@ -52,9 +52,13 @@ func day(l replicator.Listener) {
 	l.Staged(replicator.StagedBatch{Staged: staged, Took: 20 * time.Millisecond})
 	l.Retried(replicator.Retry{Step: "merge", Cause: &pgconn.PgError{Severity: "ERROR", Code: "XX000", Message: "1023"}, Wait: time.Second})
 	l.Merged(replicator.MergedBatch{
-		Merge:  &replicator.Merge{Expect: cp.LSN, Checkpoint: after, Staged: []*replicator.Staged{staged}},
-		Merged: replicator.Merged{Rows: map[uint32]int64{1: 6}, Steps: map[string]time.Duration{"copy": 300 * time.Millisecond, "commit": 100 * time.Millisecond}},
-		Took:   500 * time.Millisecond,
+		Merge: &replicator.Merge{Expect: cp.LSN, Checkpoint: after, Staged: []*replicator.Staged{staged}},
+		Merged: replicator.Merged{Rows: map[uint32]int64{1: 6}, Steps: map[string]time.Duration{"copy": 300 * time.Millisecond, "commit": 100 * time.Millisecond},
+			Entries: []replicator.Entries{
+				{Table: table.Name, Kind: schema.TooLong, Rule: schema.Truncate, Count: 4}, {Table: table.Name, Kind: schema.NotUTF8, Rule: schema.Quarantine, Count: 2},
+			},
+			Quarantined: map[schema.Name]int64{table.Name: 3}},
+		Took: 500 * time.Millisecond,
 	})
 	l.Tables(company(replicator.Live, nil))
 	l.Acknowledged(0x2000)

@@ -17,36 +17,27 @@ type resyncCommand struct {
 // Run asks the daemon, by rows in the warehouse, to load tables again beside their
 // live copies.
 func (c resyncCommand) Run(ctx context.Context, o *outside) error {
-	config, err := o.load()
-	if err != nil {
-		return err
-	}
-	names, err := c.names(config.tables)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := newRooms(ctx, config, nil)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	if err := r.warehouse.Request(ctx, names); err != nil {
-		return err
-	}
-	for _, n := range names {
-		fmt.Fprintf(o.stdout, "%v: requested\n", n)
-	}
-	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge or checkpoint refresh; see %s.request.\n", config.warehouse.metadataSchema)
-	return nil
+	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
+		names, err := tablesNamed(config.tables, c.Tables)
+		if err != nil {
+			return err
+		}
+		if err := r.warehouse.Request(ctx, names); err != nil {
+			return err
+		}
+		for _, n := range names {
+			fmt.Fprintf(o.stdout, "%v: requested\n", n)
+		}
+		fmt.Fprintf(o.stdout, "The daemon reads it with its next merge or checkpoint refresh; see %s.request.\n", config.warehouse.metadataSchema)
+		return nil
+	})
 }
 
-// names returns the tables that are meant, which must be of the config.
-func (c resyncCommand) names(choices []schema.Choice) ([]schema.Name, error) {
+// tablesNamed returns the tables that are meant, which must be of the config.
+func tablesNamed(choices []schema.Choice, texts []string) ([]schema.Name, error) {
 	var names []schema.Name
 	var errs []error
-	for _, text := range c.Tables {
+	for _, text := range texts {
 		i := slices.IndexFunc(choices, func(c schema.Choice) bool { return c.Name.String() == text })
 		switch {
 		case i < 0:

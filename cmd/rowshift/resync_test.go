@@ -10,11 +10,11 @@ import (
 
 func TestResyncNamesTablesOfTheConfig(t *testing.T) {
 	choices := []schema.Choice{{Name: schema.Name{Schema: "public", Table: "person"}}, {Name: schema.Name{Schema: "Sales", Table: "Order Lines"}}}
-	names, err := resyncCommand{Tables: []string{"Sales.Order Lines", "public.person", "public.person"}}.names(choices)
+	names, err := tablesNamed(choices, []string{"Sales.Order Lines", "public.person", "public.person"})
 	if err != nil || !slices.Equal(names, []schema.Name{choices[1].Name, choices[0].Name}) {
 		t.Errorf("%v, %v", names, err)
 	}
-	_, err = resyncCommand{Tables: []string{"public.persons", "sales.order lines"}}.names(choices)
+	_, err = tablesNamed(choices, []string{"public.persons", "sales.order lines"})
 	for _, words := range []string{"public.persons is not", "sales.order lines is not", "Sales.Order Lines"} {
 		if err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%v does not say %q", err, words)

@@ -8,6 +8,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/replicator/postgres"
+	"rowshift/schema"
 	"rowshift/sink/bucket"
 	"rowshift/sink/redshift"
 )
@@ -42,7 +43,7 @@ func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, err
 		warehouse: redshift.New(redshift.Options{
 			Config: c.warehouse.connect, Version: built().Version, Pipeline: c.pipeline, Region: c.bucket.region,
 			Schema: c.warehouse.schema, MetadataSchema: c.warehouse.metadataSchema,
-			CopyRole: c.warehouse.copyRole, Readers: c.warehouse.readers, QueryGroup: c.warehouse.queryGroup,
+			CopyRole: c.warehouse.copyRole, Readers: c.warehouse.readers, QueryGroup: c.warehouse.queryGroup, HaltOnCopyError: c.warehouse.haltOnCopy,
 		}),
 	}, nil
 }
@@ -131,6 +132,14 @@ func (r *rooms) waits(ctx context.Context, cp *replicator.Checkpoint) ([]redshif
 	}
 	held, err := r.warehouse.HeldRows(ctx, cp.Tables)
 	return requests, held, err
+}
+
+// quarantined counts the rows in quarantine, if the warehouse remembers anything.
+func (r *rooms) quarantined(ctx context.Context, cp *replicator.Checkpoint) (map[schema.Name]int64, error) {
+	if cp == nil {
+		return nil, nil
+	}
+	return r.warehouse.Quarantined(ctx)
 }
 
 // checkpoint reads what the warehouse remembers, nil if that is nothing.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // phase is what the daemon is doing, as /readyz and `status` say it.
@@ -49,7 +50,8 @@ type state struct {
 	resyncs  int       // tables that somebody asked for and that are not loading yet
 
 	tableSince map[uint32]stateSince
-	held       map[uint32]int64 // rows in the held table, where that is known
+	held       map[uint32]int64      // rows in the held table, where that is known
+	refused    map[schema.Name]int64 // rows in quarantine, as of the last merge that read it; nil: not known
 }
 
 // stateSince is when a table was first seen in a state.
@@ -177,6 +179,9 @@ func (s *state) merged(b replicator.MergedBatch, now time.Time) {
 	s.position.merged, s.mergedAt = cp.LSN, now
 	s.lag.merged(cp.LSN, cp.Time, now)
 	s.resyncs = len(b.Merged.Resyncs)
+	if b.Merged.Quarantined != nil {
+		s.refused = b.Merged.Quarantined
+	}
 	for _, staged := range b.Merge.Staged {
 		s.waiting -= staged.Changes
 		s.hold(staged)
@@ -251,6 +256,7 @@ type snapshot struct {
 	resyncs    int
 	tableSince map[uint32]stateSince
 	held       map[uint32]int64
+	refused    map[schema.Name]int64
 }
 
 func (s *state) snapshot() snapshot {
@@ -259,7 +265,7 @@ func (s *state) snapshot() snapshot {
 	now := snapshot{
 		phase: s.phase, since: s.since, why: s.why, halt: s.halt,
 		epoch: s.epoch, tables: s.tables, load: s.load, slot: s.slot,
-		waiting: s.waiting, mergedAt: s.mergedAt, resyncs: s.resyncs, tableSince: maps.Clone(s.tableSince), held: maps.Clone(s.held),
+		waiting: s.waiting, mergedAt: s.mergedAt, resyncs: s.resyncs, tableSince: maps.Clone(s.tableSince), held: maps.Clone(s.held), refused: s.refused,
 	}
 	if !s.known {
 		return now

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 	"rowshift/sink/redshift"
 )
 
@@ -47,6 +48,8 @@ type tableStatus struct {
 	State  string `json:"state"`
 	Loaded bool   `json:"loaded,omitempty"`    // its load table holds what the snapshot saw
 	Held   *int64 `json:"held_rows,omitempty"` // that wait in its held table; none if it is not loading, or not known
+
+	Quarantined int64 `json:"quarantined"` // rows of the source that it lacks
 }
 
 // requestStatus is something that the daemon was asked for and that is not done.
@@ -77,6 +80,7 @@ func (c statusCommand) Run(ctx context.Context, o *outside) error {
 			requests, held, err := r.waits(ctx, cp)
 			report.waits(cp, requests, held, err)
 		}
+		report.refused(r.quarantined(ctx, cp))
 		slot, err := r.slot(ctx)
 		report.saw(config.source.slot, cp, slot, err)
 		report.heard(askDaemon(ctx, report.DaemonURL))
@@ -131,6 +135,22 @@ func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.Open
 	for i, t := range cp.Tables {
 		if n, known := held[t.OID]; known && t.State == replicator.Loading {
 			s.Checkpoint.Tables[i].Held = &n
+		}
+	}
+}
+
+// refused takes in how many rows are in quarantine, which is no problem of the
+// pipeline's.
+func (s *statusReport) refused(open map[schema.Name]int64, err error) {
+	if err != nil {
+		s.problem("the quarantine could not be looked at: %s", safe(err))
+		return
+	}
+	for n, rows := range open {
+		for i := range s.Checkpoint.Tables {
+			if t := &s.Checkpoint.Tables[i]; t.Table == n.String() {
+				t.Quarantined = rows
+			}
 		}
 	}
 }

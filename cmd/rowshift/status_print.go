@@ -26,7 +26,7 @@ func (s *statusReport) print(w io.Writer, asJSON bool) error {
 		return err
 	}
 	if s.Checkpoint != nil && len(s.Checkpoint.Tables) > 0 {
-		fmt.Fprintf(t, "\nTABLE\tTARGET\tSTATE\n")
+		fmt.Fprintf(t, "\nTABLE\tTARGET\tSTATE\tIN QUARANTINE\n")
 		for _, one := range s.Checkpoint.Tables {
 			state := one.State
 			if one.Loaded {
@@ -35,7 +35,7 @@ func (s *statusReport) print(w io.Writer, asJSON bool) error {
 			if one.Held != nil {
 				state += fmt.Sprintf(", %s changed rows wait", humanize.Comma(*one.Held))
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\n", one.Table, one.Target, state)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", one.Table, one.Target, state, one.Quarantined)
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -1,8 +1,14 @@
 package bucket
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -31,6 +37,18 @@ var misfits = map[string]string{
 	schema.Malformed:  "has not the form of its type",
 }
 
+// none is the column of what is not of one.
+const none = -1
+
+// unfit is why a row is refused: the error of whoever would write it.
+type unfit struct {
+	column int // none, if it is not of one
+	kind   string
+	size   int // bytes of the value's text, or of the row's line
+}
+
+func (r *unfit) Error() string { return "bucket: a row is refused: " + r.kind }
+
 // refuse says which column's value its Redshift type cannot hold, where no rule
 // adjusts it, and never the value. It is the one place where a row is kept out for a
 // value.
@@ -38,6 +56,9 @@ func (l *lines) refuse(column int, err error) error {
 	m, ok := errors.AsType[*schema.Misfit](err)
 	if !ok {
 		return err
+	}
+	if m.Rule == schema.Quarantine {
+		return &unfit{column: column, kind: m.Kind, size: m.Size}
 	}
 	name := l.table.Columns[column].Name
 	return &replicator.Halt{
@@ -47,4 +68,175 @@ func (l *lines) refuse(column int, err error) error {
 		Repair: fmt.Sprintf("leave column %q out of tables.%s in the config: it is then NULL in all rows of the target", name, l.table.Name),
 		Cause:  m,
 	}
+}
+
+// entry says what the ledger has of a row beside the row.
+type entry struct {
+	column int
+	kind   string
+	rule   string
+	size   int
+	object string // URL of what holds the row; empty if nothing does
+}
+
+// entry appends an entry for a row: what replicator.StagedFold says of its Ledger.
+func (l *lines) entry(dst []byte, fold int, xid uint32, row replicator.Row, e entry) ([]byte, error) {
+	start := len(dst)
+	if fold > 0 {
+		dst = l.ofFold(dst, fold, xid)
+	}
+	dst, err := l.entryKey(dst, row.Key)
+	if err != nil {
+		return dst[:start], err
+	}
+	column, size := "", ""
+	if e.column != none {
+		column = l.table.Columns[e.column].Target
+	}
+	if e.size > 0 || e.column != none {
+		size = strconv.Itoa(e.size)
+	}
+	at := ""
+	if t := row.Written.Time; !t.IsZero() {
+		at = t.UTC().Format("2006-01-02 15:04:05.999999")
+	}
+	for _, field := range []string{column, e.kind, e.rule, size, row.Written.LSN.String(), at, e.object} {
+		dst = l.field(dst, field)
+	}
+	return l.end(dst, start)
+}
+
+// field appends a text of ours and a comma; an empty one is NULL.
+func (l *lines) field(dst []byte, text string) []byte {
+	if text == "" {
+		return append(append(dst, l.null...), ',')
+	}
+	dst = append(dst, '"')
+	start := len(dst)
+	return append(doubled(append(dst, text...), start), '"', ',')
+}
+
+// entryKey appends the key's columns, and NULL; or NULL for each, and the key as text,
+// if they do not hold it.
+func (l *lines) entryKey(dst []byte, key replicator.Tuple) ([]byte, error) {
+	start := len(dst)
+	var err error
+	rest := key
+	for _, column := range l.table.Key {
+		var v replicator.Value
+		v, rest = rest.Next()
+		dst, err = l.value(dst, column, v)
+		if _, no := errors.AsType[*unfit](err); no {
+			return l.given(dst[:start], key), nil
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+	return append(append(dst, l.null...), ','), nil
+}
+
+// given appends NULL for each key column, and the key as text.
+func (l *lines) given(dst []byte, key replicator.Tuple) []byte {
+	for range l.table.Key {
+		dst = append(append(dst, l.null...), ',')
+	}
+	return l.field(dst, string(l.keyText(nil, key)))
+}
+
+// keyText appends a key as a JSON array of the texts of its columns; of one that is long
+// or is no text its SHA-256.
+func (l *lines) keyText(dst []byte, key replicator.Tuple) []byte {
+	dst = append(dst, '[')
+	for i, column := range l.table.Key {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		var v replicator.Value
+		v, key = key.Next()
+		text, _ := l.text(column, v)
+		if len(text) > replicator.LongKey || !utf8.Valid(text) {
+			sum := sha256.Sum256(text)
+			text = append([]byte("sha256:"), hex.EncodeToString(sum[:])...)
+		}
+		dst = appendJSON(dst, text)
+	}
+	return append(dst, ']')
+}
+
+// text returns a value as it is written, or as the source has it if it does not fit;
+// nil for NULL.
+func (l *lines) text(column int, v replicator.Value) (text []byte, fits bool) {
+	if v.Kind != replicator.Text {
+		return nil, true
+	}
+	written, adjustment, err := l.table.Columns[column].Write([]byte{}, v.Text)
+	if err != nil {
+		return v.Text, false
+	}
+	if adjustment != nil && adjustment.Rule == schema.Null {
+		return nil, true
+	}
+	return written, true
+}
+
+// digest returns what a row is known by in replicator.Rows.
+func (l *lines) digest(row replicator.Tuple) string {
+	var dst []byte
+	for column := range l.table.Columns {
+		var v replicator.Value
+		v, row = row.Next()
+		text, _ := l.text(column, v)
+		dst = replicator.AppendDigest(dst, text, text == nil)
+	}
+	return string(dst)
+}
+
+// kept appends a refused row as a line of JSON: who it is, why it is refused, and all
+// of its values that are known, as they would be written. A value that does not fit is
+// as the source has it.
+func (l *lines) kept(dst []byte, row replicator.Row, why *unfit) []byte {
+	dst = append(append(dst, `{"table":`...), appendJSON(nil, []byte(l.table.Name.String()))...)
+	dst = l.keyText(append(dst, `,"key":`...), row.Key)
+	dst = appendJSON(append(dst, `,"reason":`...), []byte(why.kind))
+	if why.column != none {
+		dst = appendJSON(append(dst, `,"column":`...), []byte(l.table.Columns[why.column].Target))
+	}
+	dst = appendJSON(append(dst, `,"lsn":`...), []byte(row.Written.LSN.String()))
+	if t := row.Written.Time; !t.IsZero() {
+		dst = appendJSON(append(dst, `,"committed_at":`...), []byte(t.UTC().Format(time.RFC3339Nano)))
+	}
+	dst = append(dst, `,"row":{`...)
+	values, first := row.New, true
+	for column, c := range l.table.Columns {
+		var v replicator.Value
+		if v, values = values.Next(); v.Kind == replicator.Unchanged {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(appendJSON(dst, []byte(c.Target)), ':')
+		text, fits := l.text(column, v)
+		if text == nil && fits {
+			dst = append(dst, "null"...)
+		} else {
+			dst = appendJSON(dst, text)
+		}
+	}
+	return append(dst, "}}\n"...)
+}
+
+// appendJSON appends a text as JSON has it: a string or, of bytes that are not UTF-8,
+// an object with their hexadecimal digits.
+func appendJSON(dst, text []byte) []byte {
+	if !utf8.Valid(text) {
+		return append(hex.AppendEncode(append(dst, `{"hex":"`...), text), `"}`...)
+	}
+	quoted, err := json.Marshal(string(text))
+	if err != nil {
+		panic(err) // it is a string
+	}
+	return append(dst, quoted...)
 }

@@ -17,6 +17,7 @@ import (
 type attempt struct {
 	stager *Stager
 	folder string
+	kept   string // the folder of rows that are refused, which no sweep looks at
 	null   string
 
 	mu   sync.Mutex
@@ -31,12 +32,12 @@ func marker() string { return "null" + random() }
 
 // attempt begins one whose folder has that name before its own.
 func (s *Stager) attempt(epoch replicator.Epoch, name string) *attempt {
-	return &attempt{
-		stager: s,
-		folder: fmt.Sprintf("%s%s%s-%s-%06d/", s.folder, epochFolder(epoch), name, s.process, s.attempts.Add(1)),
-		null:   s.marker(),
-	}
+	own := fmt.Sprintf("%s%s-%s-%06d/", epochFolder(epoch), name, s.process, s.attempts.Add(1))
+	return &attempt{stager: s, folder: s.folder + own, kept: s.folder + quarantineFolder + own, null: s.marker()}
 }
+
+// quarantineFolder is where rows are that were refused.
+const quarantineFolder = "quarantine/"
 
 // epochFolder is where the objects of an epoch are.
 func epochFolder(epoch replicator.Epoch) string { return fmt.Sprintf("%012d/", epoch) }
@@ -44,13 +45,12 @@ func epochFolder(epoch replicator.Epoch) string { return fmt.Sprintf("%012d/", e
 // url returns the URL of a key.
 func (s *Stager) url(key string) string { return "s3://" + s.bucket + "/" + key }
 
-// put writes an object of the attempt and returns its key.
-func (a *attempt) put(ctx context.Context, name string, content []byte) (string, error) {
-	key := a.folder + name
+// put writes an object of the attempt.
+func (a *attempt) put(ctx context.Context, key string, content []byte) error {
 	a.mu.Lock()
 	a.keys = append(a.keys, key)
 	a.mu.Unlock()
-	return key, a.stager.put(ctx, key, content)
+	return a.stager.put(ctx, key, content)
 }
 
 // object is a part in the bucket.
@@ -91,8 +91,8 @@ func (a *attempt) close(ctx context.Context, name string, parts []object, rows i
 	if err != nil {
 		return replicator.Files{}, fmt.Errorf("bucket: %w", err)
 	}
-	key, err := a.put(ctx, name+".manifest", content)
-	if err != nil {
+	key := a.folder + name + ".manifest"
+	if err := a.put(ctx, key, content); err != nil {
 		return replicator.Files{}, err
 	}
 	f.Manifest = a.stager.url(key)

@@ -13,6 +13,7 @@
 //	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>-<range>-<part>.csv.zst
 //	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>.manifest
 //	<prefix>/<pipeline>/check-<random>
+//	<prefix>/<pipeline>/quarantine/<epoch>/...-<attempt>/<table oid>-<fold>-<part>.jsonl.zst
 //
 // Epochs and LSNs are padded, so that they sort. An attempt is of one call in one
 // process and never comes again, so two attempts never mix, and an object is never
@@ -25,8 +26,9 @@
 // that is not, nor between a quoted marker and one that is not. The marker is random
 // in each attempt and compared with every value; if one is equal, which nobody can
 // bring about who does not know it, the attempt is given up and made again with
-// another. A value that its Redshift type cannot hold halts the pipeline, by table,
-// column and kind.
+// another. A value that its Redshift type cannot hold goes by its column's rule. What was
+// adjusted or refused has an entry in a ledger, files of their own beside the rows; and a
+// refused row is kept whole, for people to read, where neither Discard nor Sweep comes.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
 //

@@ -64,14 +64,17 @@ func (l *lines) full(dst []byte, row replicator.Tuple) ([]byte, error) {
 // the latter has no more.
 func (l *lines) held(dst []byte, fold int, xid uint32, row replicator.Row, truncated bool) ([]byte, error) {
 	start := len(dst)
+	dst = append(l.boolean(l.ofFold(dst, fold, xid), truncated), ',')
+	return l.rest(dst, start, row)
+}
+
+// ofFold appends what tells the folds of a held table apart.
+func (l *lines) ofFold(dst []byte, fold int, xid uint32) []byte {
 	dst = append(strconv.AppendInt(append(dst, '"'), int64(fold), 10), '"', ',')
 	if xid == 0 {
-		dst = append(append(dst, l.null...), ',')
-	} else {
-		dst = append(strconv.AppendUint(append(dst, '"'), uint64(xid), 10), '"', ',')
+		return append(append(dst, l.null...), ',')
 	}
-	dst = append(l.boolean(dst, truncated), ',')
-	return l.rest(dst, start, row)
+	return append(strconv.AppendUint(append(dst, '"'), uint64(xid), 10), '"', ',')
 }
 
 // folded appends a row of a fold, with its flags.
@@ -89,7 +92,7 @@ func (l *lines) rest(dst []byte, start int, row replicator.Row) ([]byte, error) 
 		dst, err = l.gone(dst, row.Key)
 	}
 	if err == nil {
-		err = l.flagged()
+		err = l.fillable(row)
 	}
 	if err == nil && len(l.unchanged) > 0 {
 		dst, err = l.fill(dst, row)
@@ -100,10 +103,13 @@ func (l *lines) rest(dst []byte, start int, row replicator.Row) ([]byte, error) 
 	return l.end(append(l.boolean(dst, row.New == nil), ','), start)
 }
 
-// flagged returns an error if the row at hand leaves a column unchanged that has no
-// flag.
-func (l *lines) flagged() error {
+// fillable returns an error if the row at hand leaves a column unchanged that has no
+// flag, or is known nowhere.
+func (l *lines) fillable(row replicator.Row) error {
 	for column, unchanged := range l.flag {
+		if unchanged && row.Origin == nil {
+			return &unfit{column: none, kind: replicator.Unfilled}
+		}
 		if unchanged && !slices.Contains(l.unchanged, column) {
 			return fmt.Errorf("bucket: column %q of %s is left unchanged, and was not known to be stored out of line", l.table.Columns[column].Name, l.table.Name)
 		}
@@ -161,7 +167,11 @@ func (l *lines) fill(dst []byte, row replicator.Row) ([]byte, error) {
 		if len(origin) > 0 {
 			v, origin = origin.Next()
 		}
-		if dst, err = l.value(dst, column, v); err != nil {
+		dst, err = l.value(dst, column, v)
+		if _, no := errors.AsType[*unfit](err); no {
+			return dst, &unfit{column: none, kind: replicator.Unfilled} // such a key is not in the target
+		}
+		if err != nil {
 			return dst, err
 		}
 	}
@@ -226,12 +236,7 @@ func (l *lines) boolean(dst []byte, b bool) []byte {
 func (l *lines) end(dst []byte, start int) ([]byte, error) {
 	dst[len(dst)-1] = '\n'
 	if n := len(dst) - start; n > maxRow {
-		return dst[:start], &replicator.Halt{
-			Reason: replicator.ValueMisfit,
-			Found:  fmt.Sprintf("a row of %s of %d bytes", l.table.Name, n),
-			Means:  fmt.Sprintf("COPY takes rows of %d bytes at most", maxRow),
-			Repair: fmt.Sprintf("leave large columns of tables.%s out of the config", l.table.Name),
-		}
+		return dst[:start], &unfit{column: none, kind: replicator.RowTooLong, size: n}
 	}
 	return dst, nil
 }

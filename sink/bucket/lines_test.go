@@ -228,7 +228,7 @@ func TestMisfitHalts(t *testing.T) {
 	}
 }
 
-func TestLongRowHalts(t *testing.T) {
+func TestLongRowIsRefused(t *testing.T) {
 	table := person(t)
 	for i := range table.Columns { // four columns of binary values are the least that are too long together
 		table.Columns[i].Mapping = table.Columns[3].Mapping
@@ -236,8 +236,8 @@ func TestLongRowHalts(t *testing.T) {
 	value := `\x` + strings.Repeat("00", 600000)
 	l := newLines(table, "nullmark", nil)
 	got, err := l.full([]byte("x"), tuple(value, value, value, value))
-	var halt *replicator.Halt
-	if !errors.As(err, &halt) || halt.Reason != replicator.ValueMisfit || string(got) != "x" || !strings.Contains(halt.Found, "4800012 bytes") {
+	var why *unfit
+	if !errors.As(err, &why) || *why != (unfit{column: none, kind: replicator.RowTooLong, size: 4800012}) || string(got) != "x" {
 		t.Errorf("wrote %d bytes, %v", len(got), err)
 	}
 	if _, err := l.full(nil, tuple(value, value, value, nil)); err != nil {

@@ -14,19 +14,35 @@ import (
 // Load begins the files of one table's load. They have the table's columns, in
 // their order, and nothing else. Which load table they are for does not show in
 // their names.
-func (s *Stager) Load(_ context.Context, epoch replicator.Epoch, _ string, t *schema.Table) (replicator.LoadFiles, error) {
-	return &loadFiles{attempt: s.attempt(epoch, "load"), table: t}, nil
+func (s *Stager) Load(_ context.Context, r replicator.LoadRequest) (replicator.LoadFiles, error) {
+	return &loadFiles{attempt: s.attempt(r.Epoch, "load"), table: r.Table, at: replicator.Written{LSN: r.At}, refused: r.Refused}, nil
 }
 
 // loadFiles are the files of one load.
 type loadFiles struct {
 	attempt *attempt
 	table   *schema.Table
+	at      replicator.Written // what its rows are accounted with
+	refused replicator.Rows
 
-	mu    sync.Mutex
-	begun int // parts
-	parts []object
-	rows  int64
+	mu     sync.Mutex
+	begun  int // parts
+	rows   closedParts
+	ledger closedParts
+}
+
+// closedParts are objects of several parts.
+type closedParts struct {
+	objects []object
+	rows    int64
+}
+
+// add adds those of a part that is closed, if there is one.
+func (g *closedParts) add(p *part) {
+	if p != nil {
+		g.objects = append(g.objects, p.done...)
+		g.rows += p.rows
+	}
 }
 
 // Part begins a part, whose requests end with ctx.
@@ -35,48 +51,56 @@ func (f *loadFiles) Part(ctx context.Context) (replicator.LoadPart, error) {
 	number := f.begun
 	f.begun++
 	f.mu.Unlock()
-	p, err := f.attempt.part(ctx, fmt.Sprintf("%d-%d-%%06d%s", f.table.OID, number, f.attempt.stager.extension()))
+	s, err := f.attempt.sheet(ctx, fmt.Sprintf("%d-%d", f.table.OID, number), newLines(f.table, f.attempt.null, nil))
 	if err != nil {
 		return nil, err
 	}
-	l := &loadPart{files: f, part: p, lines: newLines(f.table, f.attempt.null, nil)}
-	l.write = func(dst []byte) ([]byte, error) { return l.lines.full(dst, l.row) }
-	return l, nil
+	s.load, s.refused = true, f.refused
+	return &loadPart{files: f, sheet: s}, nil
 }
 
-// Close writes the manifest of all parts that were closed.
-func (f *loadFiles) Close(ctx context.Context) (replicator.Files, error) {
+// Close writes the manifests of all parts that were closed.
+func (f *loadFiles) Close(ctx context.Context) (staged replicator.StagedLoad, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	slices.SortFunc(f.parts, func(a, b object) int { return cmp.Compare(a.key, b.key) })
-	return f.attempt.close(ctx, fmt.Sprint(f.table.OID), f.parts, f.rows)
+	name := fmt.Sprint(f.table.OID)
+	if staged.Files, err = f.close(ctx, name, f.rows); err != nil {
+		return staged, err
+	}
+	staged.Ledger, err = f.close(ctx, name+"-ledger", f.ledger)
+	return staged, err
+}
+
+func (f *loadFiles) close(ctx context.Context, name string, g closedParts) (replicator.Files, error) {
+	slices.SortFunc(g.objects, func(a, b object) int { return cmp.Compare(a.key, b.key) })
+	return f.attempt.close(ctx, name, g.objects, g.rows)
 }
 
 // loadPart is a part of a load that is being written.
 type loadPart struct {
 	files *loadFiles
-	part  *part
-	lines *lines
-
-	row   replicator.Tuple // the one at hand
-	write func([]byte) ([]byte, error)
+	sheet *sheet
+	key   replicator.Tuple // scratch: of the row at hand
 }
 
 // Write adds a row. An error that is neither a *replicator.Halt nor an *Error says
 // that the load has to begin again.
 func (l *loadPart) Write(row replicator.Tuple) error {
-	l.row = row
-	return l.part.row(l.write)
+	l.key = l.key[:0]
+	for _, column := range l.files.table.Key {
+		l.key = l.key.Append(row.At(column))
+	}
+	return l.sheet.row(replicator.Row{Key: l.key, New: row, Written: l.files.at})
 }
 
 // Close puts what is left of the part and makes it one of the load's.
 func (l *loadPart) Close() error {
-	if err := l.part.close(); err != nil {
+	if err := l.sheet.finish(); err != nil {
 		return err
 	}
 	l.files.mu.Lock()
 	defer l.files.mu.Unlock()
-	l.files.parts = append(l.files.parts, l.part.done...)
-	l.files.rows += l.part.rows
+	l.files.rows.add(l.sheet.rows)
+	l.files.ledger.add(l.sheet.ledger)
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"rowshift/replicator"
 )
 
 // incompressible returns hexadecimal digits that no compressor makes smaller than
@@ -29,7 +31,7 @@ func incompressible(seed, n int) string {
 func TestLoad(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
-	files, err := w.stager(func(o *Options) { o.PartBytes = 4 << 10 }).Load(ctx, 7, "load_7_1", person(t))
+	files, err := w.stager(func(o *Options) { o.PartBytes = 4 << 10 }).Load(ctx, replicator.LoadRequest{Epoch: 7, Into: "load_7_1", Table: person(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := w.rows(loaded)
+	rows := w.rows(loaded.Files)
 	slices.Sort(rows)
 	slices.Sort(want)
 	if !slices.Equal(rows, want) {
@@ -95,7 +97,7 @@ func TestLoad(t *testing.T) {
 func TestLoadOfNothing(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
-	files, err := w.stager(nil).Load(ctx, 1, "load_1_1", person(t))
+	files, err := w.stager(nil).Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "load_1_1", Table: person(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +120,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	const total, look, limit = largeLoad, 10 << 20, 48 << 20
 	w := newWorld(t)
 	ctx := context.Background()
-	files, err := w.stager(nil).Load(ctx, 1, "load_1_1", person(t))
+	files, err := w.stager(nil).Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "load_1_1", Table: person(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ const csvBytes = 128 << 10
 type part struct {
 	attempt *attempt
 	ctx     context.Context // of the requests; ends when one has failed
-	name    string          // of its objects, with a place for their number
+	folder  string
+	name    string // of its objects, with a place for their number
 
 	room    *compressor
 	filling *bytes.Buffer // the object that fills; nil between objects
@@ -70,16 +71,20 @@ func (s *Stager) buffer() *bytes.Buffer {
 	return new(bytes.Buffer)
 }
 
-func (a *attempt) part(ctx context.Context, name string) (*part, error) {
+// part begins one of the attempt, in a folder.
+func (a *attempt) part(ctx context.Context, folder, name string) (*part, error) {
 	c, err := a.stager.compressor()
 	if err != nil {
 		return nil, err
 	}
-	p := &part{attempt: a, name: name, room: c}
+	p := &part{attempt: a, folder: folder, name: name, room: c}
 	p.uploads, p.ctx = errgroup.WithContext(ctx)
 	p.uploads.SetLimit(1)
 	return p, nil
 }
+
+// key is that of the object which the next row goes into.
+func (p *part) key() string { return p.folder + fmt.Sprintf(p.name, len(p.done)) }
 
 // row takes what write appends, a whole line or an error.
 func (p *part) row(write func(dst []byte) ([]byte, error)) error {
@@ -121,12 +126,11 @@ func (p *part) cut() error {
 	if err := p.room.Close(); err != nil {
 		return fmt.Errorf("bucket: %w", err)
 	}
-	full, n := p.filling, len(p.done)
+	full, key := p.filling, p.key()
 	p.filling = nil
-	name := fmt.Sprintf(p.name, n)
-	p.done = append(p.done, object{key: p.attempt.folder + name, size: full.Len()})
+	p.done = append(p.done, object{key: key, size: full.Len()})
 	p.uploads.Go(func() error {
-		if _, err := p.attempt.put(p.ctx, name, full.Bytes()); err != nil {
+		if err := p.attempt.put(p.ctx, key, full.Bytes()); err != nil {
 			return err
 		}
 		p.attempt.stager.buffers.Put(full)

@@ -41,9 +41,9 @@ func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.S
 	for i, folds := range together {
 		g.Go(func() (err error) {
 			if folds[0].Held != "" {
-				staged.Folds[i], err = a.held(ctx, i, folds)
+				staged.Folds[i], err = a.held(ctx, i, folds, b.Refused)
 			} else {
-				staged.Folds[i], err = a.fold(ctx, i, folds[0])
+				staged.Folds[i], err = a.fold(ctx, i, folds[0], b.Refused)
 			}
 			return err
 		})
@@ -70,87 +70,66 @@ func gathered(folds []*replicator.Fold) (together [][]*replicator.Fold) {
 }
 
 // fold writes the batch's fold of that index.
-func (a *attempt) fold(ctx context.Context, index int, f *replicator.Fold) (replicator.StagedFold, error) {
+func (a *attempt) fold(ctx context.Context, index int, f *replicator.Fold, refused map[uint32]replicator.Rows) (replicator.StagedFold, error) {
 	staged := replicator.StagedFold{Table: f.Table, Truncated: f.Truncated, Unchanged: f.Unchanged(), Counts: f.Counts, Into: f.Into}
-	name := fmt.Sprintf("%d-%d", f.Table.OID, index)
-	p, err := a.part(ctx, name+"-%06d"+a.stager.extension())
+	s, err := a.sheet(ctx, fmt.Sprintf("%d-%d", f.Table.OID, index), newLines(f.Table, a.null, staged.Unchanged))
 	if err != nil {
 		return staged, err
 	}
-	staged.Gone, err = p.fold(f, newLines(f.Table, a.null, staged.Unchanged))
-	if err != nil {
-		_ = p.wait() // of what is being put; the attempt is given up anyway
-		return staged, err
-	}
-	if err := p.close(); err != nil {
-		return staged, err
-	}
-	staged.Files, err = a.close(ctx, name, p.done, p.rows)
-	return staged, err
-}
-
-// fold writes the rows of f and returns how many are gone.
-func (p *part) fold(f *replicator.Fold, l *lines) (gone int64, err error) {
-	var row replicator.Row
-	write := func(dst []byte) ([]byte, error) { return l.folded(dst, row) }
-	for row = range f.Rows() {
-		if row.New == nil {
-			gone++
-		}
-		if err := p.row(write); err != nil {
-			return gone, err
-		}
-	}
-	return gone, nil
-}
-
-// held writes folds that go into one held table, one after another.
-func (a *attempt) held(ctx context.Context, index int, folds []*replicator.Fold) (replicator.StagedFold, error) {
-	t := folds[0].Table
-	staged := replicator.StagedFold{Table: t, Held: folds[0].Held}
-	name := fmt.Sprintf("%d-%d", t.OID, index)
-	p, err := a.part(ctx, name+"-%06d"+a.stager.extension())
-	if err != nil {
-		return staged, err
-	}
-	l := newLines(t, a.null, t.Toastable())
-	for i, f := range folds {
-		staged.Counts.Add(f.Counts)
-		if err := p.heldFold(i+1, f, l); err != nil {
-			_ = p.wait() // of what is being put; the attempt is given up anyway
+	s.refused = refused[f.Table.OID]
+	for row := range f.Rows() {
+		if err := s.row(row); err != nil {
+			s.wait()
 			return staged, err
 		}
 	}
-	if err := p.close(); err != nil {
+	staged.Gone = s.gone
+	staged.Files, staged.Ledger, err = s.close(ctx)
+	return staged, err
+}
+
+// held writes folds that go into one held table, one after another.
+func (a *attempt) held(ctx context.Context, index int, folds []*replicator.Fold, refused map[uint32]replicator.Rows) (replicator.StagedFold, error) {
+	t := folds[0].Table
+	staged := replicator.StagedFold{Table: t, Held: folds[0].Held}
+	s, err := a.sheet(ctx, fmt.Sprintf("%d-%d", t.OID, index), newLines(t, a.null, t.Toastable()))
+	if err != nil {
 		return staged, err
 	}
-	staged.Files, err = a.close(ctx, name, p.done, p.rows)
+	s.refused = refused[t.OID]
+	for i, f := range folds {
+		staged.Counts.Add(f.Counts)
+		if err := s.heldFold(i+1, f); err != nil {
+			s.wait()
+			return staged, err
+		}
+	}
+	staged.Files, staged.Ledger, err = s.close(ctx)
 	return staged, err
 }
 
 // heldFold writes the rows of f, the number-th of its files, each with what tells the
 // folds apart before it.
-func (p *part) heldFold(number int, f *replicator.Fold, l *lines) error {
+func (s *sheet) heldFold(number int, f *replicator.Fold) error {
+	s.fold, s.xid = number, f.XID
 	if f.Truncated {
-		err := p.row(func(dst []byte) ([]byte, error) { return l.held(dst, number, f.XID, replicator.Row{}, true) })
+		err := s.rows.row(func(dst []byte) ([]byte, error) { return s.lines.held(dst, number, f.XID, replicator.Row{}, true) })
 		if err != nil {
 			return err
 		}
 	}
-	var row replicator.Row
-	write := func(dst []byte) ([]byte, error) { return l.held(dst, number, f.XID, row, false) }
-	for row = range f.Rows() {
-		if err := p.row(write); err != nil {
+	for row := range f.Rows() {
+		if err := s.row(row); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// extension is what the names of parts end in.
-func (s *Stager) extension() string {
+// extension is what the names of parts end in that hold text of some kind.
+func (s *Stager) extension(kind string) string {
 	if s.options.Compression == Gzip {
-		return ".csv.gz"
+		return "." + kind + ".gz"
 	}
-	return ".csv.zst"
+	return "." + kind + ".zst"
 }

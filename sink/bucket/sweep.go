@@ -91,6 +91,27 @@ func (s *Stager) Sweep(ctx context.Context, before replicator.Epoch) (int, error
 	return deleted, nil
 }
 
+// Kept lists the objects of rows that were refused, by their URLs, that are older than
+// Options.SweepAge.
+func (s *Stager) Kept(ctx context.Context) ([]string, error) {
+	oldest := time.Now().Add(-s.options.SweepAge)
+	folder := s.folder + quarantineFolder
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &folder})
+	var urls []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err := s.judge(ctx, opList, folder, err); err != nil {
+			return nil, err
+		}
+		for _, o := range page.Contents {
+			if aws.ToTime(o.LastModified).Before(oldest) {
+				urls = append(urls, s.url(aws.ToString(o.Key)))
+			}
+		}
+	}
+	return urls, nil
+}
+
 // leftover tells whether a key is of an epoch before that one, or of a check. What
 // has another form is not ours.
 func (s *Stager) leftover(key string, before replicator.Epoch) bool {

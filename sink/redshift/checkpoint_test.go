@@ -10,7 +10,7 @@ import (
 	"rowshift/replicator"
 )
 
-var noFiles = replicator.Files{}
+var noFiles = replicator.StagedLoad{}
 
 func columns(values ...string) [][]byte {
 	var row [][]byte

@@ -13,8 +13,11 @@
 //	table_state   a row for each table
 //	request       what people ask for, and what became of it
 //	freshness     a view of both, for people
+//	ledger        a row for each value that was adjusted
+//	quarantine    a row for each row that was refused
 //	load_E_A_T    load tables, by epoch, attempt and the source table's OID
 //	held_E_A_T    held tables: changes that wait for a load table
+//	ledger_E_A_T  what a load and its held changes account for until the table joins
 //
 // A batch is copied into temporary tables first, outside any transaction. Then, in
 // one transaction: lock the fence, compare epoch and LSN, apply the folds one after
@@ -32,6 +35,7 @@
 //	the link broke before BEGIN                 Retryable
 //	the link broke inside the transaction       not known to be over: the core takes the fence again
 //	another epoch, or another LSN               wraps replicator.ErrFenced
-//	COPY refused a file, rights, a target that
+//	COPY refused rows that should fit           *replicator.Refused, which tells them by what they are staged as
+//	COPY refused more, rights, a target that
 //	was altered, another pipeline's schema      *replicator.Halt
 package redshift

@@ -123,7 +123,8 @@ func codeOf(err error) string {
 func answered(err error) bool {
 	var e *Error
 	var h *replicator.Halt
-	return errors.As(err, &e) && e.Code != "" || errors.As(err, &h) || err == nil
+	var r *replicator.Refused
+	return errors.As(err, &e) && e.Code != "" || errors.As(err, &h) || errors.As(err, &r) || err == nil
 }
 
 // assumeRefused tells the error of a role that Redshift, or the user, may not

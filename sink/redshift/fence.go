@@ -136,7 +136,7 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		return err
 	})
 	if err == nil {
-		w.tables = "" // whatever was last written may be another's
+		w.tables, w.inQuarantine = "", nil // whatever was last written may be another's
 	}
 	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
 		err = reset
@@ -167,7 +167,7 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	if err != nil {
 		return c, err
 	}
-	if err := w.upgrade(ctx, s, is); err != nil {
+	if err := w.upgrade(ctx, s, is, c.Tables); err != nil {
 		return c, err
 	}
 	if _, err := s.run(ctx, "raise the epoch", w.metadata.raiseEpoch()); err != nil {
@@ -264,19 +264,15 @@ func (w *Warehouse) createMetadata(viewed bool) []string {
 	if !viewed {
 		statements = append(statements, w.metadata.createFreshness())
 	}
-	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()))...)
+	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState(), w.metadata.ledger(), w.metadata.quarantine()))...)
 }
 
-// older tells whether a table is a load table or a held table of an epoch before that
-// one. Those of later ones belong to a daemon that took over meanwhile, others to
+// older tells whether a table is a load's, by its name, of an epoch before that one. Those of later ones belong to a daemon that took over meanwhile, others to
 // nobody we know.
 func older(name string, epoch replicator.Epoch) bool {
-	numbers, ok := strings.CutPrefix(name, "load_")
-	if !ok {
-		numbers, ok = strings.CutPrefix(name, "held_")
-	}
+	kind, numbers, _ := strings.Cut(name, "_")
 	parts := strings.Split(numbers, "_")
-	if !ok || len(parts) != 3 {
+	if !slices.Contains([]string{"load", "held", "ledger"}, kind) || len(parts) != 3 {
 		return false
 	}
 	for _, p := range parts {
@@ -300,7 +296,7 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		var loads []place
 		for _, name := range names {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
-				return t.Load != nil && t.Load.Loaded && (t.Load.Into == name || t.Load.Held == name)
+				return t.Load != nil && t.Load.Loaded && slices.Contains([]string{t.Load.Into, t.Load.Held, ledgerOf(t.Load.Held)}, name)
 			})
 			if !named && older(name, c.Epoch) {
 				loads = append(loads, w.metadata.load(name))

@@ -50,7 +50,8 @@ func TestTableSQL(t *testing.T) {
 			partial := replicator.StagedFold{Table: table, Files: files, Unchanged: unchanged}
 			two := replicator.StagedFold{Table: table, Files: files, Unchanged: []int{1, 3}}
 			target, stage, gone, load := in("Sales", table.Target), temporary("stage_1"), temporary("gone_1"), metadata("meta").load("load_1_2_3")
-			held := metadata("meta").load("held_1_2_3")
+			m := metadata("meta")
+			held, ledger, at := m.load("held_1_2_3"), m.loadLedger("held_1_2_3"), replicator.Written{LSN: 0x99, Time: time.Unix(1, 0)}
 			statements := []string{
 				createTable(target, table), grantSelect(target, "Ann", "group Analysts"), columnsOf("Sales", table.Target),
 				createStage(stage, full), copyFiles(stage, stageColumns(full), files, copyRole, ""),
@@ -59,9 +60,14 @@ func TestTableSQL(t *testing.T) {
 				deleteAll(target), deleteKeys(target, stage, table), insertStaged(target, stage, table),
 				createGone(gone, table), deleteDifferent(target, load, table), findGone(gone, target, load, table),
 				deleteGone(target, gone, table), insertLacking(target, load, table),
-				createHeld(held, table), createHeldStage(stage, table), lastHeld(held), countHeld(held), insertHeld(held, stage, table, 41), firstHeld(held, table, 17),
+				createHeld(held, table), createHeldStage(stage, table), lastHeld(held, ledger), countHeld(held), insertHeld(held, stage, table, 41), firstHeld(held, table, 17),
 				ofFold(fill(held, load, heldFold(table)), held, 42), unfilledHeld(held, table, 42),
 				ofAliased(deleteKeys(load, held, table), 42), ofFold(insertStaged(load, held, table), held, 42), deleteHeld(held, 42),
+				createEntries(stage, table, false), createEntries(stage, table, true), m.insertAdjusted(stage, table), m.insertRefused(stage, table),
+				m.insertUnfilled(stage, partial, at), forgoUnfilled(stage, partial.Unchanged), createKeys("keys", stage, table), m.liftKeys("keys", table, at.LSN), m.liftGiven(stage, table, at.LSN),
+				insertLoadEntries(ledger, stage, table), insertHeldEntries(ledger, stage, table, 41), insertFoldEntries(ledger, stage, table, 42),
+				insertUnfilledEntries(ledger, held, table, 42, at, "("+anyOf(unchanged)+")"), m.joinAdjusted(ledger, table), m.joinRefused(ledger, table),
+				selectRefused("texts", "fitting", copying{table: table, name: valueColumn, held: true}),
 				drop(stage, gone, load), addColumn(target, table.Columns[1]), renameTable(target, table.Target+"_old"),
 			}
 			golden(t, name, statements...)
@@ -101,6 +107,11 @@ func TestMetadataSQL(t *testing.T) {
 		m.requestResyncs([]schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(),
 		m.answerRequests(schema.Name{Schema: "Sales", Table: "it's"}, requested, taken, "taken_at"),
 		m.readResets(), m.insertReset("it's", requested), m.insertReset("2026-05", taken), m.takeReset("2026-05"), m.finishResets(), m.lastReset())
+	ledger := m.loadLedger("held_1_2_3")
+	statements = append(statements, createLoadLedger(ledger), countEntries(ledger), countRefused(ledger), countOfTransactions(ledger), deleteLoadEntries(ledger), forgetRefused(ledger, 7), forgetRefusedOf(ledger, "keys", 7),
+		m.liftAll(schema.Name{Schema: "Sales", Table: "it's"}, 0x99), m.countOpen(), m.listOpen(10), m.keptObjects(),
+		m.dropQuarantine(schema.Name{Schema: "Sales", Table: "it's"}, nil), m.dropQuarantine(schema.Name{Schema: "Sales", Table: "it's"}, []string{`["a\\"]`, `["b"]`}),
+		createLike("fitting", "stage_1"), createTexts("texts", []string{"c1", "gone"}), copyFitting("COPY x"), copyTexts("COPY x"))
 	for _, step := range m.upgrades() {
 		statements = append(statements, step...)
 	}

@@ -3,6 +3,7 @@ package redshift
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,8 +22,8 @@ const (
 // Hold implements replicator.Loader.
 func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) error {
 	return w.loads.with(ctx, func(s *session) error {
-		p := w.metadata.load(held)
-		for _, sql := range []string{drop(p), createHeld(p, t)} {
+		p, ledger := w.metadata.load(held), w.metadata.loadLedger(held)
+		for _, sql := range []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)} {
 			if _, err := s.run(ctx, "create a held table", sql); err != nil {
 				return err
 			}
@@ -35,7 +36,7 @@ func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) erro
 func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) (replicator.Applied, error) {
 	var applied replicator.Applied
 	err := w.loads.with(ctx, func(s *session) error {
-		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into)}
+		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into), ledger: w.metadata.loadLedger(l.Held)}
 		return w.transaction(ctx, s, func() error {
 			if err := w.sameEpoch(ctx, s, epoch); err != nil {
 				return err
@@ -63,11 +64,11 @@ func (w *Warehouse) sameEpoch(ctx context.Context, s *session, epoch replicator.
 // applying is one transaction that applies held changes.
 type applying struct {
 	*Warehouse
-	session    *session
-	table      *schema.Table
-	state      replicator.LoadState
-	held, load place
-	applied    replicator.Applied
+	session            *session
+	table              *schema.Table
+	state              replicator.LoadState
+	held, load, ledger place
+	applied            replicator.Applied
 }
 
 // waitingFold is a fold in a held table.
@@ -84,14 +85,18 @@ func (a *applying) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range folds {
-		if !f.ofTransaction {
-			continue
+	ofTransaction := slices.ContainsFunc(folds, func(f waitingFold) bool { return f.ofTransaction })
+	if !ofTransaction { // a row that is refused for its key is in the ledger only
+		n, err := a.session.number(ctx, "look for entries of transactions", countOfTransactions(a.ledger))
+		if err != nil {
+			return err
 		}
+		ofTransaction = n > 0
+	}
+	if ofTransaction {
 		if folds, err = a.unseen(ctx); err != nil {
 			return err
 		}
-		break
 	}
 	var rows, last int64
 	began := time.Now()
@@ -122,7 +127,7 @@ func (a *applying) unseen(ctx context.Context) ([]waitingFold, error) {
 		return nil, err
 	}
 	a.applied.Rows += n
-	if _, err := a.session.run(ctx, op, forgetTransactions(a.held)); err != nil {
+	if err := a.session.each(ctx, op, []string{forgetTransactions(a.held), deleteSeen(a.ledger, a.state.Seen), forgetTransactions(a.ledger)}); err != nil {
 		return nil, err
 	}
 	return a.first(ctx)
@@ -154,13 +159,21 @@ func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
 // apply applies one fold to the load table, in the order that replicator.Fold names.
 func (a *applying) apply(ctx context.Context, f waitingFold) error {
 	const op = "apply held changes"
+	book := loadBook{ledger: a.ledger, fold: f.number, at: replicator.Written{LSN: a.state.HandOver},
+		run: func(ctx context.Context, sql string) error { return a.session.each(ctx, op, []string{sql}) }}
+	err := book.forget(ctx, a.session, f.truncated, func(p place) string {
+		return fmt.Sprintf("%s WHERE %s = %d", createKeys(p, a.held, a.table), quoted(foldColumn), f.number)
+	})
+	if err != nil {
+		return err
+	}
 	if f.truncated {
 		if _, err := a.session.run(ctx, op, deleteAll(a.load)); err != nil {
 			return err
 		}
 	}
 	if f.unchanged {
-		if err := a.fill(ctx, f); err != nil {
+		if err := a.fill(ctx, f, book); err != nil {
 			return err
 		}
 	}
@@ -169,21 +182,21 @@ func (a *applying) apply(ctx context.Context, f waitingFold) error {
 	})
 }
 
-// fill fills what the rows of a fold leave unchanged. All of them must find their
-// origin.
-func (a *applying) fill(ctx context.Context, f waitingFold) error {
+// fill fills what the rows of a fold leave unchanged. Those that do not find their
+// origin lean on a row that was refused: they are, too.
+func (a *applying) fill(ctx context.Context, f waitingFold, book loadBook) error {
+	const op = "fill held changes"
 	sql := ofFold(fill(a.held, a.load, heldFold(a.table)), a.held, f.number)
-	if _, err := a.session.run(ctx, "fill held changes", sql); err != nil {
+	if _, err := a.session.run(ctx, op, sql); err != nil {
 		return err
 	}
-	n, err := a.session.number(ctx, "fill held changes", unfilledHeld(a.held, a.table, f.number))
+	n, err := a.session.number(ctx, op, unfilledHeld(a.held, a.table, f.number))
 	if err != nil || n == 0 {
 		return err
 	}
-	return &replicator.Halt{
-		Reason: replicator.RowUnfillable,
-		Found:  fmt.Sprintf("%d held rows of %v leave a TOASTed column unchanged, and %s has no such rows", n, a.table.Name, a.load),
-		Means:  "somebody changed the load table or the held table by hand",
-		Repair: resyncOf(a.table),
-	}
+	toast := a.table.Toastable()
+	return a.session.each(ctx, op, []string{
+		ofFold(insertUnfilledEntries(a.ledger, a.held, a.table, f.number, book.at, "("+anyOf(toast)+")"), a.held, f.number),
+		ofFold(forgoUnfilled(a.held, toast), a.held, f.number),
+	})
 }

@@ -58,11 +58,16 @@ func (w *Warehouse) steps(from int) []string {
 // upgrade moves the metadata tables up from an older layout, inside of the transaction
 // that takes the fence: whoever dies in it leaves them as they were. Somebody who reads
 // the tables is not waited for long with the fence in hand.
-func (w *Warehouse) upgrade(ctx context.Context, s *session, from int) error {
+func (w *Warehouse) upgrade(ctx context.Context, s *session, from int, tables []replicator.TableState) error {
 	if from == layout {
 		return nil
 	}
 	statements := append([]string{setTimeout(10 * patience)}, w.steps(from)...)
+	for _, t := range tables {
+		if t.Load != nil && t.Load.Held != "" {
+			statements = append(statements, createLoadLedger(w.metadata.loadLedger(t.Load.Held))) // or it is there
+		}
+	}
 	statements = append(statements, w.metadata.raiseLayout(w.options.Version), setTimeout(0))
 	return s.each(ctx, "move the metadata tables up", statements)
 }

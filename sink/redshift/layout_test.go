@@ -16,7 +16,7 @@ func versioned(o *Options) { o.Version = version }
 func (w *world) oldest() {
 	w.t.Helper()
 	w.fence(w.warehouse(nil), keyed())
-	w.admin("ALTER TABLE rowshift_accounts.checkpoint DROP COLUMN written_by", "DROP TABLE rowshift_accounts.request", "UPDATE rowshift_accounts.checkpoint SET layout = 1")
+	w.admin("ALTER TABLE rowshift_accounts.checkpoint DROP COLUMN written_by", "DROP TABLE rowshift_accounts.request", "DROP TABLE rowshift_accounts.ledger", "DROP TABLE rowshift_accounts.quarantine", "UPDATE rowshift_accounts.checkpoint SET layout = 1")
 }
 
 // metadataIs fails the test unless the checkpoint's columns are so.
@@ -35,7 +35,7 @@ func TestFirstFenceWritesTheLayout(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(versioned))
 	w.fence(w.warehouse(func(o *Options) { o.Version = "v1.4.9" }))
-	w.metadataIs("3|2|0/64|" + version) // not who wrote last, but who wrote the layout
+	w.metadataIs("4|2|0/64|" + version) // not who wrote last, but who wrote the layout
 }
 
 func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
@@ -51,9 +51,9 @@ func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
 	if c := w.fence(r); c.Epoch != 2 {
 		t.Errorf("epoch %d", c.Epoch)
 	}
-	w.metadataIs("3|2|0/64|" + version)
+	w.metadataIs("4|2|0/64|" + version)
 	w.fence(r)
-	w.metadataIs("3|3|0/64|" + version)
+	w.metadataIs("4|3|0/64|" + version)
 }
 
 // Whoever dies, or is refused, while the tables are moved up leaves them as they were.
@@ -78,7 +78,7 @@ func TestLayoutIsMovedUpWhole(t *testing.T) {
 				w.want(w.ask("SELECT COUNT(*) FROM svv_columns WHERE table_name = 'checkpoint' AND column_name = 'written_by'"), "0")
 			}
 			w.fence(w.warehouse(versioned))
-			w.metadataIs("3|2|0/64|" + version)
+			w.metadataIs("4|2|0/64|" + version)
 		})
 	}
 }
@@ -142,7 +142,7 @@ func TestLoadedTableOutlivesTheLayout(t *testing.T) {
 	if got := c.Tables[0].Load; got == nil || got.Into != l.Into || !got.Loaded || got.Held != "" || got.HandOver != 90 {
 		t.Errorf("the load is %+v", got)
 	}
-	w.want(w.ask("SELECT layout FROM rowshift_accounts.checkpoint"), "3")
+	w.want(w.ask("SELECT layout FROM rowshift_accounts.checkpoint"), "4")
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Into), "2")
 	w.want(w.resets())
 }

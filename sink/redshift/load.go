@@ -9,7 +9,7 @@ import (
 )
 
 // Load implements replicator.Loader.
-func (w *Warehouse) Load(ctx context.Context, into string, t *schema.Table, f replicator.Files) error {
+func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.Table, f replicator.StagedLoad) error {
 	s, err := w.open(ctx)
 	if err != nil {
 		return err
@@ -19,34 +19,66 @@ func (w *Warehouse) Load(ctx context.Context, into string, t *schema.Table, f re
 	if err := w.ensureTarget(ctx, s, t); err != nil {
 		return err
 	}
-	p := w.metadata.load(into)
+	p := w.metadata.load(l.Into)
 	for _, sql := range []string{drop(p), createTable(p, t)} {
 		if _, err := s.run(ctx, "create a load table", sql); err != nil {
 			return err
 		}
 	}
-	if f.Manifest == "" {
-		return nil
+	if f.Manifest != "" {
+		var columns []string
+		for _, c := range t.Columns {
+			columns = append(columns, c.Target)
+		}
+		named := func(k int) string { return t.Columns[k].Target }
+		if err := w.load(ctx, s, copying{into: p, columns: columns, files: f.Files, table: t, name: named, whole: true}); err != nil {
+			return err
+		}
 	}
-	var columns []string
-	for _, c := range t.Columns {
-		columns = append(columns, c.Target)
+	return w.loadEntries(ctx, s, w.metadata.loadLedger(l.Held), t, f.Ledger)
+}
+
+// loadEntries keeps what a load accounts for until its table joins.
+func (w *Warehouse) loadEntries(ctx context.Context, s *session, ledger place, t *schema.Table, f replicator.Files) error {
+	const op = "account for a load"
+	if _, err := s.run(ctx, op, deleteLoadEntries(ledger)); err != nil || f.Manifest == "" {
+		return err
 	}
-	return w.load(ctx, s, p, columns, f, t)
+	stage := temporary("entries")
+	if _, err := s.run(ctx, op, createEntries(stage, t, false)); err != nil {
+		return err
+	}
+	if err := w.load(ctx, s, copying{into: stage, columns: entriesColumns(t, false), files: f, table: t}); err != nil {
+		return err
+	}
+	_, err := s.run(ctx, op, insertLoadEntries(ledger, stage, t))
+	return err
+}
+
+// copying is one COPY.
+type copying struct {
+	into    place
+	columns []string
+	files   replicator.Files
+	table   *schema.Table
+
+	name  func(column int) string // names the table's columns; nil if the rows are none of the source's
+	held  bool                    // the rows are of several folds
+	whole bool                    // the rows are a load's
 }
 
 // load copies files into a table and compares the counts: COPY's tag has none.
 // https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
-func (w *Warehouse) load(ctx context.Context, s *session, p place, columns []string, f replicator.Files, t *schema.Table) error {
-	if _, err := s.run(ctx, "copy", copyFiles(p, columns, f, w.options.CopyRole, w.options.Region)); err != nil {
-		return w.explain(ctx, err, t, f)
+func (w *Warehouse) load(ctx context.Context, s *session, c copying) error {
+	if _, err := s.run(ctx, "copy", copyFiles(c.into, c.columns, c.files, w.options.CopyRole, w.options.Region)); err != nil {
+		return w.refused(ctx, s, c, w.explain(ctx, err, c.table, c.files))
 	}
 	n, err := s.number(ctx, "copy", copied)
 	if err != nil {
 		return err
 	}
-	if n != f.Rows {
-		return fmt.Errorf("redshift: COPY of %v loaded %d rows of %d that were staged", t.Name, n, f.Rows)
+	if n != c.files.Rows {
+		return fmt.Errorf("redshift: COPY of %v loaded %d rows of %d that were staged", c.table.Name, n, c.files.Rows)
 	}
 	return nil
 }

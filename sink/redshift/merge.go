@@ -17,6 +17,7 @@ type merging struct {
 	merge   *replicator.Merge
 	merged  replicator.Merged
 	made    []place // temporary tables
+	stirred bool    // something went into quarantine, or may have been lifted
 }
 
 // Merge implements replicator.Warehouse.
@@ -38,31 +39,23 @@ func (w *Warehouse) Merge(ctx context.Context, m *replicator.Merge) (replicator.
 
 // run stages outside the transaction and applies inside.
 func (m *merging) run(ctx context.Context) error {
-	stages := map[*replicator.StagedFold]place{}
-	for _, s := range m.merge.Staged {
-		for i := range s.Folds {
-			f := &s.Folds[i]
-			if f.Files.Manifest == "" {
-				continue
-			}
-			stage, err := m.stage(ctx, f)
-			if err != nil {
-				return err
-			}
-			stages[f] = stage
-		}
+	stages, err := m.stageAll(ctx)
+	if err != nil {
+		return err
 	}
 	gone, err := m.makeGone(ctx)
 	if err != nil {
 		return err
 	}
 	err = m.transaction(ctx, m.session, func() error {
-		if err := m.compare(ctx); err != nil {
-			return err
+		for _, do := range []func(context.Context) error{m.compare, m.opened} {
+			if err := do(ctx); err != nil {
+				return err
+			}
 		}
 		for _, s := range m.merge.Staged {
 			for i := range s.Folds {
-				if err := m.apply(ctx, s.Folds[i], stages[&s.Folds[i]]); err != nil {
+				if err := m.apply(ctx, s, s.Folds[i], stages[&s.Folds[i]]); err != nil {
 					return err
 				}
 			}
@@ -70,22 +63,61 @@ func (m *merging) run(ctx context.Context) error {
 				if err := m.reconcile(ctx, j.Table, m.metadata.load(j.From), gone[j.From]); err != nil {
 					return err
 				}
+				if err := m.joinLedger(ctx, j, s.End); err != nil {
+					return err
+				}
 			}
 		}
-		if err := m.answer(ctx); err != nil {
-			return err
+		for _, do := range []func(context.Context) error{m.answer, m.remember, m.recount, m.move} {
+			if err := do(ctx); err != nil {
+				return err
+			}
 		}
-		if err := m.remember(ctx); err != nil {
-			return err
-		}
-		return m.move(ctx)
+		return nil
 	})
 	if err != nil {
-		m.tables = ""
+		m.tables, m.inQuarantine = "", nil
 		return m.blame(ctx, err)
 	}
 	m.dropOver(ctx)
 	return nil
+}
+
+// stageAll copies all files into staging tables.
+func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]staging, error) {
+	stages := map[*replicator.StagedFold]staging{}
+	for _, s := range m.merge.Staged {
+		for i := range s.Folds {
+			f := &s.Folds[i]
+			var at staging
+			var err error
+			if f.Files.Manifest != "" {
+				if at.rows, err = m.stage(ctx, f); err != nil {
+					return nil, err
+				}
+			}
+			if f.Ledger.Manifest != "" {
+				if at.entries, err = m.stageEntries(ctx, f); err != nil {
+					return nil, err
+				}
+			}
+			stages[f] = at
+		}
+	}
+	return stages, nil
+}
+
+// stageEntries copies a fold's entries into a staging table.
+func (m *merging) stageEntries(ctx context.Context, f *replicator.StagedFold) (place, error) {
+	held := f.Held != ""
+	p, err := m.temporary(ctx, "entries", func(p place) string { return createEntries(p, f.Table, held) })
+	if err != nil {
+		return p, err
+	}
+	began := time.Now()
+	err = m.load(ctx, m.session, copying{into: p, columns: entriesColumns(f.Table, held), files: f.Ledger, table: f.Table})
+	m.merged.Steps["copy"] += time.Since(began)
+	return p, err
 }
 
 // blame halts instead of err if Redshift refused the merge because a target is not
@@ -154,7 +186,7 @@ func (m *merging) stage(ctx context.Context, f *replicator.StagedFold) (place, e
 		return p, err
 	}
 	began := time.Now()
-	err = m.load(ctx, m.session, p, columns, f.Files, f.Table)
+	err = m.load(ctx, m.session, copying{into: p, columns: columns, files: f.Files, table: f.Table, name: valueColumn, held: f.Held != ""})
 	m.merged.Steps["copy"] += time.Since(began)
 	return p, err
 }
@@ -190,14 +222,55 @@ func (m *merging) compare(ctx context.Context) error {
 
 // apply applies a fold to its target, or to the load table of a table that joins, or
 // adds folds to a held table.
-func (m *merging) apply(ctx context.Context, f replicator.StagedFold, stage place) error {
-	if f.Held != "" {
-		return m.hold(ctx, f, stage)
+func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.StagedFold, at staging) error {
+	switch {
+	case f.Held != "":
+		return m.hold(ctx, f, at)
+	case f.Into != "":
+		return m.applyInto(ctx, s, f, at)
 	}
-	target := in(m.options.Schema, f.Table.Target)
-	if f.Into != "" {
-		target = m.metadata.load(f.Into)
+	if err := m.lift(ctx, f, at, s.End); err != nil {
+		return err
 	}
+	if err := m.enter(ctx, f, at); err != nil {
+		return err
+	}
+	return m.write(ctx, f, at.rows, in(m.options.Schema, f.Table.Target), func(n int64) error {
+		return m.forgo(ctx, f, at.rows, n, replicator.Written{LSN: s.End, Time: s.Time})
+	})
+}
+
+// applyInto applies a fold to a load table, and accounts in the load's ledger.
+func (m *merging) applyInto(ctx context.Context, s *replicator.Staged, f replicator.StagedFold, at staging) error {
+	j, err := joinOf(s, f.Into)
+	if err != nil {
+		return err
+	}
+	number, err := m.numberOf(ctx, j)
+	if err != nil {
+		return err
+	}
+	book := loadBook{ledger: m.metadata.loadLedger(j.Held), fold: number, at: replicator.Written{LSN: s.End, Time: s.Time},
+		run: func(ctx context.Context, sql string) error { return m.account(ctx, sql) }}
+	var create func(place) string
+	if at.rows != "" {
+		create = func(p place) string { return createKeys(p, at.rows, f.Table) }
+	}
+	if err := book.forget(ctx, m.session, f.Truncated, create); err != nil {
+		return err
+	}
+	if at.entries != "" {
+		if err := m.account(ctx, insertFoldEntries(book.ledger, at.entries, f.Table, number)); err != nil {
+			return err
+		}
+	}
+	return m.write(ctx, f, at.rows, m.metadata.load(f.Into), func(int64) error {
+		return m.account(ctx, insertUnfilledEntries(book.ledger, at.rows, f.Table, number, book.at, anyOf(f.Unchanged)), forgoUnfilled(at.rows, f.Unchanged))
+	})
+}
+
+// write writes a fold's rows. Rows that do not find their origin are given to forgo.
+func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, target place, forgo func(int64) error) error {
 	if f.Truncated {
 		if err := m.count(ctx, f.Table, "delete", deleteAll(target)); err != nil {
 			return err
@@ -207,7 +280,14 @@ func (m *merging) apply(ctx context.Context, f replicator.StagedFold, stage plac
 		return nil
 	}
 	if len(f.Unchanged) > 0 {
-		if err := m.fill(ctx, f, stage, target); err != nil {
+		if _, err := m.step(ctx, "fill", fill(stage, target, f)); err != nil {
+			return err
+		}
+		n, err := m.session.number(ctx, "fill", unfilled(stage, f))
+		if err == nil && n > 0 {
+			err = forgo(n)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -217,35 +297,26 @@ func (m *merging) apply(ctx context.Context, f replicator.StagedFold, stage plac
 	return m.count(ctx, f.Table, "insert", insertStaged(target, stage, f.Table))
 }
 
-// hold adds staged folds to a held table.
-func (m *merging) hold(ctx context.Context, f replicator.StagedFold, stage place) error {
-	if stage == "" {
+// hold adds staged folds to a held table, and what they account for to the load's
+// ledger.
+func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging) error {
+	if at.rows == "" && at.entries == "" {
 		return nil
 	}
-	held := m.metadata.load(f.Held)
-	last, err := m.session.number(ctx, "hold", lastHeld(held))
+	held, ledger := m.metadata.load(f.Held), m.metadata.loadLedger(f.Held)
+	last, err := m.session.number(ctx, "hold", lastHeld(held, ledger))
 	if err != nil {
 		return err
 	}
-	_, err = m.step(ctx, "hold", insertHeld(held, stage, f.Table, last))
-	return err
-}
-
-// fill fills what staged rows leave unchanged. All of them must find their origin.
-func (m *merging) fill(ctx context.Context, f replicator.StagedFold, stage, target place) error {
-	if _, err := m.step(ctx, "fill", fill(stage, target, f)); err != nil {
-		return err
+	if at.rows != "" {
+		if _, err := m.step(ctx, "hold", insertHeld(held, at.rows, f.Table, last)); err != nil {
+			return err
+		}
 	}
-	n, err := m.session.number(ctx, "fill", unfilled(stage, f))
-	if err != nil || n == 0 {
-		return err
+	if at.entries != "" {
+		return m.account(ctx, insertHeldEntries(ledger, at.entries, f.Table, last))
 	}
-	return &replicator.Halt{
-		Reason: replicator.RowUnfillable,
-		Found:  fmt.Sprintf("%d rows of %v leave a TOASTed column unchanged, and %s has no such rows", n, f.Table.Name, target),
-		Means:  "the target lost rows: somebody deleted them, or they were changed by hand",
-		Repair: resyncOf(f.Table),
-	}
+	return nil
 }
 
 // count runs a statement and counts the rows that it changed.
@@ -308,10 +379,13 @@ func (m *merging) dropOver(ctx context.Context) {
 	var names []string
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {
-			names = append(names, j.From, j.Held)
+			names = append(names, j.From, j.Held, ledgerOf(j.Held))
 		}
 		for _, h := range s.Holds {
 			names = append(names, h.Before.Into, h.Before.Held)
+			if h.Before.Held != "" {
+				names = append(names, ledgerOf(h.Before.Held))
+			}
 		}
 	}
 	var loads []place

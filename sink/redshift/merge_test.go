@@ -10,6 +10,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/redshifttest"
 )
 
 // change makes a change of a table out of words: "insert row", "update row",
@@ -41,9 +42,7 @@ func batch(t testing.TB, table *schema.Table, changes ...string) *replicator.Bat
 	t.Helper()
 	f := replicator.NewFold(table, "")
 	for _, words := range changes {
-		if err := f.Add(change(table, words)); err != nil {
-			t.Fatal(err)
-		}
+		f.Add(change(table, words))
 	}
 	return &replicator.Batch{Commit: true, Folds: []*replicator.Fold{f}}
 }
@@ -214,13 +213,12 @@ func TestMergeOfCompositeKey(t *testing.T) {
 func TestMergeIntoALoadTable(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
-	if err := r.Load(t.Context(), "load_1_1_16504", table, replicator.Files{}); err != nil {
-		t.Fatal(err)
-	}
+	w.loadFiles(r, "load_1_1_16504", table, replicator.StagedLoad{})
 	b := batch(t, table, "insert a|1|x")
-	b.Folds[0].Into = "load_1_1_16504"
+	b.Folds[0].Into, b.Joins = "load_1_1_16504", joining(table, "load_1_1_16504")
+	w.server.Inject(redshifttest.Fault{Class: "DROP", Match: "load_1", Code: "XX000", Message: "assert"})
 	w.apply(r, b)
-	w.want(w.words())
+	w.want(w.words(), "a|1|x")
 	w.want(w.ask("SELECT word, n FROM rowshift_accounts.load_1_1_16504"), "a|1")
 }
 

@@ -23,7 +23,7 @@ func (w *world) load(r *Warehouse, into string, table *schema.Table, rows ...str
 
 func (w *world) loadTuples(r *Warehouse, into string, table *schema.Table, rows []replicator.Tuple) {
 	w.t.Helper()
-	files, err := w.stager.Load(w.t.Context(), w.epoch, into, table)
+	files, err := w.stager.Load(w.t.Context(), replicator.LoadRequest{Epoch: w.epoch, Into: into, Table: table, At: w.position})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -43,15 +43,13 @@ func (w *world) loadTuples(r *Warehouse, into string, table *schema.Table, rows 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := r.Load(w.t.Context(), into, table, f); err != nil {
-		w.t.Fatal(err)
-	}
+	w.loadFiles(r, into, table, f)
 }
 
 // join merges a batch with which a table joins.
 func (w *world) join(r *Warehouse, table *schema.Table, from string) replicator.Merged {
 	w.t.Helper()
-	return w.apply(r, &replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: table, From: from}}})
+	return w.apply(r, &replicator.Batch{Commit: true, Joins: joining(table, from)})
 }
 
 func TestReconcileWritesOnlyWhatDiffers(t *testing.T) {
@@ -149,7 +147,7 @@ func TestJoinComesAfterTheFolds(t *testing.T) {
 	w.load(r, "load_1_1_16504", table, "a|1|x", "b|2|y")
 	b := batch(t, table, "update a|9|^", "delete b")
 	b.Folds[0].Into = "load_1_1_16504"
-	b.Joins = []replicator.Join{{Table: table, From: "load_1_1_16504"}}
+	b.Joins = joining(table, "load_1_1_16504")
 	w.apply(r, b)
 	w.want(w.words(), "a|9|x")
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -37,20 +39,25 @@ func TestFileThatIsGoneMergesNothing(t *testing.T) {
 	w.unmoved()
 }
 
-func TestRowThatCannotBeFilledHalts(t *testing.T) {
+// A row whose origin the target does not have goes to quarantine, and out of it with the
+// next version that is whole.
+func TestRowThatCannotBeFilledIsRefused(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
-	w.apply(r, batch(t, table, "insert a|1|x", "insert b|2|y"))
+	w.apply(r, batch(t, table, "insert a|1|x", "insert b|2|y", "insert c|3|z"))
 	w.admin("DELETE FROM public_copy.words WHERE word = 'a'")
-	m := w.merging(w.stage(batch(t, table, "truncate"), batch(t, table, "update a|2|^", "delete b"))...)
-	m.Staged = m.Staged[1:]
-	_, err := r.Merge(t.Context(), m)
-	h := wantHalt(t, err, replicator.RowUnfillable)
-	if !strings.Contains(h.Found, "1 rows of public.words") {
-		t.Error(h.Found)
+	done := w.apply(r, batch(t, table, "update a|2|^", "update c|4|^", "delete b"))
+	w.want(w.words(), "c|4|z")
+	w.want(w.quarantine(), `["a"]|unfilled|~|open`)
+	if diff := cmp.Diff([]replicator.Entries{{Table: table.Name, Kind: "unfilled", Rule: schema.Quarantine, Count: 1}}, done.Entries); diff != "" || done.Quarantined[table.Name] != 1 {
+		t.Error(diff, done.Quarantined)
 	}
-	w.want(w.words(), "b|2|y")
-	w.unmoved()
+	w.apply(r, batch(t, table, "update a -> d|3|^")) // leans on the row that was refused
+	w.want(w.words(), "c|4|z")
+	w.want(w.quarantine(), `["a"]|unfilled|~|lifted`, `["d"]|unfilled|~|open`)
+	w.apply(r, batch(t, table, "update d|4|w"))
+	w.want(w.words(), "c|4|z", "d|4|w")
+	w.want(w.quarantine(), `["a"]|unfilled|~|lifted`, `["d"]|unfilled|~|lifted`)
 }
 
 func TestDriftHaltsMergesAndLoads(t *testing.T) {
@@ -73,14 +80,15 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 			if test.name == "dropped" {
 				return // a load makes it anew
 			}
-			wantHalt(t, r.Load(t.Context(), "load_1_1_1", table, replicator.Files{}), replicator.TargetDrift)
+			wantHalt(t, r.Load(t.Context(), loadState("load_1_1_1"), table, replicator.StagedLoad{}), replicator.TargetDrift)
 		})
 	}
 }
 
 func TestRefusedFileHaltsWithoutTheValue(t *testing.T) {
 	w := newWorld(t)
-	r, table := w.withWords()
+	_, table := w.withWords()
+	r := w.warehouse(func(o *Options) { o.HaltOnCopyError = true })
 	w.apply(r, batch(t, table, "insert a|1|x"))
 	wrong := *table
 	wrong.Columns = append([]schema.Column{}, table.Columns...)

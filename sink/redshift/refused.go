@@ -83,3 +83,40 @@ func safeReason(code string) string {
 	}
 	return "see the AWS manual's load error reference"
 }
+
+// refused finds the rows that COPY refused, by what a second COPY loads that leaves them
+// out, if cause is such a halt and it is wanted: the lines that Redshift names would not
+// be enough, where a value holds line ends. It runs outside of any transaction.
+func (w *Warehouse) refused(ctx context.Context, s *session, c copying, cause error) error {
+	halt, ok := errors.AsType[*replicator.Halt](cause)
+	if !ok || halt.Reason != replicator.LoadRefused || w.options.HaltOnCopyError || c.name == nil {
+		return cause
+	}
+	rows, err := w.refusedRows(ctx, s, c)
+	if err != nil || len(rows) == 0 {
+		return cause // and not that it cannot be told more
+	}
+	return &replicator.Refused{Table: c.table, Load: c.whole, Rows: rows, Halt: halt}
+}
+
+func (w *Warehouse) refusedRows(ctx context.Context, s *session, c copying) (replicator.Rows, error) {
+	const op = "look for refused rows"
+	fitting, texts := temporary("fitting"), temporary("texts")
+	defer func() { _, _ = s.run(context.WithoutCancel(ctx), op, drop(fitting, texts)) }()
+	copyInto := func(p place) string { return copyFiles(p, c.columns, c.files, w.options.CopyRole, w.options.Region) }
+	err := s.each(ctx, op, []string{
+		createLike(fitting, c.into), copyFitting(copyInto(fitting)), createTexts(texts, c.columns), copyTexts(copyInto(texts)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.rows(ctx, op, selectRefused(texts, fitting, c))
+	if err != nil {
+		return nil, err
+	}
+	refused := replicator.Rows{}
+	for _, r := range rows {
+		refused[string(r[0])] = true
+	}
+	return refused, nil
+}

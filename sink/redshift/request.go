@@ -35,11 +35,6 @@ func (w *Warehouse) requestable(ctx context.Context, s *session) error {
 	}
 }
 
-// resyncOf is what repairs a table whose rows are not what they should be.
-func resyncOf(t *schema.Table) string {
-	return "rowshift resync " + t.Name.String() + ", then start the daemon again, or wait until it looks again: the table is compared with the source and only what differs is written"
-}
-
 // requests reads the tables that are asked for, and whether a slot reset is.
 func (w *Warehouse) requests(ctx context.Context, s *session) (names []schema.Name, resetAsked bool, err error) {
 	rows, err := s.rows(ctx, "read the requests", w.metadata.readRequests())

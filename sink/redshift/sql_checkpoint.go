@@ -23,7 +23,7 @@ func (m metadata) load(name string) place { return in(string(m), name) }
 // that may be altered should be.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
 func (m metadata) create() []string {
-	return []string{
+	return append([]string{
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("id" INTEGER)`, m.fence()),
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, `+
 			`"phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, `+
@@ -32,7 +32,7 @@ func (m metadata) create() []string {
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
 			`"target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535))`, m.tableState()),
 		m.createRequest(),
-	}
+	}, m.createLedger()...)
 }
 
 // createFreshness makes the view that tells people how fresh each table is.

@@ -45,9 +45,11 @@ func createHeldStage(stage place, t *schema.Table) string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s %s", stage, defineHeld(t))
 }
 
-// lastHeld reads the number of the last fold of a held table.
-func lastHeld(held place) string {
-	return fmt.Sprintf("SELECT COALESCE(MAX(%s), 0) FROM %s", quoted(foldColumn), held)
+// lastHeld reads the number of the last fold that is held or has an entry in the load's
+// ledger: those that are applied are in the held table no more.
+func lastHeld(held, ledger place) string {
+	fold := quoted(foldColumn)
+	return fmt.Sprintf("SELECT COALESCE(MAX(%[1]s), 0) FROM (SELECT %[1]s FROM %[2]s UNION ALL SELECT %[1]s FROM %[3]s) AS f", fold, held, ledger)
 }
 
 // countHeld counts the rows of a held table.

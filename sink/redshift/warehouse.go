@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -25,6 +26,10 @@ type Options struct {
 	Readers        []string // users, or "group name", that may read what we make
 	QueryGroup     string
 
+	// HaltOnCopyError halts when COPY refuses a row that should fit. Else the row goes to
+	// quarantine.
+	HaltOnCopyError bool
+
 	// IdleClose is how long a session without work stays open; 30 s.
 	IdleClose time.Duration
 }
@@ -37,9 +42,10 @@ type Warehouse struct {
 
 	defining sync.Mutex // one load at a time defines schemas and targets
 
-	merges link
-	stages int    // counts staging tables; used with the session for merges only, as the next
-	tables string // the tables' states as last written
+	merges       link
+	stages       int                   // counts staging tables; used with the session for merges only, as the next
+	tables       string                // the tables' states as last written
+	inQuarantine map[schema.Name]int64 // rows by table, as last read; nil if not known
 
 	loads link // held tables are made, and held changes applied, by another session, so that live tables never wait for a load
 }

@@ -197,8 +197,29 @@ func first(tables ...*schema.Table) replicator.Checkpoint {
 func (w *world) make(r *Warehouse, tables ...*schema.Table) {
 	w.t.Helper()
 	for i, t := range tables {
-		if err := r.Load(w.t.Context(), fmt.Sprintf("load_0_%d_%d", i, t.OID), t, replicator.Files{}); err != nil {
-			w.t.Fatal(err)
-		}
+		w.loadFiles(r, fmt.Sprintf("load_0_%d_%d", i, t.OID), t, replicator.StagedLoad{})
+	}
+}
+
+// loadState is that of a load by its load table.
+func loadState(into string) replicator.LoadState {
+	return replicator.LoadState{Into: into, Held: "held_" + strings.TrimPrefix(into, "load_"), Loaded: true}
+}
+
+// joining lets a table join from a load table.
+func joining(t *schema.Table, into string) []replicator.Join {
+	l := loadState(into)
+	return []replicator.Join{{Table: t, From: l.Into, Held: l.Held}}
+}
+
+// loadFiles loads files into a load table, with what belongs to it.
+func (w *world) loadFiles(r *Warehouse, into string, t *schema.Table, f replicator.StagedLoad) {
+	w.t.Helper()
+	l := loadState(into)
+	if err := r.Hold(w.t.Context(), l.Held, t); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := r.Load(w.t.Context(), l, t, f); err != nil {
+		w.t.Fatal(err)
 	}
 }

@@ -101,7 +101,7 @@ func (p *pipeline) fence() error {
 // load loads rows into a load table, and lets it join.
 func (p *pipeline) load(into string, rows ...string) error {
 	ctx := p.ctx
-	files, err := p.stager.Load(ctx, p.epoch, into, p.table)
+	files, err := p.stager.Load(ctx, replicator.LoadRequest{Epoch: p.epoch, Into: into, Table: p.table, At: p.position})
 	if err != nil {
 		return err
 	}
@@ -121,10 +121,14 @@ func (p *pipeline) load(into string, rows ...string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.warehouse.Load(ctx, into, p.table, f); err != nil {
+	l := replicator.LoadState{Into: into, Held: "held_" + strings.TrimPrefix(into, "load_")}
+	if err := p.warehouse.Hold(ctx, l.Held, p.table); err != nil {
 		return err
 	}
-	return p.merge(&replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: p.table, From: into}}})
+	if err := p.warehouse.Load(ctx, l, p.table, f); err != nil {
+		return err
+	}
+	return p.merge(&replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: p.table, From: l.Into, Held: l.Held}}})
 }
 
 // change folds changes into a batch, and merges it.
@@ -132,9 +136,7 @@ func (p *pipeline) change(changes ...replicator.Change) error {
 	f := replicator.NewFold(p.table, "")
 	for _, c := range changes {
 		c.Table = p.table
-		if err := f.Add(c); err != nil {
-			return err
-		}
+		f.Add(c)
 	}
 	return p.merge(&replicator.Batch{Commit: true, Folds: []*replicator.Fold{f}})
 }

@@ -67,8 +67,8 @@ func namesOwnTable(all []token) bool {
 }
 
 var (
-	// temporary names a staging, load or held table, which has numbers in its name.
-	temporary = regexp.MustCompile(`^(stage|gone|load|held)(_[0-9]+)+$`)
+	// temporary names a staging table or a load's, which has numbers in its name.
+	temporary = regexp.MustCompile(`^(stage|entries|keys|gone|load|held|ledger)(_[0-9]+)+$`)
 	// positional names a column of a staging table.
 	positional = regexp.MustCompile(`^[cou][0-9]+$`)
 	digits     = regexp.MustCompile(`[0-9]+`)

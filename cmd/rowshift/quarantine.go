@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"rowshift/schema"
+	"rowshift/sink/redshift"
+)
+
+// quarantineCommand is about rows that the source has and the targets lack.
+type quarantineCommand struct {
+	List  quarantineList  `cmd:"" help:"List the rows that are in quarantine."`
+	Retry quarantineRetry `cmd:"" help:"Ask the daemon to load tables again, which lets in what fits by now."`
+	Drop  quarantineDrop  `cmd:"" help:"Delete entries, and the objects that hold their rows. The rows stay out of the targets."`
+}
+
+type quarantineList struct {
+	JSON  bool `name:"json" help:"Print JSON, a row in each line."`
+	Limit int  `help:"Print so many rows at most." default:"1000"`
+}
+
+// refusedRow is what is printed of a row in quarantine.
+type refusedRow struct {
+	Table         string     `json:"table"`
+	Key           string     `json:"key"`
+	Reason        string     `json:"reason"`
+	Column        string     `json:"column,omitempty"`
+	OriginalBytes int64      `json:"original_bytes,omitempty"`
+	LSN           string     `json:"lsn"`
+	Commit        *time.Time `json:"commit,omitempty"`
+	Object        string     `json:"object,omitempty"`
+	At            time.Time  `json:"at"`
+}
+
+// Run lists what is in quarantine. Keys are values of the source: they are printed, and
+// logged nowhere.
+func (c quarantineList) Run(ctx context.Context, o *outside) error {
+	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
+		rows, err := r.warehouse.Quarantine(ctx, c.Limit+1)
+		if err != nil {
+			return err
+		}
+		more := len(rows) > c.Limit
+		if more {
+			rows = rows[:c.Limit]
+		}
+		if err := printRefused(o.stdout, rows, c.JSON); err != nil {
+			return err
+		}
+		if more {
+			fmt.Fprintf(o.stderr, "rowshift: there are more than %d rows in quarantine; see --limit\n", c.Limit)
+		}
+		return nil
+	})
+}
+
+func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if !asJSON && len(rows) > 0 {
+		fmt.Fprintf(t, "TABLE\tKEY\tREASON\tCOLUMN\tLSN\tAT\tOBJECT\n")
+	}
+	for _, row := range rows {
+		p := refusedRow{Table: row.Table.String(), Key: row.Key, Reason: row.Reason, Column: row.Column, OriginalBytes: row.OriginalBytes,
+			LSN: row.LSN.String(), Object: row.Object, At: row.WrittenAt}
+		if !row.CommittedAt.IsZero() {
+			p.Commit = &row.CommittedAt
+		}
+		if asJSON {
+			if err := encoder.Encode(p); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Table, p.Key, p.Reason, p.Column, p.LSN, p.At.Format(time.RFC3339), p.Object)
+	}
+	return t.Flush()
+}
+
+type quarantineRetry struct {
+	Tables []string `arg:"" name:"table" help:"Tables of the config to load again, as schema.table."`
+}
+
+// Run asks for the tables to be loaded again. What the load refuses is in quarantine
+// anew, and nothing else of the table.
+func (c quarantineRetry) Run(ctx context.Context, o *outside) error {
+	return resyncCommand(c).Run(ctx, o)
+}
+
+type quarantineDrop struct {
+	Of []string `arg:"" name:"table|key" help:"A table, as schema.table, for all of its entries, or with keys behind it, as list prints them, for theirs."`
+}
+
+// dropped is what is to be dropped of one table: the entries of some keys or, if there
+// are none, all.
+type dropped struct {
+	table schema.Name
+	keys  []string
+}
+
+// Run deletes entries, lifted ones too, and the objects that no entry names any more.
+func (c quarantineDrop) Run(ctx context.Context, o *outside) error {
+	drops, err := c.drops()
+	if err != nil {
+		return err
+	}
+	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
+		var over []string
+		for _, d := range drops {
+			n, urls, err := r.warehouse.DropQuarantine(ctx, d.table, d.keys)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(o.stdout, "%v: %d entries dropped\n", d.table, n)
+			over = append(over, urls...)
+		}
+		return r.dropKept(ctx, over)
+	})
+}
+
+// drops reads the arguments. Which tables there are is not asked: one may have been
+// taken out of the config.
+func (c quarantineDrop) drops() ([]dropped, error) {
+	var drops []dropped
+	var errs []error
+	for _, text := range c.Of {
+		if strings.HasPrefix(text, "[") {
+			if len(drops) == 0 {
+				return nil, fmt.Errorf("%s is a key, and no table stands before it", text)
+			}
+			last := &drops[len(drops)-1]
+			last.keys = append(last.keys, text)
+			continue
+		}
+		name, table, ok := strings.Cut(text, ".")
+		if !ok || name == "" || table == "" {
+			errs = append(errs, fmt.Errorf("%s is neither a table, as schema.table, nor a key, as rowshift quarantine list prints it", text))
+		}
+		drops = append(drops, dropped{table: schema.Name{Schema: name, Table: table}})
+	}
+	return drops, errors.Join(errs...)
+}
+
+// dropKept deletes objects of refused rows: those, and old ones that no entry names,
+// which a daemon left that died before it merged.
+func (r *rooms) dropKept(ctx context.Context, over []string) error {
+	old, err := r.stager.Kept(ctx)
+	if err != nil {
+		return err
+	}
+	named, err := r.warehouse.KeptObjects(ctx)
+	if err != nil {
+		return err
+	}
+	over = append(over, slices.DeleteFunc(old, func(url string) bool { return slices.Contains(named, url) })...)
+	return r.stager.Discard(ctx, over)
+}

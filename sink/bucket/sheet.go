@@ -1,0 +1,165 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// sheet is rows of one table that are being written: those that fit, with the ledger of
+// what is not there as the source has it, and those that are refused, for people to
+// read. It is used by one goroutine.
+type sheet struct {
+	attempt *attempt
+	ctx     context.Context
+	name    string // of its objects, but for their number
+	lines   *lines
+	load    bool            // the rows are a load's: no key is gone
+	refused replicator.Rows // of the table, that COPY is known to refuse
+
+	rows   *part
+	ledger *part // nil as long as there is no entry
+	kept   *part // nil as long as no row is refused
+	gone   int64 // rows whose key is gone, but for those whose key does not fit
+
+	fold int    // of held rows: the number of the fold at hand; else 0
+	xid  uint32 // likewise its transaction
+	at   replicator.Row
+	line func([]byte) ([]byte, error) // writes at
+}
+
+// sheet begins one whose objects have that name before their numbers.
+func (a *attempt) sheet(ctx context.Context, name string, l *lines) (*sheet, error) {
+	s := &sheet{attempt: a, ctx: ctx, name: name, lines: l}
+	s.line = func(dst []byte) ([]byte, error) {
+		switch {
+		case s.load:
+			return l.full(dst, s.at.New)
+		case s.fold > 0:
+			return l.held(dst, s.fold, s.xid, s.at, false)
+		}
+		return l.folded(dst, s.at)
+	}
+	var err error
+	s.rows, err = a.part(ctx, a.folder, name+"-%06d"+a.stager.extension("csv"))
+	return s, err
+}
+
+// row writes a row, or refuses it.
+func (s *sheet) row(r replicator.Row) error {
+	s.at = r
+	err := s.forbidden()
+	if err == nil {
+		err = s.rows.row(s.line)
+	}
+	if why, ok := errors.AsType[*unfit](err); ok {
+		return s.refuse(why)
+	}
+	if err != nil {
+		return err
+	}
+	if r.New == nil {
+		s.gone++
+	}
+	for _, a := range s.lines.adjusted {
+		if err := s.enter(entry{column: a.column, kind: a.Kind, rule: string(a.Rule), size: a.Size}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forbidden refuses a row that COPY is known to refuse.
+func (s *sheet) forbidden() error {
+	if s.at.New != nil && len(s.refused) > 0 && s.refused[s.lines.digest(s.at.New)] {
+		return &unfit{column: none, kind: replicator.CopyFailed}
+	}
+	return nil
+}
+
+// refuse makes the key of the row at hand gone, and accounts for the row. Of a key that
+// does not fit nothing is in the target, so nothing has to be gone.
+func (s *sheet) refuse(why *unfit) error {
+	row := s.at
+	if row.New == nil {
+		return s.enter(entry{column: none, kind: why.kind, rule: replicator.Lifted})
+	}
+	url, err := s.keep(why)
+	if err != nil {
+		return err
+	}
+	if !s.load {
+		s.at = replicator.Row{Key: row.Key, Written: row.Written}
+		err := s.rows.row(s.line)
+		if _, no := errors.AsType[*unfit](err); err == nil {
+			s.gone++
+		} else if !no {
+			return err
+		}
+	}
+	return s.enter(entry{column: why.column, kind: why.kind, rule: string(schema.Quarantine), size: why.size, object: url})
+}
+
+// keep writes a refused row where people find it, and returns the object's URL.
+func (s *sheet) keep(why *unfit) (string, error) {
+	if s.kept == nil {
+		var err error
+		if s.kept, err = s.attempt.part(s.ctx, s.attempt.kept, s.name+"-%06d"+s.attempt.stager.extension("jsonl")); err != nil {
+			return "", err
+		}
+	}
+	url := s.attempt.stager.url(s.kept.key())
+	return url, s.kept.row(func(dst []byte) ([]byte, error) { return s.lines.kept(dst, s.at, why), nil })
+}
+
+// enter adds an entry for the row at hand to the ledger.
+func (s *sheet) enter(e entry) error {
+	if s.ledger == nil {
+		var err error
+		if s.ledger, err = s.attempt.part(s.ctx, s.attempt.folder, s.name+"-ledger-%06d"+s.attempt.stager.extension("csv")); err != nil {
+			return err
+		}
+	}
+	return s.ledger.row(func(dst []byte) ([]byte, error) { return s.lines.entry(dst, s.fold, s.xid, s.at, e) })
+}
+
+// parts are those that were begun.
+func (s *sheet) parts() []*part {
+	parts := []*part{s.rows}
+	for _, p := range []*part{s.ledger, s.kept} {
+		if p != nil {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// wait returns when nothing is being put any more: of an attempt that is given up.
+func (s *sheet) wait() {
+	for _, p := range s.parts() {
+		_ = p.wait()
+	}
+}
+
+// finish puts what is left.
+func (s *sheet) finish() error {
+	var failed []error
+	for _, p := range s.parts() {
+		failed = append(failed, p.close())
+	}
+	return errors.Join(failed...)
+}
+
+// close puts what is left and writes the manifests.
+func (s *sheet) close(ctx context.Context) (rows, ledger replicator.Files, err error) {
+	if err := s.finish(); err != nil {
+		return rows, ledger, err
+	}
+	if rows, err = s.attempt.close(ctx, s.name, s.rows.done, s.rows.rows); err != nil || s.ledger == nil {
+		return rows, ledger, err
+	}
+	ledger, err = s.attempt.close(ctx, s.name+"-ledger", s.ledger.done, s.ledger.rows)
+	return rows, ledger, err
+}

@@ -1,0 +1,311 @@
+package redshift
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+	"rowshift/test/redshifttest"
+)
+
+// ruled is words, where what does not fit goes by rules.
+func ruled() *schema.Table {
+	t := keyed()
+	t.Columns[0].Rules = map[string]schema.Rule{schema.TooLong: schema.Quarantine}
+	t.Columns[2].Rules = map[string]schema.Rule{schema.TooLong: schema.Truncate, schema.ZeroByte: schema.Null, schema.NotUTF8: schema.Quarantine}
+	return t
+}
+
+// withRules is withWords, with rules.
+func (w *world) withRules() (*Warehouse, *schema.Table) {
+	w.t.Helper()
+	r, table := w.warehouse(nil), ruled()
+	w.fence(r, table)
+	w.make(r, table)
+	return r, table
+}
+
+// Values that do not fit: cut, made NULL, and refused. The others are as they are.
+const (
+	cut   = "CUT"
+	nulls = "NUL\x00"
+	bad   = "BAD\xff"
+)
+
+var (
+	tooLong  = strings.Repeat("x", 65_530) + "€€"
+	longKey  = strings.Repeat("k", 70_000)
+	fittings = strings.NewReplacer(cut, tooLong)
+)
+
+// changed folds changes, CUT in which stands for a value that is cut.
+func changed(t testing.TB, table *schema.Table, changes ...string) *replicator.Batch {
+	for i := range changes {
+		changes[i] = fittings.Replace(changes[i])
+	}
+	b := batch(t, table, changes...)
+	return b
+}
+
+// ledger shows the ledger.
+func (w *world) ledger() []string {
+	return w.ask(`SELECT "key", column_name, kind, rule, original_bytes FROM rowshift_accounts.ledger ORDER BY written_at, "key", kind`)
+}
+
+// quarantine shows the quarantine.
+func (w *world) quarantine() []string {
+	return w.ask(`SELECT "key", reason, column_name, CASE WHEN lifted_at IS NULL THEN 'open' ELSE 'lifted' END FROM rowshift_accounts.quarantine ORDER BY OCTET_LENGTH("key"), "key", written_at, lifted_at`)
+}
+
+func TestLedgerAndQuarantineOfAMerge(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	b := changed(t, table, `insert q"\|1|x`, "insert b|2|"+cut, "insert c|3|"+nulls, "insert d|4|"+bad)
+	done := w.apply(r, b)
+	w.want(w.ask("SELECT word, OCTET_LENGTH(body) FROM public_copy.words ORDER BY n"), `q"\|1`, "b|65533", "c|~")
+	w.want(w.ledger(), `["b"]|body|too_long|truncate|65536`, `["c"]|body|zero_byte|null|4`)
+	w.want(w.quarantine(), `["d"]|not_utf8|body|open`)
+	if diff := cmp.Diff([]replicator.Entries{
+		{Table: table.Name, Kind: "not_utf8", Rule: "quarantine", Count: 1},
+		{Table: table.Name, Kind: "too_long", Rule: "truncate", Count: 1},
+		{Table: table.Name, Kind: "zero_byte", Rule: "null", Count: 1},
+	}, done.Entries); diff != "" || done.Quarantined[table.Name] != 1 {
+		t.Error(diff, done.Quarantined)
+	}
+	w.want(w.ask(`SELECT source_schema, source_table, target, lsn FROM rowshift_accounts.quarantine WHERE "object" LIKE 's3://%/quarantine/%'`), "public|words|words|0/0")
+
+	w.apply(r, changed(t, table, `delete q"\`, "update d|5|"+bad, "update b|6|y")) // another version is refused in its stead
+	w.want(w.quarantine(), `["d"]|not_utf8|body|lifted`, `["d"]|not_utf8|body|open`)
+	w.want(w.ask("SELECT word, n FROM public_copy.words ORDER BY n"), "c|3", "b|6")
+	w.apply(r, changed(t, table, "update d|6|fits"))
+	w.want(w.quarantine(), `["d"]|not_utf8|body|lifted`, `["d"]|not_utf8|body|lifted`)
+	w.want(w.ask(`SELECT DISTINCT lifted_lsn FROM rowshift_accounts.quarantine ORDER BY 1`), "0/78", "0/82")
+	done = w.apply(r, changed(t, table, "update d|7|"+bad), changed(t, table, "truncate", "insert e|1|"+bad)) // in one merge
+	w.want(w.words())
+	w.want(w.quarantine()[2:], `["d"]|not_utf8|body|lifted`, `["e"]|not_utf8|body|open`)
+	if done.Quarantined[table.Name] != 1 {
+		t.Error(done.Quarantined)
+	}
+}
+
+// A key that does not fit is given by its hash, and nothing of its row is in the target.
+func TestQuarantineOfAKeyThatDoesNotFit(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	w.apply(r, batch(t, table, "insert "+longKey+"|1|x", "insert "+longKey[:1025]+"|2|y"))
+	w.want(w.ask("SELECT n FROM public_copy.words"), "2")
+	if q := w.quarantine(); len(q) != 1 || len(q[0]) != len(`["sha256:"]|too_long|word|open`)+64 {
+		t.Errorf("%.100q", q)
+	}
+	w.apply(r, batch(t, table, "update "+longKey+"|2|x"))
+	w.want(w.ask("SELECT COUNT(*), COUNT(lifted_at) FROM rowshift_accounts.quarantine"), "2|1")
+	w.apply(r, batch(t, table, "delete "+longKey))
+	w.want(w.ask("SELECT COUNT(*), COUNT(lifted_at) FROM rowshift_accounts.quarantine"), "2|2")
+
+	// A long key that fits is given likewise, by Redshift.
+	w.apply(r, batch(t, table, "update "+longKey[:1025]+"|3|"+bad))
+	w.want(w.ask(`SELECT COUNT(*) FROM rowshift_accounts.quarantine WHERE "key" LIKE '["sha256:%"]' AND lifted_at IS NULL`), "1")
+	w.apply(r, batch(t, table, "update "+longKey[:1025]+"|4|z"))
+	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts.quarantine WHERE lifted_at IS NULL"), "0")
+}
+
+// What a load and the changes held beside it account for comes with the join, once, and
+// closes what the table had in quarantine before.
+func TestLedgerOfALoadComesWithItsJoin(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	w.apply(r, batch(t, table, "insert a|1|"+bad, "insert old|1|"+bad))
+	l := w.loading(r, table, 1, "a|1|"+bad, "b|2|"+bad, "c|3|"+tooLong, "f|3|"+bad, "g|3|"+bad)
+	w.apply(r, held(changed(t, table, "insert seen|1|"+cut, "update c|9|"+bad), l, 7), held(batch(t, table, "insert "+longKey+"|1|x"), l, 6)) // the snapshot has it
+	l.Seen, l.HandOver = replicator.Visibility{XMin: 8, XMax: 8}, 9
+	w.apply(r, held(changed(t, table, "update b|4|"+cut, "insert d|5|"+bad, "update f|5|^", "delete g"), l, 8))
+	w.want(w.ledger())
+	w.applyAll(r, table, l)
+	w.apply(r, held(changed(t, table, "update d|6|fits", "insert e|5|"+bad), l, 0))
+	w.applyAll(r, table, l)
+	w.want(w.ledger())
+	w.want(w.quarantine(), `["a"]|not_utf8|body|open`, `["old"]|not_utf8|body|open`)
+	join := changed(t, table, "update e|7|^", "insert h|8|"+cut, "insert i|8|"+bad)
+	join.Folds[0].Into, join.Joins = l.Into, []replicator.Join{{Table: table, From: l.Into, Held: l.Held}}
+	done := w.apply(r, join)
+	w.want(w.ask("SELECT word, n FROM public_copy.words ORDER BY word"), "b|4", "c|3", "d|6", "h|8")
+	w.want(w.ledger(), `["b"]|body|too_long|truncate|65536`, `["c"]|body|too_long|truncate|65536`, `["h"]|body|too_long|truncate|65536`)
+	w.want(w.quarantine(), `["a"]|not_utf8|body|lifted`, `["a"]|not_utf8|body|open`, `["e"]|unfilled|~|open`, `["f"]|unfilled|~|open`, `["i"]|not_utf8|body|open`,
+		`["old"]|not_utf8|body|lifted`)
+	if done.Quarantined[table.Name] != 4 {
+		t.Error(done.Quarantined)
+	}
+	w.want(w.ask("SELECT COUNT(*) FROM svv_tables WHERE table_name LIKE 'ledger_1%'"), "0")
+}
+
+// A load that is tried again accounts once.
+func TestLoadThatIsTriedAgainAccountsOnce(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	l := w.loading(r, table, 1)
+	files, err := w.stager.Load(t.Context(), replicator.LoadRequest{Epoch: 1, Table: table, At: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, _ := files.Part(t.Context())
+	if err := part.Write(row("a|1|" + tooLong)); err != nil {
+		t.Fatal(err)
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+	staged, err := files.Close(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := w.server.Inject(redshifttest.Fault{Class: "INSERT", Match: "ledger_1", Drop: true, After: true})
+	if err := r.Load(t.Context(), l, table, staged); err == nil {
+		t.Fatal("loaded, though the answer was lost")
+	}
+	fault.Remove()
+	if err := r.Load(t.Context(), l, table, staged); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(r, &replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: table, From: l.Into, Held: l.Held}}})
+	w.want(w.ledger(), `["a"]|body|too_long|truncate|65536`)
+}
+
+// Of a merge that fails nothing is accounted, and of one that is done again once.
+func TestLedgerIsOfTheMerge(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	m := w.merging(w.stage(changed(t, table, "insert a|1|"+cut, "insert b|2|"+bad))...)
+	fault := w.server.Inject(redshifttest.Fault{Class: "UPDATE", Match: "checkpoint", Code: "40001", Message: "conflict"})
+	if _, err := r.Merge(t.Context(), m); !replicator.Retryable(err) {
+		t.Fatal(err)
+	}
+	fault.Remove()
+	w.want(w.ledger())
+	w.want(w.quarantine())
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.ledger(), `["a"]|body|too_long|truncate|65536`)
+	w.want(w.quarantine(), `["b"]|not_utf8|body|open`)
+}
+
+// Rows that COPY refuses though they should fit are told by what they are, among them
+// values with line ends, and in folds that are held.
+func TestRowsThatCopyRefuses(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.fence(r)
+	wrong := *table
+	wrong.Columns = append([]schema.Column{}, table.Columns...)
+	wrong.Columns[1].Mapping.Append = nil // as if a check were missing
+	want := replicator.Rows{digested("b ", "secret", "y"): true, digested("c\n\"", "1e3", "y"): true}
+	changes := []string{"insert a|1|two\nlines", "insert b |secret|y", "insert b|2|y", "insert c\n\"|1e3|y", "delete d"}
+	l := w.loading(r, table, 1)
+	for name, b := range map[string]*replicator.Batch{"live": batch(t, &wrong, changes...), "held": held(batch(t, &wrong, changes...), l, 0)} {
+		_, err := r.Merge(t.Context(), w.merging(w.stage(b)...))
+		wantRefused(t, name, err, want, false)
+	}
+	w.want(w.words())
+	w.unmoved()
+	files, err := w.stager.Load(t.Context(), replicator.LoadRequest{Epoch: 1, Table: &wrong})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, _ := files.Part(t.Context())
+	for _, c := range changes[:4] {
+		if err := part.Write(row(strings.TrimPrefix(c, "insert "))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+	staged, err := files.Close(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, "load", r.Load(t.Context(), l, table, staged), want, true)
+}
+
+// digested is what a row is known by in replicator.Rows.
+func digested(texts ...string) string {
+	var dst []byte
+	for _, text := range texts {
+		dst = replicator.AppendDigest(dst, []byte(text), false)
+	}
+	return string(dst)
+}
+
+func wantRefused(t *testing.T, name string, err error, rows replicator.Rows, load bool) {
+	t.Helper()
+	refused, ok := errors.AsType[*replicator.Refused](err)
+	if !ok {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if diff := cmp.Diff(rows, refused.Rows); diff != "" || refused.Load != load || refused.Halt.Reason != replicator.LoadRefused || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%s: %s%v", name, diff, err)
+	}
+}
+
+// More rows than a few are no single rows: the load is refused.
+func TestManyRowsThatCopyRefusesHalt(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	wrong := *table
+	wrong.Columns = append([]schema.Column{}, table.Columns...)
+	wrong.Columns[1].Mapping.Append = nil
+	var changes []string
+	for i := range mostErrors + 2 {
+		changes = append(changes, "insert "+strings.Repeat("k", i+1)+"|secret|y")
+	}
+	_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, &wrong, changes...))...))
+	wantHalt(t, err, replicator.LoadRefused)
+}
+
+// Keys of all kinds are written as text.
+func TestKeysOfManyTypes(t *testing.T) {
+	w := newWorld(t)
+	table := composite()
+	table.Columns[1] = column(2, "amount", schema.Type{OID: 16, Base: 16, Typmod: -1, Name: "bool", Category: 'B'}, false)
+	table.Columns = append(table.Columns, column(5, "at", schema.Type{OID: 1184, Base: 1184, Typmod: -1, Name: "timestamptz", Category: 'D'}, false), column(6, "sum", decimal, false))
+	table.Columns[3].Rules = map[string]schema.Rule{schema.Empty: schema.Null, schema.Malformed: schema.Quarantine}
+	table.Key = []int{1, 2, 4, 5, 0}
+	r := w.warehouse(nil)
+	w.fence(r, table)
+	w.make(r, table)
+	w.apply(r, batch(t, table, `insert l|t|o|\x|2026-01-02 03:04:05.6+00|1.50`, `insert m|f|o|no bytes|2026-01-02 03:04:05+00|-2.00`))
+	w.want(w.ask(`SELECT "key" FROM rowshift_accounts.ledger`), `["t", "o", "2026-01-02 03:04:05.6+00", "1.50", "l"]`)
+	w.want(w.ask(`SELECT "key" FROM rowshift_accounts.quarantine`), `["f", "o", "2026-01-02 03:04:05+00", "-2.00", "m"]`)
+	w.apply(r, batch(t, table, `update m|f|o|\x01|2026-01-02 03:04:05+00|-2.00`))
+	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts.quarantine WHERE lifted_at IS NULL"), "0")
+}
+
+func TestQuarantineIsListedAndDropped(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	w.apply(r, batch(t, table, "insert a|1|"+bad, "insert b|2|"+bad))
+	w.apply(r, batch(t, table, "insert c|3|"+bad))
+	refused, err := r.Quarantine(t.Context(), 10)
+	if err != nil || len(refused) != 3 || refused[0].Key != `["a"]` || refused[0].Reason != "not_utf8" || refused[0].Column != "body" || refused[0].OriginalBytes != 4 || refused[2].Object == refused[0].Object {
+		t.Errorf("%+v, %v", refused, err)
+	}
+	if n, over, err := r.DropQuarantine(t.Context(), table.Name, []string{`["a"]`}); err != nil || n != 1 || len(over) != 0 {
+		t.Errorf("dropped %d, %q, %v", n, over, err)
+	}
+	if n, over, err := r.DropQuarantine(t.Context(), table.Name, []string{`["b"]`}); err != nil || n != 1 || len(over) != 1 || over[0] != refused[0].Object {
+		t.Errorf("dropped %d, %q, %v", n, over, err)
+	}
+	if n, over, err := r.DropQuarantine(t.Context(), table.Name, nil); err != nil || n != 1 || len(over) != 1 {
+		t.Errorf("dropped %d, %q, %v", n, over, err)
+	}
+	if urls, err := r.KeptObjects(t.Context()); err != nil || len(urls) != 0 {
+		t.Errorf("%q, %v", urls, err)
+	}
+	if open, err := r.Quarantined(t.Context()); err != nil || len(open) != 0 {
+		t.Errorf("%v, %v", open, err)
+	}
+}

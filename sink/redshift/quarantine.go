@@ -1,0 +1,115 @@
+package redshift
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// RefusedRow is a row of the source that is in quarantine: the target does not have it.
+type RefusedRow struct {
+	Table         schema.Name
+	Key           string // a JSON array of the texts of its columns
+	Reason        string
+	Column        string         // empty if it is not for one
+	OriginalBytes int64          // of the column's value at the source; 0 if it is not for one
+	LSN           replicator.LSN // of its commit
+	CommittedAt   time.Time      // zero if that is not known
+	Object        string         // URL of what holds the row; empty if nothing does
+	WrittenAt     time.Time
+}
+
+// Quarantined counts the rows in quarantine by table. There are none if no daemon of
+// this version has run yet.
+func (w *Warehouse) Quarantined(ctx context.Context) (open map[schema.Name]int64, err error) {
+	err = w.inspected(ctx, func(s *session) error {
+		rows, err := s.rows(ctx, "count the quarantine", w.metadata.countOpen())
+		if err != nil {
+			return err
+		}
+		open, err = scanOpen(rows)
+		return err
+	})
+	return open, err
+}
+
+// Quarantine lists the rows in quarantine, so many at most.
+func (w *Warehouse) Quarantine(ctx context.Context, limit int) (refused []RefusedRow, err error) {
+	err = w.inspected(ctx, func(s *session) error {
+		rows, err := s.rows(ctx, "list the quarantine", w.metadata.listOpen(limit))
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			r, err := scanRefused(row)
+			if err != nil {
+				return err
+			}
+			refused = append(refused, r)
+		}
+		return nil
+	})
+	return refused, err
+}
+
+// DropQuarantine deletes a table's entries, lifted ones too, or those of some of its
+// keys if there are any. It returns how many, and the URLs of objects that no entry
+// names any more.
+func (w *Warehouse) DropQuarantine(ctx context.Context, n schema.Name, keys []string) (dropped int64, over []string, err error) {
+	err = w.inspected(ctx, func(s *session) error {
+		named, err := w.objects(ctx, s)
+		if err != nil {
+			return err
+		}
+		if dropped, err = s.run(ctx, "drop rows of the quarantine", w.metadata.dropQuarantine(n, keys)); err != nil {
+			return err
+		}
+		left, err := w.objects(ctx, s)
+		over = slices.DeleteFunc(named, func(url string) bool { return slices.Contains(left, url) })
+		return err
+	})
+	return dropped, over, err
+}
+
+// KeptObjects are the URLs of the objects that entries name, lifted ones too.
+func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) {
+	err = w.inspected(ctx, func(s *session) error {
+		urls, err = w.objects(ctx, s)
+		return err
+	})
+	return urls, err
+}
+
+func (w *Warehouse) objects(ctx context.Context, s *session) (urls []string, err error) {
+	rows, err := s.rows(ctx, "list what is kept", w.metadata.keptObjects())
+	for _, r := range rows {
+		urls = append(urls, string(r[0]))
+	}
+	return urls, err
+}
+
+// inspected calls do if there is a quarantine: if a daemon of this version has run.
+func (w *Warehouse) inspected(ctx context.Context, do func(*session) error) error {
+	return w.with(ctx, func(s *session) error {
+		names, err := w.tableNames(ctx, s)
+		if err != nil || !slices.Contains(names, "quarantine") {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// scanRefused reads a row of listOpen.
+func scanRefused(row [][]byte) (RefusedRow, error) {
+	s := &scanner{row: row}
+	r := RefusedRow{Table: schema.Name{Schema: s.text(), Table: s.text()}, Key: s.text(), Reason: s.text(), Column: s.text()}
+	if size := s.text(); size != "" {
+		r.OriginalBytes, _ = strconv.ParseInt(size, 10, 64)
+	}
+	r.LSN, r.CommittedAt, r.Object, r.WrittenAt = s.lsn(), s.time(), s.text(), s.time()
+	return r, altered(s.err)
+}

@@ -1,0 +1,183 @@
+package redshift
+
+import (
+	"fmt"
+	"strings"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+func (m metadata) ledger() place     { return in(string(m), "ledger") }
+func (m metadata) quarantine() place { return in(string(m), "quarantine") }
+
+// createLedger makes the tables that account for what the targets do not have as the
+// source has it: values that were adjusted, and rows that were refused. A row of
+// quarantine that has not been lifted is one that the source has and the target lacks.
+func (m metadata) createLedger() []string {
+	const row = `"source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "target" VARCHAR(256) NOT NULL, "key" VARCHAR(65535) NOT NULL`
+	const at = `"original_bytes" BIGINT, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP`
+	return []string{
+		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (%s, "column_name" VARCHAR(256) NOT NULL, "kind" VARCHAR(32) NOT NULL, "rule" VARCHAR(16) NOT NULL, %s, "written_at" TIMESTAMP)`,
+			m.ledger(), row, at),
+		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (%s, "reason" VARCHAR(32) NOT NULL, "column_name" VARCHAR(256), %s, "object" VARCHAR(2048), "written_at" TIMESTAMP, "lifted_lsn" VARCHAR(17), "lifted_at" TIMESTAMP)`,
+			m.quarantine(), row, at),
+	}
+}
+
+// createLoadLedger makes the table where a load's entries wait until its table joins:
+// those of its own rows in fold 0, and those of held changes in theirs.
+func createLoadLedger(p place) string {
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("fold" BIGINT NOT NULL, "xid" BIGINT, "key" VARCHAR(65535) NOT NULL, %s)`, p, entryColumns)
+}
+
+// entryColumns are what an entry says beside of which row it is.
+const entryColumns = `"column_name" VARCHAR(256), "kind" VARCHAR(32), "rule" VARCHAR(16), "original_bytes" BIGINT, "lsn" VARCHAR(17), "committed_at" TIMESTAMP, "object" VARCHAR(2048)`
+
+// Rules of entries that are no adjustments: a row that was refused, and a key that does
+// not fit and is gone.
+const (
+	refusedRule = string(schema.Quarantine)
+	liftedRule  = replicator.Lifted
+)
+
+// createEntries makes the staging table of entries: what tells folds apart if they are
+// held, the key by its columns, and the key as text where its columns do not hold it.
+func createEntries(stage place, t *schema.Table, held bool) string {
+	var columns []string
+	if held {
+		columns = append(columns, quoted(foldColumn)+" BIGINT", quoted(xidColumn)+" BIGINT")
+	}
+	for _, k := range t.Key {
+		columns = append(columns, quoted(valueColumn(k))+" "+t.Columns[k].Mapping.Type)
+	}
+	return fmt.Sprintf(`CREATE TEMP TABLE %s (%s, "given" VARCHAR(65535), %s)`, stage, strings.Join(columns, ", "), entryColumns)
+}
+
+// entriesColumns are the columns of the files of entries, in their order.
+func entriesColumns(t *schema.Table, held bool) []string {
+	var names []string
+	if held {
+		names = append(names, foldColumn, xidColumn)
+	}
+	for _, k := range t.Key {
+		names = append(names, valueColumn(k))
+	}
+	return append(names, "given", "column_name", "kind", "rule", "original_bytes", "lsn", "committed_at", "object")
+}
+
+// entryKey is the key of a staged entry as text.
+func entryKey(t *schema.Table) string {
+	return `COALESCE("given", ` + keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }) + ")"
+}
+
+// countEntries counts entries by kind and rule.
+func countEntries(of place) string {
+	return fmt.Sprintf(`SELECT "kind", "rule", COUNT(*) FROM %s GROUP BY "kind", "rule" ORDER BY "kind", "rule"`, of)
+}
+
+const (
+	ledgerColumns     = `"source_schema", "source_table", "target", "key", "column_name", "kind", "rule", "original_bytes", "lsn", "committed_at", "written_at"`
+	quarantineColumns = `"source_schema", "source_table", "target", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at"`
+)
+
+// who is what the rows of ledger and quarantine begin with.
+func who(t *schema.Table) string {
+	return fmt.Sprintf("%s, %s, %s", literal(t.Name.Schema), literal(t.Name.Table), literal(t.Target))
+}
+
+// insertAdjusted writes staged adjustments to the ledger.
+func (m metadata) insertAdjusted(stage place, t *schema.Table) string {
+	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s, %s, "column_name", "kind", "rule", "original_bytes", "lsn", "committed_at", GETDATE() FROM %s WHERE "rule" NOT IN (%s, %s)`,
+		m.ledger(), ledgerColumns, who(t), entryKey(t), stage, literal(refusedRule), literal(liftedRule))
+}
+
+// insertRefused puts staged rows that were refused into quarantine.
+func (m metadata) insertRefused(stage place, t *schema.Table) string {
+	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s, %s, "kind", "column_name", "original_bytes", "lsn", "committed_at", "object", GETDATE() FROM %s WHERE "rule" = %s`,
+		m.quarantine(), quarantineColumns, who(t), entryKey(t), stage, literal(refusedRule))
+}
+
+// insertUnfilled puts the staged rows into quarantine that have not found their
+// origin.
+func (m metadata) insertUnfilled(stage place, f replicator.StagedFold, at replicator.Written) string {
+	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s, %s, %s, NULL, NULL, %s, %s, NULL, GETDATE() FROM %s WHERE %s`,
+		m.quarantine(), quarantineColumns, who(f.Table), keyText(f.Table, func(_, k int) string { return quoted(valueColumn(k)) }),
+		literal(replicator.Unfilled), literal(at.LSN.String()), timestamp(at.Time), stage, anyOf(f.Unchanged))
+}
+
+// forgoUnfilled makes the keys gone of staged rows that have not found their origin.
+func forgoUnfilled(stage place, unchanged []int) string {
+	return fmt.Sprintf("UPDATE %s SET %s = TRUE WHERE (%s)", stage, quoted(goneColumn), anyOf(unchanged))
+}
+
+// openOf is true of the entries of a table's quarantine that are not lifted.
+func (m metadata) openOf(n schema.Name) string {
+	q := m.quarantine()
+	return fmt.Sprintf(`%s = %s AND %s = %s AND %s IS NULL`, q.of("source_schema"), literal(n.Schema), q.of("source_table"), literal(n.Table), q.of("lifted_at"))
+}
+
+// liftAll lifts a table's quarantine: its rows are all gone, or anew in the target.
+func (m metadata) liftAll(n schema.Name, at replicator.LSN) string {
+	return fmt.Sprintf(`UPDATE %s SET "lifted_lsn" = %s, "lifted_at" = GETDATE() WHERE %s`, m.quarantine(), literal(at.String()), m.openOf(n))
+}
+
+// createKeys makes a temporary table of the keys of staged rows as text, since an UPDATE
+// and a DELETE join by columns only.
+func createKeys(p, stage place, t *schema.Table) string {
+	return fmt.Sprintf(`CREATE TEMP TABLE %s AS SELECT CAST(%s AS VARCHAR(65535)) AS "key" FROM %s`, p, keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }), stage)
+}
+
+// liftKeys lifts the quarantine of keys: each has another row now, or none.
+func (m metadata) liftKeys(keys place, t *schema.Table, at replicator.LSN) string {
+	return m.lift(keys, t.Name, at, `s."key"`)
+}
+
+// liftGiven does so for staged entries of keys that do not fit.
+func (m metadata) liftGiven(entries place, t *schema.Table, at replicator.LSN) string {
+	return m.lift(entries, t.Name, at, `s."given"`)
+}
+
+func (m metadata) lift(stage place, n schema.Name, at replicator.LSN, key string) string {
+	return fmt.Sprintf(`UPDATE %s SET "lifted_lsn" = %s, "lifted_at" = GETDATE() FROM %s AS s WHERE %s AND %s = %s`,
+		m.quarantine(), literal(at.String()), stage, m.openOf(n), m.quarantine().of("key"), key)
+}
+
+// countOpen counts the rows in quarantine by table.
+func (m metadata) countOpen() string {
+	return fmt.Sprintf(`SELECT "source_schema", "source_table", COUNT(*) FROM %s WHERE "lifted_at" IS NULL GROUP BY "source_schema", "source_table" ORDER BY "source_schema", "source_table"`, m.quarantine())
+}
+
+// keyText writes a key as text: a JSON array of the texts of its columns, of each that
+// is longer than 1,024 bytes "sha256:" and that of it. It is made by Redshift wherever
+// the key fits its columns, so that two of one key are equal.
+func keyText(t *schema.Table, column func(i, k int) string) string {
+	var parts []string
+	for i, k := range t.Key {
+		parts = append(parts, columnText(t.Columns[k].Mapping, column(i, k)))
+	}
+	return `'["' || ` + strings.Join(parts, ` || '", "' || `) + ` || '"]'`
+}
+
+// columnText writes a column as text, as it stands between the quotes of JSON.
+func columnText(m schema.Mapping, c string) string {
+	kind, _, _ := strings.Cut(m.Type, "(")
+	switch {
+	case m.Text:
+		return fmt.Sprintf(`CASE WHEN OCTET_LENGTH(%s) > %d THEN 'sha256:' || SHA2(%s, 256) ELSE %s END`, c, replicator.LongKey, c, inJSON(c))
+	case kind == "BOOLEAN":
+		return fmt.Sprintf(`CASE WHEN %s THEN 't' ELSE 'f' END`, c)
+	case kind == "VARBYTE":
+		return fmt.Sprintf(`CASE WHEN OCTET_LENGTH(%s) > %d THEN 'sha256:' || SHA2(%s, 256) ELSE TO_HEX(%s) END`, c, replicator.LongKey, c, c)
+	}
+	return fmt.Sprintf(`CAST(%s AS VARCHAR(64))`, c)
+}
+
+// inJSON escapes what JSON does not have between quotes, but for rare control
+// characters.
+func inJSON(c string) string {
+	for _, pair := range [][2]string{{`\`, `\\`}, {`"`, `\"`}, {"\n", `\n`}, {"\r", `\r`}, {"\t", `\t`}} {
+		c = fmt.Sprintf("REPLACE(%s, %s, %s)", c, literal(pair[0]), literal(pair[1]))
+	}
+	return c
+}

@@ -1,0 +1,27 @@
+package redshift
+
+import (
+	"fmt"
+
+	"rowshift/schema"
+)
+
+// listOpen lists the rows in quarantine, in the order that scanRefused takes.
+func (m metadata) listOpen(limit int) string {
+	return fmt.Sprintf(`SELECT "source_schema", "source_table", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at" FROM %s `+
+		`WHERE "lifted_at" IS NULL ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT %d`, m.quarantine(), limit)
+}
+
+// keptObjects lists what holds rows that were refused.
+func (m metadata) keptObjects() string {
+	return fmt.Sprintf(`SELECT DISTINCT "object" FROM %s WHERE "object" IS NOT NULL ORDER BY "object"`, m.quarantine())
+}
+
+// dropQuarantine deletes a table's entries, or those of some keys if there are any.
+func (m metadata) dropQuarantine(n schema.Name, keys []string) string {
+	s := fmt.Sprintf(`DELETE FROM %s WHERE "source_schema" = %s AND "source_table" = %s`, m.quarantine(), literal(n.Schema), literal(n.Table))
+	if len(keys) > 0 {
+		s += fmt.Sprintf(` AND "key" IN (%s)`, list(keys, func(_ int, key string) string { return literal(key) }))
+	}
+	return s
+}
