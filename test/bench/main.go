@@ -40,6 +40,7 @@ type choices struct {
 	scale    float64
 	rounds   int
 	backlogs string
+	peers    string
 	into     string
 }
 
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string) error {
 	f.Float64Var(&c.scale, "scale", 1, "how much of 1,000,000 persons and 1,000,000 changes")
 	f.IntVar(&c.rounds, "rounds", 3, "rounds, of each of which the medians are")
 	f.StringVar(&c.backlogs, "backlogs", strings.Join(names(backlogs), ","), "which backlogs")
+	f.StringVar(&c.peers, "peers", "limit,read,native,rowshift", "who drains them")
 	f.StringVar(&c.into, "into", "", "a page whose table is written anew")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -63,7 +65,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	b, err := open(ctx, c)
+	drain, err := choosePeers(c.peers)
+	if err != nil {
+		return err
+	}
+	b, err := open(ctx, c, drain)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +30,21 @@ const (
 )
 
 var peers = []peer{{limit, drainByLimit}, {reading, drainByReading}, {native, drainByNative}, {rowshift, drainByRowshift}}
+
+// choosePeers returns the peers that a list names, in their order.
+func choosePeers(list string) (chosen []peer, err error) {
+	named := strings.Split(list, ",")
+	for _, p := range peers {
+		if i := slices.Index(named, p.name); i >= 0 {
+			chosen = append(chosen, p)
+			named = slices.Delete(named, i, i+1)
+		}
+	}
+	if len(named) > 0 {
+		return nil, fmt.Errorf("nobody is called %q", strings.Join(named, ", "))
+	}
+	return chosen, nil
+}
 
 // The slots that are made for one backlog.
 const (

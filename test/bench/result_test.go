@@ -53,6 +53,19 @@ func TestBacklogsAreChosen(t *testing.T) {
 	}
 }
 
+func TestPeersAreChosen(t *testing.T) {
+	chosen, err := choosePeers("read,limit")
+	if err != nil || len(chosen) != 2 || chosen[0].name != limit || chosen[1].name != reading {
+		t.Errorf("chose %v, %v", chosen, err)
+	}
+	if _, err := choosePeers("limit,limit"); err == nil {
+		t.Error("a peer was chosen twice")
+	}
+	if len(peers) != 4 {
+		t.Errorf("%d peers are left", len(peers))
+	}
+}
+
 func TestUsageOfThisProcess(t *testing.T) {
 	before, err := usageOf(os.Getpid())
 	if err != nil || before.peak < 1<<20 {
