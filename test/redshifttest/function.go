@@ -37,7 +37,7 @@ var functionList = map[functionKind]string{
 		pg_terminate_backend 1 1; pi 0 0; pow 2 2 power; power 2 2; quote_ident 1 1; quote_literal 1 1; radians 1 1; random 0 0; repeat 2 2;
 		replace 3 3; replicate 2 2 repeat; reverse 1 1; right 2 2; round 1 2 .round; rpad 2 3; rtrim 1 2; sha2 2 2 .sha2;
 		sign 1 1; sin 1 1; split_part 3 3; sqrt 1 1; strpos 2 2; substr 2 3 substr; substring 2 3 substr; tan 1 1; textlen 1 1 char_length; timezone 2 2;
-		to_char 2 2; to_date 2 3 .to_date; to_hex 1 1; to_number 2 2; to_timestamp 2 2; translate 3 3; trunc 1 2 .trunc; upper 1 1;
+		to_char 2 2; to_date 2 3 .to_date; to_hex 1 1 .to_hex; to_number 2 2; to_timestamp 2 2; translate 3 3; trunc 1 2 .trunc; upper 1 1;
 		current_database 0 0; last_day 1 1 .last_day; add_months 2 2 .add_months; months_between 2 2 .months_between; next_day 2 2 .next_day;
 		json_parse 1 1 .json_parse; json_serialize 1 1 .json_serialize; is_valid_json 1 1 .is_valid_json; is_valid_json_array 1 1 .is_valid_json_array;
 		can_json_parse 1 1 .is_valid_json; json_array_length 1 2 .json_array_length; json_typeof 1 1 jsonb_typeof; is_array 1 1 .is_array;

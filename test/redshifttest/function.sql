@@ -205,3 +205,8 @@ CREATE OR REPLACE FUNCTION redshift_catalog.many_matches(n bigint) RETURNS boole
   IF n > 1 THEN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = 'Found multiple matches to update the same tuple.'; END IF;
   RETURN false;
 END $$;
+
+-- to_hex takes a number or a VARBYTE.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_TO_HEX.html
+CREATE OR REPLACE FUNCTION redshift_catalog.to_hex(n bigint) RETURNS varchar LANGUAGE sql IMMUTABLE AS 'SELECT pg_catalog.to_hex(n)';
+CREATE OR REPLACE FUNCTION redshift_catalog.to_hex(b bytea) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$ SELECT encode(b, 'hex') $$;
