@@ -113,14 +113,14 @@ func TestProductionHasARole(t *testing.T) {
 // is not in the way of the next.
 func TestJobs(t *testing.T) {
 	want := map[string][]string{
-		"rowshift-reset-slot-" + token: {"reset-slot", "--token=" + token},
-		"rowshift-teardown":            {"teardown", "--yes"},
+		"reset-slot": {"reset-slot", "--token=" + token},
+		"teardown":   {"teardown", "--yes"},
 	}
 	each(t, func(t *testing.T, from objects) {
 		daemon, _ := from.pods()
 		for _, job := range all[*batch.Job](from) {
 			c := container(t, job.Spec.Template)
-			if !slices.Equal(c.Args, want[job.Name]) {
+			if !slices.Equal(c.Args, want[job.Labels["app.kubernetes.io/component"]]) {
 				t.Errorf("%s does %q", job.Name, c.Args)
 			}
 			if c.Image != container(t, daemon).Image {

@@ -29,6 +29,10 @@ var ofHelm = []string{"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum
 // anew when it has changed, as Helm's checksum does.
 var hashed = regexp.MustCompile(`"` + release + `-[0-9a-z]{10}"`)
 
+// ofToken matches the name of a Job for a token: by kustomize one writes the token there,
+// Helm a hash of it and of the pod.
+var ofToken = regexp.MustCompile(`"` + release + `-reset-slot-(` + token + `|[0-9a-f]{10})"`)
+
 // meaning returns what the objects say, by kind and name, without how they say it.
 func (all objects) meaning(t *testing.T) map[string]any {
 	t.Helper()
@@ -39,6 +43,7 @@ func (all objects) meaning(t *testing.T) map[string]any {
 			t.Fatal(err)
 		}
 		text = hashed.ReplaceAll(text, []byte(`"`+release+`"`))
+		text = ofToken.ReplaceAll(text, []byte(`"`+release+`-reset-slot"`))
 		var said map[string]any
 		if err := json.Unmarshal(text, &said); err != nil {
 			t.Fatal(err)

@@ -112,6 +112,12 @@ var valueCases = map[string]struct {
 			t.Error("there is one")
 		}
 	}},
+	"passwords by a driver": {`{extraVolumes: [{name: vault, csi: {driver: secrets-store.csi.k8s.io, readOnly: true}}], extraVolumeMounts: [{name: vault, mountPath: /run/vault, readOnly: true}]}`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		if v, m := daemon.Spec.Volumes[3], container(t, daemon).VolumeMounts[3]; v.CSI == nil || v.Name != m.Name || m.MountPath != "/run/vault" {
+			t.Errorf("%+v is mounted by %+v", v, m)
+		}
+	}},
 	"where it runs": {`{nodeSelector: {disk: ssd}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: accounts}, podAnnotations: {note: "1"}, imagePullSecrets: [{name: registry}]}`, func(t *testing.T, from objects) {
 		pod, _ := from.pods()
 		if pod.Spec.NodeSelector["disk"] != "ssd" || len(pod.Spec.Tolerations) != 1 || pod.Spec.PriorityClassName != "high" ||
@@ -148,6 +154,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"a password":                  {`config: {source: {password: hunter2}}`, "password"},
 		"a password in a DSN":         {`config: {warehouse: {dsn: "postgres://a:hunter2@dw/dw"}}`, "dsn"},
 		"a password behind it":        {`config: {warehouse: {dsn: "postgres://a@dw/dw?password=hunter2"}}`, "dsn"},
+		"a key for hashes":            {`config: {hash_key: hunter2-hunter2-hunter2-hunter2-}`, "hash_key"},
 		"a listener for itself":       {`config: {listen: "127.0.0.1:9187"}`, "listen"},
 		"a role that is none":         {`serviceAccount: {roleArn: rowshift}`, "roleArn"},
 		"no limit of memory":          {`resources: {limits: {memory: null}}`, "memory"},
@@ -170,6 +177,27 @@ func TestBadValuesAreRefused(t *testing.T) {
 				t.Errorf("the password is told: %v", err)
 			}
 		})
+	}
+}
+
+// Kubernetes refuses another pod for a Job that is there, and with it the upgrade. So
+// another image makes another Job, which finds the token carried out; another table makes none.
+func TestAnUpgradeWhileAResetJobIsThere(t *testing.T) {
+	name := func(values string) string {
+		from, err := valued(t, "{resetSlot: {token: again}, "+values+"}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return one[*batch.Job](t, from).Name
+	}
+	before := name("replicas: 1")
+	for _, values := range []string{`image: {tag: next}`, `extraEnv: [{name: A, value: b}]`, `tolerations: [{operator: Exists}]`} {
+		if name(values) == before {
+			t.Errorf("with %s the Job %s would have to change", values, before)
+		}
+	}
+	if again := name(`config: {tables: {public.invoice: {columns: all}}}`); again != before {
+		t.Errorf("%s is made beside %s for nothing", again, before)
 	}
 }
 

@@ -24,6 +24,9 @@ volumes:
     configMap:
       name: {{ default (printf "%s-ca" (include "rowshift.fullname" .)) .Values.caConfigMap }}
       optional: {{ not .Values.caConfigMap }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
@@ -72,6 +75,9 @@ volumeMounts:
   - name: ca
     mountPath: /etc/rowshift-ca
     readOnly: true
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- /* A Job that runs one command; arguments: the root, component, name, backoff limit, args. */ -}}

@@ -1,5 +1,10 @@
 {{- /* A secret in the values is refused here and not by the schema, which would print it. */ -}}
 {{- define "rowshift.refuse" -}}
+{{- with .Values.config.hash_key -}}
+{{- if not (or (hasPrefix "file:" (toString .)) (contains "${" (toString .))) -}}
+{{- fail "config.hash_key is the key itself: write file:PATH or ${ENV}" -}}
+{{- end -}}
+{{- end -}}
 {{- range $name := list "source" "warehouse" -}}
 {{- $database := index $.Values.config $name -}}
 {{- with $database.password -}}
