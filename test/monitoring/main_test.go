@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -27,32 +28,61 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// install makes sure, once, that prometheus and promtool are there.
-var install = sync.OnceValue(func() error {
-	if _, err := exec.LookPath("promtool"); err == nil {
-		return nil
+// programs is the folder that prometheus and promtool are in: where they are installed,
+// or where Debian's package is unpacked, once. It is not installed, which would start a
+// server on this machine.
+var programs = sync.OnceValues(func() (string, error) {
+	if path, err := exec.LookPath("promtool"); err == nil {
+		return filepath.Dir(path), nil
 	}
-	apt, err := exec.LookPath("apt-get")
-	if err != nil || os.Geteuid() != 0 {
-		return fmt.Errorf("there is no promtool: install Prometheus (Debian: apt-get install prometheus)")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
 	}
-	for _, args := range [][]string{{"-q", "update"}, {"-q", "-y", "--no-install-recommends", "install", "prometheus"}} {
-		c := exec.Command(apt, args...)
-		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	folder := filepath.Join(cache, "rowshift", "prometheus")
+	bin := filepath.Join(folder, "usr", "bin")
+	if _, err := os.Stat(folder); err == nil {
+		return bin, nil
+	}
+	if err := unpack("prometheus", folder); err != nil {
+		return "", fmt.Errorf("there is no promtool: install Prometheus, or let Debian's be fetched: %w", err)
+	}
+	return bin, nil
+})
+
+// unpack fetches a package of Debian's and unpacks it into a folder, which is there only
+// when it is whole.
+func unpack(name, folder string) error {
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(folder), name)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	commands := [][]string{{"apt-get", "-q", "download", name}, {"sh", "-c", "dpkg-deb -x *.deb whole"}}
+	if os.Geteuid() == 0 {
+		commands = append([][]string{{"apt-get", "-q", "update"}}, commands...)
+	}
+	for _, args := range commands {
+		c := exec.Command(args[0], args[1:]...)
+		c.Dir = work
 		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", args[1], err, out)
+			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	return nil
-})
+	return os.Rename(filepath.Join(work, "whole"), folder)
+}
 
 // promtool runs it and returns what it prints.
 func promtool(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	if err := install(); err != nil {
+	bin, err := programs()
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), "promtool", args...)
+	c := exec.CommandContext(t.Context(), filepath.Join(bin, "promtool"), args...)
 	c.Dir = folder
 	c.Stdin = strings.NewReader(stdin)
 	out, err := c.CombinedOutput()

@@ -24,7 +24,8 @@ type prometheus struct{ address string }
 // ends.
 func startPrometheus(t *testing.T, targets ...string) prometheus {
 	t.Helper()
-	if err := install(); err != nil {
+	bin, err := programs()
+	if err != nil {
 		t.Fatal(err)
 	}
 	absolute, err := filepath.Abs(rules)
@@ -44,7 +45,7 @@ scrape_configs:
 	}
 	p := prometheus{address: freeAddress(t)}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	c := exec.CommandContext(ctx, "prometheus", "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "series"),
+	c := exec.CommandContext(ctx, filepath.Join(bin, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "series"),
 		"--web.listen-address="+p.address, "--log.level=warn")
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var said strings.Builder
