@@ -85,6 +85,23 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 	return m
 }
 
+// beginAdjusted sets the series of the values that the table's rules may change: an
+// increase from nothing would be none to Prometheus. A table without such rules has one,
+// so that it is there.
+func (m *metrics) beginAdjusted(t schema.Choice) {
+	m.adjusted.WithLabelValues(t.Name.String(), "too_long", string(schema.Truncate))
+	for _, rules := range t.Rules {
+		for _, rule := range rules {
+			if rule == schema.Fail || rule == schema.Quarantine {
+				continue
+			}
+			for _, kind := range schema.Misfits {
+				m.adjusted.WithLabelValues(t.Name.String(), kind, string(rule))
+			}
+		}
+	}
+}
+
 // begin sets the series that are known from the start.
 func (m *metrics) begin(tables []schema.Choice) {
 	for _, t := range tables {
@@ -96,6 +113,7 @@ func (m *metrics) begin(tables []schema.Choice) {
 		for _, reason := range append([]string{replicator.Unfilled, replicator.CopyFailed, replicator.RowTooLong}, schema.Misfits...) {
 			m.refused.WithLabelValues(t.Name.String(), reason)
 		}
+		m.beginAdjusted(t)
 	}
 	for _, cause := range causes {
 		m.restarts.WithLabelValues(cause)
