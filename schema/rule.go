@@ -106,7 +106,7 @@ func (v *resolver) rules(t *Table) {
 				rule, named = every, true
 			}
 			if !named {
-				rule = Fail // and not r.Default, until there is a ledger that tells of it
+				rule = r.Default
 			}
 			if rule != Fail && slices.Contains(t.Key, i) {
 				rule = Quarantine

@@ -250,7 +250,7 @@ func TestMarkerIsChosenAgain(t *testing.T) {
 func TestMisfitStopsStaging(t *testing.T) {
 	w := newWorld(t)
 	b := batch(t)
-	b.Folds = append(b.Folds, fold(t, person(t), "", insert(5, "a", nil, `\x`)))
+	b.Folds = append(b.Folds, fold(t, failing(t), "", insert(5, "a", nil, `\x`)))
 	_, err := w.stager(nil).Stage(context.Background(), 1, b)
 	var halt *replicator.Halt
 	var misfit *schema.Misfit
