@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -234,9 +235,11 @@ func appendJSON(dst, text []byte) []byte {
 	if !utf8.Valid(text) {
 		return append(hex.AppendEncode(append(dst, `{"hex":"`...), text), `"}`...)
 	}
-	quoted, err := json.Marshal(string(text))
-	if err != nil {
+	var quoted bytes.Buffer
+	encoder := json.NewEncoder(&quoted)
+	encoder.SetEscapeHTML(false) // nor does the warehouse, so a key is spelled alike in both
+	if err := encoder.Encode(string(text)); err != nil {
 		panic(err) // it is a string
 	}
-	return append(dst, quoted...)
+	return append(dst, bytes.TrimSuffix(quoted.Bytes(), []byte{'\n'})...)
 }
