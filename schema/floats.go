@@ -33,11 +33,31 @@ var (
 // (https://github.com/databricks/spark-redshift/pull/269), and numbers below the
 // smallest normal one, which PostgreSQL 8.0, that Redshift was made from, refuses.
 func float(spelled string, l limits) Mapping {
-	return checked(spelled, l.fault, func(dst, value []byte, _ string, _ Rule) []byte { return l.appendNearest(dst, value) },
+	m := checked(spelled, l.fault, func(dst, value []byte, _ string, _ Rule) []byte { return l.appendNearest(dst, value) },
 		Remedy{Kind: OutOfRange, Default: Clamp, Clamp: true},
 		Remedy{Kind: Infinite, Default: Null, Clamp: true},
 		Remedy{Kind: NotNumber, Default: Null},
 		Remedy{Kind: Malformed, Default: Quarantine})
+	if l.bits == 32 {
+		m.Append = largestReal(m.Append)
+	}
+	return m
+}
+
+// largestReal writes the largest REAL with more digits than PostgreSQL prints of it. The
+// number 3.4028235e+38 is beyond it, and only nearest to it: PostgreSQL 8.0 compares it
+// as a double precision, and refuses it.
+// https://github.com/postgres/postgres/blob/REL8_0_STABLE/src/backend/utils/adt/float.c (float4in)
+func largestReal(write func(dst, value []byte) ([]byte, error)) func(dst, value []byte) ([]byte, error) {
+	return func(dst, value []byte) ([]byte, error) {
+		if number, negative := bytes.CutPrefix(value, []byte("-")); string(number) == "3.4028235e+38" {
+			if negative {
+				dst = append(dst, '-')
+			}
+			return strconv.AppendFloat(dst, math.MaxFloat32, 'e', -1, 64), nil
+		}
+		return write(dst, value)
+	}
 }
 
 func (l limits) fault(value []byte) string {
@@ -60,7 +80,8 @@ func (l limits) fault(value []byte) string {
 	return ""
 }
 
-// appendNearest writes the number nearest to value that the type holds.
+// appendNearest writes the number nearest to value that the type holds, and no other: as
+// a double precision, which each REAL is.
 func (l limits) appendNearest(dst, value []byte) []byte {
 	f, _ := strconv.ParseFloat(string(value), 64) // infinite, or 0, where it is out of range
 	size := math.Abs(f)
@@ -72,7 +93,7 @@ func (l limits) appendNearest(dst, value []byte) []byte {
 	case size < l.smallest:
 		size = l.smallest
 	}
-	return strconv.AppendFloat(dst, math.Copysign(size, f), 'e', -1, l.bits)
+	return strconv.AppendFloat(dst, math.Copysign(size, f), 'e', -1, 64)
 }
 
 // allZeros tells whether no digit of the mantissa is another than 0.

@@ -28,7 +28,7 @@ var printed = []struct{ declared, value, holds, becomes string }{
 	{"numeric", "1e200", "VARCHAR(65535)", "1" + strings.Repeat("0", 200)},
 	{"real", "'1.17549435e-38'", "REAL", "1.1754944e-38"},
 	{"real", "'1e-45'", "REAL", "?out_of_range"},
-	{"real", "3.40282347e+38", "REAL", "3.4028235e+38"},
+	{"real", "3.40282347e+38", "REAL", "3.4028234663852886e+38"},
 	{"double precision", "1.7976931348623157e+308", "DOUBLE PRECISION", "1.7976931348623157e+308"},
 	{"double precision", "'5e-324'", "DOUBLE PRECISION", "?out_of_range"},
 	{"double precision", "'-Infinity'", "DOUBLE PRECISION", "?infinity"},
