@@ -65,7 +65,8 @@ func (c *Column) Write(dst, value []byte) ([]byte, *Adjustment, error) {
 	if !ok {
 		return dst, nil, err
 	}
-	rule := c.RuleOf(misfit.Kind)
+	var rule Rule
+	misfit.Kind, rule = c.strictest(misfit.Kind, value)
 	switch rule {
 	case Clamp, Truncate:
 		dst = c.Mapping.adjust(dst, value, misfit.Kind, rule)
@@ -76,6 +77,24 @@ func (c *Column) Write(dst, value []byte) ([]byte, *Adjustment, error) {
 	}
 	return dst, &Adjustment{Kind: misfit.Kind, Rule: rule, Size: misfit.Size}, nil
 }
+
+// strictest returns the rule for a value that is a Misfit of that kind, and perhaps of
+// others too: that of one is no leave to do what that of another forbids.
+func (c *Column) strictest(kind string, value []byte) (string, Rule) {
+	rule := c.RuleOf(kind)
+	if c.Mapping.kinds == nil {
+		return kind, rule
+	}
+	for _, other := range c.Mapping.kinds(value) {
+		if r := c.RuleOf(other); slices.Index(strictness, r) > slices.Index(strictness, rule) {
+			kind, rule = other, r
+		}
+	}
+	return kind, rule
+}
+
+// strictness orders the rules that do not keep any of a value; the others come before.
+var strictness = []Rule{Null, Quarantine, Fail}
 
 // RuleOf returns the rule for a kind of Misfit.
 func (c *Column) RuleOf(kind string) Rule {

@@ -44,6 +44,7 @@ type Mapping struct {
 	Remedies []Remedy
 
 	adjust adjuster
+	kinds  func(value []byte) []string // all kinds of Misfit that a value is; nil: there is none of two
 }
 
 // adjuster writes to dst what Clamp or Truncate make of a value that is a misfit of a

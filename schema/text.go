@@ -50,7 +50,23 @@ func text(n int, cut bool) Mapping {
 		func(dst, value []byte, _ string, _ Rule) []byte { return append(dst, beginning(mended(value), n)...) },
 		tooLong, Remedy{Kind: NotUTF8, Default: Clamp, Clamp: true}, Remedy{Kind: ZeroByte, Default: Clamp, Clamp: true})
 	m.Text = true
+	m.kinds = func(value []byte) []string { return textFaults(value, n) }
 	return m
+}
+
+// textFaults returns all kinds of Misfit that a text is for n bytes. One that has no more
+// of them, but would once it is mended, is too long as well.
+func textFaults(value []byte, n int) (kinds []string) {
+	if max(len(value), len(mended(value))) > n {
+		kinds = append(kinds, TooLong)
+	}
+	if bytes.IndexByte(value, 0) >= 0 {
+		kinds = append(kinds, ZeroByte)
+	}
+	if !utf8.Valid(value) {
+		kinds = append(kinds, NotUTF8)
+	}
+	return kinds
 }
 
 func textFault(value []byte, n int) string {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -24,9 +25,40 @@ func TestTexts(t *testing.T) {
 
 func TestTextsAreAdjusted(t *testing.T) {
 	adjusts(t, []adjusting{
-		{of: typed("text", 'S', -1), as: "varchar(5)", cases: []string{"truncate ééé => éé", "truncate 12345 => as it is", "truncate 123456 => 12345", "truncate a\x00bcdef\xff => abcde",
-			"null 123456 => ∅", "clamp a\xff\xfeb => a\uFFFDb", "clamp a\x00b => ab", "truncate aé\xff\x00é => aé", "clamp 123456 => ?too_long for VARCHAR(5)"}},
+		{of: typed("text", 'S', -1), as: "varchar(5)", cases: []string{"truncate ééé => éé", "truncate 12345 => as it is", "truncate 123456 => 12345", "truncate a\x00bcdef => ?zero_byte for VARCHAR(5)",
+			"null 123456 => ∅", "clamp a\xff\xfeb => a\uFFFDb", "clamp a\x00b => ab", "truncate aé\xff\x00é => ?zero_byte for VARCHAR(5)", "clamp abc\xff => ?too_long for VARCHAR(5)", "clamp 123456 => ?too_long for VARCHAR(5)"}},
 		{of: typed("bpchar", 'S', 7), as: "VARCHAR(3)", cases: []string{"truncate é   => é "}},
 		{of: typed("jsonb", 'U', -1), as: "VARCHAR(5)", cases: []string{`truncate {"a": 1} => {"a":`, `null {"a": 1} => ∅`}},
 	})
+}
+
+// A text that is a misfit in several ways goes by the strictest of its rules, and is all
+// that each of them makes of it only if each adjusts.
+func TestTextsOfSeveralMisfits(t *testing.T) {
+	for _, c := range []struct {
+		tooLong, notUTF8, zeroByte Rule
+		value, want                string
+	}{
+		{Truncate, Clamp, Clamp, "a\x00b\xffcdef", "too_long truncate ab\uFFFD"},
+		{Truncate, Quarantine, Clamp, "a\x00b\xffcdef", "?not_utf8 quarantine"},
+		{Truncate, Clamp, Fail, "a\x00b\xffcdef", "?zero_byte fail"},
+		{Quarantine, Null, Clamp, "a\x00b\xffcdef", "?too_long quarantine"},
+		{Truncate, Null, Clamp, "a\x00b\xffcdef", "not_utf8 null "},
+		{Null, Clamp, Clamp, "abc\xff", "too_long null "},
+		{Truncate, Clamp, Clamp, "abc\xff", "not_utf8 clamp abc"},
+		{Null, Clamp, Clamp, "ab\xff", "not_utf8 clamp ab\uFFFD"},
+		{Fail, Clamp, Fail, "ab\xff", "not_utf8 clamp ab\uFFFD"},
+	} {
+		column := Column{Mapping: text(5, true), Rules: map[string]Rule{TooLong: c.tooLong, NotUTF8: c.notUTF8, ZeroByte: c.zeroByte}}
+		written, adjusted, err := column.Write(nil, []byte(c.value))
+		var got string
+		if misfit, refused := errors.AsType[*Misfit](err); refused {
+			got = "?" + misfit.Kind + " " + string(misfit.Rule)
+		} else {
+			got = adjusted.Kind + " " + string(adjusted.Rule) + " " + string(written)
+		}
+		if got != c.want {
+			t.Errorf("%+v becomes %q", c, got)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func dates() []Family {
 func times() []Family {
 	return []Family{
 		{Types: []string{"time"}, Shown: "time", Redshift: "TIME", mapping: asIs("TIME"), longest: atMost(len("23:59:59.999999"))},
-		{Types: []string{"timetz"}, Shown: "timetz", Redshift: "TIMETZ; VARCHAR(24) in a key", Lost: "seconds of an offset",
+		{Types: []string{"timetz"}, Shown: "timetz", Redshift: "TIMETZ; VARCHAR(24) in a key", Lost: "its offset: Redshift keeps the time in UTC",
 			mapping: func(Type) Mapping { return timetz() }, longest: atMost(timetzText)},
 	}
 }
