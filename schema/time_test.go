@@ -35,3 +35,19 @@ func TestTimesAreAdjusted(t *testing.T) {
 		t.Errorf("a moment in UTC: %v", err)
 	}
 }
+
+// A timetz of a key is text, with its offset.
+func TestTimesOfAKey(t *testing.T) {
+	r := person()
+	r.Attributes[0].Type, r.Attributes[2].Type = typed("timetz", 'D', -1), typed("timetz", 'D', -1)
+	table, err := Choice{All: true}.Resolve(r, 15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, other := table.Columns[0].Mapping, table.Columns[2].Mapping; key.Type != "VARCHAR(24)" || other.Type != "TIMETZ" {
+		t.Errorf("of the key it is %s, else %s", key.Type, other.Type)
+	}
+	if got := becomes(t, table.Columns[0].Mapping, "23:59:59.999999+15:59:59"); got != "23:59:59.999999+15:59:59" {
+		t.Errorf("the longest one of a key becomes %s", got)
+	}
+}
