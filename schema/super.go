@@ -45,7 +45,7 @@ func asSuper(write func(t Type, dst, value []byte) ([]byte, bool)) func(Type, sp
 				return out
 			},
 			Remedies: []Remedy{
-				{Kind: TooLong, Default: Null}, {Kind: TooDeep, Default: Null}, {Kind: SameName, Default: Null}, {Kind: ZeroByte, Default: Null},
+				{Kind: TooLong, Default: Null}, {Kind: TooDeep, Default: Null}, {Kind: SameName, Default: Null}, {Kind: ZeroByte, Default: Null}, {Kind: OutOfRange, Default: Null},
 				{Kind: Inexact, Default: Clamp, Clamp: true}, {Kind: Malformed, Default: Quarantine},
 			},
 		}, s.name == "SUPER"
@@ -74,7 +74,9 @@ func superFault(text []byte) string {
 			return ZeroByte
 		}
 		if number, is := token.(json.Number); is && !exact(string(number)) {
-			kind = Inexact
+			if kind = Inexact; endless(string(number)) {
+				return OutOfRange
+			}
 		}
 		var twice bool
 		if open, twice = take(open, token); twice {
@@ -113,6 +115,12 @@ func take(open []level, token json.Token) (after []level, twice bool) {
 		open = append(open, level{})
 	}
 	return open, false
+}
+
+// endless tells whether a number is beyond what a DOUBLE PRECISION holds.
+func endless(number string) bool {
+	f, _ := strconv.ParseFloat(number, 64)
+	return math.IsInf(f, 0)
 }
 
 // exact tells whether a number is one that a BIGINT or a DOUBLE PRECISION holds to its

@@ -26,7 +26,7 @@ func TestDocumentsAsSuper(t *testing.T) {
 		`{"a": [1, null, {"a": true}], "b": {"a": "x"}} => {"a": [1, null, {"a": true}], "b": {"a": "x"}}`, `"x" => "x"`,
 		`{"a": 1, "b": {}, "a": 2} => ?same_name`, `[{"k": {"a": 1, "\u0061": 2}}] => ?same_name`, `["a", "a"] => ["a", "a"]`,
 		`{"a": "a", "b": "a"} => {"a": "a", "b": "a"}`, `{"a": "\u0000"} => ?zero_byte`, `{"\u0000": 1} => ?zero_byte`,
-		"9223372036854775807 => 9223372036854775807", "9223372036854775808 => ?inexact", "0.123456789012345 => 0.123456789012345", "0.1234567890123456 => ?inexact", "1e400 => ?inexact", "1e-400 => ?inexact", "0.0 => 0.0",
+		"9223372036854775807 => 9223372036854775807", "9223372036854775808 => ?inexact", "0.123456789012345 => 0.123456789012345", "0.1234567890123456 => ?inexact", "1e400 => ?out_of_range", "[0.12345678901234567890, -1e309] => ?out_of_range", "1e-400 => ?inexact", "0.0 => 0.0",
 		strings.Repeat("[", 1001)+strings.Repeat("]", 1001)+" => ?too_deep", `"`+strings.Repeat("x", 65534)+`" => ?too_long`, "{ => ?malformed", "\"\xff\" => ?malformed")
 	adjusts(t, []adjusting{{of: typed("json", 'U', -1), as: "SUPER", cases: []string{`null {"a":1,"a":2} => ∅`, `quarantine {"a":1,"a":2} => ?same_name for SUPER`}}})
 	m, _ := MappingAs(typed("jsonb", 'U', -1), "SUPER")
