@@ -46,15 +46,30 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 		return err
 	}
 	if slot.active {
-		if err := r.warehouse.RequestReset(ctx, c.Token); err != nil {
+		asked, err := c.request(ctx, r.warehouse.RequestReset, ignored)
+		if err != nil {
 			return err
 		}
-		if heeded, err := c.follow(ctx, r, o.stdout); heeded || err != nil {
+		if !asked {
+			fmt.Fprintf(o.stdout, "reset %s: the warehouse takes no request, since a merge hangs or is of a daemon that is gone, so it is carried out here\n", c.Token)
+		} else if heeded, err := c.follow(ctx, r, o.stdout); heeded || err != nil {
 			return err
 		}
 	}
 	r.close()
 	return runCommand{Once: true, ResetSlot: c.Token}.Run(ctx, o)
+}
+
+// request asks whoever has the slot for the reset. It returns false if that could not be
+// written for so long: somebody holds the fence, and is ended by whoever resets the slot.
+func (c resetSlotCommand) request(ctx context.Context, ask func(context.Context, string) error, most time.Duration) (asked bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err = ask(asking, c.Token)
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // follow tells how far the reset is until it is done. It returns false if nobody heeds

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -39,6 +41,37 @@ func TestResetThatNobodySeesTo(t *testing.T) {
 			}
 			if test.until > 0 {
 				t.Error("followed for ever")
+			}
+		})
+	}
+}
+
+// A request that waits behind a merge which hangs is given up after a while, and the
+// reset is then carried out by the command; what else fails is told.
+func TestResetIsRequestedBehindAMergeThatHangs(t *testing.T) {
+	broken := errors.New("broken")
+	hangs := func(ctx context.Context, _ string) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for name, test := range map[string]struct {
+		ctx   context.Context
+		ask   func(context.Context, string) error
+		most  time.Duration
+		asked bool
+		err   error
+	}{
+		"written":       {t.Context(), func(context.Context, string) error { return nil }, time.Minute, true, nil},
+		"a merge hangs": {t.Context(), hangs, time.Millisecond, false, nil},
+		"it fails":      {t.Context(), func(context.Context, string) error { return broken }, time.Minute, false, broken},
+		"told to end":   {stopped, hangs, time.Minute, false, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, err := resetSlotCommand{Token: "a"}.request(test.ctx, test.ask, test.most)
+			if asked != test.asked || !errors.Is(err, test.err) {
+				t.Errorf("%v, %v", asked, err)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package redshift
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -169,6 +170,28 @@ func TestResetIsRequestedWhileADaemonTakesIt(t *testing.T) {
 		t.Error(err)
 	}
 	w.want(w.resets(), "both|taken|t|f")
+}
+
+// A request that is given up while a merge hangs leaves nothing behind: neither itself
+// nor a session that would take the lock later.
+func TestResetIsNotRequestedOnceGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.fence(w.warehouse(nil))
+	daemon := w.hold("rowshift/accounts", lockFence)
+	locks := w.server.Inject(redshifttest.Fault{Class: "LOCK", Application: "rowshift/accounts", Nth: 1})
+	defer locks.Remove()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if err := w.warehouse(nil).RequestReset(ctx, "given up"); err == nil || ctx.Err() == nil || locks.Hits() == 0 {
+		t.Errorf("%v, after %d locks", err, locks.Hits())
+	}
+	if _, err := daemon.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.fence(w.warehouse(nil)); c.Epoch != 2 || len(c.Resets) != 0 {
+		t.Errorf("%+v", c)
+	}
+	w.want(w.resets())
 }
 
 // A table of requests that somebody dropped is made again, and what was in it is
