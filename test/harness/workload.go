@@ -19,14 +19,15 @@ type Workload struct {
 	Pause   time.Duration // between two transactions of one writer
 	Large   int           // rows of a large transaction; 0: none
 
-	// Truncate lets TRUNCATE come up: a load gives way to it, so the first load may
-	// have to begin again.
-	Truncate bool
+	// Truncates is how many TRUNCATEs come up at most: a load gives way to each, and
+	// where reading takes longer than load_yield it would begin again for ever.
+	Truncates int64
 }
 
 // Load is a Workload that runs.
 type Load struct {
 	Transactions atomic.Int64
+	truncates    atomic.Int64
 	stop         context.CancelFunc
 	wg           sync.WaitGroup
 	mu           sync.Mutex
@@ -161,7 +162,7 @@ func (w *writer) statement() string {
 // rare returns a statement of the kinds that are hard to get right.
 func (w *writer) rare() string {
 	kind := w.rng.IntN(5)
-	if kind == 1 && (!w.Truncate || w.rng.IntN(20) > 0) {
+	if kind == 1 && (w.rng.IntN(20) > 0 || w.load.truncates.Add(1) > w.Truncates) {
 		kind = 0
 	}
 	switch kind {
