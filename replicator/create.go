@@ -32,6 +32,11 @@ func (d *daemon) begin(ctx context.Context) (*Checkpoint, error) {
 		return nil, err
 	}
 	if cp != nil && d.due(cp) != "" {
+		if cp.Phase == Streaming { // nothing is forgotten for a slot that is not this pipeline's
+			if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, Slot: cp.Slot}); err != nil {
+				return nil, err
+			}
+		}
 		if err := d.beginReset(ctx, d.due); err != nil {
 			return nil, err
 		}

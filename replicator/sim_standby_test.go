@@ -57,3 +57,50 @@ func TestAStandbyDoesNotHaltWhileTheSlotIsReset(t *testing.T) {
 		w.settled(1)
 	})
 }
+
+// renamed is an Origin whose config names another slot than the pipeline has.
+type renamed struct {
+	*node
+	had string
+}
+
+func (r *renamed) Create(ctx context.Context, c replicator.CreateRequest) (replicator.Created, error) {
+	if c.Look && c.Slot != "" {
+		r.had = c.Slot
+		return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
+	}
+	return r.node.Create(ctx, c)
+}
+
+// A reset that would leave the pipeline's slot for another one halts before anything is
+// forgotten.
+func TestAResetLeavesNoSlotBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 0, noBug, &tally{n: map[string]int{}})
+		first := w.begin(t.Context())
+		time.Sleep(time.Minute)
+		first.stop()
+		<-first.done
+		was := w.warehouse.checkpoint.Clone()
+
+		n := &node{world: w}
+		origin := &renamed{node: n}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		halts := 0
+		go func() {
+			done <- replicator.Run(ctx, replicator.Options{
+				Pipeline: "p", Origin: origin, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n}, ResetSlot: "t",
+				Listener: replicator.Listener{Halted: func(*replicator.Halt) { halts++ }},
+			})
+		}()
+		time.Sleep(time.Minute)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if now := w.warehouse.checkpoint; halts == 0 || origin.had != was.Slot || now.Epoch != was.Epoch || now.Phase != replicator.Streaming {
+			t.Errorf("%d halts, after slot %q; the checkpoint is %+v", halts, origin.had, now)
+		}
+	})
+}

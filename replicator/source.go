@@ -73,6 +73,11 @@ type CreateRequest struct {
 	// what is done: else a *Halt says so before anything is touched. Empty: any.
 	System string
 
+	// Slot is the slot that a pipeline has which is to be begun anew. If the config names
+	// another, a *Halt says so: the old one would keep log for ever, and the new one may
+	// be another pipeline's. Empty: any.
+	Slot string
+
 	// Still is asked before the slot is dropped or made, which may come hours after the
 	// call, and its error ends it: another daemon may have gone on meanwhile, and the
 	// slot be its. Nil: nobody else can.

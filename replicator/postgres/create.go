@@ -30,6 +30,9 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 			return c, err
 		}
 	}
+	if err := o.sameSlot(ctx, conn, s, r.Slot); err != nil {
+		return c, err
+	}
 	if err := o.stranger(ctx, conn, s, r); err != nil {
 		return c, err
 	}
@@ -74,6 +77,36 @@ func (o *Origin) sameSystem(ctx context.Context, want string) error {
 		Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s, and there is no slot", system.SystemID, want),
 		Means:  "this is another cluster, or one that was restored from a dump: nothing is loaded from it unless somebody says so",
 		Repair: "make sure that the config names the right source; to load all tables from this one: rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before",
+	}
+}
+
+// sameSlot returns a *replicator.Halt if the pipeline has a slot of another name than
+// the config's: it would be left to keep log, and the new one may be another's.
+func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, had string) error {
+	if had == "" || had == o.options.Slot {
+		return nil
+	}
+	old, err := findSlot(ctx, conn, had)
+	if err != nil {
+		return err
+	}
+	if old != nil && old.ours(s.database) {
+		return &replicator.Halt{
+			Reason: replicator.SlotStrange,
+			Found:  fmt.Sprintf("the config names slot %q, the checkpoint is of %q, which is still there", o.options.Slot, had),
+			Means:  "nobody would read that one any more, and it would keep log until the disk is full",
+			Repair: fmt.Sprintf("set source.slot to %s again, or, if no other pipeline uses it: %s", had, dropSlot(had)),
+		}
+	}
+	found, err := findSlot(ctx, conn, o.options.Slot)
+	if err != nil || found == nil || !o.options.Create {
+		return err
+	}
+	return &replicator.Halt{
+		Reason: replicator.SlotStrange,
+		Found:  fmt.Sprintf("there is a slot %q already, and the checkpoint is of %q", o.options.Slot, had),
+		Means:  "another pipeline may use it: it would be dropped",
+		Repair: fmt.Sprintf("name one in source.slot that is not there, such as %s; if nobody uses it: %s", had, dropSlot(o.options.Slot)),
 	}
 }
 

@@ -66,6 +66,35 @@ func TestCreateAgain(t *testing.T) {
 	}
 }
 
+// TestCreateLooksForTheSlotOfBefore shows that a pipeline is not begun anew with another
+// slot while its own would keep log, nor with one that may be another pipeline's.
+func TestCreateLooksForTheSlotOfBefore(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.named(true)
+	look := func(had, want string) {
+		t.Helper()
+		_, err := w.Create(t.Context(), replicator.CreateRequest{Look: true, Resumed: true, Slot: had})
+		var h *replicator.Halt
+		if errors.As(err, &h) != (want != "") || h == nil && err != nil || h != nil && (h.Reason != replicator.SlotStrange || !strings.Contains(h.Repair, want)) {
+			t.Errorf("after slot %q: %v, want %q", had, err, want)
+		}
+	}
+	had := w.options.Slot + "_before"
+	look(had, "")
+	if _, err := w.Create(t.Context(), replicator.CreateRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	look("", "")
+	look(w.options.Slot, "")
+	look(had, dropSlot(w.options.Slot))
+	w.exec(other, createSlot(had))
+	look(had, dropSlot(had))
+	w.exec(other, dropSlot(had))
+}
+
 // TestCreateHalts shows what Create does not take, and says.
 func TestCreateHalts(t *testing.T) {
 	const table, publication = `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE PUBLICATION rowshift FOR TABLE a`
