@@ -3,6 +3,7 @@ package house
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestThePodsGraceIsMoreThanADrain(t *testing.T) {
 	o.EnsureDefaults()
 	found := 0
 	walk(t, func(path string) {
-		if !strings.HasPrefix(path, "deploy/") || !strings.Contains(".yaml .tpl", filepath.Ext(path)) {
+		if !strings.HasPrefix(path, "deploy/") || !slices.Contains([]string{".yaml", ".tpl"}, filepath.Ext(path)) {
 			return
 		}
 		for _, m := range grace.FindAllStringSubmatch(text(t, path), -1) {
