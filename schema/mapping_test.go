@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestMappingTable(t *testing.T) {
 	const golden = "testdata/mapping.md"
 	var b strings.Builder
-	b.WriteString("| PostgreSQL | Redshift | by choice, beside VARCHAR(n) | what is lost | what does not fit |\n|---|---|---|---|---|\n")
+	b.WriteString("| PostgreSQL | Redshift | by choice, beside VARCHAR(n) | what is lost | what does not fit, and its rule |\n|---|---|---|---|---|\n")
 	for _, f := range Families() {
 		lost := f.Lost
 		if lost == "" {
@@ -23,7 +23,7 @@ func TestMappingTable(t *testing.T) {
 		}
 		var rules []string
 		for _, r := range f.mapping(Type{Typmod: numericOf(10, 2).Typmod}).Remedies {
-			rules = append(rules, r.Kind)
+			rules = append(rules, r.Kind+": "+string(r.Default))
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", f.Shown, f.Redshift, f.Choices, lost, strings.Join(rules, ", "))
 	}

@@ -73,9 +73,30 @@ func TestRulesOfColumns(t *testing.T) {
 		of   Column
 		kind string
 		want Rule
-	}{{email, TooLong, Quarantine}, {email, ZeroByte, Quarantine}, {seen, BeforeEra, Clamp}, {seen, OutOfRange, Clamp}, {seen, Infinite, Fail}} {
+	}{{email, TooLong, Quarantine}, {email, ZeroByte, Quarantine}, {seen, BeforeEra, Clamp}, {seen, OutOfRange, Clamp}, {seen, Infinite, Fail}, {seen, Malformed, Quarantine}} {
 		if got := c.of.RuleOf(c.kind); got != c.want {
 			t.Errorf("%s of %s is %s, want %s", c.kind, c.of.Name, got, c.want)
+		}
+	}
+}
+
+// TestRulesOfTheirOwn resolves a choice that names no rules: a key keeps its row out.
+func TestRulesOfTheirOwn(t *testing.T) {
+	r := person()
+	r.Primary, r.Attributes[1].NotNull = []int16{2}, true
+	table, err := Choice{All: true}.Resolve(r, 15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range table.Columns {
+		for _, m := range c.Mapping.Remedies {
+			want := m.Default
+			if i == table.Key[0] {
+				want = Quarantine
+			}
+			if got := c.RuleOf(m.Kind); got != want {
+				t.Errorf("%s of %s is %s, want %s", m.Kind, c.Name, got, want)
+			}
 		}
 	}
 }

@@ -168,7 +168,7 @@ func columnText(m schema.Mapping, c string) string {
 	case kind == "BOOLEAN":
 		return fmt.Sprintf(`CASE WHEN %s THEN 't' ELSE 'f' END`, c)
 	case kind == "VARBYTE":
-		return fmt.Sprintf(`CASE WHEN OCTET_LENGTH(%s) > %d THEN 'sha256:' || SHA2(%s, 256) ELSE TO_HEX(%s) END`, c, replicator.LongKey, c, c)
+		return fmt.Sprintf(`CASE WHEN OCTET_LENGTH(%[1]s) > %[2]d THEN 'sha256:' || SHA2(TO_HEX(%[1]s), 256) ELSE TO_HEX(%[1]s) END`, c, replicator.LongKey)
 	}
 	return fmt.Sprintf(`CAST(%s AS VARCHAR(64))`, c)
 }

@@ -86,30 +86,6 @@ func valueSpecs(extensions map[string]bool) []valueSpec {
 	return specs
 }
 
-// rules are those of the config for the column, by kind of misfit.
-func (s valueSpec) rules() []string {
-	of := "truncate"
-	switch {
-	case s.declared == "real" || s.declared == "double precision" || s.declared == "numeric(5,2)":
-		of = "{out_of_range: clamp, infinity: null, nan: null}"
-	case s.name == "amount":
-		of = "{out_of_range: clamp, inexact: clamp, infinity: null, nan: null}"
-	case s.declared == "date" || strings.HasPrefix(s.declared, "timestamp"):
-		of = "{out_of_range: clamp, before_era: clamp, infinity: null}"
-	case s.declared == "timetz":
-		of = "clamp"
-	case s.name == "document":
-		of = "clamp"
-	case s.as == "SUPER":
-		return nil
-	case s.declared == "bytea", s.as == "" && s.becomes == "" && s.random != nil && (strings.HasPrefix(s.declared, "text[") || s.declared == "json" || s.declared == "hstore" || s.declared == "address"), s.declared == "jsonb":
-		of = "null"
-	case s.fits == "":
-		return nil
-	}
-	return []string{s.name + ": " + of}
-}
-
 func numberSpecs() []valueSpec {
 	return []valueSpec{
 		{name: "boolean", declared: "boolean", key: true, in: []string{"t", "f"}, random: func(r *rand.Rand) string { return []string{"t", "f"}[r.IntN(2)] }},
