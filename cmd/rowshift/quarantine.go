@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"rowshift/replicator"
 	"rowshift/schema"
 	"rowshift/sink/redshift"
 )
@@ -153,7 +154,15 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 // dropKept deletes objects of refused rows: those, and old ones that no entry names,
 // which a daemon left that died before it merged.
 func (r *rooms) dropKept(ctx context.Context, over []string) error {
-	old, err := r.stager.Kept(ctx)
+	var epoch replicator.Epoch
+	cp, err := r.checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if cp != nil {
+		epoch = cp.Epoch
+	}
+	old, err := r.stager.Kept(ctx, epoch)
 	if err != nil {
 		return err
 	}

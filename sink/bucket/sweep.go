@@ -91,9 +91,9 @@ func (s *Stager) Sweep(ctx context.Context, before replicator.Epoch) (int, error
 	return deleted, nil
 }
 
-// Kept lists the objects of rows that were refused, by their URLs, that are older than
-// Options.SweepAge.
-func (s *Stager) Kept(ctx context.Context) ([]string, error) {
+// Kept lists the objects of rows that were refused, by their URLs, that are of epochs
+// before that one and older than Options.SweepAge: nobody merges them any more.
+func (s *Stager) Kept(ctx context.Context, before replicator.Epoch) ([]string, error) {
 	oldest := time.Now().Add(-s.options.SweepAge)
 	folder := s.folder + quarantineFolder
 	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &folder})
@@ -104,8 +104,9 @@ func (s *Stager) Kept(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		for _, o := range page.Contents {
-			if aws.ToTime(o.LastModified).Before(oldest) {
-				urls = append(urls, s.url(aws.ToString(o.Key)))
+			key := aws.ToString(o.Key)
+			if ofEpoch(strings.TrimPrefix(key, folder), before) && aws.ToTime(o.LastModified).Before(oldest) {
+				urls = append(urls, s.url(key))
 			}
 		}
 	}
@@ -119,6 +120,11 @@ func (s *Stager) leftover(key string, before replicator.Epoch) bool {
 	if strings.HasPrefix(name, checkName) {
 		return true
 	}
+	return ofEpoch(name, before)
+}
+
+// ofEpoch tells whether a name begins with the folder of an epoch before that one.
+func ofEpoch(name string, before replicator.Epoch) bool {
 	folder, _, ok := strings.Cut(name, "/")
 	epoch, err := strconv.ParseInt(folder, 10, 64)
 	return ok && err == nil && epoch > 0 && epochFolder(replicator.Epoch(epoch)) == folder+"/" && replicator.Epoch(epoch) < before

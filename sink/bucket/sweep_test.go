@@ -88,3 +88,20 @@ func TestSweep(t *testing.T) {
 		t.Errorf("swept %d, %v, without the right to list", n, err)
 	}
 }
+
+// Objects of refused rows are no leftovers as long as the daemon that put them may merge
+// them, however long that takes.
+func TestKept(t *testing.T) {
+	w := newWorld(t)
+	key := func(epoch string) string { return "prefix/accounts/quarantine/" + epoch + "/x.jsonl.zst" }
+	for _, key := range []string{key("000000000006"), key("000000000007"), key("000000000012"), key("12"), "prefix/accounts/000000000006/x"} {
+		w.write(key)
+	}
+	if got, err := w.stager(nil).Kept(context.Background(), 7); len(got) != 0 || err != nil {
+		t.Errorf("young ones are listed: %q, %v", got, err)
+	}
+	s := w.stager(func(o *Options) { o.SweepAge = -time.Hour }) // as if they were older
+	if got, err := s.Kept(context.Background(), 7); !slices.Equal(got, []string{w.url(key("000000000006"))}) || err != nil {
+		t.Errorf("listed %q, %v", got, err)
+	}
+}

@@ -9,8 +9,11 @@ import (
 	"rowshift/schema"
 )
 
+// loadLedgers is what the names of loads' ledgers begin with.
+const loadLedgers = "ledger_"
+
 // ledgerOf names the ledger of a load by its held table.
-func ledgerOf(held string) string { return "ledger_" + strings.TrimPrefix(held, "held_") }
+func ledgerOf(held string) string { return loadLedgers + strings.TrimPrefix(held, "held_") }
 
 // loadLedger is the ledger of a load.
 func (m metadata) loadLedger(held string) place { return m.load(ledgerOf(held)) }

@@ -124,6 +124,9 @@ func TestLedgerOfALoadComesWithItsJoin(t *testing.T) {
 	l.Seen, l.HandOver = replicator.Visibility{XMin: 8, XMax: 8}, 9
 	w.apply(r, held(changed(t, table, "update b|4|"+cut, "insert d|5|"+bad, "update f|5|^", "delete g"), l, 8))
 	w.want(w.ledger())
+	if urls, err := r.KeptObjects(t.Context()); err != nil || len(urls) != 5 {
+		t.Errorf("of a merge, and those that wait for the join: %q, %v", urls, err)
+	}
 	w.applyAll(r, table, l)
 	w.apply(r, held(changed(t, table, "update d|6|fits", "insert e|5|"+bad), l, 0))
 	w.applyAll(r, table, l)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rowshift/replicator"
@@ -61,31 +62,49 @@ func (w *Warehouse) Quarantine(ctx context.Context, limit int) (refused []Refuse
 // names any more.
 func (w *Warehouse) DropQuarantine(ctx context.Context, n schema.Name, keys []string) (dropped int64, over []string, err error) {
 	err = w.inspected(ctx, func(s *session) error {
-		named, err := w.objects(ctx, s)
+		named, err := w.objects(ctx, s, w.metadata.quarantine())
 		if err != nil {
 			return err
 		}
 		if dropped, err = s.run(ctx, "drop rows of the quarantine", w.metadata.dropQuarantine(n, keys)); err != nil {
 			return err
 		}
-		left, err := w.objects(ctx, s)
+		left, err := w.objects(ctx, s, w.metadata.quarantine())
 		over = slices.DeleteFunc(named, func(url string) bool { return slices.Contains(left, url) })
 		return err
 	})
 	return dropped, over, err
 }
 
-// KeptObjects are the URLs of the objects that entries name, lifted ones too.
+// KeptObjects are the URLs of the objects that entries name, lifted ones too, and those
+// that wait for the join of a load.
 func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) {
 	err = w.inspected(ctx, func(s *session) error {
-		urls, err = w.objects(ctx, s)
-		return err
+		names, err := w.tableNames(ctx, s)
+		if err != nil {
+			return err
+		}
+		places := []place{}
+		for _, name := range names {
+			if strings.HasPrefix(name, loadLedgers) {
+				places = append(places, w.metadata.load(name))
+			}
+		}
+		places = append(places, w.metadata.quarantine()) // the last: entries move here
+		for _, p := range places {
+			some, err := w.objects(ctx, s, p)
+			if err != nil {
+				return err
+			}
+			urls = append(urls, some...)
+		}
+		return nil
 	})
 	return urls, err
 }
 
-func (w *Warehouse) objects(ctx context.Context, s *session) (urls []string, err error) {
-	rows, err := s.rows(ctx, "list what is kept", w.metadata.keptObjects())
+func (w *Warehouse) objects(ctx context.Context, s *session, of place) (urls []string, err error) {
+	rows, err := s.rows(ctx, "list what is kept", keptObjects(of))
 	for _, r := range rows {
 		urls = append(urls, string(r[0]))
 	}

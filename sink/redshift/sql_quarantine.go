@@ -12,9 +12,10 @@ func (m metadata) listOpen(limit int) string {
 		`WHERE "lifted_at" IS NULL ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT %d`, m.quarantine(), limit)
 }
 
-// keptObjects lists what holds rows that were refused.
-func (m metadata) keptObjects() string {
-	return fmt.Sprintf(`SELECT DISTINCT "object" FROM %s WHERE "object" IS NOT NULL ORDER BY "object"`, m.quarantine())
+// keptObjects lists what holds rows that were refused, as the quarantine or the ledger of
+// a load has them.
+func keptObjects(of place) string {
+	return fmt.Sprintf(`SELECT DISTINCT "object" FROM %s WHERE "object" IS NOT NULL ORDER BY "object"`, of)
 }
 
 // dropQuarantine deletes a table's entries, or those of some keys if there are any.

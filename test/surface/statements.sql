@@ -265,6 +265,7 @@ SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';
 SELECT COUNT(*) FROM pg_user WHERE usename = '?';
 SELECT DATEDIFF(second, "taken_at", "done_at") FROM "metadata"."request" WHERE "kind" = '?' AND "state" = '?' ORDER BY "done_at" DESC LIMIT 0;
 SELECT DISTINCT "kind", "source_schema", "source_table" FROM "metadata"."request" WHERE "state" = '?' ORDER BY "kind", "source_schema", "source_table";
+SELECT DISTINCT "name" FROM "name"."ledger_0_0_0" WHERE "name" IS NOT NULL ORDER BY "name";
 SELECT DISTINCT "name" FROM "name"."name" WHERE "name" IS NOT NULL ORDER BY "name";
 SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relname = '?' AND t.granted AND t.lock_mode = '?' AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid();
 SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = 0 AND TRIM(application_name) <> '?' ORDER BY record_time DESC LIMIT 0;
