@@ -57,6 +57,6 @@ type Change struct {
 	New Tuple
 
 	// Unfit says why the row cannot be read as one of Table: it was written when the
-	// table had another shape. Whoever needs the row fails with it.
+	// table had another shape. Whoever needs the row fails with it. It is an *Altered.
 	Unfit error
 }

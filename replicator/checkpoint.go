@@ -64,11 +64,29 @@ type TableState struct {
 	Row    PublicationID // the table's pg_publication_rel row: another one means that it was out for a while
 	Shape  []schema.Shape
 	Parts  []schema.Part // of a partitioned table, as they were when its rows were what the target has
+	Heap   schema.Heap
+
+	// Past is how the table was before it was altered, as long as the log may still tell
+	// of it so. Nil: the log tells of it as it is.
+	Past *Past
 
 	// Load is set while the table is loading.
 	Load *LoadState
 
 	LastLoad time.Duration // how long the last load took that brought all rows, from its snapshot on; 0: not known
+
+	// Why says why the table is parked or loaded again, and Repair what lets a parked one
+	// go on. Both are empty of a table that is live, or loaded for the first time.
+	Reason Reason
+	Why    string
+	Repair string
+}
+
+// Past is how a table was up to some position of the log.
+type Past struct {
+	Shape []schema.Shape
+	Heap  schema.Heap
+	Until LSN // transactions that commit behind it know the table as it is
 }
 
 // State is where a table stands.
@@ -78,6 +96,7 @@ type State string
 const (
 	Loading State = "loading" // its rows are being brought into a load table
 	Live    State = "live"    // its target stands at the checkpoint
+	Parked  State = "parked"  // it cannot go on; its target stands still, and it is loaded again once it can
 )
 
 // LoadState is how far the load of one table got.

@@ -1,6 +1,10 @@
 package replicator
 
-import "errors"
+import (
+	"errors"
+
+	"rowshift/schema"
+)
 
 // Halt is an error that time does not mend: nothing is applied or acknowledged
 // until a person has decided. It says what was found, what that means and the
@@ -43,7 +47,7 @@ const (
 	PublicationMissing Reason = "publication_missing"
 	PublicationDiffers Reason = "publication_differs"
 	TableUnfit         Reason = "table_unfit"     // no key, unlogged, a column that is not there, ...
-	ShapeChanged       Reason = "shape_changed"   // a table's columns are not what they were
+	AlterationDue      Reason = "alteration_due"  // a target has to be altered, by somebody else as the config wants it
 	ValueMisfit        Reason = "value_misfit"    // a value that Redshift cannot hold
 	LoadRefused        Reason = "load_refused"    // COPY refused a file of ours
 	WarehouseUnfit     Reason = "warehouse_unfit" // rights, version of the metadata tables
@@ -52,6 +56,31 @@ const (
 	BucketUnfit        Reason = "bucket_unfit"    // no such bucket, no rights
 	CheckpointMissing  Reason = "checkpoint_missing"
 )
+
+// Unfit is a table that cannot go on, and why. It is parked, and the others go on. As an
+// error it is of a step that failed because of that table only.
+type Unfit struct {
+	OID  uint32      // 0: the source has no such table, and none is remembered
+	Name schema.Name // by which the config knows it
+	Why  *Halt
+}
+
+func (u *Unfit) Error() string { return u.Name.String() + " is parked: " + u.Why.Error() }
+
+func (u *Unfit) Unwrap() error { return u.Why }
+
+// Altered ends a pass because tables of the source, or its publication, are not what
+// they were when the stream was opened. What was handed over is merged; then the stream
+// is opened again.
+type Altered struct {
+	OID   uint32 // the table that has a row which could not be read; 0: the catalogue told of it
+	Found string
+	Cause error // what was wrapped, if anything
+}
+
+func (a *Altered) Error() string { return "the source was altered: " + a.Found }
+
+func (a *Altered) Unwrap() error { return a.Cause }
 
 // Final tells whether err is one that only a person can mend.
 func Final(err error) bool {

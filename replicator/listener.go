@@ -25,6 +25,7 @@ type Listener struct {
 	Loaded       func(LoadedTable)
 	Applied      func(AppliedTable) // held changes of a table were applied to its load table
 	Tables       func([]TableState) // as they are now, whenever one changed
+	Altered      func([]string)     // the statements that altered targets
 	Discarded    func(Deletion)     // objects of a merged batch
 	Swept        func(Deletion)     // objects that crashed daemons left
 }
@@ -125,6 +126,7 @@ func Tee(listeners ...Listener) Listener {
 		Loaded:       each(listeners, func(l Listener) func(LoadedTable) { return l.Loaded }),
 		Applied:      each(listeners, func(l Listener) func(AppliedTable) { return l.Applied }),
 		Tables:       each(listeners, func(l Listener) func([]TableState) { return l.Tables }),
+		Altered:      each(listeners, func(l Listener) func([]string) { return l.Altered }),
 		Discarded:    each(listeners, func(l Listener) func(Deletion) { return l.Discarded }),
 		Swept:        each(listeners, func(l Listener) func(Deletion) { return l.Swept }),
 	}

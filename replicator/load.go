@@ -30,6 +30,8 @@ type load struct {
 	held    chan struct{} // holds one: the changes of tables are held from here on
 	joined  chan struct{} // holds one: the tables have joined
 
+	tried []schema.Name // parked tables that were asked for before the pass, and could not go on
+
 	turn chan bool // holds one, for who applies held changes: whether the last was applied
 
 	mu         sync.Mutex      // guards what follows
@@ -50,7 +52,7 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to ch
 	l := &load{
 		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp.Clone(), news: to, refused: refused,
 		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
-		turn: make(chan bool, 1), empty: map[string]bool{},
+		turn: make(chan bool, 1), empty: map[string]bool{}, tried: cp.Resyncs,
 	}
 	l.turn <- true
 	return l
@@ -60,6 +62,9 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to ch
 // so again for those that somebody asks for.
 func (l *load) run(ctx context.Context) error {
 	for {
+		if n := l.revived(); n != (schema.Name{}) {
+			return &Altered{Found: n.String() + ", which is parked, is to be loaded again"}
+		}
 		if all, missing := l.loading(); len(all) > 0 {
 			if err := l.fill(ctx, missing); err != nil {
 				return err
@@ -140,7 +145,7 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	err = l.remember(ctx, func(c *Checkpoint) {
 		for _, t := range taken.Tables {
 			s := c.Table(t.OID)
-			s.Shape, s.Parts = t.Shape(), t.Parts
+			s.Shape, s.Heap, s.Parts = t.Shape(), t.Heap, t.Parts
 			s.Load.Seen, s.Load.HandOver = taken.Seen, taken.HandOver
 		}
 	})
@@ -197,6 +202,19 @@ func (l *load) asked() (tables []*schema.Table) {
 		}
 	}
 	return tables
+}
+
+// revived returns a parked table that was asked for since the pass began, which is for
+// the next to look at.
+func (l *load) revived() (n schema.Name) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.checkpoint.Tables {
+		if t.State == Parked && slices.Contains(l.resyncs, t.Name) && !slices.Contains(l.tried, t.Name) {
+			n = t.Name
+		}
+	}
+	return n
 }
 
 // order gives the reader an order, which it obeys when it comes to it.

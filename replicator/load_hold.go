@@ -34,21 +34,27 @@ func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
 	return await(ctx, l.held)
 }
 
-// beginHolding makes held tables for tables that are loading and have none, before
-// the stream is read, and remembers them. What loads of before have held that did not
-// end is forgotten: the checkpoint does not name it any more.
-func (d *daemon) beginHolding(ctx context.Context, source Source, opened Opened, cp Checkpoint) (Checkpoint, error) {
-	next := cp.Clone()
-	err := besides(ctx, source, cp.LSN, func(ctx context.Context) error {
+// ready carries out what is planned before the stream is read, and remembers it: held
+// tables are made for tables that are loading and have none, and targets are altered.
+// What loads of before have held that did not end is forgotten: the checkpoint does not
+// name it any more.
+func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p planned) (Checkpoint, error) {
+	next := p.next.Clone()
+	err := besides(ctx, source, next.LSN, func(ctx context.Context) error {
 		made, err := d.makeHeld(ctx, opened, &next)
-		if err != nil || !made {
+		if err != nil || !made && !p.changed {
 			return err
 		}
-		m := &Merge{Expect: cp.LSN, Checkpoint: next}
-		return again(ctx, d.Options, "merge", func() error {
-			_, err := d.Warehouse.Merge(ctx, m)
+		m := &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations}
+		var merged Merged
+		err = again(ctx, d.Options, "merge", func() (err error) {
+			merged, err = d.Warehouse.Merge(ctx, m)
 			return err
 		})
+		if err == nil && len(merged.Altered) > 0 {
+			tell(d.Listener.Altered, merged.Altered)
+		}
+		return err
 	})
 	return next, err
 }

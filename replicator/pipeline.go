@@ -78,7 +78,9 @@ func routes(opened Opened, cp Checkpoint) map[uint32]*route {
 	for _, published := range opened.Tables {
 		t := published.Table
 		to := &route{table: t}
-		if s := cp.Table(t.OID); s != nil && s.Load != nil {
+		s := cp.Table(t.OID)
+		to.none = s != nil && s.State == Parked
+		if s != nil && s.Load != nil {
 			load := *s.Load
 			to.load = &load
 			to.rule = cp.LSN < load.HandOver
@@ -113,9 +115,9 @@ func (p *pipeline) run(ctx context.Context) error {
 		defer stop()
 		err := p.reader.run(reading)
 		switch {
-		case errors.Is(err, errShutdown) && ctx.Err() == nil:
+		case endsWell(err) && ctx.Err() == nil:
 			ended = err
-			return p.source.Close() // the server waits; what was handed over is merged without it
+			return p.source.Close() // what was handed over is merged without it
 		case err != nil && ctx.Err() == nil:
 			return err
 		}
@@ -135,6 +137,13 @@ func (p *pipeline) run(ctx context.Context) error {
 		return ended
 	}
 	return p.reader.acknowledge(hard)
+}
+
+// endsWell tells errors of the reader after which what was handed over is merged: of a
+// server that waits for us to leave, and of a source that was altered.
+func endsWell(err error) bool {
+	_, altered := errors.AsType[*Altered](err)
+	return altered || errors.Is(err, errShutdown)
 }
 
 // linger keeps the stream alive, and tells the slot of each merge, while what was
@@ -295,7 +304,7 @@ func (c Checkpoint) after(s *Staged) Checkpoint {
 	}
 	for _, join := range s.Joins {
 		if t := next.Table(join.Table.OID); t != nil {
-			t.State, t.Load = Live, nil
+			t.State, t.Load, t.Why = Live, nil, ""
 		}
 	}
 	for _, h := range s.Holds {

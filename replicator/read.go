@@ -63,6 +63,7 @@ type reader struct {
 type route struct {
 	table *schema.Table
 	load  *LoadState // nil: to the target; else they are held
+	none  bool       // the table is parked: they are let go, for it will be loaded again
 	rule  bool       // transactions that the load's snapshot saw are left out
 
 	// unfit are transactions with rows that cannot be read, by id, as long as nobody
@@ -88,7 +89,7 @@ func (r *reader) run(ctx context.Context) error {
 		}
 		c, err := r.source.Next(ctx, r.patience())
 		if err != nil {
-			return err
+			return r.leave(ctx, err)
 		}
 		switch c.Op {
 		case Begin:
@@ -101,13 +102,25 @@ func (r *reader) run(ctx context.Context) error {
 			err = r.change(ctx, c)
 		}
 		if err != nil {
-			return err
+			return r.leave(ctx, err)
 		}
 		if r.until > 0 && r.sealed >= r.until && !r.inside && !r.loading() {
 			r.drained = true
 			return nil
 		}
 	}
+}
+
+// leave hands over what is whole of the batch, if the pass ends for a source that was
+// altered: a table that is altered again and again must not keep the others from
+// getting on.
+func (r *reader) leave(ctx context.Context, err error) error {
+	if _, altered := errors.AsType[*Altered](err); altered && !r.inside && r.batch.Changes > 0 {
+		if failed := r.handOver(ctx); failed != nil {
+			return failed
+		}
+	}
+	return err
 }
 
 // patience is how long the source may keep silent: not long while tables load, since
@@ -133,7 +146,7 @@ func (r *reader) change(ctx context.Context, c Change) error {
 	switch {
 	case route == nil:
 		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
-	case r.tx.skip || route.leavesOut(r.tx.xid):
+	case r.tx.skip || route.none || route.leavesOut(r.tx.xid):
 		return nil
 	case c.Unfit != nil:
 		return route.puts(r.tx.xid, c.Unfit)

@@ -10,11 +10,11 @@ import (
 	"rowshift/schema"
 )
 
-// TestARowThatASnapshotMaySee shows that a row which cannot be read halts nothing
-// while nobody knows whether the load's snapshot sees its transaction, and halts once
-// that is known not to be so.
+// TestARowThatASnapshotMaySee shows that a row which cannot be read ends nothing
+// while nobody knows whether the load's snapshot sees its transaction, and ends the pass
+// once that is known not to be so.
 func TestARowThatASnapshotMaySee(t *testing.T) {
-	unfit := &Halt{Reason: ShapeChanged}
+	unfit := &Altered{OID: 1}
 	for seen, want := range map[bool]bool{true: false, false: true} {
 		table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 2)}
 		r := &reader{
@@ -31,8 +31,7 @@ func TestARowThatASnapshotMaySee(t *testing.T) {
 			visibility = Visibility{XMin: 8, XMax: 8}
 		}
 		err := r.learn(&Taken{Tables: []*schema.Table{table}, Seen: visibility, HandOver: 20})
-		var h *Halt
-		if halts := errors.As(err, &h) && h.Reason == ShapeChanged; halts != want {
+		if _, ends := errors.AsType[*Altered](err); ends != want {
 			t.Errorf("a snapshot that sees it (%v): %v", seen, err)
 		}
 	}
@@ -44,12 +43,12 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 	to := &route{load: &LoadState{Held: "held"}}
 	for xid := range uint32(mostUnfit) {
 		for range 2 {
-			if err := to.puts(xid, &Halt{Reason: ShapeChanged}); err != nil {
+			if err := to.puts(xid, &Altered{OID: 1}); err != nil {
 				t.Fatalf("transaction %d: %v", xid, err)
 			}
 		}
 	}
-	if err := to.puts(mostUnfit, &Halt{Reason: ShapeChanged}); !Final(err) || len(to.unfit) != mostUnfit {
+	if err := to.puts(mostUnfit, &Altered{OID: 1}); err == nil || len(to.unfit) != mostUnfit {
 		t.Errorf("%d are put off, then %v", len(to.unfit), err)
 	}
 }

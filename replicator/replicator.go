@@ -3,13 +3,10 @@ package replicator
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"rowshift/schema"
 )
 
 // ErrInterrupted ends a run with Once that was told to end before it had drained.
@@ -42,6 +39,10 @@ func Run(ctx context.Context, o Options) error {
 		if goesOn || time.Since(began) > o.Backoff.Max {
 			failures = 0
 		}
+		if d.shapes.learn(err) {
+			tell(o.Listener.Restarted, Restart{Cause: err})
+			continue
+		}
 		if o.Once && (Final(err) || failures+1 >= o.Tries) {
 			return err
 		}
@@ -54,10 +55,13 @@ func Run(ctx context.Context, o Options) error {
 
 // end is what a run that was told to end, or has drained, comes to.
 func (d *daemon) end() error {
-	if d.Once && !d.drained {
+	switch {
+	case !d.Once:
+		return nil
+	case !d.drained:
 		return ErrInterrupted
 	}
-	return nil
+	return d.shapes.parked()
 }
 
 // daemon is what lasts over passes.
@@ -65,6 +69,7 @@ type daemon struct {
 	*Options
 	loads     int // snapshots that were loaded from
 	refusals  refusals
+	shapes    shapes
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
 }
@@ -119,6 +124,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	source, opened, err := d.Origin.Open(ctx, OpenRequest{
 		After: cp.LSN, Timeline: cp.Timeline, End: d.Once,
 		Judge: func(o Opened) error { return judgeEarly(*cp, o) },
+		Known: d.known,
 	})
 	if err != nil {
 		return d.repairLost(ctx, *cp, err)
@@ -131,6 +137,9 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	fenced(now.Epoch)
 	if now.Phase == Creating {
 		return errors.New("replicator: the checkpoint was reset while the source was opened")
+	}
+	if err := d.shapes.current(now); err != nil {
+		return err
 	}
 	if err := judge(now, opened); err != nil {
 		_ = source.Close() // a reset drops the slot
@@ -187,10 +196,10 @@ func keepAlive(ctx context.Context, source Source, at LSN) error {
 
 // replicate follows the stream, and loads what is not loaded beside it.
 func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) error {
-	cp = plan(cp, opened)
-	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: cp.Clone()})
-	tell(d.Listener.Tables, cp.Clone().Tables)
-	cp, err := d.beginHolding(ctx, source, opened, cp)
+	planned := d.plan(cp, opened)
+	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next.Clone()})
+	tell(d.Listener.Tables, planned.next.Clone().Tables)
+	cp, err := d.ready(ctx, source, opened, planned)
 	if err != nil {
 		return err
 	}
@@ -204,33 +213,4 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 func (d *daemon) attempt() int {
 	d.loads++
 	return d.loads
-}
-
-// plan brings the checkpoint's tables in line with what the source publishes. Those
-// that have to be loaded are loading then, with nothing loaded: the ones that are new,
-// whose load did not end, that were out of the publication for a while, or that have
-// another shape than when they were loaded, and those that somebody asked for.
-func plan(cp Checkpoint, o Opened) Checkpoint {
-	next := cp.Clone()
-	next.Timeline = o.Timeline
-	next.Publication = o.Publication
-	next.Tables, next.Resyncs, next.Reset = nil, nil, ""
-	for _, p := range o.Tables {
-		t := p.Table
-		s := TableState{OID: t.OID, State: Loading}
-		if known := cp.Table(t.OID); known != nil {
-			s = *known
-		}
-		kept := cp.Publication == o.Publication && s.Row == p.Row && slices.Equal(s.Shape, t.Shape()) && schema.Unseen(s.Parts, t.Parts) == "" && !p.Missed
-		if slices.Contains(cp.Resyncs, t.Name) {
-			kept = false
-		}
-		if !kept || s.State == Loading && (s.Load == nil || !s.Load.Loaded) {
-			s.State, s.Load = Loading, nil
-		}
-		s.Name, s.Target, s.Row, s.Shape, s.Parts = t.Name, t.Target, p.Row, t.Shape(), t.Parts
-		next.Tables = append(next.Tables, s)
-	}
-	slices.SortFunc(next.Tables, func(a, b TableState) int { return int(int64(a.OID) - int64(b.OID)) })
-	return next
 }

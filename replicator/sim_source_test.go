@@ -127,6 +127,12 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		n.leave()
 		return nil, replicator.Opened{}, errInjected
 	}
+	if r.Known != nil {
+		if _, err := r.Known(ctx); err != nil {
+			n.leave()
+			return nil, replicator.Opened{}, err
+		}
+	}
 	another := r.Judge != nil && n.chance("another source", 0.02)
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()

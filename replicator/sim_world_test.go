@@ -147,6 +147,7 @@ func simTables() []*schema.Table {
 	for i, identity := range []schema.Identity{schema.IdentityDefault, schema.IdentityIndex, schema.IdentityFull} {
 		t := &schema.Table{OID: uint32(11 + i), Identity: identity, Key: []int{0}}
 		t.Name = schema.Name{Schema: "public", Table: fmt.Sprint("t", i)}
+		t.Known = t.Name
 		if identity == schema.IdentityIndex {
 			t.Key = []int{1, 0}
 		}

@@ -167,7 +167,22 @@ type Warehouse interface {
 type Merge struct {
 	Expect     LSN        // where the checkpoint stands
 	Checkpoint Checkpoint // what it becomes, with its tables as they will be
-	Staged     []*Staged  // in order; all but the last may end inside a transaction
+
+	// Alterations are carried out before the transaction, each for itself, and again if
+	// the merge is tried again. The error is an *Unfit for a target that cannot be
+	// altered so.
+	Alterations []Alteration
+
+	Staged []*Staged // in order; all but the last may end inside a transaction
+}
+
+// Alteration brings a target, if it is there, in line with what became of its table: it
+// gets the columns that it lacks, and longer or wider types, and columns go by other
+// names. No column is dropped. A column that was added is NULL in all rows, in the
+// transaction of the merge.
+type Alteration struct {
+	Table *schema.Table
+	Diff  schema.Diff // empty for a table that is loaded
 }
 
 // Join makes a target equal to a load table, which stands at the position of the
@@ -196,6 +211,8 @@ type Merged struct {
 	// Resyncs are the tables whose load somebody has asked for, and that are not about
 	// to be loaded with this merge.
 	Resyncs []schema.Name
+
+	Altered []string // the statements that altered targets
 
 	ResetAsked bool // somebody has asked for a slot reset
 

@@ -37,7 +37,9 @@ type Source interface {
 	// Next returns the next change. If none comes it returns a Mark after wait at the
 	// latest, of the last position known, so that its caller can look at the clock;
 	// a wait of zero or less means the heartbeat interval. The tuples of a Change are
-	// valid until the call after. It answers the server's keepalives by itself.
+	// valid until the call after. It answers the server's keepalives by itself. Between
+	// transactions the error may be an *Altered: the tables or the publication are not
+	// what they were when the stream was opened, so that it has to be opened again.
 	Next(ctx context.Context, wait time.Duration) (Change, error)
 
 	// Acknowledge tells the slot that it may forget everything up to lsn, and that we
@@ -96,6 +98,10 @@ type OpenRequest struct {
 	Timeline int32 // the timeline that After was on; 0 if not known
 	End      bool  // find the position of now, to drain to
 
+	// Known returns what is remembered of the tables, once the stream is ours: the log
+	// may tell of them as they were, and some go by other names now. Nil: nothing is.
+	Known func(context.Context) ([]TableState, error)
+
 	// Judge is asked before the stream is started and the publication touched, with
 	// what is known by then: all but Publication, Tables and End. Its error ends the
 	// opening. Nil: nothing is to be judged yet.
@@ -113,7 +119,9 @@ type Opened struct {
 	Flushed     LSN // the end of the server's flushed log
 	Publication PublicationID
 	Tables      []Published
-	End         LSN // a position that the stream will pass, at or after everything committed before Open; if asked for
+	Unfit       []Unfit // tables that are chosen and cannot be replicated, or are not published as they must be
+	Read        LSN     // where the log ended before the catalogue was read
+	End         LSN     // a position that the stream will pass, at or after everything committed before Open; if asked for
 }
 
 // byOID returns the configured tables by their OIDs.

@@ -32,6 +32,10 @@ type Choice struct {
 	// UnlistedOnWire allows columns that are not chosen to cross the replication
 	// connection where PostgreSQL cannot keep them back.
 	UnlistedOnWire bool
+
+	// Followed is what Follow makes: by a column's name the config's name for it, where
+	// that is the one of before it was renamed.
+	Followed map[string]string
 }
 
 // Resolve makes the Table that c wants of r, as a server of that major version
@@ -50,9 +54,9 @@ func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	if !v.takeable() {
 		return nil, v.err()
 	}
-	t := &Table{OID: r.OID, Name: r.Name, Identity: r.Identity, Target: c.Target}
+	t := &Table{OID: r.OID, Name: r.Name, Known: v.known(), Identity: r.Identity, Heap: r.Heap, Target: c.Target}
 	if t.Target == "" {
-		t.Target = r.Name.Table
+		t.Target = t.Known.Table
 	}
 	t.Target = Fold(t.Target)
 	t.Columns = v.columns()

@@ -7,7 +7,7 @@ import (
 
 // column makes the Column of an attribute, with what the choice makes of it on the way.
 func (v *resolver) column(a Attribute) Column {
-	c := Column{Attribute: a, Target: Fold(a.Name), Mapping: MappingOf(a.Type)}
+	c := Column{Attribute: a, Known: v.choice.knownAs(a.Name), Target: Fold(a.Name), Mapping: MappingOf(a.Type)}
 	if name, renamed := v.choice.Rename[a.Name]; renamed {
 		c.Target = Fold(name)
 	}

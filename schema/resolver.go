@@ -26,12 +26,20 @@ const generatedColumns = 18
 func (v *resolver) err() error { return errors.Join(v.faults...) }
 
 func (v *resolver) fault(repair, found string, args ...any) {
-	v.faults = append(v.faults, &Fault{Table: v.relation.Name, Found: fmt.Sprintf(found, args...), Repair: repair})
+	v.faults = append(v.faults, &Fault{Table: v.known(), Found: fmt.Sprintf(found, args...), Repair: repair})
+}
+
+// known is the table's name in the config.
+func (v *resolver) known() Name {
+	if v.choice.Name == (Name{}) {
+		return v.relation.Name
+	}
+	return v.choice.Name
 }
 
 // config names a key of the table's entry in the config.
 func (v *resolver) config(key string) string {
-	return "tables." + v.relation.Name.String() + "." + key + " in the config"
+	return "tables." + v.known().String() + "." + key + " in the config"
 }
 
 // table is the table's name for a statement.
@@ -43,7 +51,7 @@ func (v *resolver) table() string {
 // carries; of another nothing more is worth saying.
 // https://www.postgresql.org/docs/current/logical-replication-restrictions.html
 func (v *resolver) takeable() bool {
-	remove := "take tables." + v.relation.Name.String() + " out of the config"
+	remove := "take tables." + v.known().String() + " out of the config"
 	switch v.relation.Kind {
 	case 'r', 'p':
 	default:
@@ -108,8 +116,8 @@ func (v *resolver) wanted() func(string) bool {
 	if ways != 1 {
 		v.fault("set one of them: "+v.config("columns"), "has %d of columns, exclude and all, where one is due", ways)
 	}
-	v.known("columns", c.Columns)
-	v.known("exclude", c.Exclude)
+	v.there("columns", c.Columns)
+	v.there("exclude", c.Exclude)
 	switch {
 	case c.Columns != nil:
 		return func(name string) bool { return slices.Contains(c.Columns, name) }
@@ -119,8 +127,8 @@ func (v *resolver) wanted() func(string) bool {
 	return func(string) bool { return true }
 }
 
-// known faults names that the table does not have, or that come twice.
-func (v *resolver) known(key string, names []string) {
+// there faults names that the table does not have, or that come twice.
+func (v *resolver) there(key string, names []string) {
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			v.fault("name it once: "+v.config(key), "column %q is named twice", name)

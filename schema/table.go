@@ -1,11 +1,14 @@
 package schema
 
+import "slices"
+
 // Table is a table that is replicated: the chosen columns of a Relation and the
 // table in the warehouse that they are kept equal in. It is made by
 // Choice.Resolve and read-only afterwards, so it may be shared freely.
 type Table struct {
 	OID      uint32
 	Name     Name
+	Known    Name // by which the config knows it: the one that it had before it was renamed
 	Identity Identity
 	Columns  []Column // by attnum
 	Key      []int    // indices into Columns: the columns by which a row is known, never empty
@@ -15,6 +18,7 @@ type Table struct {
 
 	Partitioned bool   // it is the root of a partitioned table, which has no rows of its own
 	Parts       []Part // and this is below it, by OID
+	Heap        Heap   // how the source holds it
 
 	Target  string // the table's name in the warehouse, folded
 	DistKey int    // index into Columns
@@ -24,6 +28,7 @@ type Table struct {
 // Column is one replicated column.
 type Column struct {
 	Attribute
+	Known   string          // the name by which the config knows it: the one that it had before it was renamed
 	Target  string          // the column's name in the warehouse, folded
 	Mapping Mapping         // how its values cross
 	Rules   map[string]Rule // by kind of Misfit: what is done with a value that does not fit
@@ -61,13 +66,23 @@ type Shape struct {
 	Target string `json:"target,omitempty"` // its name in the warehouse, if the config gives it one
 	Hash   string `json:"hash,omitempty"`   // the fingerprint of the key that it is hashed with
 	Held   string `json:"held,omitempty"`   // the Redshift type that holds it, if it is not the one that its own maps to
+	XMin   uint32 `json:"xmin,omitempty"`   // who last wrote its row of the catalogue
+	Key    int    `json:"key,omitempty"`    // its place in the key, from 1; 0: none
+	Known  string `json:"known,omitempty"`  // the name by which the config knows it, if that is another
+	Into   string `json:"into,omitempty"`   // the Redshift type that its values need
 }
 
 // Shape returns the shapes of t's columns, in their order.
 func (t *Table) Shape() []Shape {
 	s := make([]Shape, len(t.Columns))
 	for i, c := range t.Columns {
-		s[i] = Shape{Attnum: c.Attnum, Name: c.Name, Type: c.Type.OID, Typmod: c.Type.Typmod}
+		s[i] = Shape{
+			Attnum: c.Attnum, Name: c.Name, Type: c.Type.OID, Typmod: c.Type.Typmod,
+			XMin: c.XMin, Key: 1 + slices.Index(t.Key, i), Into: c.Mapping.Type,
+		}
+		if c.Known != c.Name {
+			s[i].Known = c.Known
+		}
 		if c.Target != Fold(c.Name) {
 			s[i].Target = c.Target
 		}

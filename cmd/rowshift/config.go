@@ -37,7 +37,8 @@ type sourceConfig struct {
 	publication string
 	create      bool
 	loadYield   time.Duration
-	resyncLost  bool // a slot that is lost is reset without anybody's word
+	look        time.Duration // how often the catalogue is looked at
+	resyncLost  bool          // a slot that is lost is reset without anybody's word
 }
 
 type warehouseConfig struct {
@@ -48,6 +49,7 @@ type warehouseConfig struct {
 	readers        []string
 	queryGroup     string
 	haltOnCopy     bool // a row that COPY refuses though it should fit halts
+	printDDL       bool // alterations of targets are printed, and somebody else's to run
 }
 
 type bucketConfig struct {

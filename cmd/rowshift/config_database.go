@@ -175,6 +175,7 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 	c.publication = r.plainName("source.publication", d.Publication, unset, maxSourceName)
 	c.create = r.yes("source.create", d.Create, true)
 	c.loadYield = r.duration("source.load_yield", d.LoadYield, 10*time.Second, time.Second, time.Hour)
+	c.look = r.duration("source.catalogue_poll", d.CataloguePoll, 10*time.Second, 100*time.Millisecond, time.Hour)
 	switch text := r.text("source.on_slot_lost", d.OnSlotLost, "halt"); text {
 	case "halt":
 	case "resync":

@@ -43,6 +43,13 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 	default:
 		r.add("warehouse.on_copy_error", fmt.Sprintf("%q is nothing that can be done", shown(d.OnCopyError, text)), "write quarantine or halt")
 	}
+	switch text := r.text("warehouse.ddl", d.DDL, "apply"); text {
+	case "apply":
+	case "print":
+		c.printDDL = true
+	default:
+		r.add("warehouse.ddl", fmt.Sprintf("%q is nothing that can be done with an alteration", shown(d.DDL, text)), "write apply or print")
+	}
 	return c
 }
 

@@ -44,6 +44,8 @@ type sourceDocument struct {
 	Create      setting          `yaml:"create"`
 	LoadYield   setting          `yaml:"load_yield"`
 	OnSlotLost  setting          `yaml:"on_slot_lost"`
+
+	CataloguePoll setting `yaml:"catalogue_poll"`
 }
 
 type warehouseDocument struct {
@@ -54,6 +56,7 @@ type warehouseDocument struct {
 	Readers        setting          `yaml:"readers"`
 	QueryGroup     setting          `yaml:"query_group"`
 	OnCopyError    setting          `yaml:"on_copy_error"`
+	DDL            setting          `yaml:"ddl"`
 }
 
 type bucketDocument struct {
@@ -233,8 +236,8 @@ func join(parent, key string) string {
 // keysOf names the keys that a document has in each of its places.
 var keysOf = map[string]string{
 	"":                "pipeline, source, warehouse, bucket, batch, hash_key, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
-	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost",
-	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group, on_copy_error",
+	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost, catalogue_poll",
+	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group, on_copy_error, ddl",
 	"bucket":          "url, region, kms_key, endpoint",
 	"batch":           "rows, bytes, max_age, min_interval",
 	"tables":          "one key for each table, as the source spells it: public.company",

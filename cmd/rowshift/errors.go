@@ -49,7 +49,7 @@ func describe(e *pgconn.PgError) string {
 }
 
 // causes are what restarts are counted by.
-var causes = []string{"fenced", "undecodable", "yielded", "timeout", "connect", "server", "bucket", "connection", "other"}
+var causes = []string{"fenced", "undecodable", "yielded", "altered", "parked", "timeout", "connect", "server", "bucket", "connection", "other"}
 
 // causeOf sorts the error that ended a pass into one of causes.
 func causeOf(err error) string {
@@ -59,6 +59,8 @@ func causeOf(err error) string {
 		server  interface{ SQLState() string }  // as *pgconn.PgError and the source's errors are
 		api     interface{ ErrorCode() string } // as the AWS SDK's are
 		network net.Error
+		altered *replicator.Altered
+		unfit   *replicator.Unfit
 	)
 	switch {
 	case errors.Is(err, replicator.ErrFenced):
@@ -67,6 +69,10 @@ func causeOf(err error) string {
 		return "undecodable"
 	case errors.Is(err, replicator.ErrYielded):
 		return "yielded"
+	case errors.As(err, &altered):
+		return "altered"
+	case errors.As(err, &unfit):
+		return "parked"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "timeout"
 	case errors.As(err, &connect), errors.As(err, &answer) && answer.Op == redshift.OpConnect:

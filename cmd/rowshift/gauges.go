@@ -50,7 +50,7 @@ var reasons = []replicator.Reason{
 	replicator.SlotMissing, replicator.SlotLost, replicator.SlotAhead, replicator.SlotStrange,
 	replicator.SourceChanged, replicator.SourceBehind, replicator.SourceInRecovery, replicator.SourceUnfit,
 	replicator.PublicationMissing, replicator.PublicationDiffers,
-	replicator.TableUnfit, replicator.ShapeChanged, replicator.ValueMisfit,
+	replicator.TableUnfit, replicator.AlterationDue, replicator.ValueMisfit,
 	replicator.LoadRefused, replicator.WarehouseUnfit, replicator.WarehouseTaken, replicator.TargetDrift,
 	replicator.BucketUnfit, replicator.CheckpointMissing,
 }
@@ -111,7 +111,7 @@ func (s snapshot) collectPosition(set func(*prometheus.Desc, float64, ...string)
 func (s snapshot) collectTables(set func(*prometheus.Desc, float64, ...string)) {
 	for _, t := range s.tables {
 		name := t.Name.String()
-		for _, one := range []replicator.State{replicator.Loading, replicator.Live} {
+		for _, one := range []replicator.State{replicator.Loading, replicator.Live, replicator.Parked} {
 			set(tableState, is(t.State == one), name, string(one))
 		}
 		if since, seen := s.tableSince[t.OID]; seen {

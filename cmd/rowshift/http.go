@@ -50,8 +50,10 @@ type loadAnswer struct {
 }
 
 type tableReadiness struct {
-	Table string `json:"table"`
-	State string `json:"state"`
+	Table  string `json:"table"`
+	State  string `json:"state"`
+	Why    string `json:"why,omitempty"`
+	Repair string `json:"repair,omitempty"`
 }
 
 // answer returns what /readyz says of a snapshot.
@@ -78,7 +80,7 @@ func (s snapshot) answer() readiness {
 		}
 	}
 	for _, t := range s.tables {
-		r.Tables = append(r.Tables, tableReadiness{Table: t.Name.String(), State: string(t.State)})
+		r.Tables = append(r.Tables, tableReadiness{Table: t.Name.String(), State: string(t.State), Why: t.Why, Repair: t.Repair})
 	}
 	return r
 }

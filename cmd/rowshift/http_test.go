@@ -42,7 +42,7 @@ func TestEndpoints(t *testing.T) {
 
 	answer := ready(200)
 	if answer.State != streaming || answer.Epoch != 3 || answer.LSN.Merged != "0/2000" || answer.LSN.Received != "0/3000" ||
-		len(answer.Tables) != 1 || answer.Tables[0] != (tableReadiness{"public.company", "live"}) {
+		len(answer.Tables) != 1 || answer.Tables[0] != (tableReadiness{Table: "public.company", State: "live"}) {
 		t.Errorf("/readyz says %+v", answer)
 	}
 

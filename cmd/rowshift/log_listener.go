@@ -30,12 +30,12 @@ type teller struct {
 
 	mu       sync.Mutex
 	merges   tally
-	progress time.Time // when it was last told of
-	tables   map[uint32]replicator.State
+	progress time.Time              // when it was last told of
+	tables   map[schema.Name]string // how each stands, and why
 }
 
 func newTeller(log *zap.Logger, b *bar) *teller {
-	return &teller{log: log, bar: b, tables: map[uint32]replicator.State{}}
+	return &teller{log: log, bar: b, tables: map[schema.Name]string{}}
 }
 
 // listener returns what logs.
@@ -65,6 +65,7 @@ func (t *teller) listener() replicator.Listener {
 			t.log.Info("loaded", zap.Stringer("table", l.Table.Name), zap.Int64("rows", l.Rows), zap.Duration("took", l.Took))
 		},
 		Tables:    t.states,
+		Altered:   func(statements []string) { t.log.Info("altered targets", zap.Strings("statements", statements)) },
 		Discarded: func(d replicator.Deletion) { t.deleted("discarding staged objects", d, zapcore.DebugLevel) },
 		Swept:     func(d replicator.Deletion) { t.deleted("sweeping the bucket", d, zapcore.InfoLevel) },
 	}
@@ -106,11 +107,21 @@ func (t *teller) states(tables []replicator.TableState) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range tables {
-		if t.tables[s.OID] == s.State {
+		now := string(s.State) + s.Why
+		if t.tables[s.Name] == now {
 			continue
 		}
-		t.tables[s.OID] = s.State
-		t.log.Info("table", zap.Stringer("table", s.Name), zap.String("state", string(s.State)), zap.String("target", s.Target))
+		t.tables[s.Name] = now
+		level := zapcore.InfoLevel
+		fields := []zap.Field{zap.Stringer("table", s.Name), zap.String("state", string(s.State)), zap.String("target", s.Target)}
+		if s.Why != "" && s.State != replicator.Live {
+			fields = append(fields, zap.String("why", s.Why))
+		}
+		if s.State == replicator.Parked {
+			level = zapcore.ErrorLevel
+			fields = append(fields, zap.String("reason", string(s.Reason)), zap.String("repair", s.Repair))
+		}
+		t.log.Log(level, "table", fields...)
 	}
 }
 

@@ -257,6 +257,8 @@ func TestCauses(t *testing.T) {
 		{fmt.Errorf("merge: %w", replicator.ErrFenced), "fenced"},
 		{fmt.Errorf("next: %w", replicator.ErrUndecodable), "undecodable"},
 		{replicator.ErrYielded, "yielded"},
+		{&replicator.Altered{Found: "public.person has other columns"}, "altered"},
+		{&replicator.Unfit{Why: &replicator.Halt{Reason: replicator.TargetDrift}}, "parked"},
 		{context.DeadlineExceeded, "timeout"},
 		{fmt.Errorf("x: %w", &pgconn.PgError{Code: "57P01"}), "server"},
 		{fmt.Errorf("open: %w", &redshift.Error{Op: "connect", Message: "connection refused"}), "connect"},

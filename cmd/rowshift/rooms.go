@@ -37,13 +37,14 @@ func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, err
 	return &rooms{
 		origin: postgres.New(postgres.Options{
 			Config: c.source.connect, Slot: c.source.slot, Publication: c.source.publication,
-			Create: c.source.create, LoadYield: c.source.loadYield, Choices: choices, Waiting: waiting,
+			Create: c.source.create, LoadYield: c.source.loadYield, Look: c.source.look, Choices: choices, Waiting: waiting,
 		}),
 		stager: stager,
 		warehouse: redshift.New(redshift.Options{
 			Config: c.warehouse.connect, Version: built().Version, Pipeline: c.pipeline, Region: c.bucket.region,
 			Schema: c.warehouse.schema, MetadataSchema: c.warehouse.metadataSchema,
 			CopyRole: c.warehouse.copyRole, Readers: c.warehouse.readers, QueryGroup: c.warehouse.queryGroup, HaltOnCopyError: c.warehouse.haltOnCopy,
+			Print: c.warehouse.printDDL,
 		}),
 	}, nil
 }
@@ -62,6 +63,9 @@ func (r *rooms) into(o *replicator.Options) {
 // the tables if the source could tell what they are, and reads what the bucket's check
 // has put.
 func (r *rooms) check(ctx context.Context) []replicator.Finding {
+	if cp, err := r.checkpoint(ctx); err == nil && cp != nil {
+		r.origin.Remember(cp.Tables)
+	}
 	findings := r.origin.Check(ctx)
 	tables, err := r.origin.Tables(ctx)
 	if err != nil {
@@ -74,8 +78,12 @@ func (r *rooms) check(ctx context.Context) []replicator.Finding {
 	return append(findings, warehouse...)
 }
 
-// plan returns the statements that a first run would execute.
+// plan returns the statements that a run would execute.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
+	cp, err := r.checkpoint(ctx)
+	if err == nil && cp != nil {
+		r.origin.Remember(cp.Tables)
+	}
 	tables, err := r.origin.Tables(ctx)
 	if err == nil {
 		source, err = r.origin.Plan(ctx)
@@ -83,7 +91,7 @@ func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error
 	if err != nil {
 		return nil, nil, unasked("source", err)
 	}
-	if warehouse, err = r.warehouse.Plan(ctx, tables); err != nil {
+	if warehouse, err = r.warehouse.Plan(ctx, tables, cp); err != nil {
 		return nil, nil, unasked("warehouse", err)
 	}
 	return source, once(warehouse), nil

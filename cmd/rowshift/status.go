@@ -46,6 +46,9 @@ type tableStatus struct {
 	Table  string `json:"table"`
 	Target string `json:"target"`
 	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"` // of a table that is parked
+	Why    string `json:"why,omitempty"`    // it is parked, or loaded again
+	Repair string `json:"repair,omitempty"`
 	Loaded bool   `json:"loaded,omitempty"`    // its load table holds what the snapshot saw
 	Held   *int64 `json:"held_rows,omitempty"` // that wait in its held table; none if it is not loading, or not known
 
@@ -113,8 +116,11 @@ func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 		s.Checkpoint.Commit = &t
 	}
 	for _, t := range cp.Tables {
+		if t.State == replicator.Parked {
+			s.problem("%v is parked: %s; repair: %s", t.Name, t.Why, t.Repair)
+		}
 		s.Checkpoint.Tables = append(s.Checkpoint.Tables, tableStatus{
-			Table: t.Name.String(), Target: t.Target, State: string(t.State), Loaded: t.Load != nil && t.Load.Loaded,
+			Table: t.Name.String(), Target: t.Target, State: string(t.State), Reason: string(t.Reason), Why: t.Why, Repair: t.Repair, Loaded: t.Load != nil && t.Load.Loaded,
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"rowshift/schema"
 )
 
-// relationsQuery reads tables by name. An index is an identity only if it is valid
+// relationsQuery reads tables by name or OID. An index is an identity only if it is valid
 // and checked at once: a deferrable primary key identifies nothing. Columns that an
 // index only includes are none of its key.
 // https://www.postgresql.org/docs/current/catalog-pg-index.html
@@ -24,19 +24,40 @@ WITH keys AS (
 )
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, c.relreplident::text,
        coalesce((SELECT attnums FROM keys WHERE indrelid = c.oid AND indisprimary), '{}'),
-       coalesce((SELECT attnums FROM keys WHERE indrelid = c.oid AND indisreplident), '{}')
-FROM unnest($1::text[], $2::text[]) AS w(nspname, relname)
-JOIN pg_namespace n ON n.nspname = w.nspname
-JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relname`
+       coalesce((SELECT attnums FROM keys WHERE indrelid = c.oid AND indisreplident), '{}'),
+       c.relfilenode, c.relnatts, (SELECT array_agg(attnum ORDER BY attnum) FROM pg_attribute WHERE attrelid = c.oid AND attisdropped)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY ($3::oid[]) OR (n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
 
-// readRelations describes those of the chosen tables that are there.
-func readRelations(ctx context.Context, q querier, choices []schema.Choice) (map[schema.Name]schema.Relation, error) {
+// relations are tables of the source.
+type relations []schema.Relation
+
+// of returns the table of a choice, nil if it is not there: the one that has its name or, if none has, the one
+// that had it.
+func (rs relations) of(c schema.Choice, known map[schema.Name]replicator.TableState) *schema.Relation {
+	at := slices.IndexFunc(rs, func(r schema.Relation) bool { return r.Name == c.Name })
+	if k, ok := known[c.Name]; ok && at < 0 {
+		at = slices.IndexFunc(rs, func(r schema.Relation) bool { return r.OID == k.OID })
+	}
+	if at < 0 {
+		return nil
+	}
+	return &rs[at]
+}
+
+// readRelations describes those of the chosen tables that are there, by whatever name
+// those that are known go now.
+func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (relations, error) {
 	var schemas, names []string
 	for _, c := range choices {
 		schemas = append(schemas, c.Name.Schema)
 		names = append(names, c.Name.Table)
 	}
-	rows, err := q.Query(ctx, relationsQuery, schemas, names)
+	oids := []uint32{}
+	for _, k := range known {
+		oids = append(oids, k.OID)
+	}
+	rows, err := q.Query(ctx, relationsQuery, schemas, names, oids)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
 	}
@@ -52,18 +73,17 @@ func readRelations(ctx context.Context, q querier, choices []schema.Choice) (map
 	if err != nil {
 		return nil, err
 	}
-	relations := map[schema.Name]schema.Relation{}
-	for _, r := range found {
-		r.Attributes, r.Parts = columns[r.OID], parts[r.OID]
-		relations[r.Name] = r
+	for i := range found {
+		found[i].Attributes, found[i].Parts = columns[found[i].OID], parts[found[i].OID]
 	}
-	return relations, nil
+	return found, nil
 }
 
 func scanRelation(row pgx.CollectableRow) (r schema.Relation, err error) {
 	var kind, persistence, identity string
 	var index []int16
-	err = row.Scan(&r.OID, &r.Name.Schema, &r.Name.Table, &kind, &persistence, &identity, &r.Primary, &index)
+	err = row.Scan(&r.OID, &r.Name.Schema, &r.Name.Table, &kind, &persistence, &identity, &r.Primary, &index,
+		&r.Heap.File, &r.Heap.Last, &r.Heap.Dropped)
 	if err != nil {
 		return r, err
 	}
@@ -90,7 +110,7 @@ WITH RECURSIVE below AS (
     FROM below b JOIN pg_type t ON t.oid = b.oid AND t.typtype = 'd'
 )
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
-       a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
+       a.xmin::text::bigint, a.atthasmissing, a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
 FROM pg_attribute a
 JOIN below b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
 JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
@@ -110,10 +130,11 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 	var oid uint32
 	var a schema.Attribute
 	var category string
+	var xmin int64
 	_, err = pgx.ForEachRow(rows, []any{
-		&oid, &a.Attnum, &a.Name, &a.Type.OID, &a.Type.Base, &a.Type.Typmod, &a.Type.Name, &category, &a.NotNull, &a.Generated, &a.Virtual, &a.Toastable,
+		&oid, &a.Attnum, &a.Name, &a.Type.OID, &a.Type.Base, &a.Type.Typmod, &a.Type.Name, &category, &xmin, &a.Missing, &a.NotNull, &a.Generated, &a.Virtual, &a.Toastable,
 	}, func() error {
-		a.Type.Category = category[0]
+		a.Type.Category, a.XMin = category[0], uint32(xmin)
 		columns[oid] = append(columns[oid], a)
 		return nil
 	})
@@ -125,8 +146,8 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 
 // relations describes those of the chosen tables that are there, and how the server
 // reads the conditions on their rows.
-func (o *Origin) relations(ctx context.Context, q querier) (map[schema.Name]schema.Relation, error) {
-	relations, err := readRelations(ctx, q, o.options.Choices)
+func (o *Origin) relations(ctx context.Context, q querier) (relations, error) {
+	relations, err := readRelations(ctx, q, o.options.Choices, o.known)
 	if err != nil {
 		return nil, err
 	}
@@ -136,41 +157,98 @@ func (o *Origin) relations(ctx context.Context, q querier) (map[schema.Name]sche
 // tables makes the chosen tables of the catalogue as it is, by OID. The error is a
 // *replicator.Halt that tells all that is wrong with any of them.
 func (o *Origin) tables(ctx context.Context, q querier, s server) ([]*schema.Table, error) {
+	tables, faults, err := o.fit(ctx, q, s)
+	if err == nil && faults != nil {
+		err = unfitTables(faults)
+	}
+	return tables, err
+}
+
+// fit makes those of the chosen tables that can be replicated, by OID; and what is wrong
+// with the others.
+func (o *Origin) fit(ctx context.Context, q querier, s server) (tables []*schema.Table, faults, err error) {
 	relations, err := o.relations(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tables, faults := resolve(relations, o.options.Choices, s.major())
-	if faults != nil {
-		return nil, unfitTables(faults)
-	}
+	tables, faults = resolve(relations, o.options.Choices, o.known, s.major())
 	slices.SortFunc(tables, func(a, b *schema.Table) int { return int(int64(a.OID) - int64(b.OID)) })
-	return tables, nil
+	return tables, faults, nil
+}
+
+// Remember says what is known of the tables: those that were renamed are then found by
+// their OIDs, and columns that were by their attnums.
+func (o *Origin) Remember(states []replicator.TableState) {
+	known := map[schema.Name]replicator.TableState{}
+	for _, s := range states {
+		if s.OID != 0 {
+			known[s.Name] = s
+		}
+	}
+	o.known = known
 }
 
 // resolve makes the tables that the choices want, in their order. The error joins one
-// *schema.Fault for each thing that is wrong; tables without a fault come beside it.
-func resolve(relations map[schema.Name]schema.Relation, choices []schema.Choice, major int) (tables []*schema.Table, err error) {
+// *schema.Fault for each thing that is wrong; the tables are those without a fault.
+func resolve(relations relations, choices []schema.Choice, known map[schema.Name]replicator.TableState, major int) (tables []*schema.Table, err error) {
 	var faults []error
+	taken := map[uint32]schema.Name{}
 	for _, c := range choices {
-		r, found := relations[c.Name]
-		if !found {
+		r := relations.of(c, known)
+		if r == nil {
+			faults = append(faults, missingTable(c.Name, known))
+			continue
+		}
+		if other, twice := taken[r.OID]; twice {
 			faults = append(faults, &schema.Fault{
-				Table:  c.Name,
-				Found:  "there is no such table in the source",
-				Repair: fmt.Sprintf("correct tables.%v in the config, upper and lower case included", c.Name),
+				Table: c.Name, Found: fmt.Sprintf("goes by the name of %v now, which the config names too", other),
+				Repair: fmt.Sprintf("take one of them out of the config: tables.%v", c.Name),
 			})
 			continue
 		}
-		t, err := c.Resolve(r, major)
+		taken[r.OID] = c.Name
+		t, err := c.Follow(known[c.Name].Shape, *r).Resolve(*r, major)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
 		tables = append(tables, t)
 	}
-	faults = append(faults, twice(tables)...)
-	return tables, errors.Join(append(faults, schema.Together(tables))...)
+	beside := errors.Join(append(twice(tables), schema.Together(tables))...)
+	for _, f := range schema.Faults(beside) {
+		tables = slices.DeleteFunc(tables, func(t *schema.Table) bool { return t.Known == f.Table })
+	}
+	return tables, errors.Join(append(faults, beside)...)
+}
+
+// missingTable is the fault of a table that is not there.
+func missingTable(n schema.Name, known map[schema.Name]replicator.TableState) *schema.Fault {
+	f := &schema.Fault{
+		Table:  n,
+		Found:  "there is no such table in the source",
+		Repair: fmt.Sprintf("correct tables.%v in the config, upper and lower case included", n),
+	}
+	if _, ok := known[n]; ok {
+		f.Found = "the table was dropped from the source"
+		f.Repair = fmt.Sprintf("make it again, or take tables.%v out of the config; its target stays as it is", n)
+	}
+	return f
+}
+
+// unfits are the tables that have faults, by name, each with a Halt that tells them all.
+func (o *Origin) unfits(faults error) (unfit []replicator.Unfit) {
+	var names []schema.Name
+	byName := map[schema.Name][]error{}
+	for _, f := range schema.Faults(faults) {
+		if byName[f.Table] == nil {
+			names = append(names, f.Table)
+		}
+		byName[f.Table] = append(byName[f.Table], f)
+	}
+	for _, n := range names {
+		unfit = append(unfit, replicator.Unfit{OID: o.known[n].OID, Name: n, Why: unfitTables(errors.Join(byName[n]...))})
+	}
+	return unfit
 }
 
 // unfitTables is the Halt for faults of tables.
@@ -197,7 +275,7 @@ func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Tab
 	if err != nil {
 		return nil, err
 	}
-	now, err := o.tables(ctx, conn, s)
+	now, _, err := o.fit(ctx, conn, s)
 	if err != nil {
 		return nil, err
 	}
@@ -205,16 +283,17 @@ func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Tab
 	for i, t := range before {
 		at := slices.IndexFunc(now, func(n *schema.Table) bool { return n.OID == t.OID })
 		if at < 0 || !alike(t, now[at]) {
-			return nil, fmt.Errorf("postgres: %v was altered or made anew while its load began", t.Name)
+			return nil, &replicator.Altered{Found: fmt.Sprintf("%v was altered or made anew while its load began", t.Name)}
 		}
-		after[i] = t
+		after[i] = now[at]
 	}
 	return after, nil
 }
 
-// alike tells whether rows of one table read as rows of the other.
+// alike tells whether rows of one table read as rows of the other, and can be asked for
+// in the same words.
 func alike(a, b *schema.Table) bool {
-	return a.Name == b.Name && slices.Equal(a.Key, b.Key) && slices.Equal(a.Shape(), b.Shape())
+	return a.Name == b.Name && schema.Compare(a.Shape(), a.Heap, b).Empty()
 }
 
 // Tables returns the chosen tables as the source has them now, by OID. The error is

@@ -31,11 +31,11 @@ func TestRelations(t *testing.T) {
 			w := newWorld(t)
 			conn := w.dial()
 			w.exec(conn, test.make)
-			all, err := readRelations(t.Context(), conn, every("a", "b"))
+			all, err := readRelations(t.Context(), conn, every("a", "b"), nil)
 			if err != nil || len(all) != 1 {
 				t.Fatalf("%v, %v", all, err)
 			}
-			r := all[schema.Name{Schema: "public", Table: "a"}]
+			r := all[0]
 			if r.Identity != test.identity || r.Kind != 'r' || r.Persistence != 'p' || fmt.Sprint(r.Primary, r.Replica) != fmt.Sprint(test.primary, test.replica) {
 				t.Errorf("got %c%c, identity %c, primary %v, replica %v", r.Kind, r.Persistence, r.Identity, r.Primary, r.Replica)
 			}
@@ -50,12 +50,12 @@ func TestAttributes(t *testing.T) {
 		CREATE DOMAIN price AS numeric(10,2) NOT NULL; CREATE DOMAIN net AS price; CREATE DOMAIN tags AS text[]; CREATE TYPE mood AS ENUM ('ok'); CREATE TYPE pair AS (x int);
 		CREATE TABLE a (id bigint PRIMARY KEY, gone int, v varchar(40) NOT NULL, n net, l tags, m mood, p pair, g int GENERATED ALWAYS AS (id * 2) STORED, big text);
 		ALTER TABLE a DROP gone; ALTER TABLE a ALTER big SET STORAGE PLAIN`)
-	all, err := readRelations(t.Context(), conn, every("a"))
+	all, err := readRelations(t.Context(), conn, every("a"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, a := range all[schema.Name{Schema: "public", Table: "a"}].Attributes {
+	for _, a := range all[0].Attributes {
 		got = append(got, fmt.Sprintf("%d %s %s/%c mod %d domain %v notnull %v generated %v toast %v",
 			a.Attnum, a.Name, a.Type.Name, a.Type.Category, a.Type.Typmod, a.Type.Base != a.Type.OID, a.NotNull, a.Generated, a.Toastable))
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -13,17 +14,17 @@ import (
 // choices looks at each chosen table, at the rights to read it and, if all are fit, at
 // the publication.
 func (c *check) choices(ctx context.Context) {
-	relations, err := c.relations(ctx, c.conn)
+	tables, faults, err := c.fit(ctx, c.conn, c.server)
 	if err != nil {
 		c.unasked("tables", err)
 		return
 	}
-	tables, faults := resolve(relations, c.options.Choices, c.server.major())
 	for _, f := range schema.Faults(faults) {
 		c.fail("table "+f.Table.String(), f.Found, f.Repair)
 	}
 	for _, t := range tables {
 		c.rights(ctx, t)
+		c.followed(t)
 	}
 	if faults != nil {
 		c.unasked("publication "+c.options.Publication, fmt.Errorf("the tables have to be fit first"))
@@ -48,7 +49,33 @@ func (c *check) migrations(tables []*schema.Table) {
 	}
 	c.warn("migrations", strings.Join(listed, ", ")+" are published with a list of columns: PostgreSQL will refuse to drop a listed column or to change its type, "+
 		"DROP COLUMN ... CASCADE takes the table out of the publication, and with REPLICA IDENTITY FULL every UPDATE and DELETE would fail",
-		"before such a migration take the column out of the config and run again, as the README's \"Migrations\" says")
+		"run such a migration in one transaction with the publication: "+c.migration(tables)+"; the table is then loaded again beside its live copy")
+}
+
+// migration is the transaction that alters a listed table, for the first of them.
+func (c *check) migration(tables []*schema.Table) string {
+	t := tables[slices.IndexFunc(tables, func(t *schema.Table) bool { return t.Listed })]
+	name := pgx.Identifier{c.options.Publication}.Sanitize()
+	return inOne([]string{
+		"ALTER PUBLICATION " + name + " DROP TABLE ONLY " + quoted(t.Name),
+		"ALTER TABLE " + quoted(t.Name) + " ...",
+		"ALTER PUBLICATION " + name + " ADD TABLE ONLY " + publishedTable(t) + " without what was dropped",
+	})
+}
+
+// followed warns of names that the source has changed, and the config has not.
+func (c *check) followed(t *schema.Table) {
+	subject := "table " + t.Known.String()
+	if t.Name != t.Known {
+		c.warn(subject, fmt.Sprintf("is called %v in the source now, and followed as long as it is remembered", t.Name),
+			fmt.Sprintf("in the config, write tables.%v in the place of tables.%v, with target: %s to keep its target", t.Name, t.Known, t.Target))
+	}
+	for _, column := range t.Columns {
+		if column.Known != column.Name {
+			c.warn(subject, fmt.Sprintf("column %q is called %q in the source now, and followed as long as it is remembered", column.Known, column.Name),
+				fmt.Sprintf("in the config, write %s in the place of %s under tables.%v", column.Name, column.Known, t.Known))
+		}
+	}
 }
 
 // rights are what a role may do with one table.

@@ -120,14 +120,16 @@ func (c *cursor) time() time.Time {
 // decoder turns pgoutput messages into changes.
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 type decoder struct {
-	match     func(relationMessage) *relation
+	match     func(relationMessage, replicator.LSN) *relation
+	resent    func()               // a relation is described again; nil: nobody wants to know
+	commit    replicator.LSN       // where the commit of the transaction at hand starts
 	relations map[uint32]*relation // nil for one that is not replicated
 	truncated []*relation          // of a Truncate message, not handed out yet
 
 	key, old, row replicator.Tuple // scratch
 }
 
-func newDecoder(match func(relationMessage) *relation) decoder {
+func newDecoder(match func(relationMessage, replicator.LSN) *relation) decoder {
 	return decoder{match: match, relations: map[uint32]*relation{}}
 }
 
@@ -140,6 +142,7 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	switch kind {
 	case 'B':
 		change = replicator.Change{Op: replicator.Begin, LSN: replicator.LSN(c.uint64()), Time: c.time(), XID: c.uint32()}
+		d.commit = change.LSN
 		found = true
 	case 'C':
 		c.uint8()
@@ -148,7 +151,10 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 		found = true
 	case 'R':
 		if m := c.relation(); c.err == nil {
-			d.relations[m.oid] = d.match(m)
+			if d.relations[m.oid] != nil && d.resent != nil {
+				d.resent()
+			}
+			d.relations[m.oid] = d.match(m, d.commit)
 		}
 	case 'I', 'U', 'D':
 		change, found = d.change(&c, kind)

@@ -23,18 +23,17 @@ type filters struct {
 
 // readFilters says of each relation how the server reads the condition that is chosen
 // for its rows.
-func (o *Origin) readFilters(ctx context.Context, q querier, relations map[schema.Name]schema.Relation) error {
+func (o *Origin) readFilters(ctx context.Context, q querier, relations relations) error {
 	for _, c := range o.options.Choices {
-		r, there := relations[c.Name]
-		if c.Where == "" || !there {
+		r := relations.of(c, o.known)
+		if c.Where == "" || r == nil {
 			continue
 		}
-		f, err := o.filters.of(ctx, q, r, c.Where)
+		f, err := o.filters.of(ctx, q, *r, c.Where)
 		if err != nil {
 			return fmt.Errorf("postgres: read the condition of %v: %w", c.Name, err)
 		}
 		r.Filter = f
-		relations[c.Name] = r
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type opening struct {
 	request replicator.OpenRequest
 	matcher *matcher // filled once the catalogue is read: nothing is decoded before
 	opened  replicator.Opened
+	sight   sight
 }
 
 // Open implements replicator.Origin.
@@ -41,7 +42,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	}
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
-		matcher: &matcher{tables: map[uint32]chosen{}, renamed: o.renames(), looked: o.partitions.looks()},
+		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.looks()},
 		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
 	}
 	source, err := p.start(ctx)
@@ -51,6 +52,9 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	if err := alongside(ctx, source, p.look); err != nil {
 		_ = source.Close()
 		return nil, p.opened, err
+	}
+	if r.Known != nil {
+		o.watch(s, p.sight, source)
 	}
 	return o.watchPartitions(source, p.opened.Tables), p.opened, nil
 }
@@ -169,21 +173,44 @@ func forkIn(history string, was int32) (replicator.LSN, error) {
 
 // look brings the publication in line with the config and reads the catalogue, once
 // the stream is ours.
-func (p *opening) look(ctx context.Context) error {
-	publication, tables, err := p.align(ctx, p.conn, p.server, true)
-	if err != nil {
+func (p *opening) look(ctx context.Context) (err error) {
+	if p.request.Known != nil {
+		known, err := p.request.Known(ctx)
+		if err != nil {
+			return err
+		}
+		p.Remember(known)
+	}
+	if p.opened.Read, err = insertedLog(ctx, p.conn); err != nil {
 		return err
 	}
-	p.opened.Publication = publication.id
-	for _, t := range tables {
-		have, _ := publication.of(t)
+	if p.sight, err = p.alignFit(ctx, p.conn, p.server, true); err != nil {
+		return err
+	}
+	p.opened.Publication, p.opened.Unfit = p.sight.publication.id, p.sight.unfit
+	for _, t := range p.sight.tables {
+		have, _ := p.sight.publication.of(t)
 		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t)})
-		p.matcher.tables[t.OID] = chosen{table: t, choice: p.choiceOf(t.Name)}
+		is := chosen{table: t, choice: p.choiceOf(t.Known)}
+		if known, ok := p.known[t.Known]; ok && known.OID == t.OID {
+			_, is.past = known.Follow(t, p.request.After, p.opened.Read)
+		}
+		p.matcher.tables[t.OID] = is
 	}
 	if p.request.End {
 		p.opened.End, err = p.mark(ctx, p.conn)
 	}
 	return err
+}
+
+// insertedLog returns where the log ends that may not be flushed yet: what an
+// asynchronous commit changed in the catalogue is seen before its record is.
+func insertedLog(ctx context.Context, q querier) (replicator.LSN, error) {
+	var text string
+	if err := q.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&text); err != nil {
+		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
+	}
+	return replicator.ParseLSN(text)
 }
 
 // endOfLog returns the end of the server's flushed log.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,6 +28,7 @@ type Options struct {
 	LoadYield time.Duration // how long others wait for a lock of a load before it is given up; 10 s
 	Workers   int           // sessions that a Snapshot reads with; 4
 	Heartbeat time.Duration // how often a quiet stream brings a mark; 10 s
+	Look      time.Duration // how often the catalogue is looked at while a stream is open; 10 s
 
 	// Waiting is told what is waited for, if that may take long. It must return at
 	// once.
@@ -39,12 +39,12 @@ type Options struct {
 type Origin struct {
 	options Options
 
-	stuck      stuck                  // where the slot could not decode
-	filters    filters                // how the server reads the conditions of the config
-	partitions announced              // partitions of the stream that sent us to read the catalogue again
-	renamed    map[uint32]schema.Name // names of the stream that sent us to read the catalogue again
-	alone      *alone                 // while Alone keeps others from making the slot
-	silent     time.Duration          // other than silentAfter, in tests
+	stuck      stuck                                 // where the slot could not decode
+	filters    filters                               // how the server reads the conditions of the config
+	partitions announced                             // partitions of the stream that sent us to read the catalogue again
+	alone      *alone                                // while Alone keeps others from making the slot
+	silent     time.Duration                         // other than silentAfter, in tests
+	known      map[schema.Name]replicator.TableState // what was remembered of the tables when the stream was opened
 }
 
 // New returns an Origin. Nothing is opened yet.
@@ -58,7 +58,10 @@ func New(o Options) *Origin {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 10 * time.Second
 	}
-	return &Origin{options: o, renamed: map[uint32]schema.Name{}}
+	if o.Look == 0 {
+		o.Look = 10 * time.Second
+	}
+	return &Origin{options: o}
 }
 
 var _ replicator.Origin = (*Origin)(nil)
@@ -77,16 +80,5 @@ func (o *Origin) waitingOnce() func(what string) {
 			said[what] = true
 			o.waiting(what)
 		}
-	}
-}
-
-// renames returns what tells whether a table was called so in a stream that was open
-// before: the catalogue has been read since, so that name was the table's once, and is
-// not now.
-func (o *Origin) renames() func(oid uint32, name schema.Name) bool {
-	before := maps.Clone(o.renamed)
-	return func(oid uint32, name schema.Name) bool {
-		o.renamed[oid] = name
-		return before[oid] == name
 	}
 }

@@ -110,7 +110,7 @@ func (o *Origin) lookAtPartitions(ctx context.Context, roots []*schema.Table) er
 	if err != nil || changed == nil {
 		return nil
 	}
-	return fmt.Errorf("postgres: %v: %w: the catalogue has to be read again", changed.Name, errPartitions)
+	return &replicator.Altered{Found: fmt.Sprintf("partitions of %v came, went or were emptied", changed.Name), Cause: errPartitions}
 }
 
 // otherParts returns a table whose partitions are not, or are not held by the files,

@@ -88,6 +88,9 @@ func scanPublished(row pgx.CollectableRow) (t published, err error) {
 
 // of returns how the publication has a table, false if it does not.
 func (p *publication) of(t *schema.Table) (published, bool) {
+	if p == nil {
+		return published{}, false
+	}
 	for _, have := range p.tables {
 		if have.oid == t.OID {
 			return have, true
@@ -115,6 +118,18 @@ func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name
 	return strangers
 }
 
+// others are the tables in the publication that are neither these nor unfit ones that
+// the config names.
+func (p *publication) others(tables []*schema.Table, unfit []replicator.Unfit) (others []schema.Name) {
+	for _, have := range p.tables {
+		fit := slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.OID == have.oid })
+		if !fit && !slices.ContainsFunc(unfit, func(u replicator.Unfit) bool { return u.OID == have.oid || u.Name == have.name }) {
+			others = append(others, have.name)
+		}
+	}
+	return others
+}
+
 // difference returns the statements that bring the publication in line with the
 // tables, none if it is. They have to be run in one transaction. A table whose
 // columns differ is taken out and put in again, so that its row is another one and
@@ -128,21 +143,14 @@ func (o *Origin) difference(p *publication, tables []*schema.Table) []string {
 		return []string{"DROP PUBLICATION " + name, o.createPublication(tables)}
 	}
 	var statements []string
-	if !p.actions || !p.roots && partitioned(tables) {
+	if !p.publishesAs(tables) {
 		statements = append(statements, "ALTER PUBLICATION "+name+" SET ("+publishedAs+")")
 	}
 	for _, stranger := range p.strangers(tables) {
 		statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(stranger))
 	}
 	for _, t := range tables {
-		have, there := p.of(t)
-		if there && have.publishes(t) {
-			continue
-		}
-		if there {
-			statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(t.Name))
-		}
-		statements = append(statements, "ALTER PUBLICATION "+name+" ADD TABLE ONLY "+publishedTable(t))
+		statements = append(statements, o.tableDifference(p, t)...)
 	}
 	return statements
 }
@@ -155,6 +163,30 @@ const publishedAs = "publish = 'insert, update, delete, truncate', publish_via_p
 // partitioned tells whether there is a root of a partitioned table among tables.
 func partitioned(tables []*schema.Table) bool {
 	return slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.Partitioned })
+}
+
+// tableDifference returns the statements that publish one table as it must be, none if
+// it is so.
+func (o *Origin) tableDifference(p *publication, t *schema.Table) (statements []string) {
+	name := pgx.Identifier{o.options.Publication}.Sanitize()
+	have, there := p.of(t)
+	if there && have.publishes(t) {
+		return nil
+	}
+	if there {
+		statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(t.Name))
+	}
+	return append(statements, "ALTER PUBLICATION "+name+" ADD TABLE ONLY "+publishedTable(t))
+}
+
+// inOne writes statements as one transaction.
+func inOne(statements []string) string {
+	return "BEGIN; " + strings.Join(statements, "; ") + "; COMMIT"
+}
+
+// publishesAs tells whether the publication has the options that the tables need.
+func (p *publication) publishesAs(tables []*schema.Table) bool {
+	return p.actions && (p.roots || !partitioned(tables))
 }
 
 // createPublication is the statement that makes it. ONLY leaves out tables that
@@ -186,26 +218,45 @@ func publishedTable(t *schema.Table) string {
 	return text
 }
 
-// align brings the publication in line with the config and returns it, and the
-// tables, as they then are. It halts with the statements where it may not. Unless it
-// is ours, one that holds other tables is left alone.
-func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool) (*publication, []*schema.Table, error) {
+// align brings the publication in line with the config and returns what can be seen
+// then. It halts with the statements where it may not, and if a table is unfit: so it is
+// where a pipeline begins. Unless it is ours, a publication that holds other tables is
+// left alone.
+func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool) error {
+	if _, err := o.tables(ctx, conn, s); err != nil {
+		return err
+	}
+	now, err := o.alignFit(ctx, conn, s, ours)
+	if err != nil {
+		return err
+	}
+	for _, u := range now.unfit {
+		return u.Why
+	}
+	return nil
+}
+
+// alignFit brings the publication in line with those tables that are fit, and takes the
+// others out: an unfit table could make its owner's statements fail. What it may not do
+// makes the tables unfit that it concerns.
+func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours bool) (sight, error) {
 	say := o.waitingOnce()
+	var refused error
 	for {
-		tables, err := o.tables(ctx, conn, s)
+		tables, faults, err := o.fit(ctx, conn, s)
 		if err != nil {
-			return nil, nil, err
+			return sight{}, err
 		}
 		p, err := readPublication(ctx, conn, s, o.options.Publication)
 		if err != nil {
-			return nil, nil, err
+			return sight{}, err
 		}
 		statements := o.difference(p, tables)
-		if len(statements) == 0 {
-			return p, tables, nil
-		}
-		if !o.mayAlter(p, tables, ours) {
-			return nil, nil, o.publicationHalt(p, tables, nil)
+		switch {
+		case p == nil && len(tables) == 0:
+			return sight{}, unfitTables(faults)
+		case len(statements) == 0 || refused != nil || !o.mayAlter(p, tables, ours):
+			return o.leftAlone(ctx, conn, s, tables, refused)
 		}
 		if p != nil {
 			say("publication " + o.options.Publication + " to be altered: " + strings.Join(statements, "; "))
@@ -213,15 +264,29 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool)
 		err = o.alter(ctx, conn, s, statements)
 		switch {
 		case codeOf(err) == insufficientRights:
-			return nil, nil, o.publicationHalt(p, tables, err)
+			refused, err = err, nil
 		case codeOf(err) == lockNotAvailable, codeOf(err) == deadlockDetected:
 			say("a lock to alter publication " + o.options.Publication + ": a VACUUM or an ALTER of one of its tables holds it")
 			err = rest(ctx, time.Second)
 		}
 		if err != nil {
-			return nil, nil, err
+			return sight{}, err
 		}
 	}
+}
+
+// leftAlone is what can be seen if the publication is not altered, or need not be. It
+// halts if that concerns more than single tables.
+func (o *Origin) leftAlone(ctx context.Context, conn *pgx.Conn, s server, tables []*schema.Table, refused error) (sight, error) {
+	now, err := o.see(ctx, conn, s)
+	if err != nil {
+		return now, err
+	}
+	p := now.publication
+	if p == nil || p.broad || !p.publishesAs(tables) || len(p.others(tables, now.unfit)) > 0 {
+		return now, o.publicationHalt(p, tables, refused)
+	}
+	return now, nil
 }
 
 // mayAlter tells whether it is ours to make or alter the publication. One that
@@ -258,7 +323,7 @@ func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, statements
 // while our locks keep others from altering either: what one publishes is decided by
 // what its tables were a moment before.
 func (o *Origin) aligned(ctx context.Context, q querier, s server) error {
-	tables, err := o.tables(ctx, q, s)
+	tables, _, err := o.fit(ctx, q, s)
 	if err != nil {
 		return err
 	}
@@ -276,7 +341,7 @@ func (o *Origin) aligned(ctx context.Context, q querier, s server) error {
 // why.
 func (o *Origin) publicationHalt(p *publication, tables []*schema.Table, cause error) error {
 	statements := o.difference(p, tables)
-	h := &replicator.Halt{Reason: replicator.PublicationDiffers, Repair: "BEGIN; " + strings.Join(statements, "; ") + "; COMMIT", Cause: cause}
+	h := &replicator.Halt{Reason: replicator.PublicationDiffers, Repair: inOne(statements), Cause: cause}
 	name := o.options.Publication
 	switch {
 	case p == nil:

@@ -43,7 +43,8 @@ type relation struct {
 	table   *schema.Table
 	columns int    // in the message
 	take    []bool // by index in the message: whether the column is one of the table's
-	all     bool   // every column is
+	nulls   []int  // by index in the message, and behind its last: how many columns of the table, which were added later, come before
+	all     bool   // the message has the table's columns and no others
 	key     []int  // indices in the message of Table.Key
 
 	unfit error // why its rows cannot be read as the table's
@@ -53,10 +54,6 @@ type relation struct {
 // them.
 type matcher struct {
 	tables map[uint32]chosen
-
-	// renamed tells whether that a table goes by another name has been looked into: by
-	// the source's catalogue as it is later than the message, it goes by its own.
-	renamed func(oid uint32, name schema.Name) bool
 
 	// last is the relation of the message before, and looked tells whether a partition of
 	// it that is not known has been looked into.
@@ -68,14 +65,15 @@ type matcher struct {
 type chosen struct {
 	table  *schema.Table
 	choice schema.Choice
+	past   *replicator.Past // how the log may still tell of it; nil: as it is
 }
 
-// match returns how the relation's rows are read, nil if it is not replicated. A
-// message that is equal to what is known changes nothing. Rows of one that differs are
-// unfit: by a *replicator.Halt, or, if it only has another name, by an error that sends
-// us to read the catalogue again. They may be rows that nobody needs, since the table is
-// loaded as it is now.
-func (m *matcher) match(r relationMessage) *relation {
+// match returns how the relation's rows are read, of a transaction whose commit is at
+// that position; nil if it is not replicated. A message that is equal to what is known
+// changes nothing, whatever the table's name is. One that differs may be of before an
+// alteration that the catalogue has. Rows of any other are unfit, by an Altered: they may
+// be rows that nobody needs, since the table is loaded as it is now.
+func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 	root := m.last
 	m.last = nil
 	known, ok := m.tables[r.oid]
@@ -83,7 +81,7 @@ func (m *matcher) match(r relationMessage) *relation {
 		m.partition(r, root)
 		return nil
 	}
-	m.last = m.matchKnown(r, known)
+	m.last = known.match(r, at)
 	return m.last
 }
 
@@ -97,36 +95,109 @@ func (m *matcher) partition(r relationMessage, root *relation) {
 	}
 	known := slices.ContainsFunc(root.table.Parts, func(p schema.Part) bool { return p.OID == r.oid })
 	if !known && !m.looked(r.oid, root.table.OID) {
-		root.unfit = fmt.Errorf("postgres: %v is a partition of %v that is not known: %w", r.name, root.table.Name, errPartitions)
+		root.unfit = &replicator.Altered{Found: fmt.Sprintf("%v is a partition of %v that is not known", r.name, root.table.Name), Cause: errPartitions}
 	}
 }
 
-// matchKnown is match for a table that is replicated.
-func (m *matcher) matchKnown(r relationMessage, known chosen) *relation {
-	t := known.table
-	if r.name != t.Name && !m.renamed(r.oid, r.name) {
-		return &relation{table: t, unfit: fmt.Errorf("postgres: %v is called %v in the stream: the catalogue has to be read again", t.Name, r.name)}
-	}
-	if differences := known.differences(r); len(differences) > 0 {
-		return &relation{table: t, unfit: &replicator.Halt{
-			Reason: replicator.ShapeChanged,
-			Found:  fmt.Sprintf("%v has another shape in the stream than in the catalogue that was read: %s", t.Name, strings.Join(differences, ", ")),
-			Means:  "changes of shape are not followed; the table in the warehouse stands where the change was made",
-			Repair: "change the table back, or start over as the runbook's \"Starting over\" says",
-		}}
-	}
-	to := &relation{table: t, columns: len(r.columns), take: make([]bool, len(r.columns)), all: len(r.columns) == len(t.Columns)}
-	at := make([]int, len(t.Columns))
-	for i, c := range r.columns {
-		if column := columnOf(t, c.name); column >= 0 {
-			to.take[i] = true
-			at[column] = i
+// match is of a table that is replicated.
+func (known chosen) match(r relationMessage, at replicator.LSN) *relation {
+	differences := known.differences(r)
+	places := known.places(r)
+	if len(differences) > 0 {
+		if known.past == nil || at >= known.past.Until || !known.earlier(r, &places) {
+			return &relation{table: known.table, unfit: &replicator.Altered{OID: r.oid, Found: fmt.Sprintf(
+				"%v has another shape in the stream than in the catalogue that was read: %s", known.table.Name, strings.Join(differences, ", "))}}
 		}
 	}
+	return known.read(r, places)
+}
+
+// places returns, by index in the message, the index in the table of the column of that
+// name; -1 if there is none.
+func (known chosen) places(r relationMessage) []int {
+	places := make([]int, len(r.columns))
+	for i, c := range r.columns {
+		places[i] = columnOf(known.table, c.name)
+	}
+	return places
+}
+
+// read returns how rows are read whose columns have those places in the table.
+func (known chosen) read(r relationMessage, places []int) *relation {
+	t := known.table
+	to := &relation{table: t, columns: len(r.columns), take: make([]bool, len(r.columns)), nulls: make([]int, len(r.columns)+1)}
+	to.all = len(r.columns) == len(t.Columns)
+	at := make([]int, len(t.Columns))
+	next := 0
+	for i, column := range places {
+		if column < 0 {
+			to.all = false
+			continue
+		}
+		to.take[i], at[column] = true, i
+		to.nulls[i] = column - next
+		next = column + 1
+	}
+	to.nulls[len(places)] = len(t.Columns) - next
 	for _, k := range t.Key {
 		to.key = append(to.key, at[k])
 	}
 	return to
+}
+
+// earlier tells whether the message is of the table as it was or came to be, between the
+// past and the catalogue: each of its columns has the name that it had or has, in the
+// order of attnums, and a type that it had or has; and what it lacks was added since. It
+// corrects the places of columns that were renamed.
+func (known chosen) earlier(r relationMessage, places *[]int) bool {
+	t := known.table
+	var last int16
+	seen := map[int16]bool{}
+	for i, c := range r.columns {
+		was := slices.IndexFunc(known.past.Shape, func(s schema.Shape) bool { return s.Name == c.name })
+		is := (*places)[i]
+		var attnum int16
+		switch {
+		case was < 0 && is < 0:
+			if known.wants(c.name) {
+				return false
+			}
+			continue
+		case was >= 0:
+			attnum = known.past.Shape[was].Attnum
+			if is >= 0 && t.Columns[is].Attnum != attnum {
+				return false // another column had its name
+			}
+			is = slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Attnum == attnum })
+		default:
+			attnum = t.Columns[is].Attnum
+		}
+		if attnum <= last || is >= 0 && !known.typed(c, is, attnum, r.identity) {
+			return false
+		}
+		last, seen[attnum], (*places)[i] = attnum, true, is
+	}
+	for _, c := range t.Columns {
+		if !seen[c.Attnum] && slices.ContainsFunc(known.past.Shape, func(s schema.Shape) bool { return s.Attnum == c.Attnum }) {
+			return false
+		}
+	}
+	return true
+}
+
+// typed tells whether a column of a message has the type that column i of the table has
+// or had, and is of the key if that is.
+func (known chosen) typed(c relationColumn, i int, attnum int16, identity schema.Identity) bool {
+	if len(difference(known.table, i, c, identity)) == 0 {
+		return true
+	}
+	of := slices.IndexFunc(known.past.Shape, func(s schema.Shape) bool { return s.Attnum == attnum })
+	if of < 0 {
+		return false
+	}
+	was := known.past.Shape[of]
+	return c.oid == was.Type && c.typmod == was.Typmod &&
+		(identity == schema.IdentityFull || c.key == slices.Contains(known.table.Key, i))
 }
 
 // columnOf returns the index of the column of that name; -1 if there is none.
@@ -208,18 +279,28 @@ func (r *relation) keyOf(key, row replicator.Tuple) replicator.Tuple {
 }
 
 // project returns a row as it was sent as a row of the table, using the scratch
-// space if columns have to be left out. A nil row stays one.
+// space if columns have to be left out or put in. A nil row stays one.
 func (r *relation) project(scratch, row replicator.Tuple) (used, projected replicator.Tuple) {
 	if r.all || row == nil {
 		return scratch, row
 	}
 	scratch = scratch[:0]
-	for _, take := range r.take {
+	for i, take := range r.take {
+		scratch = r.fill(scratch, i)
 		start := row
 		_, row = row.Next()
 		if take {
 			scratch = append(scratch, start[:len(start)-len(row)]...)
 		}
 	}
+	scratch = r.fill(scratch, len(r.take))
 	return scratch, scratch
+}
+
+// fill appends NULL for the columns that the message lacks before its column i.
+func (r *relation) fill(scratch replicator.Tuple, i int) replicator.Tuple {
+	for range r.nulls[i] {
+		scratch = scratch.Append(replicator.Value{Kind: replicator.Null})
+	}
+	return scratch
 }

@@ -130,6 +130,20 @@ func (w *world) confirmed() replicator.LSN {
 	return s.Confirmed
 }
 
+// alteredWith tells whether err is an Altered of that table whose text has these words.
+func alteredWith(err error, oid uint32, words ...string) error {
+	var a *replicator.Altered
+	if !errors.As(err, &a) || a.OID != oid {
+		return fmt.Errorf("got %w", err)
+	}
+	for _, word := range words {
+		if !strings.Contains(a.Error(), word) {
+			return fmt.Errorf("without %q: %w", word, err)
+		}
+	}
+	return nil
+}
+
 // refusedWith tells whether err is a Halt of that reason whose text has these words.
 func refusedWith(err error, reason replicator.Reason, words ...string) error {
 	var h *replicator.Halt

@@ -45,6 +45,7 @@ type stream struct {
 	wire    *wire
 	decoder decoder
 	failed  func(at replicator.LSN, cause error) error // what an error of decoding comes to
+	watcher *watcher                                   // nil: nobody looks at the catalogue
 
 	heartbeat time.Duration
 	resend    time.Duration // how long the server may go without a status update
@@ -52,6 +53,7 @@ type stream struct {
 
 	position replicator.LSN // everything that committed up to it has been received
 	commit   replicator.LSN // where the last transaction that was received ended
+	inside   bool           // a transaction is being received
 	acked    replicator.LSN
 	sent     replicator.LSN // the position in the last status update
 	sentAt   time.Time
@@ -76,6 +78,11 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 	s.watch(ctx)
 	var until time.Time
 	for {
+		if s.watcher != nil && !s.inside {
+			if altered := s.watcher.altered.Load(); altered != nil {
+				return replicator.Change{}, altered
+			}
+		}
 		kind, body, whole, err := s.wire.next()
 		if err != nil {
 			return replicator.Change{}, s.broken(err)
@@ -200,7 +207,11 @@ func (s *stream) copied(b []byte) (replicator.Change, bool, error) {
 	switch {
 	case len(b) >= header && b[0] == 'w':
 		c, ok, err := s.decoder.decode(b[header:])
+		if ok && c.Op == replicator.Begin {
+			s.inside = true
+		}
 		if ok && c.Op == replicator.Commit {
+			s.inside = false
 			s.commit = c.LSN
 			s.position = max(s.position, c.LSN)
 		}
@@ -281,6 +292,9 @@ func (s *stream) Close() error {
 		return nil
 	}
 	s.closed = true
+	if s.watcher != nil {
+		s.watcher.close()
+	}
 	if s.unhook != nil {
 		s.unhook()
 	}

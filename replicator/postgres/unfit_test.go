@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,7 +33,7 @@ func TestUnfitOfAnotherList(t *testing.T) {
 	err := f.until(func(c replicator.Change) bool {
 		if c.Unfit != nil {
 			unfit[c.Op]++
-			if err := refusedWith(c.Unfit, replicator.ShapeChanged, `column "w" is missing`); err != nil {
+			if err := alteredWith(c.Unfit, c.Table.OID, `column "w" is missing`); err != nil {
 				t.Error(err)
 			}
 		}
@@ -58,9 +59,9 @@ func TestUnfitOfAnotherList(t *testing.T) {
 	}
 }
 
-// TestUnfitByName shows that rows of a table which goes by another name are not taken
-// for those of the one that was chosen: the catalogue has to be read again, and tells.
-func TestUnfitByName(t *testing.T) {
+// TestRenamedTable shows that the rows of a table are its own by whatever name it goes,
+// and that one that is remembered is found by its OID once the catalogue is read again.
+func TestRenamedTable(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
@@ -70,33 +71,24 @@ func TestUnfitByName(t *testing.T) {
 	f := w.follow(start)
 	w.exec(other, `INSERT INTO a VALUES (1)`)
 	f.read(w.marked())
+	known := []replicator.TableState{{OID: f.opened.Tables[0].Table.OID, Name: schema.Name{Schema: "public", Table: "a"}}}
 	w.exec(other, `ALTER TABLE a RENAME TO z`)
-	w.exec(other, `TRUNCATE z`)
-	w.exec(other, `INSERT INTO z VALUES (1)`)
-	unfit, to := 0, w.marked()
-	err := f.until(func(c replicator.Change) bool {
-		if c.Unfit != nil && !replicator.Final(c.Unfit) {
-			unfit++
-		}
-		return c.LSN >= to
-	})
-	if err != nil || unfit != 2 {
-		t.Errorf("%d are unfit, %v", unfit, err)
+	w.exec(other, `CREATE SCHEMA s; ALTER TABLE z SET SCHEMA s`)
+	w.exec(other, `INSERT INTO s.z VALUES (2)`)
+	if d := cmp.Diff([]string{"insert a new(2)"}, f.read(w.marked())); d != "" {
+		t.Error(d)
 	}
 	f.Close()
-	_, _, err = w.Open(t.Context(), replicator.OpenRequest{After: start})
-	if err := refusedWith(err, replicator.TableUnfit, "public.a"); err != nil {
-		t.Error(err)
-	}
-	w.options.Choices = every("z") // as the config follows
-	again := w.follow(start)
-	err = again.until(func(c replicator.Change) bool {
-		if replicator.Final(c.Unfit) {
-			t.Error(c.Unfit)
-		}
-		return c.LSN >= to
-	})
+	source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: start, Known: func(context.Context) ([]replicator.TableState, error) { return known, nil }})
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	defer source.Close()
+	if len(opened.Tables) != 1 || len(opened.Unfit) != 0 {
+		t.Fatalf("opened with %v, unfit %v", opened.Tables, opened.Unfit)
+	}
+	table := opened.Tables[0].Table
+	if table.Name.String() != "s.z" || table.Known.String() != "public.a" || table.Target != "a" {
+		t.Errorf("%v, known as %v, goes to %s", table.Name, table.Known, table.Target)
 	}
 }

@@ -3,6 +3,7 @@ package redshift
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -50,6 +51,44 @@ func fits(catalogue, declared string) bool {
 		return true
 	}
 	return catalogue == declared
+}
+
+// wholes are the whole numbers, by how many digits they have at most.
+var wholes = map[string]int{"SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
+
+// holds tells whether a column of the type that the catalogue names holds all values of
+// a type that we would declare, as they are.
+func holds(catalogue, declared string) bool {
+	declared = declaredType(declared)
+	if fits(catalogue, declared) {
+		return true
+	}
+	is, room := sized(catalogue)
+	needs, need := sized(declared)
+	switch {
+	case is == "DOUBLE PRECISION":
+		return needs == "REAL"
+	case is == "BIGINT", is == "INTEGER":
+		return wholes[needs] > 0 && wholes[needs] <= wholes[is]
+	case len(room) == 2 && wholes[needs] > 0: // DECIMAL
+		return room[0]-room[1] >= wholes[needs]
+	case is != needs || len(room) != len(need):
+		return false
+	case len(room) == 2:
+		return room[1] >= need[1] && room[0]-room[1] >= need[0]-need[1]
+	}
+	return len(room) == 1 && room[0] >= need[0]
+}
+
+// sized takes a type's name and its sizes apart.
+func sized(kind string) (name string, sizes []int) {
+	name, arguments, _ := strings.Cut(strings.TrimSuffix(kind, ")"), "(")
+	for _, a := range strings.Split(arguments, ",") {
+		if n, err := strconv.Atoi(a); err == nil {
+			sizes = append(sizes, n)
+		}
+	}
+	return name, sizes
 }
 
 // declaredType writes a type of ours in one way.

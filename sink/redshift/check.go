@@ -148,8 +148,16 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return asked(f, err)
 	}
 	f.Found = "there; a load writes only what differs"
-	if h, ok := errors.AsType[*replicator.Halt](w.drift(t, have)); ok {
+	d, err := w.dueOf(replicator.Alteration{Table: t}, have)
+	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)
+	}
+	if len(d.statements) > 0 {
+		f.Found = "there, and a run would alter it: " + shown(d.statements)
+		if w.options.Print {
+			f.Verdict, f.Found = replicator.Failure, "there, and has to be altered, which warehouse.ddl leaves to you"
+			f.Repair = shown(d.statements)
+		}
 	}
 	return f
 }

@@ -57,6 +57,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	w.apply(first, batch(t, table, "insert a|1|x"))
 	w.admin("ALTER TABLE public_copy.words DROP COLUMN body", "CREATE SCHEMA theirs", "REVOKE CREATE ON DATABASE "+w.database+" FROM loader")
 	r := w.warehouse(func(o *Options) {
+		o.Print = true
 		o.Readers, o.CopyRole = []string{"nobody", "group nobodies"}, "arn:aws:iam::1:role/stranger"
 	})
 	findings := w.check(r, table)
@@ -92,14 +93,14 @@ func TestPlanIsWhatARunMakes(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.Readers = []string{"analysts"} })
 	tables := []*schema.Table{keyed(), composite()}
-	planned, err := r.Plan(t.Context(), tables)
+	planned, err := r.Plan(t.Context(), tables, nil)
 	if err != nil || len(planned) < 10 {
 		t.Fatalf("%q, %v", planned, err)
 	}
 	for _, sql := range planned {
 		w.query(must(w.config("loader")(t.Context())), sql)
 	}
-	if left, err := r.Plan(t.Context(), tables); err != nil || len(left) != 0 {
+	if left, err := r.Plan(t.Context(), tables, nil); err != nil || len(left) != 0 {
 		t.Errorf("left: %q, %v", left, err)
 	}
 	w.fence(r, tables...)

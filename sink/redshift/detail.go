@@ -15,9 +15,14 @@ import (
 
 // tableDetail is what a table's state holds beside what people read.
 type tableDetail struct {
-	Shape []schema.Shape        `json:"shape"`
-	Parts []schema.Part         `json:"parts,omitempty"`
-	Load  *replicator.LoadState `json:"load,omitempty"`
+	Shape  []schema.Shape        `json:"shape"`
+	Heap   schema.Heap           `json:"heap"`
+	Parts  []schema.Part         `json:"parts,omitempty"`
+	Past   *replicator.Past      `json:"past,omitempty"`
+	Load   *replicator.LoadState `json:"load,omitempty"`
+	Reason replicator.Reason     `json:"reason,omitempty"`
+	Why    string                `json:"why,omitempty"`
+	Repair string                `json:"repair,omitempty"`
 
 	LastLoad time.Duration `json:"last_load,omitempty"`
 }
@@ -33,7 +38,7 @@ const (
 
 // detailOf writes a table's detail: as JSON, packed if that is long.
 func detailOf(t replicator.TableState) string {
-	b, err := json.Marshal(tableDetail{Shape: t.Shape, Parts: t.Parts, Load: t.Load, LastLoad: t.LastLoad})
+	b, err := json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
 	if err != nil {
 		panic(err) // it has numbers and strings only
 	}

@@ -68,7 +68,7 @@ func TestTableSQL(t *testing.T) {
 				insertLoadEntries(ledger, stage, table), insertHeldEntries(ledger, stage, table, 41), insertFoldEntries(ledger, stage, table, 42),
 				insertUnfilledEntries(ledger, held, table, 42, at, "("+anyOf(unchanged)+")"), m.joinAdjusted(ledger, table), m.joinRefused(ledger, table),
 				selectRefused("texts", "fitting", copying{table: table, name: valueColumn, held: true}),
-				drop(stage, gone, load), addColumn(target, table.Columns[1]), renameTable(target, table.Target+"_old"),
+				drop(stage, gone, load), addColumn(target, table.Columns[1].Target, table.Columns[1].Mapping.Type), renameTable(target, table.Target+"_old"),
 			}
 			golden(t, name, statements...)
 		})

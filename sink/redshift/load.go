@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"rowshift/replicator"
@@ -104,7 +105,7 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, t *schema.Tabl
 		statements = append(statements, createSchema(w.options.Schema))
 	}
 	if len(have) > 0 {
-		if err := w.drift(t, have); err != nil {
+		if err := unfit(t, w.drift(t, have)); err != nil {
 			return err
 		}
 		statements = append(statements, w.grants(rights(w.options.Schema, in(w.options.Schema, t.Target)))...)
@@ -134,6 +135,26 @@ func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Tab
 	return have, nil
 }
 
+// otherType is the halt for a column whose type does not hold the source's values.
+func otherType(p place, c schema.Column, is string, t *schema.Table) *replicator.Halt {
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, is),
+		Means:  "values of the source's type need " + c.Mapping.Type,
+		Repair: fmt.Sprintf("rename or drop the column, or the table: %s; then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
+	}
+}
+
+// unfit says of which table a halt is, so that the others go on. Other errors are left
+// as they are.
+func unfit(t *schema.Table, err error) error {
+	h, ok := errors.AsType[*replicator.Halt](err)
+	if !ok || h.Reason != replicator.TargetDrift {
+		return err
+	}
+	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: h}
+}
+
 // drift halts if a target is not there, lacks a column, or has one of another type.
 func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 	p := in(w.options.Schema, t.Target)
@@ -142,7 +163,7 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 			Reason: replicator.TargetDrift,
 			Found:  fmt.Sprintf("there is no table %s", p),
 			Means:  "the target was dropped or renamed by somebody",
-			Repair: "put it back under its name, or start over as the runbook's \"Starting over\" says",
+			Repair: "put it back under its name, or have it made anew; then " + resyncOf(t),
 		}
 	}
 	for _, c := range t.Columns {
@@ -152,16 +173,11 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 			return &replicator.Halt{
 				Reason: replicator.TargetDrift,
 				Found:  fmt.Sprintf("%s has no column %s", p, quoted(c.Target)),
-				Means:  "the target was made before that column was chosen, or altered by somebody",
-				Repair: fmt.Sprintf("%s or, if it is not to leave the source, add %s to the table's exclude in the config", addColumn(p, c), c.Name),
+				Means:  "the target was altered by somebody",
+				Repair: resyncOf(t) + "; that adds the column",
 			}
-		case !fits(is, c.Mapping.Type):
-			return &replicator.Halt{
-				Reason: replicator.TargetDrift,
-				Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, is),
-				Means:  "values of the source's type need " + c.Mapping.Type,
-				Repair: "rename or drop the table: " + renameTable(p, t.Target+"_old"),
-			}
+		case !holds(is, c.Mapping.Type):
+			return otherType(p, c, is, t)
 		}
 	}
 	return nil

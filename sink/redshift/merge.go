@@ -16,8 +16,9 @@ type merging struct {
 	session *session
 	merge   *replicator.Merge
 	merged  replicator.Merged
-	made    []place // temporary tables
-	stirred bool    // something went into quarantine, or may have been lifted
+	made    []place  // temporary tables
+	stirred bool     // something went into quarantine, or may have been lifted
+	fills   []string // what new columns get, in the transaction
 }
 
 // Merge implements replicator.Warehouse.
@@ -39,6 +40,9 @@ func (w *Warehouse) Merge(ctx context.Context, m *replicator.Merge) (replicator.
 
 // run stages outside the transaction and applies inside.
 func (m *merging) run(ctx context.Context) error {
+	if err := m.alter(ctx); err != nil {
+		return err
+	}
 	stages, err := m.stageAll(ctx)
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func (m *merging) run(ctx context.Context) error {
 				}
 			}
 		}
-		for _, do := range []func(context.Context) error{m.answer, m.remember, m.recount, m.move} {
+		for _, do := range []func(context.Context) error{m.empty, m.answer, m.remember, m.recount, m.move} {
 			if err := do(ctx); err != nil {
 				return err
 			}
@@ -134,7 +138,7 @@ func (m *merging) blame(ctx context.Context, err error) error {
 		drifted := m.drift(t, have)
 		if h, ok := errors.AsType[*replicator.Halt](drifted); ok {
 			h.Cause = err
-			return h
+			return unfit(t, h)
 		}
 	}
 	return err

@@ -63,7 +63,7 @@ func TestRowThatCannotBeFilledIsRefused(t *testing.T) {
 func TestDriftHaltsMergesAndLoads(t *testing.T) {
 	tests := []struct{ name, sql, found, repair string }{
 		{"dropped", "DROP TABLE public_copy.words", "no table", "put it back"},
-		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`, "add body to the table's exclude"},
+		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`, "rowshift resync public.words"},
 		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)", "RENAME TO"},
 	}
 	for _, test := range tests {

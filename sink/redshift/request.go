@@ -138,3 +138,12 @@ func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
 	}
 	return "", ""
 }
+
+// resyncOf is what repairs a table whose rows are not what they should be.
+func resyncOf(t *schema.Table) string {
+	name := t.Known
+	if name == (schema.Name{}) {
+		name = t.Name
+	}
+	return "rowshift resync " + name.String() + ": the table is compared with the source and only what differs is written"
+}

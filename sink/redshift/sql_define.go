@@ -2,23 +2,17 @@ package redshift
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"rowshift/schema"
 )
 
 // createTable makes a target, or a load table of its shape. Keys are not declared:
-// Redshift does not enforce them, and its planner would believe them.
+// Redshift does not enforce them, and its planner would believe them. No column is NOT
+// NULL: Redshift cannot take that back once the key is over other columns.
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
 func createTable(p place, t *schema.Table) string {
-	columns := list(t.Columns, func(i int, c schema.Column) string {
-		s := quoted(c.Target) + " " + c.Mapping.Type
-		if slices.Contains(t.Key, i) {
-			s += " NOT NULL"
-		}
-		return s
-	})
+	columns := list(t.Columns, func(_ int, c schema.Column) string { return quoted(c.Target) + " " + c.Mapping.Type })
 	sort := list(t.SortKey, func(_, i int) string { return quoted(t.Columns[i].Target) })
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s) DISTSTYLE KEY DISTKEY (%s) COMPOUND SORTKEY (%s)",
 		p, columns, quoted(t.Columns[t.DistKey].Target), sort)

@@ -2,8 +2,6 @@ package redshift
 
 import (
 	"fmt"
-
-	"rowshift/schema"
 )
 
 // What follows is for people to run, as findings and halts advise. user is quoted
@@ -28,10 +26,6 @@ func createReader(reader string) string {
 		return "CREATE " + grantee(reader) + ";"
 	}
 	return "CREATE USER " + quoted(reader) + " PASSWORD '...';"
-}
-
-func addColumn(p place, c schema.Column) string {
-	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", p, quoted(c.Target), c.Mapping.Type)
 }
 
 func renameTable(p place, to string) string {

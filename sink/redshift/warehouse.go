@@ -30,6 +30,9 @@ type Options struct {
 	// quarantine.
 	HaltOnCopyError bool
 
+	// Print lets nothing be altered: what is due is a Halt with the statements.
+	Print bool
+
 	// IdleClose is how long a session without work stays open; 30 s.
 	IdleClose time.Duration
 }

@@ -4,6 +4,16 @@
 
 -- ALTER
 ALTER TABLE "metadata"."checkpoint" ADD COLUMN "written_by" VARCHAR(0);
+ALTER TABLE "name"."name" ADD COLUMN "name" BIGINT;
+ALTER TABLE "name"."name" ADD COLUMN "name" DATE;
+ALTER TABLE "name"."name" ADD COLUMN "name" DECIMAL(0,0);
+ALTER TABLE "name"."name" ADD COLUMN "name" INTEGER;
+ALTER TABLE "name"."name" ADD COLUMN "name" VARCHAR(0);
+ALTER TABLE "name"."name" ALTER COLUMN "name" TYPE VARCHAR(0);
+ALTER TABLE "name"."name" ALTER COMPOUND SORTKEY ("name");
+ALTER TABLE "name"."name" ALTER DISTKEY "name";
+ALTER TABLE "name"."name" DROP COLUMN "name";
+ALTER TABLE "name"."name" RENAME COLUMN "name" TO "name";
 
 -- BEGIN
 BEGIN;
@@ -58,31 +68,19 @@ CREATE TABLE "column" ("fold" BIGINT);
 CREATE TABLE "column" ("fold" VARCHAR(0));
 CREATE TABLE "column" ("gone" BOOLEAN);
 CREATE TABLE "column" ("gone" VARCHAR(0));
-CREATE TABLE "column" ("name" BIGINT NOT NULL);
 CREATE TABLE "column" ("name" BIGINT);
-CREATE TABLE "column" ("name" BOOLEAN NOT NULL);
 CREATE TABLE "column" ("name" BOOLEAN);
-CREATE TABLE "column" ("name" DATE NOT NULL);
 CREATE TABLE "column" ("name" DATE);
-CREATE TABLE "column" ("name" DECIMAL(0,0) NOT NULL);
 CREATE TABLE "column" ("name" DECIMAL(0,0));
-CREATE TABLE "column" ("name" DOUBLE PRECISION NOT NULL);
 CREATE TABLE "column" ("name" DOUBLE PRECISION);
-CREATE TABLE "column" ("name" INTEGER NOT NULL);
 CREATE TABLE "column" ("name" INTEGER);
-CREATE TABLE "column" ("name" REAL NOT NULL);
 CREATE TABLE "column" ("name" REAL);
-CREATE TABLE "column" ("name" SMALLINT NOT NULL);
 CREATE TABLE "column" ("name" SMALLINT);
 CREATE TABLE "column" ("name" SUPER);
-CREATE TABLE "column" ("name" TIME NOT NULL);
 CREATE TABLE "column" ("name" TIME);
-CREATE TABLE "column" ("name" TIMESTAMP NOT NULL);
 CREATE TABLE "column" ("name" TIMESTAMP);
-CREATE TABLE "column" ("name" TIMESTAMPTZ NOT NULL);
 CREATE TABLE "column" ("name" TIMESTAMPTZ);
 CREATE TABLE "column" ("name" TIMETZ);
-CREATE TABLE "column" ("name" VARBYTE(0) NOT NULL);
 CREATE TABLE "column" ("name" VARBYTE(0));
 CREATE TABLE "column" ("name" VARCHAR(0) NOT NULL);
 CREATE TABLE "column" ("name" VARCHAR(0));
@@ -296,9 +294,11 @@ UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t.
 UPDATE "name"."held_0_0_0" SET "gone" = TRUE WHERE ("u0") AND "name"."held_0_0_0"."fold" = 0;
 UPDATE "name"."held_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "name"."ledger_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
+UPDATE "name"."name" SET "name" = "name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "entries_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "keys_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL;
+UPDATE "name"."name" SET "name" = NULL WHERE "name" IS NOT NULL;
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name";
 UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");

@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS "sales"."order lines" ("line" VARCHAR(65535) NOT NULL, "amount" BIGINT, "order" VARCHAR(65535) NOT NULL, "a ""quoted"" name" VARBYTE(1024000)) DISTSTYLE KEY DISTKEY ("order") COMPOUND SORTKEY ("amount", "order");
+CREATE TABLE IF NOT EXISTS "sales"."order lines" ("line" VARCHAR(65535), "amount" BIGINT, "order" VARCHAR(65535), "a ""quoted"" name" VARBYTE(1024000)) DISTSTYLE KEY DISTKEY ("order") COMPOUND SORTKEY ("amount", "order");
 GRANT SELECT ON "sales"."order lines" TO "ann", GROUP "analysts";
 SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = 'sales' AND table_name = 'order lines' ORDER BY ordinal_position;
 CREATE TEMP TABLE "stage_1" ("c1" VARCHAR(65535), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARBYTE(1024000), "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c3");

@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS "sales"."accounts" ("id" BIGINT NOT NULL, "owner" VARCHAR(65535), "balance" DECIMAL(10,2), "note" VARCHAR(65535)) DISTSTYLE KEY DISTKEY ("id") COMPOUND SORTKEY ("id");
+CREATE TABLE IF NOT EXISTS "sales"."accounts" ("id" BIGINT, "owner" VARCHAR(65535), "balance" DECIMAL(10,2), "note" VARCHAR(65535)) DISTSTYLE KEY DISTKEY ("id") COMPOUND SORTKEY ("id");
 GRANT SELECT ON "sales"."accounts" TO "ann", GROUP "analysts";
 SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = 'sales' AND table_name = 'accounts' ORDER BY ordinal_position;
 CREATE TEMP TABLE "stage_1" ("c1" BIGINT, "c2" VARCHAR(65535), "c3" DECIMAL(10,2), "c4" VARCHAR(65535), "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1");

@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS "sales"."user" ("tag" BIGINT NOT NULL, "order" VARCHAR(65535), "c1" VARCHAR(65535), """; drop table x; --" VARCHAR(65535)) DISTSTYLE KEY DISTKEY ("tag") COMPOUND SORTKEY ("tag");
+CREATE TABLE IF NOT EXISTS "sales"."user" ("tag" BIGINT, "order" VARCHAR(65535), "c1" VARCHAR(65535), """; drop table x; --" VARCHAR(65535)) DISTSTYLE KEY DISTKEY ("tag") COMPOUND SORTKEY ("tag");
 GRANT SELECT ON "sales"."user" TO "ann", GROUP "analysts";
 SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = 'sales' AND table_name = 'user' ORDER BY ordinal_position;
 CREATE TEMP TABLE "stage_1" ("c1" BIGINT, "c2" VARCHAR(65535), "c3" VARCHAR(65535), "c4" VARCHAR(65535), "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1");

@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// watcher looks at the catalogue and the publication beside a stream. A table that is
+// idle tells nothing of what becomes of it, and even of one that is not the stream says
+// less than the catalogue: no attnums, nothing of a table that is written anew, and
+// nothing of one that is out of the publication.
+type watcher struct {
+	*Origin
+	server  server
+	opened  sight
+	altered atomic.Pointer[replicator.Altered]
+	soon    chan struct{} // holds one: to look at once
+	wake    func()        // ends the stream's wait
+	end     context.CancelFunc
+	gone    chan struct{}
+}
+
+// sight is what can be seen of what is replicated.
+type sight struct {
+	publication *publication
+	tables      []*schema.Table // that are fit and published as they must be
+	unfit       []replicator.Unfit
+}
+
+// watch begins to look at what has been opened, every now and then and whenever the
+// stream describes a table again.
+func (o *Origin) watch(s server, opened sight, source *stream) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watcher{
+		Origin: o, server: s, opened: opened, soon: make(chan struct{}, 1), end: cancel, gone: make(chan struct{}),
+		wake: func() { _ = source.conn.SetReadDeadline(time.Unix(1, 0)) },
+	}
+	source.watcher = w
+	source.decoder.resent = w.stir
+	go w.run(ctx)
+}
+
+// stir lets the watcher look at once.
+func (w *watcher) stir() {
+	select {
+	case w.soon <- struct{}{}:
+	default:
+	}
+}
+
+// close ends the watcher.
+func (w *watcher) close() {
+	w.end()
+	<-w.gone
+}
+
+// run looks until something was altered. What cannot be asked is asked again later: a
+// source that is away is noticed by the stream.
+func (w *watcher) run(ctx context.Context) {
+	defer close(w.gone)
+	var conn *pgx.Conn
+	defer func() {
+		if conn != nil {
+			shut(conn)
+		}
+	}()
+	tick := time.NewTicker(w.options.Look)
+	defer tick.Stop()
+	for w.altered.Load() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-w.soon:
+		}
+		var err error
+		if conn == nil {
+			if conn, err = w.connect(ctx); err != nil {
+				continue
+			}
+		}
+		if err = w.look(ctx, conn); err != nil {
+			shut(conn)
+			conn = nil
+		}
+	}
+	for rest(ctx, 100*time.Millisecond) == nil {
+		w.wake()
+	}
+}
+
+// look compares what can be seen now with what was when the stream was opened.
+func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, watchAnswer)
+	defer cancel()
+	now, err := w.see(ctx, conn, w.server)
+	if err != nil {
+		return err
+	}
+	if found := w.opened.differs(now); found != "" {
+		w.altered.Store(&replicator.Altered{Found: found})
+	}
+	return nil
+}
+
+// see looks at the tables and the publication, and changes nothing.
+func (o *Origin) see(ctx context.Context, q querier, s server) (now sight, err error) {
+	tables, faults, err := o.fit(ctx, q, s)
+	if err != nil {
+		return now, err
+	}
+	if now.publication, err = readPublication(ctx, q, s, o.options.Publication); err != nil {
+		return now, err
+	}
+	now.unfit = o.unfits(faults)
+	for _, t := range tables {
+		if have, there := now.publication.of(t); !there || !have.publishes(t) {
+			now.unfit = append(now.unfit, o.unpublished(now.publication, t))
+			continue
+		}
+		now.tables = append(now.tables, t)
+	}
+	return now, nil
+}
+
+// unpublished is a table that is not published as it must be.
+func (o *Origin) unpublished(p *publication, t *schema.Table) replicator.Unfit {
+	found := fmt.Sprintf("publication %q does not publish %v", o.options.Publication, t.Name)
+	if _, there := p.of(t); there {
+		found = fmt.Sprintf("publication %q publishes other columns or rows of %v than the config names", o.options.Publication, t.Name)
+	}
+	return replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
+		Reason: replicator.PublicationDiffers,
+		Found:  found,
+		Means:  "changes would be missed, or columns that the config does not name would cross the wire",
+		Repair: inOne(o.tableDifference(p, t)),
+	}}
+}
+
+// differs says what is not as it was, empty if nothing is.
+func (s sight) differs(now sight) string {
+	p := now.publication
+	switch {
+	case p == nil:
+		return "the publication is gone"
+	case p.id != s.publication.id || p.broad || !p.publishesAs(now.tables):
+		return "the publication was altered or made anew"
+	case len(p.others(now.tables, now.unfit)) > 0:
+		return fmt.Sprintf("the publication holds other tables: %v", p.others(now.tables, now.unfit))
+	}
+	for _, t := range s.tables {
+		if found := s.became(t, now); found != "" {
+			return found
+		}
+	}
+	for _, t := range now.tables {
+		if !slices.ContainsFunc(s.tables, func(was *schema.Table) bool { return was.OID == t.OID }) {
+			return fmt.Sprintf("%v can be replicated now", t.Known)
+		}
+	}
+	same := func(a, b replicator.Unfit) bool { return a.Name == b.Name && a.Why.Reason == b.Why.Reason }
+	if !slices.EqualFunc(s.unfit, now.unfit, same) {
+		return "what keeps tables from being replicated is something else"
+	}
+	return ""
+}
+
+// became says what became of a table, empty if nothing did.
+func (s sight) became(t *schema.Table, now sight) string {
+	i := slices.IndexFunc(now.tables, func(is *schema.Table) bool { return is.OID == t.OID })
+	if i < 0 {
+		for _, u := range now.unfit {
+			if u.Name == t.Known {
+				return fmt.Sprintf("%v cannot be replicated any more: %s", t.Known, u.Why.Found)
+			}
+		}
+		return fmt.Sprintf("%v was made anew", t.Known)
+	}
+	is := now.tables[i]
+	was, _ := s.publication.of(t)
+	row, _ := now.publication.of(is)
+	d := schema.Compare(t.Shape(), t.Heap, is)
+	switch {
+	case was.row != row.row:
+		return fmt.Sprintf("%v was out of the publication", t.Known)
+	case d.Uncertain != "":
+		return fmt.Sprintf("%v: %s", t.Known, d.Uncertain)
+	case !d.Empty() || t.Name != is.Name || t.Known != is.Known:
+		return fmt.Sprintf("%v has other columns, or other names", t.Known)
+	}
+	return ""
+}

@@ -1,0 +1,176 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Diff says what became of a table since it was remembered. A column is known by its
+// attnum, which neither a new name nor a new place changes.
+type Diff struct {
+	// Uncertain says why what the warehouse holds of the table cannot be brought in line
+	// without loading it again: its rows, or the names in its log, may mean something
+	// else now. Empty: it can, by what follows.
+	Uncertain string
+
+	Added   []int    // indices of columns that were not there, and are NULL in the rows of before
+	Renamed []Rename // columns that go by another name in the warehouse
+	Dropped []Shape  // columns that are gone, or not chosen any more
+	Named   bool     // a column goes by another name in the source
+	Longer  bool     // a column needs a longer type in the warehouse
+}
+
+// Rename is another name of a column in the warehouse.
+type Rename struct{ From, To string }
+
+// Empty tells whether nothing became of the table.
+func (d Diff) Empty() bool {
+	return d.Uncertain == "" && len(d.Added) == 0 && len(d.Renamed) == 0 && len(d.Dropped) == 0 && !d.Named && !d.Longer
+}
+
+// Compare says what became of a table that had those columns, and was held so by the
+// source. A table that was remembered by a rowshift that did not look at its heap is
+// compared by its columns' names and types only.
+func Compare(was []Shape, heap Heap, t *Table) Diff {
+	c := comparison{was: was, heap: heap, table: t, now: t.Shape()}
+	c.run()
+	return c.diff
+}
+
+// comparison is one Compare under way.
+type comparison struct {
+	was   []Shape
+	heap  Heap
+	table *Table
+	now   []Shape
+	diff  Diff
+}
+
+func (c *comparison) uncertain(format string, args ...any) {
+	if c.diff.Uncertain == "" {
+		c.diff.Uncertain = fmt.Sprintf(format, args...)
+	}
+}
+
+func (c *comparison) run() {
+	for _, was := range c.was {
+		i := slices.IndexFunc(c.now, func(now Shape) bool { return now.Attnum == was.Attnum })
+		if i < 0 {
+			c.gone(was)
+			continue
+		}
+		c.column(was, c.now[i])
+	}
+	for _, r := range c.diff.Renamed {
+		if slices.ContainsFunc(c.was, func(was Shape) bool { return was.target() == r.To }) {
+			c.uncertain("column %q of the warehouse is to be called %q, as another one was", r.From, r.To)
+		}
+	}
+	for i, now := range c.now {
+		if !slices.ContainsFunc(c.was, func(was Shape) bool { return was.Attnum == now.Attnum }) {
+			c.added(i, now)
+		}
+	}
+}
+
+// gone is a column that is not there any more.
+func (c *comparison) gone(was Shape) {
+	if was.Key > 0 {
+		c.uncertain("column %q, which was of the key, is gone", was.Name)
+	}
+	if slices.ContainsFunc(c.now, func(now Shape) bool { return now.Name == was.Name }) {
+		c.uncertain("column %q was dropped, and another one has its name", was.Name)
+	}
+	c.diff.Dropped = append(c.diff.Dropped, was)
+}
+
+// added is a column that was not there. It is NULL in the rows of before if it was
+// added since, and neither a default nor the table written anew gave them a value.
+func (c *comparison) added(i int, now Shape) {
+	dropped := slices.ContainsFunc(c.table.Heap.Dropped, func(n int16) bool { return n > c.heap.Last })
+	switch {
+	case now.Attnum <= c.heap.Last || c.heap.Last == 0:
+		c.uncertain("column %q is chosen, and was not before", now.Name)
+	case now.Key > 0:
+		c.uncertain("column %q joined the key", now.Name)
+	case c.table.Columns[i].Missing:
+		c.uncertain("column %q was added with a default, which the rows of before have", now.Name)
+	case c.heap.File != c.table.Heap.File:
+		c.uncertain("column %q was added, and the table was written anew", now.Name)
+	case dropped:
+		c.uncertain("column %q was added, and one that was added too was dropped", now.Name)
+	}
+	c.diff.Added = append(c.diff.Added, i)
+}
+
+// column compares a column with what it was.
+func (c *comparison) column(was, now Shape) {
+	if c.heap.Last == 0 { // nothing else is known of it
+		was.XMin, was.Key, was.Into, was.Known = now.XMin, now.Key, now.Into, now.Known
+	}
+	anew := c.heap.Last != 0 && c.heap.File != c.table.Heap.File
+	switch {
+	case was.Key != now.Key:
+		c.uncertain("column %q joined, left or moved in the key", now.Name)
+	case anew && was.XMin != now.XMin:
+		c.uncertain("column %q was altered, and the table was written anew", now.Name)
+	case was.Type == now.Type && was.Typmod == now.Typmod && was.Into != now.Into:
+		c.uncertain("column %q has another type in the warehouse", now.Name)
+	case (was.Type != now.Type || was.Typmod != now.Typmod) && !longer(was, now):
+		c.uncertain("column %q has another type", now.Name)
+	}
+	if was.Into != now.Into {
+		c.diff.Longer = true
+	}
+	if was.Name != now.Name {
+		c.renamed(was, now)
+	}
+	if from, to := was.target(), now.target(); from != to {
+		c.diff.Renamed = append(c.diff.Renamed, Rename{From: from, To: to})
+	}
+	was.Name, was.Type, was.Typmod, was.XMin, was.Into, was.Known, was.Target = now.Name, now.Type, now.Typmod, now.XMin, now.Into, now.Known, now.Target
+	if was != now {
+		c.uncertain("what is made of column %q on the way is something else", now.Name)
+	}
+}
+
+// renamed is a column that has another name. If some other column had or has one of the
+// two, the log does not tell which it speaks of.
+func (c *comparison) renamed(was, now Shape) {
+	c.diff.Named = true
+	other := func(s Shape) bool { return s.Attnum != now.Attnum && (s.Name == was.Name || s.Name == now.Name) }
+	if slices.ContainsFunc(c.was, other) || slices.ContainsFunc(c.now, other) {
+		c.uncertain("column %q was renamed to %q, and another one had or has such a name", was.Name, now.Name)
+	}
+}
+
+// target is the column's name in the warehouse.
+func (s Shape) target() string {
+	if s.Target != "" {
+		return s.Target
+	}
+	return Fold(s.Name)
+}
+
+// OIDs of text and varchar, whose values are the same bytes.
+// https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+const (
+	oidText    = 25
+	oidVarchar = 1043
+)
+
+// longer tells whether a column's texts are what they were and only may be longer now:
+// PostgreSQL then does not write the table anew.
+// https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+func longer(was, now Shape) bool {
+	texts := []uint32{oidText, oidVarchar}
+	return slices.Contains(texts, was.Type) && slices.Contains(texts, now.Type) && limit(was) <= limit(now)
+}
+
+// limit is the length that a text may have.
+func limit(s Shape) int32 {
+	if s.Typmod < 0 {
+		return 1<<31 - 1
+	}
+	return s.Typmod
+}

@@ -1,0 +1,137 @@
+package redshift
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+func TestAlterationSQL(t *testing.T) {
+	table, target := plain(), in("Sales", "accounts")
+	golden(t, "alter",
+		addColumn(target, "order", "VARCHAR(65535)"), renameColumn(target, "TAG", "order"), lengthenColumn(target, "note", "VARCHAR(160)"),
+		copyColumn(target, "label", "v"), emptyColumn(target, "note"),
+		strings.Join(widenColumn(target, table, table.Columns[0], false), ";\n"),
+		strings.Join(widenColumn(target, table, table.Columns[2], true), ";\n"),
+	)
+}
+
+// wordsWith is words after a change.
+func wordsWith(change func(*schema.Table)) *schema.Table {
+	t := keyed()
+	t.Known = t.Name
+	change(t)
+	return t
+}
+
+// TestAlterations shows that a target is brought in line with what became of its table,
+// with all rows in it, and again if that is done twice.
+func TestAlterations(t *testing.T) {
+	kind := func(i int, kind string) func(*schema.Table) {
+		return func(t *schema.Table) { t.Columns[i].Mapping.Type = kind }
+	}
+	note := func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "note", bigint, false)) }
+	tests := []struct {
+		name    string
+		before  []string // on the target
+		from    func(*schema.Table)
+		to      func(*schema.Table)
+		diff    schema.Diff
+		columns string
+		ran     int
+	}{
+		{"nothing", nil, nil, func(*schema.Table) {}, schema.Diff{}, `word, n, body`, 0},
+		{"added", nil, nil, note, schema.Diff{Added: []int{3}}, `word, n, body, "note"`, 1},
+		{"added, and once dropped", []string{`ALTER TABLE public_copy.words ADD COLUMN "note" BIGINT`, `UPDATE public_copy.words SET "note" = 7`}, nil, note, schema.Diff{Added: []int{3}}, `word, n, body, "note"`, 0},
+		{"renamed", nil, nil, func(t *schema.Table) { t.Columns[1].Name, t.Columns[1].Target = "Count", "count" }, schema.Diff{Renamed: []schema.Rename{{From: "n", To: "count"}}}, `word, "count", body`, 1},
+		{"renamed to one that was dropped", []string{`ALTER TABLE public_copy.words ADD COLUMN "count" BIGINT`}, nil,
+			func(t *schema.Table) { t.Columns[1].Name, t.Columns[1].Target = "Count", "count" }, schema.Diff{Renamed: []schema.Rename{{From: "n", To: "count"}}}, `word, "count", body`, 0},
+		{"longer", nil, kind(2, "VARCHAR(40)"), kind(2, "VARCHAR(65535)"), schema.Diff{Longer: true}, `word, n, body`, 1},
+		{"shorter", nil, nil, kind(2, "VARCHAR(40)"), schema.Diff{}, `word, n, body`, 0},
+		{"wider", nil, kind(1, "INTEGER"), kind(1, "DECIMAL(20,2)"), schema.Diff{}, `word, CAST(n AS BIGINT), body`, 6},
+		{"a wider key", nil, func(t *schema.Table) { t.Columns[1].Mapping.Type, t.DistKey, t.SortKey = "INTEGER", 1, []int{0, 1} },
+			func(t *schema.Table) { t.DistKey, t.SortKey = 1, []int{0, 1} }, schema.Diff{}, `word, n, body`, 8},
+		{"a wider one that was begun", []string{`ALTER TABLE public_copy.words ADD COLUMN "n__wide" BIGINT`}, kind(1, "INTEGER"), func(*schema.Table) {}, schema.Diff{}, `word, n, body`, 5},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := w.warehouse(nil)
+			if test.from == nil {
+				test.from = func(*schema.Table) {}
+			}
+			old := wordsWith(test.from)
+			w.fence(r, old)
+			w.make(r, old)
+			w.apply(r, batch(t, old, "insert a|1|x", "insert b|2|~"))
+			w.admin(test.before...)
+			now := wordsWith(test.to)
+			for _, ran := range []int{test.ran, 0} {
+				m := w.merging()
+				m.Alterations = []replicator.Alteration{{Table: now, Diff: test.diff}}
+				merged, err := r.Merge(t.Context(), m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(merged.Altered) != ran {
+					t.Errorf("ran %q", merged.Altered)
+				}
+				empty := strings.Repeat("|~", len(now.Columns)-3)
+				w.want(w.ask("SELECT "+test.columns+" FROM public_copy.words ORDER BY 1"), "a|1|x"+empty, "b|2|~"+empty)
+			}
+		})
+	}
+}
+
+// TestAlterationsThatAreNoUse shows that a table is unfit whose target no alteration helps,
+// or Redshift does not alter.
+func TestAlterationsThatAreNoUse(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.apply(r, batch(t, table, "insert a|1|x"))
+	w.admin("CREATE VIEW public_copy.bound AS SELECT n FROM public_copy.words")
+	for found, change := range map[string]func(*schema.Table){
+		`column "n" of "public_copy"."words" is BIGINT`: func(t *schema.Table) { t.Columns[1].Mapping.Type = "VARCHAR(40)" },
+		`Redshift refuses an alteration`:                func(t *schema.Table) { t.Columns[1].Mapping.Type = "DECIMAL(30,2)" },
+	} {
+		m := w.merging()
+		m.Alterations = []replicator.Alteration{{Table: wordsWith(change)}}
+		_, err := r.Merge(t.Context(), m)
+		u, ok := errors.AsType[*replicator.Unfit](err)
+		if !ok || u.OID != table.OID || u.Why.Reason != replicator.TargetDrift || !strings.Contains(u.Why.Found, found) || !strings.Contains(u.Why.Repair, "rowshift resync public.words") {
+			t.Errorf("%s: %v", found, err)
+		}
+		w.unmoved()
+		w.want(w.ask("SELECT word, n FROM public_copy.words"), "a|1")
+	}
+}
+
+// TestAlterationsThatArePrinted shows that nothing is altered where somebody else does so,
+// and that a fenced daemon alters nothing either.
+func TestAlterationsThatArePrinted(t *testing.T) {
+	w := newWorld(t)
+	first, table := w.withWords()
+	now := wordsWith(func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "note", bigint, false)) })
+	r := w.warehouse(func(o *Options) { o.Print = true })
+	m := w.merging()
+	m.Alterations = []replicator.Alteration{{Table: now, Diff: schema.Diff{Added: []int{3}}}}
+	_, err := r.Merge(t.Context(), m)
+	if h := wantHalt(t, err, replicator.AlterationDue); !strings.Contains(h.Repair, `ALTER TABLE "public_copy"."words" ADD COLUMN "note" BIGINT;`) {
+		t.Error(h)
+	}
+	w.fence(r, table)
+	if _, err := first.Merge(t.Context(), m); !errors.Is(err, replicator.ErrFenced) {
+		t.Errorf("a fenced daemon: %v", err)
+	}
+	if n := w.ask("SELECT COUNT(*) FROM svv_columns WHERE table_schema = 'public_copy' AND column_name = 'note'"); n[0] != "0" {
+		t.Error("altered all the same")
+	}
+	planned, err := r.Plan(t.Context(), []*schema.Table{now}, nil)
+	if err != nil || strings.Join(planned, "; ") != `ALTER TABLE "public_copy"."words" ADD COLUMN "note" BIGINT` {
+		t.Errorf("planned %q, %v", planned, err)
+	}
+}

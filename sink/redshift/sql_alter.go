@@ -1,0 +1,78 @@
+package redshift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rowshift/schema"
+)
+
+// addColumn adds one column, as one statement of Redshift can.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+func addColumn(p place, name, kind string) string {
+	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", p, quoted(name), kind)
+}
+
+func renameColumn(p place, from, to string) string {
+	return fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", p, quoted(from), quoted(to))
+}
+
+func dropColumn(p place, name string) string {
+	return fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", p, quoted(name))
+}
+
+// lengthenColumn gives a VARCHAR another length. It cannot be run in a transaction.
+func lengthenColumn(p place, name, kind string) string {
+	return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", p, quoted(name), kind)
+}
+
+func alterDistKey(p place, name string) string {
+	return fmt.Sprintf("ALTER TABLE %s ALTER DISTKEY %s", p, quoted(name))
+}
+
+func alterSortKey(p place, names []string) string {
+	return fmt.Sprintf("ALTER TABLE %s ALTER COMPOUND SORTKEY (%s)", p, list(names, func(_ int, n string) string { return quoted(n) }))
+}
+
+// copyColumn gives a column what another one has.
+func copyColumn(p place, to, from string) string {
+	return fmt.Sprintf("UPDATE %s SET %s = %s", p, quoted(to), quoted(from))
+}
+
+// emptyColumn makes a column NULL in all rows.
+func emptyColumn(p place, name string) string {
+	return fmt.Sprintf("UPDATE %s SET %s = NULL WHERE %[2]s IS NOT NULL", p, quoted(name))
+}
+
+// wide is the name of the column that takes the place of one of too narrow a type.
+func wide(name string) string {
+	const suffix = "__wide"
+	return name[:min(len(name), maxName-len(suffix))] + suffix
+}
+
+// widenColumn puts a column of a wider type in the place of one: Redshift changes the
+// type of none but a VARCHAR. It may be run again from the start as long as the last
+// transaction is not committed; begun says that the wide column is there.
+func widenColumn(p place, t *schema.Table, c schema.Column, begun bool) []string {
+	var statements []string
+	if !begun {
+		statements = append(statements, addColumn(p, wide(c.Target), c.Mapping.Type))
+	}
+	statements = append(statements, copyColumn(p, wide(c.Target), c.Target))
+	if t.Columns[t.DistKey].Target == c.Target {
+		statements = append(statements, alterDistKey(p, wide(c.Target)))
+	}
+	var sort []string
+	for _, i := range t.SortKey {
+		sort = append(sort, t.Columns[i].Target)
+	}
+	if i := slices.Index(sort, c.Target); i >= 0 {
+		sort[i] = wide(c.Target)
+		statements = append(statements, alterSortKey(p, sort))
+	}
+	return append(statements, "BEGIN", dropColumn(p, c.Target), renameColumn(p, wide(c.Target), c.Target), "COMMIT")
+}
+
+// shown writes statements for people to run.
+func shown(statements []string) string { return strings.Join(statements, "; ") + ";" }

@@ -1,0 +1,18 @@
+ALTER TABLE "sales"."accounts" ADD COLUMN "order" VARCHAR(65535);
+ALTER TABLE "sales"."accounts" RENAME COLUMN "tag" TO "order";
+ALTER TABLE "sales"."accounts" ALTER COLUMN "note" TYPE VARCHAR(160);
+UPDATE "sales"."accounts" SET "label" = "v";
+UPDATE "sales"."accounts" SET "note" = NULL WHERE "note" IS NOT NULL;
+ALTER TABLE "sales"."accounts" ADD COLUMN "id__wide" BIGINT;
+UPDATE "sales"."accounts" SET "id__wide" = "id";
+ALTER TABLE "sales"."accounts" ALTER DISTKEY "id__wide";
+ALTER TABLE "sales"."accounts" ALTER COMPOUND SORTKEY ("id__wide");
+BEGIN;
+ALTER TABLE "sales"."accounts" DROP COLUMN "id";
+ALTER TABLE "sales"."accounts" RENAME COLUMN "id__wide" TO "id";
+COMMIT;
+UPDATE "sales"."accounts" SET "balance__wide" = "balance";
+BEGIN;
+ALTER TABLE "sales"."accounts" DROP COLUMN "balance";
+ALTER TABLE "sales"."accounts" RENAME COLUMN "balance__wide" TO "balance";
+COMMIT;
