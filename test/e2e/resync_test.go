@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,21 +65,39 @@ func TestResync(t *testing.T) {
 	}
 }
 
-// A request is read before what a daemon has halted on is tried again, so it repairs
-// that.
-func TestResyncRepairsAHalt(t *testing.T) {
+// Rows that somebody deleted from a target are refused where a change leaves a value of
+// theirs unchanged, and are there again once the table was loaded.
+func TestResyncLiftsTheQuarantine(t *testing.T) {
 	w, d := live(t, harness.Setup{Accounts: small})
 	change(t, w, "DELETE FROM userdata.person WHERE bio IS NOT NULL")
 	execute(t, w, "UPDATE person SET is_active = NOT is_active")
-	d.MustSee(t, `"row_unfillable"`)
-	if !strings.Contains(d.Log(), "rowshift resync public.person") {
-		t.Error("the halt does not say what repairs it")
+	refused(t, w, "some rows to be refused", func(open, lifted int) bool { return open > 0 })
+	if strings.Contains(d.Log(), `"halted"`) {
+		t.Error("the daemon halted")
 	}
 	resync(t, w, "public.person")
-	d.Kill()
-	w.MustRun(t)
+	execute(t, w, "UPDATE company SET plan = 'it is read with a merge'")
 	answered(t, w, 1)
 	w.MustBecomeEqual(t)
+	refused(t, w, "all of them to be lifted", func(open, lifted int) bool { return open == 0 && lifted > 0 })
+}
+
+// refused waits until the quarantine is as is wants it.
+func refused(t *testing.T, w *harness.World, what string, is func(open, lifted int) bool) {
+	t.Helper()
+	harness.Until(t, what, func() (bool, error) {
+		var counts [2]int
+		for i, state := range []string{"IS NULL", "IS NOT NULL"} {
+			rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), "SELECT COUNT(*) FROM rowshift.quarantine WHERE lifted_at "+state)
+			if err != nil {
+				return false, err
+			}
+			if counts[i], err = strconv.Atoi(rows[0]); err != nil {
+				return false, err
+			}
+		}
+		return is(counts[0], counts[1]), nil
+	})
 }
 
 // resync asks for tables to be loaded again.
