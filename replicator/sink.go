@@ -220,7 +220,7 @@ type Merged struct {
 	Entries []Entries
 
 	// Quarantined are the rows that are in quarantine since the merge, by table; nil if
-	// the merge changed nothing of that.
+	// the merge did not ask.
 	Quarantined map[schema.Name]int64
 }
 

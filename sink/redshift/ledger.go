@@ -3,6 +3,7 @@ package redshift
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"rowshift/replicator"
@@ -23,9 +24,11 @@ type staging struct {
 	rows, entries place
 }
 
-// opened reads how many rows are in quarantine, unless that is known.
+// opened reads how many rows are in quarantine, unless that is known, and tells it with
+// each merge: the one that read it may be one of which nobody hears.
 func (m *merging) opened(ctx context.Context) error {
 	if m.inQuarantine != nil {
+		m.merged.Quarantined = maps.Clone(m.inQuarantine)
 		return nil
 	}
 	rows, err := m.session.rows(ctx, "count the quarantine", m.metadata.countOpen())
@@ -36,7 +39,7 @@ func (m *merging) opened(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.inQuarantine, m.merged.Quarantined = open, open
+	m.inQuarantine, m.merged.Quarantined = open, maps.Clone(open)
 	return nil
 }
 
