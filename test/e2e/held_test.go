@@ -89,6 +89,7 @@ func watchPerson(t *testing.T, w *harness.World) {
 // Tables and columns are taken out, and come back, by editing the config and starting
 // again: what is not concerned is not loaded again.
 func TestTablesAndColumnsComeAndGo(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},

@@ -21,7 +21,7 @@ func TestFirstLoadUnderLoad(t *testing.T) {
 		Accounts: harness.Accounts{Companies: 2000, Persons: persons, Memberships: 20_000},
 		Config:   harness.Config{Source: []string{"load_yield: 1s"}},
 	})
-	load := w.Load(harness.Workload{Seed: 3, Writers: 3, Pause: time.Millisecond, Large: 500, Truncates: 4})
+	load := w.Load(harness.Workload{Seed: 3, Writers: 3, Pause: 5 * time.Millisecond, Large: 500, Truncates: 4})
 	d := w.MustRun(t)
 	empty, whole := 0, 0
 	harness.Until(t, "all tables to be live", func() (bool, error) {

@@ -23,6 +23,7 @@ func lost() harness.Setup {
 // what is missing, and all tables are equal again. What was lost with the slot is
 // found by comparing; readers see no table empty or part full.
 func TestResetSlot(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, lost())
 	change(t, w,
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
@@ -77,6 +78,7 @@ func TestResetSlot(t *testing.T) {
 
 // A token is carried out once: a Deployment starts again and again with it.
 func TestResetSlotIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, lost())
 	if err := w.SetConfig(func(c *harness.Config) { c.More = append(c.More, "checkpoint_refresh: 1s") }); err != nil {
 		t.Fatal(err)
@@ -101,6 +103,7 @@ func TestResetSlotIsCarriedOutOnce(t *testing.T) {
 // The server may take a daemon that died for alive. Its process is ended, by its pid
 // and name, where a reset wants the slot.
 func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
+	t.Parallel()
 	w, dead := live(t, lost())
 	dead.Signal(syscall.SIGSTOP)
 	elsewhere(t, w)
@@ -118,6 +121,7 @@ func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
 // Whatever a reset dies of, and between whichever of its steps, the next start goes on
 // with it.
 func TestResetSlotIsKilled(t *testing.T) {
+	t.Parallel()
 	kills := 8
 	if testing.Short() {
 		kills = 3
@@ -163,6 +167,7 @@ func isDone(t *testing.T, w *harness.World, token string) {
 // With on_slot_lost: resync a slot that is gone, lost or advanced is reset without
 // anybody's word, unless the source is another one.
 func TestLostSlotIsResetByItself(t *testing.T) {
+	t.Parallel()
 	s := lost()
 	s.Config.Source = []string{"on_slot_lost: resync"}
 	w, d := live(t, s)

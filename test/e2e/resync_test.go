@@ -15,6 +15,7 @@ import (
 // live copies, while the others stay live. Nobody who reads sees them empty or part
 // full, though the daemon dies in the middle; views and grants stay.
 func TestResync(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
@@ -68,6 +69,7 @@ func TestResync(t *testing.T) {
 // Rows that somebody deleted from a target are refused where a change leaves a value of
 // theirs unchanged, and are there again once the table was loaded.
 func TestResyncLiftsTheQuarantine(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	change(t, w, "DELETE FROM userdata.person WHERE bio IS NOT NULL")
 	execute(t, w, "UPDATE person SET is_active = NOT is_active")

@@ -12,6 +12,7 @@ import (
 // Promise 2: SIGTERM lets what was handed over be merged and acknowledged, and ends
 // with 0.
 func TestTerminateDrains(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	slow := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Nth: 1, Stall: 2 * time.Second})
 	execute(t, w, "UPDATE company SET plan = 'handed over'")

@@ -26,6 +26,7 @@ func elsewhere(t *testing.T, w *harness.World) {
 // nothing. Its link to the source hangs, so that the fence alone stands in its way:
 // otherwise it could hear of its walsender's end first.
 func TestAPausedDaemonIsFenced(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
 	link := proxytest.StartTCP(t, fmt.Sprintf("%s:%d", w.Source.Host, w.Source.Port))
 	if err := w.SetConfig(func(c *harness.Config) { c.SourceAddr = link.Addr() }); err != nil {

@@ -10,6 +10,7 @@ import (
 // A daemon that is uninstalled leaves nothing on the source that keeps log, and the
 // targets as they are. While one runs nothing is taken from it.
 func TestTeardown(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	left := func() string {
 		return one(t, w, "SELECT (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_publication)")

@@ -22,7 +22,7 @@ import (
 // what the source's own SQL expects.
 func TestValues(t *testing.T) {
 	t.Parallel()
-	values := fromEnv("ROWSHIFT_TEST_VALUES", 25_000)
+	values := fromEnv("ROWSHIFT_TEST_VALUES", 10_000)
 	v := openValues(t, values)
 	v.fill(t, 0)
 	v.each(t, func(c crossingRow) string { return c.snapshot(v) })
