@@ -54,8 +54,8 @@ DELETE FROM "meta"."quarantine" WHERE "source_schema" = 'Sales' AND "source_tabl
 DELETE FROM "meta"."quarantine" WHERE "source_schema" = 'Sales' AND "source_table" = 'it''s' AND "key" IN ('["a\\\\"]', '["b"]');
 CREATE TEMP TABLE fitting (LIKE stage_1);
 CREATE TEMP TABLE texts ("c1" VARCHAR(65535), "gone" VARCHAR(65535));
-COPY x MAXERROR 101;
-COPY x TRUNCATECOLUMNS;
+COPY "texts" ("c1", "gone") FROM 's3://acme/p/0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS 'n' MAXERROR 101;
+COPY "texts" ("c1", "gone") FROM 's3://acme/p/0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS 'n' TRUNCATECOLUMNS;
 ALTER TABLE "meta"."checkpoint" ADD COLUMN "written_by" VARCHAR(64);
 CREATE TABLE IF NOT EXISTS "meta"."request" ("kind" VARCHAR(16) NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "token" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP);
 CREATE TABLE IF NOT EXISTS "meta"."ledger" ("source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "target" VARCHAR(256) NOT NULL, "key" VARCHAR(65535) NOT NULL, "column_name" VARCHAR(256) NOT NULL, "kind" VARCHAR(32) NOT NULL, "rule" VARCHAR(16) NOT NULL, "original_bytes" BIGINT, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "written_at" TIMESTAMP);
