@@ -15,7 +15,6 @@ import (
 // Promises 1 and 3: a first load under writing ends equal, and readers see all
 // tables at once and whole, never a part of one.
 func TestFirstLoadUnderLoad(t *testing.T) {
-	t.Parallel()
 	const persons = 20_000
 	w := harness.Start(t, harness.Setup{
 		Accounts: harness.Accounts{Companies: 2000, Persons: persons, Memberships: 20_000},

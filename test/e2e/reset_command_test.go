@@ -13,7 +13,6 @@ import (
 // As a one-shot command a reset is carried out by the daemon that runs, which goes on
 // streaming, or by the command itself where none does; with --plan by nobody.
 func TestResetSlotCommand(t *testing.T) {
-	t.Parallel()
 	s := lost()
 	s.Config.More = []string{"checkpoint_refresh: 1s"}
 	w, d := live(t, s)

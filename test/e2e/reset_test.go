@@ -23,7 +23,6 @@ func lost() harness.Setup {
 // what is missing, and all tables are equal again. What was lost with the slot is
 // found by comparing; readers see no table empty or part full.
 func TestResetSlot(t *testing.T) {
-	t.Parallel()
 	w, d := live(t, lost())
 	change(t, w,
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
@@ -121,7 +120,6 @@ func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
 // Whatever a reset dies of, and between whichever of its steps, the next start goes on
 // with it.
 func TestResetSlotIsKilled(t *testing.T) {
-	t.Parallel()
 	kills := 8
 	if testing.Short() {
 		kills = 3
@@ -167,7 +165,6 @@ func isDone(t *testing.T, w *harness.World, token string) {
 // With on_slot_lost: resync a slot that is gone, lost or advanced is reset without
 // anybody's word, unless the source is another one.
 func TestLostSlotIsResetByItself(t *testing.T) {
-	t.Parallel()
 	s := lost()
 	s.Config.Source = []string{"on_slot_lost: resync"}
 	w, d := live(t, s)
