@@ -75,6 +75,8 @@
 // and of each table
 //
 //	loading --snapshot in its load table--> loading, loaded --caught up, stream past the hand-over position--> live
+//	live, loading --another shape that cannot be followed with certainty--> loading
+//	live, loading --it cannot go on--> parked --its catalogue is in order again, or a resync--> loading
 //
 // The stream waits for no load. From a commit boundary on, before the wait that a
 // snapshot begins with, the changes of a table that is loading are held, as they come,
@@ -95,7 +97,8 @@
 // A load that is given up, or died, begins again with another load table and another
 // held table, from a commit boundary on: what was held before is seen by its snapshot.
 // A table that was out of the publication for a while, or has another shape, goes back
-// to loading; its target stands still meanwhile.
+// to loading; its target stands still meanwhile. One that cannot go on, such as a table
+// without a key, is parked: its changes are let go of, since each repair is a load.
 //
 // # Failures
 //
@@ -105,6 +108,8 @@
 //	COMMIT without an answer                      the same: the fence's lock waits for it to end
 //	another daemon took the warehouse (fenced)    the same: back to waiting for the slot
 //	COPY refuses rows that should fit (Refused)   the pass ends, the next refuses them before they are staged
+//	a table has changed its shape (Altered)       what is whole is merged, and the next pass follows the change
+//	a table cannot go on (Unfit)                  the same, and the next pass parks it
 //	what only a person can mend (Final)           halt: nothing is applied or acknowledged, the
 //	                                              process stays and looks again every few minutes
 package replicator
