@@ -135,7 +135,7 @@ func (b *bench) round(ctx context.Context, l backlog, round int) (results, error
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
-		r.backlog, r.peer, r.round, r.rows = l.name, p.name, round, l.rows(b.sizes)
+		r.backlog, r.peer, r.round, r.rows = l.name, p.name, round, written.rows
 		say("%-36s round %d  %-8s %8.2f s  %9.0f rows/s", l.name, round+1, p.name, r.wall.Seconds(), r.rate())
 		all = append(all, r)
 	}
@@ -147,24 +147,25 @@ func (b *bench) round(ctx context.Context, l backlog, round int) (results, error
 
 // written is a backlog in the log.
 type written struct {
-	start  string // its slots begin here
+	start  string // where the last of its slots begins
 	end    string // behind its last change
 	marker int64  // of the table marker: what is committed behind the end
+	rows   int64  // changes of rows up to the end
 }
 
 // write makes the slots that stand before a backlog, and the backlog.
 func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
-	for _, s := range []string{limitSlot, readSlot} {
+	for _, s := range []string{limitSlot, readSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", s); err != nil {
 			return w, err
 		}
 	}
-	if err := b.source.QueryRow(ctx, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1", readSlot).Scan(&w.start); err != nil {
+	if err := b.source.QueryRow(ctx, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1", stagedSlot).Scan(&w.start); err != nil {
 		return w, err
 	}
 	began := time.Now()
 	b.markers++
-	w.marker = b.markers
+	w.marker, w.rows = b.markers, l.rows(b.sizes)
 	// A transaction behind the end ends what is told to read to there at once.
 	for _, sql := range []string{"SET synchronous_commit = off", "SELECT setseed(0.5)", l.sql(b.sizes), "SET synchronous_commit = on"} {
 		if _, err := b.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
@@ -186,9 +187,17 @@ func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 	return w, nil
 }
 
+// released waits until nobody reads a slot.
+func (b *bench) released(ctx context.Context, slot string) error {
+	return harness.Await(ctx, patience, "slot "+slot+" to rest", func() (rests bool, err error) {
+		err = b.source.QueryRow(ctx, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", slot).Scan(&rests)
+		return rests, err
+	})
+}
+
 // tidy drops the slots of a backlog and vacuums what the drains have left.
 func (b *bench) tidy(ctx context.Context) error {
-	for _, s := range []string{limitSlot, readSlot} {
+	for _, s := range []string{limitSlot, readSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s); err != nil {
 			return err
 		}

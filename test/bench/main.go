@@ -5,6 +5,7 @@
 //
 //	limit    pg_recvlogical to nowhere: as fast as the walsender can send
 //	read     our reader, which decodes and lets go of what it has read
+//	staged   the daemon without a warehouse: source and bucket
 //	native   CREATE SUBSCRIPTION into the PostgreSQL that backs the stand-in
 //	rowshift the daemon: source, bucket, stand-in
 //
@@ -42,19 +43,24 @@ type choices struct {
 	backlogs string
 	peers    string
 	into     string
+	profiles string
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == readCommand {
 		return readAll(ctx, args[1:])
 	}
+	if len(args) > 0 && args[0] == stagedCommand {
+		return stageAll(ctx)
+	}
 	var c choices
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.Float64Var(&c.scale, "scale", 1, "how much of 1,000,000 persons and 1,000,000 changes")
 	f.IntVar(&c.rounds, "rounds", 3, "rounds, of each of which the medians are")
 	f.StringVar(&c.backlogs, "backlogs", strings.Join(names(backlogs), ","), "which backlogs")
-	f.StringVar(&c.peers, "peers", "limit,read,native,rowshift", "who drains them")
+	f.StringVar(&c.peers, "peers", "limit,read,staged,native,rowshift", "who drains them")
 	f.StringVar(&c.into, "into", "", "a page whose table is written anew")
+	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

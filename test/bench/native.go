@@ -55,10 +55,7 @@ func (b *bench) rest(ctx context.Context) error {
 	if _, err := b.native.Exec(ctx, "ALTER SUBSCRIPTION "+nativeSlot+" DISABLE"); err != nil {
 		return err
 	}
-	return harness.Await(ctx, patience, "the subscription to rest", func() (rests bool, err error) {
-		err = b.source.QueryRow(ctx, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", nativeSlot).Scan(&rests)
-		return rests, err
-	})
+	return b.released(ctx, nativeSlot)
 }
 
 // drainByNative has the subscription drain, from the moment at which it is enabled to

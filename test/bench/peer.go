@@ -25,11 +25,12 @@ type peer struct {
 const (
 	limit    = "limit"
 	reading  = "read"
+	staging  = "staged"
 	native   = "native"
 	rowshift = "rowshift"
 )
 
-var peers = []peer{{limit, drainByLimit}, {reading, drainByReading}, {native, drainByNative}, {rowshift, drainByRowshift}}
+var peers = []peer{{limit, drainByLimit}, {reading, drainByReading}, {staging, drainByStaging}, {native, drainByNative}, {rowshift, drainByRowshift}}
 
 // choosePeers returns the peers that a list names, in their order.
 func choosePeers(list string) (chosen []peer, err error) {
@@ -48,8 +49,9 @@ func choosePeers(list string) (chosen []peer, err error) {
 
 // The slots that are made for one backlog.
 const (
-	limitSlot = "bench_limit"
-	readSlot  = "bench_read"
+	limitSlot  = "bench_limit"
+	readSlot   = "bench_read"
+	stagedSlot = "bench_staged"
 )
 
 // recvlogical is the program that reads the slot of the limit.

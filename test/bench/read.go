@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
-	"rowshift/replicator/postgres"
-	"rowshift/schema"
 )
 
 // readCommand is the first argument of a run that only reads, in a process of its own.
@@ -53,11 +50,7 @@ func readAll(ctx context.Context, args []string) error {
 		}
 		positions[i] = replicator.LSN(lsn)
 	}
-	o := postgres.Options{Slot: readSlot, Publication: publication, Config: func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(args[0]) }}
-	for _, t := range tables {
-		o.Choices = append(o.Choices, schema.Choice{Name: schema.Name{Schema: "public", Table: t}, All: true})
-	}
-	source, _, err := postgres.New(o).Open(ctx, replicator.OpenRequest{After: positions[0]})
+	source, _, err := sourceOf(args[0], readSlot).Open(ctx, replicator.OpenRequest{After: positions[0]})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/replicator/postgres"
+	"rowshift/schema"
+	"rowshift/sink/bucket"
+)
+
+// stagedCommand is the first argument of a run that stages, in a process of its own.
+const stagedCommand = "staged"
+
+// stagedTask is what such a run is told, on its standard input.
+type stagedTask struct {
+	DSN        string
+	Checkpoint replicator.Checkpoint // where it begins
+	End        replicator.LSN
+	Rows       int64 // changes of rows up to there
+
+	Endpoint, Region, Bucket, AccessKey, SecretKey string
+	Profile                                        string // where its CPU profile is written to; empty: nowhere
+}
+
+// drainByStaging runs this program again, to bring everything to rest in the bucket. What
+// a warehouse would remember of the tables is found out before the clock runs.
+func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
+	s3 := b.world.S3
+	task := stagedTask{DSN: b.world.SourceDSN(), Rows: w.rows, Endpoint: s3.Endpoint(), Region: s3.Region, Bucket: s3.Bucket, AccessKey: s3.AccessKey, SecretKey: s3.SecretKey}
+	var start replicator.LSN
+	for _, p := range []struct {
+		text string
+		to   *replicator.LSN
+	}{{w.start, &start}, {w.end, &task.End}} {
+		lsn, err := replicator.ParseLSN(p.text)
+		if err != nil {
+			return result{}, err
+		}
+		*p.to = lsn
+	}
+	source, opened, err := sourceOf(task.DSN, stagedSlot).Open(ctx, replicator.OpenRequest{After: start})
+	if err != nil {
+		return result{}, err
+	}
+	if err := source.Close(); err != nil {
+		return result{}, err
+	}
+	if err := b.released(ctx, stagedSlot); err != nil {
+		return result{}, err
+	}
+	task.Checkpoint = checkpointOf(opened, start)
+	if b.choices.profiles != "" {
+		task.Profile = filepath.Join(b.choices.profiles, fmt.Sprintf("staged-%d.pprof", b.markers))
+	}
+	return b.timed(ctx, stagedSlot, func() (usage, error) { return stageElsewhere(ctx, task) })
+}
+
+// checkpointOf is what a warehouse remembers that has all tables, up to a position.
+func checkpointOf(o replicator.Opened, at replicator.LSN) replicator.Checkpoint {
+	cp := replicator.Checkpoint{Pipeline: "staged", Epoch: 1, Phase: replicator.Streaming, LSN: at,
+		System: o.System, Timeline: o.Timeline, Database: o.Database, Slot: o.Slot, Publication: o.Publication}
+	for _, p := range o.Tables {
+		t := p.Table
+		cp.Tables = append(cp.Tables, replicator.TableState{OID: t.OID, Name: t.Known, Target: t.Target, State: replicator.Live,
+			Row: p.Row, Shape: t.Shape(), Parts: t.Parts, Heap: t.Heap})
+	}
+	return cp
+}
+
+// stageElsewhere has this program carry a task out, and tells what that has cost.
+func stageElsewhere(ctx context.Context, task stagedTask) (u usage, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return u, err
+	}
+	told, err := json.Marshal(task)
+	if err != nil {
+		return u, err
+	}
+	c := exec.CommandContext(ctx, self, stagedCommand)
+	c.Stdin, c.Stderr = bytes.NewReader(told), os.Stderr
+	c.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true")
+	out, err := c.Output()
+	if err != nil {
+		return u, err
+	}
+	if err := json.Unmarshal(out, &u.peak); err != nil {
+		return u, fmt.Errorf("it prints %q: %w", out, err)
+	}
+	u.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	return u, nil
+}
+
+// stageAll drains into a bucket and into a warehouse that only remembers, and prints the most memory that it has had.
+func stageAll(ctx context.Context) error {
+	var task stagedTask
+	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
+		return err
+	}
+	if task.Profile != "" {
+		f, err := os.Create(task.Profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	stager, err := bucket.New(ctx, bucket.Options{URL: "s3://" + task.Bucket, Pipeline: "staged", Region: task.Region, Endpoint: task.Endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider(task.AccessKey, task.SecretKey, "")})
+	if err != nil {
+		return err
+	}
+	w := &memory{checkpoint: task.Checkpoint}
+	err = replicator.Run(ctx, replicator.Options{
+		Pipeline: "staged", Origin: sourceOf(task.DSN, stagedSlot), Stager: stager, Sweeper: stager, Warehouse: w, Loader: w,
+		Once: true, Tries: 1, // a benchmark does not try again
+	})
+	if err == nil && (w.checkpoint.LSN < task.End || w.changes < task.Rows) {
+		err = fmt.Errorf("%d changes were staged of %d, up to %v of %v", w.changes, task.Rows, w.checkpoint.LSN, task.End)
+	}
+	if err != nil {
+		return err
+	}
+	u, err := usageOf(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(u.peak)
+}
+
+// sourceOf is the source of all tables, by a slot.
+func sourceOf(dsn, slot string) *postgres.Origin {
+	o := postgres.Options{Slot: slot, Publication: publication, Config: func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(dsn) }}
+	for _, t := range tables {
+		o.Choices = append(o.Choices, schema.Choice{Name: schema.Name{Schema: "public", Table: t}, All: true})
+	}
+	return postgres.New(o)
+}
+
+// memory is a warehouse that remembers how far it got, and no row.
+type memory struct {
+	replicator.Loader // nothing is loaded
+
+	mu         sync.Mutex
+	checkpoint replicator.Checkpoint
+	changes    int64
+}
+
+func (m *memory) Checkpoint(context.Context) (*replicator.Checkpoint, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.checkpoint.Clone()
+	return &c, nil
+}
+
+func (m *memory) Fence(context.Context, replicator.Checkpoint) (replicator.Checkpoint, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checkpoint.Epoch++
+	return m.checkpoint.Clone(), nil
+}
+
+func (m *memory) Merge(_ context.Context, merge *replicator.Merge) (replicator.Merged, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checkpoint = merge.Checkpoint.Clone()
+	for _, s := range merge.Staged {
+		m.changes += int64(s.Changes)
+	}
+	return replicator.Merged{Steps: map[string]time.Duration{}}, nil
+}
