@@ -27,11 +27,11 @@ demo: ## a throwaway PostgreSQL, S3 and Redshift stand-in with rowshift between 
 	go build -o $(BIN)/demo ./test/demo && exec $(BIN)/demo
 
 .PHONY: bench
-bench: ## drain backlogs beside pg_recvlogical and a native subscription, and write the table in test/bench/README.md; half an hour
-	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -into test/bench/README.md
+bench: ## measure beside pg_recvlogical and a native subscription, and write the tables of test/bench/README.md; 25 minutes
+	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -for 23m -into test/bench/README.md
 
 .PHONY: bench-smoke
-bench-smoke: ## the same with hardly any rows, which shows that it runs and that all tables become equal
+bench-smoke: ## the same with hardly any rows, which shows that every part runs and that all tables become equal
 	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -scale 0.002 -rounds 1
 
 .PHONY: test

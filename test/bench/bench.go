@@ -16,14 +16,14 @@ import (
 
 // bench is a world, with all its tables equal everywhere and nobody who reads a slot.
 type bench struct {
-	choices choices
-	sizes   sizes
-	peers   []peer
-	world   *harness.World
-	source  *pgx.Conn
-	stand   *pgx.Conn // the stand-in's database, without the stand-in
-	native  *pgx.Conn // the subscription's database, on the same server
-	markers int64
+	sizes    sizes
+	peers    []peer
+	world    *harness.World
+	source   *pgx.Conn
+	stand    *pgx.Conn // the stand-in's database, without the stand-in
+	native   *pgx.Conn // the subscription's database, on the same server
+	markers  int64
+	profiles string
 }
 
 const (
@@ -41,8 +41,8 @@ func settings() map[string]string {
 }
 
 // open makes a world and brings all rows to where they are drained to.
-func open(ctx context.Context, c choices, drain []peer) (*bench, error) {
-	b := &bench{choices: c, sizes: sizes{scale: c.scale}, peers: drain}
+func open(ctx context.Context, c choices) (*bench, error) {
+	b := &bench{sizes: sizes{scale: c.scale}, peers: c.chosenPeers, profiles: c.profiles}
 	var lines []string
 	for _, t := range tables {
 		lines = append(lines, "public."+t+": {columns: all}")
@@ -107,36 +107,50 @@ func (b *bench) close(err error) error {
 	return errors.Join(err, b.world.Close())
 }
 
-// measure drains each of the backlogs in each round.
-func (b *bench) measure(ctx context.Context, chosen []backlog) (results, error) {
-	var all results
-	for round := range b.choices.rounds {
-		for _, l := range chosen {
-			drains, err := b.round(ctx, l, round)
-			if err != nil {
-				return nil, fmt.Errorf("%s, round %d: %w", l.name, round+1, err)
+// measureDrains drains each of the backlogs in each round.
+func measureDrains(ctx context.Context, m *measurement) (err error) {
+	b, err := open(ctx, m.choices)
+	if err != nil {
+		return err
+	}
+	defer func() { err = b.close(err) }()
+	took := map[string]time.Duration{}
+	for m.next() {
+		for _, l := range m.chosenBacklogs {
+			if m.round > 1 && !m.fits(took[l.name]) {
+				return nil
 			}
-			all = append(all, drains...)
+			began := time.Now()
+			drains, err := b.round(ctx, m, l)
+			if err != nil {
+				return fmt.Errorf("%s: %w", l.name, err)
+			}
+			if err := m.keep(drains); err != nil {
+				return err
+			}
+			took[l.name] = time.Since(began)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // round writes a backlog and has each peer drain it, another one first in each round.
-func (b *bench) round(ctx context.Context, l backlog, round int) (results, error) {
+func (b *bench) round(ctx context.Context, m *measurement, l backlog) (results, error) {
+	began := time.Now()
 	written, err := b.write(ctx, l)
 	if err != nil {
 		return nil, err
 	}
+	m.say("%-36s written in %.1f s", l.name, time.Since(began).Seconds())
 	var all results
 	for i := range b.peers {
-		p := b.peers[(i+round)%len(b.peers)]
+		p := b.peers[(i+m.round)%len(b.peers)]
 		r, err := p.drain(ctx, b, written)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
-		r.backlog, r.peer, r.round, r.rows = l.name, p.name, round, written.rows
-		say("%-36s round %d  %-8s %8.2f s  %9.0f rows/s", l.name, round+1, p.name, r.wall.Seconds(), r.rate())
+		r.Backlog, r.Peer, r.Round, r.Rows = l.name, p.name, m.round, written.rows
+		m.say("%-36s %-8s %8.2f s  %9.0f rows/s", l.name, p.name, r.Wall.Seconds(), r.rate())
 		all = append(all, r)
 	}
 	if err := b.equal(ctx); err != nil {
@@ -163,7 +177,6 @@ func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 	if err := b.source.QueryRow(ctx, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1", stagedSlot).Scan(&w.start); err != nil {
 		return w, err
 	}
-	began := time.Now()
 	b.markers++
 	w.marker, w.rows = b.markers, l.rows(b.sizes)
 	// A transaction behind the end ends what is told to read to there at once.
@@ -183,7 +196,6 @@ func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 			return w, err
 		}
 	}
-	say("%-36s written in %.1f s", l.name, time.Since(began).Seconds())
 	return w, nil
 }
 

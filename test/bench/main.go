@@ -10,7 +10,8 @@
 //	rowshift the daemon: source, bucket, stand-in
 //
 // Each round writes a backlog and has each of them drain that same one, each from a slot
-// of its own; what is compared is of one round. Nothing here passes or fails by a time.
+// of its own; what is compared is of one round. That is the part called drain; the others
+// are in part.go. Nothing here passes or fails by a time.
 package main
 
 import (
@@ -21,6 +22,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"rowshift/test/harness"
 )
@@ -40,10 +42,40 @@ func main() {
 type choices struct {
 	scale    float64
 	rounds   int
-	backlogs string
-	peers    string
+	limit    time.Duration
 	into     string
 	profiles string
+
+	chosenParts    []part
+	chosenBacklogs []backlog
+	chosenPeers    []peer
+}
+
+// choicesOf reads the arguments.
+func choicesOf(args []string) (c choices, err error) {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.Float64Var(&c.scale, "scale", 1, "how much of 1,000,000 persons and 1,000,000 changes")
+	f.IntVar(&c.rounds, "rounds", 3, "rounds of each part, of which the medians are")
+	f.DurationVar(&c.limit, "for", 0, "begin no round that would not end in so long; each part has one in any case (default: no limit)")
+	f.StringVar(&c.into, "into", "", "a page whose tables are written anew after each round; the rounds are kept beside it, in "+measuredFile)
+	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages")
+	chosen := f.String("parts", strings.Join(partNames(), ","), "what is measured")
+	logs := f.String("backlogs", strings.Join(names(backlogs), ","), "which backlogs are drained")
+	drain := f.String("peers", strings.Join(peerNames(), ","), "who drains them")
+	if err := f.Parse(args); err != nil {
+		return c, err
+	}
+	if c.scale <= 0 || c.scale > 100 || c.rounds < 1 {
+		return c, fmt.Errorf("a scale of %v in %d rounds measures nothing", c.scale, c.rounds)
+	}
+	if c.chosenParts, err = chooseParts(*chosen); err != nil {
+		return c, err
+	}
+	if c.chosenBacklogs, err = choose(*logs); err != nil {
+		return c, err
+	}
+	c.chosenPeers, err = choosePeers(*drain)
+	return c, err
 }
 
 func run(ctx context.Context, args []string) error {
@@ -53,42 +85,31 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == stagedCommand {
 		return stageAll(ctx)
 	}
-	var c choices
-	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.Float64Var(&c.scale, "scale", 1, "how much of 1,000,000 persons and 1,000,000 changes")
-	f.IntVar(&c.rounds, "rounds", 3, "rounds, of each of which the medians are")
-	f.StringVar(&c.backlogs, "backlogs", strings.Join(names(backlogs), ","), "which backlogs")
-	f.StringVar(&c.peers, "peers", "limit,read,staged,native,rowshift", "who drains them")
-	f.StringVar(&c.into, "into", "", "a page whose table is written anew")
-	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	if c.scale <= 0 || c.scale > 100 || c.rounds < 1 {
-		return fmt.Errorf("a scale of %v in %d rounds measures nothing", c.scale, c.rounds)
-	}
-	chosen, err := choose(c.backlogs)
+	c, err := choicesOf(args)
 	if err != nil {
 		return err
 	}
-	drain, err := choosePeers(c.peers)
+	k, err := newKeeper(ctx, c.into, c.scale)
 	if err != nil {
 		return err
 	}
-	b, err := open(ctx, c, drain)
+	failed, err := measureAll(ctx, c, c.chosenParts, k)
 	if err != nil {
 		return err
 	}
-	results, err := b.measure(ctx, chosen)
-	if err := b.close(err); err != nil {
-		return err
+	for _, p := range c.chosenParts {
+		measured, err := k.section(p)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n%s\n\n%s", p.name, measured)
 	}
-	page := results.page(aboutMachine(ctx), c)
-	fmt.Print("\n" + page)
-	if c.into == "" {
-		return nil
+	if len(failed) > 0 {
+		return fmt.Errorf("not measured to the end: %s", strings.Join(failed, ", "))
 	}
-	return rewrite(c.into, page)
+	return nil
 }
 
-func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)
+}

@@ -73,7 +73,7 @@ func drainByNative(ctx context.Context, b *bench, w written) (result, error) {
 			return u, err
 		}
 		u, err = usageOf(pid)
-		u.peak = 0 // it is shared memory, most of it
+		u.Peak = 0 // it is shared memory, most of it
 		return u, err
 	})
 	if err != nil {

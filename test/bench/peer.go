@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,13 @@ const (
 
 var peers = []peer{{limit, drainByLimit}, {reading, drainByReading}, {staging, drainByStaging}, {native, drainByNative}, {rowshift, drainByRowshift}}
 
+func peerNames() (all []string) {
+	for _, p := range peers {
+		all = append(all, p.name)
+	}
+	return all
+}
+
 // choosePeers returns the peers that a list names, in their order.
 func choosePeers(list string) (chosen []peer, err error) {
 	named := strings.Split(list, ",")
@@ -58,7 +66,7 @@ const (
 const recvlogical = "pg_recvlogical"
 
 // patience is how long a drain may take before it is taken for one that hangs.
-const patience = 30 * time.Minute
+const patience = 5 * time.Minute
 
 // drainByLimit has pg_recvlogical write to nowhere.
 // https://www.postgresql.org/docs/current/app-pgrecvlogical.html
@@ -73,7 +81,7 @@ func drainByLimit(ctx context.Context, b *bench, w written) (result, error) {
 		if out, err := c.CombinedOutput(); err != nil {
 			return usage{}, fmt.Errorf("%w: %s", err, out)
 		}
-		return usage{cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime()}, nil
+		return usage{CPU: c.ProcessState.UserTime() + c.ProcessState.SystemTime()}, nil
 	})
 }
 
@@ -115,15 +123,17 @@ func ended(ctx context.Context, d *harness.Daemon, err error) error {
 func (b *bench) timed(ctx context.Context, slot string, drain func() (usage, error)) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	before, err := othersOf(b.world)
+	if err != nil {
+		return result{}, err
+	}
 	walsender := b.watch(ctx, slot)
 	began := time.Now()
 	own, err := drain()
 	wall := time.Since(began)
 	sent, failed := walsender()
-	if err == nil {
-		err = failed
-	}
-	return result{wall: wall, own: own, walsender: sent}, err
+	after, unread := othersOf(b.world)
+	return result{Wall: wall, Own: own, Walsender: sent, Others: after.since(before)}, cmp.Or(err, failed, unread)
 }
 
 // seen waits until a table shows a marker, as long as alive says nothing.

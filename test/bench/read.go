@@ -33,7 +33,7 @@ func readElsewhere(ctx context.Context, dsn string, w written) (u usage, err err
 	if err := json.Unmarshal(out, &peak); err != nil {
 		return u, fmt.Errorf("it prints %q: %w", out, err)
 	}
-	return usage{cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), peak: peak}, nil
+	return usage{CPU: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), Peak: peak}, nil
 }
 
 // readAll reads a slot from one position to another, lets go of each change, and prints
@@ -68,5 +68,5 @@ func readAll(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(u.peak)
+	return json.NewEncoder(os.Stdout).Encode(u.Peak)
 }

@@ -1,13 +1,7 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -15,23 +9,25 @@ import (
 
 // result is what one peer needed for one backlog in one round.
 type result struct {
-	backlog, peer string
-	round         int
-	rows          int64
-	wall          time.Duration
-	walsender     time.Duration // CPU
-	own           usage
+	Backlog   string        `json:"backlog"`
+	Peer      string        `json:"peer"`
+	Round     int           `json:"round"`
+	Rows      int64         `json:"rows"`
+	Wall      time.Duration `json:"wall"`
+	Walsender time.Duration `json:"walsender"` // CPU
+	Own       usage         `json:"own"`
+	Others    others        `json:"others"`
 }
 
 // rate is in rows a second.
-func (r result) rate() float64 { return float64(r.rows) / r.wall.Seconds() }
+func (r result) rate() float64 { return float64(r.Rows) / r.Wall.Seconds() }
 
 type results []result
 
 // of are the results of a peer for a backlog, by round.
 func (rs results) of(backlog, peer string) (found results) {
 	for _, r := range rs {
-		if r.backlog == backlog && r.peer == peer {
+		if r.Backlog == backlog && r.Peer == peer {
 			found = append(found, r)
 		}
 	}
@@ -42,7 +38,7 @@ func (rs results) of(backlog, peer string) (found results) {
 func (rs results) against(backlog, peer, other string) (ratios []float64) {
 	theirs := rs.of(backlog, other)
 	for _, r := range rs.of(backlog, peer) {
-		if i := slices.IndexFunc(theirs, func(o result) bool { return o.round == r.round }); i >= 0 {
+		if i := slices.IndexFunc(theirs, func(o result) bool { return o.Round == r.Round }); i >= 0 {
 			ratios = append(ratios, r.rate()/theirs[i].rate())
 		}
 	}
@@ -68,30 +64,66 @@ const header = `| backlog | | rows/s | of limit | of native | walsender | own CP
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
-// table is a line for each backlog and peer.
-func (rs results) table() string {
+// tables are a line for each backlog and peer of what it took, and of who had the cores
+// meanwhile.
+func (rs results) tables() string {
 	var b strings.Builder
 	b.WriteString(header)
+	rs.lines(&b, rs.line)
+	b.WriteString(coresHeader)
+	rs.lines(&b, rs.cores)
+	return b.String()
+}
+
+// lines writes a line for each backlog and peer that is there.
+func (rs results) lines(b *strings.Builder, line func(b *strings.Builder, backlog, peer string)) {
 	var seen []string
 	for _, r := range rs {
-		if slices.Contains(seen, r.backlog) {
+		if slices.Contains(seen, r.Backlog) {
 			continue
 		}
-		seen = append(seen, r.backlog)
+		seen = append(seen, r.Backlog)
 		for _, p := range peers {
-			rs.line(&b, r.backlog, p.name)
+			if len(rs.of(r.Backlog, p.name)) > 0 {
+				line(b, r.Backlog, p.name)
+			}
 		}
 	}
-	return b.String()
+}
+
+// coresHeader is the second table's.
+const coresHeader = `
+| of one core, while it lasted | | walsender | own | target's PostgreSQL | stand-in | S3 server | all of the machine |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+`
+
+// cores says who had the cores: CPU over the time that it took. What is nothing is left
+// out.
+func (rs results) cores(b *strings.Builder, backlog, peer string) {
+	own := rs.of(backlog, peer)
+	fmt.Fprintf(b, "| %s | %s |", backlog, peer)
+	for _, of := range []func(result) time.Duration{
+		func(r result) time.Duration { return r.Walsender },
+		func(r result) time.Duration { return r.Own.CPU },
+		func(r result) time.Duration { return r.Others.Target },
+		func(r result) time.Duration { return r.Others.Stand },
+		func(r result) time.Duration { return r.Others.Bucket },
+		func(r result) time.Duration { return r.Others.Machine },
+	} {
+		share := median(own.each(func(r result) float64 { return of(r).Seconds() / r.Wall.Seconds() }))
+		if share < 0.005 {
+			b.WriteString("  |")
+			continue
+		}
+		fmt.Fprintf(b, " %.2f |", share)
+	}
+	b.WriteString("\n")
 }
 
 func (rs results) line(b *strings.Builder, backlog, peer string) {
 	own := rs.of(backlog, peer)
-	if len(own) == 0 {
-		return
-	}
 	perMillion := func(of func(result) time.Duration) string {
-		return fmt.Sprintf("%.2f s", median(own.each(func(r result) float64 { return of(r).Seconds() / float64(r.rows) * 1e6 })))
+		return fmt.Sprintf("%.2f s", median(own.each(func(r result) float64 { return of(r).Seconds() / float64(r.Rows) * 1e6 })))
 	}
 	ratio := func(of []float64) string {
 		if len(of) == 0 {
@@ -107,57 +139,10 @@ func (rs results) line(b *strings.Builder, backlog, peer string) {
 		toNative = rs.against(backlog, peer, native)
 	}
 	peak := ""
-	if most := slices.Max(own.each(func(r result) float64 { return float64(r.own.peak) })); most > 0 {
+	if most := slices.Max(own.each(func(r result) float64 { return float64(r.Own.Peak) })); most > 0 {
 		peak = fmt.Sprintf("%.0f MiB", most/(1<<20))
 	}
 	fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s | %.2f | %s |\n", backlog, peer, median(own.each(result.rate)), ratio(toLimit), ratio(toNative),
-		perMillion(func(r result) time.Duration { return r.walsender }), perMillion(func(r result) time.Duration { return r.own.cpu }),
-		median(own.each(func(r result) float64 { return r.own.cpu.Seconds() / max(r.walsender.Seconds(), 1.0/ticks) })), peak)
-}
-
-// page is the table with where and how it was measured above it.
-func (rs results) page(machine string, c choices) string {
-	return fmt.Sprintf("%s Scale %g, medians of %d rounds.\n\n%s", machine, c.scale, c.rounds, rs.table())
-}
-
-// aboutMachine says where and when this is, and how much else goes on.
-func aboutMachine(ctx context.Context) string {
-	commit, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
-	if err != nil {
-		commit = []byte("unknown")
-	}
-	load, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		load = []byte("unknown")
-	}
-	model := "unknown processor"
-	cpuinfo, _ := os.ReadFile("/proc/cpuinfo") // where there is none it is not known
-	for line := range strings.Lines(string(cpuinfo)) {
-		if name, ok := strings.CutPrefix(line, "model name"); ok {
-			model = strings.TrimLeft(strings.TrimSpace(name), ": ")
-			break
-		}
-	}
-	return fmt.Sprintf("Commit %s, %s, %d cores of %s, load average at the end %s.",
-		strings.TrimSpace(string(commit)), time.Now().Format(time.DateOnly), runtime.NumCPU(), cmp.Or(model, "unknown processor"), strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], ", "))
-}
-
-// What is measured stands between these in a page.
-const (
-	measuredBegin = "<!-- measured -->\n"
-	measuredEnd   = "<!-- end of what is measured -->\n"
-)
-
-// rewrite puts what was measured into a page, in place of what was measured before.
-func rewrite(path, page string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, found := strings.Cut(string(text), measuredBegin)
-	_, after, ends := strings.Cut(rest, measuredEnd)
-	if !found || !ends {
-		return errors.New(path + " has no place for what is measured")
-	}
-	return os.WriteFile(path, []byte(before+measuredBegin+page+measuredEnd+after), 0o644)
+		perMillion(func(r result) time.Duration { return r.Walsender }), perMillion(func(r result) time.Duration { return r.Own.CPU }),
+		median(own.each(func(r result) float64 { return r.Own.CPU.Seconds() / max(r.Walsender.Seconds(), 1.0/ticks) })), peak)
 }

@@ -62,8 +62,8 @@ func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
 		return result{}, err
 	}
 	task.Checkpoint = checkpointOf(opened, start)
-	if b.choices.profiles != "" {
-		task.Profile = filepath.Join(b.choices.profiles, fmt.Sprintf("staged-%d.pprof", b.markers))
+	if b.profiles != "" {
+		task.Profile = filepath.Join(b.profiles, fmt.Sprintf("staged-%d.pprof", b.markers))
 	}
 	return b.timed(ctx, stagedSlot, func() (usage, error) { return stageElsewhere(ctx, task) })
 }
@@ -97,10 +97,10 @@ func stageElsewhere(ctx context.Context, task stagedTask) (u usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	if err := json.Unmarshal(out, &u.peak); err != nil {
+	if err := json.Unmarshal(out, &u.Peak); err != nil {
 		return u, fmt.Errorf("it prints %q: %w", out, err)
 	}
-	u.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	u.CPU = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	return u, nil
 }
 
@@ -141,7 +141,7 @@ func stageAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(u.peak)
+	return json.NewEncoder(os.Stdout).Encode(u.Peak)
 }
 
 // sourceOf is the source of all tables, by a slot.

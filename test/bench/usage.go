@@ -1,24 +1,29 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"rowshift/test/harness"
 )
 
 const terminate = syscall.SIGTERM
 
 // usage is what a process has cost so far.
 type usage struct {
-	cpu  time.Duration
-	peak int64 // the most bytes of memory that it has had; 0: not known
+	CPU  time.Duration `json:"cpu"`
+	Peak int64         `json:"peak"` // the most bytes of memory that it has had; 0: not known
 }
 
 // ticks is how many of the clock's there are in a second, which Linux tells programs
@@ -36,12 +41,8 @@ func usageOf(pid int) (u usage, err error) {
 	if len(fields) < 13 {
 		return u, fmt.Errorf("the state of process %d is %q", pid, stat)
 	}
-	for _, field := range fields[11:13] { // utime and stime
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return u, err
-		}
-		u.cpu += time.Duration(n) * time.Second / ticks
+	if u.CPU, err = clock(fields[11:13]); err != nil { // utime and stime
+		return u, err
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -49,13 +50,100 @@ func usageOf(pid int) (u usage, err error) {
 	}
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			if _, err := fmt.Sscanf(rest, "%d kB", &u.peak); err != nil {
+			if _, err := fmt.Sscanf(rest, "%d kB", &u.Peak); err != nil {
 				return u, err
 			}
-			u.peak <<= 10
+			u.Peak <<= 10
 		}
 	}
 	return u, nil
+}
+
+// others is the CPU of those beside a peer and its walsender, while it drains.
+type others struct {
+	Target  time.Duration `json:"target"`  // PostgreSQL behind the stand-in, where the subscription's database is too
+	Stand   time.Duration `json:"stand"`   // the stand-in itself, and what measures: they are one process
+	Bucket  time.Duration `json:"bucket"`  // the S3 server
+	Machine time.Duration `json:"machine"` // everything
+}
+
+// othersOf reads what they have used so far.
+func othersOf(w *harness.World) (o others, err error) {
+	if o.Target, err = family(w.Backing.Pid()); err != nil {
+		return o, err
+	}
+	if o.Bucket, err = family(w.S3.Pid()); err != nil {
+		return o, err
+	}
+	own, err := usageOf(os.Getpid())
+	if err != nil {
+		return o, err
+	}
+	o.Stand = own.CPU
+	o.Machine, err = machineTime()
+	return o, err
+}
+
+// since is what was used between two readings.
+func (o others) since(before others) others {
+	return others{o.Target - before.Target, o.Stand - before.Stand, o.Bucket - before.Bucket, o.Machine - before.Machine}
+}
+
+// family is the CPU of a process and of all that it has started, the ones that have ended
+// too.
+func family(pid int) (cpu time.Duration, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	var found bool
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended: its parent has its time
+		}
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		own := filepath.Base(filepath.Dir(path)) == strconv.Itoa(pid)
+		if len(fields) < 15 || !own && fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		found = found || own
+		u, err := clock(fields[11:15]) // utime, stime, and the children's
+		if err != nil {
+			return 0, err
+		}
+		cpu += u
+	}
+	if !found {
+		return 0, fmt.Errorf("there is no process %d", pid)
+	}
+	return cpu, nil
+}
+
+// machineTime is what all processors have been busy with.
+// https://man7.org/linux/man-pages/man5/proc_stat.5.html
+func machineTime() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("/proc/stat begins with %.40q", text)
+	}
+	return clock(slices.Concat(fields[1:4], fields[6:9])) // without idle and iowait
+}
+
+// clock adds up numbers of ticks.
+func clock(fields []string) (sum time.Duration, err error) {
+	for _, field := range fields {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n) * time.Second / ticks
+	}
+	return sum, nil
 }
 
 // watch follows the walsender of a slot, from when there is one, and returns what tells
@@ -103,7 +191,7 @@ func follow(ctx context.Context, dsn, slot string) (cpu time.Duration, err error
 			if err != nil {
 				return 0, err
 			}
-			cpu = u.cpu
+			cpu = u.CPU
 		}
 		select {
 		case <-tick.C:

@@ -171,6 +171,17 @@ func (s *Server) Close() error {
 	return errors.Join(s.Stop(Immediate), s.folder.Remove())
 }
 
+// Pid is the id of the server's first process, 0 while it is stopped. The others are
+// its children.
+func (s *Server) Pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return 0
+	}
+	return s.process.proc.Pid
+}
+
 // Major is the server's major version.
 func (s *Server) Major() int { return s.binaries.major }
 

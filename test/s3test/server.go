@@ -91,6 +91,9 @@ func New(ctx context.Context, options Options) (*Server, error) {
 // Endpoint is the server's URL, for path-style addresses.
 func (s *Server) Endpoint() string { return "http://" + s.Address }
 
+// Pid is the id of the gateway's process.
+func (s *Server) Pid() int { return s.proc.Pid }
+
 func (s *Server) logFile() string { return filepath.Join(s.Dir, "server.log") }
 
 // connect chooses the address and makes the client that Objects, Get, Put and

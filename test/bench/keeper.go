@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// round is what a part has found in a round, or in a piece of one, and where. A file has
+// one a line.
+type round struct {
+	Part    string          `json:"part"`
+	Run     time.Time       `json:"run"` // when the run began, which tells it from others
+	Round   int             `json:"round"`
+	Commit  string          `json:"commit"`
+	Machine string          `json:"machine"`
+	Scale   float64         `json:"scale"`
+	Load    string          `json:"load"` // the load average when it ended
+	Found   json.RawMessage `json:"found"`
+}
+
+// keeper keeps rounds in a file, as they come, and has the page say what the file has: the
+// tables of a run that was broken off are those of the rounds that it has done.
+type keeper struct {
+	parts []part
+	page  string // the page; empty: it is printed, at the end
+	now   round  // what all rounds of this run share
+	found []round
+}
+
+// measuredFile is beside the page.
+const measuredFile = "measured.jsonl"
+
+// newKeeper reads what earlier runs have left.
+func newKeeper(ctx context.Context, page string, scale float64) (*keeper, error) {
+	k := &keeper{parts: parts, page: page, now: round{Run: time.Now().UTC().Truncate(time.Second), Scale: scale, Commit: commit(ctx, page), Machine: machine()}}
+	if page == "" {
+		return k, nil
+	}
+	text, err := os.ReadFile(k.file())
+	if errors.Is(err, os.ErrNotExist) {
+		return k, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(text) {
+		var r round
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.file(), err)
+		}
+		k.found = append(k.found, r)
+	}
+	return k, nil
+}
+
+func (k *keeper) file() string { return filepath.Join(filepath.Dir(k.page), measuredFile) }
+
+// keep keeps what was found in a round, in place of what earlier runs found of the part.
+func (k *keeper) keep(name string, number int, found any) error {
+	r := k.now
+	r.Part, r.Round, r.Load = name, number, loadAverage()
+	var err error
+	if r.Found, err = json.Marshal(found); err != nil {
+		return err
+	}
+	k.found = slices.DeleteFunc(k.found, func(old round) bool { return old.Part == name && !old.Run.Equal(r.Run) })
+	k.found = append(k.found, r)
+	at := func(name string) int { return slices.IndexFunc(k.parts, func(p part) bool { return p.name == name }) }
+	slices.SortStableFunc(k.found, func(a, b round) int { return cmp.Compare(at(a.Part), at(b.Part)) })
+	if k.page == "" {
+		return nil
+	}
+	return k.write()
+}
+
+// write writes the file, and the tables of all parts that it has on the page.
+func (k *keeper) write() error {
+	var lines bytes.Buffer
+	e := json.NewEncoder(&lines)
+	for _, r := range k.found {
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	}
+	text, err := os.ReadFile(k.page)
+	if err != nil {
+		return err
+	}
+	page := string(text)
+	for _, p := range k.parts {
+		measured, err := k.section(p)
+		if err != nil {
+			return err
+		}
+		if measured == "" {
+			continue
+		}
+		if page, err = replaced(page, p.name, measured); err != nil {
+			return fmt.Errorf("%s: %w", k.page, err)
+		}
+	}
+	if err := os.WriteFile(k.file(), lines.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(k.page, []byte(page), 0o644)
+}
+
+// section is what the page says of a part, empty if nothing was kept of it.
+func (k *keeper) section(p part) (string, error) {
+	var of []round
+	var found []json.RawMessage
+	numbers := map[int]bool{}
+	for _, r := range k.found {
+		if r.Part == p.name {
+			of, found, numbers[r.Round] = append(of, r), append(found, r.Found), true
+		}
+	}
+	if len(of) == 0 {
+		return "", nil
+	}
+	table, err := p.table(found)
+	if err != nil {
+		return "", fmt.Errorf("the %s that was kept: %w", p.name, err)
+	}
+	last := of[len(of)-1]
+	return fmt.Sprintf("Commit %s, %s, %s, load average at the end %s. Scale %g, %d %s.\n\n%s",
+		last.Commit, last.Run.Format(time.DateOnly), last.Machine, last.Load, last.Scale, len(numbers), plural(len(numbers), "round"), table), nil
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return one
+	}
+	return one + "s"
+}
+
+// What is measured of a part stands between these in a page.
+func marks(part string) (begin, end string) {
+	return "<!-- measured: " + part + " -->\n", "<!-- end of " + part + " -->\n"
+}
+
+// replaced puts what was measured of a part into a page, in place of what stands there.
+func replaced(page, part, measured string) (string, error) {
+	begin, end := marks(part)
+	before, rest, found := strings.Cut(page, begin)
+	_, after, ends := strings.Cut(rest, end)
+	if !found || !ends {
+		return "", fmt.Errorf("there is no place for what is measured of %s", part)
+	}
+	return before + begin + measured + end + after, nil
+}
+
+// commit names the commit, and tells whether something is changed beside what a run
+// writes.
+func commit(ctx context.Context, page string) string {
+	name, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=10", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	args := []string{"status", "--porcelain", "--", ":/"}
+	if page != "" {
+		args = append(args, ":!"+page, ":!"+filepath.Join(filepath.Dir(page), measuredFile))
+	}
+	changed, err := exec.CommandContext(ctx, "git", args...).Output()
+	if err != nil || len(changed) > 0 {
+		return strings.TrimSpace(string(name)) + " with changes"
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// machine says what this runs on.
+func machine() string {
+	model := "unknown processor"
+	cpuinfo, _ := os.ReadFile("/proc/cpuinfo") // where there is none it is not known
+	for line := range strings.Lines(string(cpuinfo)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			model = cmp.Or(strings.TrimLeft(strings.TrimSpace(name), ": \t"), model)
+			break
+		}
+	}
+	return fmt.Sprintf("%d cores of %s", runtime.NumCPU(), model)
+}
+
+// loadAverage says how much else goes on.
+func loadAverage() string {
+	load, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(load))
+	if err != nil || len(fields) < 3 {
+		return "unknown"
+	}
+	return strings.Join(fields[:3], ", ")
+}

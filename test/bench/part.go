@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// part is one thing that is measured, with a table of its own on the page, so that it can
+// be measured again by itself.
+type part struct {
+	name    string
+	share   float64                                        // of the time that all parts have, next to the others'
+	measure func(context.Context, *measurement) error      // opens what it needs, measures while next says so, keeps what it finds
+	table   func(rounds []json.RawMessage) (string, error) // of what was kept, in Markdown
+}
+
+// parts are in the order of the page.
+var parts = []part{
+	{drain, 1, measureDrains, tableOf(func(rounds []results) string { return slices.Concat(rounds...).tables() })},
+}
+
+// drain is the name of the part in which backlogs are drained.
+const drain = "drain"
+
+// tableOf makes a part's table of what it has kept, each time as a T.
+func tableOf[T any](table func([]T) string) func([]json.RawMessage) (string, error) {
+	return func(rounds []json.RawMessage) (string, error) {
+		kept := make([]T, len(rounds))
+		for i, r := range rounds {
+			if err := json.Unmarshal(r, &kept[i]); err != nil {
+				return "", err
+			}
+		}
+		return table(kept), nil
+	}
+}
+
+func partNames() (all []string) {
+	for _, p := range parts {
+		all = append(all, p.name)
+	}
+	return all
+}
+
+// chooseParts returns the parts that a list names, in their order.
+func chooseParts(list string) (chosen []part, err error) {
+	named := strings.Split(list, ",")
+	for _, p := range parts {
+		if i := slices.Index(named, p.name); i >= 0 {
+			chosen = append(chosen, p)
+			named = slices.Delete(named, i, i+1)
+		}
+	}
+	if len(named) > 0 {
+		return nil, fmt.Errorf("there is no part %q: choose of %s", strings.Join(named, ", "), strings.Join(partNames(), ", "))
+	}
+	return chosen, nil
+}
+
+// measurement is a part that is being measured: it counts rounds, looks at the clock and
+// keeps what was found.
+type measurement struct {
+	choices
+	name  string
+	until time.Time // no round begins that would end later; zero: all begin
+	round int       // the one under way, from 1
+
+	began   time.Time     // the round under way
+	longest time.Duration // of the rounds that have ended
+	keeper  *keeper
+}
+
+// next tells whether another round is to begin. The first one always is.
+func (m *measurement) next() bool {
+	now := time.Now()
+	if m.round > 0 {
+		m.longest = max(m.longest, now.Sub(m.began))
+	}
+	if m.round == m.rounds || m.round > 0 && !m.fits(m.longest) {
+		return false
+	}
+	m.round++
+	m.began = now
+	return true
+}
+
+// fits tells whether what takes so long would end in time.
+func (m *measurement) fits(long time.Duration) bool {
+	if m.until.IsZero() || time.Now().Add(long).Before(m.until) {
+		return true
+	}
+	m.say("there is no time for more rounds")
+	return false
+}
+
+// keep keeps what was found in the round under way, and writes the page anew. A round may
+// be kept in pieces.
+func (m *measurement) keep(found any) error { return m.keeper.keep(m.name, m.round, found) }
+
+// say tells how far it is.
+func (m *measurement) say(format string, args ...any) {
+	say("%-8s round %d  %s", m.name, m.round, fmt.Sprintf(format, args...))
+}
+
+// measureAll measures parts one after another. Each has its share of the time that is
+// left; one that fails leaves the others theirs.
+func measureAll(ctx context.Context, c choices, chosen []part, k *keeper) (failed []string, err error) {
+	ends := time.Now().Add(c.limit)
+	for i, p := range chosen {
+		m := &measurement{choices: c, name: p.name, keeper: k}
+		if c.limit > 0 {
+			var shares float64
+			for _, later := range chosen[i:] {
+				shares += later.share
+			}
+			m.until = time.Now().Add(time.Duration(float64(time.Until(ends)) * p.share / shares))
+		}
+		began := time.Now()
+		if err := p.measure(ctx, m); err != nil {
+			say("%-8s %v", p.name, err)
+			failed = append(failed, p.name)
+		}
+		if ctx.Err() != nil {
+			return failed, context.Cause(ctx)
+		}
+		say("%-8s took %.0f s", p.name, time.Since(began).Seconds())
+	}
+	return failed, nil
+}
