@@ -1,50 +1,109 @@
 package replicator
 
-// An arena asks the allocator for at least so much at once: little at first, since
-// there can be many small folds, and twice as much each time.
-const (
-	firstChunk = 256
-	chunk      = 64 << 10
-)
+import "sync"
 
-// arena keeps copies of tuples, many to an allocation. They live until the arena
-// does, or until reset.
+// chunkBytes is how much an arena asks for at once.
+const chunkBytes = 64 << 10
+
+// chunks are those that no arena has: a batch that is staged leaves its chunks to the
+// ones that fill. What is not asked for in a while is the garbage collector's.
+var chunks = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
+
+// arena keeps copies of tuples, many to an allocation, for one batch or for the open
+// transaction. They live until it is released. It holds no pointers but those to its
+// chunks, so that the garbage collector has nothing to look at.
 type arena struct {
-	chunk []byte // the last one, whole
-	free  []byte // what is left of it
-	used  int    // bytes kept, and lost at the ends of chunks
+	chunks [][]byte // all but the last are full, or as full as they get
+	end    int      // of what is kept in the last
+	used   int      // bytes kept, and lost at the ends of chunks
 }
 
-// add returns a copy of t that nothing but its holder writes to. Its capacity is
-// its length.
-func (a *arena) add(t Tuple) Tuple {
-	if len(t) > len(a.free) {
-		a.used += len(a.free)
-		a.chunk = make([]byte, max(firstChunk, min(2*len(a.chunk), chunk), len(t)))
-		a.free = a.chunk
+// place is where an arena keeps a tuple. The zero place is of no tuple: one of a row has
+// a byte at least.
+type place struct {
+	chunk, start, size uint32
+}
+
+// add keeps a copy of t.
+func (a *arena) add(t Tuple) place {
+	if len(t) == 0 {
+		return place{}
 	}
-	c := a.free[:len(t):len(t)]
-	a.free = a.free[len(t):]
+	if len(a.chunks) == 0 || len(t) > len(a.chunks[len(a.chunks)-1])-a.end {
+		a.grow(len(t))
+	}
+	p := place{chunk: uint32(len(a.chunks) - 1), start: uint32(a.end), size: uint32(len(t))}
+	copy(a.chunks[p.chunk][a.end:], t)
+	a.end += len(t)
 	a.used += len(t)
-	copy(c, t)
-	return c
+	return p
 }
 
-// overwrite returns a copy of t, in the place of old if that is large enough: a row
-// that changes a thousand times takes the room of one.
-func (a *arena) overwrite(old, t Tuple) Tuple {
-	if old != nil && len(t) <= cap(old) {
-		return append(old[:0], t...)
+// grow begins another chunk. A large tuple has one of its own.
+func (a *arena) grow(size int) {
+	if n := len(a.chunks); n > 0 {
+		a.used += len(a.chunks[n-1]) - a.end
 	}
-	return a.add(t)
+	if size > chunkBytes {
+		a.chunks = append(a.chunks, make([]byte, size))
+	} else {
+		a.chunks = append(a.chunks, chunks.Get().(*[chunkBytes]byte)[:])
+	}
+	a.end = 0
 }
 
-// reset forgets all copies and keeps the last chunk for others, unless one large
-// tuple made it large.
+// at returns the tuple at a place, nil for none. Its capacity is its length.
+func (a *arena) at(p place) Tuple {
+	if p.size == 0 {
+		return nil
+	}
+	end := p.start + p.size
+	return a.chunks[p.chunk][p.start:end:end]
+}
+
+// overwrite keeps a copy of t in the place of an old one of which there is room for so
+// many bytes, if that is enough: a row that changes a thousand times takes the room of
+// one. It returns the place and its room.
+func (a *arena) overwrite(old place, room uint32, t Tuple) (place, uint32) {
+	if room < uint32(len(t)) {
+		p := a.add(t)
+		return p, p.size
+	}
+	old.size = uint32(len(t))
+	copy(a.at(old), t)
+	return old, room
+}
+
+// takeOver takes the chunks of another, which is empty then, and returns by how much the
+// places in them have moved.
+func (a *arena) takeOver(other *arena) (moved uint32) {
+	if n := len(a.chunks); n > 0 {
+		a.used += len(a.chunks[n-1]) - a.end
+	}
+	moved = uint32(len(a.chunks))
+	a.chunks = append(a.chunks, other.chunks...)
+	a.end = other.end
+	a.used += other.used
+	clear(other.chunks)
+	*other = arena{chunks: other.chunks[:0]}
+	return moved
+}
+
+// reset forgets all copies and keeps a chunk for others.
 func (a *arena) reset() {
-	if len(a.chunk) > chunk {
-		a.chunk = nil
+	if len(a.chunks) > 1 || len(a.chunks) == 1 && len(a.chunks[0]) != chunkBytes {
+		a.release()
 	}
-	a.free = a.chunk
-	a.used = 0
+	a.end, a.used = 0, 0
+}
+
+// release forgets all copies and leaves the chunks to other arenas.
+func (a *arena) release() {
+	for _, c := range a.chunks {
+		if len(c) == chunkBytes {
+			chunks.Put((*[chunkBytes]byte)(c))
+		}
+	}
+	clear(a.chunks)
+	*a = arena{chunks: a.chunks[:0]}
 }

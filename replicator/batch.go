@@ -14,4 +14,6 @@ type Batch struct {
 	Joins        []Join          // tables that join the live ones at End
 	Holds        []Hold          // tables whose changes are held from End on
 	Refused      map[uint32]Rows // rows that are refused before they are staged, since COPY refuses them; nil if there are none
+
+	arena arena // of its folds
 }

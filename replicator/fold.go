@@ -2,7 +2,6 @@ package replicator
 
 import (
 	"bytes"
-	"hash/maphash"
 	"iter"
 	"slices"
 	"time"
@@ -29,19 +28,20 @@ type Fold struct {
 	Counts    Counts
 
 	rows    []folded
-	written []Written        // of the transactions that its rows were written by, in their order
-	heads   map[uint64]int32 // by hash of the key: the index of its last row
-	seed    maphash.Seed
-	arena   arena
-	key     Tuple // scratch: the key of the row at hand
-	row     Tuple // scratch: the row at hand, filled
+	written []Written // of the transactions that its rows were written by, in their order
+	index   index
+	arena   *arena // of the batch, or its own
+	key     Tuple  // scratch: the key of the row at hand
+	row     Tuple  // scratch: the row at hand, filled
 }
 
-// folded is a Row at rest, and its place in the hash chain.
+// folded is a Row at rest. It has no pointers: the garbage collector need not look at
+// rows.
 type folded struct {
-	key, new, origin Tuple
-	written          int32 // the index of what it was written by; -1 if that is not known
-	next             int32 // the index of the row before it whose key has the same hash; -1 if none
+	key, new, origin place
+	room             uint32 // bytes that new has room for
+	written          int32  // the index of what it was written by; -1 if that is not known
+	hash             uint32 // of the key
 }
 
 // Written says which transaction of the source wrote a row, by its commit.
@@ -69,8 +69,11 @@ type Row struct {
 
 // NewFold returns an empty fold of t that applies to the load table of that name,
 // or to the target if it is empty.
-func NewFold(t *schema.Table, into string) *Fold {
-	return &Fold{Table: t, Into: into, heads: map[uint64]int32{}, seed: maphash.MakeSeed()}
+func NewFold(t *schema.Table, into string) *Fold { return newFold(t, into, new(arena)) }
+
+// newFold returns one that keeps its rows in an arena.
+func newFold(t *schema.Table, into string, a *arena) *Fold {
+	return &Fold{Table: t, Into: into, index: newIndex(), arena: a}
 }
 
 // At says which transaction the changes are of that are added next.
@@ -81,29 +84,38 @@ func (f *Fold) At(w Written) {
 }
 
 // Add folds a change of the fold's table. It keeps copies of what it needs.
-func (f *Fold) Add(c Change) {
+func (f *Fold) Add(c Change) { f.add(c, place{}) }
+
+// add folds a change whose new row the arena has already, at a place, or has not.
+func (f *Fold) add(c Change, kept place) {
 	switch c.Op {
 	case Insert:
 		f.Counts.Inserts++
-		f.put(f.keyOf(c.New, nil), c.New, nil)
+		f.put(f.keyOf(c.New, nil), c.New, kept, nil)
 	case Update:
 		f.Counts.Updates++
-		f.update(c)
+		f.update(c, kept)
 	case Delete:
 		f.Counts.Deletes++
 		f.drop(c.Key)
 	case Truncate:
 		f.Counts.Truncates++
 		f.Truncated = true
-		f.rows = f.rows[:0]
-		clear(f.heads)
-		f.arena.reset()
+		if len(f.rows) > 0 {
+			f.rows = f.rows[:0]
+			f.index.clear()
+		}
 	}
 }
 
 // update folds a change of a row that may change its key.
-func (f *Fold) update(c Change) {
+func (f *Fold) update(c Change, kept place) {
 	key := f.keyOf(c.New, c.Key)
+	moved := c.Key != nil && !bytes.Equal(c.Key, key)
+	if !moved && !leavesUnchanged(c.New) {
+		f.put(key, c.New, kept, nil)
+		return
+	}
 	was := c.Key
 	if was == nil {
 		was = key
@@ -112,15 +124,15 @@ func (f *Fold) update(c Change) {
 	var origin Tuple
 	switch {
 	case earlier != nil:
-		origin = earlier.origin
+		origin = f.arena.at(earlier.origin)
 	case !f.Truncated:
 		origin = was
 	}
 	f.row = f.fill(f.row[:0], c, earlier)
-	if !bytes.Equal(was, key) {
+	if moved {
 		f.drop(was)
 	}
-	f.put(key, f.row, origin)
+	f.put(key, f.row, place{}, origin)
 }
 
 // fill appends c.New to row, with its unchanged values taken from the old row or
@@ -128,7 +140,7 @@ func (f *Fold) update(c Change) {
 func (f *Fold) fill(row Tuple, c Change, earlier *folded) Tuple {
 	var before Tuple
 	if earlier != nil {
-		before = earlier.new
+		before = f.arena.at(earlier.new)
 	}
 	old, rest := c.Old, c.New
 	for column := 0; len(rest) > 0; column++ {
@@ -165,61 +177,54 @@ func (f *Fold) carried(column int, key Tuple, old, before Value) Value {
 	return Value{Kind: Unchanged}
 }
 
-// put makes row what key has.
-func (f *Fold) put(key, row, origin Tuple) {
+// put makes row what key has. The arena has it already at the place kept, if that is one.
+func (f *Fold) put(key, row Tuple, kept place, origin Tuple) {
 	if !leavesUnchanged(row) {
 		origin = nil
 	}
 	at := f.take(key)
 	switch {
 	case origin == nil:
-		at.origin = nil
-	case bytes.Equal(origin, at.key):
+		at.origin = place{}
+	case bytes.Equal(origin, key):
 		at.origin = at.key
-	case !bytes.Equal(origin, at.origin):
+	case !bytes.Equal(origin, f.arena.at(at.origin)):
 		at.origin = f.arena.add(origin)
 	}
-	at.new = f.arena.overwrite(at.new, row)
+	if kept.size > at.room {
+		at.new, at.room = kept, kept.size
+	} else {
+		at.new, at.room = f.arena.overwrite(at.new, at.room, row)
+	}
 }
 
 // drop makes key gone.
 func (f *Fold) drop(key Tuple) {
 	at := f.take(key)
-	at.new, at.origin = nil, nil
+	at.new, at.room, at.origin = place{}, 0, place{}
 }
 
 // take returns the row of key, made if there is none, to be written by the transaction
 // at hand.
 func (f *Fold) take(key Tuple) *folded {
-	hash := maphash.Bytes(f.seed, key)
-	head, ok := f.heads[hash]
-	if !ok {
-		head = -1
-	}
 	written := int32(len(f.written)) - 1
-	if at := f.chained(head, key); at != nil {
-		at.written = written
-		return at
+	hash := f.index.hash(key)
+	if i := f.index.find(f, hash, key); i >= 0 {
+		f.rows[i].written = written
+		return &f.rows[i]
 	}
-	f.heads[hash] = int32(len(f.rows))
-	f.rows = append(f.rows, folded{key: f.arena.add(key), written: written, next: head})
+	if len(f.rows) == cap(f.rows) { // append would grow a long one by less, and copy it more often
+		f.rows = slices.Grow(f.rows, max(firstSlots/2, len(f.rows)))
+	}
+	f.rows = append(f.rows, folded{key: f.arena.add(key), written: written, hash: hash})
+	f.index.add(f.rows)
 	return &f.rows[len(f.rows)-1]
 }
 
 // find returns the row of key, nil if there is none.
 func (f *Fold) find(key Tuple) *folded {
-	head, ok := f.heads[maphash.Bytes(f.seed, key)]
-	if !ok {
-		return nil
-	}
-	return f.chained(head, key)
-}
-
-func (f *Fold) chained(i int32, key Tuple) *folded {
-	for ; i >= 0; i = f.rows[i].next {
-		if bytes.Equal(f.rows[i].key, key) {
-			return &f.rows[i]
-		}
+	if i := f.index.find(f, f.index.hash(key), key); i >= 0 {
+		return &f.rows[i]
 	}
 	return nil
 }
@@ -252,8 +257,9 @@ func leavesUnchanged(row Tuple) bool {
 // first came.
 func (f *Fold) Rows() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		for _, r := range f.rows {
-			row := Row{Key: r.key, New: r.new, Origin: r.origin}
+		for i := range f.rows {
+			r := &f.rows[i]
+			row := Row{Key: f.arena.at(r.key), New: f.arena.at(r.new), Origin: f.arena.at(r.origin)}
 			if r.written >= 0 {
 				row.Written = f.written[r.written]
 			}
@@ -273,10 +279,10 @@ func (f *Fold) Unchanged() []int {
 	var columns []int
 	seen := make([]bool, len(f.Table.Columns))
 	for i := range f.rows {
-		if f.rows[i].origin == nil {
+		if f.rows[i].origin.size == 0 {
 			continue
 		}
-		row := f.rows[i].new
+		row := f.arena.at(f.rows[i].new)
 		for column := 0; len(row) > 0; column++ {
 			var v Value
 			v, row = row.Next()
@@ -290,9 +296,8 @@ func (f *Fold) Unchanged() []int {
 	return columns
 }
 
-// foldedBytes is about what a row costs beside its tuples: the struct and its
-// place in the map.
-const foldedBytes = 112
+// foldedBytes is what a row costs beside its tuples: it, and its places in the index.
+const foldedBytes = 48 + 16
 
 // emptyBytes is about what a fold costs that holds nothing. There may be as many as
 // transactions.
@@ -301,7 +306,7 @@ const emptyBytes = 512
 // writtenBytes is what a Written costs.
 const writtenBytes = 32
 
-// size returns about how many bytes of memory the fold holds.
+// size returns about how many bytes of memory the fold holds, without its arena.
 func (f *Fold) size() int {
-	return emptyBytes + f.arena.used + len(f.rows)*foldedBytes + len(f.written)*writtenBytes
+	return emptyBytes + cap(f.rows)*foldedBytes + len(f.written)*writtenBytes
 }

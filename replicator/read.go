@@ -191,7 +191,7 @@ func (r *route) leavesOut(xid uint32) bool {
 // full tells whether the batch and the open transaction have reached a limit.
 func (r *reader) full() bool {
 	return len(r.tx.changes) > 0 &&
-		(r.batch.Changes+len(r.tx.changes) >= r.limits.Rows || r.bytes+r.tx.size() >= r.limits.Bytes)
+		(r.batch.Changes+len(r.tx.changes) >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes)
 }
 
 // relieve hands over what is committed or, if that is nothing, the part of the open
@@ -210,15 +210,14 @@ func (r *reader) foldOpen() {
 	if r.batch.Changes == 0 {
 		r.began = time.Now()
 	}
-	for _, p := range r.tx.changes {
-		f := r.fold(p.table)
+	r.batch.Changes += len(r.tx.changes)
+	r.tx.into(&r.batch.arena, func(c Change, kept place) {
+		f := r.fold(c.Table)
 		before := f.size()
 		f.At(r.tx.written)
-		f.Add(Change{Op: p.op, Table: p.table, Key: p.key, Old: p.old, New: p.new})
+		f.add(c, kept)
 		r.bytes += f.size() - before
-	}
-	r.batch.Changes += len(r.tx.changes)
-	r.tx.forget()
+	})
 }
 
 // fold returns the fold that takes t's next change: another one once t's shape has
@@ -233,7 +232,7 @@ func (r *reader) fold(t *schema.Table) *Fold {
 	if f := r.folds[t.OID]; f != nil && f.Table == t && f.XID == xid {
 		return f
 	}
-	f := NewFold(t, "")
+	f := newFold(t, "", &r.batch.arena)
 	if load != nil {
 		f.Held, f.XID = load.Held, xid
 	}

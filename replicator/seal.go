@@ -14,7 +14,7 @@ func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 		return r.handOver(ctx)
 	case !r.batch.Commit || r.batch.End <= r.sealed && r.batch.Changes == 0:
 		return nil
-	case r.batch.Changes >= r.limits.Rows || r.bytes >= r.limits.Bytes || r.ends():
+	case r.batch.Changes >= r.limits.Rows || r.bytes+r.batch.arena.used >= r.limits.Bytes || r.ends():
 		return r.handOver(ctx)
 	case now || r.due():
 		return r.offer(ctx)
@@ -110,7 +110,7 @@ func (r *reader) handedOver() {
 	r.turned(b)
 	sealed := SealedBatch{
 		End: b.End, Commit: b.Commit, Transactions: b.Transactions,
-		Changes: b.Changes, Bytes: r.bytes,
+		Changes: b.Changes, Bytes: r.bytes + b.arena.used,
 	}
 	for _, f := range b.Folds {
 		sealed.Rows += f.Len()
