@@ -41,6 +41,7 @@ type Change struct {
 	Time time.Time // Begin, Commit: commit time by the source's clock; never an order
 	XID  uint32    // Begin: the top-level transaction id
 	Urge bool      // Mark: the server is shutting down and waits for us to acknowledge
+	Idle bool      // Mark: nothing came for as long as was waited
 
 	// Table is the table of a change as it was when the change was written.
 	Table *schema.Table

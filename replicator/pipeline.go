@@ -58,6 +58,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 		out:          p.batches,
 		merged:       func() LSN { return LSN(p.merged.Load()) },
 		start:        cp.LSN,
+		backlog:      opened.Flushed,
 		routes:       routes(opened, cp),
 		orders:       p.load.orders,
 	}

@@ -17,6 +17,9 @@ const (
 	// sinkEvery is how often a batch that is due looks whether the sink can take it.
 	sinkEvery = 20 * time.Millisecond
 
+	// pauseAfter is how long the stream has to be silent for a backlog to be over.
+	pauseAfter = 10 * time.Millisecond
+
 	// lookEvery is how many changes of an open transaction go by between two looks at
 	// the clock.
 	lookEvery = 256
@@ -53,6 +56,9 @@ type reader struct {
 	sealed   LSN              // End of the last batch handed over
 	sealedAt time.Time
 	acked    LSN
+	backlog  LSN  // the log ended here when the reader began; 0 once a batch is handed over
+	pressed  bool // the batch before had reached a limit, or there is none: more is about to come
+	paused   bool // the last that the stream told is that nothing comes
 	bytes    int  // that batch's folds hold
 	inside   bool // batches were handed over whose transaction's commit was not
 	drained  bool // everything up to until was handed over
@@ -82,6 +88,7 @@ func (r *reader) run(ctx context.Context) error {
 	defer close(r.out)
 	r.position, r.sealed, r.acked = r.start, r.start, r.start
 	r.sealedAt = time.Now()
+	r.pressed = true
 	r.open()
 	for {
 		if err := r.obey(ctx); err != nil {
@@ -91,6 +98,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err != nil {
 			return r.leave(ctx, err)
 		}
+		r.paused = c.Idle
 		switch c.Op {
 		case Begin:
 			r.tx.begin(c, r.start)
@@ -188,10 +196,13 @@ func (r *route) leavesOut(xid uint32) bool {
 	return r.rule && r.load.Seen.Sees(xid)
 }
 
-// full tells whether the batch and the open transaction have reached a limit.
-func (r *reader) full() bool {
-	return len(r.tx.changes) > 0 &&
-		(r.batch.Changes+len(r.tx.changes) >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes)
+// full tells whether the batch and the open transaction have reached a limit, and
+// something of the transaction is left that could be handed over.
+func (r *reader) full() bool { return len(r.tx.changes) > 0 && r.reached() }
+
+// reached tells whether the batch and the open transaction have reached a limit.
+func (r *reader) reached() bool {
+	return r.batch.Changes+len(r.tx.changes) >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes
 }
 
 // relieve hands over what is committed or, if that is nothing, the part of the open

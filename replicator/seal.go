@@ -31,9 +31,15 @@ func (r *reader) due() bool {
 		return true // parts of its transaction wait for it in the bucket
 	}
 	if r.batch.Changes > 0 {
-		return time.Since(r.began) >= r.limits.MaxAge || r.idle() && r.rested()
+		return time.Since(r.began) >= r.limits.MaxAge || r.tail() || r.idle() && r.rested()
 	}
 	return r.stale()
+}
+
+// tail tells whether the batch is what is left of a backlog: nothing more comes for which
+// it would have to wait, so it is staged beside the merges before it.
+func (r *reader) tail() bool {
+	return r.pressed && (r.paused || r.backlog > 0 && r.position >= r.backlog)
 }
 
 // idle tells whether the warehouse has everything that was handed over.
@@ -65,6 +71,9 @@ func (r *reader) wait() time.Duration {
 		return 0
 	}
 	left := r.limits.MaxAge - time.Since(r.began)
+	if r.pressed {
+		left = min(left, pauseAfter)
+	}
 	if rest := r.limits.MinInterval - time.Since(r.sealedAt); r.idle() {
 		left = min(left, rest)
 	} else if rest < left {
@@ -119,6 +128,7 @@ func (r *reader) handedOver() {
 		sealed.Age = time.Since(r.began)
 	}
 	r.sealedAt = time.Now()
+	r.pressed, r.backlog = r.inside || r.reached(), 0
 	r.inside = !b.Commit
 	if b.Commit {
 		r.sealed = b.End

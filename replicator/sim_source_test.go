@@ -281,6 +281,7 @@ func (s *stream) quiet() replicator.Change {
 	}
 	s.position = s.source.flushed
 	m := s.mark(s.position)
+	m.Idle = true
 	s.received = max(s.received, m.LSN)
 	if s.source.slot == nil {
 		return m // it was dropped under us

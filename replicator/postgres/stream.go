@@ -102,7 +102,7 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 			return replicator.Change{}, err
 		}
 		if over {
-			return replicator.Change{Op: replicator.Mark, LSN: s.position}, s.quiet(now)
+			return replicator.Change{Op: replicator.Mark, LSN: s.position, Idle: true}, s.quiet(now)
 		}
 	}
 }

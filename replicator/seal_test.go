@@ -1,0 +1,121 @@
+package replicator
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/schema"
+)
+
+// script is a Source of transactions of one row, in bursts.
+type script struct {
+	table  *schema.Table
+	bursts []burst
+	at     LSN // counts what was told
+	op     Op  // the next, within a burst
+}
+
+// burst is some transactions, so long after those before.
+type burst struct {
+	after        time.Duration
+	transactions int
+}
+
+func (s *script) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	if len(s.bursts) == 0 {
+		<-ctx.Done()
+		return Change{}, ctx.Err()
+	}
+	b := &s.bursts[0]
+	if b.after > 0 {
+		if wait <= 0 {
+			wait = time.Hour
+		}
+		wait = min(wait, b.after)
+		if err := sleep(ctx, wait); err != nil {
+			return Change{}, err
+		}
+		if b.after -= wait; b.after > 0 {
+			return Change{Op: Mark, Idle: true}, nil
+		}
+	}
+	s.at++
+	switch s.op {
+	case Begin:
+		s.op = Insert
+		return Change{Op: Begin, LSN: s.at}, nil
+	case Insert:
+		s.op = Commit
+		return Change{Op: Insert, Table: s.table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte(s.at.String())})}, nil
+	}
+	if b.transactions--; b.transactions == 0 {
+		s.bursts = s.bursts[1:]
+	}
+	s.op = Begin
+	return Change{Op: Commit, LSN: s.at}, nil
+}
+
+func (s *script) Acknowledge(context.Context, LSN) error { return nil }
+func (s *script) Close() error                           { return nil }
+
+// TestWhenABatchIsSealed shows that what is left of a backlog waits for no interval and
+// for no merge, and that all else rests for one.
+func TestWhenABatchIsSealed(t *testing.T) {
+	const interval = time.Minute
+	type seal struct {
+		changes int
+		at      time.Duration
+	}
+	for name, c := range map[string]struct {
+		bursts  []burst
+		backlog LSN
+		stuck   bool // nothing is ever merged
+		want    []seal
+	}{
+		"the backlog of the beginning, though more comes": {
+			bursts: []burst{{0, 3}, {time.Millisecond, 2}, {time.Hour, 1}}, backlog: 9, want: []seal{{3, 0}, {2, interval}},
+		},
+		"the first changes after a beginning without any": {
+			bursts: []burst{{5 * time.Second, 1}, {time.Second, 1}, {time.Hour, 1}}, want: []seal{{1, 5*time.Second + pauseAfter}, {1, 65*time.Second + pauseAfter}},
+		},
+		"what is left behind batches that were full": {
+			bursts: []burst{{0, 23}, {time.Second, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {9, 0}, {5, pauseAfter}, {1, time.Second + 2*interval}},
+		},
+		"what is left, while more comes now and then": {
+			bursts: []burst{{0, 11}, {pauseAfter / 2, 1}, {pauseAfter / 2, 1}, {time.Hour, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {4, 2 * pauseAfter}, {1, time.Hour + pauseAfter + 2*interval}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
+				out := make(chan *Batch)
+				var end LSN
+				r := &reader{
+					limits: Limits{Rows: 10, Bytes: 1 << 20, MaxAge: 2 * interval, MinInterval: interval}, refresh: -1, refreshBytes: 1 << 60,
+					source: &script{table: table, bursts: c.bursts, op: Begin}, out: out, routes: map[uint32]*route{1: {table: table}}, backlog: c.backlog,
+					merged: func() LSN { return end },
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				began := time.Now()
+				go func() { ended <- r.run(ctx) }()
+				for i, want := range c.want {
+					b := <-out
+					if got := (seal{b.Changes, time.Since(began)}); got.changes != want.changes || got.at < want.at || got.at > want.at+sinkEvery {
+						t.Errorf("batch %d is %v, want %v", i, got, want)
+					}
+					if !c.stuck {
+						end = b.End
+					}
+				}
+				stop()
+				for range out {
+					t.Error("one more batch")
+				}
+				<-ended
+			})
+		})
+	}
+}
