@@ -1,6 +1,9 @@
 package replicator
 
 import (
+	"cmp"
+	"reflect"
+	"slices"
 	"time"
 
 	"rowshift/schema"
@@ -21,7 +24,10 @@ type Checkpoint struct {
 	Slot        string
 	Publication PublicationID
 
-	Tables []TableState // by OID
+	// Tables are by OID. Nobody writes to what was given to another: who changes a state
+	// does so in a Clone, and gives it another Load. So states can be shared, and be told
+	// to be the same without a look at what is in them.
+	Tables []TableState
 
 	// Resyncs are the source's names of tables whose load somebody has asked for in the
 	// warehouse and that no load was begun for since. It is read with the checkpoint, and
@@ -111,12 +117,11 @@ type LoadState struct {
 
 // Table returns the state of the table with that OID, nil if there is none.
 func (c *Checkpoint) Table(oid uint32) *TableState {
-	for i := range c.Tables {
-		if c.Tables[i].OID == oid {
-			return &c.Tables[i]
-		}
+	at, found := slices.BinarySearchFunc(c.Tables, oid, func(t TableState, oid uint32) int { return cmp.Compare(t.OID, oid) })
+	if !found {
+		return nil
 	}
-	return nil
+	return &c.Tables[at]
 }
 
 // loading returns the tables that are loading and, of those, the ones that are not
@@ -134,16 +139,39 @@ func (c *Checkpoint) loading() (all, missing []uint32) {
 	return all, missing
 }
 
-// Clone returns a copy that shares nothing that is written to.
+// Clone returns a copy whose tables' states can be changed, but not what they point to.
 func (c Checkpoint) Clone() Checkpoint {
-	tables := make([]TableState, len(c.Tables))
-	copy(tables, c.Tables)
-	for i := range tables {
-		if l := tables[i].Load; l != nil {
-			load := *l
-			tables[i].Load = &load
-		}
-	}
-	c.Tables = tables
+	c.Tables = slices.Clone(c.Tables)
 	return c
+}
+
+// changeLoad gives the table's load another state.
+func (s *TableState) changeLoad(change func(*LoadState)) {
+	var l LoadState
+	if s.Load != nil {
+		l = *s.Load
+	}
+	change(&l)
+	s.Load = &l
+}
+
+// Same tells whether two states are the same: of those that were not written anew since
+// one was the other's copy without a look at what is in them.
+func (s TableState) Same(o TableState) bool {
+	if s.Load == o.Load && s.Past == o.Past && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && shared(s.Heap.Dropped, o.Heap.Dropped) &&
+		s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State && s.Row == o.Row && s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last &&
+		s.LastLoad == o.LastLoad && s.Reason == o.Reason && s.Why == o.Why && s.Repair == o.Repair {
+		return true
+	}
+	return reflect.DeepEqual(s, o)
+}
+
+// shared tells whether two slices are one.
+func shared[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 && (a == nil) == (b == nil) || len(a) > 0 && &a[0] == &b[0])
+}
+
+// SameTables tells whether the states of two checkpoints are the same.
+func SameTables(a, b []TableState) bool {
+	return shared(a, b) || slices.EqualFunc(a, b, TableState.Same)
 }

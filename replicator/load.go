@@ -50,7 +50,7 @@ type news struct {
 
 func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to chan<- news, refused *refusals) *load {
 	l := &load{
-		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp.Clone(), news: to, refused: refused,
+		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp, news: to, refused: refused,
 		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 		turn: make(chan bool, 1), empty: map[string]bool{}, tried: cp.Resyncs,
 	}
@@ -146,7 +146,7 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 		for _, t := range taken.Tables {
 			s := c.Table(t.OID)
 			s.Shape, s.Heap, s.Parts = t.Shape(), t.Heap, t.Parts
-			s.Load.Seen, s.Load.HandOver = taken.Seen, taken.HandOver
+			s.changeLoad(func(l *LoadState) { l.Seen, l.HandOver = taken.Seen, taken.HandOver })
 		}
 	})
 	if err != nil {

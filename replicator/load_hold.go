@@ -72,10 +72,13 @@ func (d *daemon) makeHeld(ctx context.Context, opened Opened, c *Checkpoint) (ma
 			attempt = d.attempt()
 		}
 		into, held := tablesOfLoad(c.Epoch, attempt, s.OID)
-		if s.Load == nil {
-			s.Load = &LoadState{Into: into}
-		}
-		s.Load.Held = held
+		fresh := s.Load == nil
+		s.changeLoad(func(l *LoadState) {
+			if fresh {
+				l.Into = into
+			}
+			l.Held = held
+		})
 		err := again(ctx, d.Options, "load", func() error { return d.Loader.Hold(ctx, held, tables[s.OID]) })
 		if err != nil {
 			return false, err

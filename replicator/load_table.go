@@ -85,8 +85,7 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	}
 	err = l.remember(ctx, func(c *Checkpoint) {
 		s := c.Table(t.table.OID)
-		s.Load.Loaded = true
-		s.Load.Rows = files.Rows
+		s.changeLoad(func(l *LoadState) { l.Loaded, l.Rows = true, files.Rows })
 		s.LastLoad = max(time.Since(t.began), time.Millisecond)
 	})
 	if err != nil {

@@ -50,6 +50,7 @@ func (r *reader) learn(taken *Taken) error {
 		to.rule = r.position < taken.HandOver
 	}
 	r.joinsAt = max(r.joinsAt, taken.HandOver)
+	r.survey()
 	r.batch.Folds = slices.DeleteFunc(r.batch.Folds, func(f *Fold) bool {
 		to := r.routes[f.Table.OID]
 		if f.XID == 0 || to.load.HandOver == 0 {
@@ -125,17 +126,23 @@ func (r *reader) turned(b *Batch) {
 	if len(b.Holds) > 0 {
 		r.holds = nil
 	}
+	if len(b.Joins)+len(b.Holds) > 0 {
+		r.survey()
+	}
+}
+
+// survey looks at all routes, whenever one of them has become another.
+func (r *reader) survey() {
+	r.loads, r.rulesPast = 0, 0
+	for _, to := range r.routes {
+		if to.load != nil {
+			r.loads++
+		}
+		if to.rule && (r.rulesPast == 0 || to.load.HandOver < r.rulesPast) {
+			r.rulesPast = to.load.HandOver
+		}
+	}
 }
 
 // loading tells whether a table is not live, or will not be.
-func (r *reader) loading() bool {
-	if len(r.holds) > 0 {
-		return true
-	}
-	for _, to := range r.routes {
-		if to.load != nil {
-			return true
-		}
-	}
-	return false
-}
+func (r *reader) loading() bool { return r.loads > 0 || len(r.holds) > 0 }

@@ -67,6 +67,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 			p.reader.joinsAt = max(p.reader.joinsAt, route.load.HandOver)
 		}
 	}
+	p.reader.survey()
 	if o.Once {
 		p.reader.until = opened.End
 	}
@@ -211,7 +212,7 @@ func (p *pipeline) merge(ctx context.Context) error {
 			if p.Refresh > 0 || len(pending) > 0 {
 				continue // a merge or a refresh is due and looks for requests
 			}
-			if err := p.remember(ctx, p.checkpoint.Clone()); err != nil {
+			if err := p.remember(ctx, p.checkpoint); err != nil {
 				return err
 			}
 		case s, more := <-p.staged:
@@ -264,9 +265,9 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	p.refusals.reached(m.Checkpoint.LSN, last.Joins)
 	tell(p.Listener.Merged, MergedBatch{Merge: m, Merged: merged, Took: time.Since(began)})
 	if len(last.Joins) > 0 || len(last.Holds) > 0 {
-		tell(p.Listener.Tables, m.Checkpoint.Clone().Tables)
+		tell(p.Listener.Tables, m.Checkpoint.Tables)
 	}
-	p.load.know(m.Checkpoint.Clone(), merged.Resyncs)
+	p.load.know(m.Checkpoint, merged.Resyncs)
 	p.load.merged(staged)
 	p.leave(staged)
 	return resetBy(merged)
@@ -292,14 +293,18 @@ func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 		return err
 	}
 	p.checkpoint = next
-	p.load.know(next.Clone(), merged.Resyncs)
-	tell(p.Listener.Tables, next.Clone().Tables)
+	p.load.know(next, merged.Resyncs)
+	tell(p.Listener.Tables, next.Tables)
 	return resetBy(merged)
 }
 
-// after returns the checkpoint that stands behind a batch.
+// after returns the checkpoint that stands behind a batch. It shares the tables' states
+// if the batch changes none.
 func (c Checkpoint) after(s *Staged) Checkpoint {
-	next := c.Clone()
+	next := c
+	if len(s.Joins)+len(s.Holds) > 0 {
+		next = c.Clone()
+	}
 	next.LSN = s.End
 	if !s.Time.IsZero() {
 		next.Time = s.Time

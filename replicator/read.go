@@ -48,6 +48,11 @@ type reader struct {
 	joining bool   // the tables that are loading are to join
 	joinsAt LSN    // where they can; 0 if not known
 
+	// What is known of all routes without looking at them: there may be thousands, and
+	// none of them is looked at for a change of another's.
+	loads     int // of tables that are loading
+	rulesPast LSN // the least position at which a rule is over; 0: there is none
+
 	tx       transaction
 	batch    *Batch
 	folds    map[uint32]*Fold // the latest fold of each table in batch
@@ -287,7 +292,7 @@ func (r *reader) reach(to Received) {
 	r.position = to.LSN
 	r.batch.End = to.LSN
 	r.batch.Commit = true
-	if r.joinsAt > 0 {
+	if r.rulesPast > 0 && r.position >= r.rulesPast {
 		r.forgetRules()
 	}
 	tell(r.listener.Received, to)
@@ -301,6 +306,7 @@ func (r *reader) forgetRules() {
 			route.rule = false
 		}
 	}
+	r.survey()
 }
 
 // shutdown lets a server go that waits for our position: by a checkpoint at once,

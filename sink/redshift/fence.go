@@ -136,7 +136,7 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		return err
 	})
 	if err == nil {
-		w.tables, w.inQuarantine = "", nil // whatever was last written may be another's
+		w.tables, w.inQuarantine = nil, nil // whatever was last written may be another's
 	}
 	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
 		err = reset

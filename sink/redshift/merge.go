@@ -80,7 +80,7 @@ func (m *merging) run(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		m.tables, m.inQuarantine = "", nil
+		m.tables, m.inQuarantine = nil, nil
 		return m.blame(ctx, err)
 	}
 	m.dropOver(ctx)
@@ -357,23 +357,7 @@ func (m *merging) move(ctx context.Context) error {
 	if n != 1 {
 		return fmt.Errorf("redshift: %w", replicator.ErrFenced)
 	}
-	var states string
-	if len(c.Tables) > 0 {
-		states = m.metadata.insertTables(c.Tables, detailOf)
-	}
-	if states == m.tables && m.tables != "" {
-		return nil
-	}
-	if _, err := m.step(ctx, "checkpoint", deleteAll(m.metadata.tableState())); err != nil {
-		return err
-	}
-	if states != "" {
-		if _, err := m.step(ctx, "checkpoint", states); err != nil {
-			return err
-		}
-	}
-	m.tables = states
-	return nil
+	return m.writeStates(ctx, c.Tables)
 }
 
 // dropOver drops what belonged to loads that are over: of tables that have joined, and

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"rowshift/replicator"
@@ -113,6 +114,12 @@ func (m metadata) insertTables(tables []replicator.TableState, detail func(repli
 			return fmt.Sprintf("(%d, %s, %s, %s, %s, %d, %d, %s)", t.OID, literal(t.Name.Schema), literal(t.Name.Table), literal(t.Target),
 				literal(string(t.State)), t.Row.OID, t.Row.XMin, literal(detail(t)))
 		}))
+}
+
+// deleteTables deletes the states of the tables with these OIDs.
+func (m metadata) deleteTables(oids []uint32) string {
+	return fmt.Sprintf(`DELETE FROM %s WHERE "source_oid" IN (%s)`, m.tableState(),
+		list(oids, func(_ int, oid uint32) string { return strconv.FormatUint(uint64(oid), 10) }))
 }
 
 // holders lists the other sessions of the same user that hold the fence as LOCK holds

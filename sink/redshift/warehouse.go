@@ -46,9 +46,9 @@ type Warehouse struct {
 	defining sync.Mutex // one load at a time defines schemas and targets
 
 	merges       link
-	stages       int                   // counts staging tables; used with the session for merges only, as the next
-	tables       string                // the tables' states as last written
-	inQuarantine map[schema.Name]int64 // rows by table, as last read; nil if not known
+	stages       int                     // counts staging tables; used with the session for merges only, as the next
+	tables       []replicator.TableState // as last written; nil: not known
+	inQuarantine map[schema.Name]int64   // rows by table, as last read; nil if not known
 
 	loads link // held tables are made, and held changes applied, by another session, so that live tables never wait for a load
 }

@@ -139,6 +139,7 @@ CREATE VIEW "metadata"."freshness" AS SELECT s."source_schema", s."source_table"
 
 -- DELETE
 DELETE FROM "metadata"."table_state";
+DELETE FROM "metadata"."table_state" WHERE "source_oid" IN (0);
 DELETE FROM "name"."held_0_0_0" WHERE "fold" <= 0;
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0);
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);

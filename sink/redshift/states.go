@@ -1,0 +1,72 @@
+package redshift
+
+import (
+	"context"
+	"slices"
+
+	"rowshift/replicator"
+)
+
+// mostStates is how many tables' states are written by one statement, so that it stays
+// far below the 16 MB that one may have.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
+const mostStates = 200
+
+// writeStates writes the states of the tables that have another than was written last.
+func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) error {
+	for _, sql := range m.metadata.writeStates(m.tables, now) {
+		if _, err := m.step(ctx, "checkpoint", sql); err != nil {
+			return err
+		}
+	}
+	if m.tables = now; now == nil {
+		m.tables = []replicator.TableState{}
+	}
+	return nil
+}
+
+// writeStates are the statements that write tables' states over those that were written
+// last, nil if that is not known. There may be thousands that are as they were.
+func (m metadata) writeStates(was, now []replicator.TableState) (statements []string) {
+	if was != nil && replicator.SameTables(was, now) {
+		return nil
+	}
+	gone, changed := changedStates(was, now)
+	if was == nil || gone == nil {
+		statements, changed = append(statements, deleteAll(m.tableState())), now
+	} else {
+		for some := range slices.Chunk(gone, mostStates) {
+			statements = append(statements, m.deleteTables(some))
+		}
+	}
+	for some := range slices.Chunk(changed, mostStates) {
+		statements = append(statements, m.insertTables(some, detailOf))
+	}
+	return statements
+}
+
+// changedStates returns the OIDs of tables whose states were written and are not as they
+// are now, or not there, and the states that are to be written. Both are by OID. gone is
+// nil if all are to be written: a table that is not in the source has no OID to go by.
+func changedStates(was, now []replicator.TableState) (gone []uint32, changed []replicator.TableState) {
+	gone = []uint32{}
+	for len(was) > 0 || len(now) > 0 {
+		switch {
+		case len(now) == 0 || len(was) > 0 && was[0].OID < now[0].OID:
+			gone = append(gone, was[0].OID)
+			was = was[1:]
+		case len(was) == 0 || now[0].OID < was[0].OID:
+			gone, changed = append(gone, now[0].OID), append(changed, now[0])
+			now = now[1:]
+		default:
+			if !was[0].Same(now[0]) {
+				gone, changed = append(gone, now[0].OID), append(changed, now[0])
+			}
+			was, now = was[1:], now[1:]
+		}
+	}
+	if len(gone) > 0 && gone[0] == 0 {
+		return nil, nil
+	}
+	return gone, changed
+}

@@ -1,0 +1,105 @@
+package redshift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// manyStates are the states of live tables.
+func manyStates(n int) []replicator.TableState {
+	shape := first(composite()).Tables[0].Shape
+	all := make([]replicator.TableState, n)
+	for i := range all {
+		name := fmt.Sprintf("t%05d", i)
+		all[i] = replicator.TableState{OID: uint32(i + 1), Name: schema.Name{Schema: "public", Table: name}, Target: name, State: replicator.Live, Shape: slices.Clone(shape)}
+	}
+	return all
+}
+
+// A merge writes nothing of tables that are as they were, however many there are, and of
+// one that is not a line.
+func TestIdleTablesAreNotWritten(t *testing.T) {
+	m := metadata("rowshift")
+	all := manyStates(10_000)
+	if got := m.writeStates(all, all); len(got) > 0 {
+		t.Errorf("%d statements for tables that are as they were, such as %.200s", len(got), got[0])
+	}
+	if n := testing.AllocsPerRun(10, func() { m.writeStates(all, slices.Clip(all)) }); n > 0 {
+		t.Errorf("%v allocations for 10,000 tables that are as they were", n)
+	}
+	now := slices.Clone(all)
+	now[5000].State = replicator.Parked
+	got := m.writeStates(all, now)
+	if len(got) != 2 || !strings.HasSuffix(got[0], `WHERE "source_oid" IN (5001)`) || strings.Count(got[1], "'t0") != 2 {
+		t.Errorf("one of 10,000 changed: %.300q", got)
+	}
+	if got := m.writeStates(nil, all); len(got) != 1+10_000/mostStates || strings.Contains(got[0], "WHERE") {
+		t.Errorf("%d statements for 10,000 tables of which nothing is known", len(got))
+	} else if longest := len(slices.MaxFunc(got, func(a, b string) int { return len(a) - len(b) })); longest > 1<<20 {
+		t.Errorf("a statement of %d bytes", longest)
+	}
+}
+
+func TestStatesThatChanged(t *testing.T) {
+	was := manyStates(5)
+	for _, c := range []struct {
+		name          string
+		change        func([]replicator.TableState) []replicator.TableState
+		gone, changed string
+	}{
+		{"none", func(s []replicator.TableState) []replicator.TableState { return s }, "[]", "[]"},
+		{"first", func(s []replicator.TableState) []replicator.TableState { s[0].Why = "x"; return s }, "[1]", "[1]"},
+		{"what it points to is equal", func(s []replicator.TableState) []replicator.TableState {
+			s[0].Shape = slices.Clone(s[0].Shape)
+			return s
+		}, "[]", "[]"},
+		{"what it points to", func(s []replicator.TableState) []replicator.TableState { s[4].Shape = s[4].Shape[1:]; return s }, "[5]", "[5]"},
+		{"removed", func(s []replicator.TableState) []replicator.TableState { return slices.Delete(s, 1, 2) }, "[2]", "[]"},
+		{"added", func(s []replicator.TableState) []replicator.TableState {
+			return append(s, replicator.TableState{OID: 9})
+		}, "[9]", "[9]"},
+		{"all", func([]replicator.TableState) []replicator.TableState { return nil }, "[1 2 3 4 5]", "[]"},
+		{"no OID", func(s []replicator.TableState) []replicator.TableState {
+			return slices.Insert(s, 0, replicator.TableState{})
+		}, "all", "[]"},
+	} {
+		gone, changed := changedStates(was, c.change(slices.Clone(was)))
+		told, oids := fmt.Sprint(gone), []uint32{}
+		if gone == nil {
+			told = "all"
+		}
+		for _, s := range changed {
+			oids = append(oids, s.OID)
+		}
+		if told != c.gone || fmt.Sprint(oids) != c.changed {
+			t.Errorf("%s: gone %v, changed %v", c.name, told, oids)
+		}
+	}
+}
+
+// The merge that writes the states of thousands of tables, and one that changes one of
+// them, leave in the warehouse what they were given.
+func TestManyStatesComeBack(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	w.fence(r)
+	tables := manyStates(2*mostStates + 3)
+	for _, change := range []func(){func() {}, func() { tables = slices.Delete(tables, 7, 300); tables[0].State = replicator.Parked }, func() { tables = nil }} {
+		tables = slices.Clone(tables)
+		change()
+		m := w.merging()
+		m.Checkpoint.Tables = tables
+		if _, err := r.Merge(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		c, err := r.Checkpoint(t.Context())
+		if err != nil || !replicator.SameTables(c.Tables, tables) && len(tables) > 0 || len(c.Tables) != len(tables) {
+			t.Errorf("%d tables of %d, %v", len(c.Tables), len(tables), err)
+		}
+	}
+}
