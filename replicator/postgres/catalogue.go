@@ -207,7 +207,10 @@ func resolve(relations relations, choices []schema.Choice, known map[schema.Name
 			continue
 		}
 		taken[r.OID] = c.Name
-		t, err := c.Follow(known[c.Name].Shape, *r).Resolve(*r, major)
+		if was, ok := known[c.Name]; ok && was.OID == r.OID { // another table's columns are none of these
+			c = c.Follow(was.Shape, *r)
+		}
+		t, err := c.Resolve(*r, major)
 		if err != nil {
 			faults = append(faults, err)
 			continue

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rowshift/replicator"
 	"rowshift/schema"
 )
 
@@ -90,6 +91,25 @@ func TestAgain(t *testing.T) {
 		w.exec(conn, alter)
 		if _, err := w.again(t.Context(), conn, tables(before)); (err == nil) != same {
 			t.Errorf("%s: %v", alter, err)
+		}
+	}
+}
+
+// TestFollowedByOID shows that a column is followed under another name in the table that
+// had it only: of one that was made in its place another column might leave the database.
+func TestFollowedByOID(t *testing.T) {
+	name := schema.Name{Schema: "public", Table: "a"}
+	choice := schema.Choice{Name: name, Columns: []string{"id", "v"}}
+	attribute := func(n int16, name string) schema.Attribute {
+		return schema.Attribute{Attnum: n, Name: name, NotNull: n == 1, Type: schema.Type{OID: 23, Base: 23, Typmod: -1, Name: "int4", Category: 'N'}}
+	}
+	is := schema.Relation{OID: 7, Name: name, Kind: 'r', Persistence: 'p', Identity: schema.IdentityDefault, Primary: []int16{1}, Replica: []int16{1},
+		Attributes: []schema.Attribute{attribute(1, "id"), attribute(2, "other")}}
+	for oid, want := range map[uint32]int{7: 1, 6: 0} {
+		known := map[schema.Name]replicator.TableState{name: {OID: oid, Name: name, Shape: []schema.Shape{{Attnum: 1, Name: "id"}, {Attnum: 2, Name: "v"}}}}
+		tables, err := resolve(relations{is}, []schema.Choice{choice}, known, columnListMajor)
+		if len(tables) != want || (err == nil) != (want == 1) {
+			t.Errorf("known as OID %d: %d tables, %v", oid, len(tables), err)
 		}
 	}
 }
