@@ -77,7 +77,7 @@ func TestTableSQL(t *testing.T) {
 
 // reserved has names that are reserved words, or nearly so.
 func reserved() *schema.Table {
-	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Target: "user",
+	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Known: schema.Name{Schema: "public", Table: "User"}, Target: "user",
 		Columns: []schema.Column{column(1, "TAG", bigint, false), column(2, "Order", text, true), column(3, "c1", text, true), column(4, `"; DROP TABLE x; --`, text, true)},
 		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
 }

@@ -79,13 +79,13 @@ func (m *merging) account(ctx context.Context, statements ...string) error {
 // lift lifts a table's quarantine by what a fold says: of all keys if it truncates, else
 // of those that it has.
 func (m *merging) lift(ctx context.Context, f replicator.StagedFold, s staging, at replicator.LSN) error {
-	if m.inQuarantine[f.Table.Name] == 0 {
+	if m.inQuarantine[f.Table.Known] == 0 {
 		return nil
 	}
 	m.stirred = true
 	var statements []string
 	if f.Truncated {
-		statements = append(statements, m.metadata.liftAll(f.Table.Name, at))
+		statements = append(statements, m.metadata.liftAll(f.Table.Known, at))
 	}
 	if s.rows != "" {
 		keys, err := m.temporary(ctx, "keys", func(p place) string { return createKeys(p, s.rows, f.Table) })
@@ -124,7 +124,7 @@ func (m *merging) enter(ctx context.Context, f replicator.StagedFold, s staging)
 // refusedSome notes that rows went into quarantine, so that a later fold lifts them.
 func (m *merging) refusedSome(t *schema.Table, n int64) {
 	m.stirred = true
-	m.inQuarantine[t.Name] += n
+	m.inQuarantine[t.Known] += n
 }
 
 // counts are how many entries there are.
@@ -140,7 +140,7 @@ func (m *merging) counted(ctx context.Context, t *schema.Table, of place) (c cou
 	}
 	for _, r := range rows {
 		s := &scanner{row: r}
-		e := replicator.Entries{Table: t.Name, Kind: s.text(), Rule: schema.Rule(s.text()), Count: s.number()}
+		e := replicator.Entries{Table: t.Known, Kind: s.text(), Rule: schema.Rule(s.text()), Count: s.number()}
 		switch {
 		case s.err != nil:
 			return c, altered(s.err)
@@ -159,7 +159,7 @@ func (m *merging) counted(ctx context.Context, t *schema.Table, of place) (c cou
 // forgo puts the staged rows into quarantine that have not found their origin, and lets
 // their keys be gone.
 func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage place, n int64, at replicator.Written) error {
-	m.merged.Entries = append(m.merged.Entries, replicator.Entries{Table: f.Table.Name, Kind: replicator.Unfilled, Rule: schema.Quarantine, Count: n})
+	m.merged.Entries = append(m.merged.Entries, replicator.Entries{Table: f.Table.Known, Kind: replicator.Unfilled, Rule: schema.Quarantine, Count: n})
 	m.refusedSome(f.Table, n)
 	return m.account(ctx, m.metadata.insertUnfilled(stage, f, at), forgoUnfilled(stage, f.Unchanged))
 }
@@ -167,9 +167,9 @@ func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage plac
 // joinLedger moves a load's ledger to where its table's is. What was in quarantine of
 // the table before is lifted: the load has read all rows anew.
 func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicator.LSN) error {
-	if m.inQuarantine[j.Table.Name] > 0 {
+	if m.inQuarantine[j.Table.Known] > 0 {
 		m.stirred = true
-		if err := m.account(ctx, m.metadata.liftAll(j.Table.Name, at)); err != nil {
+		if err := m.account(ctx, m.metadata.liftAll(j.Table.Known, at)); err != nil {
 			return err
 		}
 	}

@@ -92,6 +92,21 @@ func TestLedgerAndQuarantineOfAMerge(t *testing.T) {
 	}
 }
 
+// A table that was renamed has one quarantine, under the name that the config knows.
+func TestQuarantineOfARenamedTable(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	w.apply(r, changed(t, table, "insert a|1|"+bad, "insert b|1|"+bad))
+	renamed := ruled()
+	renamed.Name = schema.Name{Schema: "other", Table: "renamed"}
+	done := w.apply(r, changed(t, renamed, "update a|2|x", "update b|2|"+bad, "insert c|1|"+cut))
+	if done.Quarantined[table.Known] != 1 {
+		t.Error(done.Quarantined)
+	}
+	w.want(w.quarantine(), `["a"]|not_utf8|body|lifted`, `["b"]|not_utf8|body|lifted`, `["b"]|not_utf8|body|open`)
+	w.want(w.ask(`SELECT DISTINCT source_schema, source_table FROM rowshift_accounts.quarantine UNION SELECT source_schema, source_table FROM rowshift_accounts.ledger`), "public|words")
+}
+
 // A key that does not fit is given by its hash, and nothing of its row is in the target.
 func TestQuarantineOfAKeyThatDoesNotFit(t *testing.T) {
 	w := newWorld(t)

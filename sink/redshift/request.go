@@ -103,7 +103,7 @@ func (m *merging) answer(ctx context.Context) error {
 	}
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {
-			if _, err := m.session.run(ctx, "answer a request", m.metadata.answerRequests(j.Table.Name, taken, done, "done_at")); err != nil {
+			if _, err := m.session.run(ctx, "answer a request", m.metadata.answerRequests(j.Table.Known, taken, done, "done_at")); err != nil {
 				return err
 			}
 		}
@@ -141,9 +141,5 @@ func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
 
 // resyncOf is what repairs a table whose rows are not what they should be.
 func resyncOf(t *schema.Table) string {
-	name := t.Known
-	if name == (schema.Name{}) {
-		name = t.Name
-	}
-	return "rowshift resync " + name.String() + ": the table is compared with the source and only what differs is written"
+	return "rowshift resync " + t.Known.String() + ": the table is compared with the source and only what differs is written"
 }

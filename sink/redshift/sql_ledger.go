@@ -81,9 +81,10 @@ const (
 	quarantineColumns = `"source_schema", "source_table", "target", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at"`
 )
 
-// who is what the rows of ledger and quarantine begin with.
+// who is what the rows of ledger and quarantine begin with. A table that is renamed
+// keeps the name there that the config knows it by.
 func who(t *schema.Table) string {
-	return fmt.Sprintf("%s, %s, %s", literal(t.Name.Schema), literal(t.Name.Table), literal(t.Target))
+	return fmt.Sprintf("%s, %s, %s", literal(t.Known.Schema), literal(t.Known.Table), literal(t.Target))
 }
 
 // insertAdjusted writes staged adjustments to the ledger.
@@ -130,12 +131,12 @@ func createKeys(p, stage place, t *schema.Table) string {
 
 // liftKeys lifts the quarantine of keys: each has another row now, or none.
 func (m metadata) liftKeys(keys place, t *schema.Table, at replicator.LSN) string {
-	return m.lift(keys, t.Name, at, `s."key"`)
+	return m.lift(keys, t.Known, at, `s."key"`)
 }
 
 // liftGiven does so for staged entries of keys that do not fit.
 func (m metadata) liftGiven(entries place, t *schema.Table, at replicator.LSN) string {
-	return m.lift(entries, t.Name, at, `s."given"`)
+	return m.lift(entries, t.Known, at, `s."given"`)
 }
 
 func (m metadata) lift(stage place, n schema.Name, at replicator.LSN, key string) string {

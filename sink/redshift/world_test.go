@@ -188,7 +188,7 @@ func first(tables ...*schema.Table) replicator.Checkpoint {
 	c := replicator.Checkpoint{Pipeline: "accounts", Phase: replicator.Creating, LSN: 100, System: "7300000000000000001",
 		Timeline: 1, Database: "app", Slot: "rowshift", Publication: replicator.PublicationID{OID: 16400, XMin: 700}}
 	for _, t := range tables {
-		c.Tables = append(c.Tables, replicator.TableState{OID: t.OID, Name: t.Name, Target: t.Target, State: replicator.Live, Shape: t.Shape()})
+		c.Tables = append(c.Tables, replicator.TableState{OID: t.OID, Name: t.Known, Target: t.Target, State: replicator.Live, Shape: t.Shape()})
 	}
 	return c
 }
