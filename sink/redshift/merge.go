@@ -337,9 +337,24 @@ func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) 
 // Readers, views and grants notice nothing.
 func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone place) error {
 	target := in(m.options.Schema, t.Target)
-	for _, sql := range []string{
-		deleteDifferent(target, load, t), findGone(gone, target, load, t), deleteGone(target, gone, t), insertLacking(target, load, t),
-	} {
+	err := m.equalise(ctx, t,
+		deleteDifferent(target, load, t), findGone(gone, target, load, t), deleteGone(target, gone, t), insertLacking(target, load, t))
+	if err != nil {
+		return err
+	}
+	more, err := m.session.number(ctx, "reconcile", surplus(target, load))
+	if err != nil || more == 0 {
+		return err
+	}
+	// What is the key now was none when the target's rows were written, or somebody wrote
+	// to it: it has rows without a key, or two of one.
+	return m.equalise(ctx, t,
+		deleteKeyless(target, t), deleteAll(gone), findTwice(gone, target, t), deleteGone(target, gone, t), insertLacking(target, load, t))
+}
+
+// equalise runs statements that bring a target closer to a load table.
+func (m *merging) equalise(ctx context.Context, t *schema.Table, statements ...string) error {
+	for _, sql := range statements {
 		if err := m.count(ctx, t, "reconcile", sql); err != nil {
 			return err
 		}

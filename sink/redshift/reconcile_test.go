@@ -101,6 +101,23 @@ func must[T any](value T, err error) T {
 	return value
 }
 
+// A target's rows may have been written when another column was the key, or by somebody
+// else: each that has no key, or the key of another row, gives way.
+func TestReconcileOfAnotherKey(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.load(r, "load_1_1_16504", table, "a|1|x", "b|2|y", "c|3|z")
+	w.join(r, table, "load_1_1_16504")
+	w.admin(`INSERT INTO public_copy.words VALUES ('a', 1, 'x'), ('a ', 1, 'x'), (NULL, 7, 'x'), ('b', 2, 'other'), ('b', 2, 'y'), ('gone', 1, 'x')`)
+	w.load(r, "load_1_2_16504", table, "a|1|x", "a |1|x", "b|2|y", "c|3|z")
+	before := w.places()
+	w.join(r, table, "load_1_2_16504")
+	w.want(w.words(), "a|1|x", "b|2|y", "c|3|z", "a |1|x")
+	if after := w.places(); before["c"] != after["c"] || before["c"] == "" {
+		t.Errorf("row c moved from %q to %q", before["c"], after["c"])
+	}
+}
+
 func TestReconcileOfEmptyTables(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()

@@ -221,6 +221,40 @@ func insertLacking(target, load place, t *schema.Table) string {
 		load, target, sameKey(t, aliased("l", t), aliased("t", t)), quoted(k))
 }
 
+// surplus counts the rows that a target has beyond those of the load table: none once
+// each has its own.
+func surplus(target, load place) string {
+	return fmt.Sprintf("SELECT (SELECT COUNT(*) FROM %s) - (SELECT COUNT(*) FROM %s)", target, load)
+}
+
+// deleteKeyless deletes the target's rows that have no key.
+func deleteKeyless(target place, t *schema.Table) string {
+	return fmt.Sprintf("DELETE FROM %s WHERE %s", target,
+		strings.Join(keyColumns(t, func(c string, _ bool) string { return c + " IS NULL" }), " OR "))
+}
+
+// findTwice collects the keys that the target has more than one row of.
+func findTwice(gone, target place, t *schema.Table) string {
+	apart := keyColumns(t, func(c string, text bool) string {
+		if text {
+			return c + ", OCTET_LENGTH(" + c + ")"
+		}
+		return c
+	})
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s GROUP BY %s HAVING COUNT(*) > 1", gone,
+		list(t.Key, func(i, _ int) string { return quoted(valueColumn(i)) }),
+		list(t.Key, func(_, k int) string { return quoted(t.Columns[k].Target) }), target, strings.Join(apart, ", "))
+}
+
+// keyColumns writes something of each column of the key, by its name and whether it is
+// text.
+func keyColumns(t *schema.Table, write func(column string, text bool) string) (all []string) {
+	for _, k := range t.Key {
+		all = append(all, write(quoted(t.Columns[k].Target), t.Columns[k].Mapping.Text))
+	}
+	return all
+}
+
 // drop drops tables, if they are there.
 func drop(tables ...place) string {
 	return "DROP TABLE IF EXISTS " + list(tables, func(_ int, p place) string { return string(p) })

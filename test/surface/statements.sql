@@ -138,6 +138,7 @@ CREATE TEMP TABLE "stage_0" ("fold" BIGINT, "xid" BIGINT, "truncated" BIGINT, "c
 CREATE VIEW "metadata"."freshness" AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" FROM "metadata"."table_state" AS s CROSS JOIN "metadata"."checkpoint" AS c WITH NO SCHEMA BINDING;
 
 -- DELETE
+DELETE FROM "gone_0";
 DELETE FROM "metadata"."table_state";
 DELETE FROM "metadata"."table_state" WHERE "source_oid" IN (0);
 DELETE FROM "name"."held_0_0_0" WHERE "fold" <= 0;
@@ -166,6 +167,7 @@ DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c
 DELETE FROM "name"."name" USING "stage_0" AS s WHERE "name"."name"."name" = s."c0" AND OCTET_LENGTH("name"."name"."name") = OCTET_LENGTH(s."c0");
 DELETE FROM "name"."name" WHERE "name" = '?';
 DELETE FROM "name"."name" WHERE "name" = '?' AND "name" IN ('?');
+DELETE FROM "name"."name" WHERE "name" IS NULL;
 
 -- DROP
 DROP TABLE IF EXISTS "entries_0";
@@ -193,6 +195,7 @@ GRANT SELECT ON "name"."name" TO "name";
 GRANT USAGE ON SCHEMA "name" TO "name";
 
 -- INSERT
+INSERT INTO "gone_0" ("c0") SELECT "name" FROM "name"."name" GROUP BY "name", OCTET_LENGTH("name") HAVING COUNT(*) > 0;
 INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "name"."load_0_0_0" AS l ON t."name" = l."name" AND OCTET_LENGTH(t."name") = OCTET_LENGTH(l."name") WHERE l."name" IS NULL;
 INSERT INTO "gone_0" ("c0") SELECT t."name" FROM "name"."name" AS t LEFT JOIN "name"."load_0_0_0" AS l ON t."name" = l."name" WHERE l."name" IS NULL;
 INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', '?', '?', 0, '?', '?', 0, 0, GETDATE(), '?');
@@ -250,6 +253,7 @@ SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline"
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
 SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "taken_at", "requested_at", "token";
 SELECT "written_by" FROM "metadata"."checkpoint";
+SELECT (SELECT COUNT(*) FROM "name"."name") - (SELECT COUNT(*) FROM "name"."load_0_0_0");
 SELECT CASE WHEN a."c0" IS NULL THEN '?' WHEN OCTET_LENGTH(a."c0") > 0 THEN '?' ELSE LEFT(SHA2(a."c0", 0), 0) END || '?' || CASE WHEN a."c0" IS NULL THEN '?' WHEN OCTET_LENGTH(a."c0") > 0 THEN '?' ELSE LEFT(SHA2(a."c0", 0), 0) END || '?' || CASE WHEN a."c0" IS NULL THEN '?' WHEN OCTET_LENGTH(a."c0") > 0 THEN '?' ELSE LEFT(SHA2(a."c0", 0), 0) END || '?' FROM "name" AS a LEFT JOIN "name" AS b ON CAST(a."c0" AS VARCHAR(0)) = b."c0" AND OCTET_LENGTH(CAST(a."c0" AS VARCHAR(0))) = OCTET_LENGTH(b."c0") AND CAST(a."fold" AS BIGINT) = b."fold" WHERE b."c0" IS NULL AND a."c0" IS NOT NULL;
 SELECT CASE WHEN a."c0" IS NULL THEN '?' WHEN OCTET_LENGTH(a."c0") > 0 THEN '?' ELSE LEFT(SHA2(a."c0", 0), 0) END || '?' || CASE WHEN a."c0" IS NULL THEN '?' WHEN OCTET_LENGTH(a."c0") > 0 THEN '?' ELSE LEFT(SHA2(a."c0", 0), 0) END || '?' || CASE WHEN a."c0" IS NULL THEN '?' WHEN OCTET_LENGTH(a."c0") > 0 THEN '?' ELSE LEFT(SHA2(a."c0", 0), 0) END || '?' FROM "name" AS a LEFT JOIN "name" AS b ON CAST(a."c0" AS VARCHAR(0)) = b."c0" AND OCTET_LENGTH(CAST(a."c0" AS VARCHAR(0))) = OCTET_LENGTH(b."c0") WHERE b."c0" IS NULL AND a."c0" IS NOT NULL;
 SELECT CASE WHEN a."name" IS NULL THEN '?' WHEN OCTET_LENGTH(a."name") > 0 THEN '?' ELSE LEFT(SHA2(a."name", 0), 0) END || '?' || CASE WHEN a."name" IS NULL THEN '?' WHEN OCTET_LENGTH(a."name") > 0 THEN '?' ELSE LEFT(SHA2(a."name", 0), 0) END || '?' || CASE WHEN a."name" IS NULL THEN '?' WHEN OCTET_LENGTH(a."name") > 0 THEN '?' ELSE LEFT(SHA2(a."name", 0), 0) END || '?' FROM "name" AS a LEFT JOIN "name" AS b ON CAST(a."name" AS VARCHAR(0)) = b."name" AND OCTET_LENGTH(CAST(a."name" AS VARCHAR(0))) = OCTET_LENGTH(b."name") WHERE b."name" IS NULL AND a."name" IS NOT NULL;

@@ -17,6 +17,9 @@ DELETE FROM "sales"."documents" USING "meta"."load_1_2_3" AS l WHERE "sales"."do
 INSERT INTO "gone_1" ("c1") SELECT t."id" FROM "sales"."documents" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."id" = l."id" WHERE l."id" IS NULL;
 DELETE FROM "sales"."documents" USING "gone_1" AS g WHERE "sales"."documents"."id" = g."c1";
 INSERT INTO "sales"."documents" ("id", "owner", "balance", "note") SELECT l."id", l."owner", l."balance", l."note" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."documents" AS t ON l."id" = t."id" WHERE t."id" IS NULL;
+SELECT (SELECT COUNT(*) FROM "sales"."documents") - (SELECT COUNT(*) FROM "meta"."load_1_2_3");
+DELETE FROM "sales"."documents" WHERE "id" IS NULL;
+INSERT INTO "gone_1" ("c1") SELECT "id" FROM "sales"."documents" GROUP BY "id" HAVING COUNT(*) > 1;
 CREATE TABLE IF NOT EXISTS "meta"."held_1_2_3" ("fold" BIGINT, "xid" BIGINT, "truncated" BOOLEAN, "c1" BIGINT, "c2" VARCHAR(65535), "c3" DECIMAL(10,2), "c4" SUPER, "o1" BIGINT, "u2" BOOLEAN, "u3" BOOLEAN, "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1") COMPOUND SORTKEY ("fold");
 CREATE TEMP TABLE "stage_1" ("fold" BIGINT, "xid" BIGINT, "truncated" BOOLEAN, "c1" BIGINT, "c2" VARCHAR(65535), "c3" DECIMAL(10,2), "c4" SUPER, "o1" BIGINT, "u2" BOOLEAN, "u3" BOOLEAN, "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1");
 SELECT COALESCE(MAX("fold"), 0) FROM (SELECT "fold" FROM "meta"."held_1_2_3" UNION ALL SELECT "fold" FROM "meta"."ledger_1_2_3") AS f;
