@@ -177,7 +177,7 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	switch {
 	case known == nil:
 	case cp.Publication != o.Publication || s.Row != p.Row:
-		why = "it was out of the publication, or was published with other columns"
+		why = "it was out of the publication, or was published with other columns or rows"
 	case asked:
 		why = "somebody asked for it"
 	case s.Target != t.Target:

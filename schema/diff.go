@@ -114,6 +114,8 @@ func (c *comparison) column(was, now Shape) {
 		c.uncertain("column %q joined, left or moved in the key", now.Name)
 	case anew && was.XMin != now.XMin:
 		c.uncertain("column %q was altered, and the table was written anew", now.Name)
+	case was.Hash != now.Hash:
+		c.uncertain("what is made of column %q on the way is something else", now.Name)
 	case was.Type == now.Type && was.Typmod == now.Typmod && was.Into != now.Into:
 		c.uncertain("column %q has another type in the warehouse", now.Name)
 	case (was.Type != now.Type || was.Typmod != now.Typmod) && !longer(was, now):

@@ -27,7 +27,7 @@ type commandLine struct {
 
 	Run        runCommand        `cmd:"" help:"Replicate until told to stop."`
 	Check      checkCommand      `cmd:"" help:"Look at everything that a first run needs, and say what repairs what is missing."`
-	Plan       planCommand       `cmd:"" help:"Print the statements that a first run would execute on the source and on the warehouse."`
+	Plan       planCommand       `cmd:"" help:"Print the statements that a run would execute on the source and on the warehouse, and which tables it would load again or park."`
 	Status     statusCommand     `cmd:"" help:"Say how far the warehouse is, and why it is not further."`
 	Resync     resyncCommand     `cmd:"" help:"Ask the daemon to load tables again, beside their live copies."`
 	ResetSlot  resetSlotCommand  `cmd:"" help:"Make the slot anew and load all tables again, once for each token: by the running daemon, or without one."`

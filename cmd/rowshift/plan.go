@@ -9,7 +9,7 @@ import (
 
 type planCommand struct{}
 
-// Run prints what a first run would execute, and executes nothing.
+// Run prints what a run would execute, and executes nothing.
 func (planCommand) Run(ctx context.Context, o *outside) error {
 	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
 		source, warehouse, err := r.plan(ctx)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -78,23 +77,28 @@ func (r *rooms) check(ctx context.Context) []replicator.Finding {
 	return append(findings, warehouse...)
 }
 
-// plan returns the statements that a run would execute.
+// plan returns the statements that a run would execute, and says of the tables that are
+// loaded, or parked, that they are.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
-	cp, err := r.checkpoint(ctx)
-	if err == nil && cp != nil {
+	cp, failed := r.checkpoint(ctx)
+	if cp != nil {
 		r.origin.Remember(cp.Tables)
 	}
-	tables, err := r.origin.Tables(ctx)
-	if err == nil {
-		source, err = r.origin.Plan(ctx)
-	}
+	source, seen, err := r.origin.Plan(ctx)
 	if err != nil {
 		return nil, nil, unasked("source", err)
 	}
-	if warehouse, err = r.warehouse.Plan(ctx, tables, cp); err != nil {
+	if failed != nil {
+		return nil, nil, unasked("warehouse", failed)
+	}
+	var tables []*schema.Table
+	for _, published := range seen.Tables {
+		tables = append(tables, published.Table)
+	}
+	if warehouse, err = r.warehouse.Plan(ctx, tables, replicator.Foresee(cp, seen)); err != nil {
 		return nil, nil, unasked("warehouse", err)
 	}
-	return source, once(warehouse), nil
+	return source, warehouse, nil
 }
 
 // unasked says of a database that cannot be reached what to look at. Other errors say
@@ -105,18 +109,6 @@ func unasked(which string, err error) error {
 		return fmt.Errorf("the %s cannot be asked: %w; make sure that %[1]s.dsn, its password, ca and tls are right, and that the network lets us through", which, err)
 	}
 	return err
-}
-
-// once leaves out what has come before: rights on a schema are granted for each table
-// in it.
-func once(statements []string) []string {
-	var kept []string
-	for _, s := range statements {
-		if !slices.Contains(kept, s) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
 }
 
 // slot looks at the slot, on a connection of its own: it may be called beside

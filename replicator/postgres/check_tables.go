@@ -34,27 +34,41 @@ func (c *check) choices(ctx context.Context) {
 	c.publication(ctx, tables)
 }
 
-// migrations warns of what the source's owner can no longer do to tables with a column
-// list, which PostgreSQL itself refuses.
+// migrations warns of what the source's owner can no longer do to tables that are
+// published, which PostgreSQL itself refuses.
 // https://www.postgresql.org/docs/current/logical-replication-col-lists.html
+// https://www.postgresql.org/docs/current/logical-replication-row-filter.html
 func (c *check) migrations(tables []*schema.Table) {
-	var listed []string
-	for _, t := range tables {
-		if t.Listed {
-			listed = append(listed, t.Name.String())
-		}
+	found := "PostgreSQL refuses every UPDATE and DELETE of a published table that has lost its key, or has REPLICA IDENTITY NOTHING"
+	repair := "give a table its new key in the transaction that drops the old one"
+	tied := func(t *schema.Table) bool { return t.Listed || t.Where != "" }
+	if listed := named(tables, func(t *schema.Table) bool { return t.Listed }); listed != "" {
+		found += "; of those that are published with a list of columns (" + listed + ") it will refuse to drop a listed column or to change its type (a longer varchar too), " +
+			"DROP COLUMN ... CASCADE takes the table out of the publication, and with REPLICA IDENTITY FULL every UPDATE and DELETE would fail"
 	}
-	if len(listed) == 0 {
-		return
+	if filtered := named(tables, func(t *schema.Table) bool { return t.Where != "" }); filtered != "" {
+		found += "; of those with where (" + filtered + ") it will refuse to drop a column that the condition looks at or to change its type, " +
+			"and with a replica identity that lacks it every UPDATE and DELETE would fail"
 	}
-	c.warn("migrations", strings.Join(listed, ", ")+" are published with a list of columns: PostgreSQL will refuse to drop a listed column or to change its type, "+
-		"DROP COLUMN ... CASCADE takes the table out of the publication, and with REPLICA IDENTITY FULL every UPDATE and DELETE would fail",
-		"run such a migration in one transaction with the publication: "+c.migration(tables)+"; the table is then loaded again beside its live copy")
+	if i := slices.IndexFunc(tables, tied); i >= 0 {
+		repair = "run such a migration in one transaction with the publication: " + c.migration(tables[i]) + "; the table is then loaded again beside its live copy"
+	}
+	c.warn("migrations", found, repair)
 }
 
-// migration is the transaction that alters a listed table, for the first of them.
-func (c *check) migration(tables []*schema.Table) string {
-	t := tables[slices.IndexFunc(tables, func(t *schema.Table) bool { return t.Listed })]
+// named joins the names of some tables.
+func named(tables []*schema.Table, some func(*schema.Table) bool) string {
+	var names []string
+	for _, t := range tables {
+		if some(t) {
+			names = append(names, t.Name.String())
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// migration is the transaction that alters a table that is tied to the publication.
+func (c *check) migration(t *schema.Table) string {
 	name := pgx.Identifier{c.options.Publication}.Sanitize()
 	return inOne([]string{
 		"ALTER PUBLICATION " + name + " DROP TABLE ONLY " + quoted(t.Name),

@@ -147,7 +147,7 @@ func TestCreateTakesADBAs(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
 	w.named(false)
-	statements, err := w.Plan(t.Context())
+	statements, _, err := w.Plan(t.Context())
 	if err != nil || len(statements) != 2 {
 		t.Fatalf("%q, %v", statements, err)
 	}
@@ -159,7 +159,7 @@ func TestCreateTakesADBAs(t *testing.T) {
 			t.Errorf("resumed %v: %v", resumed, err)
 		}
 	}
-	if left, err := w.Plan(t.Context()); err != nil || len(left) > 0 {
+	if left, _, err := w.Plan(t.Context()); err != nil || len(left) > 0 {
 		t.Errorf("%q, %v", left, err)
 	}
 }

@@ -61,16 +61,16 @@ func TestFilter(t *testing.T) {
 		t.Error(d)
 	}
 	f.Close()
-	if statements, err := w.Plan(t.Context()); err != nil || len(statements) > 0 {
+	if statements, _, err := w.Plan(t.Context()); err != nil || len(statements) > 0 {
 		t.Errorf("left to do: %q, %v", statements, err)
 	}
 	w.options.Choices[1].Where = `("Of"   != 'x'::text)` // the same to the server
-	if statements, err := w.Plan(t.Context()); err != nil || len(statements) > 0 {
+	if statements, _, err := w.Plan(t.Context()); err != nil || len(statements) > 0 {
 		t.Errorf("of a condition that is written otherwise is due: %q, %v", statements, err)
 	}
 	w.options.Choices[1].Where = `"Of" <> 'y'`
-	want = []string{`ALTER PUBLICATION "rowshift" DROP TABLE ONLY "public"."k"`, `ALTER PUBLICATION "rowshift" ADD TABLE ONLY "public"."k" WHERE ("Of" <> 'y')`}
-	if statements, err := w.Plan(t.Context()); err != nil || !slices.Equal(statements, want) {
+	want = []string{"BEGIN", `ALTER PUBLICATION "rowshift" DROP TABLE ONLY "public"."k"`, `ALTER PUBLICATION "rowshift" ADD TABLE ONLY "public"."k" WHERE ("Of" <> 'y')`, "COMMIT"}
+	if statements, _, err := w.Plan(t.Context()); err != nil || !slices.Equal(statements, want) {
 		t.Errorf("of another condition is due: %q, %v", statements, err)
 	}
 }

@@ -2,37 +2,77 @@ package postgres
 
 import (
 	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
 )
 
-// Plan returns the statements that a first run would execute on the source to be able
-// to replicate: those of the publication, in one transaction, and then the slot's.
-// Unless Options.Create is set they are a DBA's to run, and a run halts without them.
-// There are none if nothing is missing. Nothing is changed.
-func (o *Origin) Plan(ctx context.Context) ([]string, error) {
+// Plan returns the statements that a run would execute on the source to be able to
+// replicate: those of the publication, in one transaction, and then the slot's; and what
+// an opening sees once they are executed. Unless Options.Create is set they are a DBA's to
+// run, and until then a first run halts, and a later one parks the tables that they are
+// of. There are none if nothing is missing. Nothing is changed.
+//
+// A pipeline that is remembered goes on without tables that cannot be replicated: of each
+// there is a comment. One that is not halts.
+func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator.Opened, err error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, seen, err
 	}
 	defer shut(conn)
-	s, err := serverOf(ctx, conn)
-	if err != nil {
-		return nil, err
+	if statements, seen, err = o.foresee(ctx, conn); err != nil {
+		return nil, seen, err
 	}
-	tables, err := o.tables(ctx, conn, s)
-	if err != nil {
-		return nil, err
+	if len(statements) > 1 {
+		statements = append(append([]string{"BEGIN"}, statements...), "COMMIT")
 	}
-	p, err := readPublication(ctx, conn, s, o.options.Publication)
-	if err != nil {
-		return nil, err
-	}
-	statements := o.difference(p, tables)
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	if err != nil {
-		return nil, err
+		return nil, seen, err
 	}
 	if found == nil {
 		statements = append(statements, createSlot(o.options.Slot))
 	}
-	return statements, nil
+	for _, u := range seen.Unfit {
+		statements = append(statements, "-- "+strings.ReplaceAll(u.Name.String()+" is parked: "+u.Why.Found+"; repair: "+u.Why.Repair, "\n", " "))
+	}
+	return statements, seen, nil
+}
+
+// foresee returns the statements that bring the publication in line with the config, and
+// what can be seen then. A table that is published anew has no row in it yet.
+func (o *Origin) foresee(ctx context.Context, conn *pgx.Conn) (statements []string, seen replicator.Opened, err error) {
+	s, err := serverOf(ctx, conn)
+	if err != nil {
+		return nil, seen, err
+	}
+	tables, faults, err := o.fit(ctx, conn, s)
+	if err != nil {
+		return nil, seen, err
+	}
+	if faults != nil && o.known == nil {
+		return nil, seen, unfitTables(faults)
+	}
+	p, err := readPublication(ctx, conn, s, o.options.Publication)
+	if err != nil {
+		return nil, seen, err
+	}
+	seen.Unfit = o.unfits(faults)
+	if p != nil && !p.broad && p.publishesAs(tables) {
+		seen.Publication = p.id
+	}
+	for _, t := range tables {
+		one := replicator.Published{Table: t}
+		if have, there := p.of(t); there && have.publishes(t) {
+			one.Row = have.row
+		}
+		seen.Tables = append(seen.Tables, one)
+	}
+	if p == nil && len(tables) == 0 {
+		return nil, seen, nil
+	}
+	return o.difference(p, tables), seen, nil
 }

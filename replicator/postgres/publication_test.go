@@ -62,7 +62,7 @@ func TestAlign(t *testing.T) {
 				w.heard(test.says...)
 			}
 			want, got := len(test.after), w.rows(other, `SELECT tablename::text FROM pg_publication_tables WHERE pubname = 'rowshift'`)
-			if statements, err := w.Plan(t.Context()); err != nil || len(statements) > 0 || len(got) != want {
+			if statements, _, err := w.Plan(t.Context()); err != nil || len(statements) > 0 || len(got) != want {
 				t.Errorf("published %v; left to do: %q, %v", got, statements, err)
 			}
 		})
@@ -161,7 +161,7 @@ func TestNamesAreQuoted(t *testing.T) {
 	}
 	f.Close()
 	w.options.Publication = fmt.Sprintf("%s and others", w.options.Publication)
-	if statements, err := w.Plan(t.Context()); err != nil || len(statements) != 1 || !strings.Contains(statements[0], `"Pub, ""lication"" 'of' us and others"`) {
+	if statements, _, err := w.Plan(t.Context()); err != nil || len(statements) != 1 || !strings.Contains(statements[0], `"Pub, ""lication"" 'of' us and others"`) {
 		t.Errorf("%q, %v", statements, err)
 	}
 }

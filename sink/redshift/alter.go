@@ -54,7 +54,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string) (d du
 			_, begun := have[wide(c.Target)]
 			d.statements = append(d.statements, widenColumn(p, t, c, begun)...)
 		default:
-			return d, unfit(t, otherType(p, c, is, t))
+			return d, unfit(t, otherType(p, c, have, t))
 		}
 	}
 	return d, nil

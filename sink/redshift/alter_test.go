@@ -130,7 +130,7 @@ func TestAlterationsThatArePrinted(t *testing.T) {
 	if n := w.ask("SELECT COUNT(*) FROM svv_columns WHERE table_schema = 'public_copy' AND column_name = 'note'"); n[0] != "0" {
 		t.Error("altered all the same")
 	}
-	planned, err := r.Plan(t.Context(), []*schema.Table{now}, nil)
+	planned, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{})
 	if err != nil || strings.Join(planned, "; ") != `ALTER TABLE "public_copy"."words" ADD COLUMN "note" BIGINT` {
 		t.Errorf("planned %q, %v", planned, err)
 	}

@@ -93,14 +93,14 @@ func TestPlanIsWhatARunMakes(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.Readers = []string{"analysts"} })
 	tables := []*schema.Table{keyed(), composite()}
-	planned, err := r.Plan(t.Context(), tables, nil)
+	planned, err := r.Plan(t.Context(), tables, replicator.Foreseen{})
 	if err != nil || len(planned) < 10 {
 		t.Fatalf("%q, %v", planned, err)
 	}
 	for _, sql := range planned {
 		w.query(must(w.config("loader")(t.Context())), sql)
 	}
-	if left, err := r.Plan(t.Context(), tables, nil); err != nil || len(left) != 0 {
+	if left, err := r.Plan(t.Context(), tables, replicator.Foreseen{}); err != nil || len(left) != 0 {
 		t.Errorf("left: %q, %v", left, err)
 	}
 	w.fence(r, tables...)

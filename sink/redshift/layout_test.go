@@ -45,7 +45,7 @@ func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
 	if c, err := r.Checkpoint(t.Context()); err != nil || c == nil || c.Epoch != 1 {
 		t.Fatalf("before it is moved up: %+v, %v", c, err)
 	}
-	if planned, err := r.Plan(t.Context(), nil, nil); err != nil || !strings.Contains(strings.Join(planned, "; "), `ADD COLUMN "written_by"`) {
+	if planned, err := r.Plan(t.Context(), nil, replicator.Foreseen{}); err != nil || !strings.Contains(strings.Join(planned, "; "), `ADD COLUMN "written_by"`) {
 		t.Errorf("planned: %q, %v", planned, err)
 	}
 	if c := w.fence(r); c.Epoch != 2 {

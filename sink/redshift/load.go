@@ -135,13 +135,18 @@ func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Tab
 	return have, nil
 }
 
-// otherType is the halt for a column whose type does not hold the source's values.
-func otherType(p place, c schema.Column, is string, t *schema.Table) *replicator.Halt {
+// otherType is the halt for a column whose type does not hold the source's values: by
+// another name it stands in nobody's way.
+func otherType(p place, c schema.Column, have map[string]string, t *schema.Table) *replicator.Halt {
+	old := ""
+	for suffix := "_old"; old == "" || have[old] != ""; suffix += "_old" {
+		old = c.Target[:min(len(c.Target), maxName-len(suffix))] + suffix
+	}
 	return &replicator.Halt{
 		Reason: replicator.TargetDrift,
-		Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, is),
+		Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, have[c.Target]),
 		Means:  "values of the source's type need " + c.Mapping.Type,
-		Repair: fmt.Sprintf("rename or drop the column, or the table: %s; then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
+		Repair: fmt.Sprintf("%s; then %s", renameColumn(p, c.Target, old), resyncOf(t)),
 	}
 }
 
@@ -177,7 +182,7 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 				Repair: resyncOf(t) + "; that adds the column",
 			}
 		case !holds(is, c.Mapping.Type):
-			return otherType(p, c, is, t)
+			return otherType(p, c, have, t)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,8 +13,8 @@ import (
 )
 
 // Plan returns the statements that a run would execute before it loads: the DDL and
-// grants that are not there yet.
-func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, known *replicator.Checkpoint) ([]string, error) {
+// grants that are not there yet, with a comment for each table that is loaded or parked.
+func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen replicator.Foreseen) ([]string, error) {
 	s, err := w.open(ctx)
 	if err != nil {
 		return nil, err
@@ -47,11 +48,7 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, known *rep
 		if err != nil {
 			return nil, err
 		}
-		if len(have) == 0 {
-			statements = append(statements, w.createTarget(t)...)
-			continue
-		}
-		altered, err := w.planAlterations(t, have, known)
+		altered, err := w.planTable(t, have, foreseen)
 		if err != nil {
 			return nil, err
 		}
@@ -61,27 +58,52 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, known *rep
 	return append(statements, due...), err
 }
 
-// planAlterations are the statements that a target needs, with what else became of its
-// table as a comment. A target that no alteration helps is a comment too.
-func (w *Warehouse) planAlterations(t *schema.Table, have map[string]string, known *replicator.Checkpoint) (statements []string, err error) {
-	a := replicator.Alteration{Table: t}
-	if known != nil {
-		if s := known.Table(t.OID); s != nil && s.State == replicator.Live {
-			a.Diff = schema.Compare(s.Shape, s.Heap, t)
-		}
-	}
-	if a.Diff.Uncertain != "" {
-		statements = append(statements, comment("%v is loaded again: %s", t.Known, a.Diff.Uncertain))
-		a.Diff = schema.Diff{}
-	}
-	for _, dropped := range a.Diff.Dropped {
-		statements = append(statements, comment("%v has no column %s any more: the target keeps it, with NULL in rows that are written from now on", t.Known, dropped.Name))
-	}
+// planTable are the statements that a target needs, with what else becomes of its table
+// as comments. A target that no alteration helps is a comment too.
+func (w *Warehouse) planTable(t *schema.Table, have map[string]string, foreseen replicator.Foreseen) (statements []string, err error) {
+	state, a := foreseen.Of(t.OID)
+	a.Table = t
+	left := leftOver(t, have, a.Diff)
 	d, err := w.dueOf(a, have)
 	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
-		return append(statements, comment("%v is parked: %s; %s", t.Known, u.Why.Found, u.Why.Repair)), nil
+		return []string{comment("%v is parked: %s; repair: %s", t.Known, u.Why.Found, u.Why.Repair)}, nil
 	}
-	return append(append(statements, d.statements...), d.fills...), err
+	if err != nil {
+		return nil, err
+	}
+	if state != nil && state.State == replicator.Loading {
+		statements = append(statements, loaded(state))
+	}
+	if len(have) == 0 {
+		return append(statements, w.createTarget(t)...), nil
+	}
+	if len(statements) > 0 || !a.Diff.Empty() {
+		for _, name := range left {
+			statements = append(statements, comment("%v has no column for %s of its target, which is kept, with NULL in rows that are written from now on; to do away with it: %s",
+				t.Known, quoted(name), dropColumn(in(w.options.Schema, t.Target), name)))
+		}
+	}
+	return append(append(statements, d.statements...), d.fills...), nil
+}
+
+// loaded says that a table is loaded, and why if it was before.
+func loaded(s *replicator.TableState) string {
+	if s.Why == "" {
+		return comment("%v is loaded", s.Name)
+	}
+	return comment("%v is loaded again, beside its live copy: %s", s.Name, s.Why)
+}
+
+// leftOver are the target's columns that none of the table's is written to, sorted.
+func leftOver(t *schema.Table, have map[string]string, d schema.Diff) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		is := func(c schema.Column) bool { return c.Target == name }
+		was := func(r schema.Rename) bool { return r.From == name }
+		if !slices.ContainsFunc(t.Columns, is) && !slices.ContainsFunc(d.Renamed, was) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // comment writes one line of a plan that is not run.
@@ -101,7 +123,11 @@ func (w *Warehouse) planGrants(ctx context.Context, s *session, tables []*schema
 		if err != nil {
 			return nil, err
 		}
-		statements = append(statements, due...)
+		for _, sql := range due {
+			if !slices.Contains(statements, sql) { // rights on a schema are due for each table in it
+				statements = append(statements, sql)
+			}
+		}
 	}
 	return statements, nil
 }

@@ -62,7 +62,7 @@ func TestReadersWhoLackRightsAreGrantedThem(t *testing.T) {
 	tables := []*schema.Table{table}
 	w.remember(r, table, composite()) // the second of which somebody dropped
 	later := w.warehouse(analysts)
-	planned, err := later.Plan(t.Context(), tables, nil)
+	planned, err := later.Plan(t.Context(), tables, replicator.Foreseen{})
 	if err != nil || !slices.Contains(planned, `GRANT SELECT ON "public_copy"."words" TO "analysts"`) || len(planned) != 8 {
 		t.Errorf("planned: %q, %v", planned, err)
 	}
@@ -75,12 +75,12 @@ func TestReadersWhoLackRightsAreGrantedThem(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	w.admin("REVOKE SELECT ON public_copy.words FROM analysts")
-	if planned, err = later.Plan(t.Context(), tables, nil); err != nil || len(planned) != 1 {
+	if planned, err = later.Plan(t.Context(), tables, replicator.Foreseen{}); err != nil || len(planned) != 1 {
 		t.Errorf("planned: %q, %v", planned, err)
 	}
 	w.fence(later)
 	w.reads()
-	if planned, err = later.Plan(t.Context(), tables, nil); err != nil || len(planned) != 0 {
+	if planned, err = later.Plan(t.Context(), tables, replicator.Foreseen{}); err != nil || len(planned) != 0 {
 		t.Errorf("planned: %q, %v", planned, err)
 	}
 }

@@ -64,7 +64,7 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 	tests := []struct{ name, sql, found, repair string }{
 		{"dropped", "DROP TABLE public_copy.words", "no table", "put it back"},
 		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`, "rowshift resync public.words"},
-		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)", "RENAME TO"},
+		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)", "RENAME COLUMN"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -62,11 +62,11 @@ var shapeCases = []shapeCase{
 	{name: "listed_drop", choice: "exclude: [v]", ddl: []string{"ALTER PUBLICATION P DROP TABLE T", "ALTER TABLE T DROP n", "ALTER PUBLICATION P ADD TABLE T (id, k, u)"}, columns: "id, k, u"},
 	{name: "out", ddl: []string{"ALTER PUBLICATION P DROP TABLE T", "UPDATE T SET n = 77"}, columns: asItWas},
 	{name: "listed_full", choice: "exclude: [v]", ddl: []string{"ALTER TABLE T REPLICA IDENTITY FULL"}, columns: "id, k, n, u", parked: "table_unfit",
-		repair: []string{"ALTER TABLE T REPLICA IDENTITY DEFAULT"}},
+		repair: []string{"UPDATE T SET u = 'while parked'", "ALTER TABLE T REPLICA IDENTITY DEFAULT"}},
 	{name: "dropped", ddl: []string{"DROP TABLE T"}, parked: "table_unfit", columns: "id, u",
 		repair: []string{"CREATE TABLE T (id int PRIMARY KEY, u text)", "ALTER TABLE T OWNER TO app_owner", "INSERT INTO T VALUES (5, 'back')"}},
 	{name: "keyless", ddl: []string{"ALTER TABLE T DROP CONSTRAINT T_pkey"}, parked: "table_unfit", columns: asItWas,
-		repair: []string{"ALTER TABLE T ADD PRIMARY KEY (id)"}},
+		repair: []string{"UPDATE T SET u = 'while parked'", "DELETE FROM T WHERE id = 9", "ALTER TABLE T ADD PRIMARY KEY (id)"}},
 }
 
 // situation is what happens around a change of shape.

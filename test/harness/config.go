@@ -14,6 +14,7 @@ type Config struct {
 	Batch  string   // a YAML flow mapping
 	More   []string // more top-level lines
 	Source []string // more lines below "source:"
+	Sink   []string // and below "warehouse:"
 	Listen string
 
 	HashKey string // what columns are hashed with; empty: the config names no key
@@ -89,6 +90,11 @@ func (w *World) writeConfig() error {
 		"  metadata_schema: rowshift",
 		"  copy_role: "+CopyRole,
 		"  readers: [analysts]",
+	)
+	for _, l := range c.Sink {
+		lines = append(lines, "  "+l)
+	}
+	lines = append(lines,
 		"bucket:",
 		"  url: s3://"+w.S3.Bucket+"/accounts",
 		"  region: "+w.S3.Region,
