@@ -29,25 +29,46 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistenc
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY ($3::oid[]) OR (n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
 
-// relations are tables of the source.
-type relations []schema.Relation
+// relations are tables of the source. There may be thousands: they are found by maps.
+type relations struct {
+	all    []schema.Relation
+	byName map[schema.Name]int
+	byOID  map[uint32]int
+}
+
+func newRelations(all []schema.Relation) relations {
+	rs := relations{all: all, byName: make(map[schema.Name]int, len(all)), byOID: make(map[uint32]int, len(all))}
+	for i, r := range all {
+		rs.byName[r.Name], rs.byOID[r.OID] = i, i
+	}
+	return rs
+}
 
 // of returns the table of a choice, nil if it is not there: the one that has its name or, if none has, the one
 // that had it.
 func (rs relations) of(c schema.Choice, known map[schema.Name]replicator.TableState) *schema.Relation {
-	at := slices.IndexFunc(rs, func(r schema.Relation) bool { return r.Name == c.Name })
-	if k, ok := known[c.Name]; ok && at < 0 {
-		at = slices.IndexFunc(rs, func(r schema.Relation) bool { return r.OID == k.OID })
+	at, there := rs.byName[c.Name]
+	if k, ok := known[c.Name]; ok && !there {
+		at, there = rs.byOID[k.OID]
 	}
-	if at < 0 {
+	if !there {
 		return nil
 	}
-	return &rs[at]
+	return &rs.all[at]
+}
+
+// byOID returns tables by their OIDs.
+func byOID(tables []*schema.Table) map[uint32]*schema.Table {
+	m := make(map[uint32]*schema.Table, len(tables))
+	for _, t := range tables {
+		m[t.OID] = t
+	}
+	return m
 }
 
 // readRelations describes those of the chosen tables that are there, by whatever name
 // those that are known go now.
-func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (relations, error) {
+func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (rs relations, err error) {
 	var schemas, names []string
 	for _, c := range choices {
 		schemas = append(schemas, c.Name.Schema)
@@ -59,24 +80,24 @@ func readRelations(ctx context.Context, q querier, choices []schema.Choice, know
 	}
 	rows, err := q.Query(ctx, relationsQuery, schemas, names, oids)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
+		return rs, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
 	}
 	found, err := pgx.CollectRows(rows, scanRelation)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
+		return rs, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
 	}
 	columns, err := readAttributes(ctx, q, found)
 	if err != nil {
-		return nil, err
+		return rs, err
 	}
 	parts, err := readParts(ctx, q, found)
 	if err != nil {
-		return nil, err
+		return rs, err
 	}
 	for i := range found {
 		found[i].Attributes, found[i].Parts = columns[found[i].OID], parts[found[i].OID]
 	}
-	return found, nil
+	return newRelations(found), nil
 }
 
 func scanRelation(row pgx.CollectableRow) (r schema.Relation, err error) {
@@ -149,7 +170,7 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 func (o *Origin) relations(ctx context.Context, q querier) (relations, error) {
 	relations, err := readRelations(ctx, q, o.options.Choices, o.known)
 	if err != nil {
-		return nil, err
+		return relations, err
 	}
 	return relations, o.readFilters(ctx, q, relations)
 }
@@ -283,12 +304,12 @@ func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Tab
 		return nil, err
 	}
 	after := make([]*schema.Table, len(before))
+	is := byOID(now)
 	for i, t := range before {
-		at := slices.IndexFunc(now, func(n *schema.Table) bool { return n.OID == t.OID })
-		if at < 0 || !alike(t, now[at]) {
+		after[i] = is[t.OID]
+		if after[i] == nil || !alike(t, after[i]) {
 			return nil, &replicator.Altered{Found: fmt.Sprintf("%v was altered or made anew while its load began", t.Name)}
 		}
-		after[i] = now[at]
 	}
 	return after, nil
 }

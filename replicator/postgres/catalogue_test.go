@@ -33,10 +33,10 @@ func TestRelations(t *testing.T) {
 			conn := w.dial()
 			w.exec(conn, test.make)
 			all, err := readRelations(t.Context(), conn, every("a", "b"), nil)
-			if err != nil || len(all) != 1 {
+			if err != nil || len(all.all) != 1 {
 				t.Fatalf("%v, %v", all, err)
 			}
-			r := all[0]
+			r := all.all[0]
 			if r.Identity != test.identity || r.Kind != 'r' || r.Persistence != 'p' || fmt.Sprint(r.Primary, r.Replica) != fmt.Sprint(test.primary, test.replica) {
 				t.Errorf("got %c%c, identity %c, primary %v, replica %v", r.Kind, r.Persistence, r.Identity, r.Primary, r.Replica)
 			}
@@ -56,7 +56,7 @@ func TestAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, a := range all[0].Attributes {
+	for _, a := range all.all[0].Attributes {
 		got = append(got, fmt.Sprintf("%d %s %s/%c mod %d domain %v notnull %v generated %v toast %v",
 			a.Attnum, a.Name, a.Type.Name, a.Type.Category, a.Type.Typmod, a.Type.Base != a.Type.OID, a.NotNull, a.Generated, a.Toastable))
 	}
@@ -107,7 +107,7 @@ func TestFollowedByOID(t *testing.T) {
 		Attributes: []schema.Attribute{attribute(1, "id"), attribute(2, "other")}}
 	for oid, want := range map[uint32]int{7: 1, 6: 0} {
 		known := map[schema.Name]replicator.TableState{name: {OID: oid, Name: name, Shape: []schema.Shape{{Attnum: 1, Name: "id"}, {Attnum: 2, Name: "v"}}}}
-		tables, err := resolve(relations{is}, []schema.Choice{choice}, known, columnListMajor)
+		tables, err := resolve(newRelations([]schema.Relation{is}), []schema.Choice{choice}, known, columnListMajor)
 		if len(tables) != want || (err == nil) != (want == 1) {
 			t.Errorf("known as OID %d: %d tables, %v", oid, len(tables), err)
 		}

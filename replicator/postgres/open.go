@@ -188,10 +188,14 @@ func (p *opening) look(ctx context.Context) (err error) {
 		return err
 	}
 	p.opened.Publication, p.opened.Unfit = p.sight.publication.id, p.sight.unfit
+	choices := map[schema.Name]schema.Choice{}
+	for _, c := range p.options.Choices {
+		choices[c.Name] = c
+	}
 	for _, t := range p.sight.tables {
 		have, _ := p.sight.publication.of(t)
 		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t)})
-		is := chosen{table: t, choice: p.choiceOf(t.Known)}
+		is := chosen{table: t, choice: choices[t.Known]}
 		if known, ok := p.known[t.Known]; ok && known.OID == t.OID {
 			_, is.past = known.Follow(t, p.request.After, p.opened.Read)
 		}
@@ -220,16 +224,6 @@ func endOfLog(ctx context.Context, q querier) (replicator.LSN, error) {
 		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
 	}
 	return replicator.ParseLSN(text)
-}
-
-// choiceOf returns the choice of the table of that name.
-func (o *Origin) choiceOf(name schema.Name) schema.Choice {
-	for _, c := range o.options.Choices {
-		if c.Name == name {
-			return c
-		}
-	}
-	return schema.Choice{Name: name}
 }
 
 // alongside does something that may take its time, and lets the server hear of the

@@ -73,9 +73,10 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 // twice faults tables that are chosen beside the root that they are below: their changes
 // are published as the root's, and as nothing else.
 func twice(tables []*schema.Table) (faults []error) {
+	chosen := byOID(tables)
 	for _, root := range tables {
 		for _, p := range root.Parts {
-			if slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.OID == p.OID }) {
+			if chosen[p.OID] != nil {
 				faults = append(faults, &schema.Fault{
 					Table:  p.Name,
 					Found:  fmt.Sprintf("is below %v, which is chosen too, and its changes come as that table's", root.Name),

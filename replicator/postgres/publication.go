@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,10 @@ import (
 // publication is the publication as the source has it.
 type publication struct {
 	id      replicator.PublicationID
-	broad   bool // FOR ALL TABLES or TABLES IN SCHEMA: it publishes what is not listed
-	actions bool // inserts, updates, deletes and truncates are published
-	roots   bool // changes of partitions are published as the root's, where that is in it
-	tables  []published
+	broad   bool        // FOR ALL TABLES or TABLES IN SCHEMA: it publishes what is not listed
+	actions bool        // inserts, updates, deletes and truncates are published
+	roots   bool        // changes of partitions are published as the root's, where that is in it
+	tables  []published // by OID
 }
 
 // published is a table in the publication.
@@ -91,12 +92,11 @@ func (p *publication) of(t *schema.Table) (published, bool) {
 	if p == nil {
 		return published{}, false
 	}
-	for _, have := range p.tables {
-		if have.oid == t.OID {
-			return have, true
-		}
+	at, there := slices.BinarySearchFunc(p.tables, t.OID, func(have published, oid uint32) int { return cmp.Compare(have.oid, oid) })
+	if !there {
+		return published{}, false
 	}
-	return published{}, false
+	return p.tables[at], true
 }
 
 // publishes tells whether a table is published with the columns and the rows that are
@@ -110,8 +110,9 @@ func (have published) publishes(t *schema.Table) bool {
 
 // strangers are the tables in the publication that are none of these.
 func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name) {
+	ours := byOID(tables)
 	for _, have := range p.tables {
-		if !slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.OID == have.oid }) {
+		if ours[have.oid] == nil {
 			strangers = append(strangers, have.name)
 		}
 	}
@@ -121,9 +122,9 @@ func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name
 // others are the tables in the publication that are neither these nor unfit ones that
 // the config names.
 func (p *publication) others(tables []*schema.Table, unfit []replicator.Unfit) (others []schema.Name) {
+	fit := byOID(tables)
 	for _, have := range p.tables {
-		fit := slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.OID == have.oid })
-		if !fit && !slices.ContainsFunc(unfit, func(u replicator.Unfit) bool { return u.OID == have.oid || u.Name == have.name }) {
+		if fit[have.oid] == nil && !slices.ContainsFunc(unfit, func(u replicator.Unfit) bool { return u.OID == have.oid || u.Name == have.name }) {
 			others = append(others, have.name)
 		}
 	}

@@ -23,6 +23,7 @@ type watcher struct {
 	opened  sight
 	altered atomic.Pointer[replicator.Altered]
 	soon    chan struct{} // holds one: to look at once
+	print   string        // of the catalogue when nothing was found to be altered; empty: not known
 	wake    func()        // ends the stream's wait
 	end     context.CancelFunc
 	gone    chan struct{}
@@ -101,14 +102,49 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswer)
 	defer cancel()
+	print, err := fingerprint(ctx, conn, w.server)
+	if err != nil || print == w.print {
+		return err
+	}
 	now, err := w.see(ctx, conn, w.server)
 	if err != nil {
 		return err
 	}
 	if found := w.opened.differs(now); found != "" {
 		w.altered.Store(&replicator.Altered{Found: found})
+	} else {
+		w.print = print
 	}
 	return nil
+}
+
+// fingerprintQuery makes a number of each of the catalogue's tables that see reads, of its
+// rows and the transactions that wrote them. It is another one once a row came, went or
+// was written, but by ANALYZE or VACUUM, which do so in place. So a look at thousands of
+// tables of which none was altered brings one row.
+// https://www.postgresql.org/docs/current/ddl-system-columns.html
+const fingerprintQuery = `
+SELECT concat_ws(' ',
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 0)) FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p')),
+  (SELECT bit_xor(hash_record_extended((attrelid, attnum, xmin), 1)) FROM pg_attribute WHERE attrelid >= 16384),
+  (SELECT bit_xor(hash_record_extended((indexrelid, xmin), 2)) FROM pg_index WHERE indrelid >= 16384),
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 3)) FROM pg_type WHERE oid >= 16384),
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 4)) FROM pg_namespace),
+  (SELECT bit_xor(hash_record_extended((inhrelid, inhseqno, xmin), 5)) FROM pg_inherits),
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 6)) FROM pg_publication),
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 7)) FROM pg_publication_rel)%s)`
+
+// fingerprint returns a text that is another one once anything was altered that see looks
+// at.
+func fingerprint(ctx context.Context, q querier, s server) (print string, err error) {
+	schemas := ""
+	if s.major() >= columnListMajor {
+		schemas = ",\n  (SELECT bit_xor(hash_record_extended((oid, xmin), 8)) FROM pg_publication_namespace)"
+	}
+	if err := q.QueryRow(ctx, fmt.Sprintf(fingerprintQuery, schemas)).Scan(&print); err != nil {
+		return "", fmt.Errorf("postgres: look whether the catalogue was altered: %w", bare(err))
+	}
+	return print, nil
 }
 
 // see looks at the tables and the publication, and changes nothing.
@@ -156,13 +192,14 @@ func (s sight) differs(now sight) string {
 	case len(p.others(now.tables, now.unfit)) > 0:
 		return fmt.Sprintf("the publication holds other tables: %v", p.others(now.tables, now.unfit))
 	}
+	is, was := byOID(now.tables), byOID(s.tables)
 	for _, t := range s.tables {
-		if found := s.became(t, now); found != "" {
+		if found := s.became(t, is[t.OID], now); found != "" {
 			return found
 		}
 	}
 	for _, t := range now.tables {
-		if !slices.ContainsFunc(s.tables, func(was *schema.Table) bool { return was.OID == t.OID }) {
+		if was[t.OID] == nil {
 			return fmt.Sprintf("%v can be replicated now", t.Known)
 		}
 	}
@@ -173,10 +210,9 @@ func (s sight) differs(now sight) string {
 	return ""
 }
 
-// became says what became of a table, empty if nothing did.
-func (s sight) became(t *schema.Table, now sight) string {
-	i := slices.IndexFunc(now.tables, func(is *schema.Table) bool { return is.OID == t.OID })
-	if i < 0 {
+// became says what became of a table, which now is another or nil; empty if nothing did.
+func (s sight) became(t, is *schema.Table, now sight) string {
+	if is == nil {
 		for _, u := range now.unfit {
 			if u.Name == t.Known {
 				return fmt.Sprintf("%v cannot be replicated any more: %s", t.Known, u.Why.Found)
@@ -184,7 +220,6 @@ func (s sight) became(t *schema.Table, now sight) string {
 		}
 		return fmt.Sprintf("%v was made anew", t.Known)
 	}
-	is := now.tables[i]
 	was, _ := s.publication.of(t)
 	row, _ := now.publication.of(is)
 	d := schema.Compare(t.Shape(), t.Heap, is)

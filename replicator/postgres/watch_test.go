@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// asked counts what is asked on a connection.
+type asked struct{ queries int }
+
+func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	a.queries++
+	return ctx
+}
+
+func (a *asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestTheCatalogueIsReadOnceItWasAltered shows that a look is one question as long as
+// nothing was altered, whatever else is done to the tables, and that whatever alters one is
+// noticed.
+func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE SCHEMA s; CREATE DOMAIN d AS int; CREATE TYPE e AS ENUM ('x');
+		CREATE TABLE a (id int PRIMARY KEY, v text, n d, e e); CREATE TABLE b (id int PRIMARY KEY, k int NOT NULL); CREATE UNIQUE INDEX i ON b (k);
+		CREATE TABLE r (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE r1 PARTITION OF r FOR VALUES FROM (1) TO (9); CREATE TABLE other (x int)`)
+	w.choose(every("a", "b", "r")...)
+	w.create()
+	s, err := serverOf(t.Context(), w.ours())
+	if err != nil {
+		t.Fatal(err)
+	}
+	traced := w.config.Copy()
+	counted := &asked{}
+	traced.Tracer = counted
+	conn, err := pgx.ConnectConfig(t.Context(), traced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	watcher := &watcher{Origin: w.Origin, server: s}
+	look := func() (found string, questions int) {
+		t.Helper()
+		before := counted.queries
+		if err := watcher.look(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		if a := watcher.altered.Swap(nil); a != nil {
+			found = a.Found
+		}
+		return found, counted.queries - before
+	}
+	for _, c := range []struct {
+		statements string
+		read       bool // more than the one question is asked
+		altered    bool
+	}{
+		{`SELECT 1`, false, false},
+		{`INSERT INTO a VALUES (1), (2); UPDATE a SET v = 'x'; DELETE FROM b`, false, false},
+		{`ANALYZE`, false, false},
+		{`VACUUM a`, false, false},
+		{`CREATE TABLE more (id int PRIMARY KEY)`, true, false},
+		{`TRUNCATE other`, true, false},                                              // it has another file
+		{`CREATE TABLE r2 PARTITION OF r FOR VALUES FROM (10) TO (20)`, true, false}, // partitions are looked at elsewhere
+		{`ALTER TABLE a ADD w int`, true, true},
+		{`ALTER TABLE a ALTER w TYPE bigint`, true, true},
+		{`ALTER TABLE a RENAME w TO u`, true, true},
+		{`ALTER TABLE a DROP u`, true, true},
+		{`ALTER TABLE b DROP CONSTRAINT b_pkey`, true, true},
+		{`ALTER TABLE b REPLICA IDENTITY USING INDEX i`, true, true},
+		{`ALTER TABLE a RENAME TO aa; ALTER TABLE aa RENAME TO a`, true, false},
+		{`ALTER TABLE a SET SCHEMA s`, true, true},
+		{`ALTER TABLE s.a SET SCHEMA public`, true, true},
+		{`ALTER SCHEMA public RENAME TO private`, true, true},
+		{`ALTER SCHEMA private RENAME TO public`, true, true},
+		{`ALTER PUBLICATION rowshift SET (publish = 'insert')`, true, true},
+		{`ALTER PUBLICATION rowshift ADD TABLE other`, true, true},
+		{`DROP TABLE a`, true, true},
+		{`DROP PUBLICATION rowshift`, true, true},
+	} {
+		if watcher.opened, err = w.see(t.Context(), conn, s); err != nil {
+			t.Fatal(err)
+		}
+		look() // which may find what it was opened with to be wrong already
+		w.exec(other, c.statements)
+		found, n := look()
+		if n > 1 != c.read || (found != "") != c.altered {
+			t.Errorf("%s: %d questions, and found %q", c.statements, n, found)
+		}
+	}
+}
