@@ -42,6 +42,7 @@ func main() {
 type choices struct {
 	scale    float64
 	rounds   int
+	mostRows float64
 	limit    time.Duration
 	into     string
 	profiles string
@@ -56,6 +57,7 @@ func choicesOf(args []string) (c choices, err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.Float64Var(&c.scale, "scale", 1, "how much of 1,000,000 persons and 1,000,000 changes")
 	f.IntVar(&c.rounds, "rounds", 3, "rounds of each part, of which the medians are")
+	f.Float64Var(&c.mostRows, "most", 1_000_000, "rows of the largest drain of the part "+growth)
 	f.DurationVar(&c.limit, "for", 0, "begin no round that would not end in so long; each part has one in any case (default: no limit)")
 	f.StringVar(&c.into, "into", "", "a page whose tables are written anew after each round; the rounds are kept beside it, in "+measuredFile)
 	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages")

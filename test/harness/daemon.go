@@ -171,6 +171,12 @@ func (d *Daemon) Signal(s syscall.Signal) { _ = d.cmd.Process.Signal(s) }
 // Pid is the process's id.
 func (d *Daemon) Pid() int { return d.cmd.Process.Pid }
 
+// CPU is what the process has used, once it has ended.
+func (d *Daemon) CPU() time.Duration {
+	<-d.done
+	return d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime()
+}
+
 // Kill is kill -9, and waits for the end.
 func (d *Daemon) Kill() {
 	d.Signal(syscall.SIGKILL)

@@ -1,0 +1,338 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
+	"rowshift/replicator/postgres"
+	"rowshift/schema"
+	"rowshift/sink/redshift"
+	"rowshift/test/harness"
+	"rowshift/test/pgtest"
+)
+
+// growth is the name of the part in which what a row costs is followed, as there are more
+// rows, more tables that change, and more tables that do not.
+const growth = "growth"
+
+// growing is what there is in one drain.
+type growing struct {
+	Rows   int64 `json:"rows"`
+	Tables int   `json:"tables"` // that change
+	Idle   int   `json:"idle"`   // tables that are replicated and do not
+}
+
+// fewest and most are how many tables change where that is not what is looked at, and at
+// most.
+const (
+	fewest = 4
+	most   = 200
+)
+
+// growths are the drains of a round, by what they are compared in. The first of each is
+// what the others of it stand beside.
+func growths(s sizes, mostRows float64) map[string][]growing {
+	n := s.of(100_000, 2_000)
+	var byRows []growing
+	for rows := s.of(10_000, 200); rows <= s.of(mostRows, 2_000); rows *= 10 {
+		byRows = append(byRows, growing{Rows: rows, Tables: fewest})
+	}
+	return map[string][]growing{
+		"rows":   byRows,
+		"tables": {{Rows: n, Tables: 1}, {Rows: n, Tables: 10}, {Rows: n, Tables: 50}, {Rows: n, Tables: most}},
+		"idle":   {{Rows: n, Tables: fewest}, {Rows: n, Tables: fewest, Idle: idleTables(s)}},
+	}
+}
+
+// idleTables is how many tables there are that do not change, where there are any.
+func idleTables(s sizes) int { return int(s.of(10_000, 100)) }
+
+// grown is what a drain took, and what one of nothing took a moment before: starting, and
+// finding that nothing is there.
+type grown struct {
+	growing
+	Of        string        `json:"of"`
+	Wall      time.Duration `json:"wall"`
+	CPU       time.Duration `json:"cpu"`
+	Walsender time.Duration `json:"walsender"`
+	BareWall  time.Duration `json:"bare_wall"`
+	BareCPU   time.Duration `json:"bare_cpu"`
+}
+
+// resting is what a daemon costs that has nothing to do.
+type resting struct {
+	Idle int           `json:"idle"`
+	CPU  time.Duration `json:"cpu"` // in the time
+	Time time.Duration `json:"time"`
+	Peak int64         `json:"peak"`
+}
+
+// growthRound is what a round has found.
+type growthRound struct {
+	Drains []grown   `json:"drains"`
+	Rests  []resting `json:"rests"`
+}
+
+// field is a world with tables that change and tables that do not.
+type field struct {
+	idle   int
+	world  *harness.World
+	source *pgx.Conn
+	stand  *pgx.Conn
+}
+
+// sow makes a world whose daemon has loaded the tables that change, and knows idle ones.
+func sow(ctx context.Context, changes, idle int) (f *field, err error) {
+	f = &field{idle: idle}
+	statements := []string{"CREATE SEQUENCE fresh", plough}
+	var lines []string
+	for i := range changes {
+		statements = append(statements, fmt.Sprintf("CREATE TABLE %s (id bigint PRIMARY KEY, name text, plan text, seats int, seen_at timestamptz)", changing(i)),
+			"ALTER TABLE "+changing(i)+" OWNER TO app_owner")
+		lines = append(lines, "public."+changing(i)+": {columns: all}")
+	}
+	more := settings()
+	more["max_locks_per_transaction"] = "1000" // to alter a publication locks each table
+	f.world, err = harness.Open(ctx, harness.Setup{
+		Source:  pgtest.Options{Settings: more, Least: 15},
+		Backing: pgtest.Options{Settings: more},
+		SQL:     statements,
+		Config:  harness.Config{Tables: lines, Batch: "{rows: 100000}"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.source, err = pgx.Connect(ctx, f.world.SourceDSN()); err != nil {
+		return nil, f.close(err)
+	}
+	if f.stand, err = pgx.Connect(ctx, f.world.Backing.DSN("dev")); err != nil {
+		return nil, f.close(err)
+	}
+	say("%-8s loading %d tables, which are empty", growth, changes)
+	if _, _, err = f.once(ctx); err != nil {
+		return nil, f.close(err)
+	}
+	if err := f.leaveIdle(ctx, lines); err != nil {
+		return nil, f.close(err)
+	}
+	return f, nil
+}
+
+// leaveIdle makes the idle tables, publishes them, and has the warehouse remember them as
+// live, as it would after thousands of loads of nothing. Their targets are not there,
+// since nobody asks for them.
+func (f *field) leaveIdle(ctx context.Context, lines []string) error {
+	if f.idle == 0 {
+		return nil
+	}
+	say("%-8s making %d idle tables", growth, f.idle)
+	_, err := f.source.Exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+		EXECUTE format('CREATE TABLE idle_%%s (id int PRIMARY KEY, name text)', i); EXECUTE format('ALTER TABLE idle_%%s OWNER TO app_owner', i); END LOOP; END $$`, f.idle))
+	if err != nil {
+		return err
+	}
+	for i := range f.idle {
+		lines = append(lines, fmt.Sprintf("public.idle_%d: {columns: all}", i+1))
+	}
+	if err := f.world.SetConfig(func(c *harness.Config) { c.Tables = lines }); err != nil {
+		return err
+	}
+	var choices []schema.Choice
+	for _, l := range lines {
+		name, _, _ := strings.Cut(strings.TrimPrefix(l, "public."), ":")
+		choices = append(choices, schema.Choice{Name: schema.Name{Schema: "public", Table: name}, All: true})
+	}
+	w := redshift.New(redshift.Options{Pipeline: "accounts", Schema: "userdata", MetadataSchema: "rowshift", CopyRole: harness.CopyRole,
+		Config: func(context.Context) (*pgx.ConnConfig, error) {
+			return pgx.ParseConfig(f.world.WarehouseDSN("loader", harness.LoaderPassword))
+		}})
+	defer w.Close()
+	cp, err := w.Fence(ctx, replicator.Checkpoint{})
+	if err != nil {
+		return err
+	}
+	origin := postgres.New(postgres.Options{Slot: slot, Publication: publication, Create: true, Choices: choices,
+		Config: func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(f.world.SourceDSN()) }})
+	source, opened, err := origin.Open(ctx, replicator.OpenRequest{After: cp.LSN})
+	if err != nil {
+		return err
+	}
+	if err := source.Close(); err != nil {
+		return err
+	}
+	live := checkpointOf(opened, cp.LSN)
+	m := &replicator.Merge{Expect: cp.LSN, Checkpoint: cp}
+	m.Checkpoint.Publication, m.Checkpoint.Tables = live.Publication, live.Tables
+	_, err = w.Merge(ctx, m)
+	return err
+}
+
+// plough writes rows into the first of the tables, 20 in a transaction, each of which is
+// of one table.
+const plough = `CREATE PROCEDURE plough(transactions int, tables int) LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN 0..transactions - 1 LOOP
+			EXECUTE format('INSERT INTO changing_%s SELECT nextval(''fresh''), ''a name of '' || j, ''pro'', j, now() FROM generate_series(1, 20) j', i % tables);
+			COMMIT;
+		END LOOP;
+	END $$`
+
+func changing(i int) string { return fmt.Sprintf("changing_%d", i) }
+
+// close ends the world. It returns err, with what else goes wrong.
+func (f *field) close(err error) error {
+	for _, c := range []*pgx.Conn{f.source, f.stand} {
+		if c != nil {
+			_ = c.Close(context.Background())
+		}
+	}
+	return errors.Join(err, f.world.Close())
+}
+
+// once has a daemon drain all that there is, and tells what it took.
+func (f *field) once(ctx context.Context) (wall, cpu time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	began := time.Now()
+	d, err := f.world.Run("--once")
+	if err != nil {
+		return 0, 0, err
+	}
+	code, err := d.Ended(ctx)
+	if err != nil || code != 0 {
+		return 0, 0, fmt.Errorf("the daemon ended with code %d, %w\n%s", code, err, d.Tail(20))
+	}
+	return time.Since(began), d.CPU(), nil
+}
+
+// drain measures one drain, and one of nothing before it.
+func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) {
+	r := grown{growing: g, Of: of}
+	var err error
+	if r.BareWall, r.BareCPU, err = f.once(ctx); err != nil {
+		return r, err
+	}
+	for _, sql := range []string{"SET synchronous_commit = off", fmt.Sprintf("CALL plough(%d, %d)", g.Rows/20, g.Tables), "SET synchronous_commit = on", "CHECKPOINT"} {
+		if _, err := f.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return r, err
+		}
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	type answer struct {
+		cpu time.Duration
+		err error
+	}
+	walsender := make(chan answer, 1)
+	go func() {
+		cpu, err := follow(watching, f.world.SourceDSN(), slot)
+		walsender <- answer{cpu, err}
+	}()
+	if r.Wall, r.CPU, err = f.once(ctx); err != nil {
+		return r, err
+	}
+	stop()
+	sent := <-walsender
+	if r.Walsender = sent.cpu; sent.err != nil {
+		return r, sent.err
+	}
+	return r, f.equal(ctx, g.Tables)
+}
+
+// equal compares all rows of the tables that have changed.
+func (f *field) equal(ctx context.Context, tables int) error {
+	const columns = "id::text, name::text, plan::text, seats::text, seen_at::text"
+	for i := range tables {
+		want, err := sum(ctx, f.source, "public."+changing(i), columns)
+		if err != nil {
+			return err
+		}
+		got, err := sum(ctx, f.stand, "userdata."+changing(i), columns)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("not equal: %s has %s, the source %s", changing(i), got, want)
+		}
+	}
+	return nil
+}
+
+// rest measures a daemon that has nothing to do.
+func (f *field) rest(ctx context.Context, long time.Duration) (resting, error) {
+	r := resting{Idle: f.idle}
+	d, err := f.world.Run()
+	if err != nil {
+		return r, err
+	}
+	err = harness.Await(ctx, patience, "the daemon to be ready", func() (bool, error) {
+		status, _, err := f.world.Get(ctx, "/readyz")
+		return status == 200, err
+	})
+	if err != nil {
+		return r, errors.Join(err, ended(ctx, d, nil))
+	}
+	pause(ctx, long/4) // it may have been ready as a standby, or just begin
+	began := time.Now()
+	before, err := usageOf(d.Pid())
+	if err != nil {
+		return r, err
+	}
+	pause(ctx, long)
+	after, err := usageOf(d.Pid())
+	r.CPU, r.Time, r.Peak = after.CPU-before.CPU, time.Since(began), after.Peak
+	return r, ended(ctx, d, err)
+}
+
+func pause(ctx context.Context, long time.Duration) {
+	select {
+	case <-time.After(long):
+	case <-ctx.Done():
+	}
+}
+
+// measureGrowth drains more and more, in two worlds: one with tables that do not change,
+// and one without.
+func measureGrowth(ctx context.Context, m *measurement) (failed error) {
+	s := sizes{scale: m.scale}
+	fields := map[int]*field{}
+	for idle, changes := range map[int]int{0: most, idleTables(s): fewest} {
+		f, err := sow(ctx, changes, idle)
+		if err != nil {
+			return err
+		}
+		defer func() { failed = f.close(failed) }()
+		fields[idle] = f
+	}
+	long := time.Duration(min(1, max(m.scale*4, 0.05)) * float64(20*time.Second)) // 2 looks at the catalogue
+	for m.next() {
+		var r growthRound
+		for _, of := range []string{"rows", "tables", "idle"} {
+			for _, g := range growths(s, m.mostRows)[of] {
+				d, err := fields[g.Idle].drain(ctx, of, g)
+				if err != nil {
+					return err
+				}
+				m.say("%8d rows of %3d tables beside %5d idle ones %8.2f s, %6.2f s of CPU per 1,000,000 rows", g.Rows, g.Tables, g.Idle, d.Wall.Seconds(), d.perMillion(d.CPU-d.BareCPU))
+				r.Drains = append(r.Drains, d)
+			}
+		}
+		for _, idle := range []int{0, idleTables(s)} {
+			rest, err := fields[idle].rest(ctx, long)
+			if err != nil {
+				return err
+			}
+			r.Rests = append(r.Rests, rest)
+		}
+		if err := m.keep(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
