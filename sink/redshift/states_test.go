@@ -103,3 +103,48 @@ func TestManyStatesComeBack(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkStates is what the states of 10,000 tables cost a merge: that changes none,
+// that changes one, and that is the first and writes all.
+func BenchmarkStates(b *testing.B) {
+	m := metadata("rowshift")
+	was := manyStates(10_000)
+	one := slices.Clone(was)
+	one[5000].State = replicator.Parked
+	for _, c := range []struct {
+		name     string
+		was, now []replicator.TableState
+	}{{"none", was, was}, {"one", was, one}, {"all", nil, was}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = m.writeStates(c.was, c.now)
+			}
+		})
+	}
+}
+
+// BenchmarkMergeSQL writes the statements that apply a fold of each of 200 tables.
+func BenchmarkMergeSQL(b *testing.B) {
+	target, stage := in("userdata", "accounts"), temporary("stage_1")
+	f := replicator.StagedFold{Table: plain(), Unchanged: []int{3}}
+	b.ReportAllocs()
+	for b.Loop() {
+		for range 200 {
+			_ = createStage(stage, f)
+			_ = fill(stage, target, f)
+			_ = unfilled(stage, f)
+			_ = deleteKeys(target, stage, f.Table)
+			_ = insertStaged(target, stage, f.Table)
+		}
+	}
+}
+
+// BenchmarkMoveCheckpoint is the statement that moves the checkpoint with each merge.
+func BenchmarkMoveCheckpoint(b *testing.B) {
+	m, c := metadata("rowshift"), first(plain())
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = m.moveCheckpoint(c, c.LSN)
+	}
+}

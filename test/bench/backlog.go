@@ -11,6 +11,8 @@ type backlog struct {
 	name string
 	rows func(s sizes) int64  // how many changes of rows it has
 	sql  func(s sizes) string // what writes them
+
+	tables []string // that it changes
 }
 
 // sizes are how much there is of everything.
@@ -27,33 +29,33 @@ func (s sizes) accounts() int64  { return s.of(1_000_000, 1_000) }
 // one.
 var backlogs = []backlog{
 	{
-		name: "three tables, 20 rows a transaction",
-		rows: func(s sizes) int64 { return 20 * s.of(50_000, 20) },
+		name: "three tables, 20 rows a transaction", tables: []string{"company", "person", "company_person"},
+		rows: func(s sizes) int64 { return 20 * s.of(20_000, 20) },
 		sql: func(s sizes) string {
-			return fmt.Sprintf("CALL write_three(%d, %d, %d)", s.of(50_000, 20), s.persons(), s.companies())
+			return fmt.Sprintf("CALL write_three(%d, %d, %d)", s.of(20_000, 20), s.persons(), s.companies())
 		},
 	},
 	{
-		name: "one row a transaction",
-		rows: func(s sizes) int64 { return s.of(300_000, 100) },
-		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_single(%d, %d)", s.of(300_000, 100), s.persons()) },
+		name: "one row a transaction", tables: []string{"person"},
+		rows: func(s sizes) int64 { return s.of(200_000, 100) },
+		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_single(%d, %d)", s.of(200_000, 100), s.persons()) },
 	},
 	{
-		name: "one transaction",
+		name: "one transaction", tables: []string{"person"},
 		rows: sizes.persons,
 		sql: func(s sizes) string {
 			return fmt.Sprintf("UPDATE person SET last_seen_at = last_seen_at + interval '1 s' WHERE id IN (SELECT uid('p', n) FROM generate_series(1, %d) n)", s.persons())
 		},
 	},
 	{
-		name: "hot rows, 10 a transaction",
+		name: "hot rows, 10 a transaction", tables: []string{"company"},
 		rows: func(s sizes) int64 { return 10 * s.of(20_000, 20) },
 		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_hot(%d)", s.of(20_000, 20)) },
 	},
 	{
-		name: "TPC-B",
-		rows: func(s sizes) int64 { return 4 * s.of(100_000, 50) },
-		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_tpcb(%d, %d)", s.of(100_000, 50), s.accounts()) },
+		name: "TPC-B", tables: []string{"tpcb_account", "tpcb_branch", "tpcb_history", "tpcb_teller"},
+		rows: func(s sizes) int64 { return 4 * s.of(60_000, 50) },
+		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_tpcb(%d, %d)", s.of(60_000, 50), s.accounts()) },
 	},
 }
 

@@ -156,7 +156,7 @@ func (b *bench) round(ctx context.Context, m *measurement, l backlog) (results, 
 	if err := b.equal(ctx); err != nil {
 		return nil, err
 	}
-	return all, b.tidy(ctx)
+	return all, b.tidy(ctx, l)
 }
 
 // written is a backlog in the log.
@@ -208,7 +208,7 @@ func (b *bench) released(ctx context.Context, slot string) error {
 }
 
 // tidy drops the slots of a backlog and vacuums what the drains have left.
-func (b *bench) tidy(ctx context.Context) error {
+func (b *bench) tidy(ctx context.Context, l backlog) error {
 	for _, s := range []string{limitSlot, readSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s); err != nil {
 			return err
@@ -218,7 +218,11 @@ func (b *bench) tidy(ctx context.Context) error {
 		if c == nil {
 			continue
 		}
-		if _, err := c.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		in := "public."
+		if c == b.stand {
+			in = "userdata."
+		}
+		if _, err := c.Exec(ctx, "VACUUM ANALYZE "+in+strings.Join(l.tables, ", "+in)); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,8 @@ type part struct {
 
 // parts are in the order of the page.
 var parts = []part{
-	{drain, 1, measureDrains, tableOf(func(rounds []results) string { return slices.Concat(rounds...).tables() })},
-	{growth, 0.6, measureGrowth, tableOf(growthTable)},
+	{drain, 3, measureDrains, tableOf(func(rounds []results) string { return slices.Concat(rounds...).tables() })},
+	{growth, 1, measureGrowth, tableOf(growthTable)},
 }
 
 // drain is the name of the part in which backlogs are drained.
