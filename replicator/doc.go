@@ -48,6 +48,14 @@
 // wait or merge are files. Stopping flows downstream by closing channels: what was
 // handed over is merged, then acknowledged. Failing flows upstream by cancelling.
 //
+// # Memory
+//
+// Limits.Bytes is one budget for all that is buffered: three eighths for the batch that
+// fills together with the open transaction, as much for the one that is staged, and a
+// quarter for the objects that the Stager fills and puts, those of loads too. What
+// exceeds the first part is sealed, so that a transaction of any size goes to the bucket
+// while it is received. A row of any length is taken in spite of that, one at a time.
+//
 // # One change's road
 //
 //	socket -> Source.Next -> transaction (until its commit) -> Fold -> Batch

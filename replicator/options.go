@@ -42,10 +42,18 @@ type Options struct {
 // Limits say when a batch is sealed.
 type Limits struct {
 	Rows        int           // changes that the batch and the open transaction hold together; 100,000
-	Bytes       int           // bytes that they hold in memory together; 64 MiB
+	Bytes       int           // of memory that all holds which is buffered; 128 MiB
 	MaxAge      time.Duration // since the batch's first change; 5 s
 	MinInterval time.Duration // since the seal before, if the sink is idle; 1 s
 }
+
+// ofBatch is the part of Bytes that the batch which fills holds together with the open
+// transaction. Another such part is the one's that is staged.
+func (l Limits) ofBatch() int { return l.Bytes / 8 * 3 }
+
+// Files is the part of Bytes that the Stager has for the objects which it fills and puts,
+// those of loads too.
+func (l Limits) Files() int { return l.Bytes / 4 }
 
 // Backoff says how long to wait before a try: between nothing and a bound that
 // starts at Min and doubles up to Max.
@@ -56,7 +64,7 @@ type Backoff struct {
 // EnsureDefaults fills in what is not set.
 func (o *Options) EnsureDefaults() {
 	ensure(&o.Limits.Rows, 100_000)
-	ensure(&o.Limits.Bytes, 64<<20)
+	ensure(&o.Limits.Bytes, 128<<20)
 	ensure(&o.Limits.MaxAge, 5*time.Second)
 	ensure(&o.Limits.MinInterval, time.Second)
 	ensure(&o.Heartbeat, 10*time.Second)

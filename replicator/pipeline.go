@@ -62,6 +62,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 		routes:       routes(opened, cp),
 		orders:       p.load.orders,
 	}
+	p.reader.limits.Bytes = o.Limits.ofBatch()
 	for _, route := range p.reader.routes {
 		if route.load != nil {
 			p.reader.joinsAt = max(p.reader.joinsAt, route.load.HandOver)

@@ -86,5 +86,8 @@ func (t *transaction) into(a *arena, fold func(c Change, new place)) {
 	t.arena.reset()
 }
 
-// size returns about how many bytes of memory the changes hold.
-func (t *transaction) size() int { return t.arena.used + cap(t.changes)*pendingBytes }
+// size returns about how many bytes of memory the changes hold, with the rows that they
+// become beside them.
+func (t *transaction) size() int {
+	return t.arena.used + cap(t.changes)*pendingBytes + len(t.changes)*foldedBytes
+}

@@ -131,7 +131,7 @@ func (r *reading) refresh(s setting) time.Duration {
 func (r *reading) limits(d batchDocument) replicator.Limits {
 	l := replicator.Limits{
 		Rows:        int(r.number("batch.rows", d.Rows, 100_000, 1, 10_000_000)),
-		Bytes:       int(r.size("batch.bytes", d.Bytes, 64<<20, 1<<20, 8<<30)),
+		Bytes:       int(r.size("batch.bytes", d.Bytes, 128<<20, 1<<20, 8<<30)),
 		MinInterval: r.duration("batch.min_interval", d.MinInterval, time.Second, 0, 24*time.Hour),
 	}
 	l.MaxAge = r.duration("batch.max_age", d.MaxAge, max(5*time.Second, l.MinInterval), 10*time.Millisecond, 24*time.Hour)

@@ -168,8 +168,8 @@ func TestFaultsOfBatchesAndTheRest(t *testing.T) {
 	testFaults(t, []faultCase{
 		{"rows: 100000", "rows: 0", "20: batch.rows: 0 is out of range; write 1 to 10000000"},
 		{"rows: 100000", "rows: many", `20: batch.rows: "many" is not a whole number; write 1 to 10000000`},
-		{"bytes: 64MiB", "bytes: 64Mi!", `20: batch.bytes: "64Mi!" is not a size; write a number with its unit, like 64MiB`},
-		{"bytes: 64MiB", "bytes: 64", "20: batch.bytes: 64 B is out of range; write 1.0 MiB to 8.0 GiB"},
+		{"bytes: 128MiB", "bytes: 64Mi!", `20: batch.bytes: "64Mi!" is not a size; write a number with its unit, like 64MiB`},
+		{"bytes: 128MiB", "bytes: 64", "20: batch.bytes: 64 B is out of range; write 1.0 MiB to 8.0 GiB"},
 		{"max_age: 5s", "max_age: 0s", "20: batch.max_age: 0s is out of range; write 10ms to 24h0m0s"},
 		{"min_interval: 1s", "min_interval: 1m", "20: batch.min_interval: is longer than batch.max_age, which seals a batch before it; raise batch.max_age as well, or leave it out"},
 		{"checkpoint_refresh: 5m", "checkpoint_refresh: -5m", "26: checkpoint_refresh: -5m0s is out of range; write 0s to 24h0m0s"},

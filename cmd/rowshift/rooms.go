@@ -24,7 +24,7 @@ type rooms struct {
 func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, error) {
 	stager, err := bucket.New(ctx, bucket.Options{
 		URL: c.bucket.url, Pipeline: c.pipeline, Region: c.bucket.region,
-		KMSKey: c.bucket.kmsKey, Endpoint: c.bucket.endpoint,
+		KMSKey: c.bucket.kmsKey, Endpoint: c.bucket.endpoint, Memory: c.limits.Files(),
 	})
 	if err != nil {
 		return nil, err

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
 	"rowshift/replicator"
 
-	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -94,7 +94,9 @@ func (d *daemon) run(ctx context.Context, c runCommand) error {
 	b := built()
 	d.log.Info("starting", zap.String("version", b.Version), zap.String("commit", b.Commit),
 		zap.String("pipeline", d.config.pipeline), zap.Bool("once", c.Once))
-	d.limitMemory()
+	if err := d.limitMemory(os.DirFS("/")); err != nil {
+		return err
+	}
 	if !c.Once {
 		stop, err := d.serve()
 		if err != nil {
@@ -150,17 +152,6 @@ func (d *daemon) options(r *rooms, c runCommand) replicator.Options {
 	}
 	r.into(&o)
 	return o
-}
-
-// limitMemory makes the garbage collector keep to the container's memory, unless
-// GOMEMLIMIT says otherwise.
-func (d *daemon) limitMemory() {
-	limit, err := memlimit.Set(memlimit.WithRatio(0.9))
-	if err != nil {
-		d.log.Warn("the container's memory limit cannot be read", zap.String("error", safe(err)))
-		return
-	}
-	d.log.Debug("memory", zap.Int64("limit_bytes", limit))
 }
 
 // serve opens the HTTP endpoints.

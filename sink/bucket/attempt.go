@@ -1,10 +1,12 @@
 package bucket
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +21,7 @@ type attempt struct {
 	folder string
 	kept   string // the folder of rows that are refused, which no sweep looks at
 	null   string
+	room   *room
 
 	mu   sync.Mutex
 	keys []string // of all objects that were begun
@@ -30,10 +33,11 @@ func random() string { return strings.ToLower(rand.Text()[:16]) }
 // marker returns a new NULL marker.
 func marker() string { return "null" + random() }
 
-// attempt begins one whose folder has that name before its own.
-func (s *Stager) attempt(epoch replicator.Epoch, name string) *attempt {
+// attempt begins one whose folder has that name before its own, and whose objects are in
+// that room.
+func (s *Stager) attempt(epoch replicator.Epoch, name string, in *room) *attempt {
 	own := fmt.Sprintf("%s%s-%s-%06d/", epochFolder(epoch), name, s.process, s.attempts.Add(1))
-	return &attempt{stager: s, folder: s.folder + own, kept: s.folder + quarantineFolder + own, null: s.marker()}
+	return &attempt{stager: s, folder: s.folder + own, kept: s.folder + quarantineFolder + own, null: s.marker(), room: in}
 }
 
 // quarantineFolder is where rows are that were refused.
@@ -46,15 +50,15 @@ func epochFolder(epoch replicator.Epoch) string { return fmt.Sprintf("%012d/", e
 func (s *Stager) url(key string) string { return "s3://" + s.bucket + "/" + key }
 
 // put writes an object of the attempt.
-func (a *attempt) put(ctx context.Context, key string, content []byte) error {
+func (a *attempt) put(ctx context.Context, key string, content io.ReadSeeker, size int) error {
 	a.mu.Lock()
 	a.keys = append(a.keys, key)
 	a.mu.Unlock()
-	return a.stager.put(ctx, key, content)
+	return a.stager.put(ctx, key, content, size)
 }
 
-// object is a part in the bucket.
-type object struct {
+// placed is an object of a part, in the bucket.
+type placed struct {
 	key  string
 	size int
 }
@@ -74,7 +78,7 @@ type manifestEntry struct {
 }
 
 // close writes the manifest of parts that hold that many rows, if there are any.
-func (a *attempt) close(ctx context.Context, name string, parts []object, rows int64) (replicator.Files, error) {
+func (a *attempt) close(ctx context.Context, name string, parts []placed, rows int64) (replicator.Files, error) {
 	f := replicator.Files{Null: a.null, Compression: string(a.stager.options.Compression), Rows: rows}
 	if len(parts) == 0 {
 		return f, nil
@@ -92,7 +96,7 @@ func (a *attempt) close(ctx context.Context, name string, parts []object, rows i
 		return replicator.Files{}, fmt.Errorf("bucket: %w", err)
 	}
 	key := a.folder + name + ".manifest"
-	if err := a.put(ctx, key, content); err != nil {
+	if err := a.put(ctx, key, bytes.NewReader(content), len(content)); err != nil {
 		return replicator.Files{}, err
 	}
 	f.Manifest = a.stager.url(key)

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,7 +26,7 @@ func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replic
 	if err != nil {
 		panic(err) // it has strings only
 	}
-	put := s.put(ctx, key, content)
+	put := s.put(ctx, key, bytes.NewReader(content), len(content))
 	findings := []replicator.Finding{s.finding(opPut, put)}
 
 	listed, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &key})

@@ -35,7 +35,10 @@
 // # Memory
 //
 // Each fold or part that is being written has one object that fills and one that is
-// being put, and the room of a compressor; what is done is reused.
+// being put, and a compressor. Objects are in blocks, of which there are so many for
+// batches and for loads (Options.Memory): one that finds no more is cut, however small it
+// is, so nobody waits for memory and no load keeps a batch from it. What is done is
+// reused.
 //
 // # Failures
 //

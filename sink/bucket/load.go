@@ -15,7 +15,7 @@ import (
 // their order, and nothing else. Which load table they are for does not show in
 // their names.
 func (s *Stager) Load(_ context.Context, r replicator.LoadRequest) (replicator.LoadFiles, error) {
-	return &loadFiles{attempt: s.attempt(r.Epoch, "load"), table: r.Table, at: replicator.Written{LSN: r.At}, refused: r.Refused}, nil
+	return &loadFiles{attempt: s.attempt(r.Epoch, "load", s.loads), table: r.Table, at: replicator.Written{LSN: r.At}, refused: r.Refused}, nil
 }
 
 // loadFiles are the files of one load.
@@ -33,7 +33,7 @@ type loadFiles struct {
 
 // closedParts are objects of several parts.
 type closedParts struct {
-	objects []object
+	objects []placed
 	rows    int64
 }
 
@@ -72,7 +72,7 @@ func (f *loadFiles) Close(ctx context.Context) (staged replicator.StagedLoad, er
 }
 
 func (f *loadFiles) close(ctx context.Context, name string, g closedParts) (replicator.Files, error) {
-	slices.SortFunc(g.objects, func(a, b object) int { return cmp.Compare(a.key, b.key) })
+	slices.SortFunc(g.objects, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
 	return f.attempt.close(ctx, name, g.objects, g.rows)
 }
 

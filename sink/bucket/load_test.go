@@ -114,19 +114,26 @@ func TestLoadOfNothing(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded writes a large load, half of which no compressor makes much
-// smaller, and looks at what is alive meanwhile.
+// TestMemoryIsBounded writes a large load in several parts at once, half of which no
+// compressor makes much smaller, and looks at what is alive meanwhile.
 func TestMemoryIsBounded(t *testing.T) {
-	const total, look, limit = largeLoad, 10 << 20, 48 << 20
+	const (
+		parts = 8
+		look  = 10 << 20
+		limit = 8<<20 + parts*(2*blockBytes+2<<20) // the room, and for each part what it may have in any case and a compressor
+	)
 	w := newWorld(t)
 	ctx := context.Background()
-	files, err := w.stager(nil).Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "load_1_1", Table: person(t)})
+	s := w.stager(func(o *Options) { o.Memory = 16 << 20 })
+	files, err := s.Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "load_1_1", Table: person(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := files.Part(ctx)
-	if err != nil {
-		t.Fatal(err)
+	var open [parts]replicator.LoadPart
+	for i := range open {
+		if open[i], err = files.Part(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	texts := make([]string, 64)
 	for i := range texts {
@@ -134,9 +141,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	before, most := alive(), uint64(0)
 	written, looked := 0, 0
-	for i := 0; written < total; i++ {
-		text := texts[i%len(texts)]
-		if err := part.Write(tuple(i, "a", text, nil)); err != nil {
+	for i := 0; written < largeLoad; i++ {
+		text := texts[i/parts%len(texts)]
+		if err := open[i%parts].Write(tuple(i, "a", text, nil)); err != nil {
 			t.Fatal(err)
 		}
 		if written += len(text); written-looked >= look {
@@ -144,18 +151,23 @@ func TestMemoryIsBounded(t *testing.T) {
 			most = max(most, alive())
 		}
 	}
-	if err := part.Close(); err != nil {
-		t.Fatal(err)
+	for _, p := range open {
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	loaded, err := files.Close(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if loaded.Bytes < total/5 || len(loaded.Objects) < 3 {
+	if loaded.Bytes < largeLoad/5 || len(loaded.Objects) < 2*parts {
 		t.Errorf("only %d bytes in %d objects", loaded.Bytes, len(loaded.Objects))
 	}
 	if most -= min(most, before); most > limit {
 		t.Errorf("%d MiB were alive", most>>20)
+	}
+	if left := s.loads.others.Load(); left != s.batches.others.Load() {
+		t.Errorf("%d blocks of memory are left of %d", left, s.batches.others.Load())
 	}
 	t.Logf("%d MiB in %d objects, %d MiB alive at most", loaded.Bytes>>20, len(loaded.Objects), most>>20)
 }

@@ -32,6 +32,7 @@ type Options struct {
 	Compression Compression             // Zstd
 
 	PartBytes int           // compressed size at which an object is cut; 8 MiB
+	Memory    int           // that objects lie in while they fill and are put: half of it those of batches, half those of loads; 32 MiB
 	Parallel  int           // folds that are staged at once; 4
 	Attempts  int           // tries of one request before the SDK gives up; 4
 	Timeout   time.Duration // of one try; 1 min
@@ -51,6 +52,7 @@ const (
 func (o *Options) ensureDefaults() {
 	ensure(&o.Compression, Zstd)
 	ensure(&o.PartBytes, 8<<20)
+	ensure(&o.Memory, 32<<20)
 	ensure(&o.Parallel, 4)
 	ensure(&o.Attempts, 4)
 	ensure(&o.Timeout, time.Minute)
@@ -78,7 +80,8 @@ type Stager struct {
 	attempts    atomic.Int64
 	refusal     refusal
 	compressors sync.Pool // of *compressor
-	buffers     sync.Pool // of *bytes.Buffer
+	batches     *room     // of batches' objects
+	loads       *room     // of loads', so that live tables never wait for a load
 }
 
 // New returns a Stager. It asks nothing of S3 yet: Check does.
@@ -98,7 +101,8 @@ func New(ctx context.Context, o Options) (*Stager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stager{options: o, client: client, bucket: bucket, folder: prefix + o.Pipeline + "/", process: random(), marker: marker}, nil
+	return &Stager{options: o, client: client, bucket: bucket, folder: prefix + o.Pipeline + "/", process: random(), marker: marker,
+		batches: newRoom(o.Memory / 2), loads: newRoom(o.Memory / 2)}, nil
 }
 
 // parseURL splits s3://bucket/prefix into the bucket and the prefix, which is empty

@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -22,15 +21,15 @@ type part struct {
 	folder  string
 	name    string // of its objects, with a place for their number
 
-	room    *compressor
-	filling *bytes.Buffer // the object that fills; nil between objects
-	done    []object
+	press   *compressor
+	filling *object // nil between objects
+	done    []placed
 	rows    int64
 
 	uploads *errgroup.Group // the object that is being put
 }
 
-// compressor is the room that compressing takes.
+// compressor is the memory that compressing takes.
 type compressor struct {
 	csv []byte // not compressed yet
 	encoder
@@ -54,21 +53,12 @@ func (s *Stager) compressor() (*compressor, error) {
 		c.encoder, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	} else {
 		c.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+			zstd.WithWindowSize(512<<10), zstd.WithLowerEncoderMem(true))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bucket: %w", err)
 	}
 	return c, nil
-}
-
-// buffer returns room for an object.
-func (s *Stager) buffer() *bytes.Buffer {
-	if b, ok := s.buffers.Get().(*bytes.Buffer); ok {
-		b.Reset()
-		return b
-	}
-	return new(bytes.Buffer)
 }
 
 // part begins one of the attempt, in a folder.
@@ -77,7 +67,7 @@ func (a *attempt) part(ctx context.Context, folder, name string) (*part, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &part{attempt: a, folder: folder, name: name, room: c}
+	p := &part{attempt: a, folder: folder, name: name, press: c}
 	p.uploads, p.ctx = errgroup.WithContext(ctx)
 	p.uploads.SetLimit(1)
 	return p, nil
@@ -89,11 +79,11 @@ func (p *part) key() string { return p.folder + fmt.Sprintf(p.name, len(p.done))
 // row takes what write appends, a whole line or an error.
 func (p *part) row(write func(dst []byte) ([]byte, error)) error {
 	var err error
-	if p.room.csv, err = write(p.room.csv); err != nil {
+	if p.press.csv, err = write(p.press.csv); err != nil {
 		return err
 	}
 	p.rows++
-	if len(p.room.csv) < csvBytes {
+	if len(p.press.csv) < csvBytes {
 		return nil
 	}
 	return p.compress()
@@ -103,15 +93,15 @@ func (p *part) row(write func(dst []byte) ([]byte, error)) error {
 // it is large enough.
 func (p *part) compress() error {
 	if p.filling == nil {
-		p.filling = p.attempt.stager.buffer()
-		p.room.Reset(p.filling)
+		p.filling = p.attempt.room.object()
+		p.press.Reset(p.filling)
 	}
-	_, err := p.room.Write(p.room.csv)
-	p.room.csv = p.room.csv[:0]
+	_, err := p.press.Write(p.press.csv)
+	p.press.csv = p.press.csv[:0]
 	if err != nil {
 		return fmt.Errorf("bucket: %w", err)
 	}
-	if p.filling.Len() < p.attempt.stager.options.PartBytes {
+	if p.filling.size < p.attempt.stager.options.PartBytes && !p.filling.full {
 		return nil
 	}
 	return p.cut()
@@ -123,18 +113,15 @@ func (p *part) cut() error {
 	if p.ctx.Err() != nil {
 		return p.wait()
 	}
-	if err := p.room.Close(); err != nil {
+	if err := p.press.Close(); err != nil {
 		return fmt.Errorf("bucket: %w", err)
 	}
 	full, key := p.filling, p.key()
 	p.filling = nil
-	p.done = append(p.done, object{key: key, size: full.Len()})
+	p.done = append(p.done, placed{key: key, size: full.size})
 	p.uploads.Go(func() error {
-		if err := p.attempt.put(p.ctx, key, full.Bytes()); err != nil {
-			return err
-		}
-		p.attempt.stager.buffers.Put(full)
-		return nil
+		defer full.release()
+		return p.attempt.put(p.ctx, key, full.reader(), full.size)
 	})
 	return nil
 }
@@ -148,13 +135,13 @@ func (p *part) close() error {
 	if err != nil {
 		return err
 	}
-	p.attempt.stager.release(p.room)
-	p.room = nil
+	p.attempt.stager.release(p.press)
+	p.press = nil
 	return nil
 }
 
 func (p *part) finish() error {
-	if len(p.room.csv) > 0 {
+	if len(p.press.csv) > 0 {
 		if err := p.compress(); err != nil {
 			return err
 		}

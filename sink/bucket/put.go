@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"sync"
@@ -13,10 +12,10 @@ import (
 
 // put writes an object by one request, so it is there whole or not at all. The
 // content may be written to again once it returns.
-func (s *Stager) put(ctx context.Context, key string, content []byte) error {
-	b := &body{content: bytes.NewReader(content)}
+func (s *Stager) put(ctx context.Context, key string, content io.ReadSeeker, size int) error {
+	b := &body{content: content}
 	defer b.close()
-	input := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b, ContentLength: aws.Int64(int64(len(content)))}
+	input := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b, ContentLength: aws.Int64(int64(size))}
 	if s.options.KMSKey != "" {
 		input.ServerSideEncryption = types.ServerSideEncryptionAwsKms
 		input.SSEKMSKeyId = &s.options.KMSKey
@@ -30,7 +29,7 @@ func (s *Stager) put(ctx context.Context, key string, content []byte) error {
 // something else.
 type body struct {
 	mu      sync.Mutex
-	content *bytes.Reader
+	content io.ReadSeeker
 }
 
 func (b *body) Read(p []byte) (int, error) {

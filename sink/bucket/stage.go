@@ -18,7 +18,7 @@ const markers = 3
 // deleted, or swept. The error is a *replicator.Halt, an *Error, or the context's.
 func (s *Stager) Stage(ctx context.Context, epoch replicator.Epoch, b *replicator.Batch) (*replicator.Staged, error) {
 	for try := 1; ; try++ {
-		a := s.attempt(epoch, fmt.Sprintf("%016x", uint64(b.End)))
+		a := s.attempt(epoch, fmt.Sprintf("%016x", uint64(b.End)), s.batches)
 		staged, err := a.stage(ctx, b)
 		if err == nil {
 			return staged, nil

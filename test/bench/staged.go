@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -104,6 +105,9 @@ func stageElsewhere(ctx context.Context, task stagedTask) (u usage, err error) {
 	return u, nil
 }
 
+// memoryLimit is what the daemon has the garbage collector keep to by default.
+const memoryLimit = 224 << 20
+
 // stageAll drains into a bucket and into a warehouse that only remembers, and prints the most memory that it has had.
 func stageAll(ctx context.Context) error {
 	var task stagedTask
@@ -121,6 +125,7 @@ func stageAll(ctx context.Context) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	debug.SetMemoryLimit(memoryLimit)
 	stager, err := bucket.New(ctx, bucket.Options{URL: "s3://" + task.Bucket, Pipeline: "staged", Region: task.Region, Endpoint: task.Endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(task.AccessKey, task.SecretKey, "")})
 	if err != nil {

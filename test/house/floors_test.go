@@ -25,7 +25,7 @@ var floors = map[string]floor{
 		house: []string{"schema", "replicator", "replicator/postgres", "sink/bucket", "sink/redshift"},
 		outside: []string{
 			"github.com/alecthomas/kong", "github.com/prometheus/client_golang/", "go.uber.org/zap", "go.uber.org/zap/", "github.com/goccy/go-yaml", "github.com/goccy/go-yaml/",
-			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/aws", "github.com/KimMachineGun/automemlimit/",
+			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/aws",
 			"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
 			"golang.org/x/term", "golang.org/x/sync/errgroup",
 		},
