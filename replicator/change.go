@@ -61,3 +61,6 @@ type Change struct {
 	// table had another shape. Whoever needs the row fails with it. It is an *Altered.
 	Unfit error
 }
+
+// ofTable tells whether the change is one of a table.
+func (c *Change) ofTable() bool { return c.Op >= Insert && c.Op <= Truncate }

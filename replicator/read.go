@@ -95,12 +95,17 @@ func (r *reader) run(ctx context.Context) error {
 	r.sealedAt = time.Now()
 	r.pressed = true
 	r.open()
+	var c Change
+	var wait time.Duration
 	for {
-		if err := r.obey(ctx); err != nil {
+		err := r.obey(ctx)
+		if err != nil {
 			return err
 		}
-		c, err := r.source.Next(ctx, r.patience())
-		if err != nil {
+		if !c.ofTable() || r.changes%lookEvery == 0 || r.loading() { // else the clock is not asked for each row
+			wait = r.patience()
+		}
+		if c, err = r.source.Next(ctx, wait); err != nil {
 			return r.leave(ctx, err)
 		}
 		r.paused = c.Idle

@@ -125,7 +125,10 @@ func timeForm(value []byte) bool {
 // oddOffset tells whether a time ends in an offset with seconds, as local mean times
 // have: +00:53:28.
 func oddOffset(time []byte) bool {
-	sign := bytes.LastIndexAny(time, "+-")
+	sign := len(time) - 1
+	for sign >= 0 && time[sign] != '+' && time[sign] != '-' {
+		sign--
+	}
 	return sign >= 0 && len(time)-sign > len("+00:00")
 }
 

@@ -207,10 +207,11 @@ func (l *lines) value(dst []byte, column int, v replicator.Value) ([]byte, error
 
 // doubled doubles the quotes in dst from start on.
 func doubled(dst []byte, start int) []byte {
-	quotes := bytes.Count(dst[start:], []byte{'"'})
-	if quotes == 0 {
+	first := bytes.IndexByte(dst[start:], '"')
+	if first < 0 {
 		return dst
 	}
+	quotes := bytes.Count(dst[start+first:], []byte{'"'})
 	from := len(dst) - 1
 	for range quotes {
 		dst = append(dst, 0)
