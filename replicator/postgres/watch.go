@@ -126,7 +126,7 @@ func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 const fingerprintQuery = `
 SELECT concat_ws(' ',
   (SELECT bit_xor(hash_record_extended((oid, xmin), 0)) FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p')),
-  (SELECT bit_xor(hash_record_extended((attrelid, attnum, xmin), 1)) FROM pg_attribute WHERE attrelid >= 16384),
+  (SELECT bit_xor(hash_record_extended((attrelid, attnum, xmin), 1)) FROM pg_attribute WHERE attrelid >= 16384 AND attnum > 0),
   (SELECT bit_xor(hash_record_extended((indexrelid, xmin), 2)) FROM pg_index WHERE indrelid >= 16384),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 3)) FROM pg_type WHERE oid >= 16384),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 4)) FROM pg_namespace),
