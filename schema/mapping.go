@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // Family is a set of PostgreSQL types that cross in the same way. It is what the
@@ -42,9 +43,12 @@ func Families() []Family {
 	)
 }
 
+// allFamilies are made once: they are asked for each column whenever tables are compared.
+var allFamilies = sync.OnceValue(Families)
+
 // familyOf returns the family that t belongs to.
 func familyOf(t Type) Family {
-	families := Families()
+	families := allFamilies()
 	for _, f := range families {
 		if f.takes(t) {
 			return f
