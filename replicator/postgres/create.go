@@ -39,7 +39,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if r.Look {
 		return c, o.foreign(ctx, conn, s)
 	}
-	if err := o.align(ctx, conn, s, r.Resumed); err != nil {
+	if err := o.align(ctx, conn, s, r); err != nil {
 		return c, err
 	}
 	made, err := o.ensureSlot(ctx, conn, s, r)

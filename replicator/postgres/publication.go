@@ -219,20 +219,24 @@ func publishedTable(t *schema.Table) string {
 	return text
 }
 
-// align brings the publication in line with the config and returns what can be seen
-// then. It halts with the statements where it may not, and if a table is unfit: so it is
-// where a pipeline begins. Unless it is ours, a publication that holds other tables is
-// left alone.
-func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, ours bool) error {
-	if _, err := o.tables(ctx, conn, s); err != nil {
-		return err
+// align brings the publication in line with the config. It halts with the statements where
+// it may not, and if a table is unfit: so it is where a pipeline begins. A reset has its
+// unfit tables parked, as they were. Unless it is ours, a publication that holds other
+// tables is left alone.
+func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+	if !r.Reset {
+		if _, err := o.tables(ctx, conn, s); err != nil {
+			return err
+		}
 	}
-	now, err := o.alignFit(ctx, conn, s, ours)
+	now, err := o.alignFit(ctx, conn, s, r.Resumed)
 	if err != nil {
 		return err
 	}
 	for _, u := range now.unfit {
-		return u.Why
+		if !r.Reset {
+			return u.Why
+		}
 	}
 	return nil
 }

@@ -92,3 +92,26 @@ func TestRenamedTable(t *testing.T) {
 		t.Errorf("%v, known as %v, goes to %s", table.Name, table.Known, table.Target)
 	}
 }
+
+// TestResetBesideAnUnfitTable shows that a table which cannot go on keeps a pipeline from
+// beginning, but not from a reset: it is parked, and the others are loaded again.
+func TestResetBesideAnUnfitTable(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`)
+	w.choose(every("a", "b")...)
+	w.create()
+	w.exec(other, `ALTER TABLE a DROP CONSTRAINT a_pkey`)
+	_, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true})
+	if err := refusedWith(err, replicator.TableUnfit, "public.a"); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true, Remake: true, Reset: true}); err != nil {
+		t.Fatal(err)
+	}
+	f := w.follow(w.confirmed())
+	defer f.Close()
+	if o := f.opened; len(o.Tables) != 1 || len(o.Unfit) != 1 || o.Unfit[0].Name.Table != "a" {
+		t.Errorf("opened with %v, unfit %v", o.Tables, o.Unfit)
+	}
+}
