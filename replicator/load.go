@@ -72,6 +72,7 @@ func (l *load) run(ctx context.Context) error {
 			if err := l.join(ctx); err != nil {
 				return err
 			}
+			continue // what was asked for meanwhile may have been stirred for already
 		}
 		asked := l.asked()
 		if len(asked) > 0 {

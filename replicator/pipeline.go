@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// looksEvery is how often requests are looked for where no checkpoint refresh is due
-// that would.
+// looksEvery is how often requests are looked for where no merge or refresh does so,
+// unless refreshes are less often: a log that stands still has none.
 const looksEvery = 5 * time.Minute
 
 // pipeline is one pass over the stream, from a checkpoint to an error or a stop.
@@ -25,6 +25,7 @@ type pipeline struct {
 	refusals   *refusals
 	epoch      Epoch
 	checkpoint Checkpoint // owned by merge
+	looked     time.Time  // when requests were looked for; likewise
 
 	batches chan *Batch
 	staged  chan *Staged
@@ -42,6 +43,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 		refusals:   refused,
 		epoch:      cp.Epoch,
 		checkpoint: cp,
+		looked:     time.Now(),
 		batches:    make(chan *Batch),
 		staged:     make(chan *Staged, 1),
 		done:       make(chan []string, 16),
@@ -210,8 +212,8 @@ func (p *pipeline) merge(ctx context.Context) error {
 	for {
 		select {
 		case <-looks.C:
-			if p.Refresh > 0 || len(pending) > 0 {
-				continue // a merge or a refresh is due and looks for requests
+			if len(pending) > 0 || time.Since(p.looked) < max(looksEvery, p.Refresh) {
+				continue // a merge is due and looks for requests, or one did
 			}
 			if err := p.remember(ctx, p.checkpoint); err != nil {
 				return err
@@ -261,7 +263,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	if err != nil {
 		return err
 	}
-	p.checkpoint = m.Checkpoint
+	p.checkpoint, p.looked = m.Checkpoint, time.Now()
 	p.merged.Store(uint64(m.Checkpoint.LSN))
 	p.refusals.reached(m.Checkpoint.LSN, last.Joins)
 	tell(p.Listener.Merged, MergedBatch{Merge: m, Merged: merged, Took: time.Since(began)})
@@ -293,7 +295,7 @@ func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	p.checkpoint = next
+	p.checkpoint, p.looked = next, time.Now()
 	p.load.know(next, merged.Resyncs)
 	tell(p.Listener.Tables, next.Tables)
 	return resetBy(merged)
