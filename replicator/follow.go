@@ -39,6 +39,7 @@ type shapes struct {
 	misread map[uint32]bool       // tables of which a row could not be read
 	unfit   map[uint32]*unfitness // tables that a step of ours found to be unfit
 	waiting []TableState          // tables that are parked
+	epoch   Epoch                 // of the last pass
 
 	last   string // what the last alteration was
 	repeat int    // how often it was that
@@ -120,6 +121,10 @@ type planned struct {
 // their shape in a way that cannot be followed, and those that somebody asked for. Those
 // that cannot go on are parked.
 func (d *daemon) plan(cp Checkpoint, o Opened) planned {
+	if cp.Epoch != d.shapes.epoch+1 {
+		d.shapes.unfit = nil // another daemon was in charge meanwhile, and may have repaired tables
+	}
+	d.shapes.epoch = cp.Epoch
 	p := planned{next: cp.Clone()}
 	p.next.Timeline = o.Timeline
 	p.next.Publication = o.Publication
