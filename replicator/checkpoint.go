@@ -76,6 +76,10 @@ type TableState struct {
 	// of it so. Nil: the log tells of it as it is.
 	Past *Past
 
+	// Renaming are names that columns of the target are being given, as long as it is not
+	// known that they have them.
+	Renaming []schema.Rename
+
 	// Load is set while the table is loading.
 	Load *LoadState
 

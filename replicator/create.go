@@ -121,10 +121,6 @@ func (d *daemon) created(ctx context.Context, cp Checkpoint, created Created, o 
 	next.LSN = created.Start
 	next.System, next.Timeline, next.Database = o.System, o.Timeline, o.Database
 	next.Slot, next.Publication = o.Slot, o.Publication
-	m := &Merge{Expect: cp.LSN, Checkpoint: next}
-	err := again(ctx, d.Options, "merge", func() error {
-		_, err := d.Warehouse.Merge(ctx, m)
-		return err
-	})
+	_, err := d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
 	return &next, err
 }

@@ -110,6 +110,7 @@ func (s *shapes) current(cp Checkpoint) error {
 
 // planned is what an opening leads to, before the stream is read.
 type planned struct {
+	first       *Checkpoint // remembered before targets are altered; nil: nothing is
 	next        Checkpoint
 	alterations []Alteration
 	changed     bool // what is remembered of the tables differs
@@ -134,6 +135,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 		if s.State == Loading || !diff.Empty() {
 			p.alterations = append(p.alterations, Alteration{Table: published.Table, Diff: diff})
 		}
+		p.renames(cp, s.OID, diff.Renamed)
 		p.next.Tables = append(p.next.Tables, s)
 	}
 	for _, u := range o.Unfit {
@@ -156,13 +158,28 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	return p
 }
 
+// renames has it remembered that columns of a target are being given other names, before
+// they are: a pass that dies then cannot tell, once the source has given them others
+// again, by which of the names the target knows them.
+func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
+	if known := cp.Table(oid); len(names) == 0 || slices.Equal(known.Renaming, names) {
+		return
+	}
+	if p.first == nil {
+		first := cp.Clone()
+		first.Resyncs, first.Reset = nil, ""
+		p.first = &first
+	}
+	p.first.Table(oid).Renaming = names
+}
+
 // park is the state of a table that the source has not, or not as it must be.
 func park(cp Checkpoint, u Unfit) TableState {
 	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
 	if known := cp.Table(u.OID); known != nil && u.OID != 0 {
 		s = *known
 	}
-	s.State, s.Load, s.Past = Parked, nil, nil
+	s.State, s.Load, s.Past, s.Renaming = Parked, nil, nil, nil
 	s.Reason, s.Why, s.Repair = u.Why.Reason, u.Why.Found, u.Why.Repair
 	return s
 }
@@ -195,6 +212,8 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		why = "a partition of it was in the log, and is gone"
 	case diff.Uncertain != "":
 		why = diff.Uncertain
+	case len(s.Renaming) > 0 && !slices.Equal(s.Renaming, diff.Renamed):
+		why = "columns of its target were about to be renamed, and now are to go by other names"
 	case s.State == Loading && !diff.Empty():
 		why = "it was altered while it was loaded"
 	case d.shapes.misread[t.OID] && diff.Empty():
@@ -205,7 +224,7 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		delete(d.shapes.unfit, t.OID)
 		unfit = nil
 	}
-	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts = t.Known, t.Target, p.Row, t.Shape(), t.Heap, t.Parts
+	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Renaming = t.Known, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, nil
 	switch {
 	case unfit != nil:
 		unfit.table = &s

@@ -41,22 +41,31 @@ func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
 func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p planned) (Checkpoint, error) {
 	next := p.next.Clone()
 	err := besides(ctx, source, next.LSN, func(ctx context.Context) error {
+		if p.first != nil {
+			if _, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: *p.first}); err != nil {
+				return err
+			}
+		}
 		made, err := d.makeHeld(ctx, opened, &next)
 		if err != nil || !made && !p.changed {
 			return err
 		}
-		m := &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations}
-		var merged Merged
-		err = again(ctx, d.Options, "merge", func() (err error) {
-			merged, err = d.Warehouse.Merge(ctx, m)
-			return err
-		})
+		merged, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations})
 		if err == nil && len(merged.Altered) > 0 {
 			tell(d.Listener.Altered, merged.Altered)
 		}
 		return err
 	})
 	return next, err
+}
+
+// merge is one transaction of the warehouse, tried until it is committed.
+func (d *daemon) merge(ctx context.Context, m *Merge) (merged Merged, err error) {
+	err = again(ctx, d.Options, "merge", func() (err error) {
+		merged, err = d.Warehouse.Merge(ctx, m)
+		return err
+	})
+	return merged, err
 }
 
 // makeHeld makes the held tables that are missing and names them in the checkpoint.

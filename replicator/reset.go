@@ -51,11 +51,7 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 	for i := range next.Tables {
 		next.Tables[i].State, next.Tables[i].Load = Loading, nil
 	}
-	m := &Merge{Expect: cp.LSN, Checkpoint: next}
-	err = again(ctx, d.Options, "merge", func() error {
-		_, err := d.Warehouse.Merge(ctx, m)
-		return err
-	})
+	_, err = d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
 	if err == nil {
 		tell(d.Listener.Tables, next.Clone().Tables)
 		tell(d.Listener.Waiting, "the slot to be made anew, for the reset "+token)

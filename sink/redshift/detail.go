@@ -24,6 +24,8 @@ type tableDetail struct {
 	Why    string                `json:"why,omitempty"`
 	Repair string                `json:"repair,omitempty"`
 
+	Renaming []schema.Rename `json:"renaming,omitempty"`
+
 	LastLoad time.Duration `json:"last_load,omitempty"`
 }
 
@@ -38,7 +40,7 @@ const (
 
 // detailOf writes a table's detail: as JSON, packed if that is long.
 func detailOf(t replicator.TableState) string {
-	b, err := json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
+	b, err := json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Renaming: t.Renaming, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
 	if err != nil {
 		panic(err) // it has numbers and strings only
 	}
