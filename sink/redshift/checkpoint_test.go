@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 var noFiles = replicator.StagedLoad{}
@@ -62,7 +63,7 @@ func TestTableStateComesBack(t *testing.T) {
 	want := first(composite()).Tables[0]
 	want.State, want.Row = replicator.Loading, replicator.PublicationID{OID: 5, XMin: 4294967295}
 	want.Load = &replicator.LoadState{Into: "load_1_2_3", Loaded: true, Seen: replicator.Visibility{XMin: 5, XMax: 9}, HandOver: 77, Rows: 12}
-	want.LastLoad = 90 * time.Second
+	want.LastLoad, want.Renaming = 90*time.Second, []schema.Rename{{From: "a", To: "b"}}
 	r := columns("16502", want.Name.Schema, want.Name.Table, want.Target, "loading", "5", "4294967295", detailOf(want))
 	got, err := scanTable(r)
 	if err != nil || !reflect.DeepEqual(got, want) {
