@@ -67,7 +67,7 @@ func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.L
 	}
 	if len(held) > 0 {
 		n.say("epoch %d applies to %s truncated %v: %q", epoch, s.Into, held[0].truncated, held[0].rows)
-		n.applyRows(load, w.loadBooks[s.Held], held[0])
+		n.applyRows(load, w.loadBooks[s.Held], held[0], n.excusedNow(t.OID))
 		n.tall.count("held fold applied")
 		if n.bug != keepApplied || n.world.die("keep").IntN(3) > 0 {
 			held = held[1:]
@@ -95,12 +95,20 @@ func (w *world) resetAsked() bool {
 }
 
 // remembered adds what people ask for to a checkpoint that is read.
-func (w *simWarehouse) remembered(c *replicator.Checkpoint) {
+func (w *simWarehouse) remembered(c *replicator.Checkpoint, b bug) {
 	c.Resyncs, c.Resets, c.Reset = w.resyncs(), nil, ""
 	for _, token := range slices.Sorted(maps.Keys(w.resets)) {
 		c.Resets = append(c.Resets, replicator.Reset{Token: token, Begun: w.resets[token] != "requested", Done: w.resets[token] == "done"})
 		if w.resets[token] == "taken" && c.Phase == replicator.Creating {
 			c.Reset = token
+		}
+	}
+	for i := range c.Tables {
+		if b == forgetParked && c.Tables[i].State == replicator.Parked {
+			c.Tables[i].State = replicator.Live
+		}
+		if b == forgetRenaming {
+			c.Tables[i].Renaming = nil
 		}
 	}
 }
@@ -152,13 +160,16 @@ func (w *world) loseSlot() {
 func (w *world) spoil() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.source.tables[w.die("spoil").IntN(len(w.source.tables))]
-	for k, r := range w.warehouse.targets[t.OID] {
-		r[2] = "spoiled"
-		w.warehouse.targets[t.OID][k] = r
-		w.warehouse.spoiled[t.OID] = true
-		break
+	name := w.source.tables[w.die("spoil").IntN(len(w.source.tables))].name
+	if at := w.warehouse.targets[name.Table]; at != nil {
+		for k, r := range at.rows {
+			r[slotOf("l")] = "spoiled"
+			at.rows[k] = r
+			w.warehouse.spoiled[name.Table] = true
+			break
+		}
 	}
-	w.warehouse.requests[t.Name] = "requested"
-	w.say("%v is spoiled, and asked for", t.Name)
+	delete(w.warehouse.still, name.Table)
+	w.warehouse.requests[name] = "requested"
+	w.say("%v is spoiled, and asked for", name)
 }

@@ -14,7 +14,7 @@ import (
 
 // entry is a value that was adjusted, or a row that was refused.
 type entry struct {
-	oid     uint32
+	table   string
 	key     string
 	lsn     replicator.LSN
 	value   string
@@ -27,17 +27,38 @@ func isRefused(v string) bool { return strings.HasSuffix(v, "7") }
 
 func isAdjusted(v string) bool { return strings.HasSuffix(v, "3") && !isCursed(v) }
 
+// accounted returns the value of a row that rules look at: of the third column, whatever
+// its name is.
+func accounted(t *schema.Table, r replicator.Tuple) string {
+	for i, c := range t.Columns {
+		if c.Attnum == 3 {
+			return string(r.At(i).Text)
+		}
+	}
+	return ""
+}
+
+// leans tells whether a row leaves a value unchanged.
+func leans(r replicator.Tuple) bool {
+	for len(r) > 0 {
+		var v replicator.Value
+		if v, r = r.Next(); v.Kind == replicator.Unchanged {
+			return true
+		}
+	}
+	return false
+}
+
 // account is the Stager's: it returns the row as it is staged, its key gone if it is
 // refused, and its entry if it has one.
 func account(t *schema.Table, r replicator.Row, refused replicator.Rows) (replicator.Row, *entry) {
 	if r.New == nil {
 		return r, nil
 	}
-	v := string(r.New.At(2).Text)
-	e := &entry{oid: t.OID, key: string(r.Key), lsn: r.Written.LSN, value: v}
-	unknown := r.New.At(3).Kind == replicator.Unchanged && r.Origin == nil
+	v := accounted(t, r.New)
+	e := &entry{table: t.Target, key: string(r.Key), lsn: r.Written.LSN, value: v}
 	switch {
-	case isRefused(v) || unknown || refused[string(r.New)]:
+	case isRefused(v) || r.Origin == nil && leans(r.New) || refused[string(r.New)]:
 		e.refused = true
 		r.New, r.Origin = nil, nil
 		return r, e
@@ -50,7 +71,7 @@ func account(t *schema.Table, r replicator.Row, refused replicator.Rows) (replic
 // putEntries lays entries into the bucket.
 func (w *world) putEntries(epoch replicator.Epoch, entries []entry) (f replicator.Files) {
 	if len(entries) > 0 {
-		f = w.put(epoch, nil, 0, false)
+		f = w.put(object{epoch: epoch})
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		o := w.bucket[f.Manifest]
@@ -64,7 +85,7 @@ func (w *world) putEntries(epoch replicator.Epoch, entries []entry) (f replicato
 func (n *node) cursed(t *schema.Table, o object, load bool) error {
 	refused := &replicator.Refused{Table: t, Load: load, Rows: replicator.Rows{}, Halt: &replicator.Halt{Reason: replicator.LoadRefused}}
 	for _, r := range o.rows {
-		if r.New == nil || !isCursed(string(r.New.At(2).Text)) {
+		if r.New == nil || !isCursed(accounted(t, r.New)) {
 			continue
 		}
 		refused.Rows[string(r.New)] = true
@@ -115,24 +136,9 @@ func cloneBooks[K comparable](all map[K]*books) map[K]*books {
 	return cloned
 }
 
-// sameBut tells whether rows are what is wanted, but for those that are refused.
-func sameBut(rows map[string]row, open map[string]bool, want map[string]row) bool {
-	if len(rows)+len(open) != len(want) {
-		return false
-	}
-	for k, r := range want {
-		has, there := rows[k]
-		if there == open[k] || there && has != r {
-			return false
-		}
-	}
-	return true
-}
-
 // balanced holds the books of a live table to what they promise.
-func (n *node) balanced(t replicator.TableState, want map[string]row) {
-	w := &n.warehouse
-	b := w.books[t.OID]
+func (n *node) balanced(t replicator.TableState, as asOf) {
+	w, b := &n.warehouse, n.warehouse.books[t.Target]
 	for e, count := range b.ledger {
 		switch {
 		case count != 1:
@@ -141,20 +147,38 @@ func (n *node) balanced(t replicator.TableState, want map[string]row) {
 			n.broken(1, "%v: %+v is in the ledger before its row", t.Name, e)
 		}
 	}
-	accounted := map[string]bool{}
+	known := map[string]bool{}
 	for e := range b.ledger {
-		accounted[e.key+"\x00"+e.value] = true
+		known[e.key+"\x00"+e.value] = true
 	}
-	for k, r := range w.targets[t.OID] {
-		if isAdjusted(r[2]) && !accounted[k+"\x00"+r[2]] && !w.spoiled[t.OID] {
-			n.broken(6, "%v has an adjusted value of %q that is not in the ledger", t.Name, k)
+	rows, want := w.targets[t.Target].rows, as.rows[t.OID]
+	for _, c := range t.Shape {
+		if c.Attnum != 3 || !slices.Equal(keyOfShape(t.Shape), as.of(t).key) {
+			continue
+		}
+		for k, r := range rows {
+			if v := r[slotOf(c.Name)]; isAdjusted(v) && !known[k+"\x00"+v] && want[k][2] == v {
+				n.broken(6, "%v has an adjusted value of %q that is not in the ledger", t.Name, k)
+			}
+		}
+		for k := range b.open {
+			if v := want[k][2]; v != "" && !isRefused(v) && !isCursed(v) && !n.leans(t.OID, k) {
+				n.broken(6, "%v: row %q fits, and is in quarantine", t.Name, k)
+			}
 		}
 	}
-	for k := range b.open {
-		if v := want[k][2]; !isRefused(v) && !isCursed(v) && !n.leans(t.OID, k) {
-			n.broken(6, "%v: row %q fits, and is in quarantine", t.Name, k)
+}
+
+// keyOfShape returns the attnums of the key, in its order.
+func keyOfShape(shape []schema.Shape) (key []int16) {
+	key = make([]int16, len(shape))
+	n := 0
+	for _, c := range shape {
+		if c.Key > 0 {
+			key[c.Key-1], n = c.Attnum, n+1
 		}
 	}
+	return key[:n]
 }
 
 // leans tells whether the last change of a key up to the checkpoint has left a value
@@ -164,9 +188,9 @@ func (n *node) leans(oid uint32, key string) bool {
 		if t.end > n.warehouse.checkpoint.LSN {
 			continue
 		}
-		for _, c := range slices.Backward(t.changes) {
-			if c.Table.OID == oid && c.New != nil && string(rowOfChange(c).key(c.Table)) == key {
-				return c.New.At(3).Kind == replicator.Unchanged
+		for _, s := range slices.Backward(t.steps) {
+			if s.v.rel.OID == oid && s.new != nil && string(s.v.keyOf(s.row)) == key {
+				return s.lean
 			}
 		}
 	}

@@ -6,183 +6,45 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
 )
 
-// object is what lies in the bucket: a fold's rows, or a load's.
-type object struct {
-	epoch replicator.Epoch
-	at    time.Time
-	rows  []replicator.Row
-
-	xid       uint32 // of a held fold
-	truncated bool   // likewise
-	entries   []entry
-}
-
-// put lays rows into the bucket.
-func (w *world) put(epoch replicator.Epoch, folded []replicator.Row, xid uint32, truncated bool) replicator.Files {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.objects++
-	name := fmt.Sprint("s3://b/", w.objects)
-	w.bucket[name] = object{epoch: epoch, at: time.Now(), rows: folded, xid: xid, truncated: truncated}
-	return replicator.Files{Manifest: name, Rows: int64(len(folded)), Objects: []string{name}}
-}
-
-func (n *node) Stage(_ context.Context, epoch replicator.Epoch, b *replicator.Batch) (*replicator.Staged, error) {
-	n.nap("stage", 2*time.Second)
-	switch {
-	case n.isDead():
-		return nil, errDead
-	case n.fault("bucket is slow down"):
-		return nil, retryable{}
-	case n.fault("stage fails"):
-		return nil, errInjected
-	}
-	if len(b.Folds) > 1 || b.Changes > 0 {
-		n.tall.count("batch")
-	}
-	s := &replicator.Staged{
-		End: b.End, Commit: b.Commit || n.bug == mergeInsideTransaction, Time: b.Time,
-		Transactions: b.Transactions, Changes: b.Changes, Joins: b.Joins, Holds: b.Holds,
-	}
-	if !b.Commit {
-		n.tall.count("batch ends inside a transaction")
-	}
-	for _, f := range b.Folds {
-		var rs []replicator.Row
-		var entries []entry
-		for r := range f.Rows() {
-			r = replicator.Row{Key: slices.Clone(r.Key), New: slices.Clone(r.New), Origin: slices.Clone(r.Origin), Written: r.Written}
-			r, e := account(f.Table, r, b.Refused[f.Table.OID])
-			if e != nil {
-				entries = append(entries, *e)
-			}
-			if n.bug == nullForTOAST {
-				r.New, r.Origin = nulled(r.New), nil
-			}
-			if n.bug != forgetDelete || r.New != nil {
-				rs = append(rs, r)
-			}
-		}
-		s.Folds = append(s.Folds, replicator.StagedFold{
-			Table: f.Table, Truncated: f.Truncated, Unchanged: f.Unchanged(), Counts: f.Counts,
-			Into: f.Into, Held: f.Held, Files: n.put(epoch, rs, f.XID, f.Truncated), Ledger: n.putEntries(epoch, entries),
-		})
-	}
-	return s, nil
-}
-
-// nulled is the planted bug of taking what was not sent for NULL.
-func nulled(t replicator.Tuple) (out replicator.Tuple) {
-	for len(t) > 0 {
-		var v replicator.Value
-		if v, t = t.Next(); v.Kind == replicator.Unchanged {
-			v.Kind = replicator.Null
-		}
-		out = out.Append(v)
-	}
-	return out
-}
-
-func (n *node) Discard(_ context.Context, objects []string) error {
-	if n.isDead() || n.fault("discard fails") {
-		return errInjected
-	}
-	n.world.mu.Lock()
-	defer n.world.mu.Unlock()
-	for _, o := range objects {
-		delete(n.bucket, o)
-	}
-	return nil
-}
-
-func (n *node) Sweep(_ context.Context, before replicator.Epoch) (int, error) {
-	if n.isDead() || n.fault("sweep fails") {
-		return 0, errInjected
-	}
-	n.world.mu.Lock()
-	defer n.world.mu.Unlock()
-	swept := 0
-	for name, o := range n.bucket {
-		if o.epoch < before && time.Since(o.at) > time.Minute {
-			delete(n.bucket, name)
-			swept++
-		}
-	}
-	n.tall.counted("object swept", swept)
-	return swept, nil
-}
-
-// loadFiles are the files of one table's load.
-type loadFiles struct {
-	*node
-	replicator.LoadRequest
-	mu      sync.Mutex
-	rows    []replicator.Row
-	entries []entry
-}
-
-func (n *node) Load(_ context.Context, r replicator.LoadRequest) (replicator.LoadFiles, error) {
-	return &loadFiles{node: n, LoadRequest: r}, nil
-}
-
-type loadPart struct {
-	files   *loadFiles
-	rows    []replicator.Row
-	entries []entry
-}
-
-func (f *loadFiles) Part(context.Context) (replicator.LoadPart, error) {
-	return &loadPart{files: f}, nil
-}
-
-func (f *loadFiles) Close(context.Context) (staged replicator.StagedLoad, err error) {
-	if f.fault("load cannot be staged") {
-		return staged, errInjected
-	}
-	staged.Files, staged.Ledger = f.put(f.Epoch, f.rows, 0, false), f.putEntries(f.Epoch, f.entries)
-	return staged, nil
-}
-
-func (p *loadPart) Write(t replicator.Tuple) error {
-	table := p.files.Table
-	r, e := account(table, replicator.Row{Key: rowOf(t).key(table), New: slices.Clone(t), Written: replicator.Written{LSN: p.files.At}}, p.files.Refused)
-	if r.New != nil {
-		p.rows = append(p.rows, r)
-	}
-	if e != nil {
-		p.entries = append(p.entries, *e)
-	}
-	return nil
-}
-
-func (p *loadPart) Close() error {
-	p.files.mu.Lock()
-	defer p.files.mu.Unlock()
-	p.files.rows = append(p.files.rows, p.rows...)
-	p.files.entries = append(p.files.entries, p.entries...)
-	return nil
-}
-
-// simWarehouse is the warehouse.
+// simWarehouse is the warehouse. Its targets are known by their names.
 type simWarehouse struct {
 	checkpoint *replicator.Checkpoint
-	targets    rows
-	loads      map[string]map[string]row
+	targets    map[string]*sheet
+	loads      map[string]*sheet
 	held       map[string][]object // folds that wait for load tables
-	books      map[uint32]*books   // of the targets
+	books      map[string]*books   // of the targets
 	loadBooks  map[string]*books   // of loads, by held table
 	streaming  bool                // it was, at some time
 
 	requests map[schema.Name]string // for tables to be loaded again: requested, taken or done
-	spoiled  map[uint32]bool        // targets that somebody changed by hand, until they are loaded again
+	spoiled  map[string]bool        // targets that somebody changed by hand, until they are loaded again
 	resets   map[string]string      // slot resets by token: requested, taken or done
+	still    map[string]*sheet      // targets of tables that are not live, as they were
+	stuck    map[string]bool        // targets that cannot be altered
+}
+
+func newWarehouse() simWarehouse {
+	return simWarehouse{
+		targets: map[string]*sheet{}, loads: map[string]*sheet{}, held: map[string][]object{}, books: map[string]*books{}, loadBooks: map[string]*books{},
+		requests: map[schema.Name]string{}, spoiled: map[string]bool{}, resets: map[string]string{}, still: map[string]*sheet{}, stuck: map[string]bool{},
+	}
+}
+
+// known is what is remembered of the tables.
+func (w *simWarehouse) known() map[schema.Name]replicator.TableState {
+	known := map[schema.Name]replicator.TableState{}
+	if w.checkpoint != nil {
+		for _, t := range w.checkpoint.Tables {
+			known[t.Name] = t
+		}
+	}
+	return known
 }
 
 // loader is the warehouse's Loader, on a connection of its own.
@@ -205,10 +67,15 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 	}
 	l.warehouse.loadBooks[state.Held] = newBooks()
 	l.warehouse.loadBooks[state.Held].enter(l.bucket[f.Ledger.Manifest].entries)
-	at := map[string]row{}
+	target := l.warehouse.targets[t.Target]
+	if target == nil {
+		l.warehouse.targets[t.Target], l.warehouse.books[t.Target] = newSheet(t), newBooks()
+	} else if target.lacks(t) {
+		return drifted(t, "a column is not there")
+	}
+	at := newSheet(t)
 	for _, r := range l.bucket[f.Manifest].rows {
-		v := rowOf(r.New)
-		at[string(v.key(t))] = v
+		at.rows[string(r.Key)] = at.row(t, r.New, row{})
 	}
 	l.warehouse.loads[state.Into] = at
 	l.tall.count("table loaded")
@@ -225,7 +92,7 @@ func (n *node) Checkpoint(context.Context) (*replicator.Checkpoint, error) {
 		return nil, nil
 	}
 	c := n.warehouse.checkpoint.Clone()
-	n.warehouse.remembered(&c)
+	n.warehouse.remembered(&c, n.bug)
 	return &c, nil
 }
 
@@ -257,7 +124,7 @@ func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator
 		}
 	}
 	taken := c.Clone()
-	n.warehouse.remembered(&taken)
+	n.warehouse.remembered(&taken, n.bug)
 	return taken, nil
 }
 
@@ -277,7 +144,16 @@ func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged,
 	case n.fault("merge fails"):
 		return replicator.Merged{}, errInjected
 	}
-	asked, err := n.apply(m)
+	fills, err := n.alter(m)
+	if err != nil {
+		return replicator.Merged{}, err
+	}
+	followed := slices.ContainsFunc(m.Alterations, func(a replicator.Alteration) bool { return !a.Diff.Empty() })
+	if followed && n.chance("merge fails behind its alterations", 0.2) {
+		n.alterAgain(m.Alterations[0].Table.Known) // for an alteration that nobody remembers
+		return replicator.Merged{}, errInjected
+	}
+	asked, err := n.apply(m, fills)
 	if err != nil {
 		return replicator.Merged{}, err
 	}
@@ -288,7 +164,7 @@ func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged,
 }
 
 // apply is the warehouse's transaction.
-func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
+func (n *node) apply(m *replicator.Merge, fills []func(*simWarehouse)) ([]schema.Name, error) {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	w := &n.warehouse
@@ -299,17 +175,17 @@ func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
 			return nil, fmt.Errorf("merge: %w", replicator.ErrFenced)
 		}
 	}
-	next := simWarehouse{
-		targets: w.targets.clone(), loads: map[string]map[string]row{}, held: maps.Clone(w.held), books: cloneBooks(w.books), loadBooks: cloneBooks(w.loadBooks),
-		requests: maps.Clone(w.requests), spoiled: maps.Clone(w.spoiled), resets: maps.Clone(w.resets),
-	}
-	for name, at := range w.loads {
-		next.loads[name] = maps.Clone(at)
-	}
+	next := *w
+	next.targets, next.loads, next.held = cloneSheets(w.targets), cloneSheets(w.loads), maps.Clone(w.held)
+	next.books, next.loadBooks = cloneBooks(w.books), cloneBooks(w.loadBooks)
+	next.requests, next.spoiled, next.resets = maps.Clone(w.requests), maps.Clone(w.spoiled), maps.Clone(w.resets)
 	for _, s := range m.Staged {
 		if err := n.applyStaged(&next, s); err != nil {
 			return nil, err
 		}
+	}
+	for _, fill := range fills {
+		fill(&next)
 	}
 	next.answer(m)
 	cp := m.Checkpoint.Clone()
@@ -319,7 +195,7 @@ func (n *node) apply(m *replicator.Merge) ([]schema.Name, error) {
 	if cp.Reset != "" && cp.Phase == replicator.Creating {
 		n.tall.count("slot reset")
 	}
-	next.checkpoint, next.streaming = &cp, w.streaming
+	next.checkpoint = &cp
 	*w = next
 	n.sayMerge(m)
 	n.tall.count("merge")
@@ -353,23 +229,26 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 			n.tall.count("held fold")
 			continue
 		}
-		at, books := w.targets[f.Table.OID], w.books[f.Table.OID]
+		at, books := w.targets[f.Table.Target], w.books[f.Table.Target]
 		if f.Into != "" {
 			at, books = w.loads[f.Into], w.loadBooks[heldOf(s, f.Into)]
 		}
-		if at == nil {
+		switch {
+		case at == nil:
 			return fmt.Errorf("no load table %s", f.Into)
+		case at.lacks(f.Table):
+			n.tall.count("target lacks a column")
+			return drifted(f.Table, "a column is not there")
 		}
 		if f.Into == "" || n.bug != joinWithoutItsBatch {
-			n.applyRows(at, books, o)
+			n.applyRows(at, books, o, n.excusedNow(f.Table.OID))
 		}
 	}
 	for _, j := range s.Joins {
 		if len(w.held[j.Held]) > 0 {
 			n.broken(3, "%v joins with held changes", j.Table.Name)
 		}
-		w.targets[j.Table.OID] = w.loads[j.From]
-		w.books[j.Table.OID].join(w.loadBooks[j.Held])
+		n.reconcile(w, j)
 		delete(w.loadBooks, j.Held)
 		delete(w.loads, j.From)
 		delete(w.held, j.Held)
@@ -378,7 +257,7 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 			w.requests[j.Table.Name] = "done"
 			n.tall.count("table loaded on request")
 		}
-		delete(w.spoiled, j.Table.OID)
+		delete(w.spoiled, j.Table.Target)
 	}
 	for _, h := range s.Holds {
 		delete(w.loads, h.Before.Into)
@@ -387,6 +266,22 @@ func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 		n.tall.count("load begins again")
 	}
 	return nil
+}
+
+// reconcile makes a target equal to a load table. Columns that only it has are NULL then.
+func (n *node) reconcile(w *simWarehouse, j replicator.Join) {
+	at, load := w.targets[j.Table.Target], w.loads[j.From]
+	if at == nil || load == nil || load.columns != columnsOf(j.Table) || at.lacks(j.Table) {
+		n.broken(3, "%v joins in another shape", j.Table.Name)
+		return
+	}
+	for i, has := range at.columns {
+		if has && !load.columns[i] {
+			load.add(i)
+		}
+	}
+	w.targets[j.Table.Target] = load
+	w.books[j.Table.Target].join(w.loadBooks[j.Held])
 }
 
 func (n *node) sayMerge(m *replicator.Merge) {
@@ -403,6 +298,8 @@ func (n *node) sayMerge(m *replicator.Merge) {
 	for _, t := range m.Checkpoint.Tables {
 		if t.Load != nil {
 			n.say("  %v %v %+v", t.Name, t.State, *t.Load)
+		} else {
+			n.say("  %v %v %s", t.Name, t.State, t.Why)
 		}
 	}
 }
@@ -417,10 +314,11 @@ func heldOf(s *replicator.Staged, into string) string {
 	return ""
 }
 
-// applyRows does what StagedFold says, and accounts for it.
-func (n *node) applyRows(at map[string]row, b *books, o object) {
+// applyRows does what StagedFold says, and accounts for it. Rows whose table misses some
+// that the log does not have may lean on those.
+func (n *node) applyRows(at *sheet, b *books, o object, excused bool) {
 	if o.truncated {
-		clear(at)
+		clear(at.rows)
 		clear(b.open)
 	}
 	filled, leaning := make([]row, len(o.rows)), make([]bool, len(o.rows))
@@ -428,17 +326,17 @@ func (n *node) applyRows(at map[string]row, b *books, o object) {
 		if r.New == nil {
 			continue
 		}
-		origin, ok := at[string(r.Origin)]
+		origin, ok := at.rows[string(r.Origin)]
 		if n.bug == fillByNewKey {
-			origin, ok = at[string(r.Key)]
+			origin, ok = at.rows[string(r.Key)]
 		}
-		if leaning[i] = r.Origin != nil && !ok; leaning[i] && !b.open[string(r.Origin)] {
+		if leaning[i] = r.Origin != nil && !ok; leaning[i] && !b.open[string(r.Origin)] && !excused {
 			n.broken(1, "a row has no origin at %s", strings.ToValidUTF8(string(r.Origin), "?"))
 		}
-		filled[i] = fillRow(r.New, origin)
+		filled[i] = at.row(o.table, r.New, origin)
 	}
 	for _, r := range o.rows {
-		delete(at, string(r.Key))
+		delete(at.rows, string(r.Key))
 		delete(b.open, string(r.Key))
 	}
 	for i, r := range o.rows {
@@ -447,26 +345,10 @@ func (n *node) applyRows(at map[string]row, b *books, o object) {
 			b.open[string(r.Key)] = true
 			n.tall.count("row leans on a refused one")
 		case r.New != nil:
-			at[string(r.Key)] = filled[i]
+			at.rows[string(r.Key)] = filled[i]
 		}
 	}
 	if n.bug != forgetLedger || n.world.die("ledger").IntN(3) > 0 {
 		b.enter(o.entries)
 	}
-}
-
-func fillRow(t replicator.Tuple, origin row) (r row) {
-	for i := range r {
-		var v replicator.Value
-		v, t = t.Next()
-		switch v.Kind {
-		case replicator.Null:
-			r[i] = null
-		case replicator.Unchanged:
-			r[i] = origin[i]
-		default:
-			r[i] = string(v.Text)
-		}
-	}
-	return r
 }

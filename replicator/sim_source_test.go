@@ -77,6 +77,9 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 		}
 		return replicator.Created{}, nil
 	}
+	if h := n.unfit(r); h != nil {
+		return replicator.Created{}, h
+	}
 	if s.slot != nil && r.Remake {
 		n.drop(r)
 		n.world.mu.Unlock()
@@ -94,6 +97,20 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	}
 	s.flushed += 3 // the proof
 	return replicator.Created{Start: s.slot.confirmed, Proof: s.flushed}, nil
+}
+
+// unfit returns what keeps a pipeline from beginning; the lock is held.
+func (n *node) unfit(r replicator.CreateRequest) *replicator.Halt {
+	if r.Reset {
+		return nil
+	}
+	for _, h := range n.see(n.known).unfit {
+		if h != nil && (h.Reason == replicator.TableUnfit || n.publicationIsTheirs()) {
+			n.tall.count("a pipeline cannot begin")
+			return h
+		}
+	}
+	return nil
 }
 
 // drop lets go of the slot, to make another; the lock is held.
@@ -127,11 +144,9 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		n.leave()
 		return nil, replicator.Opened{}, errInjected
 	}
-	if r.Known != nil {
-		if _, err := r.Known(ctx); err != nil {
-			n.leave()
-			return nil, replicator.Opened{}, err
-		}
+	if err := n.remember(ctx, r); err != nil {
+		n.leave()
+		return nil, replicator.Opened{}, err
 	}
 	another := r.Judge != nil && n.chance("another source", 0.02)
 	n.world.mu.Lock()
@@ -155,9 +170,9 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		}
 		return nil, o, err
 	}
-	for _, t := range s.tables {
-		o.Tables = append(o.Tables, replicator.Published{Table: t, Row: replicator.PublicationID{OID: t.OID, XMin: 1}})
-	}
+	o.Read = s.flushed
+	opened := n.see(n.known)
+	opened.tell(&o, n.known, n.bug)
 	if r.End {
 		s.flushed += 2
 		o.End = s.flushed
@@ -167,7 +182,36 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 	if first < 0 {
 		first = len(s.log)
 	}
-	return &stream{node: n, tx: first, position: s.slot.confirmed, received: r.After}, o, nil
+	st := &stream{node: n, tx: first, position: s.slot.confirmed, received: r.After, opened: opened}
+	st.choose(r, o)
+	if r.Known != nil {
+		st.lookAt = time.Now().Add(lookEvery)
+	}
+	return st, o, nil
+}
+
+// remember takes in what is remembered of the tables, and brings the publication in line.
+func (n *node) remember(ctx context.Context, r replicator.OpenRequest) error {
+	if r.Known != nil {
+		states, err := r.Known(ctx)
+		if err != nil {
+			return err
+		}
+		n.known = map[schema.Name]replicator.TableState{}
+		for _, s := range states {
+			if s.OID != 0 {
+				n.known[s.Name] = s
+			}
+		}
+	}
+	for !n.align() {
+		n.tall.count("publication waits for an alteration")
+		time.Sleep(2 * time.Second)
+		if n.isDead() || ctx.Err() != nil {
+			return errDead
+		}
+	}
+	return nil
 }
 
 // take makes the slot n's own, if nobody streams from it.
@@ -206,6 +250,12 @@ type stream struct {
 	received   replicator.LSN
 	urged      int
 	closed     bool
+
+	opened    sight
+	tables    map[uint32]chosenTable
+	matches   map[*version]*matched
+	described map[uint32]*version
+	lookAt    time.Time // when the catalogue is looked at next; zero: never
 }
 
 func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Change, error) {
@@ -222,9 +272,12 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 	if wait <= 0 {
 		wait = 10 * time.Second
 	}
-	c, more, next := s.read()
-	if more {
-		return c, nil
+	if err := s.look(); err != nil {
+		return replicator.Change{}, err
+	}
+	c, more, next, err := s.read()
+	if more || err != nil {
+		return c, err
 	}
 	select {
 	case <-next:
@@ -252,24 +305,31 @@ func (s *stream) alive(ctx context.Context) error {
 }
 
 // read returns the next change of the log, if there is one; else what to wait for.
-func (s *stream) read() (replicator.Change, bool, <-chan struct{}) {
+func (s *stream) read() (replicator.Change, bool, <-chan struct{}, error) {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
-	log := s.source.log
-	if s.tx == len(log) {
-		return replicator.Change{}, false, s.source.next
+	for s.tx < len(s.source.log) {
+		t := s.source.log[s.tx]
+		if !t.sent {
+			s.tx++
+			continue
+		}
+		s.change++
+		switch {
+		case s.change == 1:
+			return replicator.Change{Op: replicator.Begin, LSN: t.commit, XID: t.xid, Time: t.at}, true, nil, nil
+		case s.change <= len(t.steps)+1:
+			c, found, err := s.decode(t, t.steps[s.change-2])
+			if !found && err == nil {
+				continue
+			}
+			return c, found, nil, err
+		}
+		s.tx, s.change = s.tx+1, 0
+		s.position, s.received = t.end, t.end
+		return replicator.Change{Op: replicator.Commit, LSN: t.end, Time: t.at}, true, nil, nil
 	}
-	t := log[s.tx]
-	s.change++
-	switch {
-	case s.change == 1:
-		return replicator.Change{Op: replicator.Begin, LSN: t.commit, XID: t.xid, Time: t.at}, true, nil
-	case s.change <= len(t.changes)+1:
-		return t.changes[s.change-2], true, nil
-	}
-	s.tx, s.change = s.tx+1, 0
-	s.position, s.received = t.end, t.end
-	return replicator.Change{Op: replicator.Commit, LSN: t.end, Time: t.at}, true, nil
+	return replicator.Change{}, false, s.source.next, nil
 }
 
 // quiet is what a server says that has nothing to send.
@@ -341,90 +401,4 @@ func (w *world) crash() {
 		}
 		s.active, s.confirmed = nil, s.saved
 	}
-}
-
-func (n *node) Snapshot(ctx context.Context, tables []*schema.Table) (replicator.Snapshot, error) {
-	if n.isDead() {
-		return nil, errDead
-	}
-	if n.fault("snapshot fails") {
-		return nil, errInjected
-	}
-	if n.bug != snapshotWithoutWait {
-		time.Sleep(time.Until(n.oldest()))
-	}
-	n.world.mu.Lock()
-	defer n.world.mu.Unlock()
-	s := &n.source
-	now := time.Now()
-	v := replicator.Visibility{XMax: s.wide(s.xid) + 1}
-	v.XMin = v.XMax
-	for _, t := range s.log {
-		if t.seen.After(now) {
-			v.InProgress = append(v.InProgress, s.wide(t.xid))
-			v.XMin = min(v.XMin, s.wide(t.xid))
-		}
-	}
-	slices.Sort(v.InProgress)
-	image := s.replay(func(t *tx) bool { return !t.seen.After(now) })
-	s.flushed += 5
-	taken := replicator.Taken{Tables: tables, Seen: v, HandOver: s.flushed}
-	for _, t := range tables {
-		if len(image[t.OID]) > 0 {
-			taken.Ranges = append(taken.Ranges, replicator.Range{Table: t}, replicator.Range{Table: t, First: 1})
-		}
-	}
-	return &snapshot{node: n, taken: taken, image: image}, nil
-}
-
-// oldest returns when the last transaction that is running now will be seen by
-// snapshots. A transaction that the slot's stream left out, because it had
-// committed before, may be among them.
-func (n *node) oldest() (at time.Time) {
-	n.world.mu.Lock()
-	defer n.world.mu.Unlock()
-	for _, t := range n.source.log {
-		if t.seen.After(at) {
-			at = t.seen
-		}
-	}
-	return at
-}
-
-// wide is an id as the server counts them, from an epoch that the 32 bits lack.
-func (s *simSource) wide(xid uint32) uint64 {
-	if xid >= 1<<31 {
-		return 3<<32 | uint64(xid)
-	}
-	return 4<<32 | uint64(xid)
-}
-
-// snapshot is a Snapshot of two ranges a table: the rows whose key is odd in length
-// of its hash, and the others.
-type snapshot struct {
-	*node
-	taken replicator.Taken
-	image rows
-}
-
-func (s *snapshot) Taken() replicator.Taken { return s.taken }
-func (s *snapshot) Close() error            { return nil }
-
-func (s *snapshot) Copy(_ context.Context, r replicator.Range, write func(replicator.Tuple) error) error {
-	s.nap("copy", 3*time.Second)
-	if s.isDead() {
-		return errDead
-	}
-	if s.fault("snapshot is given up") {
-		return replicator.ErrYielded
-	}
-	for k, at := range s.image[r.Table.OID] {
-		if k[len(k)-1]%2 != byte(r.First) {
-			continue
-		}
-		if err := write(at.tuple()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -36,9 +36,13 @@ type world struct {
 
 // simSource is the source database.
 type simSource struct {
-	tables  []*schema.Table
-	log     []*tx
-	now     rows // after the whole log
+	tables []*simTable
+	log    []*tx
+	now    rows // after the whole log
+
+	files, oids, published uint32 // how many were given out
+	snapshots              []*snapshot
+
 	xid     uint32
 	flushed replicator.LSN
 	slot    *slot
@@ -56,58 +60,29 @@ type slot struct {
 
 // tx is a transaction of the log.
 type tx struct {
-	xid     uint32
-	commit  replicator.LSN // where its commit record starts
-	end     replicator.LSN
-	at      time.Time
-	seen    time.Time // from when on snapshots see it: later than at if a standby is waited for
-	changes []replicator.Change
-	after   rows
+	xid    uint32
+	commit replicator.LSN // where its commit record starts
+	end    replicator.LSN
+	at     time.Time
+	seen   time.Time // from when on snapshots see it: later than at if a standby is waited for
+	steps  []step
+	sent   bool // the log has some of them
+	after  asOf
 }
 
 // rows are the rows of all tables by OID and key.
 type rows map[uint32]map[string]row
 
-// row is a row's values by column; null is NULL.
-type row [4]string
+// row is a row's values by column; null is NULL, and a column that is not there is empty.
+type row [slots]string
 
 const null = "\x00"
-
-// key returns the key of a row, as a tuple's bytes.
-func (r row) key(t *schema.Table) replicator.Tuple {
-	var k replicator.Tuple
-	for _, c := range t.Key {
-		k = k.Append(value(r[c]))
-	}
-	return k
-}
-
-func (r row) tuple() replicator.Tuple {
-	var t replicator.Tuple
-	for _, v := range r {
-		t = t.Append(value(v))
-	}
-	return t
-}
 
 func value(s string) replicator.Value {
 	if s == null {
 		return replicator.Value{Kind: replicator.Null}
 	}
 	return replicator.Value{Kind: replicator.Text, Text: []byte(s)}
-}
-
-// rowOf reads a tuple that has no unchanged values.
-func rowOf(t replicator.Tuple) (r row) {
-	for i := range r {
-		var v replicator.Value
-		v, t = t.Next()
-		r[i] = string(v.Text)
-		if v.Kind == replicator.Null {
-			r[i] = null
-		}
-	}
-	return r
 }
 
 func (rs rows) clone() rows {
@@ -126,39 +101,13 @@ func newWorld(t *testing.T, seed uint64, p float64, b bug, tall *tally) *world {
 		bucket: map[string]object{},
 	}
 	w.source = simSource{xid: 1<<32 - 40, flushed: 100, next: make(chan struct{})} // ids wrap soon
-	w.source.tables = simTables()
+	w.source.tables = theirOwn()
 	w.source.now = rows{}
-	w.warehouse = simWarehouse{targets: rows{}, loads: map[string]map[string]row{}, held: map[string][]object{}, requests: map[schema.Name]string{}, spoiled: map[uint32]bool{}, resets: map[string]string{}, books: map[uint32]*books{}, loadBooks: map[string]*books{}}
-	for _, table := range w.source.tables {
-		w.source.now[table.OID] = map[string]row{}
-		w.warehouse.targets[table.OID] = map[string]row{}
-		w.warehouse.books[table.OID] = newBooks()
-	}
+	w.warehouse = newWarehouse()
 	for range 4 {
 		w.write(0)
 	}
 	return w
-}
-
-// simTables have a plain key, a key in another order than the columns, and the
-// whole row as replica identity. Their last column is toastable.
-func simTables() []*schema.Table {
-	var tables []*schema.Table
-	for i, identity := range []schema.Identity{schema.IdentityDefault, schema.IdentityIndex, schema.IdentityFull} {
-		t := &schema.Table{OID: uint32(11 + i), Identity: identity, Key: []int{0}}
-		t.Name = schema.Name{Schema: "public", Table: fmt.Sprint("t", i)}
-		t.Known = t.Name
-		if identity == schema.IdentityIndex {
-			t.Key = []int{1, 0}
-		}
-		for n, name := range []string{"k", "l", "v", "big"} {
-			t.Columns = append(t.Columns, schema.Column{Attribute: schema.Attribute{
-				Attnum: int16(n + 1), Name: name, Toastable: n == 3,
-			}})
-		}
-		tables = append(tables, t)
-	}
-	return tables
 }
 
 // fault tells whether something goes wrong now, and counts it.
@@ -233,6 +182,7 @@ type node struct {
 	dead bool
 
 	token string // of a reset that it is told to carry out
+	known map[schema.Name]replicator.TableState
 }
 
 var (
