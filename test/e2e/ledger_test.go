@@ -105,23 +105,41 @@ func balanced(t *testing.T, w *harness.World) {
 	}
 }
 
+// diesAt disturbs, and kills the daemon, which it starts if there is none, once a
+// statement of it hangs.
+func diesAt(t *testing.T, w *harness.World, d *harness.Daemon, n int, fault redshifttest.Fault) {
+	t.Helper()
+	fault.Application, fault.Nth, fault.Stall = "rowshift", 1, -1
+	stalled := w.Warehouse.Inject(fault)
+	if d == nil {
+		d = w.MustRun(t)
+	}
+	execute(t, w, disturbances(n)...)
+	reached(t, stalled)
+	d.Kill()
+	stalled.Remove()
+}
+
 // Promises 1 and 6: though daemons die while the load accounts, and while they merge, each value that is adjusted is
 // in the ledger once, and the source's rows are the target's and those in quarantine.
 // A retry lets in what fits by then, and a drop forgets.
 func TestLedgerAndQuarantine(t *testing.T) {
 	t.Parallel()
 	w := accounted(t)
-	for n, fault := range []redshifttest.Fault{{Class: "INSERT", Match: `"ledger_`}, {Class: "COPY", Match: `"entries_`}} {
-		fault.Application, fault.Nth, fault.Stall = "rowshift", 1, -1
-		stalled := w.Warehouse.Inject(fault)
-		d := w.MustRun(t)
-		execute(t, w, disturbances(n+1)...)
-		reached(t, stalled)
-		d.Kill()
-		stalled.Remove()
+	for n, fault := range []redshifttest.Fault{
+		{Class: "INSERT", Match: `"ledger_`}, {Class: "COPY", Match: `"entries_`},
+		{Class: "INSERT", Match: `INTO "rowshift"."ledger"`}, {Class: "INSERT", Match: `INTO "rowshift"."quarantine"`, After: true},
+	} {
+		diesAt(t, w, nil, n+1, fault)
 	}
 	d := w.MustRun(t)
 	arrived(t, w, 1)
+	for n, fault := range []redshifttest.Fault{
+		{Class: "UPDATE", Match: `UPDATE "rowshift"."quarantine"`}, {Class: "INSERT", Match: `INTO "rowshift"."ledger"`, After: true}, {Class: "INSERT", Match: `INTO "rowshift"."quarantine"`},
+	} {
+		diesAt(t, w, d, n+5, fault)
+		d = w.MustRun(t)
+	}
 	for n := range 6 {
 		execute(t, w, disturbances(n+11)...)
 		if n%2 == 1 { // at any moment of a merge

@@ -11,7 +11,7 @@ import (
 // that are set must hold.
 type Fault struct {
 	Class       string  // the statement's class: "COPY", "COMMIT", "INSERT", ...; empty: any
-	Match       string  // a part of the statement's text, in any case of letters
+	Match       string  // a part of the statement's text, in any case of letters and whatever blanks are in it
 	Application string  // a part of the session's application name
 	Nth         int     // only the nth statement that is selected, counted from 1; 0: each
 	Probability float64 // 0: always
@@ -60,7 +60,7 @@ func (i *Injected) Remove() {
 func (i *Injected) strikes(class, text, application string) bool {
 	f := i.fault
 	if f.Class != "" && f.Class != class ||
-		f.Match != "" && !strings.Contains(strings.ToLower(text), strings.ToLower(f.Match)) ||
+		f.Match != "" && !strings.Contains(bareText(text), bareText(f.Match)) ||
 		f.Application != "" && !strings.Contains(application, f.Application) {
 		return false
 	}
@@ -75,6 +75,9 @@ func (i *Injected) strikes(class, text, application string) bool {
 	}
 	return true
 }
+
+// bareText is a text without blanks and in lower case.
+func bareText(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), "")) }
 
 // faults are those at work on a server.
 type faults struct {
