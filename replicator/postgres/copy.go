@@ -39,7 +39,7 @@ func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range,
 	rows := &copyText{columns: len(r.Table.Columns), write: write}
 	tag, err := conn.PgConn().CopyTo(ctx, rows, copyOf(r))
 	if err != nil {
-		return unreadable(r.Table, err)
+		return unreadable(conn, r.Table, err)
 	}
 	if err := rows.Close(); err != nil {
 		return err

@@ -85,7 +85,7 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 			continue
 		}
 		if code := codeOf(err); err != nil && code != lockNotAvailable && code != deadlockDetected {
-			return nil, unreadable(t, err)
+			return nil, unreadable(l.conn, t, err)
 		}
 		if _, err := l.conn.Exec(ctx, `ROLLBACK`); err != nil {
 			return nil, fmt.Errorf("postgres: give locks back: %w", err)
@@ -137,19 +137,28 @@ func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err err
 	return open, err
 }
 
-// unreadable says why t could not be read.
-func unreadable(t *schema.Table, err error) error {
+// unreadable says why t could not be read. A table that the role may not read is unfit,
+// and the others go on.
+func unreadable(conn *pgx.Conn, t *schema.Table, err error) error {
 	if codeOf(err) != insufficientRights {
 		return fmt.Errorf("postgres: read %s: %w", t.Name, bare(err))
 	}
-	return &replicator.Halt{
+	role := pgx.Identifier{conn.Config().User}.Sanitize()
+	var names []string
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	repair := fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT (%s, ctid) ON %s TO %[2]s", pgx.Identifier{t.Name.Schema}.Sanitize(), role, identifiers(names), quoted(t.Name))
+	if strings.Contains(err.Error(), "row-level security") {
+		repair = fmt.Sprintf("ALTER ROLE %s BYPASSRLS", role)
+	}
+	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
 		Found:  fmt.Sprintf("the source's role may not read all of %s", t.Name),
 		Means:  "a load would fail, or miss rows that a row-level security policy hides",
-		Repair: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO <role>; GRANT SELECT ON %s TO <role>; and, if the table has policies: ALTER ROLE <role> BYPASSRLS",
-			pgx.Identifier{t.Name.Schema}.Sanitize(), quoted(t.Name)),
-		Cause: bare(err),
-	}
+		Repair: repair + "; then rowshift resync " + t.Known.String(),
+		Cause:  bare(err),
+	}}
 }
 
 // quoted returns a name as SQL spells it.

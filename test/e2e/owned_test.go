@@ -49,6 +49,13 @@ var owned = []struct {
 			ALTER PUBLICATION rowshift_accounts ADD TABLE ONLY public.longer (id, v); COMMIT`, "UPDATE longer SET v = repeat('v', 20) WHERE id = 2"},
 	},
 	{
+		table: "ungranted", choice: "exclude: [v]", columns: "id, n, w", parked: "table_unfit",
+		ddl: []string{`BEGIN; ALTER TABLE ungranted ADD w int DEFAULT 3; ALTER PUBLICATION rowshift_accounts DROP TABLE ONLY public.ungranted;
+			ALTER PUBLICATION rowshift_accounts ADD TABLE ONLY public.ungranted (id, n, w); COMMIT`},
+		repair: `GRANT USAGE ON SCHEMA "public" TO "rowshift"; GRANT SELECT ("id", "n", "w", ctid) ON "public"."ungranted" TO "rowshift"; then rowshift resync public.ungranted`,
+		while:  "UPDATE ungranted SET w = id WHERE id < 20",
+	},
+	{
 		table: "filtered", choice: `columns: [id, n], where: "id > 10"`, columns: "id, n", where: " WHERE id > 10",
 		ddl: []string{`BEGIN; ALTER PUBLICATION rowshift_accounts DROP TABLE ONLY public.filtered; ALTER TABLE public.filtered ALTER COLUMN id TYPE bigint;
 			ALTER PUBLICATION rowshift_accounts ADD TABLE ONLY public.filtered (id, n) WHERE (id > 10); COMMIT`, "UPDATE filtered SET id = 5000000000 + id WHERE id > 20"},
@@ -94,8 +101,13 @@ func TestADBAOwnsThePublication(t *testing.T) {
 	}
 	w.MustBecomeEqual(t, append(ownedPairs("migrated", "longer", "filtered"), harness.AccountPairs...)...)
 	for _, o := range owned {
-		if o.repair != "" {
-			execute(t, w, o.repair)
+		if o.repair == "" {
+			continue
+		}
+		statement, then, _ := strings.Cut(o.repair, "; then rowshift ")
+		if execute(t, w, statement); then != "" {
+			command(t, w, 0, "", strings.Fields(then)...)
+			execute(t, w, "UPDATE company SET seats = 1, plan = 'pro' WHERE id = uid('c', 1)") // with the next merge it is seen
 		}
 	}
 	w.MustBecomeEqual(t, append(ownedPairs(), harness.AccountPairs...)...)
@@ -122,7 +134,8 @@ func ownedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 			"INSERT INTO "+o.table+" SELECT i, 'v' || i, i FROM generate_series(1, 40) i")
 		s.Config.Tables = append(s.Config.Tables, "public."+o.table+": {"+o.choice+"}")
 	}
-	s.SQL = append(s.SQL, "REVOKE app_owner FROM rowshift", "REVOKE CREATE ON DATABASE app FROM rowshift", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowshift")
+	s.SQL = append(s.SQL, "REVOKE app_owner FROM rowshift", "REVOKE CREATE ON DATABASE app FROM rowshift", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowshift",
+		"REVOKE SELECT ON ungranted FROM rowshift", "GRANT SELECT (id, n, ctid) ON ungranted TO rowshift")
 	w := harness.Start(t, s)
 	command(t, w, 1, "there is no publication", "check")
 	out, errs, code, err := w.Command(t.Context(), "plan")
