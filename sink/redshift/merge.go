@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"rowshift/replicator"
@@ -13,12 +14,13 @@ import (
 // merging is one merge under way.
 type merging struct {
 	*Warehouse
-	session *session
-	merge   *replicator.Merge
-	merged  replicator.Merged
-	made    []place  // temporary tables
-	stirred bool     // something went into quarantine, or may have been lifted
-	fills   []string // what new columns get, in the transaction
+	session  *session
+	merge    *replicator.Merge
+	merged   replicator.Merged
+	made     []place       // temporary tables
+	stirred  bool          // something went into quarantine, or may have been lifted
+	fills    []string      // what new columns get, in the transaction
+	refusing *schema.Table // whose target refused a statement
 }
 
 // Merge implements replicator.Warehouse.
@@ -141,7 +143,25 @@ func (m *merging) blame(ctx context.Context, err error) error {
 			return unfit(t, h)
 		}
 	}
+	if code := codeOf(err); m.refusing != nil && (strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23")) {
+		return unfit(m.refusing, m.constrained(err))
+	}
 	return err
+}
+
+// constrained is the halt for a target that has the right types and refuses rows all the
+// same: as ours are made, by nothing but their keys' NOT NULL.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+func (m *merging) constrained(err error) *replicator.Halt {
+	t := m.refusing
+	p := in(m.options.Schema, t.Target)
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("Redshift refuses rows of %v in %s: %v", t.Name, p, err),
+		Means:  "the target was made or altered by somebody, with a constraint such as NOT NULL that the source does not have",
+		Repair: fmt.Sprintf("rename the column that has it, or the table: %s; then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
+		Cause:  err,
+	}
 }
 
 // targets are the tables that the merge writes to where people read them.
@@ -329,6 +349,9 @@ func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) 
 		return nil
 	}
 	n, err := m.step(ctx, step, sql)
+	if err != nil {
+		m.refusing = t
+	}
 	m.merged.Rows[t.OID] += n
 	return err
 }

@@ -1,6 +1,7 @@
 package redshift
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -83,6 +84,20 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 			wantHalt(t, r.Load(t.Context(), loadState("load_1_1_1"), table, replicator.StagedLoad{}), replicator.TargetDrift)
 		})
 	}
+}
+
+// A target with a constraint that somebody gave it parks its table, and is met once: what
+// it refuses it would refuse for ever.
+func TestConstraintOfSomebodyParksTheTable(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.admin("ALTER TABLE public_copy.words DROP COLUMN body", "ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(65535) NOT NULL DEFAULT ''")
+	_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert a|1|x", "insert secret|2|~"))...))
+	u, ok := errors.AsType[*replicator.Unfit](err)
+	if !ok || u.OID != table.OID || u.Why.Reason != replicator.TargetDrift || !strings.Contains(u.Why.Repair, "rowshift resync public.words") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+	w.unmoved()
 }
 
 func TestRefusedFileHaltsWithoutTheValue(t *testing.T) {
