@@ -103,7 +103,7 @@ type OpenRequest struct {
 	Known func(context.Context) ([]TableState, error)
 
 	// Judge is asked before the stream is started and the publication touched, with
-	// what is known by then: all but Publication, Tables and End. Its error ends the
+	// what is known by then: all but Format, Publication, Tables and End. Its error ends the
 	// opening. Nil: nothing is to be judged yet.
 	Judge func(Opened) error
 }
@@ -115,8 +115,9 @@ type Opened struct {
 	Fork        LSN // where the server's history left OpenRequest.Timeline; 0 if it did not
 	Database    string
 	Slot        string
-	Confirmed   LSN // the slot's confirmed position as found before the stream was started
-	Flushed     LSN // the end of the server's flushed log
+	Confirmed   LSN    // the slot's confirmed position as found before the stream was started
+	Flushed     LSN    // the end of the server's flushed log
+	Format      string // how values are sent, by the source's own word, for people to know
 	Publication PublicationID
 	Tables      []Published
 	Unfit       []Unfit // tables that are chosen and cannot be replicated, or are not published as they must be

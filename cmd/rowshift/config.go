@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres"
 	"rowshift/schema"
 
 	"go.uber.org/zap/zapcore"
@@ -38,7 +39,8 @@ type sourceConfig struct {
 	create      bool
 	loadYield   time.Duration
 	look        time.Duration // how often the catalogue is looked at
-	resyncLost  bool          // a slot that is lost is reset without anybody's word
+	format      postgres.Format
+	resyncLost  bool // a slot that is lost is reset without anybody's word
 }
 
 type warehouseConfig struct {

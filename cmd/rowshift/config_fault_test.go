@@ -92,6 +92,7 @@ func TestFaultsOfTheSource(t *testing.T) {
 		{"publication: rowshift_accounts", "publication: public.accounts", `6: source.publication: "public.accounts" has a dot; write the name alone, without what it is in`},
 		{"publication: rowshift_accounts", "publication: " + strings.Repeat("p", 70), "6: source.publication: has a name of 70 bytes, and 7 are cut off; write 63 bytes at most"},
 		{"load_yield: 10s", "load_yield: 10", `8: source.load_yield: "10" is not a duration; write a number with its unit, like 500ms, 5s or 10m`},
+		{"load_yield: 10s", "protocol_format: json", `8: source.protocol_format: "json" is not a format; write auto, text or binary`},
 		{"load_yield: 10s", "on_slot_lost: drop", `8: source.on_slot_lost: "drop" is nothing that can be done; write halt or resync`},
 		{"load_yield: 10s", "load_yield: -1s", "8: source.load_yield: -1s is out of range; write 1s to 1h0m0s"},
 	})

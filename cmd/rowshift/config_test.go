@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres"
 	"rowshift/schema"
 
 	"github.com/google/go-cmp/cmp"
@@ -260,6 +261,15 @@ func TestSecretsAreReadAnew(t *testing.T) {
 	}
 	if _, err := c.source.connect(t.Context()); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("without its file: %v", err)
+	}
+}
+
+func TestProtocolFormat(t *testing.T) {
+	for says, want := range map[string]postgres.Format{"protocol_format: auto": postgres.Auto, "protocol_format: text": postgres.Text, "protocol_format: binary": postgres.Binary, "load_yield: 10s": postgres.Auto} {
+		c := load(t, strings.Replace(goodConfig, "load_yield: 10s", says, 1))
+		if c.source.format != want {
+			t.Errorf("%s: %q", says, c.source.format)
+		}
 	}
 }
 

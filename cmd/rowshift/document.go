@@ -46,6 +46,8 @@ type sourceDocument struct {
 	OnSlotLost  setting          `yaml:"on_slot_lost"`
 
 	CataloguePoll setting `yaml:"catalogue_poll"`
+
+	ProtocolFormat setting `yaml:"protocol_format"`
 }
 
 type warehouseDocument struct {
@@ -236,7 +238,7 @@ func join(parent, key string) string {
 // keysOf names the keys that a document has in each of its places.
 var keysOf = map[string]string{
 	"":                "pipeline, source, warehouse, bucket, batch, hash_key, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
-	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost, catalogue_poll",
+	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost, catalogue_poll, protocol_format",
 	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group, on_copy_error, ddl",
 	"bucket":          "url, region, kms_key, endpoint",
 	"batch":           "rows, bytes, max_age, min_interval",

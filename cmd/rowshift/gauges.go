@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -29,6 +30,7 @@ var (
 	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; absent if max_slot_wal_keep_size sets no limit.")
 	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status.", "status")
 	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
+	protocol     = describeGauge("protocol_format", "1 for the format in which the source sends the stream's values.", "format")
 	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at.")
 	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted.", "reason")
 	phaseNow     = describeGauge("phase", "1 for what the daemon is doing.", "phase")
@@ -58,7 +60,7 @@ var reasons = []replicator.Reason{
 // Describe is of prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, refusedRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, haltedReason, phaseNow,
+		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, refusedRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, protocol, haltedReason, phaseNow,
 		tableState, loadRows, loadRowsAll, loadBytes, loadBytesAll, loadTables, logDropped,
 	} {
 		ch <- d
@@ -105,6 +107,9 @@ func (s snapshot) collectPosition(set func(*prometheus.Desc, float64, ...string)
 	set(lsnStage, float64(s.position.staged), "staged")
 	set(lsnStage, float64(s.position.merged), "merged")
 	set(lsnStage, float64(s.position.acknowledged), "acknowledged")
+	for _, f := range []postgres.Format{postgres.Text, postgres.Binary} {
+		set(protocol, is(s.format == string(f)), string(f))
+	}
 }
 
 // collectTables tells how each table stands.

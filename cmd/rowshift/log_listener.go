@@ -76,7 +76,7 @@ func lsn(at replicator.LSN) zap.Field { return zap.Stringer("lsn", at) }
 func (t *teller) opened(o replicator.OpenedPass) {
 	cp := o.Checkpoint
 	fields := []zap.Field{
-		lsn(cp.LSN), zap.Int64("epoch", int64(cp.Epoch)), zap.String("slot", o.Opened.Slot),
+		lsn(cp.LSN), zap.Int64("epoch", int64(cp.Epoch)), zap.String("slot", o.Opened.Slot), zap.String("protocol_format", o.Opened.Format),
 		zap.Int("tables", len(o.Opened.Tables)), zap.Uint64("lag_bytes", cp.LSN.Behind(o.Opened.Flushed)),
 	}
 	if !cp.Time.IsZero() {

@@ -40,7 +40,7 @@ func day(l replicator.Listener) {
 	}}
 	l.Waiting("the slot rowshift_accounts, which pid 7 streams from")
 	l.Restarted(replicator.Restart{Cause: fmt.Errorf("open: %w", io.ErrUnexpectedEOF), Wait: time.Second})
-	l.Opened(replicator.OpenedPass{Opened: replicator.Opened{Slot: "rowshift_accounts", Flushed: 0x3000, Confirmed: 0x800}, Checkpoint: cp})
+	l.Opened(replicator.OpenedPass{Opened: replicator.Opened{Slot: "rowshift_accounts", Format: "binary", Flushed: 0x3000, Confirmed: 0x800}, Checkpoint: cp})
 	l.Tables(company(replicator.Loading, nil))
 	l.LoadBegun(replicator.Taken{Tables: []*schema.Table{table}, HandOver: 0x1800, Ranges: []replicator.Range{{Table: table, Rows: 100, Bytes: 5000}}})
 	l.LoadProgress(replicator.LoadProgress{Tables: 1, Rows: 40, Bytes: 2000, RowsEstimated: 100, BytesEstimated: 5000, Elapsed: 4 * time.Second})
@@ -89,6 +89,8 @@ rowshift_lsn{stage="acknowledged"} 8192
 rowshift_lsn{stage="merged"} 8192
 rowshift_lsn{stage="received"} 12288
 rowshift_lsn{stage="staged"} 8192
+rowshift_protocol_format{format="binary"} 1
+rowshift_protocol_format{format="text"} 0
 rowshift_slot_retained_bytes 10240
 rowshift_slot_safe_bytes 4096
 rowshift_slot_active 1

@@ -41,7 +41,8 @@ type state struct {
 	epoch    replicator.Epoch
 	tables   []replicator.TableState
 	load     replicator.LoadProgress
-	known    bool // how far the pipeline is; a standby is not told
+	known    bool   // how far the pipeline is; a standby is not told
+	format   string // in which the stream's values are sent
 	position positions
 	lag      lag
 	slot     slotSighting
@@ -152,6 +153,7 @@ func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 	s.enter(streaming, now)
 	s.epoch = cp.Epoch
 	s.known = true
+	s.format = o.Opened.Format
 	s.position = positions{received: cp.LSN, staged: cp.LSN, merged: cp.LSN, acknowledged: o.Opened.Confirmed}
 	s.lag.opened(cp.LSN, cp.Time, o.Opened.Flushed)
 	s.waiting, s.resyncs = 0, 0 // what was asked for is about to load
@@ -248,6 +250,7 @@ type snapshot struct {
 	load       replicator.LoadProgress
 	slot       slotSighting
 	known      bool // position and lag are
+	format     string
 	position   positions
 	lagSeconds float64
 	lagBytes   uint64
@@ -270,7 +273,7 @@ func (s *state) snapshot() snapshot {
 	if !s.known {
 		return now
 	}
-	now.known, now.position, now.lagSeconds = true, s.position, s.lag.at(time.Now()).Seconds()
+	now.known, now.format, now.position, now.lagSeconds = true, s.format, s.position, s.lag.at(time.Now()).Seconds()
 	reached := s.position.merged
 	if s.lag.caughtUp() {
 		reached = max(reached, s.position.received) // what lies between is nothing of ours

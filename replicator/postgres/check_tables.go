@@ -30,8 +30,29 @@ func (c *check) choices(ctx context.Context) {
 		c.unasked("publication "+c.options.Publication, fmt.Errorf("the tables have to be fit first"))
 		return
 	}
+	c.format(ctx)
 	c.migrations(tables)
 	c.publication(ctx, tables)
+}
+
+// format tells how values will be sent.
+func (c *check) format(ctx context.Context) {
+	const subject = "protocol format"
+	if c.options.Format == Text {
+		c.fine(subject, "text, as the config says")
+		return
+	}
+	found, err := c.unrendered(ctx, c.conn, c.server)
+	switch {
+	case err != nil:
+		c.unasked(subject, err)
+	case len(found) == 0:
+		c.fine(subject, "binary")
+	case c.options.Format == Binary:
+		c.halted(subject, formatHalt(found))
+	default:
+		c.fine(subject, "text, since "+strings.Join(found, ", "))
+	}
 }
 
 // migrations warns of what the source's owner can no longer do to tables that are

@@ -4,20 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres/render"
 )
 
 // errClosed is what is found of a snapshot that was closed.
 var errClosed = errors.New("postgres: the snapshot is closed")
 
-// Copy reads the rows of a range by a COPY of its own, as text: the same output
-// functions under the same settings write the values of the stream, so that both are
-// the same to the byte. Rows that were written count only if Copy returns no error:
-// it then has seen that the tables were locked all the while.
+// Copy reads the rows of a range by a COPY of its own: as the text of the output
+// functions that write the values of the stream, under the same settings, or as what is
+// rendered to that text, so that both are the same to the byte. Rows that were written
+// count only if Copy returns no error: it then has seen that the tables were locked all
+// the while.
 func (s *snapshot) Copy(ctx context.Context, r replicator.Range, write func(replicator.Tuple) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -36,16 +39,19 @@ func (s *snapshot) Copy(ctx context.Context, r replicator.Range, write func(repl
 
 // read copies a range by a session that imported the snapshot.
 func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range, write func(replicator.Tuple) error) error {
-	rows := &copyText{columns: len(r.Table.Columns), write: write}
-	tag, err := conn.PgConn().CopyTo(ctx, rows, copyOf(r))
+	rows, statement := s.reads(r, write)
+	tag, err := conn.PgConn().CopyTo(ctx, rows, statement)
+	if err == nil {
+		err = rows.Close()
+	}
+	if errors.Is(err, render.ErrMalformed) {
+		s.astray.loaded(r.Table.OID)
+	}
 	if err != nil {
 		return unreadable(conn, r.Table, err)
 	}
-	if err := rows.Close(); err != nil {
-		return err
-	}
-	if tag.RowsAffected() != rows.rows {
-		return fmt.Errorf("postgres: COPY of %s says %d rows and sent %d", r.Table.Name, tag.RowsAffected(), rows.rows)
+	if tag.RowsAffected() != rows.count() {
+		return fmt.Errorf("postgres: COPY of %s says %d rows and sent %d", r.Table.Name, tag.RowsAffected(), rows.count())
 	}
 	held, err := alive(ctx, conn, s.lock.vxid)
 	if err != nil {
@@ -55,6 +61,20 @@ func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range,
 		return fmt.Errorf("%w: the session that holds the locks ended", replicator.ErrYielded)
 	}
 	return nil
+}
+
+// copyRows takes what a COPY sends apart. Its Close tells whether it was whole.
+type copyRows interface {
+	io.WriteCloser
+	count() int64 // of rows
+}
+
+// reads returns the statement that reads a range, and what takes its rows apart.
+func (s *snapshot) reads(r replicator.Range, write func(replicator.Tuple) error) (rows copyRows, statement string) {
+	if forms := s.forms[r.Table.OID]; forms != nil {
+		return &copyBinary{forms: forms, write: write}, copyOf(r) + " (FORMAT binary)"
+	}
+	return &copyText{columns: len(r.Table.Columns), write: write}, copyOf(r)
 }
 
 // ended returns why the snapshot was given up, if it was, else err.

@@ -52,6 +52,8 @@ func (c *copyText) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (c *copyText) count() int64 { return c.rows }
+
 // Close tells whether the stream ended at the end of a row.
 func (c *copyText) Close() error {
 	if len(c.begun) > 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres/render"
 )
 
 // errShort says that a message ends before what it announces.
@@ -110,6 +111,68 @@ func (c *cursor) tuple(n int) replicator.Tuple {
 	return replicator.Tuple(start[:end:end])
 }
 
+// row reads a row of a relation: as it lies or, of one whose values come in binary,
+// rendered into scratch space.
+func (c *cursor) row(r *relation, scratch *replicator.Tuple) replicator.Tuple {
+	if r.forms == nil {
+		return c.tuple(r.columns)
+	}
+	if cap(*scratch) > keptBytes {
+		*scratch = nil
+	}
+	row := c.rendered((*scratch)[:0], r)
+	*scratch = row[:0]
+	if c.err != nil {
+		return nil
+	}
+	return row
+}
+
+// rendered reads a TupleData whose values come in binary, but for those of types that
+// have no such form, and writes them as text behind row. Columns that are not taken are
+// null in it.
+func (c *cursor) rendered(row replicator.Tuple, r *relation) replicator.Tuple {
+	if got := int(c.uint16()); got != r.columns {
+		c.fail("a row of %d columns, where its relation has %d", got, r.columns)
+	}
+	for i := 0; i < r.columns && c.err == nil; i++ {
+		kind := c.uint8()
+		switch kind {
+		case 'n', 'u':
+			row = append(row, kind)
+			continue
+		case 't', 'b':
+		default:
+			c.fail("a value of unknown kind %q", kind)
+		}
+		value := c.take(int(int32(c.uint32())))
+		switch {
+		case c.err != nil:
+		case r.forms[i] == nil:
+			row = append(row, byte(replicator.Null))
+		case kind == 't':
+			row = row.Append(replicator.Value{Kind: replicator.Text, Text: value})
+		default:
+			var err error
+			if row, err = appendRendered(row, r.forms[i], value); err != nil {
+				c.fail("a value of column %d of %v: %w", i+1, r.table.Name, err)
+			}
+		}
+	}
+	return row
+}
+
+// appendRendered adds a value that came in binary to row.
+func appendRendered(row replicator.Tuple, form render.Form, value []byte) (replicator.Tuple, error) {
+	start := len(row)
+	rendered, err := form(append(row, byte(replicator.Text), 0, 0, 0, 0), value)
+	if err != nil {
+		return row, err
+	}
+	binary.BigEndian.PutUint32(rendered[start+1:], uint32(len(rendered)-start-5))
+	return rendered, nil
+}
+
 // zeroTime is the zero of the protocol's times.
 var zeroTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -125,8 +188,10 @@ type decoder struct {
 	commit    replicator.LSN       // where the commit of the transaction at hand starts
 	relations map[uint32]*relation // nil for one that is not replicated
 	truncated []*relation          // of a Truncate message, not handed out yet
+	astray    func(replicator.LSN) // told of a transaction with a value that cannot be rendered
 
 	key, old, row replicator.Tuple // scratch
+	was, is       replicator.Tuple // the same, for what came in binary
 }
 
 func newDecoder(match func(relationMessage, replicator.LSN) *relation) decoder {
@@ -167,6 +232,9 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 		c.fail("a pgoutput message of unknown kind %q", kind)
 	}
 	if err := c.end(); err != nil {
+		if errors.Is(err, render.ErrMalformed) {
+			d.astray(d.commit)
+		}
 		return replicator.Change{}, false, err
 	}
 	return change, found, nil
@@ -218,14 +286,14 @@ func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found 
 	if part != 'N' {
 		c.fail("a row that starts with %q", part)
 	}
-	d.row, change.New = r.project(d.row, c.tuple(r.columns))
+	d.row, change.New = r.project(d.row, c.row(r, &d.is))
 	return change, true
 }
 
 // before decodes what an Update or Delete says of the row of before: its key (K), in
 // a tuple of all columns of which the others are nothing, or the whole row (O).
 func (d *decoder) before(c *cursor, r *relation, part byte, change *replicator.Change) {
-	whole := c.tuple(r.columns)
+	whole := c.row(r, &d.was)
 	if c.err != nil {
 		return
 	}

@@ -6,8 +6,10 @@
 // An Origin is what is known before anything is open. Its Open starts the stream
 // of the slot and returns it as a Source, owned by one goroutine; its Snapshot
 // returns a view of tables with its place in that stream. Both read rows as the
-// text that the server's output functions give, with the same session settings, so
-// a value is the same whichever way it came.
+// text that the server's output functions give, with the same session settings, or in
+// the binary form, of which package render makes that same text: a value is the same
+// whichever way it came. A stream is sent in binary if all columns that cross can be
+// rendered, and opened again as text where one comes that cannot.
 //
 // The stream's socket is taken over from pgconn once replication has started:
 // messages are parsed where they lie in the read buffer and a row is not copied
@@ -48,6 +50,7 @@
 //	the slot is active elsewhere               waited for, by looking only
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
 //	a change of shape of a replicated table    a change that is unfit, by a *replicator.Halt
+//	rows in binary that cannot be rendered     a change that is unfit, or an error; the next stream is text
 //	the slot cannot decode its log             wraps replicator.ErrUndecodable; once it has failed at one
 //	                                           position again and again, a *replicator.Halt
 package postgres

@@ -26,6 +26,7 @@ type opening struct {
 	request replicator.OpenRequest
 	matcher *matcher // filled once the catalogue is read: nothing is decoded before
 	opened  replicator.Opened
+	format  Format // how the stream's values are sent
 	sight   sight
 }
 
@@ -42,7 +43,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	}
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
-		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.looks()},
+		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.looks(), astray: o.astray.reached},
 		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
 	}
 	source, err := p.start(ctx)
@@ -126,16 +127,37 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 			return nil, err
 		}
 	}
+	if p.format, err = p.formatFor(ctx, p.conn, p.server, p.request.After); err != nil {
+		return nil, err
+	}
+	p.opened.Format = string(p.format)
 	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')`).Close(); err != nil {
 		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
-	err = pglogrepl.StartReplication(ctx, conn, pgx.Identifier{p.options.Slot}.Sanitize(), pglogrepl.LSN(p.request.After), pglogrepl.StartReplicationOptions{
-		PluginArgs: []string{"proto_version '1'", "publication_names " + publicationNames(p.options.Publication)},
-	})
+	plugin := []string{"proto_version '1'", "publication_names " + publicationNames(p.options.Publication)}
+	if p.format == Binary {
+		plugin = append(plugin, "binary 'true'")
+	}
+	err = pglogrepl.StartReplication(ctx, conn, pgx.Identifier{p.options.Slot}.Sanitize(), pglogrepl.LSN(p.request.After), pglogrepl.StartReplicationOptions{PluginArgs: plugin})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: start replication: %w", bare(err))
 	}
-	return p.takeOver(conn, w, p.matcher, p.request.After, p.opened.Confirmed, p.server.senderTimeout)
+	source, err := p.takeOver(conn, w, p.matcher, p.request.After, p.opened.Confirmed, p.server.senderTimeout)
+	if err == nil && p.format == Binary {
+		source.failed = p.unsent
+	}
+	return source, err
+}
+
+// unsent returns the error for a stream in binary that the server ended with an error of
+// decoding behind a position. Unless that is of the publication, it may be that a type has
+// no binary form there, so it is tried as text before the slot is suspected.
+func (p *opening) unsent(at replicator.LSN, cause error) error {
+	if codeOf(cause) == undefinedObject {
+		return p.undecodable(at, cause)
+	}
+	p.astray.reached(at)
+	return fmt.Errorf("postgres: the stream in the binary format ended, and is opened again as text: %w", cause)
 }
 
 // publicationNames quotes a name for pgoutput's option: as an identifier, since the
@@ -196,6 +218,9 @@ func (p *opening) look(ctx context.Context) (err error) {
 		have, _ := p.sight.publication.of(t)
 		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t)})
 		is := chosen{table: t, choice: choices[t.Known]}
+		if p.format == Binary {
+			is.major = p.server.major()
+		}
 		if known, ok := p.known[t.Known]; ok && known.OID == t.OID {
 			_, is.past = known.Follow(t, p.request.After, p.opened.Read)
 		}

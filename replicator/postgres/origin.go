@@ -24,6 +24,7 @@ type Options struct {
 	Create bool
 
 	Choices []schema.Choice
+	Format  Format // of streams and loads
 
 	LoadYield time.Duration // how long others wait for a lock of a load before it is given up; 10 s
 	Workers   int           // sessions that a Snapshot reads with; 4
@@ -40,6 +41,7 @@ type Origin struct {
 	options Options
 
 	stuck      stuck                                 // where the slot could not decode
+	astray     astray                                // what could not be read in binary
 	filters    filters                               // how the server reads the conditions of the config
 	partitions announced                             // partitions of the stream that sent us to read the catalogue again
 	alone      *alone                                // while Alone keeps others from making the slot

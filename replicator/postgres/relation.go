@@ -1,11 +1,13 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres/render"
 	"rowshift/schema"
 )
 
@@ -47,6 +49,8 @@ type relation struct {
 	all     bool   // the message has the table's columns and no others
 	key     []int  // indices in the message of Table.Key
 
+	forms []render.Form // by index in the message, of the columns that are taken; nil: values come as text
+
 	unfit error // why its rows cannot be read as the table's
 }
 
@@ -59,6 +63,8 @@ type matcher struct {
 	// it that is not known has been looked into.
 	last   *relation
 	looked func(partition, root uint32) bool
+
+	astray func(replicator.LSN) // told of a transaction that cannot be read in binary
 }
 
 // chosen is a table with the choice that it was made of.
@@ -66,6 +72,7 @@ type chosen struct {
 	table  *schema.Table
 	choice schema.Choice
 	past   *replicator.Past // how the log may still tell of it; nil: as it is
+	major  int              // the server's version, if values come in binary; 0: they come as text
 }
 
 // match returns how the relation's rows are read, of a transaction whose commit is at
@@ -82,6 +89,9 @@ func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 		return nil
 	}
 	m.last = known.match(r, at)
+	if errors.Is(m.last.unfit, errUnrendered) {
+		m.astray(at)
+	}
 	return m.last
 }
 
@@ -141,6 +151,9 @@ func (known chosen) read(r relationMessage, places []int) *relation {
 	to.nulls[len(places)] = len(t.Columns) - next
 	for _, k := range t.Key {
 		to.key = append(to.key, at[k])
+	}
+	if known.major > 0 {
+		to.render(known, r, places)
 	}
 	return to
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres/render"
 	"rowshift/schema"
 )
 
@@ -31,6 +32,8 @@ type snapshot struct {
 	keeper  *pgx.Conn
 	vxid    string // of the keeper's transaction
 	readers *readers
+	forms   map[uint32][]render.Form // by OID: of the tables that are read in binary
+	astray  *astray
 
 	life context.Context // ends, with the cause, when the snapshot is given up or closed
 	end  context.CancelCauseFunc
@@ -57,7 +60,7 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{lock: locks, gone: make(chan struct{})}
+	s := &snapshot{lock: locks, astray: &o.astray, gone: make(chan struct{})}
 	if err := o.takeSoon(ctx, s, marker, tables); err != nil {
 		shut(locks.conn)
 		if s.keeper != nil {
@@ -107,6 +110,9 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 	}
 	sizes, err := measure(ctx, s.keeper, s.taken.Tables)
 	if err != nil {
+		return err
+	}
+	if s.forms, err = o.formsFor(ctx, s.keeper, s.taken.Tables); err != nil {
 		return err
 	}
 	for _, t := range s.taken.Tables {

@@ -328,6 +328,7 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 		s.resend = min(sendAtLeast, timeout/4)
 		s.silence = max(2*s.heartbeat, timeout)
 	}
+	s.decoder.astray = o.astray.reached
 	w.gather.begin(h.Conn)
 	return s, s.ask(time.Now())
 }

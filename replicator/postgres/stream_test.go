@@ -201,7 +201,7 @@ func (p *tap) Write(b []byte) (int, error) {
 }
 
 // TestStreamAgreesWithLibrary shows that a stream of many kinds of changes is read as
-// another decoder reads the same bytes.
+// another decoder reads the same bytes, and in binary as well.
 func TestStreamAgreesWithLibrary(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -211,16 +211,24 @@ func TestStreamAgreesWithLibrary(t *testing.T) {
 		CREATE TABLE c (id bigint PRIMARY KEY, f float8, l int[]); ALTER TABLE c REPLICA IDENTITY FULL`)
 	w.choose(every("a", "b", "c")...)
 	w.create()
-	f := w.follow(w.confirmed())
+	start := w.confirmed()
+	w.options.Format = Text
+	f := w.follow(start)
 	messages := record(f)
 	w.exec(other, `INSERT INTO a SELECT n, 'v' || n, repeat(md5(n::text), 200) FROM generate_series(1, 200) n`)
 	w.exec(other, `BEGIN; UPDATE a SET v = NULL WHERE id % 3 = 0; UPDATE a SET id = -id WHERE id % 5 = 0; DELETE FROM a WHERE id % 7 = 0; COMMIT`)
 	w.exec(other, `INSERT INTO b SELECT 'k' || n, n / 7.0, now() FROM generate_series(1, 100) n; UPDATE b SET x = x || '!' WHERE y > 5; DELETE FROM b WHERE y < 2`)
 	w.exec(other, `INSERT INTO c SELECT n, sqrt(n), ARRAY[n, NULL] FROM generate_series(1, 100) n; UPDATE c SET l = NULL; BEGIN; TRUNCATE a, b, c; INSERT INTO c VALUES (1); COMMIT`)
-	got := f.read(w.marked())
+	to := w.marked()
+	got := f.read(to)
 	want := byLibrary(t, w, *messages)
 	if d := cmp.Diff(want, got); d != "" || len(got) < 700 {
 		t.Errorf("%d changes: %.3000s", len(got), d)
+	}
+	f.Close()
+	w.options.Format = Binary
+	if d := cmp.Diff(want, w.follow(start).read(to)); d != "" {
+		t.Errorf("in binary: %.3000s", d)
 	}
 }
 
