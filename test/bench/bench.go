@@ -169,7 +169,7 @@ type written struct {
 
 // write makes the slots that stand before a backlog, and the backlog.
 func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
-	for _, s := range []string{limitSlot, readSlot, stagedSlot} {
+	for _, s := range []string{limitSlot, readSlot, textSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", s); err != nil {
 			return w, err
 		}
@@ -209,7 +209,7 @@ func (b *bench) released(ctx context.Context, slot string) error {
 
 // tidy drops the slots of a backlog and vacuums what the drains have left.
 func (b *bench) tidy(ctx context.Context, l backlog) error {
-	for _, s := range []string{limitSlot, readSlot, stagedSlot} {
+	for _, s := range []string{limitSlot, readSlot, textSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@
 //
 //	limit    pg_recvlogical to nowhere: as fast as the walsender can send
 //	read     our reader, which decodes and lets go of what it has read
+//	text     the same, asked for text
 //	staged   the daemon without a warehouse: source and bucket
 //	native   CREATE SUBSCRIPTION into the PostgreSQL that backs the stand-in
 //	rowshift the daemon: source, bucket, stand-in
@@ -86,6 +87,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if len(args) > 0 && args[0] == stagedCommand {
 		return stageAll(ctx)
+	}
+	if len(args) > 0 && args[0] == copyCommand {
+		return copyAll(ctx)
 	}
 	c, err := choicesOf(args)
 	if err != nil {

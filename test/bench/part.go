@@ -21,6 +21,7 @@ type part struct {
 // parts are in the order of the page.
 var parts = []part{
 	{drain, 3, measureDrains, tableOf(func(rounds []results) string { return slices.Concat(rounds...).tables() })},
+	{snapshot, 0.4, measureSnapshots, tableOf(snapshotTable)},
 	{growth, 1, measureGrowth, tableOf(growthTable)},
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rowshift/replicator/postgres"
 	"rowshift/test/harness"
 )
 
@@ -26,12 +27,13 @@ type peer struct {
 const (
 	limit    = "limit"
 	reading  = "read"
+	texting  = "text"
 	staging  = "staged"
 	native   = "native"
 	rowshift = "rowshift"
 )
 
-var peers = []peer{{limit, drainByLimit}, {reading, drainByReading}, {staging, drainByStaging}, {native, drainByNative}, {rowshift, drainByRowshift}}
+var peers = []peer{{limit, drainByLimit}, {reading, drainByReading(readSlot, postgres.Auto)}, {texting, drainByReading(textSlot, postgres.Text)}, {staging, drainByStaging}, {native, drainByNative}, {rowshift, drainByRowshift}}
 
 func peerNames() (all []string) {
 	for _, p := range peers {
@@ -59,6 +61,7 @@ func choosePeers(list string) (chosen []peer, err error) {
 const (
 	limitSlot  = "bench_limit"
 	readSlot   = "bench_read"
+	textSlot   = "bench_text"
 	stagedSlot = "bench_staged"
 )
 
@@ -85,9 +88,11 @@ func drainByLimit(ctx context.Context, b *bench, w written) (result, error) {
 	})
 }
 
-// drainByReading runs this program again, to read and let go.
-func drainByReading(ctx context.Context, b *bench, w written) (result, error) {
-	return b.timed(ctx, readSlot, func() (usage, error) { return readElsewhere(ctx, b.world.SourceDSN(), w) })
+// drainByReading runs this program again, to read a slot in a format and let go.
+func drainByReading(slot string, format postgres.Format) func(context.Context, *bench, written) (result, error) {
+	return func(ctx context.Context, b *bench, w written) (result, error) {
+		return b.timed(ctx, slot, func() (usage, error) { return readElsewhere(ctx, b.world.SourceDSN(), slot, format, w) })
+	}
 }
 
 // drainByRowshift has the daemon drain, from its start to the moment at which the

@@ -12,18 +12,19 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres"
 )
 
 // readCommand is the first argument of a run that only reads, in a process of its own.
 const readCommand = "read"
 
 // readElsewhere has this program read a backlog, and tells what that has cost.
-func readElsewhere(ctx context.Context, dsn string, w written) (u usage, err error) {
+func readElsewhere(ctx context.Context, dsn, slot string, format postgres.Format, w written) (u usage, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return u, err
 	}
-	c := exec.CommandContext(ctx, self, readCommand, dsn, w.start, w.end)
+	c := exec.CommandContext(ctx, self, readCommand, dsn, slot, string(format), w.start, w.end)
 	c.Stderr = os.Stderr
 	out, err := c.Output()
 	if err != nil {
@@ -39,18 +40,18 @@ func readElsewhere(ctx context.Context, dsn string, w written) (u usage, err err
 // readAll reads a slot from one position to another, lets go of each change, and prints
 // the most memory that it has had.
 func readAll(ctx context.Context, args []string) error {
-	if len(args) != 3 {
-		return errors.New("read takes a DSN and two positions")
+	if len(args) != 5 {
+		return errors.New("read takes a DSN, a slot, a format and two positions")
 	}
 	var positions [2]replicator.LSN
-	for i, text := range args[1:] {
+	for i, text := range args[3:] {
 		lsn, err := pglogrepl.ParseLSN(text)
 		if err != nil {
 			return err
 		}
 		positions[i] = replicator.LSN(lsn)
 	}
-	source, _, err := sourceOf(args[0], readSlot).Open(ctx, replicator.OpenRequest{After: positions[0]})
+	source, _, err := sourceOf(args[0], args[1], postgres.Format(args[2])).Open(ctx, replicator.OpenRequest{After: positions[0]})
 	if err != nil {
 		return err
 	}

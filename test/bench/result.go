@@ -125,12 +125,6 @@ func (rs results) line(b *strings.Builder, backlog, peer string) {
 	perMillion := func(of func(result) time.Duration) string {
 		return fmt.Sprintf("%.2f s", median(own.each(func(r result) float64 { return of(r).Seconds() / float64(r.Rows) * 1e6 })))
 	}
-	ratio := func(of []float64) string {
-		if len(of) == 0 {
-			return ""
-		}
-		return fmt.Sprintf("%.2f (%.2f to %.2f)", median(of), slices.Min(of), slices.Max(of))
-	}
 	var toLimit, toNative []float64
 	if peer != limit {
 		toLimit = rs.against(backlog, peer, limit)
@@ -145,4 +139,12 @@ func (rs results) line(b *strings.Builder, backlog, peer string) {
 	fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s | %.2f | %s |\n", backlog, peer, median(own.each(result.rate)), ratio(toLimit), ratio(toNative),
 		perMillion(func(r result) time.Duration { return r.Walsender }), perMillion(func(r result) time.Duration { return r.Own.CPU }),
 		median(own.each(func(r result) float64 { return r.Own.CPU.Seconds() / max(r.Walsender.Seconds(), 1.0/ticks) })), peak)
+}
+
+// ratio tells ratios of rounds: median, least and most.
+func ratio(of []float64) string {
+	if len(of) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(of), slices.Min(of), slices.Max(of))
 }

@@ -61,7 +61,7 @@ func TestPeersAreChosen(t *testing.T) {
 	if _, err := choosePeers("limit,limit"); err == nil {
 		t.Error("a peer was chosen twice")
 	}
-	if len(peers) != 5 {
+	if len(peers) != 6 {
 		t.Errorf("%d peers are left", len(peers))
 	}
 }

@@ -52,7 +52,7 @@ func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
 		}
 		*p.to = lsn
 	}
-	source, opened, err := sourceOf(task.DSN, stagedSlot).Open(ctx, replicator.OpenRequest{After: start})
+	source, opened, err := sourceOf(task.DSN, stagedSlot, postgres.Auto).Open(ctx, replicator.OpenRequest{After: start})
 	if err != nil {
 		return result{}, err
 	}
@@ -133,7 +133,7 @@ func stageAll(ctx context.Context) error {
 	}
 	w := &memory{checkpoint: task.Checkpoint}
 	err = replicator.Run(ctx, replicator.Options{
-		Pipeline: "staged", Origin: sourceOf(task.DSN, stagedSlot), Stager: stager, Sweeper: stager, Warehouse: w, Loader: w,
+		Pipeline: "staged", Origin: sourceOf(task.DSN, stagedSlot, postgres.Auto), Stager: stager, Sweeper: stager, Warehouse: w, Loader: w,
 		Once: true, Tries: 1, // a benchmark does not try again
 	})
 	if err == nil && (w.checkpoint.LSN < task.End || w.changes < task.Rows) {
@@ -149,9 +149,9 @@ func stageAll(ctx context.Context) error {
 	return json.NewEncoder(os.Stdout).Encode(u.Peak)
 }
 
-// sourceOf is the source of all tables, by a slot.
-func sourceOf(dsn, slot string) *postgres.Origin {
-	o := postgres.Options{Slot: slot, Publication: publication, Config: func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(dsn) }}
+// sourceOf is the source of all tables, by a slot and in a format.
+func sourceOf(dsn, slot string, format postgres.Format) *postgres.Origin {
+	o := postgres.Options{Slot: slot, Format: format, Publication: publication, Config: func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(dsn) }}
 	for _, t := range tables {
 		o.Choices = append(o.Choices, schema.Choice{Name: schema.Name{Schema: "public", Table: t}, All: true})
 	}

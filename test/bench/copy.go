@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/pprof"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"rowshift/replicator"
+	"rowshift/replicator/postgres"
+	"rowshift/schema"
+	"rowshift/sink/bucket"
+)
+
+// copyCommand is the first argument of a run that reads a table as a whole, in a process
+// of its own.
+const copyCommand = "copy"
+
+// copyTask is what such a run is told, on its standard input.
+type copyTask struct {
+	DSN     string
+	Format  postgres.Format
+	Workers int  // of our snapshot; 0: one COPY, which nobody looks at
+	Staged  bool // the rows are put into the bucket
+
+	Endpoint, Region, Bucket, AccessKey, SecretKey string
+	Profile                                        string // where its CPU profile is written to; empty: nowhere
+}
+
+// copyAll carries a task out, and prints the most memory that it has had.
+func copyAll(ctx context.Context) error {
+	var task copyTask
+	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
+		return err
+	}
+	if task.Profile != "" {
+		f, err := os.Create(task.Profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	var err error
+	if task.Workers == 0 {
+		err = task.alone(ctx)
+	} else {
+		err = task.snapshot(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	u, err := usageOf(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(u.Peak)
+}
+
+// alone has the server send the table and lets go of it.
+func (t copyTask) alone(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, t.DSN)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	tag, err := conn.PgConn().CopyTo(ctx, io.Discard, fmt.Sprintf("COPY public.person TO STDOUT (FORMAT %s)", t.Format))
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errors.New("the table is empty")
+	}
+	return err
+}
+
+// snapshot reads the table as a load does.
+func (t copyTask) snapshot(ctx context.Context) error {
+	origin := postgres.New(postgres.Options{
+		Config:  func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(t.DSN) },
+		Choices: []schema.Choice{{Name: schema.Name{Schema: "public", Table: "person"}, All: true}}, Format: t.Format, Workers: t.Workers,
+	})
+	tables, err := origin.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := origin.Snapshot(ctx, tables)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	taken := s.Taken()
+	files, err := t.files(ctx, taken)
+	if err != nil {
+		return err
+	}
+	var rows atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(t.Workers)
+	for _, r := range taken.Ranges {
+		g.Go(func() error {
+			part, err := files.Part(ctx)
+			if err != nil {
+				return err
+			}
+			var read int64
+			err = s.Copy(ctx, r, func(row replicator.Tuple) error {
+				read++
+				return part.Write(row)
+			})
+			rows.Add(read)
+			return errors.Join(err, part.Close())
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if rows.Load() == 0 {
+		return errors.New("the table is empty")
+	}
+	_, err = files.Close(context.WithoutCancel(ctx))
+	return err
+}
+
+// files are those that the rows are put into.
+func (t copyTask) files(ctx context.Context, taken replicator.Taken) (replicator.LoadFiles, error) {
+	if !t.Staged {
+		return nowhere{}, nil
+	}
+	stager, err := bucket.New(ctx, bucket.Options{URL: "s3://" + t.Bucket, Pipeline: "copied", Region: t.Region, Endpoint: t.Endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider(t.AccessKey, t.SecretKey, "")})
+	if err != nil {
+		return nil, err
+	}
+	return stager.Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "person", Table: taken.Tables[0], At: taken.HandOver})
+}
+
+// nowhere are files that keep nothing.
+type nowhere struct{}
+
+func (nowhere) Part(context.Context) (replicator.LoadPart, error) { return nowherePart{}, nil }
+
+func (nowhere) Close(context.Context) (replicator.StagedLoad, error) {
+	return replicator.StagedLoad{}, nil
+}
+
+type nowherePart struct{}
+
+func (nowherePart) Write(replicator.Tuple) error { return nil }
+func (nowherePart) Close() error                 { return nil }

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator/postgres"
+	"rowshift/test/harness"
+	"rowshift/test/pgtest"
+)
+
+// snapshot is the name of the part in which a table is read as a whole.
+const snapshot = "snapshot"
+
+// taking is what one of those that read the table needed in a round.
+type taking struct {
+	Peer string        `json:"peer"`
+	Rows int64         `json:"rows"`
+	Wall time.Duration `json:"wall"`
+	Own  usage         `json:"own"`
+}
+
+func (t taking) rate() float64 { return float64(t.Rows) / t.Wall.Seconds() }
+
+// taker reads the table in one way.
+type taker struct {
+	name string
+	take func(ctx context.Context, w *harness.World, stand *pgx.Conn, profiles string) (usage, error)
+}
+
+// alone is what the others are compared with, and piped what rowshift is.
+const (
+	alone = "COPY, text"
+	piped = "psql | psql"
+)
+
+// takers are in the order of the table. The first is the limit of one session that is
+// asked for text.
+func takers() []taker {
+	all := []taker{
+		{alone, byCopy(copyTask{Format: postgres.Text})},
+		{"COPY, binary", byCopy(copyTask{Format: postgres.Binary})},
+	}
+	for _, staged := range []bool{false, true} {
+		for _, format := range []postgres.Format{postgres.Text, postgres.Binary} {
+			for _, workers := range []int{1, 2} {
+				name := fmt.Sprintf("read, %s, %d", format, workers)
+				if staged {
+					name = strings.Replace(name, "read", "staged", 1)
+				}
+				all = append(all, taker{name, byCopy(copyTask{Format: format, Workers: workers, Staged: staged})})
+			}
+		}
+	}
+	return append(all, taker{piped, byPipe}, taker{rowshift, byLoad})
+}
+
+// measureSnapshots has each of them read the table in a world of its own for each round:
+// a first load is one only once.
+func measureSnapshots(ctx context.Context, m *measurement) error {
+	for m.next() {
+		found, err := m.snapshots(ctx)
+		if err != nil {
+			return err
+		}
+		if err := m.keep(found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measurement) snapshots(ctx context.Context) (found []taking, err error) {
+	s := sizes{scale: m.scale}
+	w, err := harness.Open(ctx, harness.Setup{
+		Source:   pgtest.Options{Settings: settings(), Fsync: true, Least: 15},
+		Backing:  pgtest.Options{Settings: settings(), Fsync: true},
+		Accounts: harness.Accounts{Companies: 1, Persons: int(s.persons())},
+		SQL:      []string{"VACUUM ANALYZE", "CHECKPOINT"},
+		Config:   harness.Config{Tables: []string{"public.person: {columns: all}"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	stand, err := pgx.Connect(ctx, w.Backing.DSN("dev"))
+	if err != nil {
+		return nil, err
+	}
+	defer stand.Close(context.Background())
+	all := takers()
+	for i := range all {
+		t := all[(i+m.round-1)%len(all)]
+		began := time.Now()
+		own, err := t.take(ctx, w, stand, m.profiles)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.name, err)
+		}
+		took := taking{Peer: t.name, Rows: s.persons(), Wall: time.Since(began), Own: own}
+		m.say("%-18s %8.2f s  %9.0f rows/s", t.name, took.Wall.Seconds(), took.rate())
+		found = append(found, took)
+	}
+	return found, sameEverywhere(ctx, w, stand)
+}
+
+// sameEverywhere compares the table with what was made of it.
+func sameEverywhere(ctx context.Context, w *harness.World, stand *pgx.Conn) error {
+	source, err := pgx.Connect(ctx, w.SourceDSN())
+	if err != nil {
+		return err
+	}
+	defer source.Close(context.Background())
+	const columns = "id::text, email, full_name, is_active::text, bio, last_seen_at::text"
+	want, err := sum(ctx, source, "public.person", columns)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"userdata.person", "piped.person"} {
+		got, err := sum(ctx, stand, table, columns)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("not equal: %s has %s, the source %s", table, got, want)
+		}
+	}
+	return nil
+}
+
+// byCopy has this program read the table in a process of its own.
+func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, string) (usage, error) {
+	return func(ctx context.Context, w *harness.World, _ *pgx.Conn, profiles string) (u usage, err error) {
+		task.DSN = w.SourceDSN()
+		if task.Staged && profiles != "" {
+			task.Profile = filepath.Join(profiles, fmt.Sprintf("copy-%s-%d.pprof", task.Format, task.Workers))
+		}
+		task.Endpoint, task.Region, task.Bucket, task.AccessKey, task.SecretKey = w.S3.Endpoint(), w.S3.Region, w.S3.Bucket, w.S3.AccessKey, w.S3.SecretKey
+		self, err := os.Executable()
+		if err != nil {
+			return u, err
+		}
+		told, err := json.Marshal(task)
+		if err != nil {
+			return u, err
+		}
+		c := exec.CommandContext(ctx, self, copyCommand)
+		c.Stdin, c.Stderr = bytes.NewReader(told), os.Stderr
+		c.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true")
+		out, err := c.Output()
+		if err != nil {
+			return u, err
+		}
+		if err := json.Unmarshal(out, &u.Peak); err != nil {
+			return u, fmt.Errorf("it prints %q: %w", out, err)
+		}
+		u.CPU = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+		return u, nil
+	}
+}
+
+// byPipe has one psql copy the table out, and another into a table of the stand-in's
+// database, with its key.
+func byPipe(ctx context.Context, w *harness.World, stand *pgx.Conn, _ string) (u usage, err error) {
+	const table = "(id uuid PRIMARY KEY, email text NOT NULL, full_name text, is_active boolean NOT NULL, bio text, last_seen_at timestamptz)"
+	if _, err := stand.Exec(ctx, "CREATE SCHEMA piped; CREATE TABLE piped.person "+table); err != nil {
+		return u, err
+	}
+	psql, err := w.Source.Program("psql")
+	if err != nil {
+		return u, err
+	}
+	from := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.SourceDSN(), "--command", "COPY public.person TO STDOUT")
+	into := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.Backing.DSN("dev"), "--command", "COPY piped.person FROM STDIN")
+	from.Stderr, into.Stderr, into.Stdout = os.Stderr, os.Stderr, io.Discard
+	if into.Stdin, err = from.StdoutPipe(); err != nil {
+		return u, err
+	}
+	for _, start := range []func() error{from.Start, into.Start, into.Wait, from.Wait} {
+		if err := start(); err != nil {
+			return u, err
+		}
+	}
+	for _, c := range []*exec.Cmd{from, into} {
+		u.CPU += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	}
+	return u, nil
+}
+
+// byLoad has the daemon load the table for the first time, from its start to its end.
+func byLoad(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usage, err error) {
+	d, err := w.Run("--once")
+	if err != nil {
+		return u, err
+	}
+	ended, stop := context.WithCancel(ctx)
+	last := make(chan usage)
+	go func() {
+		var u usage
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for ended.Err() == nil {
+			if now, err := usageOf(d.Pid()); err == nil {
+				u = now
+			}
+			select {
+			case <-tick.C:
+			case <-ended.Done():
+			}
+		}
+		last <- u
+	}()
+	code, err := d.Ended(ctx)
+	stop()
+	u = <-last
+	if err != nil || code != 0 {
+		return u, fmt.Errorf("the load ended with code %d, %w\n%s", code, err, d.Tail(20))
+	}
+	return u, nil
+}
+
+// snapshotHeader is the table's. README.md says what its columns are.
+const snapshotHeader = `| | rows/s | of COPY, text | of psql | own CPU | peak |
+| --- | --- | --- | --- | --- | --- |
+`
+
+// snapshotTable is a line for each of those that read the table.
+func snapshotTable(rounds [][]taking) string {
+	var b strings.Builder
+	b.WriteString(snapshotHeader)
+	for _, t := range takers() {
+		var rates, ofAlone, ofPiped, cpu []float64
+		var peak int64
+		for _, r := range rounds {
+			at := func(name string) int { return slices.IndexFunc(r, func(t taking) bool { return t.Peer == name }) }
+			i := at(t.name)
+			if i < 0 {
+				continue
+			}
+			rates = append(rates, r[i].rate())
+			cpu = append(cpu, r[i].Own.CPU.Seconds()/float64(r[i].Rows)*1e6)
+			peak = max(peak, r[i].Own.Peak)
+			if j := at(alone); j >= 0 && t.name != alone {
+				ofAlone = append(ofAlone, r[i].rate()/r[j].rate())
+			}
+			if j := at(piped); j >= 0 && t.name == rowshift {
+				ofPiped = append(ofPiped, r[i].rate()/r[j].rate())
+			}
+		}
+		if len(rates) == 0 {
+			continue
+		}
+		memory := ""
+		if peak > 0 {
+			memory = fmt.Sprintf("%.0f MiB", float64(peak)/(1<<20))
+		}
+		fmt.Fprintf(&b, "| %s | %.0f | %s | %s | %.2f s | %s |\n", strings.ReplaceAll(t.name, "|", `\|`), median(rates), ratio(ofAlone), ratio(ofPiped), median(cpu), memory)
+	}
+	return b.String()
+}
