@@ -23,7 +23,7 @@ func TestStalledWarehouseKeepsTheStream(t *testing.T) {
 	execute(t, w, "UPDATE company SET plan = 'stalled'")
 	reached(t, stalled)
 	until := time.Now().Add(long)
-	load := w.Load(harness.Workload{Seed: 8, Writers: 2, Pause: 20 * time.Millisecond})
+	load := w.Load(harness.Workload{Seed: 8, Writers: 2, Pause: 100 * time.Millisecond})
 	harness.Until(t, "batches to wait", func() (bool, error) {
 		return strings.Count(d.Log(), `"message":"sealed"`) > strings.Count(d.Log(), `"message":"merge"`)+1, nil
 	})
