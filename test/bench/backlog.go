@@ -92,6 +92,8 @@ func choose(list string) (chosen []backlog, err error) {
 func sourceSQL(s sizes) []string {
 	statements := []string{
 		"CREATE TABLE marker (n bigint PRIMARY KEY)",
+		"CREATE TABLE pulse (id int PRIMARY KEY, n bigint NOT NULL)",
+		fmt.Sprintf("INSERT INTO pulse SELECT n, 0 FROM generate_series(0, %d) n", writers-1),
 		"CREATE SEQUENCE fresh START 100000000 INCREMENT 10",
 		"CREATE TABLE tpcb_branch (id int PRIMARY KEY, balance bigint NOT NULL, filler text)",
 		"CREATE TABLE tpcb_teller (id int PRIMARY KEY, branch_id int, balance bigint NOT NULL, filler text)",
@@ -158,5 +160,5 @@ func sourceSQL(s sizes) []string {
 // tables are those that are replicated: the account tables first.
 var tables = []string{
 	"company", "company_person", "person", "plan",
-	"marker", "tpcb_account", "tpcb_branch", "tpcb_history", "tpcb_teller",
+	"marker", "pulse", "tpcb_account", "tpcb_branch", "tpcb_history", "tpcb_teller",
 }

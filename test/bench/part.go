@@ -23,6 +23,7 @@ var parts = []part{
 	{drain, 3, measureDrains, tableOf(func(rounds []results) string { return slices.Concat(rounds...).tables() })},
 	{snapshot, 0.4, measureSnapshots, tableOf(snapshotTable)},
 	{growth, 1, measureGrowth, tableOf(growthTable)},
+	{latency, 0.6, measureLatency, tableOf(delaysTable)},
 }
 
 // drain is the name of the part in which backlogs are drained.
