@@ -54,7 +54,7 @@ func TestMergesShareTheTablesStates(t *testing.T) {
 	}
 	c := Checkpoint{LSN: 10, Tables: tables}
 	var next Checkpoint
-	if n := testing.AllocsPerRun(10, func() { next = c.after(&Staged{End: 20}) }); n > 0 {
+	if n := testing.AllocsPerRun(10, func() { next = c.after([]*Staged{{End: 20}}) }); n > 0 {
 		t.Errorf("%v allocations behind a batch", n)
 	}
 	if next.LSN != 20 || !shared(next.Tables, tables) {
@@ -64,7 +64,7 @@ func TestMergesShareTheTablesStates(t *testing.T) {
 		t.Errorf("%v allocations for comparing", n)
 	}
 
-	joined := c.after(&Staged{End: 30, Joins: []Join{{Table: &schema.Table{OID: 5000}}}, Holds: []Hold{{Table: &schema.Table{OID: 6000}}}})
+	joined := c.after([]*Staged{{End: 30, Joins: []Join{{Table: &schema.Table{OID: 5000}}}, Holds: []Hold{{Table: &schema.Table{OID: 6000}}}}})
 	if SameTables(joined.Tables, tables) || tables[5999].State != Live || joined.Tables[5999].State != Loading {
 		t.Error("a hold changes the states of before, or none")
 	}

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 // looksEvery is how often requests are looked for where no merge or refresh does so,
 // unless refreshes are less often: a log that stands still has none.
 const looksEvery = 5 * time.Minute
+
+// aheadBy is how many batches may wait, at rest, while one is merged: they are merged as
+// one then.
+const aheadBy = 4
 
 // pipeline is one pass over the stream, from a checkpoint to an error or a stop.
 // Each of its goroutines owns what it talks to: read the source, stage the bucket,
@@ -45,7 +50,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 		checkpoint: cp,
 		looked:     time.Now(),
 		batches:    make(chan *Batch),
-		staged:     make(chan *Staged, 1),
+		staged:     make(chan *Staged, aheadBy),
 		done:       make(chan []string, 16),
 		news:       make(chan news),
 	}
@@ -202,8 +207,8 @@ func (p *pipeline) stage(ctx context.Context) error {
 	return nil
 }
 
-// merge applies what is staged, one merge for each batch that ends at a commit
-// together with those before it that did not.
+// merge applies what is staged, one merge for all batches that are, up to one that ends
+// at a commit.
 func (p *pipeline) merge(ctx context.Context) error {
 	defer close(p.done)
 	var pending []*Staged
@@ -222,14 +227,13 @@ func (p *pipeline) merge(ctx context.Context) error {
 			if !more {
 				return nil
 			}
-			pending = append(pending, s)
-			if !s.Commit {
-				continue
+			pending = p.andStaged(append(pending, s))
+			for n := together(pending); n > 0; n = together(pending) {
+				if err := p.mergeOnce(ctx, pending[:n]); err != nil {
+					return err
+				}
+				pending = slices.Clone(pending[n:])
 			}
-			if err := p.mergeOnce(ctx, pending); err != nil {
-				return err
-			}
-			pending = nil
 		case n := <-p.news:
 			next := p.checkpoint.Clone()
 			n.change(&next)
@@ -241,6 +245,40 @@ func (p *pipeline) merge(ctx context.Context) error {
 	}
 }
 
+// andStaged adds what else is staged by now.
+func (p *pipeline) andStaged(pending []*Staged) []*Staged {
+	for {
+		select {
+		case s, more := <-p.staged:
+			if !more {
+				return pending
+			}
+			pending = append(pending, s)
+		default:
+			return pending
+		}
+	}
+}
+
+// together returns how many of the batches are merged as one: all up to the last that
+// ends at a commit, since a commit costs the warehouse as much as many rows. A batch with
+// which tables change between live and loading is merged by itself: what the ones before
+// it hold has to be there when it begins.
+func together(pending []*Staged) (n int) {
+	for i, s := range pending {
+		turns := len(s.Joins) > 0 || len(s.Holds) > 0
+		switch {
+		case turns && i > 0:
+			return n
+		case turns:
+			return 1
+		case s.Commit:
+			n = i + 1
+		}
+	}
+	return n
+}
+
 // mergeOnce is one transaction of the warehouse, tried until it is committed. What is
 // held of tables that join is applied to their load tables first.
 func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
@@ -250,7 +288,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 			return err
 		}
 	}
-	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(last), Staged: staged}
+	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(staged), Staged: staged}
 	began := time.Now()
 	var merged Merged
 	err := again(ctx, p.Options, "merge", func() (err error) {
@@ -301,16 +339,18 @@ func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	return resetBy(merged)
 }
 
-// after returns the checkpoint that stands behind a batch. It shares the tables' states
-// if the batch changes none.
-func (c Checkpoint) after(s *Staged) Checkpoint {
-	next := c
+// after returns the checkpoint that stands behind batches that are merged as one. It
+// shares the tables' states if the last of them, which alone may, changes none.
+func (c Checkpoint) after(staged []*Staged) Checkpoint {
+	next, s := c, staged[len(staged)-1]
 	if len(s.Joins)+len(s.Holds) > 0 {
 		next = c.Clone()
 	}
-	next.LSN = s.End
-	if !s.Time.IsZero() {
-		next.Time = s.Time
+	for _, s := range staged {
+		next.LSN = s.End
+		if !s.Time.IsZero() {
+			next.Time = s.Time
+		}
 	}
 	for _, join := range s.Joins {
 		if t := next.Table(join.Table.OID); t != nil {

@@ -179,7 +179,14 @@ func (n *node) apply(m *replicator.Merge, fills []func(*simWarehouse)) ([]schema
 	next.targets, next.loads, next.held = cloneSheets(w.targets), cloneSheets(w.loads), maps.Clone(w.held)
 	next.books, next.loadBooks = cloneBooks(w.books), cloneBooks(w.loadBooks)
 	next.requests, next.spoiled, next.resets = maps.Clone(w.requests), maps.Clone(w.spoiled), maps.Clone(w.resets)
+	commits := slices.DeleteFunc(slices.Clone(m.Staged), func(s *replicator.Staged) bool { return !s.Commit })
+	if len(commits) > 1 {
+		n.tall.count("batches merge as one")
+	}
 	for _, s := range m.Staged {
+		if n.bug == mergeTheLast && s != commits[len(commits)-1] && s.Commit {
+			continue
+		}
 		if err := n.applyStaged(&next, s); err != nil {
 			return nil, err
 		}

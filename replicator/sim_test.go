@@ -51,6 +51,7 @@ const (
 	forgetParked
 	forgetRenaming
 	unfitStops
+	mergeTheLast
 )
 
 // tally counts what came up.
@@ -70,7 +71,7 @@ func (t *tally) counted(kind string, n int) {
 // kinds are what must come up in a run of 500 schedules or more for it to count: each
 // comes up a hundred times in one.
 var kinds = []string{
-	"merge", "batch", "batch ends inside a transaction", "large transaction", "key change", "key swap",
+	"merge", "batch", "batches merge as one", "batch ends inside a transaction", "large transaction", "key change", "key swap",
 	"unchanged TOAST", "TRUNCATE", "table loaded", "table joins", "commit not seen yet", "keepalive anywhere",
 	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "slot is made by another", "stream breaks",
 	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced",
@@ -415,6 +416,7 @@ func TestPlantedBugs(t *testing.T) {
 		"forget that a table is parked":     forgetParked,
 		"forget that a rename was begun":    forgetRenaming,
 		"stop at a row that cannot be read": unfitStops,
+		"merge the last batch only":         mergeTheLast,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2000) { // the rarest is found by one in some hundreds
