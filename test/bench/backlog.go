@@ -49,8 +49,8 @@ var backlogs = []backlog{
 	},
 	{
 		name: "hot rows, 10 a transaction", tables: []string{"company"},
-		rows: func(s sizes) int64 { return 10 * s.of(20_000, 20) },
-		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_hot(%d)", s.of(20_000, 20)) },
+		rows: func(s sizes) int64 { return 10 * s.of(40_000, 20) },
+		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_hot(%d)", s.of(40_000, 20)) },
 	},
 	{
 		name: "TPC-B", tables: []string{"tpcb_account", "tpcb_branch", "tpcb_history", "tpcb_teller"},

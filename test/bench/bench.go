@@ -53,7 +53,7 @@ func open(ctx context.Context, c choices) (*bench, error) {
 		Backing:  pgtest.Options{Settings: settings(), Fsync: true},
 		Accounts: harness.Accounts{Companies: int(b.sizes.companies()), Persons: int(b.sizes.persons()), Memberships: int(b.sizes.persons())},
 		SQL:      sourceSQL(b.sizes),
-		Config:   harness.Config{Tables: lines, Batch: "{rows: 100000}"}, // which is the default, as all else is
+		Config:   harness.Config{Tables: lines, Batch: "{}"}, // all is as a user gets it
 		Step:     func(what string) { say("%s", what) },
 	})
 	if err != nil {
