@@ -14,7 +14,7 @@ import (
 // The bounds of one transaction that applies held changes: merges of other tables
 // wait for its lock.
 const (
-	mostFolds = 4
+	mostFolds = 64
 	mostRows  = 50_000          // once so many rows are applied no other fold is begun
 	mostTime  = 2 * time.Second // nor once it has taken so long
 )
