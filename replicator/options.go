@@ -41,7 +41,7 @@ type Options struct {
 
 // Limits say when a batch is sealed.
 type Limits struct {
-	Rows        int           // changes that the batch and the open transaction hold together; 100,000
+	Rows        int           // changes that the batch and the open transaction hold together; 500,000
 	Bytes       int           // of memory that all holds which is buffered; 128 MiB
 	MaxAge      time.Duration // since the batch's first change; 5 s
 	MinInterval time.Duration // since the seal before, if the sink is idle; 1 s
@@ -63,7 +63,7 @@ type Backoff struct {
 
 // EnsureDefaults fills in what is not set.
 func (o *Options) EnsureDefaults() {
-	ensure(&o.Limits.Rows, 100_000)
+	ensure(&o.Limits.Rows, 500_000)
 	ensure(&o.Limits.Bytes, 128<<20)
 	ensure(&o.Limits.MaxAge, 5*time.Second)
 	ensure(&o.Limits.MinInterval, time.Second)

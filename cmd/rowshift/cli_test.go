@@ -57,7 +57,7 @@ warehouse:
 bucket:
   url: s3://acme-rowshift/accounts
   region: eu-west-1
-batch: {rows: 100000, bytes: 128MiB, max_age: 5s, min_interval: 1s}
+batch: {rows: 500000, bytes: 128MiB, max_age: 5s, min_interval: 1s}
 tables:
   public.company: {columns: [id, plan, created_at]}
   public.person: {exclude: [email, full_name]}

@@ -132,7 +132,7 @@ func (r *reading) refresh(s setting) time.Duration {
 // so an interval that is longer than the age would never be felt.
 func (r *reading) limits(d batchDocument) replicator.Limits {
 	l := replicator.Limits{
-		Rows:        int(r.number("batch.rows", d.Rows, 100_000, 1, 10_000_000)),
+		Rows:        int(r.number("batch.rows", d.Rows, 500_000, 1, 10_000_000)),
 		Bytes:       int(r.size("batch.bytes", d.Bytes, 128<<20, 1<<20, 8<<30)),
 		MinInterval: r.duration("batch.min_interval", d.MinInterval, time.Second, 0, 24*time.Hour),
 	}

@@ -167,8 +167,8 @@ func TestFaultsOfTheBucket(t *testing.T) {
 
 func TestFaultsOfBatchesAndTheRest(t *testing.T) {
 	testFaults(t, []faultCase{
-		{"rows: 100000", "rows: 0", "20: batch.rows: 0 is out of range; write 1 to 10000000"},
-		{"rows: 100000", "rows: many", `20: batch.rows: "many" is not a whole number; write 1 to 10000000`},
+		{"rows: 500000", "rows: 0", "20: batch.rows: 0 is out of range; write 1 to 10000000"},
+		{"rows: 500000", "rows: many", `20: batch.rows: "many" is not a whole number; write 1 to 10000000`},
 		{"bytes: 128MiB", "bytes: 64Mi!", `20: batch.bytes: "64Mi!" is not a size; write a number with its unit, like 64MiB`},
 		{"bytes: 128MiB", "bytes: 64", "20: batch.bytes: 64 B is out of range; write 1.0 MiB to 8.0 GiB"},
 		{"max_age: 5s", "max_age: 0s", "20: batch.max_age: 0s is out of range; write 10ms to 24h0m0s"},

@@ -47,7 +47,7 @@ func TestGoodConfig(t *testing.T) {
 			readers: []string{"analysts"}, queryGroup: "rowshift",
 		},
 		bucket: bucketConfig{url: "s3://acme-rowshift/accounts", region: "eu-west-1"},
-		limits: replicator.Limits{Rows: 100_000, Bytes: 128 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
+		limits: replicator.Limits{Rows: 500_000, Bytes: 128 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
 		tables: []schema.Choice{
 			{Name: schema.Name{Schema: "public", Table: "company"}, Columns: []string{"id", "plan", "created_at"}},
 			{Name: schema.Name{Schema: "public", Table: "company_person"}, Columns: []string{"person_uuid", "company_uuid"}, Target: "companyperson", DistKey: "company_uuid"},
@@ -114,7 +114,7 @@ func TestDefaults(t *testing.T) {
 			copyRole: "arn:aws:iam::123456789012:role/a,arn:aws:iam::210987654321:role/b",
 		},
 		bucket:  bucketConfig{url: "s3://acme", region: "us-gov-west-1"},
-		limits:  replicator.Limits{Rows: 100_000, Bytes: 128 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
+		limits:  replicator.Limits{Rows: 500_000, Bytes: 128 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
 		tables:  []schema.Choice{{Name: schema.Name{Schema: "public", Table: "company"}, All: true}},
 		refresh: 5 * time.Minute, refreshBytes: 256 << 20, listen: ":9187", level: zapcore.InfoLevel,
 	}, load(t, minimal))
