@@ -30,8 +30,8 @@ type Checkpoint struct {
 	Tables []TableState
 
 	// Resyncs are the source's names of tables whose load somebody has asked for in the
-	// warehouse and that no load was begun for since. It is read with the checkpoint, and
-	// not written.
+	// warehouse and that no load was begun for since, once for each time. It is read with
+	// the checkpoint, and not written.
 	Resyncs []schema.Name
 
 	// Reset is the token of the slot reset that brings the pipeline back to phase

@@ -40,6 +40,7 @@ type shapes struct {
 	unfit   map[uint32]*unfitness // tables that a step of ours found to be unfit
 	waiting []TableState          // tables that are parked
 	epoch   Epoch                 // of the last pass
+	asked   []schema.Name         // whose load somebody has asked for, as of the last pass
 
 	last   string // what the last alteration was
 	repeat int    // how often it was that
@@ -49,6 +50,7 @@ type shapes struct {
 type unfitness struct {
 	why   *Halt
 	table *TableState
+	asked int // how often it had been asked for: to be tried again, it has to be once more
 }
 
 // mostRepeats is how often one alteration, or unfitness, begins a pass at once.
@@ -64,7 +66,7 @@ func (s *shapes) learn(err error) bool {
 		if s.unfit == nil {
 			s.unfit = map[uint32]*unfitness{}
 		}
-		s.unfit[unfit.OID] = &unfitness{why: unfit.Why}
+		s.unfit[unfit.OID] = &unfitness{why: unfit.Why, asked: times(s.asked, unfit.Name)}
 	case isAltered && altered.OID != 0:
 		if s.misread == nil {
 			s.misread = map[uint32]bool{}
@@ -130,6 +132,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	p.next.Timeline = o.Timeline
 	p.next.Publication = o.Publication
 	p.next.Tables, p.next.Resyncs, p.next.Reset = nil, nil, ""
+	d.shapes.asked = cp.Resyncs
 	for _, published := range o.Tables {
 		s, diff := d.next(cp, o, published)
 		if s.State == Loading || !diff.Empty() {
@@ -150,7 +153,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 			continue
 		}
 		d.shapes.waiting = append(d.shapes.waiting, s)
-		if slices.Contains(cp.Resyncs, s.Name) {
+		for range times(cp.Resyncs, s.Name) {
 			p.next.Resyncs = append(p.next.Resyncs, s.Name)
 		}
 	}
@@ -219,11 +222,7 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	case d.shapes.misread[t.OID] && diff.Empty():
 		why = "the log tells of it as it never was"
 	}
-	unfit := d.shapes.unfit[t.OID]
-	if unfit != nil && (asked || unfit.over(t)) {
-		delete(d.shapes.unfit, t.OID)
-		unfit = nil
-	}
+	unfit := d.shapes.stillUnfit(t, times(cp.Resyncs, t.Known))
 	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Renaming = t.Known, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, nil
 	switch {
 	case unfit != nil:
@@ -239,6 +238,21 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		s.Past = past
 	}
 	return s, diff
+}
+
+// stillUnfit returns why a table is unfit that was found to be so, nil if it is another by
+// now, or was asked for once more.
+func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
+	unfit := s.unfit[t.OID]
+	switch {
+	case unfit == nil:
+	case asked > unfit.asked || unfit.over(t):
+		delete(s.unfit, t.OID)
+		return nil
+	default:
+		unfit.asked = asked
+	}
+	return unfit
 }
 
 // over tells whether a table is another than the one that was unfit.

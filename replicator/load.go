@@ -30,7 +30,7 @@ type load struct {
 	held    chan struct{} // holds one: the changes of tables are held from here on
 	joined  chan struct{} // holds one: the tables have joined
 
-	tried []schema.Name // parked tables that were asked for before the pass, and could not go on
+	tried []schema.Name // parked tables that were asked for before the pass, once for each time, and could not go on
 
 	turn chan bool // holds one, for who applies held changes: whether the last was applied
 
@@ -205,17 +205,27 @@ func (l *load) asked() (tables []*schema.Table) {
 	return tables
 }
 
-// revived returns a parked table that was asked for since the pass began, which is for
-// the next to look at.
+// revived returns a parked table that was asked for again since the pass began, which is
+// for the next to look at.
 func (l *load) revived() (n schema.Name) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, t := range l.checkpoint.Tables {
-		if t.State == Parked && slices.Contains(l.resyncs, t.Name) && !slices.Contains(l.tried, t.Name) {
+		if t.State == Parked && times(l.resyncs, t.Name) > times(l.tried, t.Name) {
 			n = t.Name
 		}
 	}
 	return n
+}
+
+// times is how often a table was asked for.
+func times(resyncs []schema.Name, n schema.Name) (times int) {
+	for _, asked := range resyncs {
+		if asked == n {
+			times++
+		}
+	}
+	return times
 }
 
 // order gives the reader an order, which it obeys when it comes to it.

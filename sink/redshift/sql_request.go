@@ -36,9 +36,9 @@ func (m metadata) requestResyncs(tables []schema.Name) string {
 		}))
 }
 
-// readRequests reads what is asked for and not taken.
+// readRequests reads what is asked for and not taken, each request by itself.
 func (m metadata) readRequests() string {
-	return fmt.Sprintf(`SELECT DISTINCT "kind", "source_schema", "source_table" FROM %s WHERE "state" = %s ORDER BY "kind", "source_schema", "source_table"`,
+	return fmt.Sprintf(`SELECT "kind", "source_schema", "source_table" FROM %s WHERE "state" = %s ORDER BY "kind", "source_schema", "source_table"`,
 		m.request(), literal(requested))
 }
 

@@ -31,7 +31,7 @@ DELETE FROM "meta"."held_1_2_3" WHERE ("xid" < 9 OR "xid" >= 2147483657) AND "xi
 DELETE FROM "meta"."held_1_2_3" WHERE "xid" >= 1073741824 AND "xid" < 3221225472;
 UPDATE "meta"."held_1_2_3" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 INSERT INTO "meta"."request" ("kind", "source_schema", "source_table", "token", "state", "requested_at") VALUES ('resync', 'public', 'accounts', '', 'requested', GETDATE()), ('resync', 'Sales', 'it''s', '', 'requested', GETDATE());
-SELECT DISTINCT "kind", "source_schema", "source_table" FROM "meta"."request" WHERE "state" = 'requested' ORDER BY "kind", "source_schema", "source_table";
+SELECT "kind", "source_schema", "source_table" FROM "meta"."request" WHERE "state" = 'requested' ORDER BY "kind", "source_schema", "source_table";
 SELECT "kind", "source_schema", "source_table", "token", "state", COALESCE(DATEDIFF(second, "requested_at", GETDATE()), 0) FROM "meta"."request" WHERE "state" = 'requested' OR "state" = 'taken' ORDER BY "requested_at", "source_schema", "source_table", "token";
 UPDATE "meta"."request" SET "state" = 'taken', "taken_at" = GETDATE() WHERE "kind" = 'resync' AND "state" = 'requested' AND "source_schema" = 'Sales' AND "source_table" = 'it''s';
 SELECT "token", "state" FROM "meta"."request" WHERE "kind" = 'reset' ORDER BY "taken_at", "requested_at", "token";
