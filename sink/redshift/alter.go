@@ -16,10 +16,10 @@ type due struct {
 	fills      []string // in the transaction of the merge
 }
 
-// dueOf returns what is due, by the columns that the target has. The error is a
+// dueOf returns what is due, by the columns and the keys that the target has. The error is a
 // *replicator.Unfit if no alteration helps. A column is not dropped: whoever reads the
 // target may need it.
-func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string) (d due, err error) {
+func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by rowKeys) (d due, err error) {
 	t, p := a.Table, in(w.options.Schema, a.Table.Target)
 	if len(have) == 0 {
 		return d, nil // it is made with the load
@@ -35,7 +35,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string) (d du
 		}
 		d.statements = append(d.statements, renameColumn(p, r.From, r.To))
 		delete(have, r.From)
-		have[r.To] = kind
+		have[r.To], by = kind, by.renamed(r.From, r.To)
 	}
 	for i, c := range t.Columns {
 		is, there := have[c.Target]
@@ -52,7 +52,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string) (d du
 			d.statements = append(d.statements, lengthenColumn(p, c.Target, c.Mapping.Type))
 		case holds(needs, is):
 			_, begun := have[wide(c.Target)]
-			d.statements = append(d.statements, widenColumn(p, t, c, begun)...)
+			d.statements = append(d.statements, widenColumn(p, by, c, begun)...)
 		default:
 			return d, unfit(t, otherType(p, c, have, t))
 		}
@@ -76,7 +76,11 @@ func (m *merging) alter(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d, err := m.dueOf(a, have)
+		by, err := m.targetKeys(ctx, m.session, a.Table)
+		if err != nil {
+			return err
+		}
+		d, err := m.dueOf(a, have, by)
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ func TestAlterationSQL(t *testing.T) {
 	golden(t, "alter",
 		addColumn(target, "order", "VARCHAR(65535)"), renameColumn(target, "TAG", "order"), lengthenColumn(target, "note", "VARCHAR(160)"),
 		copyColumn(target, "label", "v"), emptyColumn(target, "note"),
-		strings.Join(widenColumn(target, table, table.Columns[0], false), ";\n"),
-		strings.Join(widenColumn(target, table, table.Columns[2], true), ";\n"),
+		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[0], false), ";\n"),
+		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[2], true), ";\n"),
 	)
 }
 
@@ -54,6 +54,8 @@ func TestAlterations(t *testing.T) {
 		{"wider", nil, kind(1, "INTEGER"), kind(1, "DECIMAL(20,2)"), schema.Diff{}, `word, CAST(n AS BIGINT), body`, 6},
 		{"a wider key", nil, func(t *schema.Table) { t.Columns[1].Mapping.Type, t.DistKey, t.SortKey = "INTEGER", 1, []int{0, 1} },
 			func(t *schema.Table) { t.DistKey, t.SortKey = 1, []int{0, 1} }, schema.Diff{}, `word, n, body`, 8},
+		{"a wider one that once was the key", nil, func(t *schema.Table) { t.Columns[1].Mapping.Type, t.DistKey, t.SortKey = "INTEGER", 1, []int{0, 1} },
+			func(*schema.Table) {}, schema.Diff{}, `word, n, body`, 8},
 		{"a wider one that was begun", []string{`ALTER TABLE public_copy.words ADD COLUMN "n__wide" BIGINT`}, kind(1, "INTEGER"), func(*schema.Table) {}, schema.Diff{}, `word, n, body`, 5},
 	}
 	for _, test := range tests {

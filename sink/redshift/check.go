@@ -148,7 +148,11 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return asked(f, err)
 	}
 	f.Found = "there; a load writes only what differs"
-	d, err := w.dueOf(replicator.Alteration{Table: t}, have)
+	by, err := w.targetKeys(ctx, s, t)
+	if err != nil {
+		return asked(f, err)
+	}
+	d, err := w.dueOf(replicator.Alteration{Table: t}, have, by)
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -133,6 +134,40 @@ func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Tab
 		have[string(r[0])] = catalogueType(string(r[1]), string(r[2]), string(r[3]), string(r[4]))
 	}
 	return have, nil
+}
+
+// rowKeys are the columns that a target's rows are spread and sorted by, which need not be
+// those of its table: a column may have become the key, or taken another's name.
+type rowKeys struct {
+	dist string // empty: none
+	sort []string
+}
+
+// targetKeys reads the keys of a target.
+func (w *Warehouse) targetKeys(ctx context.Context, s *session, t *schema.Table) (k rowKeys, err error) {
+	rows, err := s.rows(ctx, "look at the target", keysOf(w.options.Schema, t.Target))
+	for _, r := range rows {
+		name := string(r[0])
+		if string(r[1]) == "t" {
+			k.dist = name
+		}
+		if string(r[2]) != "0" {
+			k.sort = append(k.sort, name)
+		}
+	}
+	return k, err
+}
+
+// renamed are the keys once a column has another name.
+func (k rowKeys) renamed(from, to string) rowKeys {
+	if k.dist == from {
+		k.dist = to
+	}
+	k.sort = slices.Clone(k.sort)
+	if i := slices.Index(k.sort, from); i >= 0 {
+		k.sort[i] = to
+	}
+	return k
 }
 
 // otherType is the halt for a column whose type does not hold the source's values: by

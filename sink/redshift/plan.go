@@ -48,7 +48,11 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 		if err != nil {
 			return nil, err
 		}
-		altered, err := w.planTable(t, have, foreseen)
+		by, err := w.targetKeys(ctx, s, t)
+		if err != nil {
+			return nil, err
+		}
+		altered, err := w.planTable(t, have, by, foreseen)
 		if err != nil {
 			return nil, err
 		}
@@ -60,11 +64,11 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 
 // planTable are the statements that a target needs, with what else becomes of its table
 // as comments. A target that no alteration helps is a comment too.
-func (w *Warehouse) planTable(t *schema.Table, have map[string]string, foreseen replicator.Foreseen) (statements []string, err error) {
+func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKeys, foreseen replicator.Foreseen) (statements []string, err error) {
 	state, a := foreseen.Of(t.OID)
 	a.Table = t
 	left := leftOver(t, have, a.Diff)
-	d, err := w.dueOf(a, have)
+	d, err := w.dueOf(a, have, by)
 	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
 		return []string{comment("%v is parked: %s; repair: %s", t.Known, u.Why.Found, u.Why.Repair)}, nil
 	}

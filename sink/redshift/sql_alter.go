@@ -52,24 +52,20 @@ func wide(name string) string {
 }
 
 // widenColumn puts a column of a wider type in the place of one: Redshift changes the
-// type of none but a VARCHAR. It may be run again from the start as long as the last
+// type of none but a VARCHAR, and drops none that its rows are spread or sorted by. It may
+// be run again from the start as long as the last
 // transaction is not committed; begun says that the wide column is there.
-func widenColumn(p place, t *schema.Table, c schema.Column, begun bool) []string {
+func widenColumn(p place, by rowKeys, c schema.Column, begun bool) []string {
 	var statements []string
 	if !begun {
 		statements = append(statements, addColumn(p, wide(c.Target), c.Mapping.Type))
 	}
 	statements = append(statements, copyColumn(p, wide(c.Target), c.Target))
-	if t.Columns[t.DistKey].Target == c.Target {
+	if by.dist == c.Target {
 		statements = append(statements, alterDistKey(p, wide(c.Target)))
 	}
-	var sort []string
-	for _, i := range t.SortKey {
-		sort = append(sort, t.Columns[i].Target)
-	}
-	if i := slices.Index(sort, c.Target); i >= 0 {
-		sort[i] = wide(c.Target)
-		statements = append(statements, alterSortKey(p, sort))
+	if slices.Contains(by.sort, c.Target) {
+		statements = append(statements, alterSortKey(p, by.renamed(c.Target, wide(c.Target)).sort))
 	}
 	return append(statements, "BEGIN", dropColumn(p, c.Target), renameColumn(p, wide(c.Target), c.Target), "COMMIT")
 }

@@ -58,6 +58,13 @@ func columnsOf(s, table string) string {
 		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " ORDER BY ordinal_position"
 }
 
+// keysOf reads which columns a target's rows are spread and sorted by.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html
+func keysOf(s, table string) string {
+	return "SELECT column_name, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = " +
+		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " AND (distkey OR sortkey <> 0) ORDER BY ABS(sortkey)"
+}
+
 func setQueryGroup(name string) string { return "SET query_group TO " + literal(name) }
 
 func setTimeout(milliseconds int) string {

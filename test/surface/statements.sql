@@ -279,6 +279,7 @@ SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" =
 SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = 0 AND TRIM(application_name) <> '?' ORDER BY record_time DESC LIMIT 0;
 SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 0;
 SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = '?' AND table_name = '?' ORDER BY ordinal_position;
+SELECT column_name, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' AND (distkey OR sortkey <> 0) ORDER BY ABS(sortkey);
 SELECT has_database_privilege(current_database(), '?');
 SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');
 SELECT has_schema_privilege('?', '?', '?');
