@@ -182,6 +182,16 @@ func (s *Server) Pid() int {
 	return s.process.proc.Pid
 }
 
+// Major is the major version of a server that New would start.
+func Major(ctx context.Context, options Options) (int, error) {
+	o, err := findOwner()
+	if err != nil {
+		return 0, err
+	}
+	b, err := findBinaries(ctx, options.withDefaults(), o)
+	return b.major, err
+}
+
 // Major is the server's major version.
 func (s *Server) Major() int { return s.binaries.major }
 
