@@ -68,8 +68,26 @@ func byOID(tables []*schema.Table) map[uint32]*schema.Table {
 }
 
 // readRelations describes those of the chosen tables that are there, by whatever name
-// those that are known go now.
-func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (rs relations, err error) {
+// those that are known go now, as they were at one moment: it is remembered which file a
+// table has by which columns were written to it.
+func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (found relations, err error) {
+	conn, ok := q.(*pgx.Conn)
+	if !ok || conn.PgConn().TxStatus() != idleStatus { // its transaction sees what its own locks keep as it is
+		return readRelationsIn(ctx, q, choices, known)
+	}
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+		found, err = readRelationsIn(ctx, tx, choices, known)
+		return err
+	})
+	return found, err
+}
+
+// idleStatus is what the server says of a session that is in no transaction.
+// https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
+const idleStatus = 'I'
+
+// readRelationsIn reads in the transaction of the session, by several queries.
+func readRelationsIn(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (rs relations, err error) {
 	var schemas, names []string
 	for _, c := range choices {
 		schemas = append(schemas, c.Name.Schema)

@@ -1,11 +1,13 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -125,3 +127,54 @@ func TestFollowedByOID(t *testing.T) {
 		}
 	}
 }
+
+// TestReadAtOnce shows that a table which is altered while the catalogue is read is read
+// as it was before: of one that was written anew between two queries, the old file would be
+// remembered with the new columns, and nothing would tell that its rows are others.
+func TestReadAtOnce(t *testing.T) {
+	for _, alter := range []string{`ALTER TABLE a ALTER v TYPE int USING v + 1`, `ALTER TABLE a ADD w bigint NOT NULL DEFAULT (random() * 9)`} {
+		w := newWorld(t)
+		other := w.dial()
+		w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v int)`)
+		before := w.table("a")
+		config := w.config.Copy()
+		config.Tracer = between{query: attributesQuery, do: func() { w.exec(other, alter) }}
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shut(conn)
+		w.Remember(nil)
+		read, _, err := w.fit(t.Context(), conn, server{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, _, err := w.fit(t.Context(), other, server{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := schema.Compare(before.Shape(), before.Heap, read[0]); !d.Empty() {
+			t.Errorf("%s: read in its middle, the table is %+v", alter, d)
+		}
+		if d := schema.Compare(read[0].Shape(), read[0].Heap, after[0]); d.Uncertain == "" {
+			t.Errorf("%s: what was read is no different from what it led to", alter)
+		}
+	}
+}
+
+// between does something before a query.
+type between struct {
+	query string
+	do    func()
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (b between) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if q.SQL == b.query {
+		b.do()
+	}
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (b between) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
