@@ -61,8 +61,8 @@ type reader struct {
 	sealed   LSN              // End of the last batch handed over
 	sealedAt time.Time
 	acked    LSN
-	backlog  LSN  // the log ended here when the reader began; 0 once a batch is handed over
-	pressed  bool // the batch before had reached a limit, or there is none: more is about to come
+	backlog  LSN  // the log ended here when the reader began; 0 once all of it is handed over
+	pressed  bool // the batch before had reached a limit, or the backlog is not over: more is about to come
 	paused   bool // the last that the stream told is that nothing comes
 	bytes    int  // that batch's folds hold
 	inside   bool // batches were handed over whose transaction's commit was not

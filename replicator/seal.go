@@ -128,7 +128,10 @@ func (r *reader) handedOver() {
 		sealed.Age = time.Since(r.began)
 	}
 	r.sealedAt = time.Now()
-	r.pressed, r.backlog = r.inside || r.reached(), 0
+	if r.position >= r.backlog {
+		r.backlog = 0
+	}
+	r.pressed = r.inside || r.reached() || r.backlog > 0
 	r.inside = !b.Commit
 	if b.Commit {
 		r.sealed = b.End

@@ -83,6 +83,9 @@ func TestWhenABatchIsSealed(t *testing.T) {
 		"what is left behind batches that were full": {
 			bursts: []burst{{0, 23}, {time.Second, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {9, 0}, {5, pauseAfter}, {1, time.Second + 2*interval}},
 		},
+		"the end of a backlog of which an idle sink had something before": {
+			bursts: []burst{{0, 3}, {interval / 2, 2}, {time.Second, 1}, {time.Hour, 1}}, backlog: 15, want: []seal{{3, pauseAfter}, {2, interval / 2}, {1, interval/2 + interval}},
+		},
 		"what is left, while more comes now and then": {
 			bursts: []burst{{0, 11}, {pauseAfter / 2, 1}, {pauseAfter / 2, 1}, {time.Hour, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {4, 2 * pauseAfter}, {1, time.Hour + pauseAfter + 2*interval}},
 		},
