@@ -28,12 +28,11 @@ type growing struct {
 	Idle   int   `json:"idle"`   // tables that are replicated and do not
 }
 
-// fewest and most are how many tables change where that is not what is looked at, and at
-// most.
-const (
-	fewest = 4
-	most   = 200
-)
+// fewest is how many tables change where that is not what is looked at.
+const fewest = 4
+
+// most is how many tables change at most.
+func most(s sizes) int { return int(min(s.of(200, 20), 200)) }
 
 // growths are the drains of a round, by what they are compared in. The first of each is
 // what the others of it stand beside.
@@ -45,8 +44,8 @@ func growths(s sizes, mostRows float64) map[string][]growing {
 	}
 	return map[string][]growing{
 		"rows":   byRows,
-		"tables": {{Rows: n, Tables: 1}, {Rows: n, Tables: 10}, {Rows: n, Tables: 50}, {Rows: n, Tables: most}},
-		"idle":   {{Rows: n, Tables: fewest}, {Rows: n, Tables: fewest, Idle: idleTables(s)}},
+		"tables": {{Rows: n, Tables: 1}, {Rows: n, Tables: max(2, most(s)/20)}, {Rows: n, Tables: most(s) / 4}, {Rows: n, Tables: most(s)}},
+		"idle":   {{Rows: 2 * n, Tables: fewest}, {Rows: 2 * n, Tables: fewest, Idle: idleTables(s)}},
 	}
 }
 
@@ -81,6 +80,7 @@ type growthRound struct {
 
 // field is a world with tables that change and tables that do not.
 type field struct {
+	sizes
 	idle   int
 	world  *harness.World
 	source *pgx.Conn
@@ -88,8 +88,8 @@ type field struct {
 }
 
 // sow makes a world whose daemon has loaded the tables that change, and knows idle ones.
-func sow(ctx context.Context, changes, idle int) (f *field, err error) {
-	f = &field{idle: idle}
+func sow(ctx context.Context, s sizes, changes, idle int) (f *field, err error) {
+	f = &field{sizes: s, idle: idle}
 	statements := []string{"CREATE SEQUENCE fresh", plough}
 	var lines []string
 	for i := range changes {
@@ -218,10 +218,8 @@ func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) 
 	if r.BareWall, r.BareCPU, err = f.once(ctx); err != nil {
 		return r, err
 	}
-	for _, sql := range []string{"SET synchronous_commit = off", fmt.Sprintf("CALL plough(%d, %d)", g.Rows/20, g.Tables), "SET synchronous_commit = on", "CHECKPOINT"} {
-		if _, err := f.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return r, err
-		}
+	if err := f.plough(ctx, g); err != nil {
+		return r, err
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -245,6 +243,45 @@ func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) 
 	return r, f.equal(ctx, g.Tables)
 }
 
+// beside measures a drain by a daemon that runs already, and has nothing to do but that:
+// with thousands of tables, starting would cost far more than the rows.
+func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest resting, err error) {
+	r = grown{growing: g, Of: of}
+	d, rest, err := f.rest(ctx)
+	if err != nil {
+		return r, rest, err
+	}
+	defer func() { err = ended(ctx, d, err) }()
+	before, err := usageOf(d.Pid())
+	if err != nil {
+		return r, rest, err
+	}
+	began := time.Now()
+	if err := f.plough(ctx, g); err != nil {
+		return r, rest, err
+	}
+	err = harness.Await(ctx, patience, "the rows to be seen", func() (bool, error) {
+		return d.Alive() == nil && f.equal(ctx, g.Tables) == nil, nil
+	})
+	if err != nil {
+		return r, rest, fmt.Errorf("%w\n%s", err, d.Tail(20))
+	}
+	r.Wall = time.Since(began)
+	after, err := usageOf(d.Pid())
+	r.CPU = after.CPU - before.CPU
+	return r, rest, err
+}
+
+// plough writes the rows of a drain.
+func (f *field) plough(ctx context.Context, g growing) error {
+	for _, sql := range []string{"SET synchronous_commit = off", fmt.Sprintf("CALL plough(%d, %d)", g.Rows/20, g.Tables), "SET synchronous_commit = on", "CHECKPOINT"} {
+		if _, err := f.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // equal compares all rows of the tables that have changed.
 func (f *field) equal(ctx context.Context, tables int) error {
 	const columns = "id::text, name::text, plan::text, seats::text, seen_at::text"
@@ -264,30 +301,52 @@ func (f *field) equal(ctx context.Context, tables int) error {
 	return nil
 }
 
-// rest measures a daemon that has nothing to do.
-func (f *field) rest(ctx context.Context, long time.Duration) (resting, error) {
-	r := resting{Idle: f.idle}
-	d, err := f.world.Run()
-	if err != nil {
-		return r, err
+// settling is how long a daemon may take until it has nothing to do, and quiet how long
+// it is then watched: in each it looks at the catalogue.
+const (
+	settling = 12 * time.Second
+	quiet    = 20 * time.Second
+)
+
+// shorter is a time at the scale, up to the time itself.
+func (s sizes) shorter(long time.Duration) time.Duration {
+	return time.Duration(float64(long) * min(1, 5*s.scale))
+}
+
+// rest starts a daemon and measures it once it has nothing to do.
+func (f *field) rest(ctx context.Context) (d *harness.Daemon, r resting, err error) {
+	r = resting{Idle: f.idle}
+	if d, err = f.world.Run(); err != nil {
+		return nil, r, err
 	}
-	err = harness.Await(ctx, patience, "the daemon to be ready", func() (bool, error) {
-		status, _, err := f.world.Get(ctx, "/readyz")
-		return status == 200, err
-	})
-	if err != nil {
-		return r, errors.Join(err, ended(ctx, d, nil))
-	}
-	pause(ctx, long/4) // it may have been ready as a standby, or just begin
+	defer func() {
+		if err != nil {
+			err = ended(ctx, d, err)
+		}
+	}()
 	began := time.Now()
+	last, err := usageOf(d.Pid())
+	for err == nil && ctx.Err() == nil {
+		pause(ctx, f.shorter(2*time.Second))
+		var now usage
+		now, err = usageOf(d.Pid())
+		if now.CPU-last.CPU < 100*time.Millisecond && time.Since(began) > f.shorter(settling) {
+			break
+		}
+		last = now
+	}
+	if err != nil {
+		return d, r, err
+	}
+	began = time.Now()
 	before, err := usageOf(d.Pid())
 	if err != nil {
-		return r, err
+		return d, r, err
 	}
-	pause(ctx, long)
+	pause(ctx, f.shorter(quiet))
 	after, err := usageOf(d.Pid())
 	r.CPU, r.Time, r.Peak = after.CPU-before.CPU, time.Since(began), after.Peak
-	return r, ended(ctx, d, err)
+	return d, r, err
 }
 
 func pause(ctx context.Context, long time.Duration) {
@@ -302,37 +361,41 @@ func pause(ctx context.Context, long time.Duration) {
 func measureGrowth(ctx context.Context, m *measurement) (failed error) {
 	s := sizes{scale: m.scale}
 	fields := map[int]*field{}
-	for idle, changes := range map[int]int{0: most, idleTables(s): fewest} {
-		f, err := sow(ctx, changes, idle)
+	for idle, changes := range map[int]int{0: most(s), idleTables(s): fewest} {
+		f, err := sow(ctx, s, changes, idle)
 		if err != nil {
 			return err
 		}
 		defer func() { failed = f.close(failed) }()
 		fields[idle] = f
 	}
-	long := time.Duration(min(1, max(m.scale*4, 0.05)) * float64(20*time.Second)) // 2 looks at the catalogue
 	for m.next() {
 		var r growthRound
 		for _, of := range []string{"rows", "tables", "idle"} {
 			for _, g := range growths(s, m.mostRows)[of] {
-				d, err := fields[g.Idle].drain(ctx, of, g)
+				d, err := fields[g.Idle].measure(ctx, of, g, &r)
 				if err != nil {
 					return err
 				}
-				m.say("%8d rows of %3d tables beside %5d idle ones %8.2f s, %6.2f s of CPU per 1,000,000 rows", g.Rows, g.Tables, g.Idle, d.Wall.Seconds(), d.perMillion(d.CPU-d.BareCPU))
-				r.Drains = append(r.Drains, d)
+				m.say("%8d rows of %3d tables beside %5d idle ones %8.2f s, %6.2f s of CPU per 1,000,000 rows", g.Rows, g.Tables, g.Idle, d.Wall.Seconds(), d.cpu())
 			}
-		}
-		for _, idle := range []int{0, idleTables(s)} {
-			rest, err := fields[idle].rest(ctx, long)
-			if err != nil {
-				return err
-			}
-			r.Rests = append(r.Rests, rest)
 		}
 		if err := m.keep(r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// measure is one drain of a round.
+func (f *field) measure(ctx context.Context, of string, g growing, r *growthRound) (d grown, err error) {
+	if of != "idle" {
+		d, err = f.drain(ctx, of, g)
+	} else {
+		var rest resting
+		d, rest, err = f.beside(ctx, of, g)
+		r.Rests = append(r.Rests, rest)
+	}
+	r.Drains = append(r.Drains, d)
+	return d, err
 }
