@@ -100,17 +100,17 @@ func TestMetadataSQL(t *testing.T) {
 	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
 	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
-		m.lock(), m.position(), m.readLayout(), m.readEpoch(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
+		m.lock(), m.position(), m.readLayout(), m.readEpoch(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.readNames(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.deleteTables([]uint32{16501, 16507}), m.holders(), applicationOf("4711"), terminate("4711"),
 		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
 		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.load("held_1_2_3")),
 		m.requestResyncs([]schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(),
-		m.answerRequests(schema.Name{Schema: "Sales", Table: "it's"}, requested, taken, "taken_at"),
+		m.answerRequests(schema.Name{Schema: "Sales", Table: "it's"}, requested, taken, "taken_at"), m.renameRequests(schema.Name{Schema: "Sales", Table: "it's"}, schema.Name{Schema: "Sales", Table: "people"}),
 		m.readResets(), m.insertReset("it's", requested), m.insertReset("2026-05", taken), m.takeReset("2026-05"), m.finishResets(), m.lastReset())
 	ledger := m.loadLedger("held_1_2_3")
 	const copyAll = `COPY "texts" ("c1", "gone") FROM 's3://acme/p/0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS 'n'`
 	statements = append(statements, createLoadLedger(ledger), countEntries(ledger), countRefused(ledger), countOfTransactions(ledger), deleteLoadEntries(ledger), forgetRefused(ledger, 7), forgetRefusedOf(ledger, "keys", 7),
-		m.liftAll(schema.Name{Schema: "Sales", Table: "it's"}, 0x99), m.countOpen(), m.listOpen(10), keptObjects(m.quarantine()),
+		m.liftAll(schema.Name{Schema: "Sales", Table: "it's"}, 0x99), m.renameOpen("it's", schema.Name{Schema: "Sales", Table: "people"}), m.countOpen(), m.listOpen(10), keptObjects(m.quarantine()),
 		m.dropQuarantine(schema.Name{Schema: "Sales", Table: "it's"}, nil), m.dropQuarantine(schema.Name{Schema: "Sales", Table: "it's"}, []string{`["a\\"]`, `["b"]`}),
 		createLike("fitting", "stage_1"), createTexts("texts", []string{"c1", "gone"}), copyFitting(copyAll), copyTexts(copyAll))
 	for _, step := range m.upgrades() {

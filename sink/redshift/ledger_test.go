@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,61 @@ func TestQuarantineOfARenamedTable(t *testing.T) {
 	}
 	w.want(w.quarantine(), `["a"]|not_utf8|body|lifted`, `["b"]|not_utf8|body|lifted`, `["b"]|not_utf8|body|open`)
 	w.want(w.ask(`SELECT DISTINCT source_schema, source_table FROM rowshift_accounts.quarantine UNION SELECT source_schema, source_table FROM rowshift_accounts.ledger`), "public|words")
+}
+
+// What is open of tables follows them to the names that the config has for them now, though
+// they exchange them; what is lifted is history. A request follows unless its name is
+// another table's now.
+func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
+	w := newWorld(t)
+	r, words := w.withRules()
+	others := ruled()
+	others.OID, others.Name.Table, others.Known.Table, others.Target = 16599, "others", "others", "others"
+	w.make(r, others)
+	merge := func(r *Warehouse, b *replicator.Batch) replicator.Merged {
+		t.Helper()
+		m := w.merging(w.stage(b)...)
+		m.Checkpoint.Tables = first(words, others).Tables
+		slices.SortFunc(m.Checkpoint.Tables, func(a, b replicator.TableState) int { return int(a.OID) - int(b.OID) })
+		done, err := r.Merge(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.position = m.Checkpoint.LSN
+		return done
+	}
+	open := func() []string {
+		return w.ask(`SELECT source_table, target, "key" FROM rowshift_accounts.quarantine WHERE lifted_at IS NULL ORDER BY target, "key"`)
+	}
+	merge(r, changed(t, words, "insert a|1|"+bad, "insert b|1|"+bad, "insert c|1|"+bad, "insert c|2|x"))
+	merge(r, changed(t, others, "insert a|1|"+bad))
+	if err := r.Request(t.Context(), []schema.Name{words.Known}); err != nil {
+		t.Fatal(err)
+	}
+
+	words.Known, others.Known = others.Known, words.Known // another run, with another config
+	r = w.warehouse(nil)
+	w.fence(r)
+	done := merge(r, changed(t, words, "update a|2|x"))
+	w.want(open(), `words|others|["a"]`, `others|words|["b"]`)
+	if done.Quarantined[words.Known] != 1 || done.Quarantined[others.Known] != 1 {
+		t.Error(done.Quarantined)
+	}
+	w.want(w.asked(), "words|requested|f|f")
+
+	others.Known.Table = "people" // this one the daemon knows from the merge before
+	done = merge(r, changed(t, others, "update a|2|x"))
+	w.want(open(), `others|words|["b"]`)
+	if done.Quarantined[words.Known] != 1 || len(done.Quarantined) != 1 || !slices.Equal(done.Resyncs, []schema.Name{others.Known}) {
+		t.Error(done.Quarantined, done.Resyncs)
+	}
+	w.want(w.asked(), "people|requested|f|f")
+
+	words.OID, others.OID = others.OID, words.OID // another source, and the same config
+	merge(r, &replicator.Batch{Commit: true})
+	w.want(open(), `others|words|["b"]`)
+	merge(r, changed(t, words, "truncate"))
+	w.want(open())
 }
 
 // A key that does not fit is given by its hash, and nothing of its row is in the target.

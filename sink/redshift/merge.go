@@ -54,7 +54,7 @@ func (m *merging) run(ctx context.Context) error {
 		return err
 	}
 	err = m.transaction(ctx, m.session, func() error {
-		for _, do := range []func(context.Context) error{m.compare, m.opened} {
+		for _, do := range []func(context.Context) error{m.compare, m.rename, m.opened} {
 			if err := do(ctx); err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func (m *merging) blame(ctx context.Context, err error) error {
 }
 
 // constrained is the halt for a target that has the right types and refuses rows all the
-// same: as ours are made, by nothing but their keys' NOT NULL.
+// same. Ours are made without any constraint.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 func (m *merging) constrained(err error) *replicator.Halt {
 	t := m.refusing
@@ -159,7 +159,7 @@ func (m *merging) constrained(err error) *replicator.Halt {
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("Redshift refuses rows of %v in %s: %v", t.Name, p, err),
 		Means:  "the target was made or altered by somebody, with a constraint such as NOT NULL that the source does not have",
-		Repair: fmt.Sprintf("rename the column that has it, or the table: %s; then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
+		Repair: fmt.Sprintf("drop the column that has it, or rename the table: %s; then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
 		Cause:  err,
 	}
 }
@@ -288,9 +288,11 @@ func (m *merging) applyInto(ctx context.Context, s *replicator.Staged, f replica
 			return err
 		}
 	}
-	return m.write(ctx, f, at.rows, m.metadata.load(f.Into), func(int64) error {
+	err = m.write(ctx, f, at.rows, m.metadata.load(f.Into), func(int64) error {
 		return m.account(ctx, insertUnfilledEntries(book.ledger, at.rows, f.Table, number, book.at, anyOf(f.Unchanged)), forgoUnfilled(at.rows, f.Unchanged))
 	})
+	m.refusing = nil // a load table is ours: what it refuses says nothing of the target
+	return err
 }
 
 // write writes a fold's rows. Rows that do not find their origin are given to forgo.

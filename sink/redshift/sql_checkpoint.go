@@ -72,6 +72,11 @@ func (m metadata) readTables() string {
 	return fmt.Sprintf(`SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM %s ORDER BY "source_oid"`, m.tableState())
 }
 
+// readNames reads what tables were called when their states were written.
+func (m metadata) readNames() string {
+	return fmt.Sprintf(`SELECT "source_oid", "source_schema", "source_table", "target" FROM %s`, m.tableState())
+}
+
 // position reads what a merge compares.
 func (m metadata) position() string {
 	return fmt.Sprintf(`SELECT "epoch", "lsn" FROM %s`, m.checkpoint())

@@ -82,7 +82,8 @@ const (
 )
 
 // who is what the rows of ledger and quarantine begin with. A table that is renamed
-// keeps the name there that the config knows it by.
+// keeps the name there that the config knows it by; if the config is to know it by another,
+// what is open gets that (renameOpen), and the rest is history.
 func who(t *schema.Table) string {
 	return fmt.Sprintf("%s, %s, %s", literal(t.Known.Schema), literal(t.Known.Table), literal(t.Target))
 }
@@ -121,6 +122,13 @@ func (m metadata) openOf(n schema.Name) string {
 // liftAll lifts a table's quarantine: its rows are all gone, or anew in the target.
 func (m metadata) liftAll(n schema.Name, at replicator.LSN) string {
 	return fmt.Sprintf(`UPDATE %s SET "lifted_lsn" = %s, "lifted_at" = GETDATE() WHERE %s`, m.quarantine(), literal(at.String()), m.openOf(n))
+}
+
+// renameOpen gives the entries of a target's quarantine that are not lifted another table's
+// name. No two tables have one target, while two may exchange their names.
+func (m metadata) renameOpen(target string, to schema.Name) string {
+	return fmt.Sprintf(`UPDATE %s SET "source_schema" = %s, "source_table" = %s WHERE "target" = %s AND "lifted_at" IS NULL`,
+		m.quarantine(), literal(to.Schema), literal(to.Table), literal(target))
 }
 
 // createKeys makes a temporary table of the keys of staged rows as text, since an UPDATE

@@ -55,6 +55,13 @@ func (m metadata) answerRequests(n schema.Name, from, to, at string) string {
 		m.request(), literal(to), quoted(at), literal(resync), literal(from), literal(n.Schema), literal(n.Table))
 }
 
+// renameRequests lets what was asked for a table, and is not done, be asked for by its new
+// name.
+func (m metadata) renameRequests(from, to schema.Name) string {
+	return fmt.Sprintf(`UPDATE %s SET "source_schema" = %s, "source_table" = %s WHERE "kind" = %s AND ("state" = %s OR "state" = %s) AND "source_schema" = %s AND "source_table" = %s`,
+		m.request(), literal(to.Schema), literal(to.Table), literal(resync), literal(requested), literal(taken), literal(from.Schema), literal(from.Table))
+}
+
 // readResets reads the tokens of slot resets, with what became of each: in the order in
 // which they were taken, and behind those what is asked for. NULL is sorted last.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ORDER_BY_clause.html

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // mostStates is how many tables' states are written by one statement, so that it stays
@@ -23,6 +24,66 @@ func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) 
 		m.tables = []replicator.TableState{}
 	}
 	return nil
+}
+
+// rename brings what is open of tables that the config has other names for to those: their
+// rows in quarantine, and what was asked for them. A table of the same OID and target goes
+// on by its new name, and nothing is loaded that would lift or answer what the old one has.
+func (m *merging) rename(ctx context.Context) error {
+	now := m.merge.Checkpoint.Tables
+	if m.tables != nil && replicator.SameTables(m.tables, now) {
+		return nil
+	}
+	was, err := m.named(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range now {
+		old, ok := was[t.OID]
+		if !ok || old.Name == t.Name {
+			continue
+		}
+		i := slices.IndexFunc(now, func(other replicator.TableState) bool { return other.Name == old.Name })
+		if i >= 0 && now[i].Target == old.Target {
+			continue // it is no other table: another source counts its OIDs otherwise
+		}
+		m.inQuarantine = nil // counted anew, by the names
+		statements := []string{m.metadata.renameOpen(old.Target, t.Name)}
+		if i < 0 {
+			statements = append(statements, m.metadata.renameRequests(old.Name, t.Name))
+		}
+		for _, sql := range statements {
+			if _, err := m.step(ctx, "checkpoint", sql); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// named returns the names of the states that were written last, by OID.
+func (m *merging) named(ctx context.Context) (map[uint32]replicator.TableState, error) {
+	was := m.tables
+	if was == nil {
+		rows, err := m.session.rows(ctx, "read the names", m.metadata.readNames())
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			s := &scanner{row: r}
+			was = append(was, replicator.TableState{OID: uint32(s.number()), Name: schema.Name{Schema: s.text(), Table: s.text()}, Target: s.text()})
+			if s.err != nil {
+				return nil, altered(s.err)
+			}
+		}
+	}
+	named := map[uint32]replicator.TableState{}
+	for _, t := range was {
+		if t.OID != 0 { // a table that is not in the source has none
+			named[t.OID] = t
+		}
+	}
+	return named, nil
 }
 
 // writeStates are the statements that write tables' states over those that were written

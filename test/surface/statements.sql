@@ -254,6 +254,7 @@ SELECT "name", COUNT(*) FROM "entries_0" GROUP BY "name", "name" ORDER BY "name"
 SELECT "name", COUNT(*) FROM "name"."ledger_0_0_0" GROUP BY "name", "name" ORDER BY "name";
 SELECT "name", COUNT(*) FROM "name"."name" WHERE "name" IS NULL GROUP BY "name", "name" ORDER BY "name";
 SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
+SELECT "source_oid", "source_schema", "source_table", "target" FROM "metadata"."table_state";
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
 SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "taken_at", "requested_at", "token";
 SELECT "written_by" FROM "metadata"."checkpoint";
@@ -297,6 +298,7 @@ UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "changed_at" = GETDATE
 UPDATE "metadata"."checkpoint" SET "layout" = 0, "written_by" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = '?', "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
 UPDATE "metadata"."checkpoint" SET "phase" = '?', "lsn" = '?', "committed_at" = NULL, "system" = '?', "timeline" = 0, "database_name" = '?', "slot" = '?', "publication_oid" = 0, "publication_xmin" = 0, "changed_at" = GETDATE() WHERE "epoch" = 0 AND "lsn" = '?';
+UPDATE "metadata"."request" SET "source_schema" = '?', "source_table" = '?' WHERE "kind" = '?' AND ("state" = '?' OR "state" = '?') AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "taken_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
@@ -307,6 +309,7 @@ UPDATE "name"."held_0_0_0" SET "gone" = TRUE WHERE ("u0") AND "name"."held_0_0_0
 UPDATE "name"."held_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "name"."ledger_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "name"."name" SET "name" = "name";
+UPDATE "name"."name" SET "name" = '?' WHERE "name" = '?' AND "name" IS NULL;
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "entries_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "keys_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL;
