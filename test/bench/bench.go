@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,6 +137,9 @@ func measureDrains(ctx context.Context, m *measurement) (err error) {
 
 // round writes a backlog and has each peer drain it, another one first in each round.
 func (b *bench) round(ctx context.Context, m *measurement, l backlog) (results, error) {
+	if err := b.forget(ctx); err != nil {
+		return nil, err
+	}
 	began := time.Now()
 	written, err := b.write(ctx, l)
 	if err != nil {
@@ -143,8 +147,7 @@ func (b *bench) round(ctx context.Context, m *measurement, l backlog) (results, 
 	}
 	m.say("%-36s written in %.1f s", l.name, time.Since(began).Seconds())
 	var all results
-	for i := range b.peers {
-		p := b.peers[(i+m.round)%len(b.peers)]
+	for _, p := range inOrder(b.peers, m.round) {
 		r, err := p.drain(ctx, b, written)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
@@ -199,6 +202,67 @@ func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 	return w, nil
 }
 
+// forget has the slots that outlive a backlog let go of the log before the next one. A
+// walsender decodes from its slot's restart_lsn on, which moves to a snapshot that was
+// logged behind what is confirmed, as each checkpoint logs one; without that these two
+// would decode old log too, which the slots that are made anew do not have.
+// https://www.postgresql.org/docs/current/view-pg-replication-slots.html
+func (b *bench) forget(ctx context.Context) (err error) {
+	var last []string
+	if b.has(native) {
+		if _, err := b.native.Exec(ctx, "ALTER SUBSCRIPTION "+nativeSlot+" ENABLE"); err != nil {
+			return err
+		}
+		defer func() { err = cmp.Or(err, b.rest(ctx)) }()
+		last = append(last, nativeSlot)
+	}
+	if b.has(rowshift) {
+		d, err := b.world.Run()
+		if err != nil {
+			return err
+		}
+		defer func() { err = cmp.Or(ended(ctx, d, err), b.released(ctx, slot)) }()
+		last = append(last, slot)
+	}
+	if len(last) == 0 {
+		return nil
+	}
+	var from string
+	if err := b.source.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&from); err != nil {
+		return err
+	}
+	for range 5 { // a slot takes one snapshot at a time, and the first may have been logged before
+		if err := b.confirm(ctx, last); err != nil {
+			return err
+		}
+		var gone bool
+		err := b.source.QueryRow(ctx, "SELECT bool_and(restart_lsn >= $2::pg_lsn) FROM pg_replication_slots WHERE slot_name = ANY($1)", last, from).Scan(&gone)
+		if gone || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("slots %v keep log from before %s", last, from)
+}
+
+// confirm logs a snapshot and waits until slots are confirmed behind it.
+func (b *bench) confirm(ctx context.Context, slots []string) error {
+	if _, err := b.source.Exec(ctx, "CHECKPOINT"); err != nil {
+		return err
+	}
+	var at string
+	if err := b.source.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&at); err != nil {
+		return err
+	}
+	b.markers++
+	if _, err := b.source.Exec(ctx, "INSERT INTO marker VALUES ($1)", b.markers); err != nil {
+		return err
+	}
+	return harness.Await(ctx, patience, "the slots to be confirmed", func() (so bool, err error) {
+		err = b.source.QueryRow(ctx, "SELECT bool_and(confirmed_flush_lsn >= $2::pg_lsn) FROM pg_replication_slots WHERE slot_name = ANY($1)", slots, at).Scan(&so)
+		return so, err
+	})
+}
+
 // released waits until nobody reads a slot.
 func (b *bench) released(ctx context.Context, slot string) error {
 	return harness.Await(ctx, patience, "slot "+slot+" to rest", func() (rests bool, err error) {
@@ -228,6 +292,10 @@ func (b *bench) tidy(ctx context.Context, l backlog) error {
 	}
 	return nil
 }
+
+// errUnequal is that what was drained or loaded is not what the source has: whatever it
+// took, it took for something else.
+var errUnequal = errors.New("not equal")
 
 // equal compares all rows of all tables, wherever they were drained to, by sums that
 // their own servers make.
@@ -262,7 +330,7 @@ func (b *bench) equal(ctx context.Context) error {
 		}
 	}
 	if len(differ) > 0 {
-		return errors.New("not equal: " + strings.Join(differ, "; "))
+		return fmt.Errorf("%w: %s", errUnequal, strings.Join(differ, "; "))
 	}
 	return nil
 }

@@ -34,8 +34,8 @@ const fewest = 4
 // most is how many tables change at most.
 func most(s sizes) int { return int(min(s.of(200, 20), 200)) }
 
-// growths are the drains of a round, by what they are compared in. The first of each is
-// what the others of it stand beside.
+// growths are the drains of a round, by what they are compared in. Each stands beside the
+// one before it.
 func growths(s sizes, mostRows float64) map[string][]growing {
 	n := s.of(100_000, 2_000)
 	var byRows []growing
@@ -59,6 +59,7 @@ type grown struct {
 	Of        string        `json:"of"`
 	Wall      time.Duration `json:"wall"`
 	CPU       time.Duration `json:"cpu"`
+	Peak      int64         `json:"peak"` // of the drain: the most resident memory
 	Walsender time.Duration `json:"walsender"`
 	BareWall  time.Duration `json:"bare_wall"`
 	BareCPU   time.Duration `json:"bare_cpu"`
@@ -196,26 +197,23 @@ func (f *field) close(err error) error {
 }
 
 // once has a daemon drain all that there is, and tells what it took.
-func (f *field) once(ctx context.Context) (wall, cpu time.Duration, err error) {
+func (f *field) once(ctx context.Context) (wall time.Duration, own usage, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	began := time.Now()
 	d, err := f.world.Run("--once")
 	if err != nil {
-		return 0, 0, err
+		return 0, own, err
 	}
-	code, err := d.Ended(ctx)
-	if err != nil || code != 0 {
-		return 0, 0, fmt.Errorf("the daemon ended with code %d, %w\n%s", code, err, d.Tail(20))
-	}
-	return time.Since(began), d.CPU(), nil
+	own, err = untilEnd(ctx, d)
+	return time.Since(began), own, err
 }
 
 // drain measures one drain, and one of nothing before it.
 func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) {
 	r := grown{growing: g, Of: of}
-	var err error
-	if r.BareWall, r.BareCPU, err = f.once(ctx); err != nil {
+	bareWall, bare, err := f.once(ctx)
+	if err != nil {
 		return r, err
 	}
 	if err := f.plough(ctx, g); err != nil {
@@ -232,9 +230,11 @@ func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) 
 		cpu, err := follow(watching, f.world.SourceDSN(), slot)
 		walsender <- answer{cpu, err}
 	}()
-	if r.Wall, r.CPU, err = f.once(ctx); err != nil {
+	wall, own, err := f.once(ctx)
+	if err != nil {
 		return r, err
 	}
+	r.BareWall, r.BareCPU, r.Wall, r.CPU, r.Peak = bareWall, bare.CPU, wall, own.CPU, own.Peak
 	stop()
 	sent := <-walsender
 	if r.Walsender = sent.cpu; sent.err != nil {
@@ -261,14 +261,15 @@ func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest
 		return r, rest, err
 	}
 	err = harness.Await(ctx, patience, "the rows to be seen", func() (bool, error) {
-		return d.Alive() == nil && f.equal(ctx, g.Tables) == nil, nil
+		err := f.equal(ctx, g.Tables)
+		return err == nil && d.Alive() == nil, err
 	})
 	if err != nil {
 		return r, rest, fmt.Errorf("%w\n%s", err, d.Tail(20))
 	}
 	r.Wall = time.Since(began)
 	after, err := usageOf(d.Pid())
-	r.CPU = after.CPU - before.CPU
+	r.CPU, r.Peak = after.CPU-before.CPU, after.Peak
 	return r, rest, err
 }
 
@@ -295,7 +296,7 @@ func (f *field) equal(ctx context.Context, tables int) error {
 			return err
 		}
 		if got != want {
-			return fmt.Errorf("not equal: %s has %s, the source %s", changing(i), got, want)
+			return fmt.Errorf("%w: %s has %s, the source %s", errUnequal, changing(i), got, want)
 		}
 	}
 	return nil

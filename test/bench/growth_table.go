@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -36,9 +35,20 @@ func middle[T any](all []T, of func(T) float64) float64 {
 	return median(numbers)
 }
 
+// greatest is the most that of says of any.
+func greatest[T any](all []T, of func(T) int64) (most int64) {
+	for _, one := range all {
+		most = max(most, of(one))
+	}
+	return most
+}
+
+// mebibytes says how much memory it is.
+func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+
 // growthHeader is the table's. README.md says what its columns are.
-const growthHeader = `| compared by | rows | tables that change | idle tables | walsender | own CPU | to the first | time | to the first | starting: own CPU | time |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+const growthHeader = `| compared by | rows | tables that change | idle tables | walsender | own CPU | to the one before | time | to the one before | peak | starting: own CPU | time |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
 // restHeader is the second table's.
@@ -61,25 +71,23 @@ func growthTable(rounds []growthRound) string {
 	var b strings.Builder
 	b.WriteString(growthHeader)
 	keys, of := by(drains, func(g grown) like { return like{g.Of, g.growing} })
-	first := map[string][]grown{}
+	before := map[string][]grown{}
 	for _, k := range keys {
-		if first[k.of] == nil {
-			first[k.of] = of[k]
+		own := of[k]
+		base := own
+		if before[k.of] != nil {
+			base = before[k.of]
 		}
-		base, own := first[k.of], of[k]
+		before[k.of] = own
 		cpu, wall := middle(own, grown.cpu), middle(own, grown.wall)
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f s | %.2f s | %.2f | %.2f s | %.2f | %.2f s | %.2f s |\n", k.of, k.Rows, k.Tables, k.Idle,
-			middle(own, func(g grown) float64 { return g.perMillion(g.Walsender) }), cpu, cpu/middle(base, grown.cpu), wall, wall/middle(base, grown.wall),
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f s | %.2f s | %.2f | %.2f s | %.2f | %s | %.2f s | %.2f s |\n", k.of, k.Rows, k.Tables, k.Idle,
+			middle(own, func(g grown) float64 { return g.perMillion(g.Walsender) }), cpu, cpu/middle(base, grown.cpu), wall, wall/middle(base, grown.wall), mebibytes(greatest(own, func(g grown) int64 { return g.Peak })),
 			middle(own, func(g grown) float64 { return g.BareCPU.Seconds() }), middle(own, func(g grown) float64 { return g.BareWall.Seconds() }))
 	}
 	b.WriteString(restHeader)
 	idle, with := by(rests, func(r resting) int { return r.Idle })
 	for _, n := range idle {
-		var peaks []int64
-		for _, r := range with[n] {
-			peaks = append(peaks, r.Peak)
-		}
-		fmt.Fprintf(&b, "| %d | %.1f ms | %.0f MiB |\n", n, middle(with[n], func(r resting) float64 { return r.CPU.Seconds() / r.Time.Seconds() * 1000 }), float64(slices.Max(peaks))/(1<<20))
+		fmt.Fprintf(&b, "| %d | %.1f ms | %s |\n", n, middle(with[n], func(r resting) float64 { return r.CPU.Seconds() / r.Time.Seconds() * 1000 }), mebibytes(greatest(with[n], func(r resting) int64 { return r.Peak })))
 	}
 	return b.String()
 }

@@ -27,6 +27,7 @@ type round struct {
 	Scale   float64         `json:"scale"`
 	Load    string          `json:"load"` // the load average when it ended
 	Found   json.RawMessage `json:"found"`
+	Failed  string          `json:"failed,omitempty"` // why what the run has found is worth nothing: it stands in place of all its rounds
 }
 
 // keeper keeps rounds in a file, as they come, and has the page say what the file has: the
@@ -74,7 +75,20 @@ func (k *keeper) keep(name string, number int, found any) error {
 	if r.Found, err = json.Marshal(found); err != nil {
 		return err
 	}
-	k.found = slices.DeleteFunc(k.found, func(old round) bool { return old.Part == name && !old.Run.Equal(r.Run) })
+	return k.put(r, func(old round) bool { return !old.Run.Equal(r.Run) })
+}
+
+// fail takes away all that this run, or another, has found of a part, and says why instead.
+func (k *keeper) fail(name string, why error) error {
+	r := k.now
+	r.Part, r.Load = name, loadAverage()
+	r.Failed, _, _ = strings.Cut(why.Error(), "\n") // behind it may be the end of a log
+	return k.put(r, func(round) bool { return true })
+}
+
+// put keeps a round in place of those of its part that are old.
+func (k *keeper) put(r round, old func(round) bool) error {
+	k.found = slices.DeleteFunc(k.found, func(one round) bool { return one.Part == r.Part && old(one) })
 	k.found = append(k.found, r)
 	at := func(name string) int { return slices.IndexFunc(k.parts, func(p part) bool { return p.name == name }) }
 	slices.SortStableFunc(k.found, func(a, b round) int { return cmp.Compare(at(a.Part), at(b.Part)) })
@@ -128,6 +142,9 @@ func (k *keeper) section(p part) (string, error) {
 	}
 	if len(of) == 0 {
 		return "", nil
+	}
+	if r := of[0]; r.Failed != "" {
+		return fmt.Sprintf("Commit %s, %s, %s. Scale %g: no figures, for this run failed: %s.\n", r.Commit, r.Run.Format(time.DateOnly), r.Machine, r.Scale, r.Failed), nil
 	}
 	table, err := p.table(found)
 	if err != nil {

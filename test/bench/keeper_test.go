@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,48 @@ func TestRoundsAreKeptAsTheyCome(t *testing.T) {
 	}
 	if text := read(t, path); !strings.Contains(text, "Scale 1, 1 round.\n") || !strings.Contains(text, "| limit | 700 |") {
 		t.Errorf("a later run does not take an earlier one's place:\n%s", text)
+	}
+}
+
+// What differs from the source was not measured: its part has no figures, neither of that
+// run nor of an earlier one, until it is measured again.
+func TestFailureStandsInPlaceOfFigures(t *testing.T) {
+	path := page(t)
+	k, err := newKeeper(t.Context(), path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.parts = []part{parts[0], {name: growth, table: parts[0].table}}
+	for _, kept := range []struct {
+		part  string
+		round int
+	}{{drain, 1}, {growth, 1}} {
+		if err := k.keep(kept.part, kept.round, drained(kept.round, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	differs := part{name: drain, share: 1, measure: func(context.Context, *measurement) error {
+		return fmt.Errorf("TPC-B: %w: person has 3 rows, the source 4", errUnequal)
+	}}
+	failed, err := measureAll(t.Context(), choices{rounds: 1}, []part{differs}, k)
+	if err != nil || len(failed) != 1 {
+		t.Fatalf("%v failed, %v", failed, err)
+	}
+	if text := read(t, path); strings.Count(text, "| limit | 100 |") != 1 || !strings.Contains(text, "TPC-B: not equal: person has 3 rows, the source 4") {
+		t.Errorf("the page is\n%s", text)
+	}
+
+	later, err := newKeeper(t.Context(), path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later.parts = k.parts
+	later.now.Run = later.now.Run.Add(time.Hour)
+	if err := later.keep(drain, 1, drained(1, 700)); err != nil {
+		t.Fatal(err)
+	}
+	if text := read(t, path); !strings.Contains(text, "| limit | 700 |") || strings.Contains(text, "not equal") {
+		t.Errorf("the page is\n%s", text)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,6 +127,11 @@ func measureAll(ctx context.Context, c choices, chosen []part, k *keeper) (faile
 		if err := p.measure(ctx, m); err != nil {
 			say("%-8s %v", p.name, err)
 			failed = append(failed, p.name)
+			if errors.Is(err, errUnequal) {
+				if err := k.fail(p.name, err); err != nil {
+					return failed, err
+				}
+			}
 		}
 		if ctx.Err() != nil {
 			return failed, context.Cause(ctx)

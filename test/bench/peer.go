@@ -35,6 +35,19 @@ const (
 
 var peers = []peer{{limit, drainByLimit}, {reading, drainByReading(readSlot, postgres.Auto)}, {texting, drainByReading(textSlot, postgres.Text)}, {staging, drainByStaging}, {native, drainByNative}, {rowshift, drainByRowshift}}
 
+// inOrder are the peers as they drain in a round: another one is first in each, and in
+// every second one native and rowshift have each other's places.
+func inOrder(peers []peer, round int) []peer {
+	at := round % len(peers)
+	order := slices.Concat(peers[at:], peers[:at])
+	is := func(name string) func(peer) bool { return func(p peer) bool { return p.name == name } }
+	i, j := slices.IndexFunc(order, is(native)), slices.IndexFunc(order, is(rowshift))
+	if round%2 == 0 && i >= 0 && j >= 0 {
+		order[i], order[j] = order[j], order[i]
+	}
+	return order
+}
+
 func peerNames() (all []string) {
 	for _, p := range peers {
 		all = append(all, p.name)

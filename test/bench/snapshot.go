@@ -89,7 +89,7 @@ func (m *measurement) snapshots(ctx context.Context) (found []taking, err error)
 		Backing:  pgtest.Options{Settings: settings(), Fsync: true},
 		Accounts: harness.Accounts{Companies: 1, Persons: int(s.persons())},
 		SQL:      []string{"VACUUM ANALYZE", "CHECKPOINT"},
-		Config:   harness.Config{Tables: []string{"public.person: {columns: all}"}},
+		Config:   harness.Config{Tables: []string{"public.person: {columns: all}"}, Batch: "{}"}, // all is as a user gets it
 	})
 	if err != nil {
 		return nil, err
@@ -115,7 +115,8 @@ func (m *measurement) snapshots(ctx context.Context) (found []taking, err error)
 	return found, sameEverywhere(ctx, w, stand)
 }
 
-// sameEverywhere compares the table with what was made of it.
+// sameEverywhere compares the table with what was made of it, and what was made: two
+// tables of the same columns and as many checks, without a key or another index.
 func sameEverywhere(ctx context.Context, w *harness.World, stand *pgx.Conn) error {
 	source, err := pgx.Connect(ctx, w.SourceDSN())
 	if err != nil {
@@ -127,17 +128,32 @@ func sameEverywhere(ctx context.Context, w *harness.World, stand *pgx.Conn) erro
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"userdata.person", "piped.person"} {
+	for _, table := range []string{"userdata.person", "userdata.piped"} {
 		got, err := sum(ctx, stand, table, columns)
 		if err != nil {
 			return err
 		}
 		if got != want {
-			return fmt.Errorf("not equal: %s has %s, the source %s", table, got, want)
+			return fmt.Errorf("%w: %s has %s, the source %s", errUnequal, table, got, want)
 		}
+	}
+	var made, pipe string
+	if err := stand.QueryRow(ctx, shape, "userdata.person").Scan(&made); err != nil {
+		return err
+	}
+	if err := stand.QueryRow(ctx, shape, "userdata.piped").Scan(&pipe); err != nil {
+		return err
+	}
+	if made != pipe {
+		return fmt.Errorf("psql fills a table of %s, and the daemon one of %s", pipe, made)
 	}
 	return nil
 }
+
+// shape is all of a table that its rows pay for when they are written.
+const shape = `SELECT string_agg(format('%s %s %s %s', attname, format_type(atttypid, atttypmod), attcollation::regcollation, attnotnull), ', ' ORDER BY attnum) || '; ' ||
+	(SELECT count(*) FROM pg_index WHERE indrelid = $1::regclass) || ' indexes, ' || (SELECT count(*) FROM pg_constraint WHERE conrelid = $1::regclass) || ' constraints'
+	FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`
 
 // byCopy has this program read the table in a process of its own.
 func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, string) (usage, error) {
@@ -171,18 +187,28 @@ func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, stri
 }
 
 // byPipe has one psql copy the table out, and another into a table of the stand-in's
-// database, with its key.
-func byPipe(ctx context.Context, w *harness.World, stand *pgx.Conn, _ string) (u usage, err error) {
-	const table = "(id uuid PRIMARY KEY, email text NOT NULL, full_name text, is_active boolean NOT NULL, bio text, last_seen_at timestamptz)"
-	if _, err := stand.Exec(ctx, "CREATE SCHEMA piped; CREATE TABLE piped.person "+table); err != nil {
+// database, which the stand-in has made as it makes the daemon's: with its checks, without
+// a key.
+func byPipe(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usage, err error) {
+	loader, err := pgx.Connect(ctx, w.WarehouseDSN("loader", harness.LoaderPassword))
+	if err != nil {
 		return u, err
+	}
+	defer loader.Close(context.Background())
+	for _, sql := range []string{
+		"CREATE SCHEMA IF NOT EXISTS userdata",
+		"CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ)",
+	} {
+		if _, err := loader.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return u, err
+		}
 	}
 	psql, err := w.Source.Program("psql")
 	if err != nil {
 		return u, err
 	}
 	from := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.SourceDSN(), "--command", "COPY public.person TO STDOUT")
-	into := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.Backing.DSN("dev"), "--command", "COPY piped.person FROM STDIN")
+	into := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.Backing.DSN("dev"), "--command", "COPY userdata.piped FROM STDIN")
 	from.Stderr, into.Stderr, into.Stdout = os.Stderr, os.Stderr, io.Discard
 	if into.Stdin, err = from.StdoutPipe(); err != nil {
 		return u, err
@@ -204,6 +230,12 @@ func byLoad(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usa
 	if err != nil {
 		return u, err
 	}
+	return untilEnd(ctx, d)
+}
+
+// untilEnd waits for a daemon that ends by itself, and tells what it has cost. Its memory
+// is looked at until then, since the kernel tells no more of it to a parent.
+func untilEnd(ctx context.Context, d *harness.Daemon) (u usage, err error) {
 	ended, stop := context.WithCancel(ctx)
 	last := make(chan usage)
 	go func() {
@@ -211,8 +243,8 @@ func byLoad(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usa
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for ended.Err() == nil {
-			if now, err := usageOf(d.Pid()); err == nil {
-				u = now
+			if now, err := usageOf(d.Pid()); err == nil { // one that has just ended has no memory
+				u.Peak = max(u.Peak, now.Peak)
 			}
 			select {
 			case <-tick.C:
@@ -225,8 +257,9 @@ func byLoad(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usa
 	stop()
 	u = <-last
 	if err != nil || code != 0 {
-		return u, fmt.Errorf("the load ended with code %d, %w\n%s", code, err, d.Tail(20))
+		return u, fmt.Errorf("the daemon ended with code %d, %w\n%s", code, err, d.Tail(20))
 	}
+	u.CPU = d.CPU()
 	return u, nil
 }
 
