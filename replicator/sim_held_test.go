@@ -77,12 +77,16 @@ func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.L
 	return len(held) > 0 && n.bug != joinEarly, nil
 }
 
-// resyncs are the tables that are asked for.
+// ask is somebody's request for a table to be loaded again, beside those of before.
+func (w *simWarehouse) ask(name schema.Name) {
+	w.requests[name] = "requested"
+	w.asked[name]++
+}
+
+// resyncs are the tables that are asked for, once for each request.
 func (w *simWarehouse) resyncs() (names []schema.Name) {
-	for name, state := range w.requests {
-		if state == "requested" {
-			names = append(names, name)
-		}
+	for name, times := range w.asked {
+		names = append(names, slices.Repeat([]schema.Name{name}, times)...)
 	}
 	return names
 }
@@ -134,6 +138,7 @@ func (w *simWarehouse) answer(m *replicator.Merge) {
 	for _, t := range c.Tables {
 		if t.State == replicator.Loading && t.Load != nil && t.Load.HandOver == 0 && w.requests[t.Name] == "requested" {
 			w.requests[t.Name] = "taken"
+			delete(w.asked, t.Name)
 		}
 	}
 }
@@ -170,6 +175,6 @@ func (w *world) spoil() {
 		}
 	}
 	delete(w.warehouse.still, name.Table)
-	w.warehouse.requests[name] = "requested"
+	w.warehouse.ask(name)
 	w.say("%v is spoiled, and asked for", name)
 }

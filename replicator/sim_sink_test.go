@@ -23,6 +23,7 @@ type simWarehouse struct {
 	streaming  bool                // it was, at some time
 
 	requests map[schema.Name]string // for tables to be loaded again: requested, taken or done
+	asked    map[schema.Name]int    // how often, of those that are requested
 	spoiled  map[string]bool        // targets that somebody changed by hand, until they are loaded again
 	resets   map[string]string      // slot resets by token: requested, taken or done
 	still    map[string]*sheet      // targets of tables that are not live, as they were
@@ -32,7 +33,7 @@ type simWarehouse struct {
 func newWarehouse() simWarehouse {
 	return simWarehouse{
 		targets: map[string]*sheet{}, loads: map[string]*sheet{}, held: map[string][]object{}, books: map[string]*books{}, loadBooks: map[string]*books{},
-		requests: map[schema.Name]string{}, spoiled: map[string]bool{}, resets: map[string]string{}, still: map[string]*sheet{}, stuck: map[string]bool{},
+		requests: map[schema.Name]string{}, asked: map[schema.Name]int{}, spoiled: map[string]bool{}, resets: map[string]string{}, still: map[string]*sheet{}, stuck: map[string]bool{},
 	}
 }
 
@@ -178,7 +179,7 @@ func (n *node) apply(m *replicator.Merge, fills []func(*simWarehouse)) ([]schema
 	next := *w
 	next.targets, next.loads, next.held = cloneSheets(w.targets), cloneSheets(w.loads), maps.Clone(w.held)
 	next.books, next.loadBooks = cloneBooks(w.books), cloneBooks(w.loadBooks)
-	next.requests, next.spoiled, next.resets = maps.Clone(w.requests), maps.Clone(w.spoiled), maps.Clone(w.resets)
+	next.requests, next.asked, next.spoiled, next.resets = maps.Clone(w.requests), maps.Clone(w.asked), maps.Clone(w.spoiled), maps.Clone(w.resets)
 	commits := slices.DeleteFunc(slices.Clone(m.Staged), func(s *replicator.Staged) bool { return !s.Commit })
 	if len(commits) > 1 {
 		n.tall.count("batches merge as one")

@@ -171,7 +171,7 @@ func (w *world) stick() {
 func (w *world) unstick() {
 	for name := range w.warehouse.stuck {
 		w.say("%s can be altered again, and is asked for", name)
-		w.warehouse.requests[schema.Name{Schema: "public", Table: name}] = "requested"
+		w.warehouse.ask(schema.Name{Schema: "public", Table: name})
 	}
 	clear(w.warehouse.stuck)
 }
