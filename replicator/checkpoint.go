@@ -162,7 +162,7 @@ func (s *TableState) changeLoad(change func(*LoadState)) {
 // Same tells whether two states are the same: of those that were not written anew since
 // one was the other's copy without a look at what is in them.
 func (s TableState) Same(o TableState) bool {
-	if s.Load == o.Load && s.Past == o.Past && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && shared(s.Heap.Dropped, o.Heap.Dropped) &&
+	if s.Load == o.Load && s.Past == o.Past && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && shared(s.Heap.Dropped, o.Heap.Dropped) && shared(s.Renaming, o.Renaming) &&
 		s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State && s.Row == o.Row && s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last &&
 		s.LastLoad == o.LastLoad && s.Reason == o.Reason && s.Why == o.Why && s.Repair == o.Repair {
 		return true

@@ -50,7 +50,8 @@ type Written struct {
 	Time time.Time // by the source's clock
 }
 
-// Row is what a fold says of one key. Its tuples are valid as long as the fold.
+// Row is what a fold says of one key. Its tuples are valid until the fold's batch is staged:
+// another batch then has their memory.
 type Row struct {
 	// Key is the key that the row speaks of, by the columns of Table.Key.
 	Key Tuple

@@ -39,7 +39,7 @@ type shapes struct {
 	misread map[uint32]bool       // tables of which a row could not be read
 	unfit   map[uint32]*unfitness // tables that a step of ours found to be unfit
 	waiting []TableState          // tables that are parked
-	epoch   Epoch                 // of the last pass
+	epoch   Epoch                 // of the last pass that had one
 	asked   []schema.Name         // whose load somebody has asked for, as of the last pass
 
 	last   string // what the last alteration was
@@ -110,6 +110,15 @@ func (s *shapes) current(cp Checkpoint) error {
 	return errors.New("replicator: the tables' states were written while the source was opened")
 }
 
+// fenced takes in the epoch that a pass begins with. If it is not the next one, another
+// daemon was in charge meanwhile, and may have repaired tables.
+func (s *shapes) fenced(e Epoch) {
+	if e != s.epoch+1 {
+		s.unfit = nil
+	}
+	s.epoch = e
+}
+
 // planned is what an opening leads to, before the stream is read.
 type planned struct {
 	first       *Checkpoint // remembered before targets are altered; nil: nothing is
@@ -124,10 +133,6 @@ type planned struct {
 // their shape in a way that cannot be followed, and those that somebody asked for. Those
 // that cannot go on are parked.
 func (d *daemon) plan(cp Checkpoint, o Opened) planned {
-	if cp.Epoch != d.shapes.epoch+1 {
-		d.shapes.unfit = nil // another daemon was in charge meanwhile, and may have repaired tables
-	}
-	d.shapes.epoch = cp.Epoch
 	p := planned{next: cp.Clone()}
 	p.next.Timeline = o.Timeline
 	p.next.Publication = o.Publication

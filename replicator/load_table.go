@@ -51,6 +51,7 @@ func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range) error 
 		return part.Write(row)
 	})
 	if err != nil {
+		part.Abandon()
 		return err
 	}
 	count()

@@ -212,7 +212,7 @@ func (p *pipeline) stage(ctx context.Context) error {
 func (p *pipeline) merge(ctx context.Context) error {
 	defer close(p.done)
 	var pending []*Staged
-	looks := time.NewTicker(looksEvery)
+	looks := time.NewTicker(looksEvery / 10)
 	defer looks.Stop()
 	for {
 		select {

@@ -59,6 +59,7 @@ type reader struct {
 	began    time.Time        // when batch got its first change
 	position LSN              // up to where everything has been received and, but for tx, is in batch
 	sealed   LSN              // End of the last batch handed over
+	before   LSN              // and of the one before it
 	sealedAt time.Time
 	acked    LSN
 	backlog  LSN  // the log ended here when the reader began; 0 once all of it is handed over
@@ -91,7 +92,7 @@ const mostUnfit = 100_000
 // handed over. What is still open then is forgotten: the slot has it.
 func (r *reader) run(ctx context.Context) error {
 	defer close(r.out)
-	r.position, r.sealed, r.acked = r.start, r.start, r.start
+	r.position, r.before, r.sealed, r.acked = r.start, r.start, r.start, r.start
 	r.sealedAt = time.Now()
 	r.pressed = true
 	r.open()

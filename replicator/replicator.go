@@ -135,6 +135,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		return err
 	}
 	fenced(now.Epoch)
+	d.shapes.fenced(now.Epoch)
 	if now.Phase == Creating {
 		return errors.New("replicator: the checkpoint was reset while the source was opened")
 	}

@@ -31,9 +31,15 @@ func (r *reader) due() bool {
 		return true // parts of its transaction wait for it in the bucket
 	}
 	if r.batch.Changes > 0 {
-		return time.Since(r.began) >= r.limits.MaxAge || r.tail() || r.idle() && r.rested()
+		return r.aged() || r.tail() || r.idle() && r.rested()
 	}
 	return r.stale()
+}
+
+// aged tells whether the batch goes for its age, beside the merge of the one before it. No
+// further: while the warehouse is slow, changes that fold cost it less than batches.
+func (r *reader) aged() bool {
+	return time.Since(r.began) >= r.limits.MaxAge && r.merged() >= r.before
 }
 
 // tail tells whether the batch is what is left of a backlog: nothing more comes for which
@@ -79,14 +85,18 @@ func (r *reader) wait() time.Duration {
 	} else if rest < left {
 		left = sinkEvery // the sink may be done at any moment
 	}
+	if left <= 0 {
+		return sinkEvery // aged, and the warehouse is two batches behind
+	}
 	return max(left, time.Millisecond)
 }
 
 // offer hands the batch over if the sink is waiting for one.
 func (r *reader) offer(ctx context.Context) error {
+	sealed := r.seal()
 	select {
 	case r.out <- r.batch:
-		r.handedOver()
+		r.handedOver(sealed)
 		return r.acknowledge(ctx)
 	default:
 		return nil
@@ -98,10 +108,11 @@ func (r *reader) offer(ctx context.Context) error {
 func (r *reader) handOver(ctx context.Context) error {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
+	sealed := r.seal()
 	for {
 		select {
 		case r.out <- r.batch:
-			r.handedOver()
+			r.handedOver(sealed)
 			return r.acknowledge(ctx)
 		case <-tick.C:
 			if err := r.acknowledge(ctx); err != nil {
@@ -113,10 +124,10 @@ func (r *reader) handOver(ctx context.Context) error {
 	}
 }
 
-// handedOver opens the next batch behind one that the sink has taken.
-func (r *reader) handedOver() {
+// seal tells of the batch at hand, before it is handed over: from then on it is the
+// sink's.
+func (r *reader) seal() SealedBatch {
 	b := r.batch
-	r.turned(b)
 	sealed := SealedBatch{
 		End: b.End, Commit: b.Commit, Transactions: b.Transactions,
 		Changes: b.Changes, Bytes: r.bytes + b.arena.used,
@@ -127,14 +138,21 @@ func (r *reader) handedOver() {
 	if b.Changes > 0 {
 		sealed.Age = time.Since(r.began)
 	}
+	return sealed
+}
+
+// handedOver opens the next batch behind one that the sink has taken.
+func (r *reader) handedOver(sealed SealedBatch) {
+	r.turned(r.batch)
 	r.sealedAt = time.Now()
 	if r.position >= r.backlog {
 		r.backlog = 0
 	}
-	r.pressed = r.inside || r.reached() || r.backlog > 0
-	r.inside = !b.Commit
-	if b.Commit {
-		r.sealed = b.End
+	full := sealed.Changes+len(r.tx.changes) >= r.limits.Rows || sealed.Bytes+r.tx.size() >= r.limits.Bytes
+	r.pressed = r.inside || full || r.backlog > 0
+	r.inside = !sealed.Commit
+	if sealed.Commit {
+		r.before, r.sealed = r.sealed, sealed.End
 	}
 	r.open()
 	tell(r.listener.Sealed, sealed)

@@ -81,13 +81,16 @@ func TestWhenABatchIsSealed(t *testing.T) {
 			bursts: []burst{{5 * time.Second, 1}, {time.Second, 1}, {time.Hour, 1}}, want: []seal{{1, 5*time.Second + pauseAfter}, {1, 65*time.Second + pauseAfter}},
 		},
 		"what is left behind batches that were full": {
-			bursts: []burst{{0, 23}, {time.Second, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {9, 0}, {5, pauseAfter}, {1, time.Second + 2*interval}},
+			bursts: []burst{{0, 23}, {time.Second, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {9, 0}, {5, pauseAfter}},
 		},
 		"the end of a backlog of which an idle sink had something before": {
 			bursts: []burst{{0, 3}, {interval / 2, 2}, {time.Second, 1}, {time.Hour, 1}}, backlog: 15, want: []seal{{3, pauseAfter}, {2, interval / 2}, {1, interval/2 + interval}},
 		},
 		"what is left, while more comes now and then": {
-			bursts: []burst{{0, 11}, {pauseAfter / 2, 1}, {pauseAfter / 2, 1}, {time.Hour, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {4, 2 * pauseAfter}, {1, time.Hour + pauseAfter + 2*interval}},
+			bursts: []burst{{0, 11}, {pauseAfter / 2, 1}, {pauseAfter / 2, 1}, {time.Hour, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {4, 2 * pauseAfter}},
+		},
+		"for its age beside a merge, and no further": {
+			bursts: []burst{{0, 1}, {time.Second, 1}, {10 * interval, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{1, pauseAfter}, {1, time.Second + 2*interval}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +114,14 @@ func TestWhenABatchIsSealed(t *testing.T) {
 					}
 					if !c.stuck {
 						end = b.End
+					}
+				}
+				if c.stuck {
+					_ = sleep(t.Context(), 20*interval)
+					select {
+					case b := <-out:
+						t.Errorf("%d changes more are handed over, though two batches wait", b.Changes)
+					default:
 					}
 				}
 				stop()

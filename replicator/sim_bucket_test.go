@@ -166,6 +166,8 @@ func (p *loadPart) Write(t replicator.Tuple) error {
 	return nil
 }
 
+func (p *loadPart) Abandon() {}
+
 func (p *loadPart) Close() error {
 	p.files.mu.Lock()
 	defer p.files.mu.Unlock()

@@ -52,6 +52,9 @@ type LoadFiles interface {
 type LoadPart interface {
 	Write(Tuple) error // a row with all of the table's columns
 	Close() error
+
+	// Abandon ends a part that is given up, in place of Close.
+	Abandon()
 }
 
 // Files are rows at rest, for one COPY.

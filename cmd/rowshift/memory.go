@@ -56,7 +56,7 @@ func (d *daemon) limitMemory(root fs.FS) error {
 
 // affordable returns how much of what is wanted can be buffered under a limit.
 func affordable(wanted, limit int64) (int64, error) {
-	left := limit - besidesBuffers
+	left := min(limit-besidesBuffers, limit/10*8) // of a large one a tenth, below what the garbage collector keeps to
 	if least := min(wanted, leastBuffers); left < least {
 		return 0, fmt.Errorf("the memory limit is %d MiB, and less than %d MiB cannot be worked with: raise it, best to %d MiB, which batch.bytes and %d MiB make",
 			limit>>20, (least+besidesBuffers)>>20, (wanted+besidesBuffers)>>20, besidesBuffers>>20)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"os"
 	"regexp"
@@ -64,19 +65,20 @@ func TestMemoryIsLimited(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
 	for name, c := range map[string]struct {
-		limit, set           int64 // of the container in MiB, 0: none; of GOMEMLIMIT
+		limit, set, wanted   int64 // of the container in MiB, 0: none; of GOMEMLIMIT; of batch.bytes in MiB, 0: 128
 		wantBytes, wantLimit int64
 		logged               string // empty: nothing but what is always
 		refused              string
 	}{
-		"no limit":                  {wantBytes: 128 * mib, wantLimit: 224 * mib},
-		"enough":                    {limit: 512, wantBytes: 128 * mib, wantLimit: 224 * mib},
-		"just enough":               {limit: 224, wantBytes: 128 * mib, wantLimit: 224 * mib / 10 * 9},
-		"small":                     {limit: 128, wantBytes: 32 * mib, wantLimit: 128 * mib / 10 * 9, logged: "batch.bytes is lowered"},
-		"the smallest":              {limit: 112, wantBytes: 16 * mib, wantLimit: 112 * mib / 10 * 9, logged: "batch.bytes is lowered"},
-		"too small":                 {limit: 111, refused: "the memory limit is 111 MiB, and less than 112 MiB cannot be worked with: raise it, best to 224 MiB, which batch.bytes and 96 MiB make"},
-		"GOMEMLIMIT":                {limit: 512, set: 300 * mib, wantBytes: 128 * mib, wantLimit: 300 * mib},
-		"a GOMEMLIMIT that is less": {set: 160 * mib, wantBytes: 64 * mib, wantLimit: 160 * mib, logged: "batch.bytes is lowered"},
+		"no limit":                    {wantBytes: 128 * mib, wantLimit: 224 * mib},
+		"enough":                      {limit: 512, wantBytes: 128 * mib, wantLimit: 224 * mib},
+		"large, and all of it wanted": {limit: 2048, wanted: 4096, wantBytes: 2048 * mib / 10 * 8, wantLimit: 2048*mib/10*8 + 96*mib, logged: "batch.bytes is lowered"},
+		"just enough":                 {limit: 224, wantBytes: 128 * mib, wantLimit: 224 * mib / 10 * 9},
+		"small":                       {limit: 128, wantBytes: 32 * mib, wantLimit: 128 * mib / 10 * 9, logged: "batch.bytes is lowered"},
+		"the smallest":                {limit: 112, wantBytes: 16 * mib, wantLimit: 112 * mib / 10 * 9, logged: "batch.bytes is lowered"},
+		"too small":                   {limit: 111, refused: "the memory limit is 111 MiB, and less than 112 MiB cannot be worked with: raise it, best to 224 MiB, which batch.bytes and 96 MiB make"},
+		"GOMEMLIMIT":                  {limit: 512, set: 300 * mib, wantBytes: 128 * mib, wantLimit: 300 * mib},
+		"a GOMEMLIMIT that is less":   {set: 160 * mib, wantBytes: 64 * mib, wantLimit: 160 * mib, logged: "batch.bytes is lowered"},
 	} {
 		root := tree(cgroupFile, "0::/", v2Max, "max")
 		if c.limit > 0 {
@@ -87,7 +89,7 @@ func TestMemoryIsLimited(t *testing.T) {
 			debug.SetMemoryLimit(c.set)
 		}
 		var log bytes.Buffer
-		d := newDaemon(&config{pipeline: "accounts", limits: replicator.Limits{Bytes: 128 * mib}}, &log)
+		d := newDaemon(&config{pipeline: "accounts", limits: replicator.Limits{Bytes: int(cmp.Or(c.wanted, 128) * mib)}}, &log)
 		err := d.limitMemory(root)
 		d.close()
 		if c.refused != "" {

@@ -93,6 +93,9 @@ func (l *loadPart) Write(row replicator.Tuple) error {
 	return l.sheet.row(replicator.Row{Key: l.key, New: row, Written: l.files.at})
 }
 
+// Abandon gives the part up.
+func (l *loadPart) Abandon() { l.sheet.abandon() }
+
 // Close puts what is left of the part and makes it one of the load's.
 func (l *loadPart) Close() error {
 	if err := l.sheet.finish(); err != nil {

@@ -172,6 +172,47 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Logf("%d MiB in %d objects, %d MiB alive at most", loaded.Bytes>>20, len(loaded.Objects), most>>20)
 }
 
+// TestAPartThatIsGivenUpLeavesItsRoom shows that loads which end early, and parts whose
+// objects cannot be put, take no memory from those that follow.
+func TestAPartThatIsGivenUpLeavesItsRoom(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(context.Background())
+	s := w.stager(func(o *Options) { o.Memory = 16 << 20 })
+	files, err := s.Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "load_1_1", Table: person(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := s.loads.others.Load()
+	for _, end := range []struct {
+		name string
+		do   func(replicator.LoadPart)
+	}{
+		{"given up", func(p replicator.LoadPart) { p.Abandon() }},
+		{"cannot be put", func(p replicator.LoadPart) {
+			stop()
+			if p.Close() == nil {
+				t.Error("a part is closed whose context is done")
+			}
+		}},
+	} {
+		p, err := files.Part(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 64 {
+			if err := p.Write(tuple(i, "a", incompressible(i, 32<<10), nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.loads.others.Load() == whole {
+			t.Fatalf("%s: it takes no room", end.name)
+		}
+		if end.do(p); s.loads.others.Load() != whole {
+			t.Errorf("%s: %d blocks of %d are left", end.name, s.loads.others.Load(), whole)
+		}
+	}
+}
+
 // alive returns the bytes of heap that are in use.
 func alive() uint64 {
 	runtime.GC()

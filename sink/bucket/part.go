@@ -161,6 +161,16 @@ func (p *part) wait() error {
 	return over
 }
 
+// abandon returns when nothing is being put any more, of a part that is given up, and
+// gives back what it has of the room.
+func (p *part) abandon() {
+	_ = p.wait()
+	if p.filling != nil {
+		p.filling.release()
+		p.filling = nil
+	}
+}
+
 // release keeps a compressor for others, unless a huge row made it large.
 func (s *Stager) release(c *compressor) {
 	if cap(c.csv) > 1<<20 {

@@ -136,10 +136,10 @@ func (s *sheet) parts() []*part {
 	return parts
 }
 
-// wait returns when nothing is being put any more: of an attempt that is given up.
-func (s *sheet) wait() {
+// abandon returns when nothing is being put any more, of a sheet that is given up.
+func (s *sheet) abandon() {
 	for _, p := range s.parts() {
-		_ = p.wait()
+		p.abandon()
 	}
 }
 
@@ -149,7 +149,11 @@ func (s *sheet) finish() error {
 	for _, p := range s.parts() {
 		failed = append(failed, p.close())
 	}
-	return errors.Join(failed...)
+	if err := errors.Join(failed...); err != nil {
+		s.abandon()
+		return err
+	}
+	return nil
 }
 
 // close puts what is left and writes the manifests.

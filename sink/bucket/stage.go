@@ -79,7 +79,7 @@ func (a *attempt) fold(ctx context.Context, index int, f *replicator.Fold, refus
 	s.refused = refused[f.Table.OID]
 	for row := range f.Rows() {
 		if err := s.row(row); err != nil {
-			s.wait()
+			s.abandon()
 			return staged, err
 		}
 	}
@@ -100,7 +100,7 @@ func (a *attempt) held(ctx context.Context, index int, folds []*replicator.Fold,
 	for i, f := range folds {
 		staged.Counts.Add(f.Counts)
 		if err := s.heldFold(i+1, f); err != nil {
-			s.wait()
+			s.abandon()
 			return staged, err
 		}
 	}

@@ -156,3 +156,4 @@ type nowherePart struct{}
 
 func (nowherePart) Write(replicator.Tuple) error { return nil }
 func (nowherePart) Close() error                 { return nil }
+func (nowherePart) Abandon()                     {}
