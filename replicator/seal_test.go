@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,11 +98,11 @@ func TestWhenABatchIsSealed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
 				out := make(chan *Batch)
-				var end LSN
+				var end atomic.Uint64
 				r := &reader{
 					limits: Limits{Rows: 10, Bytes: 1 << 20, MaxAge: 2 * interval, MinInterval: interval}, refresh: -1, refreshBytes: 1 << 60,
 					source: &script{table: table, bursts: c.bursts, op: Begin}, out: out, routes: map[uint32]*route{1: {table: table}}, backlog: c.backlog,
-					merged: func() LSN { return end },
+					merged: func() LSN { return LSN(end.Load()) },
 				}
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
@@ -113,7 +114,7 @@ func TestWhenABatchIsSealed(t *testing.T) {
 						t.Errorf("batch %d is %v, want %v", i, got, want)
 					}
 					if !c.stuck {
-						end = b.End
+						end.Store(uint64(b.End))
 					}
 				}
 				if c.stuck {
