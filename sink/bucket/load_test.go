@@ -160,7 +160,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if loaded.Bytes < largeLoad/5 || len(loaded.Objects) < 2*parts {
+	if loaded.Bytes < largeLoad/5 || len(loaded.Objects) < parts+2 {
 		t.Errorf("only %d bytes in %d objects", loaded.Bytes, len(loaded.Objects))
 	}
 	if most -= min(most, before); most > limit {
