@@ -136,9 +136,9 @@ func (c chosenTable) earlier(v *version, sent []schema.Attribute, places []int) 
 		}
 		last, seen[attnum], places[i] = attnum, true, is
 	}
-	return !slices.ContainsFunc(c.past.Shape, func(s schema.Shape) bool {
-		there := slices.ContainsFunc(c.Columns, func(of schema.Column) bool { return of.Attnum == s.Attnum })
-		return there && !seen[s.Attnum]
+	return !slices.ContainsFunc(c.Columns, func(of schema.Column) bool {
+		older := of.Attnum < last || slices.ContainsFunc(c.past.Shape, func(s schema.Shape) bool { return s.Attnum == of.Attnum })
+		return older && !seen[of.Attnum]
 	})
 }
 

@@ -160,7 +160,7 @@ func (known chosen) read(r relationMessage, places []int) *relation {
 
 // earlier tells whether the message is of the table as it was or came to be, between the
 // past and the catalogue: each of its columns has the name that it had or has, in the
-// order of attnums, and a type that it had or has; and what it lacks was added since. It
+// order of attnums, and a type that it had or has; and what it lacks was added since, behind all that it has. It
 // corrects the places of columns that were renamed.
 func (known chosen) earlier(r relationMessage, places *[]int) bool {
 	t := known.table
@@ -191,8 +191,9 @@ func (known chosen) earlier(r relationMessage, places *[]int) bool {
 		last, seen[attnum], (*places)[i] = attnum, true, is
 	}
 	for _, c := range t.Columns {
-		if !seen[c.Attnum] && slices.ContainsFunc(known.past.Shape, func(s schema.Shape) bool { return s.Attnum == c.Attnum }) {
-			return false
+		older := c.Attnum < last || slices.ContainsFunc(known.past.Shape, func(s schema.Shape) bool { return s.Attnum == c.Attnum })
+		if older && !seen[c.Attnum] {
+			return false // it was there under a name that it has no more: who knows which of the others it is
 		}
 	}
 	return true
