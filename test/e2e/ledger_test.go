@@ -19,6 +19,7 @@ import (
 func accounted(t *testing.T) *harness.World {
 	t.Helper()
 	return harness.Start(t, harness.Setup{
+		Chance: true, // what the last batch before a join has, and where a kill strikes
 		SQL: []string{
 			"CREATE TABLE ragged (id bigint PRIMARY KEY, name text, note text, amount numeric(10,2), seen timestamp)",
 			"ALTER TABLE ragged ALTER note SET STORAGE EXTERNAL, OWNER TO app_owner",

@@ -24,7 +24,7 @@ func (t token) name() string { return strings.Trim(t.text, `"`) }
 // Forms returns what is left of a statement: literals are '?', numbers 0, the names of
 // replicated tables and of their columns "name", and equal parts of a list are written
 // once. A column that is defined in such a table is a form by itself, so that there is
-// not one form for each table.
+// not one form for each table, and so is each table that is dropped.
 func Forms(statement string) []string {
 	var all []token
 	for _, m := range word.FindAllStringSubmatch(strings.TrimSuffix(strings.TrimSpace(statement), ";"), -1) {
@@ -38,6 +38,9 @@ func Forms(statement string) []string {
 	for i := range all {
 		all[i].text = masked(all, i, own)
 	}
+	if parts := dropped(all); parts != nil {
+		return parts
+	}
 	var defined []string
 	if !own && len(all) > 0 && all[0].text == "CREATE" {
 		all, defined = cutColumns(all)
@@ -45,6 +48,24 @@ func Forms(statement string) []string {
 	form := written(once(all))
 	slices.Sort(defined)
 	return append([]string{form}, slices.Compact(defined)...)
+}
+
+// dropped returns the forms of a DROP TABLE, nil of other statements: which staging tables
+// there were is chance.
+func dropped(all []token) (forms []string) {
+	const head = "DROP TABLE IF EXISTS"
+	if len(all) < 5 || written(all[:4]) != head {
+		return nil
+	}
+	from := 4
+	for i := from; i <= len(all); i++ {
+		if i == len(all) || all[i].text == "," {
+			forms = append(forms, head+" "+strings.TrimSpace(written(all[from:i])))
+			from = i + 1
+		}
+	}
+	slices.Sort(forms)
+	return slices.Compact(forms)
 }
 
 // written joins tokens.

@@ -17,6 +17,7 @@ func TestForms(t *testing.T) {
 		{`INSERT INTO "m"."table_state" ("target") VALUES (1, 'it''s'), (2, 'a\'b')`, []string{`INSERT INTO "metadata"."table_state" ("target") VALUES (0, '?')`}},
 		{`UPDATE "stage_0" SET "c2" = CASE WHEN "stage_0"."u2" THEN t."v" ELSE "stage_0"."c2" END, "c3" = CASE WHEN "stage_0"."u3" THEN t."w" ELSE "stage_0"."c3" END, "u2" = FALSE, "u3" = FALSE FROM "s"."t" AS t WHERE "stage_0"."o1" = t."id"`,
 			[]string{`UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name"`}},
+		{`DROP TABLE IF EXISTS "stage_4", "m"."ledger_5_6_7", "stage_6"`, []string{`DROP TABLE IF EXISTS "name"."ledger_0_0_0"`, `DROP TABLE IF EXISTS "stage_0"`}},
 		{`CREATE TABLE IF NOT EXISTS "s"."t" ("id" BIGINT NOT NULL, "v" VARCHAR(256), "d" DECIMAL(18,2)) DISTSTYLE KEY DISTKEY ("id") COMPOUND SORTKEY ("id", "v")`, []string{
 			`CREATE TABLE IF NOT EXISTS "name"."name" ("name" BIGINT) DISTSTYLE KEY DISTKEY ("name") COMPOUND SORTKEY ("name")`,
 			`CREATE TABLE "column" ("name" BIGINT NOT NULL)`, `CREATE TABLE "column" ("name" DECIMAL(0,0))`, `CREATE TABLE "column" ("name" VARCHAR(0))`,

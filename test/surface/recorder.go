@@ -55,8 +55,7 @@ func (r *Recorder) Check() error {
 			return err
 		}
 	}
-	known := lines(statements)
-	unlisted := slices.DeleteFunc(sent, func(f string) bool { return slices.Contains(known, f) })
+	unlisted := slices.DeleteFunc(sent, listed)
 	if len(unlisted) == 0 {
 		return nil
 	}
@@ -70,6 +69,24 @@ func (r *Recorder) Check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Leave puts those that are on the list into the folder of ROWSHIFT_SENT, and lets others
+// pass: of a world in which it is chance what the daemon sends.
+func (r *Recorder) Leave() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dir := os.Getenv("ROWSHIFT_SENT")
+	if dir == "" {
+		return nil
+	}
+	return leave(dir, slices.DeleteFunc(slices.Sorted(maps.Keys(r.sent)), func(f string) bool { return !listed(f) }))
+}
+
+// known are the forms on the list.
+var known = sync.OnceValue(func() []string { return lines(statements) })
+
+// listed tells whether a form is on the list.
+func listed(form string) bool { return slices.Contains(known(), form) }
 
 // leave writes forms to a file of their own.
 func leave(dir string, forms []string) error {

@@ -175,20 +175,13 @@ DELETE FROM "name"."name" WHERE "name" IS NULL;
 -- DROP
 DROP TABLE IF EXISTS "entries_0";
 DROP TABLE IF EXISTS "gone_0";
+DROP TABLE IF EXISTS "keys_0";
 DROP TABLE IF EXISTS "name";
 DROP TABLE IF EXISTS "name"."held_0_0_0";
-DROP TABLE IF EXISTS "name"."held_0_0_0", "name"."ledger_0_0_0";
 DROP TABLE IF EXISTS "name"."ledger_0_0_0";
 DROP TABLE IF EXISTS "name"."load_0_0_0";
 DROP TABLE IF EXISTS "probe";
 DROP TABLE IF EXISTS "stage_0";
-DROP TABLE IF EXISTS "stage_0", "entries_0";
-DROP TABLE IF EXISTS "stage_0", "entries_0", "entries_0";
-DROP TABLE IF EXISTS "stage_0", "entries_0", "entries_0", "keys_0";
-DROP TABLE IF EXISTS "stage_0", "entries_0", "gone_0";
-DROP TABLE IF EXISTS "stage_0", "entries_0", "keys_0";
-DROP TABLE IF EXISTS "stage_0", "gone_0";
-DROP TABLE IF EXISTS "stage_0", "keys_0";
 
 -- GRANT
 GRANT SELECT ON "metadata"."checkpoint" TO "name";
