@@ -55,7 +55,6 @@ CREATE TABLE "column" ("c0" BOOLEAN);
 CREATE TABLE "column" ("c0" DATE);
 CREATE TABLE "column" ("c0" DECIMAL(0,0));
 CREATE TABLE "column" ("c0" DOUBLE PRECISION);
-CREATE TABLE "column" ("c0" GEOMETRY);
 CREATE TABLE "column" ("c0" INTEGER);
 CREATE TABLE "column" ("c0" REAL);
 CREATE TABLE "column" ("c0" SMALLINT);
