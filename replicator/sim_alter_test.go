@@ -13,6 +13,10 @@ func (w *world) alters() bool { return w.seed%2 == 1 }
 // mildly tells whether tables are mostly altered as can be followed, and so stay live.
 func (w *world) mildly() bool { return w.seed/4%2 == 0 }
 
+// sought are the changes of shape, as alter numbers them, that bugs show with which need
+// some chance more: they are made more often where such a bug is planted.
+var sought = map[bug]int{forgetRenaming: 4, overlookGap: 19}
+
 // alter makes a random change of a table's shape. Nobody else may have changed the table
 // in a transaction that is not seen yet.
 func (w *writer) alter(t *simTable) {
@@ -28,6 +32,9 @@ func (w *writer) alter(t *simTable) {
 	}
 	if t.dropped != "" && w.rng.IntN(3) == 0 {
 		kind = 0
+	}
+	if seeks, ok := sought[w.bug]; ok && w.rng.IntN(2) == 0 {
+		kind = seeks
 	}
 	switch kind {
 	case 0, 1:

@@ -150,7 +150,11 @@ func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged,
 		return replicator.Merged{}, err
 	}
 	followed := slices.ContainsFunc(m.Alterations, func(a replicator.Alteration) bool { return !a.Diff.Empty() })
-	if followed && n.chance("merge fails behind its alterations", 0.2) {
+	fails := 0.2
+	if n.bug == forgetRenaming {
+		fails = 0.6
+	}
+	if followed && n.chance("merge fails behind its alterations", fails) {
 		n.alterAgain(m.Alterations[0].Table.Known) // for an alteration that nobody remembers
 		return replicator.Merged{}, errInjected
 	}
