@@ -35,7 +35,7 @@ bench-smoke: ## the same with hardly any rows, which shows that every part runs 
 	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -scale 0.002 -rounds 1
 
 .PHONY: test
-test: compiler ## all tests, about 12 minutes on two cores
+test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
 	ROWSHIFT_SENT=$$sent go test -race -parallel 4 -timeout 15m ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
