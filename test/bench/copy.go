@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/pprof"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -41,18 +40,11 @@ func copyAll(ctx context.Context) error {
 	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
 		return err
 	}
-	if task.Profile != "" {
-		f, err := os.Create(task.Profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	end, err := profile(task.Profile)
+	if err != nil {
+		return err
 	}
-	var err error
+	defer end()
 	if task.Workers == 0 {
 		err = task.alone(ctx)
 	} else {

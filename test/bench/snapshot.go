@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -157,32 +155,13 @@ const shape = `SELECT string_agg(format('%s %s %s %s', attname, format_type(attt
 
 // byCopy has this program read the table in a process of its own.
 func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, string) (usage, error) {
-	return func(ctx context.Context, w *harness.World, _ *pgx.Conn, profiles string) (u usage, err error) {
+	return func(ctx context.Context, w *harness.World, _ *pgx.Conn, profiles string) (usage, error) {
 		task.DSN = w.SourceDSN()
 		if task.Staged && profiles != "" {
 			task.Profile = filepath.Join(profiles, fmt.Sprintf("copy-%s-%d.pprof", task.Format, task.Workers))
 		}
 		task.Endpoint, task.Region, task.Bucket, task.AccessKey, task.SecretKey = w.S3.Endpoint(), w.S3.Region, w.S3.Bucket, w.S3.AccessKey, w.S3.SecretKey
-		self, err := os.Executable()
-		if err != nil {
-			return u, err
-		}
-		told, err := json.Marshal(task)
-		if err != nil {
-			return u, err
-		}
-		c := exec.CommandContext(ctx, self, copyCommand)
-		c.Stdin, c.Stderr = bytes.NewReader(told), os.Stderr
-		c.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true")
-		out, err := c.Output()
-		if err != nil {
-			return u, err
-		}
-		if err := json.Unmarshal(out, &u.Peak); err != nil {
-			return u, fmt.Errorf("it prints %q: %w", out, err)
-		}
-		u.CPU = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-		return u, nil
+		return elsewhere(ctx, copyCommand, task)
 	}
 }
 

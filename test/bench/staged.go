@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -66,7 +63,7 @@ func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
 	if b.profiles != "" {
 		task.Profile = filepath.Join(b.profiles, fmt.Sprintf("staged-%d.pprof", b.markers))
 	}
-	return b.timed(ctx, stagedSlot, func() (usage, error) { return stageElsewhere(ctx, task) })
+	return b.timed(ctx, stagedSlot, func() (usage, error) { return elsewhere(ctx, stagedCommand, task) })
 }
 
 // checkpointOf is what a warehouse remembers that has all tables, up to a position.
@@ -81,30 +78,6 @@ func checkpointOf(o replicator.Opened, at replicator.LSN) replicator.Checkpoint 
 	return cp
 }
 
-// stageElsewhere has this program carry a task out, and tells what that has cost.
-func stageElsewhere(ctx context.Context, task stagedTask) (u usage, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return u, err
-	}
-	told, err := json.Marshal(task)
-	if err != nil {
-		return u, err
-	}
-	c := exec.CommandContext(ctx, self, stagedCommand)
-	c.Stdin, c.Stderr = bytes.NewReader(told), os.Stderr
-	c.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true")
-	out, err := c.Output()
-	if err != nil {
-		return u, err
-	}
-	if err := json.Unmarshal(out, &u.Peak); err != nil {
-		return u, fmt.Errorf("it prints %q: %w", out, err)
-	}
-	u.CPU = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-	return u, nil
-}
-
 // memoryLimit is what the daemon has the garbage collector keep to by default.
 const memoryLimit = 224 << 20
 
@@ -114,17 +87,11 @@ func stageAll(ctx context.Context) error {
 	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
 		return err
 	}
-	if task.Profile != "" {
-		f, err := os.Create(task.Profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	end, err := profile(task.Profile)
+	if err != nil {
+		return err
 	}
+	defer end()
 	debug.SetMemoryLimit(memoryLimit)
 	stager, err := bucket.New(ctx, bucket.Options{URL: "s3://" + task.Bucket, Pipeline: "staged", Region: task.Region, Endpoint: task.Endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(task.AccessKey, task.SecretKey, "")})
