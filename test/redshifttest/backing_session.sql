@@ -3,12 +3,15 @@
 CREATE OR REPLACE FUNCTION redshift_catalog.isolation() RETURNS text LANGUAGE sql STABLE
   AS $$ SELECT coalesce(nullif(current_setting('redshift.isolation', true), ''), 'snapshot') $$;
 
--- What a session begins with.
+-- What a session begins with. Who is serializable conflicts by the whole tables that were
+-- read, as Redshift has it, not by the rows: PostgreSQL's planner then is to read them.
 CREATE OR REPLACE FUNCTION redshift_catalog.begin_session(OUT level text, OUT superuser boolean, OUT timeout_seconds text) LANGUAGE sql AS $$
   SELECT redshift_catalog.isolation(), rolsuper, coalesce(nullif(current_setting('redshift.session_timeout', true), ''), '0')
   FROM pg_roles WHERE rolname = session_user
     AND set_config('default_transaction_isolation',
-      CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'serializable' ELSE 'repeatable read' END, false) IS NOT NULL $$;
+      CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'serializable' ELSE 'repeatable read' END, false) IS NOT NULL
+    AND set_config('enable_indexscan', CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'off' ELSE 'on' END, false) IS NOT NULL
+    AND set_config('enable_bitmapscan', CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'off' ELSE 'on' END, false) IS NOT NULL $$;
 
 -- The gate lets a user lock what it may only insert into: through it the role that may
 -- write everything can be put on, and by itself it gives nothing.

@@ -37,6 +37,9 @@ func (c *session) copyFrom(ctx context.Context, copying *copying) error {
 	if err := errors.Join(err, kept); err != nil {
 		return err
 	}
+	if err := c.count(ctx, copying, target, result.Rows); err != nil {
+		return err
+	}
 	if err := c.quietly(ctx, fmt.Sprintf("SELECT set_config('redshift.copied', '%d', false), set_config('redshift.copy', '%d', false)", result.Rows, spec.Query)); err != nil {
 		return err
 	}
@@ -81,6 +84,19 @@ func (c *session) load(ctx context.Context, spec copyload.Spec, store copyload.S
 		return result, failed
 	}
 	return result, err
+}
+
+// manyRows are so many that the plan of what reads them matters.
+const manyRows = 1000
+
+// count lets the backing server's planner know how much a temporary table holds now:
+// Redshift knows it from its blocks, where PostgreSQL takes a table that was never
+// analyzed for one that is best not hashed, and hashes the one that it is joined with.
+func (c *session) count(ctx context.Context, copying *copying, target target, rows int64) error {
+	if !target.temporary || rows < manyRows {
+		return nil
+	}
+	return c.quietly(ctx, "ANALYZE "+copying.table)
 }
 
 // mayCopy checks the roles that a COPY names, in a chain or alone: by the allow-list,

@@ -14,6 +14,8 @@ type target struct {
 	oid     string
 	user    string // the number of the user who loads
 	columns []copyload.Column
+
+	temporary bool
 }
 
 // targetColumn is one of its columns.
@@ -24,7 +26,7 @@ type targetColumn struct {
 
 // tableQuery finds the table as COPY needs it: what it is, and what the user may
 // do with it.
-const tableQuery = `SELECT c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'INSERT'),
+const tableQuery = `SELECT c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'INSERT'), c.relpersistence = 't',
 	(SELECT u.usesysid FROM pg_catalog.pg_user u WHERE u.usename = current_user) FROM pg_class c WHERE c.oid = to_regclass($1::text)`
 
 // columnsQuery reads the columns of a table.
@@ -59,7 +61,7 @@ func (c *session) target(ctx context.Context, copying *copying) (target, error) 
 	case copying.owner && string(found[0][2]) != "t":
 		return target{}, &Refusal{Code: "42501", Rule: "R-647", Message: "must be owner of relation " + copying.shown}
 	}
-	t := target{oid: string(found[0][0]), user: string(found[0][4])}
+	t := target{oid: string(found[0][0]), user: string(found[0][5]), temporary: string(found[0][4]) == "t"}
 	all, err := c.columns(ctx, t.oid)
 	if err != nil {
 		return t, err

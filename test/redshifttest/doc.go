@@ -33,6 +33,12 @@
 // A COPY is as fast as psql's \copy into the same table: BenchmarkCopyAgainstPsql runs
 // both in turns. Its files are read ahead, several at once.
 //
+// Joins are by hash, as Redshift's are, or by the hash index that the DISTKEY of each
+// table that lasts has on the backing server: no merge of few rows reads a whole table,
+// as none does where blocks are skipped. A temporary table is analyzed after COPY, since
+// PostgreSQL would hash the large table and not the small one. Sessions of a serializable
+// database use no index: they conflict by tables, not by rows.
+//
 // # Failures
 //
 // Faults are injected by rule (Fault): errors, stalls, dropped connections, before

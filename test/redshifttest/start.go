@@ -113,6 +113,8 @@ func (c *session) startOptions(given map[string]string) error {
 	c.parameters = map[string]string{
 		"search_path": `"$user",public,` + catalogueSchema, "TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres",
 		"bytea_output": "hex", "standard_conforming_strings": "on", "client_encoding": "UTF8", "jit": "off", "application_name": "",
+		// Redshift joins by hash, and what PostgreSQL would read a whole table for is a matter of its blocks.
+		"enable_mergejoin": "off", "default_statistics_target": "10", "random_page_cost": "1.1",
 	}
 	for name, value := range settingDefaults {
 		c.parameters[settings[name]] = value
