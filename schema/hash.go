@@ -60,7 +60,7 @@ func (k *HashKey) append(dst, value []byte) []byte {
 
 // mapping is the Mapping of a hashed column, whatever its type. Every value fits.
 func (k *HashKey) mapping() Mapping {
-	return Mapping{Type: varchar(hex.EncodedLen(sha256.Size)), Text: true, Append: func(dst, value []byte) ([]byte, error) {
+	return Mapping{Type: varchar(hex.EncodedLen(sha256.Size)), Text: true, Blankless: true, Append: func(dst, value []byte) ([]byte, error) {
 		return k.append(dst, value), nil
 	}}
 }

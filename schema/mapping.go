@@ -145,9 +145,9 @@ func asIs(redshift string) func(Type) Mapping {
 }
 
 // ascii is the Mapping of a type whose text is never longer than n bytes, all of
-// them ASCII.
+// them ASCII, and never ends in a blank.
 func ascii(n int) func(Type) Mapping {
-	return func(Type) Mapping { return Mapping{Type: varchar(n), Text: true} }
+	return func(Type) Mapping { return Mapping{Type: varchar(n), Text: true, Blankless: true} }
 }
 
 // atMost is the longest text of a type whose values all have a bounded one.

@@ -111,6 +111,9 @@ func TestValuesThatPostgreSQLPrints(t *testing.T) {
 					got = "?" + misfit.Kind
 				}
 			}
+			if m.Blankless && strings.HasSuffix(got, " ") {
+				t.Errorf("%s ends in a blank: %q", p.declared, got)
+			}
 			if m.Type != p.holds || got != p.becomes {
 				t.Errorf("%s (%+v) of %s is held by %s and becomes %.80q, want %s and %.80q", p.declared, declared, p.value, m.Type, got, p.holds, p.becomes)
 			}

@@ -40,6 +40,11 @@ type Mapping struct {
 	Type string // Redshift's type as CREATE TABLE spells it: "VARCHAR(65535)"
 	Text bool   // a character type, so two values are the same only if their lengths are too
 
+	// Blankless is a character type no value of which ends in a blank, so that two that
+	// are equal are the same.
+	// https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-significance-of-trailing-blanks
+	Blankless bool
+
 	// Append writes value, the text that PostgreSQL's output function gave, to dst
 	// as COPY is to read it, before any quoting. Nil means as it is. The error is a
 	// *Misfit, and dst then comes back as it was.

@@ -62,3 +62,13 @@ func TestTextsOfSeveralMisfits(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatEndsInNoBlank tells the types whose texts are the same if Redshift's = says so
+// from those of which two may differ in blanks at their end.
+func TestWhatEndsInNoBlank(t *testing.T) {
+	for name, blankless := range map[string]bool{"uuid": true, "inet": true, "macaddr": true, "box": true, "text": false, "name": false, "tsvector": false, "money": false} {
+		if m := MappingOf(typed(name, 'U', -1)); !m.Text || m.Blankless != blankless {
+			t.Errorf("%s: text %v, blankless %v, want it %v", name, m.Text, m.Blankless, blankless)
+		}
+	}
+}

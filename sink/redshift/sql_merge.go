@@ -95,9 +95,20 @@ func same(text bool, a, b string) string {
 // sameKey compares the key columns of two tables, each named by a function of the
 // key column's place in the key and in the table.
 func sameKey(t *schema.Table, a, b func(i, column int) string) string {
+	return matchKey(t, func(m schema.Mapping) bool { return m.Text }, a, b)
+}
+
+// sameStagedKey is sameKey where both tables hold nothing but what the mappings of the
+// key's columns wrote: no value of a type without blanks ends in one.
+func sameStagedKey(t *schema.Table, a, b func(i, column int) string) string {
+	return matchKey(t, func(m schema.Mapping) bool { return m.Text && !m.Blankless }, a, b)
+}
+
+// matchKey compares key columns, by their length as well where text says so.
+func matchKey(t *schema.Table, text func(schema.Mapping) bool, a, b func(i, column int) string) string {
 	var conditions []string
 	for i, k := range t.Key {
-		conditions = append(conditions, same(t.Columns[k].Mapping.Text, a(i, k), b(i, k)))
+		conditions = append(conditions, same(text(t.Columns[k].Mapping), a(i, k), b(i, k)))
 	}
 	return strings.Join(conditions, " AND ")
 }
@@ -114,10 +125,11 @@ func fill(stage, target place, f replicator.StagedFold) string {
 	for _, u := range f.Unchanged {
 		sets = append(sets, quoted(unchangedColumn(u))+" = FALSE")
 	}
-	where := sameKey(t,
+	where := sameStagedKey(t,
 		func(i, _ int) string { return stage.of(originColumn(i)) },
 		func(_, k int) string { return "t." + quoted(t.Columns[k].Target) })
-	return fmt.Sprintf("UPDATE %s SET %s FROM %s AS t WHERE %s", stage, strings.Join(sets, ", "), target, where)
+	flags := list(f.Unchanged, func(_, u int) string { return stage.of(unchangedColumn(u)) })
+	return fmt.Sprintf("UPDATE %s SET %s FROM %s AS t WHERE (%s) AND %s", stage, strings.Join(sets, ", "), target, strings.ReplaceAll(flags, ", ", " OR "), where)
 }
 
 // unfilled counts the staged rows that have not found their origin.
@@ -132,7 +144,7 @@ func deleteAll(from place) string { return "DELETE FROM " + string(from) }
 
 // deleteKeys deletes the rows of all staged keys.
 func deleteKeys(target, stage place, t *schema.Table) string {
-	return fmt.Sprintf("DELETE FROM %s USING %s AS s WHERE %s", target, stage, sameKey(t,
+	return fmt.Sprintf("DELETE FROM %s USING %s AS s WHERE %s", target, stage, sameStagedKey(t,
 		func(_, k int) string { return target.of(t.Columns[k].Target) },
 		func(_, k int) string { return "s." + quoted(valueColumn(k)) }))
 }

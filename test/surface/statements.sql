@@ -153,6 +153,7 @@ DELETE FROM "name"."ledger_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT 
 DELETE FROM "name"."load_0_0_0";
 DELETE FROM "name"."load_0_0_0" USING "name"."held_0_0_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0") AND s."fold" = 0;
 DELETE FROM "name"."load_0_0_0" USING "name"."held_0_0_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND s."fold" = 0;
+DELETE FROM "name"."load_0_0_0" USING "stage_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0";
 DELETE FROM "name"."load_0_0_0" USING "stage_0" AS s WHERE "name"."load_0_0_0"."name" = s."c0" AND OCTET_LENGTH("name"."load_0_0_0"."name") = OCTET_LENGTH(s."c0");
 DELETE FROM "name"."name";
 DELETE FROM "name"."name" USING "gone_0" AS g WHERE "name"."name"."name" = g."c0";
@@ -295,8 +296,8 @@ UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind
 UPDATE "metadata"."request" SET "state" = '?', "done_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "taken_at" = GETDATE() WHERE "kind" = '?' AND "state" = '?' AND "source_schema" = '?' AND "source_table" = '?';
 UPDATE "metadata"."request" SET "state" = '?', "taken_at" = GETDATE() WHERE "kind" = '?' AND "token" = '?' AND "state" = '?';
-UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t."name" ELSE "name"."held_0_0_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "name"."held_0_0_0"."o0" = t."name" AND "name"."held_0_0_0"."fold" = 0;
-UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t."name" ELSE "name"."held_0_0_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "name"."held_0_0_0"."o0" = t."name" AND OCTET_LENGTH("name"."held_0_0_0"."o0") = OCTET_LENGTH(t."name") AND "name"."held_0_0_0"."fold" = 0;
+UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t."name" ELSE "name"."held_0_0_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE ("name"."held_0_0_0"."u0") AND "name"."held_0_0_0"."o0" = t."name" AND "name"."held_0_0_0"."fold" = 0;
+UPDATE "name"."held_0_0_0" SET "c0" = CASE WHEN "name"."held_0_0_0"."u0" THEN t."name" ELSE "name"."held_0_0_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE ("name"."held_0_0_0"."u0") AND "name"."held_0_0_0"."o0" = t."name" AND OCTET_LENGTH("name"."held_0_0_0"."o0") = OCTET_LENGTH(t."name") AND "name"."held_0_0_0"."fold" = 0;
 UPDATE "name"."held_0_0_0" SET "gone" = TRUE WHERE ("u0") AND "name"."held_0_0_0"."fold" = 0;
 UPDATE "name"."held_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "name"."ledger_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
@@ -306,7 +307,8 @@ UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "entries_0" AS s 
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "keys_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL;
 UPDATE "name"."name" SET "name" = NULL WHERE "name" IS NOT NULL;
-UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
-UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name";
-UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE ("stage_0"."u0") AND "stage_0"."o0" = t."name";
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."load_0_0_0" AS t WHERE ("stage_0"."u0") AND "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE ("stage_0"."u0") AND "stage_0"."o0" = t."name";
+UPDATE "stage_0" SET "c0" = CASE WHEN "stage_0"."u0" THEN t."name" ELSE "stage_0"."c0" END, "u0" = FALSE FROM "name"."name" AS t WHERE ("stage_0"."u0") AND "stage_0"."o0" = t."name" AND OCTET_LENGTH("stage_0"."o0") = OCTET_LENGTH(t."name");
 UPDATE "stage_0" SET "gone" = TRUE WHERE ("u0");

@@ -6,9 +6,9 @@ CREATE TEMP TABLE "stage_1" ("c1" BIGINT, "c2" VARCHAR(65535), "c3" VARCHAR(6553
 COPY "stage_1" ("c1", "c2", "c3", "c4", "gone") FROM 's3://acme/p/accounts/1/2-a/16501-0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS '\\N1f''' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
 CREATE TEMP TABLE "stage_1" ("c1" BIGINT, "c2" VARCHAR(65535), "c3" VARCHAR(65535), "c4" VARCHAR(65535), "o1" BIGINT, "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c1");
 COPY "stage_1" ("c1", "c2", "c3", "c4", "o1", "u4", "gone") FROM 's3://acme/p/accounts/1/2-a/16501-0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS '\\N1f''' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF REGION 'eu-central-1';
-UPDATE "stage_1" SET "c4" = CASE WHEN "stage_1"."u4" THEN t."""; drop table x; --" ELSE "stage_1"."c4" END, "u4" = FALSE FROM "sales"."user" AS t WHERE "stage_1"."o1" = t."tag";
+UPDATE "stage_1" SET "c4" = CASE WHEN "stage_1"."u4" THEN t."""; drop table x; --" ELSE "stage_1"."c4" END, "u4" = FALSE FROM "sales"."user" AS t WHERE ("stage_1"."u4") AND "stage_1"."o1" = t."tag";
 SELECT COUNT(*) FROM "stage_1" WHERE "u4";
-UPDATE "stage_1" SET "c2" = CASE WHEN "stage_1"."u2" THEN t."order" ELSE "stage_1"."c2" END, "c4" = CASE WHEN "stage_1"."u4" THEN t."""; drop table x; --" ELSE "stage_1"."c4" END, "u2" = FALSE, "u4" = FALSE FROM "sales"."user" AS t WHERE "stage_1"."o1" = t."tag";
+UPDATE "stage_1" SET "c2" = CASE WHEN "stage_1"."u2" THEN t."order" ELSE "stage_1"."c2" END, "c4" = CASE WHEN "stage_1"."u4" THEN t."""; drop table x; --" ELSE "stage_1"."c4" END, "u2" = FALSE, "u4" = FALSE FROM "sales"."user" AS t WHERE ("stage_1"."u2" OR "stage_1"."u4") AND "stage_1"."o1" = t."tag";
 SELECT COUNT(*) FROM "stage_1" WHERE "u2" OR "u4";
 DELETE FROM "sales"."user";
 DELETE FROM "sales"."user" USING "stage_1" AS s WHERE "sales"."user"."tag" = s."c1";
@@ -27,7 +27,7 @@ SELECT COALESCE(MAX("fold"), 0) FROM (SELECT "fold" FROM "meta"."held_1_2_3" UNI
 SELECT COUNT(*) FROM "meta"."held_1_2_3";
 INSERT INTO "meta"."held_1_2_3" ("fold", "xid", "truncated", "c1", "c2", "c3", "c4", "o1", "u2", "u3", "u4", "gone") SELECT "fold" + 41, "xid", "truncated", "c1", "c2", "c3", "c4", "o1", "u2", "u3", "u4", "gone" FROM "stage_1";
 SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 1 ELSE 0 END), MAX(CASE WHEN "u2" OR "u3" OR "u4" THEN 1 ELSE 0 END) FROM "meta"."held_1_2_3" GROUP BY "fold" ORDER BY "fold" LIMIT 17;
-UPDATE "meta"."held_1_2_3" SET "c2" = CASE WHEN "meta"."held_1_2_3"."u2" THEN t."order" ELSE "meta"."held_1_2_3"."c2" END, "c3" = CASE WHEN "meta"."held_1_2_3"."u3" THEN t."c1" ELSE "meta"."held_1_2_3"."c3" END, "c4" = CASE WHEN "meta"."held_1_2_3"."u4" THEN t."""; drop table x; --" ELSE "meta"."held_1_2_3"."c4" END, "u2" = FALSE, "u3" = FALSE, "u4" = FALSE FROM "meta"."load_1_2_3" AS t WHERE "meta"."held_1_2_3"."o1" = t."tag" AND "meta"."held_1_2_3"."fold" = 42;
+UPDATE "meta"."held_1_2_3" SET "c2" = CASE WHEN "meta"."held_1_2_3"."u2" THEN t."order" ELSE "meta"."held_1_2_3"."c2" END, "c3" = CASE WHEN "meta"."held_1_2_3"."u3" THEN t."c1" ELSE "meta"."held_1_2_3"."c3" END, "c4" = CASE WHEN "meta"."held_1_2_3"."u4" THEN t."""; drop table x; --" ELSE "meta"."held_1_2_3"."c4" END, "u2" = FALSE, "u3" = FALSE, "u4" = FALSE FROM "meta"."load_1_2_3" AS t WHERE ("meta"."held_1_2_3"."u2" OR "meta"."held_1_2_3"."u3" OR "meta"."held_1_2_3"."u4") AND "meta"."held_1_2_3"."o1" = t."tag" AND "meta"."held_1_2_3"."fold" = 42;
 SELECT COUNT(*) FROM "meta"."held_1_2_3" WHERE "fold" = 42 AND ("u2" OR "u3" OR "u4");
 DELETE FROM "meta"."load_1_2_3" USING "meta"."held_1_2_3" AS s WHERE "meta"."load_1_2_3"."tag" = s."c1" AND s."fold" = 42;
 INSERT INTO "meta"."load_1_2_3" ("tag", "order", "c1", """; drop table x; --") SELECT "c1", "c2", "c3", "c4" FROM "meta"."held_1_2_3" WHERE NOT "gone" AND "meta"."held_1_2_3"."fold" = 42;
