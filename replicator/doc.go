@@ -68,7 +68,8 @@
 // The open transaction's changes are kept apart, so that a batch can be sealed
 // behind the last commit. Only when a limit is reached and nothing else is in the
 // batch is it sealed inside the transaction: its parts then wait in the bucket, and
-// are merged as one with the part that holds the commit.
+// are merged as one with the part that holds the commit. Warehouse.Prepare copies them
+// ahead meanwhile.
 //
 // # Positions
 //

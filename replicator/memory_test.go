@@ -126,6 +126,8 @@ func (m *measured) Stage(_ context.Context, _ Epoch, b *Batch) (*Staged, error) 
 
 func (m *measured) Discard(context.Context, []string) error { return nil }
 
+func (m *measured) Prepare(context.Context, *Staged) error { return nil }
+
 func (m *measured) Merge(_ context.Context, merge *Merge) (Merged, error) {
 	m.merges++
 	return Merged{}, nil

@@ -135,6 +135,15 @@ func named(c replicator.Checkpoint, table string) bool {
 	})
 }
 
+// Prepare takes its time, and leaves nothing.
+func (n *node) Prepare(context.Context, *replicator.Staged) error {
+	n.nap("preparing a merge", 3*time.Second)
+	if n.fault("preparing a merge fails") {
+		return errInjected
+	}
+	return nil
+}
+
 func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged, error) {
 	n.nap("merge", 3*time.Second)
 	switch {

@@ -84,6 +84,8 @@ type Staged struct {
 	Folds        []StagedFold // to be applied one after another
 	Joins        []Join       // tables that join the live ones once the folds are applied
 	Holds        []Hold       // tables whose changes are held from End on
+
+	prepared bool // the warehouse was asked to prepare its merge
 }
 
 // StagedFold is a Fold at rest. Its files have, as CSV, the table's columns in
@@ -154,6 +156,10 @@ type Warehouse interface {
 	// hold the fence, and in one transaction raises the epoch and reads the checkpoint. If there
 	// is none it writes first, with epoch 1.
 	Fence(ctx context.Context, first Checkpoint) (Checkpoint, error)
+
+	// Prepare does ahead what Merge will do for s outside of its transaction: nothing that
+	// lasts. After an error, of which Merge tells again, Merge does it all.
+	Prepare(ctx context.Context, s *Staged) error
 
 	// Merge applies m in one transaction, if the checkpoint still is of m.Checkpoint's
 	// epoch and at m.Expect; else the error wraps ErrFenced.

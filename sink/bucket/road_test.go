@@ -133,6 +133,8 @@ func (r *road) Fence(context.Context, replicator.Checkpoint) (replicator.Checkpo
 	return r.cp.Clone(), nil
 }
 
+func (r *road) Prepare(context.Context, *replicator.Staged) error { return nil }
+
 func (r *road) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged, error) {
 	r.cp = m.Checkpoint.Clone()
 	return replicator.Merged{}, nil

@@ -18,16 +18,22 @@ type merging struct {
 	merge    *replicator.Merge
 	merged   replicator.Merged
 	made     []place       // temporary tables
+	ahead    prepared      // what of them was made ahead
 	stirred  bool          // something went into quarantine, or may have been lifted
 	fills    []string      // what new columns get, in the transaction
 	refusing *schema.Table // whose target refused a statement
 }
 
+func newMerging(w *Warehouse, m *replicator.Merge) *merging {
+	return &merging{Warehouse: w, merge: m, merged: replicator.Merged{Rows: map[uint32]int64{}, Steps: map[string]time.Duration{}}}
+}
+
 // Merge implements replicator.Warehouse.
 func (w *Warehouse) Merge(ctx context.Context, m *replicator.Merge) (replicator.Merged, error) {
-	run := &merging{Warehouse: w, merge: m, merged: replicator.Merged{Rows: map[uint32]int64{}, Steps: map[string]time.Duration{}}}
+	run := newMerging(w, m)
 	err := w.with(ctx, func(s *session) error {
 		run.session = s
+		run.takeOver()
 		err := run.run(ctx)
 		if answered(err) && !s.conn.IsClosed() && len(run.made) > 0 {
 			_, dropped := s.run(context.WithoutCancel(ctx), "drop the staging tables", drop(run.made...))
@@ -89,13 +95,17 @@ func (m *merging) run(ctx context.Context) error {
 	return nil
 }
 
-// stageAll copies all files into staging tables.
+// stageAll copies all files into staging tables, but those that were copied ahead.
 func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]staging, error) {
 	stages := map[*replicator.StagedFold]staging{}
 	for _, s := range m.merge.Staged {
 		for i := range s.Folds {
 			f := &s.Folds[i]
-			var at staging
+			at, there := m.ahead.stages[f]
+			if there {
+				stages[f] = at
+				continue
+			}
 			var err error
 			if f.Files.Manifest != "" {
 				if at.rows, err = m.stage(ctx, f); err != nil {

@@ -17,6 +17,8 @@ type session struct {
 	// lasting tells that what runs now may be there although its answer was lost: in
 	// a transaction, and in a load.
 	lasting bool
+
+	ahead prepared
 }
 
 // open connects.

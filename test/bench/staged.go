@@ -148,6 +148,8 @@ func (m *memory) Fence(context.Context, replicator.Checkpoint) (replicator.Check
 	return m.checkpoint.Clone(), nil
 }
 
+func (m *memory) Prepare(context.Context, *replicator.Staged) error { return nil }
+
 func (m *memory) Merge(_ context.Context, merge *replicator.Merge) (replicator.Merged, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

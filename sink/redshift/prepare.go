@@ -1,0 +1,47 @@
+package redshift
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"rowshift/replicator"
+)
+
+// prepared are staging tables that a session has ahead of the merge that they are for.
+type prepared struct {
+	stages map[*replicator.StagedFold]staging
+	made   []place
+	took   time.Duration // the copying
+}
+
+// Prepare implements replicator.Warehouse. What it makes are temporary tables of the
+// session that merges: they are gone if it is, and dropped by the next merge, whether it
+// is the one that they are for or not.
+func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
+	return w.with(ctx, func(session *session) error {
+		run := newMerging(w, &replicator.Merge{Staged: []*replicator.Staged{s}})
+		run.session = session
+		stages, err := run.stageAll(ctx)
+		session.ahead.made = append(session.ahead.made, run.made...)
+		if err != nil {
+			return err
+		}
+		if session.ahead.stages == nil {
+			session.ahead.stages = map[*replicator.StagedFold]staging{}
+		}
+		maps.Copy(session.ahead.stages, stages)
+		session.ahead.took += run.merged.Steps["copy"]
+		return nil
+	})
+}
+
+// takeOver makes what was prepared the merge's own, to be dropped with what it makes.
+func (m *merging) takeOver() {
+	m.ahead, m.session.ahead = m.session.ahead, prepared{}
+	m.made = slices.Clone(m.ahead.made)
+	if m.ahead.took > 0 {
+		m.merged.Steps["copy"] = m.ahead.took
+	}
+}
