@@ -31,7 +31,7 @@ func (r *reader) due() bool {
 		return true // parts of its transaction wait for it in the bucket
 	}
 	if r.batch.Changes > 0 {
-		return r.aged() || r.tail() || r.idle() && r.rested()
+		return r.aged() || r.tail() || r.idle() && (r.rested() || r.worth())
 	}
 	return r.stale()
 }
@@ -46,6 +46,14 @@ func (r *reader) aged() bool {
 // it would have to wait, so it is staged beside the merges before it.
 func (r *reader) tail() bool {
 	return r.pressed && (r.paused || r.backlog > 0 && r.position >= r.backlog)
+}
+
+// worth tells whether the batch is worth a merge of its own before the backlog of the
+// beginning is over: an idle sink need not rest then. The first is an eighth of what a
+// batch may be, and the next are twice as much each: while one is merged the next grows.
+func (r *reader) worth() bool {
+	part := 8 >> min(r.batches, 3)
+	return r.backlog > 0 && (r.batch.Changes >= r.limits.Rows/part || r.bytes+r.batch.arena.used >= r.limits.Bytes/part)
 }
 
 // idle tells whether the warehouse has everything that was handed over.
@@ -144,6 +152,7 @@ func (r *reader) seal() SealedBatch {
 // handedOver opens the next batch behind one that the sink has taken.
 func (r *reader) handedOver(sealed SealedBatch) {
 	r.turned(r.batch)
+	r.batches++
 	r.sealedAt = time.Now()
 	if r.position >= r.backlog {
 		r.backlog = 0

@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"testing"
@@ -72,11 +73,12 @@ func TestWhenABatchIsSealed(t *testing.T) {
 	for name, c := range map[string]struct {
 		bursts  []burst
 		backlog LSN
+		rows    int  // the limit; 10
 		stuck   bool // nothing is ever merged
 		want    []seal
 	}{
 		"the backlog of the beginning, though more comes": {
-			bursts: []burst{{0, 3}, {time.Millisecond, 2}, {time.Hour, 1}}, backlog: 9, want: []seal{{3, 0}, {2, interval}},
+			bursts: []burst{{0, 3}, {time.Millisecond, 2}, {time.Hour, 1}}, backlog: 9, rows: 100, want: []seal{{3, 0}, {2, interval}},
 		},
 		"the first changes after a beginning without any": {
 			bursts: []burst{{5 * time.Second, 1}, {time.Second, 1}, {time.Hour, 1}}, want: []seal{{1, 5*time.Second + pauseAfter}, {1, 65*time.Second + pauseAfter}},
@@ -85,10 +87,17 @@ func TestWhenABatchIsSealed(t *testing.T) {
 			bursts: []burst{{0, 23}, {time.Second, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {9, 0}, {5, pauseAfter}},
 		},
 		"the end of a backlog of which an idle sink had something before": {
-			bursts: []burst{{0, 3}, {interval / 2, 2}, {time.Second, 1}, {time.Hour, 1}}, backlog: 15, want: []seal{{3, pauseAfter}, {2, interval / 2}, {1, interval/2 + interval}},
+			bursts: []burst{{0, 3}, {interval / 2, 2}, {time.Second, 1}, {time.Hour, 1}}, backlog: 15, rows: 100, want: []seal{{3, pauseAfter}, {2, interval / 2}, {1, interval/2 + interval}},
 		},
 		"what is left, while more comes now and then": {
 			bursts: []burst{{0, 11}, {pauseAfter / 2, 1}, {pauseAfter / 2, 1}, {time.Hour, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{9, 0}, {4, 2 * pauseAfter}},
+		},
+		"an eighth of a batch, for an idle sink, before the backlog of the beginning is over": {
+			bursts: []burst{{0, 7}, {time.Hour, 1}}, backlog: 21, rows: 16, stuck: true, want: []seal{{2, 0}, {5, 0}},
+		},
+		"twice as much each, from an eighth on": {
+			bursts: []burst{{0, 2}, {time.Second, 4}, {time.Second, 8}, {time.Second, 20}, {time.Hour, 1}}, backlog: 102, rows: 16,
+			want: []seal{{2, 0}, {4, time.Second}, {8, 2 * time.Second}, {15, 3 * time.Second}, {5, 3 * time.Second}},
 		},
 		"for its age beside a merge, and no further": {
 			bursts: []burst{{0, 1}, {time.Second, 1}, {10 * interval, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{1, pauseAfter}, {1, time.Second + 2*interval}},
@@ -100,7 +109,7 @@ func TestWhenABatchIsSealed(t *testing.T) {
 				out := make(chan *Batch)
 				var end atomic.Uint64
 				r := &reader{
-					limits: Limits{Rows: 10, Bytes: 1 << 20, MaxAge: 2 * interval, MinInterval: interval}, refresh: -1, refreshBytes: 1 << 60,
+					limits: Limits{Rows: cmp.Or(c.rows, 10), Bytes: 1 << 20, MaxAge: 2 * interval, MinInterval: interval}, refresh: -1, refreshBytes: 1 << 60,
 					source: &script{table: table, bursts: c.bursts, op: Begin}, out: out, routes: map[uint32]*route{1: {table: table}}, backlog: c.backlog,
 					merged: func() LSN { return LSN(end.Load()) },
 				}

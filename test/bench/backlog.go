@@ -30,15 +30,15 @@ func (s sizes) accounts() int64  { return s.of(1_000_000, 1_000) }
 var backlogs = []backlog{
 	{
 		name: "three tables, 20 rows a transaction", tables: []string{"company", "person", "company_person"},
-		rows: func(s sizes) int64 { return 20 * s.of(20_000, 20) },
+		rows: func(s sizes) int64 { return 20 * s.of(40_000, 20) },
 		sql: func(s sizes) string {
-			return fmt.Sprintf("CALL write_three(%d, %d, %d)", s.of(20_000, 20), s.persons(), s.companies())
+			return fmt.Sprintf("CALL write_three(%d, %d, %d)", s.of(40_000, 20), s.persons(), s.companies())
 		},
 	},
 	{
 		name: "one row a transaction", tables: []string{"person"},
-		rows: func(s sizes) int64 { return s.of(200_000, 100) },
-		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_single(%d, %d)", s.of(200_000, 100), s.persons()) },
+		rows: func(s sizes) int64 { return s.of(300_000, 100) },
+		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_single(%d, %d)", s.of(300_000, 100), s.persons()) },
 	},
 	{
 		name: "one transaction", tables: []string{"person"},
@@ -54,8 +54,8 @@ var backlogs = []backlog{
 	},
 	{
 		name: "TPC-B", tables: []string{"tpcb_account", "tpcb_branch", "tpcb_history", "tpcb_teller"},
-		rows: func(s sizes) int64 { return 4 * s.of(60_000, 50) },
-		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_tpcb(%d, %d)", s.of(60_000, 50), s.accounts()) },
+		rows: func(s sizes) int64 { return 4 * s.of(100_000, 50) },
+		sql:  func(s sizes) string { return fmt.Sprintf("CALL write_tpcb(%d, %d)", s.of(100_000, 50), s.accounts()) },
 	},
 }
 

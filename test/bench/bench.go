@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +38,7 @@ const (
 // settings keep what is not measured out of the way: vacuum runs between drains.
 func settings() map[string]string {
 	return map[string]string{
-		"autovacuum": "off", "shared_buffers": "512MB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB",
+		"autovacuum": "off", "log_min_duration_statement": "10ms", "log_line_prefix": "%m ", "shared_buffers": "2GB", "work_mem": "64MB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB",
 		"wal_retrieve_retry_interval": "50ms", // or a subscription that was enabled a moment before rests for 5 s
 	}
 }
@@ -65,6 +67,9 @@ func open(ctx context.Context, c choices) (*bench, error) {
 		b.peers = slices.DeleteFunc(b.peers, func(p peer) bool { return p.name == limit })
 	}
 	if err := b.fill(ctx); err != nil {
+		return nil, b.close(err)
+	}
+	if err := b.vacuum(ctx, tables); err != nil {
 		return nil, b.close(err)
 	}
 	return b, nil
@@ -100,12 +105,24 @@ func (b *bench) has(name string) bool {
 
 // close ends the world. It returns err, with what else goes wrong.
 func (b *bench) close(err error) error {
+	err = errors.Join(err, b.keepLogs())
 	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
 		if c != nil {
 			_ = c.Close(context.Background())
 		}
 	}
 	return errors.Join(err, b.world.Close())
+}
+
+// keepLogs copies the logs of the daemon and of the target's PostgreSQL, which tells its
+// slow statements, to where the profiles are.
+func (b *bench) keepLogs() error {
+	if b.profiles == "" {
+		return nil
+	}
+	daemon, err := os.ReadFile(b.world.LogFile())
+	return cmp.Or(err, os.WriteFile(filepath.Join(b.profiles, "rowshift.log"), daemon, 0o600),
+		os.WriteFile(filepath.Join(b.profiles, "target.log"), []byte(b.world.Backing.Log()), 0o600))
 }
 
 // measureDrains drains each of the backlogs in each round.
@@ -278,6 +295,11 @@ func (b *bench) tidy(ctx context.Context, l backlog) error {
 			return err
 		}
 	}
+	return b.vacuum(ctx, l.tables)
+}
+
+// vacuum vacuums tables wherever they are.
+func (b *bench) vacuum(ctx context.Context, tables []string) error {
 	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
 		if c == nil {
 			continue
@@ -286,7 +308,7 @@ func (b *bench) tidy(ctx context.Context, l backlog) error {
 		if c == b.stand {
 			in = "userdata."
 		}
-		if _, err := c.Exec(ctx, "VACUUM ANALYZE "+in+strings.Join(l.tables, ", "+in)); err != nil {
+		if _, err := c.Exec(ctx, "VACUUM ANALYZE "+in+strings.Join(tables, ", "+in)); err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,7 @@ type growing struct {
 	Rows   int64 `json:"rows"`
 	Tables int   `json:"tables"` // that change
 	Idle   int   `json:"idle"`   // tables that are replicated and do not
+	Whole  bool  `json:"whole"`  // all rows are of one transaction
 }
 
 // fewest is how many tables change where that is not what is looked at.
@@ -33,6 +34,9 @@ const fewest = 4
 
 // most is how many tables change at most.
 func most(s sizes) int { return int(min(s.of(200, 20), 200)) }
+
+// whole is what drains are compared in that are of one transaction each.
+const whole = "rows of one transaction"
 
 // growths are the drains of a round, by what they are compared in. Each stands beside the
 // one before it.
@@ -44,7 +48,8 @@ func growths(s sizes, mostRows float64) map[string][]growing {
 	}
 	return map[string][]growing{
 		"rows":   byRows,
-		"tables": {{Rows: n, Tables: 1}, {Rows: n, Tables: max(2, most(s)/20)}, {Rows: n, Tables: most(s) / 4}, {Rows: n, Tables: most(s)}},
+		"tables": {{Rows: 10 * n, Tables: 1}, {Rows: 10 * n, Tables: max(2, most(s)/20)}, {Rows: 10 * n, Tables: most(s) / 4}, {Rows: 10 * n, Tables: most(s)}},
+		whole:    {{Rows: s.of(mostRows/10, 400), Tables: 1, Whole: true}, {Rows: s.of(mostRows, 4_000), Tables: 1, Whole: true}},
 		"idle":   {{Rows: 2 * n, Tables: fewest}, {Rows: 2 * n, Tables: fewest, Idle: idleTables(s)}},
 	}
 }
@@ -104,7 +109,7 @@ func sow(ctx context.Context, s sizes, changes, idle int) (f *field, err error) 
 		Source:  pgtest.Options{Settings: more, Least: 15},
 		Backing: pgtest.Options{Settings: more},
 		SQL:     statements,
-		Config:  harness.Config{Tables: lines, Batch: "{rows: 100000}"},
+		Config:  harness.Config{Tables: lines, Batch: "{}"},
 	})
 	if err != nil {
 		return nil, err
@@ -275,7 +280,11 @@ func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest
 
 // plough writes the rows of a drain.
 func (f *field) plough(ctx context.Context, g growing) error {
-	for _, sql := range []string{"SET synchronous_commit = off", fmt.Sprintf("CALL plough(%d, %d)", g.Rows/20, g.Tables), "SET synchronous_commit = on", "CHECKPOINT"} {
+	rows := fmt.Sprintf("CALL plough(%d, %d)", g.Rows/20, g.Tables)
+	if g.Whole {
+		rows = fmt.Sprintf("INSERT INTO %s SELECT nextval('fresh'), 'a name of ' || j, 'pro', j, now() FROM generate_series(1, %d) j", changing(0), g.Rows)
+	}
+	for _, sql := range []string{"SET synchronous_commit = off", rows, "SET synchronous_commit = on", "CHECKPOINT"} {
 		if _, err := f.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return err
 		}
@@ -372,7 +381,7 @@ func measureGrowth(ctx context.Context, m *measurement) (failed error) {
 	}
 	for m.next() {
 		var r growthRound
-		for _, of := range []string{"rows", "tables", "idle"} {
+		for _, of := range []string{"rows", "tables", whole, "idle"} {
 			for _, g := range growths(s, m.mostRows)[of] {
 				d, err := fields[g.Idle].measure(ctx, of, g, &r)
 				if err != nil {

@@ -61,7 +61,7 @@ func choicesOf(args []string) (c choices, err error) {
 	f.Float64Var(&c.mostRows, "most", 1_000_000, "rows of the largest drain of the part "+growth)
 	f.DurationVar(&c.limit, "for", 0, "begin no round that would not end in so long; each part has one in any case (default: no limit)")
 	f.StringVar(&c.into, "into", "", "a page whose tables are written anew after each round; the rounds are kept beside it, in "+measuredFile)
-	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages")
+	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages, and for the logs of the daemon and the target of the drains")
 	chosen := f.String("parts", strings.Join(partNames(), ","), "what is measured")
 	logs := f.String("backlogs", strings.Join(names(backlogs), ","), "which backlogs are drained")
 	drain := f.String("peers", strings.Join(peerNames(), ","), "who drains them")

@@ -37,7 +37,7 @@ func (b *bench) subscribe(ctx context.Context) (err error) {
 	}
 	source := b.world.Source
 	connection := fmt.Sprintf("host=%s port=%d user=postgres dbname=app sslmode=disable", source.Host, source.Port)
-	_, err = b.native.Exec(ctx, fmt.Sprintf("CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (slot_name = '%s', binary = true)", nativeSlot, connection, publication, nativeSlot))
+	_, err = b.native.Exec(ctx, fmt.Sprintf("CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (slot_name = '%s')", nativeSlot, connection, publication, nativeSlot))
 	if err != nil {
 		return err
 	}
