@@ -27,6 +27,7 @@ type bench struct {
 	native   *pgx.Conn // the subscription's database, on the same server
 	markers  int64
 	profiles string
+	binary   bool // the subscription's values
 }
 
 const (
@@ -45,7 +46,7 @@ func settings() map[string]string {
 
 // open makes a world and brings all rows to where they are drained to.
 func open(ctx context.Context, c choices) (*bench, error) {
-	b := &bench{sizes: sizes{scale: c.scale}, peers: c.chosenPeers, profiles: c.profiles}
+	b := &bench{sizes: sizes{scale: c.scale}, peers: c.chosenPeers, profiles: c.profiles, binary: c.binary}
 	var lines []string
 	for _, t := range tables {
 		lines = append(lines, "public."+t+": {columns: all}")

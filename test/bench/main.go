@@ -47,6 +47,7 @@ type choices struct {
 	limit    time.Duration
 	into     string
 	profiles string
+	binary   bool
 
 	chosenParts    []part
 	chosenBacklogs []backlog
@@ -62,6 +63,7 @@ func choicesOf(args []string) (c choices, err error) {
 	f.DurationVar(&c.limit, "for", 0, "begin no round that would not end in so long; each part has one in any case (default: no limit)")
 	f.StringVar(&c.into, "into", "", "a page whose tables are written anew after each round; the rounds are kept beside it, in "+measuredFile)
 	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages, and for the logs of the daemon and the target of the drains")
+	f.BoolVar(&c.binary, "native-binary", false, "the subscription of "+native+" is sent binary values, which is not its default")
 	chosen := f.String("parts", strings.Join(partNames(), ","), "what is measured")
 	logs := f.String("backlogs", strings.Join(names(backlogs), ","), "which backlogs are drained")
 	drain := f.String("peers", strings.Join(peerNames(), ","), "who drains them")

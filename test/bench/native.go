@@ -10,8 +10,8 @@ import (
 )
 
 // subscribe makes a database with the source's tables on the server that backs the
-// stand-in, and a subscription that has loaded them and rests. It is sent binary values,
-// as the daemon is.
+// stand-in, and a subscription that has loaded them and rests. It is made as CREATE
+// SUBSCRIPTION makes it unless binary values are asked for.
 // https://www.postgresql.org/docs/current/sql-createsubscription.html
 func (b *bench) subscribe(ctx context.Context) (err error) {
 	if _, err := b.stand.Exec(ctx, "CREATE DATABASE native"); err != nil {
@@ -37,7 +37,7 @@ func (b *bench) subscribe(ctx context.Context) (err error) {
 	}
 	source := b.world.Source
 	connection := fmt.Sprintf("host=%s port=%d user=postgres dbname=app sslmode=disable", source.Host, source.Port)
-	_, err = b.native.Exec(ctx, fmt.Sprintf("CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (slot_name = '%s')", nativeSlot, connection, publication, nativeSlot))
+	_, err = b.native.Exec(ctx, fmt.Sprintf("CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (slot_name = '%s', binary = %t)", nativeSlot, connection, publication, nativeSlot, b.binary))
 	if err != nil {
 		return err
 	}
