@@ -102,18 +102,14 @@ func (m *metrics) beginAdjusted(t schema.Choice) {
 	}
 }
 
+// manyTables are so many that their series come with what they count: some twenty of each
+// table, most of them never moved, would be more memory than all that is buffered.
+const manyTables = 1000
+
 // begin sets the series that are known from the start.
 func (m *metrics) begin(tables []schema.Choice) {
-	for _, t := range tables {
-		for _, op := range ops {
-			m.rows.WithLabelValues(t.Name.String(), op)
-		}
-	}
-	for _, t := range tables {
-		for _, reason := range append([]string{replicator.Unfilled, replicator.CopyFailed, replicator.RowTooLong}, schema.Misfits...) {
-			m.refused.WithLabelValues(t.Name.String(), reason)
-		}
-		m.beginAdjusted(t)
+	if len(tables) <= manyTables {
+		m.beginTables(tables)
 	}
 	for _, cause := range causes {
 		m.restarts.WithLabelValues(cause)
@@ -126,6 +122,19 @@ func (m *metrics) begin(tables []schema.Choice) {
 	}
 	for _, step := range retried {
 		m.retries.WithLabelValues(step)
+	}
+}
+
+// beginTables sets the series of each table.
+func (m *metrics) beginTables(tables []schema.Choice) {
+	for _, t := range tables {
+		for _, op := range ops {
+			m.rows.WithLabelValues(t.Name.String(), op)
+		}
+		for _, reason := range append([]string{replicator.Unfilled, replicator.CopyFailed, replicator.RowTooLong}, schema.Misfits...) {
+			m.refused.WithLabelValues(t.Name.String(), reason)
+		}
+		m.beginAdjusted(t)
 	}
 }
 

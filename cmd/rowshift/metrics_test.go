@@ -223,6 +223,25 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	}
 }
 
+// TestSeriesOfTables shows that those of few tables are there from the start, and that
+// those of many come with what they count.
+func TestSeriesOfTables(t *testing.T) {
+	for n, want := range map[int]int{manyTables: manyTables * len(ops), manyTables + 1: 0} {
+		var tables []schema.Choice
+		for i := range n {
+			tables = append(tables, schema.Choice{Name: schema.Name{Schema: "public", Table: fmt.Sprint("t", i)}})
+		}
+		m := newMetrics(prometheus.NewRegistry(), tables)
+		if got := testutil.CollectAndCount(m.rows); got != want {
+			t.Errorf("%d series of %d tables, want %d", got, n, want)
+		}
+		m.accounted([]replicator.Entries{{Table: tables[n-1].Name, Kind: schema.NotUTF8, Rule: schema.Quarantine, Count: 2}})
+		if got := testutil.ToFloat64(m.refused.WithLabelValues(tables[n-1].Name.String(), schema.NotUTF8)); got != 2 {
+			t.Errorf("of %d tables the last counts %v rows, want 2", n, got)
+		}
+	}
+}
+
 // TestEveryReasonIsAMetric reads the reasons from where they are declared.
 func TestEveryReasonIsAMetric(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../../replicator/errors.go", nil, 0)
