@@ -166,8 +166,8 @@ func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, stri
 }
 
 // byPipe has one psql copy the table out, and another into a table of the stand-in's
-// database, which the stand-in has made as it makes the daemon's: with its checks, without
-// a key.
+// database, which the stand-in has made as it makes the daemon's: with its checks and the
+// index that it gives its tables, without a key.
 func byPipe(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usage, err error) {
 	loader, err := pgx.Connect(ctx, w.WarehouseDSN("loader", harness.LoaderPassword))
 	if err != nil {
@@ -176,7 +176,7 @@ func byPipe(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usa
 	defer loader.Close(context.Background())
 	for _, sql := range []string{
 		"CREATE SCHEMA IF NOT EXISTS userdata",
-		"CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ)",
+		"CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ) DISTSTYLE KEY DISTKEY (id)",
 	} {
 		if _, err := loader.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return u, err
