@@ -27,7 +27,7 @@ var (
 	tableSince   = describeGauge("table_state_timestamp_seconds", "When this daemon first saw the table in the state that it is in.", "table")
 	sourceLSN    = describeGauge("source_lsn", "Position in bytes of the end of the source's log, when the slot was last looked at; a standby tells it too.")
 	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps; absent while there is no slot.")
-	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; absent if max_slot_wal_keep_size sets no limit.")
+	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; 0 once it is lost or missing, and absent while it is there and max_slot_wal_keep_size sets no limit.")
 	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status.", "status")
 	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
 	protocol     = describeGauge("protocol_format", "1 for the format in which the source sends the stream's values.", "format")
@@ -142,12 +142,15 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 	if s.exists {
 		set(slotRetained, float64(s.retained))
 	}
-	if s.limited {
-		set(slotSafe, float64(s.safe))
-	}
 	status := s.status
 	if !s.exists {
 		status = "missing"
+	}
+	switch {
+	case status == "lost", status == "missing": // PostgreSQL has no safe_wal_size then, as if nothing were limited
+		set(slotSafe, 0)
+	case s.limited:
+		set(slotSafe, float64(s.safe))
 	}
 	for _, one := range []string{"reserved", "extended", "unreserved", "lost", "missing"} {
 		set(slotStatus, is(one == status), one)

@@ -155,8 +155,29 @@ rowshift_phase{phase="halted"} 1
 rowshift_slot_wal_status{status="extended"} 0
 rowshift_slot_wal_status{status="missing"} 1
 `)
-	if seen = series(t, r); seen["rowshift_slot_safe_bytes"] != "" || seen["rowshift_slot_retained_bytes"] != "" {
-		t.Error("a slot that is missing has sizes")
+	if seen = series(t, r); seen["rowshift_slot_retained_bytes"] != "" {
+		t.Error("a slot that is missing keeps something")
+	}
+}
+
+// A slot that is lost or missing has nothing left, which is not the same as one without
+// a limit.
+func TestMetricsOfWhatTheSlotHasLeft(t *testing.T) {
+	r, s, _ := world(t)
+	for _, test := range []struct {
+		slot slotSighting
+		want string
+	}{
+		{slotSighting{exists: true, status: "unreserved", limited: true, safe: -8192, retained: 1}, "-8192"},
+		{slotSighting{exists: true, status: "lost"}, "0"},
+		{slotSighting{}, "0"},
+		{slotSighting{exists: true, status: "extended", retained: 1}, ""},
+	} {
+		test.slot.at = time.Now()
+		s.saw(test.slot)
+		if has := series(t, r)["rowshift_slot_safe_bytes"]; has != test.want {
+			t.Errorf("%+v has %q bytes left, want %q", test.slot, has, test.want)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func (o *Origin) SlotState(ctx context.Context) (SlotState, error) {
 		Restart: s.restart, Confirmed: s.confirmed, Current: current,
 		Lag: s.confirmed.Behind(current),
 	}
-	if s.restart > 0 { // a slot that is lost keeps nothing
+	if s.restart > 0 && !s.lost() { // a slot that is lost keeps nothing, though it may still name a position
 		state.Retained = s.restart.Behind(current)
 	}
 	if s.safe != nil {
