@@ -137,7 +137,7 @@ func (p *pipeline) run(ctx context.Context) error {
 	g.Go(func() error { return p.stage(work) })
 	g.Go(func() error {
 		defer close(merged)
-		return p.merge(work)
+		return p.merge(work, reading)
 	})
 	g.Go(func() error { return p.discard(work) })
 	if err := g.Wait(); err != nil {
@@ -208,8 +208,8 @@ func (p *pipeline) stage(ctx context.Context) error {
 }
 
 // merge applies what is staged, one merge for all batches that are, up to one that ends
-// at a commit.
-func (p *pipeline) merge(ctx context.Context) error {
+// at a commit. What waits for its commit is prepared as long as there is reading.
+func (p *pipeline) merge(ctx, reading context.Context) error {
 	defer close(p.done)
 	var pending []*Staged
 	looks := time.NewTicker(looksEvery / 10)
@@ -234,7 +234,9 @@ func (p *pipeline) merge(ctx context.Context) error {
 				}
 				pending = slices.Clone(pending[n:])
 			}
-			p.prepare(ctx, pending)
+			if reading.Err() == nil { // else the commit does not come
+				p.prepare(ctx, pending)
+			}
 		case n := <-p.news:
 			next := p.checkpoint.Clone()
 			n.change(&next)
@@ -247,13 +249,15 @@ func (p *pipeline) merge(ctx context.Context) error {
 }
 
 // prepare has the warehouse copy what waits for its transaction's commit, while the rest
-// of it is read: the merge then is that much shorter. Each batch comes here once, behind
-// those that were here before; a failure is the merge's to tell.
+// of it is read: the merge then is that much shorter. A failure is told, and left to the
+// merge, which does it all.
 func (p *pipeline) prepare(ctx context.Context, pending []*Staged) {
 	for _, s := range pending {
 		if !s.prepared {
 			s.prepared = true
-			_ = p.Warehouse.Prepare(ctx, s)
+			if err := p.Warehouse.Prepare(ctx, s); err != nil && ctx.Err() == nil {
+				tell(p.Listener.Retried, Retry{Step: "prepare", Cause: err})
+			}
 		}
 	}
 }

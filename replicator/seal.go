@@ -152,7 +152,9 @@ func (r *reader) seal() SealedBatch {
 // handedOver opens the next batch behind one that the sink has taken.
 func (r *reader) handedOver(sealed SealedBatch) {
 	r.turned(r.batch)
-	r.batches++
+	if sealed.Changes > 0 {
+		r.batches++
+	}
 	r.sealedAt = time.Now()
 	if r.position >= r.backlog {
 		r.backlog = 0

@@ -74,7 +74,7 @@ var kinds = []string{
 	"merge", "batch", "batches merge as one", "batch ends inside a transaction", "large transaction", "key change", "key swap",
 	"unchanged TOAST", "TRUNCATE", "table loaded", "table joins", "commit not seen yet", "keepalive anywhere",
 	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "slot is made by another", "stream breaks",
-	"merge meets a conflict", "merge fails", "answer to COMMIT is lost", "fence fails", "fenced",
+	"merge meets a conflict", "merge fails", "preparing a merge fails", "answer to COMMIT is lost", "fence fails", "fenced",
 	"held fold", "held fold applied", "held change that the snapshot sees", "held table cannot be made",
 	"checkpoint moves while a table loads", "slot reset", "table is asked for", "table loaded on request",
 	"kill -9", "second daemon", "standby", "daemon with a token",

@@ -40,17 +40,17 @@ var (
 		"stage", "merge", "load",
 		"merge_copy", "merge_hold", "merge_fill", "merge_delete", "merge_insert", "merge_reconcile", "merge_account", "merge_checkpoint", "merge_commit",
 	}
-	retried = []string{"stage", "merge", "load", "apply"}
+	retried = []string{"stage", "prepare", "merge", "load", "apply"}
 )
 
-// newMetrics registers what it makes, with every series that is known from the
-// start at zero, so that an alert never waits for a first time.
+// newMetrics registers what it makes, with every series that is known from the start at
+// zero, so that an alert never waits for a first time; but see manyTables.
 func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 	m := &metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rowshift_rows_total", Help: "Changes merged by table and operation, before folding; op load counts rows of loads."}, []string{"table", "op"}),
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "rowshift_step_seconds", Help: "Duration of the steps that a batch goes through; merge_* are parts of merge.",
+			Name: "rowshift_step_seconds", Help: "Duration of the steps that a batch goes through; merge_* are parts of merge, but for what was copied ahead of it.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 11)}, []string{"step"}),
 		batches: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rowshift_batches_total", Help: "Batches with changes that were merged."}),

@@ -19,7 +19,8 @@
 //	held_E_A_T    held tables: changes that wait for a load table
 //	ledger_E_A_T  what a load and its held changes account for until the table joins
 //
-// A batch is copied into temporary tables first, outside any transaction. Then, in
+// A batch is copied into temporary tables first, outside any transaction: ahead of its
+// merge (Prepare) if that waits for a commit. Then, in
 // one transaction: lock the fence, compare epoch and LSN, apply the folds one after
 // another, let tables join, move the checkpoint. Held changes are applied to load
 // tables in short transactions of the same form. The lock comes before the first
@@ -27,7 +28,8 @@
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 //
 // Two texts that differ in trailing blanks only are equal to Redshift, so keys that
-// are text are compared by length as well.
+// are text are compared by length as well, but in merges those of types whose texts never
+// end in a blank.
 //
 // # Failures
 //

@@ -102,6 +102,9 @@ const (
 // Fence implements replicator.Warehouse.
 func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c replicator.Checkpoint, err error) {
 	err = w.with(ctx, func(s *session) error {
+		if err := s.forget(ctx); err != nil {
+			return err
+		}
 		if err := w.ensureMetadata(ctx, s); err != nil {
 			return err
 		}

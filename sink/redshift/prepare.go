@@ -17,8 +17,8 @@ type prepared struct {
 }
 
 // Prepare implements replicator.Warehouse. What it makes are temporary tables of the
-// session that merges: they are gone if it is, and dropped by the next merge, whether it
-// is the one that they are for or not.
+// session that merges: they are gone if it is, and dropped by the next merge of anything,
+// whether it is the one that they are for or not, or by the next fence.
 func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
 	return w.with(ctx, func(session *session) error {
 		run := newMerging(w, &replicator.Merge{Staged: []*replicator.Staged{s}})
@@ -37,8 +37,23 @@ func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
 	})
 }
 
-// takeOver makes what was prepared the merge's own, to be dropped with what it makes.
+// forget drops what was prepared: for merges of a pass that is over.
+func (s *session) forget(ctx context.Context) error {
+	made := s.ahead.made
+	s.ahead = prepared{}
+	if len(made) == 0 {
+		return nil
+	}
+	_, err := s.run(ctx, "drop the staging tables", drop(made...))
+	return err
+}
+
+// takeOver makes what was prepared the merge's own, to be dropped with what it makes. A
+// merge of nothing leaves it to the one that it is for.
 func (m *merging) takeOver() {
+	if len(m.merge.Staged) == 0 {
+		return
+	}
 	m.ahead, m.session.ahead = m.session.ahead, prepared{}
 	m.made = slices.Clone(m.ahead.made)
 	if m.ahead.took > 0 {

@@ -22,6 +22,12 @@ func TestPrepare(t *testing.T) {
 		"both are": {func(w *world, r *Warehouse, two []*replicator.Staged) {
 			w.prepare(r, two...)
 		}, 0},
+		"a merge of nothing comes first": {func(w *world, r *Warehouse, two []*replicator.Staged) {
+			w.prepare(r, two...)
+			if _, err := r.Merge(w.t.Context(), w.merging()); err != nil {
+				w.t.Error(err)
+			}
+		}, 0},
 		"its session is gone": {func(w *world, r *Warehouse, two []*replicator.Staged) {
 			w.prepare(r, two...)
 			r.merges.close()
@@ -32,6 +38,20 @@ func TestPrepare(t *testing.T) {
 				w.t.Error("no error of a COPY that fails")
 			}
 			fault.Remove()
+		}, 2},
+		"the merge is tried again": {func(w *world, r *Warehouse, two []*replicator.Staged) {
+			w.prepare(r, two...)
+			fault := w.server.Inject(redshifttest.Fault{Class: "UPDATE", Match: "checkpoint", Code: "40001", Message: "conflict"})
+			if _, err := r.Merge(w.t.Context(), w.merging(two...)); !replicator.Retryable(err) {
+				w.t.Errorf("a conflict is %v", err)
+			}
+			fault.Remove()
+			w.unmoved()
+		}, 2},
+		"another pass begins": {func(w *world, r *Warehouse, two []*replicator.Staged) {
+			w.prepare(r, two...)
+			w.fence(r)
+			w.unstaged()
 		}, 2},
 		"it is for a merge that never comes": {func(w *world, r *Warehouse, two []*replicator.Staged) {
 			again := *two[0] // what another pass has staged

@@ -39,7 +39,7 @@ const (
 // settings keep what is not measured out of the way: vacuum runs between drains.
 func settings() map[string]string {
 	return map[string]string{
-		"autovacuum": "off", "log_min_duration_statement": "10ms", "log_line_prefix": "%m ", "shared_buffers": "2GB", "work_mem": "64MB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB",
+		"autovacuum": "off", "shared_buffers": "2GB", "work_mem": "64MB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB",
 		"wal_retrieve_retry_interval": "50ms", // or a subscription that was enabled a moment before rests for 5 s
 	}
 }
@@ -47,6 +47,10 @@ func settings() map[string]string {
 // open makes a world and brings all rows to where they are drained to.
 func open(ctx context.Context, c choices) (*bench, error) {
 	b := &bench{sizes: sizes{scale: c.scale}, peers: c.chosenPeers, profiles: c.profiles, binary: c.binary}
+	target := settings()
+	if c.profiles != "" { // whoever looks for what takes the time looks at statements too
+		target["log_min_duration_statement"], target["log_line_prefix"] = "10ms", "%m "
+	}
 	var lines []string
 	for _, t := range tables {
 		lines = append(lines, "public."+t+": {columns: all}")
@@ -54,7 +58,7 @@ func open(ctx context.Context, c choices) (*bench, error) {
 	var err error
 	b.world, err = harness.Open(ctx, harness.Setup{
 		Source:   pgtest.Options{Settings: settings(), Fsync: true, Least: 15},
-		Backing:  pgtest.Options{Settings: settings(), Fsync: true},
+		Backing:  pgtest.Options{Settings: target, Fsync: true},
 		Accounts: harness.Accounts{Companies: int(b.sizes.companies()), Persons: int(b.sizes.persons()), Memberships: int(b.sizes.persons())},
 		SQL:      sourceSQL(b.sizes),
 		Config:   harness.Config{Tables: lines, Batch: "{}"}, // all is as a user gets it
@@ -122,8 +126,13 @@ func (b *bench) keepLogs() error {
 		return nil
 	}
 	daemon, err := os.ReadFile(b.world.LogFile())
-	return cmp.Or(err, os.WriteFile(filepath.Join(b.profiles, "rowshift.log"), daemon, 0o600),
-		os.WriteFile(filepath.Join(b.profiles, "target.log"), []byte(b.world.Backing.Log()), 0o600))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(b.profiles, "rowshift.log"), daemon, 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.profiles, "target.log"), []byte(b.world.Backing.Log()), 0o600)
 }
 
 // measureDrains drains each of the backlogs in each round.

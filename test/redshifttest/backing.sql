@@ -19,9 +19,10 @@ CREATE OR REPLACE VIEW redshift_catalog.stv_locks AS
   SELECT l.relation::int AS table_id, a.xact_start AS last_update, NULL::timestamptz AS last_commit, l.transactionid AS lock_owner,
          l.pid AS lock_owner_pid, CASE WHEN l.granted THEN 'Holding write lock' ELSE 'Waiting for write lock' END AS lock_status
   FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.locktype = 'relation' AND l.mode IN ('AccessExclusiveLock', 'RowExclusiveLock') AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+  WHERE l.locktype = 'relation' AND l.mode IN ('AccessExclusiveLock', 'RowExclusiveLock') AND NOT EXISTS (SELECT FROM pg_catalog.pg_class i WHERE i.oid = l.relation AND i.relkind = 'i') AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
 CREATE OR REPLACE VIEW redshift_catalog.svv_transactions AS
   SELECT a.usename::text AS txn_owner, a.datname::text AS txn_db, coalesce(a.backend_xid::text::bigint, 0) AS xid, a.pid, a.xact_start AS txn_start,
          l.mode::text AS lock_mode, l.locktype::text AS lockable_object_type, l.relation::int AS relation, l.granted
   FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
-  WHERE a.datname = current_database() AND a.xact_start IS NOT NULL AND l.locktype = 'relation' AND a.pid <> pg_backend_pid();
+  WHERE a.datname = current_database() AND a.xact_start IS NOT NULL AND l.locktype = 'relation' AND a.pid <> pg_backend_pid()
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_class i WHERE i.oid = l.relation AND i.relkind = 'i');

@@ -33,9 +33,9 @@
 // A COPY is as fast as psql's \copy into the same table: BenchmarkCopyAgainstPsql runs
 // both in turns. Its files are read ahead, several at once.
 //
-// Joins are by hash, as Redshift's are, or by the hash index that the DISTKEY of each
-// table that lasts has on the backing server: no merge of few rows reads a whole table,
-// as none does where blocks are skipped. A temporary table is analyzed after COPY, since
+// Joins are by hash, as Redshift's are, or by the hash index that a table
+// which lasts, and was made with a DISTKEY, has of it on the backing server: no merge of
+// few rows reads a whole table, as none does where blocks are skipped. A temporary table is analyzed after COPY, since
 // PostgreSQL would hash the large table and not the small one. Sessions of a serializable
 // database use no index: they conflict by tables, not by rows.
 //

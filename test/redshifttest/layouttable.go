@@ -96,7 +96,7 @@ func (d *tableDefinition) column(name string) *columnDefinition {
 	return nil
 }
 
-// index gives a table that lasts a hash index of its DISTKEY, which nobody sees: Redshift
+// index gives a table that lasts, and was made with a DISTKEY, a hash index of it, which nobody sees: Redshift
 // finds the slice of a row by that hash, and skips the blocks that do not concern a
 // statement, where PostgreSQL would read a whole table to merge a few rows.
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Distributing_data.html
