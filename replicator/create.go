@@ -33,7 +33,7 @@ func (d *daemon) begin(ctx context.Context) (*Checkpoint, error) {
 	}
 	if cp != nil && d.due(cp) != "" {
 		if cp.Phase == Streaming { // nothing is forgotten for a slot that is not this pipeline's
-			if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, Slot: cp.Slot}); err != nil {
+			if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, Slot: cp.Slot, Known: cp.Tables}); err != nil {
 				return nil, err
 			}
 		}
@@ -57,7 +57,7 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	if err != nil || cp.Phase != Creating {
 		return &cp, err
 	}
-	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != ""}
+	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != "", Known: cp.Tables}
 	request.Still = func(ctx context.Context) error {
 		now, err := d.Warehouse.Checkpoint(ctx)
 		if err == nil && (now == nil || now.Epoch != cp.Epoch || now.Phase != Creating) {

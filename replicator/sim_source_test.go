@@ -71,14 +71,15 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	s := &n.source
-	if r.Look {
-		if s.slot != nil && !r.Resumed {
-			return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
-		}
-		return replicator.Created{}, nil
+	n.know(r.Known)
+	if r.Look && s.slot != nil && !r.Resumed {
+		return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
 	}
 	if h := n.unfit(r); h != nil {
 		return replicator.Created{}, h
+	}
+	if r.Look {
+		return replicator.Created{}, nil
 	}
 	if s.slot != nil && r.Remake {
 		n.drop(r)
@@ -99,9 +100,10 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	return replicator.Created{Start: s.slot.confirmed, Proof: s.flushed}, nil
 }
 
-// unfit returns what keeps a pipeline from beginning; the lock is held.
+// unfit returns what keeps a pipeline from beginning, but not from a reset, nor the look
+// before one; the lock is held.
 func (n *node) unfit(r replicator.CreateRequest) *replicator.Halt {
-	if r.Reset {
+	if r.Reset || r.Look && r.Resumed && n.bug != lookAtAll {
 		return nil
 	}
 	for _, h := range n.see(n.known).unfit {
@@ -197,12 +199,7 @@ func (n *node) remember(ctx context.Context, r replicator.OpenRequest) error {
 		if err != nil {
 			return err
 		}
-		n.known = map[schema.Name]replicator.TableState{}
-		for _, s := range states {
-			if s.OID != 0 {
-				n.known[s.Name] = s
-			}
-		}
+		n.know(states)
 	}
 	for !n.align() {
 		n.tall.count("publication waits for an alteration")
@@ -212,6 +209,16 @@ func (n *node) remember(ctx context.Context, r replicator.OpenRequest) error {
 		}
 	}
 	return nil
+}
+
+// know takes in what is remembered of the tables.
+func (n *node) know(states []replicator.TableState) {
+	n.known = map[schema.Name]replicator.TableState{}
+	for _, s := range states {
+		if s.OID != 0 {
+			n.known[s.Name] = s
+		}
+	}
 }
 
 // take makes the slot n's own, if nobody streams from it.

@@ -61,12 +61,13 @@ func TestAStandbyDoesNotHaltWhileTheSlotIsReset(t *testing.T) {
 // renamed is an Origin whose config names another slot than the pipeline has.
 type renamed struct {
 	*node
-	had string
+	had   string
+	known []replicator.TableState
 }
 
 func (r *renamed) Create(ctx context.Context, c replicator.CreateRequest) (replicator.Created, error) {
 	if c.Look && c.Slot != "" {
-		r.had = c.Slot
+		r.had, r.known = c.Slot, c.Known
 		return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
 	}
 	return r.node.Create(ctx, c)
@@ -98,6 +99,9 @@ func TestAResetLeavesNoSlotBehind(t *testing.T) {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+		if len(origin.known) == 0 || !replicator.SameTables(origin.known, was.Tables) {
+			t.Errorf("the look was told of tables %+v", origin.known)
 		}
 		if now := w.warehouse.checkpoint; halts == 0 || origin.had != was.Slot || now.Epoch != was.Epoch || now.Phase != replicator.Streaming {
 			t.Errorf("%d halts, after slot %q; the checkpoint is %+v", halts, origin.had, now)

@@ -52,6 +52,7 @@ const (
 	forgetRenaming
 	unfitStops
 	mergeTheLast
+	lookAtAll
 )
 
 // tally counts what came up.
@@ -209,6 +210,9 @@ func (n *node) halted(h *replicator.Halt) {
 	cp := n.warehouse.checkpoint
 	if h.Reason == replicator.SlotMissing && cp != nil && cp.Phase == replicator.Creating {
 		n.broken(5, "a daemon halts while the slot is made")
+	}
+	if h.Reason == replicator.TableUnfit && cp != nil && (cp.Phase == replicator.Streaming || cp.Reset != "") {
+		n.broken(5, "a pipeline that has begun halts for a table: %s", h.Found)
 	}
 }
 
@@ -419,6 +423,7 @@ func TestPlantedBugs(t *testing.T) {
 		"forget that a rename was begun":    forgetRenaming,
 		"stop at a row that cannot be read": unfitStops,
 		"merge the last batch only":         mergeTheLast,
+		"halt a reset for a parked table":   lookAtAll,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2000) { // the rarest is found by one in some hundreds

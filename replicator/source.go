@@ -54,8 +54,9 @@ type Source interface {
 
 // CreateRequest is what Origin.Create has to know.
 type CreateRequest struct {
-	// Look changes nothing: it only returns a *Halt if there is a slot that must be a
-	// stranger's, since the warehouse remembers nothing.
+	// Look changes nothing: it only returns a *Halt if the slot or the publication must be
+	// a stranger's. A pipeline that has not begun halts for a table that cannot be
+	// replicated too; a reset, which is Resumed then, has it parked.
 	Look bool
 
 	// Resumed says that an earlier daemon of this pipeline began to create, so a slot
@@ -79,6 +80,10 @@ type CreateRequest struct {
 	// another, a *Halt says so: the old one would keep log for ever, and the new one may
 	// be another pipeline's. Empty: any.
 	Slot string
+
+	// Known is what the warehouse remembers of the tables: some go by other names now, and
+	// the publication has them by those. Nil: nothing is.
+	Known []TableState
 
 	// Still is asked before the slot is dropped or made, which may come hours after the
 	// call, and its error ends it: another daemon may have gone on meanwhile, and the

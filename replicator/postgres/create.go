@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // Create implements replicator.Origin. The publication comes before the slot: log
@@ -36,8 +37,9 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err := o.stranger(ctx, conn, s, r); err != nil {
 		return c, err
 	}
+	o.Remember(r.Known)
 	if r.Look {
-		return c, o.foreign(ctx, conn, s)
+		return c, o.foreign(ctx, conn, s, r)
 	}
 	if err := o.align(ctx, conn, s, r); err != nil {
 		return c, err
@@ -133,9 +135,10 @@ func (o *Origin) stranger(ctx context.Context, conn *pgx.Conn, s server, r repli
 }
 
 // foreign returns a *replicator.Halt if there is a publication that differs from the
-// config and is not ours to alter.
-func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server) error {
-	tables, err := o.tables(ctx, conn, s)
+// config and is not ours to alter. That of a pipeline which goes on may still have tables
+// that are to be parked, or that the config names no more: those are its own.
+func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+	tables, faults, err := o.fit(ctx, conn, s)
 	if err != nil {
 		return err
 	}
@@ -143,10 +146,28 @@ func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server) error {
 	if err != nil {
 		return err
 	}
-	if len(o.difference(p, tables)) == 0 || o.mayAlter(p, tables, false) {
+	if faults != nil && (!r.Resumed || p == nil && len(tables) == 0) {
+		return unfitTables(faults)
+	}
+	ours := r.Resumed && o.owns(p, tables, faults)
+	if len(o.difference(p, tables)) == 0 || o.mayAlter(p, tables, ours) {
 		return nil
 	}
+	if r.Resumed { // the tables that it publishes otherwise are parked
+		_, err = o.leftAlone(ctx, conn, s, tables, nil)
+		return err
+	}
 	return o.publicationHalt(p, tables, nil)
+}
+
+// owns tells whether a publication holds nothing but tables that the config names, fit or
+// not, or that are remembered.
+func (o *Origin) owns(p *publication, tables []*schema.Table, faults error) bool {
+	own := o.unfits(faults)
+	for _, k := range o.known {
+		own = append(own, replicator.Unfit{OID: k.OID, Name: k.Name})
+	}
+	return p != nil && len(p.others(tables, own)) == 0
 }
 
 // ensureSlot returns the slot, made if it is missing, or made again if it is of no

@@ -23,7 +23,7 @@ func lost() harness.Setup {
 // what is missing, and all tables are equal again. What was lost with the slot is
 // found by comparing; readers see no table empty or part full.
 func TestResetSlot(t *testing.T) {
-	w, d := live(t, lost())
+	w, d := live(t, parkable(lost()))
 	change(t, w,
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
 		"CREATE VIEW userdata.actives AS SELECT COUNT(*) AS n FROM userdata.active",
@@ -55,6 +55,11 @@ func TestResetSlot(t *testing.T) {
 			d.Terminate(t)
 			execute(t, w, "DROP PUBLICATION rowshift_accounts", "UPDATE plan SET price = 7")
 		}},
+		{"the slot is gone, one table is to be parked and another was renamed", func(t *testing.T) {
+			d.Terminate(t)
+			parkAndRename(t, w)
+			execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.spoil(t)
@@ -67,6 +72,7 @@ func TestResetSlot(t *testing.T) {
 	}
 	watched.stop(t)
 	w.MustBecomeEqual(t)
+	parkedAndRenamed(t, w)
 	for _, view := range []string{"SELECT n FROM userdata.actives", "SELECT COUNT(*) FROM userdata.person WHERE is_active"} { // the target's own grant too
 		got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), view)
 		if want := one(t, w, "SELECT count(*) FROM person WHERE is_active"); err != nil || got[0] != want {
@@ -163,12 +169,15 @@ func isDone(t *testing.T, w *harness.World, token string) {
 }
 
 // With on_slot_lost: resync a slot that is gone, lost or advanced is reset without
-// anybody's word, unless the source is another one.
+// anybody's word, beside tables that are parked or go by other names, unless the source is
+// another one.
 func TestLostSlotIsResetByItself(t *testing.T) {
-	s := lost()
+	s := parkable(lost())
 	s.Config.Source = []string{"on_slot_lost: resync"}
 	w, d := live(t, s)
 	watched := watch(t, w)
+	d.Terminate(t)
+	parkAndRename(t, w)
 	for n, spoil := range []string{
 		"SELECT pg_drop_replication_slot('rowshift_accounts')",
 		"SELECT pg_replication_slot_advance('rowshift_accounts', pg_current_wal_lsn())",
@@ -183,6 +192,7 @@ func TestLostSlotIsResetByItself(t *testing.T) {
 	}
 	watched.stop(t)
 	w.MustBecomeEqual(t)
+	parkedAndRenamed(t, w)
 	d.Terminate(t)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
 	change(t, w, "UPDATE rowshift.checkpoint SET \"system\" = '7'") // the source is another cluster by now

@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// TestLookOfAReset shows that a process which has opened nothing yet looks past tables
+// that are parked, renamed or out of the config, whoever owns the publication, and not
+// past a stranger's; and that the reset then finds the renamed one.
+func TestLookOfAReset(t *testing.T) {
+	for name, create := range map[string]bool{"ours": true, "a DBA's": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			other := w.dial()
+			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE d (id int PRIMARY KEY); CREATE TABLE e (id int)`)
+			w.choose(every("a", "b", "c", "d")...)
+			w.create()
+			f := w.follow(w.confirmed())
+			f.Close()
+			reset := replicator.CreateRequest{Resumed: true, Remake: true, Reset: true}
+			for _, p := range f.opened.Tables {
+				reset.Known = append(reset.Known, replicator.TableState{OID: p.Table.OID, Name: p.Table.Known, Target: p.Table.Target})
+			}
+			w.exec(other, `ALTER TABLE a DROP CONSTRAINT a_pkey; ALTER TABLE b RENAME TO z`)
+			w.options.Create, w.options.Choices = create, every("a", "b", "d")
+			parked := 1
+			if !create {
+				w.exec(other, `ALTER PUBLICATION `+w.options.Publication+` DROP TABLE c, d`)
+				parked = 2
+			}
+			w.Origin = New(w.options)
+			look := func(known []replicator.TableState, resumed bool) error {
+				_, err := w.Create(t.Context(), replicator.CreateRequest{Look: true, Resumed: resumed, Known: known})
+				return err
+			}
+			if err := look(reset.Known, true); err != nil {
+				t.Error(err)
+			}
+			if err := refusedWith(look(nil, true), replicator.PublicationDiffers, "public.z"); err != nil {
+				t.Errorf("with nothing known: %v", err)
+			}
+			w.exec(other, `ALTER PUBLICATION `+w.options.Publication+` ADD TABLE e`)
+			if err := refusedWith(look(reset.Known, true), replicator.PublicationDiffers, "public.e"); err != nil {
+				t.Errorf("with a stranger's table: %v", err)
+			}
+			w.exec(other, `ALTER PUBLICATION `+w.options.Publication+` DROP TABLE e`)
+
+			if _, err := w.Create(t.Context(), reset); err != nil {
+				t.Fatal(err)
+			}
+			after := w.follow(w.confirmed())
+			defer after.Close()
+			if o := after.opened; len(o.Unfit) != parked || o.Unfit[0].Name != (schema.Name{Schema: "public", Table: "a"}) || o.Tables[0].Table.Name.Table != "z" {
+				t.Errorf("opened with %v, unfit %v", o.Tables, o.Unfit)
+			}
+		})
+	}
+}
