@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres"
 	"rowshift/sink/redshift"
 
 	"github.com/dustin/go-humanize"
@@ -39,7 +42,7 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	}
 	defer r.close()
 	if c.Plan {
-		return c.plan(ctx, r, o.stdout)
+		return c.plan(ctx, r, config.source.create, o.stdout)
 	}
 	slot, err := r.slot(ctx)
 	if err != nil {
@@ -129,19 +132,12 @@ func lastLoad(cp *replicator.Checkpoint, oid uint32) string {
 	return "no load of it is remembered"
 }
 
-// plan prints what a reset would let go of and load.
-func (c resetSlotCommand) plan(ctx context.Context, r *rooms, w io.Writer) error {
+// plan prints what a reset would let go of and load. The error is what it would halt with
+// before anything is touched.
+func (c resetSlotCommand) plan(ctx context.Context, r *rooms, create bool, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	slot, err := r.slot(ctx)
-	if err != nil {
-		return err
-	}
 	state, last, err := r.warehouse.Reset(ctx, c.Token)
-	if err != nil {
-		return err
-	}
-	tables, err := r.origin.Estimates(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,24 +145,65 @@ func (c resetSlotCommand) plan(ctx context.Context, r *rooms, w io.Writer) error
 		fmt.Fprintf(w, "reset %s: %s, so nothing would happen: choose another token\n", c.Token, state)
 		return nil
 	}
-	switch {
-	case !slot.exists:
-		fmt.Fprintln(w, "slot: there is none, and one would be made")
-	default:
-		fmt.Fprintf(w, "slot: made anew; it keeps %s of log, which would be let go of\n", humanize.IBytes(slot.retained))
-	}
 	cp, err := r.checkpoint(ctx)
 	if err != nil {
 		return err
 	}
+	if err := r.lookBeforeReset(ctx, cp); err != nil {
+		return err
+	}
+	if err := planSlot(ctx, r, create, w); err != nil {
+		return err
+	}
+	tables, parked, err := r.origin.Estimates(ctx)
+	if err != nil {
+		return err
+	}
+	planLoads(w, tables, cp)
+	for _, u := range parked {
+		fmt.Fprintln(w, strings.ReplaceAll(fmt.Sprintf("parked: %v stays as it is: %s; repair: %s", u.Name, u.Why.Found, u.Why.Repair), "\n", " "))
+	}
+	if last >= 0 {
+		fmt.Fprintf(w, "the last reset took about %v\n", last)
+	}
+	return nil
+}
+
+// planSlot prints what a reset would do with the slot. Where a DBA makes it, it is none of
+// ours to make or drop.
+func planSlot(ctx context.Context, r *rooms, create bool, w io.Writer) error {
+	slot, err := r.slot(ctx)
+	if err != nil {
+		return err
+	}
+	err = r.origin.SlotDue(ctx)
+	retained := humanize.IBytes(slot.retained)
+	due, isDue := errors.AsType[*replicator.Halt](err)
+	switch {
+	case isDue:
+		fmt.Fprintf(w, "slot: %s: the reset would halt until a DBA has run: %s\n", due.Found, due.Repair)
+	case err != nil:
+		return err
+	case !slot.exists:
+		fmt.Fprintln(w, "slot: there is none, and one would be made")
+	case !create:
+		fmt.Fprintf(w, "slot: kept as it is, since source.create is false; it keeps %s of log, which would be read\n", retained)
+	default:
+		fmt.Fprintf(w, "slot: made anew; it keeps %s of log, which would be let go of\n", retained)
+	}
+	return nil
+}
+
+// planLoads prints what a reset would load.
+func planLoads(w io.Writer, tables []postgres.Estimate, cp *replicator.Checkpoint) {
 	var rows, bytes int64
 	for _, t := range tables {
-		fmt.Fprintf(w, "load: %v, about %s rows, %s; %s\n", t.Table.Name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.OID))
+		name := t.Table.Known.String()
+		if t.Table.Name != t.Table.Known {
+			name += ", which is " + t.Table.Name.String() + " now"
+		}
+		fmt.Fprintf(w, "load: %s, about %s rows, %s; %s\n", name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.OID))
 		rows, bytes = rows+t.Rows, bytes+t.Bytes
 	}
 	fmt.Fprintf(w, "load: %d tables, about %s rows, %s in all; their targets stand still until they are loaded\n", len(tables), humanize.Comma(rows), humanize.IBytes(uint64(bytes)))
-	if last > 0 {
-		fmt.Fprintf(w, "the last reset took %v\n", last)
-	}
-	return nil
 }

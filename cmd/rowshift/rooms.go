@@ -101,6 +101,20 @@ func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error
 	return source, warehouse, nil
 }
 
+// lookBeforeReset looks at the source as a reset does before it begins, and has the origin
+// know what is remembered of the tables. It changes nothing.
+func (r *rooms) lookBeforeReset(ctx context.Context, cp *replicator.Checkpoint) error {
+	look := replicator.CreateRequest{Look: true}
+	if cp != nil {
+		look.Resumed, look.Known = true, cp.Tables
+		if cp.Phase == replicator.Streaming {
+			look.Slot = cp.Slot
+		}
+	}
+	_, err := r.origin.Create(ctx, look)
+	return err
+}
+
 // unasked says of a database that cannot be reached what to look at. Other errors say
 // it themselves.
 func unasked(which string, err error) error {

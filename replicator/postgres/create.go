@@ -210,6 +210,24 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 	return o.waitForSlot(ctx, conn, s.database)
 }
 
+// SlotDue returns a *replicator.Halt if a reset would wait for a DBA to make the slot, or
+// to make it again.
+func (o *Origin) SlotDue(ctx context.Context) error {
+	if o.options.Create {
+		return nil
+	}
+	conn, err := o.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer shut(conn)
+	found, err := findSlot(ctx, conn, o.options.Slot)
+	if err != nil || found != nil && !found.lost() {
+		return err
+	}
+	return o.slotIsDue(found)
+}
+
 // slotIsDue is the Halt for a slot that a DBA has to make, or make again.
 func (o *Origin) slotIsDue(found *slot) error {
 	create := createSlot(o.options.Slot)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
 	"rowshift/schema"
 )
 
@@ -14,25 +17,40 @@ type Estimate struct {
 	Bytes int64 // with what its rows keep out of line, and without indexes
 }
 
-// Estimates says about how large the chosen tables are, by OID.
-func (o *Origin) Estimates(ctx context.Context) ([]Estimate, error) {
-	tables, err := o.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
+// Estimates says about how large the chosen tables are that a reset would load, by OID,
+// and which are parked.
+func (o *Origin) Estimates(ctx context.Context) (all []Estimate, parked []replicator.Unfit, err error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer shut(conn)
-	var all []Estimate
+	tables, parked, err := o.loadable(ctx, conn)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, t := range tables {
 		e := Estimate{Table: t}
 		err := conn.QueryRow(ctx, `SELECT coalesce(sum(greatest(reltuples, 0))::bigint, 0), coalesce(sum(pg_table_size(oid))::bigint, 0) FROM pg_class WHERE oid = ANY ($1::oid[])`, leaves(t)).Scan(&e.Rows, &e.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("postgres: measure %s: %w", t.Name, bare(err))
+			return nil, nil, fmt.Errorf("postgres: measure %s: %w", t.Name, bare(err))
 		}
 		all = append(all, e)
 	}
-	return all, nil
+	return all, parked, nil
+}
+
+// loadable returns the tables that an opening would find, and those that it would park.
+// What is not published would be, where that is ours.
+func (o *Origin) loadable(ctx context.Context, conn *pgx.Conn) ([]*schema.Table, []replicator.Unfit, error) {
+	s, err := serverOf(ctx, conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.options.Create {
+		tables, faults, err := o.fit(ctx, conn, s)
+		return tables, o.unfits(faults), err
+	}
+	now, err := o.see(ctx, conn, s)
+	return now.tables, now.unfit, err
 }

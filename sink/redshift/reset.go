@@ -38,9 +38,10 @@ func (w *Warehouse) RequestReset(ctx context.Context, token string) error {
 	})
 }
 
-// Reset tells what became of a slot reset, and how long the last one that is done
-// took; zero if none is.
+// Reset tells what became of a slot reset, and how long the last one that is done took, in
+// whole seconds; negative if none is.
 func (w *Warehouse) Reset(ctx context.Context, token string) (state ResetState, last time.Duration, err error) {
+	last = -1
 	err = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
 		if err != nil || !slices.Contains(names, "request") {

@@ -19,7 +19,7 @@ func TestResetSlotCommand(t *testing.T) {
 	spoil := "UPDATE userdata.person SET is_active = NOT is_active"
 	change(t, w, spoil)
 	out, errs, code, err := w.Command(t.Context(), "reset-slot", "--token=first", "--plan")
-	if err != nil || code != 0 || !strings.Contains(out, "public.person, about 1,000 rows") || !strings.Contains(out, "of log, which would be let go of") || strings.Count(out, "its last load took ") != 4 {
+	if err != nil || code != 0 || !strings.Contains(out, "public.person, about 1,000 rows") || !strings.Contains(out, "of log, which would be let go of") || strings.Count(out, "its last load took ") != 4 || strings.Contains(out, "the last reset") {
 		t.Errorf("--plan: exit code %d, %v\n%s%s", code, err, out, errs)
 	}
 	if n := warehouse(t, w, "SELECT COUNT(*) FROM rowshift.request"); n != "0" {
@@ -101,7 +101,7 @@ func TestResetSlotCommandOutlivesTheDaemon(t *testing.T) {
 // and halts with the statement where there is none.
 func TestResetOfASlotThatADBAMakes(t *testing.T) {
 	t.Parallel()
-	s := lost()
+	s := parkable(lost())
 	s.Config.Source = []string{"create: false"}
 	s.Source.Settings["log_statement"] = "all"
 	w := harness.Start(t, s)
@@ -130,8 +130,12 @@ func TestResetOfASlotThatADBAMakes(t *testing.T) {
 	stalled.Remove()
 	isDone(t, w, "as it is")
 	w.MustBecomeEqual(t)
+	plans(t, w, "none is there", "slot: kept as it is, since source.create is false; it keeps ", "load: public.note, about ", "its last load took ", "load: 6 tables", "the last reset took about ")
 	d.Terminate(t)
+	parkAndRename(t, w)
+	plans(t, w, "none is there", "slot: kept as it is", "load: public.note, which is public.remark now, about ", "load: 5 tables", "parked: public.spare stays as it is: ", "repair: ")
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
+	plans(t, w, "none is there", "the reset would halt until a DBA has run: SELECT pg_create_logical_replication_slot('rowshift_accounts'", "load: 5 tables", "parked: public.spare ")
 	if !dropped() {
 		t.Error("a drop is not found in the log: the control failed")
 	}
@@ -145,4 +149,19 @@ func TestResetOfASlotThatADBAMakes(t *testing.T) {
 	w.MustRun(t, "--reset-slot=none is there")
 	isDone(t, w, "none is there")
 	w.MustBecomeEqual(t)
+	parkedAndRenamed(t, w)
+}
+
+// plans fails the test unless the plan of a reset says all that.
+func plans(t *testing.T, w *harness.World, token string, says ...string) {
+	t.Helper()
+	out, errs, code, err := w.Command(t.Context(), "reset-slot", "--token="+token, "--plan")
+	if err != nil || code != 0 {
+		t.Fatalf("--plan: exit code %d, %v\n%s%s", code, err, out, errs)
+	}
+	for _, one := range says {
+		if !strings.Contains(out, one) {
+			t.Errorf("--plan does not say %q:\n%s", one, out)
+		}
+	}
 }
