@@ -372,7 +372,14 @@ func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) 
 // Readers, views and grants notice nothing.
 func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone place) error {
 	target := in(m.options.Schema, t.Target)
-	err := m.equalise(ctx, t,
+	n, err := m.session.number(ctx, "reconcile", countRows(target))
+	if err != nil {
+		return err
+	}
+	if n == 0 { // nothing to compare: of a large table that would be most of the work
+		return m.equalise(ctx, t, insertLoaded(target, load, t))
+	}
+	err = m.equalise(ctx, t,
 		deleteDifferent(target, load, t), findGone(gone, target, load, t), deleteGone(target, gone, t), insertLacking(target, load, t))
 	if err != nil {
 		return err

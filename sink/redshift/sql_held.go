@@ -52,9 +52,6 @@ func lastHeld(held, ledger place) string {
 	return fmt.Sprintf("SELECT COALESCE(MAX(%[1]s), 0) FROM (SELECT %[1]s FROM %[2]s UNION ALL SELECT %[1]s FROM %[3]s) AS f", fold, held, ledger)
 }
 
-// countHeld counts the rows of a held table.
-func countHeld(held place) string { return "SELECT COUNT(*) FROM " + string(held) }
-
 // insertHeld adds staged folds behind the fold of that number.
 func insertHeld(held, stage place, t *schema.Table, last int64) string {
 	columns := list(heldColumns(t), func(_ int, c string) string { return quoted(c) })

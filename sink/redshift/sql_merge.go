@@ -233,6 +233,14 @@ func insertLacking(target, load place, t *schema.Table) string {
 		load, target, sameKey(t, aliased("l", t), aliased("t", t)), quoted(k))
 }
 
+// insertLoaded inserts all rows of the load table.
+func insertLoaded(target, load place, t *schema.Table) string {
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", target, targets(t), targets(t), load)
+}
+
+// countRows counts the rows of a table.
+func countRows(of place) string { return "SELECT COUNT(*) FROM " + string(of) }
+
 // surplus counts the rows that a target has beyond those of the load table: none once
 // each has its own.
 func surplus(target, load place) string {

@@ -213,6 +213,7 @@ INSERT INTO "name"."ledger_0_0_0" ("fold", "xid", "name") SELECT 0, NULL, COALES
 INSERT INTO "name"."load_0_0_0" ("name") SELECT "c0" FROM "name"."held_0_0_0" WHERE NOT "gone" AND "name"."held_0_0_0"."fold" = 0;
 INSERT INTO "name"."load_0_0_0" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
 INSERT INTO "name"."name" ("name") SELECT "c0" FROM "stage_0" WHERE NOT "gone";
+INSERT INTO "name"."name" ("name") SELECT "name" FROM "name"."load_0_0_0";
 INSERT INTO "name"."name" ("name") SELECT '?', '?', '?', "name", GETDATE() FROM "name"."ledger_0_0_0" WHERE "name" NOT IN ('?');
 INSERT INTO "name"."name" ("name") SELECT '?', '?', '?', '?' || CASE WHEN OCTET_LENGTH("c0") > 0 THEN '?' || SHA2("c0", 0) ELSE REPLACE(REPLACE(REPLACE(REPLACE(REPLACE("c0", '?', '?'), '?', '?'), '?', '?'), '?', '?'), '?', '?') END || '?', '?', NULL, NULL, '?', '?', NULL, GETDATE() FROM "stage_0" WHERE "u0";
 INSERT INTO "name"."name" ("name") SELECT '?', '?', '?', '?' || CASE WHEN OCTET_LENGTH("c0") > 0 THEN '?' || SHA2("c0", 0) ELSE REPLACE(REPLACE(REPLACE(REPLACE(REPLACE("c0", '?', '?'), '?', '?'), '?', '?'), '?', '?'), '?', '?') END || '?', '?', NULL, NULL, '?', NULL, NULL, GETDATE() FROM "stage_0" WHERE "u0";
@@ -262,6 +263,7 @@ SELECT COUNT(*) FROM "name"."held_0_0_0";
 SELECT COUNT(*) FROM "name"."held_0_0_0" WHERE "fold" = 0 AND ("u0");
 SELECT COUNT(*) FROM "name"."ledger_0_0_0" WHERE "name" = '?';
 SELECT COUNT(*) FROM "name"."ledger_0_0_0" WHERE "xid" IS NOT NULL;
+SELECT COUNT(*) FROM "name"."name";
 SELECT COUNT(*) FROM "stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
 SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';

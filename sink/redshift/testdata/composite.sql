@@ -18,6 +18,7 @@ DELETE FROM "sales"."order lines" USING "meta"."load_1_2_3" AS l WHERE "sales"."
 INSERT INTO "gone_1" ("c1", "c2") SELECT t."order", t."line" FROM "sales"."order lines" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."order" = l."order" AND OCTET_LENGTH(t."order") = OCTET_LENGTH(l."order") AND t."line" = l."line" AND OCTET_LENGTH(t."line") = OCTET_LENGTH(l."line") WHERE l."order" IS NULL;
 DELETE FROM "sales"."order lines" USING "gone_1" AS g WHERE "sales"."order lines"."order" = g."c1" AND OCTET_LENGTH("sales"."order lines"."order") = OCTET_LENGTH(g."c1") AND "sales"."order lines"."line" = g."c2" AND OCTET_LENGTH("sales"."order lines"."line") = OCTET_LENGTH(g."c2");
 INSERT INTO "sales"."order lines" ("line", "amount", "order", "a ""quoted"" name") SELECT l."line", l."amount", l."order", l."a ""quoted"" name" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."order lines" AS t ON l."order" = t."order" AND OCTET_LENGTH(l."order") = OCTET_LENGTH(t."order") AND l."line" = t."line" AND OCTET_LENGTH(l."line") = OCTET_LENGTH(t."line") WHERE t."order" IS NULL;
+INSERT INTO "sales"."order lines" ("line", "amount", "order", "a ""quoted"" name") SELECT "line", "amount", "order", "a ""quoted"" name" FROM "meta"."load_1_2_3";
 SELECT (SELECT COUNT(*) FROM "sales"."order lines") - (SELECT COUNT(*) FROM "meta"."load_1_2_3");
 DELETE FROM "sales"."order lines" WHERE "order" IS NULL OR "line" IS NULL;
 INSERT INTO "gone_1" ("c1", "c2") SELECT "order", "line" FROM "sales"."order lines" GROUP BY "order", OCTET_LENGTH("order"), "line", OCTET_LENGTH("line") HAVING COUNT(*) > 1;

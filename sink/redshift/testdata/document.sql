@@ -18,6 +18,7 @@ DELETE FROM "sales"."documents" USING "meta"."load_1_2_3" AS l WHERE "sales"."do
 INSERT INTO "gone_1" ("c1") SELECT t."id" FROM "sales"."documents" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."id" = l."id" WHERE l."id" IS NULL;
 DELETE FROM "sales"."documents" USING "gone_1" AS g WHERE "sales"."documents"."id" = g."c1";
 INSERT INTO "sales"."documents" ("id", "owner", "balance", "note") SELECT l."id", l."owner", l."balance", l."note" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."documents" AS t ON l."id" = t."id" WHERE t."id" IS NULL;
+INSERT INTO "sales"."documents" ("id", "owner", "balance", "note") SELECT "id", "owner", "balance", "note" FROM "meta"."load_1_2_3";
 SELECT (SELECT COUNT(*) FROM "sales"."documents") - (SELECT COUNT(*) FROM "meta"."load_1_2_3");
 DELETE FROM "sales"."documents" WHERE "id" IS NULL;
 INSERT INTO "gone_1" ("c1") SELECT "id" FROM "sales"."documents" GROUP BY "id" HAVING COUNT(*) > 1;

@@ -18,6 +18,7 @@ DELETE FROM "sales"."accounts" USING "meta"."load_1_2_3" AS l WHERE "sales"."acc
 INSERT INTO "gone_1" ("c1") SELECT t."id" FROM "sales"."accounts" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."id" = l."id" WHERE l."id" IS NULL;
 DELETE FROM "sales"."accounts" USING "gone_1" AS g WHERE "sales"."accounts"."id" = g."c1";
 INSERT INTO "sales"."accounts" ("id", "owner", "balance", "note") SELECT l."id", l."owner", l."balance", l."note" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."accounts" AS t ON l."id" = t."id" WHERE t."id" IS NULL;
+INSERT INTO "sales"."accounts" ("id", "owner", "balance", "note") SELECT "id", "owner", "balance", "note" FROM "meta"."load_1_2_3";
 SELECT (SELECT COUNT(*) FROM "sales"."accounts") - (SELECT COUNT(*) FROM "meta"."load_1_2_3");
 DELETE FROM "sales"."accounts" WHERE "id" IS NULL;
 INSERT INTO "gone_1" ("c1") SELECT "id" FROM "sales"."accounts" GROUP BY "id" HAVING COUNT(*) > 1;

@@ -18,6 +18,7 @@ DELETE FROM "sales"."user" USING "meta"."load_1_2_3" AS l WHERE "sales"."user"."
 INSERT INTO "gone_1" ("c1") SELECT t."tag" FROM "sales"."user" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."tag" = l."tag" WHERE l."tag" IS NULL;
 DELETE FROM "sales"."user" USING "gone_1" AS g WHERE "sales"."user"."tag" = g."c1";
 INSERT INTO "sales"."user" ("tag", "order", "c1", """; drop table x; --") SELECT l."tag", l."order", l."c1", l."""; drop table x; --" FROM "meta"."load_1_2_3" AS l LEFT JOIN "sales"."user" AS t ON l."tag" = t."tag" WHERE t."tag" IS NULL;
+INSERT INTO "sales"."user" ("tag", "order", "c1", """; drop table x; --") SELECT "tag", "order", "c1", """; drop table x; --" FROM "meta"."load_1_2_3";
 SELECT (SELECT COUNT(*) FROM "sales"."user") - (SELECT COUNT(*) FROM "meta"."load_1_2_3");
 DELETE FROM "sales"."user" WHERE "tag" IS NULL;
 INSERT INTO "gone_1" ("c1") SELECT "tag" FROM "sales"."user" GROUP BY "tag" HAVING COUNT(*) > 1;
