@@ -24,7 +24,8 @@ type Checkpoint struct {
 	Slot        string
 	Publication PublicationID
 
-	// Tables are by OID. Nobody writes to what was given to another: who changes a state
+	// Tables are by OID; those that the source has not, or is not known to have yet, have
+	// none and are by name. Nobody writes to what was given to another: who changes a state
 	// does so in a Clone, and gives it another Load. So states can be shared, and be told
 	// to be the same without a look at what is in them.
 	Tables []TableState
@@ -126,6 +127,56 @@ func (c *Checkpoint) Table(oid uint32) *TableState {
 		return nil
 	}
 	return &c.Tables[at]
+}
+
+// Known is what the warehouse remembers of the tables of one database. In another one
+// their OIDs may be other tables', and their columns' numbers other columns'.
+type Known struct {
+	System   string // the cluster's system identifier
+	Database string
+	Tables   []TableState
+}
+
+// Known returns what is remembered of the tables, nothing of no checkpoint.
+func (c *Checkpoint) Known() Known {
+	if c == nil {
+		return Known{}
+	}
+	return Known{System: c.System, Database: c.Database, Tables: c.Tables}
+}
+
+// In is what is known of the tables where the source is that database: if that is another
+// one, their names and targets alone. They have no OIDs then, so that no table and no
+// column of it is taken for one of them, and each that is found by its name is loaded.
+func (k Known) In(system, database string) []TableState {
+	if k.System == system && k.Database == database {
+		return k.Tables
+	}
+	var named []TableState
+	for _, t := range k.Tables {
+		named = append(named, TableState{Name: t.Name, Target: t.Target, State: Loading, LastLoad: t.LastLoad})
+	}
+	slices.SortFunc(named, ByOID)
+	return named
+}
+
+// ByOID is the order of a checkpoint's tables: those that have no OID are by their names.
+func ByOID(a, b TableState) int {
+	return cmp.Or(cmp.Compare(a.OID, b.OID), cmp.Compare(a.Name.String(), b.Name.String()))
+}
+
+// remembered returns the state of a table that is not in the source: of the one with that
+// OID or, if it has none, of the one of that name that has none either. Nil if there is
+// none.
+func (c *Checkpoint) remembered(oid uint32, name schema.Name) *TableState {
+	if oid != 0 {
+		return c.Table(oid)
+	}
+	i := slices.IndexFunc(c.Tables, func(t TableState) bool { return t.OID == 0 && t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.Tables[i]
 }
 
 // loading returns the tables that are loading and, of those, the ones that are not

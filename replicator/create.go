@@ -33,7 +33,7 @@ func (d *daemon) begin(ctx context.Context) (*Checkpoint, error) {
 	}
 	if cp != nil && d.due(cp) != "" {
 		if cp.Phase == Streaming { // nothing is forgotten for a slot that is not this pipeline's
-			if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, Slot: cp.Slot, Known: cp.Tables}); err != nil {
+			if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, Slot: cp.Slot, Known: cp.Known()}); err != nil {
 				return nil, err
 			}
 		}
@@ -57,7 +57,7 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	if err != nil || cp.Phase != Creating {
 		return &cp, err
 	}
-	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != "", Known: cp.Tables}
+	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != "", Known: cp.Known()}
 	request.Still = func(ctx context.Context) error {
 		now, err := d.Warehouse.Checkpoint(ctx)
 		if err == nil && (now == nil || now.Epoch != cp.Epoch || now.Phase != Creating) {
@@ -114,11 +114,14 @@ func (d *daemon) prove(ctx context.Context, created Created) (Opened, error) {
 }
 
 // created writes that the slot holds what the warehouse lacks: from here on no
-// other is ever made.
+// other is ever made. If it is the slot of another database than the one of before, what
+// was known of that one's tables goes by the same write: the next opening sees the new
+// one with nothing of it, wherever this daemon dies.
 func (d *daemon) created(ctx context.Context, cp Checkpoint, created Created, o Opened) (*Checkpoint, error) {
 	next := cp.Clone()
 	next.Phase = Streaming
 	next.LSN = created.Start
+	next.Tables = next.Known().In(o.System, o.Database)
 	next.System, next.Timeline, next.Database = o.System, o.Timeline, o.Database
 	next.Slot, next.Publication = o.Slot, o.Publication
 	_, err := d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})

@@ -1,7 +1,6 @@
 package replicator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -93,13 +92,13 @@ func (s *shapes) parked() error {
 }
 
 // known reads what is remembered of the tables, for an opening.
-func (d *daemon) known(ctx context.Context) ([]TableState, error) {
+func (d *daemon) known(ctx context.Context) (Known, error) {
 	cp, err := d.Warehouse.Checkpoint(ctx)
 	if err != nil || cp == nil {
-		return nil, err
+		return Known{}, err
 	}
 	d.shapes.known = cp.Tables
-	return cp.Tables, nil
+	return cp.Known(), nil
 }
 
 // current makes sure that the opening was told what the checkpoint says now.
@@ -149,9 +148,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	for _, u := range o.Unfit {
 		p.next.Tables = append(p.next.Tables, park(cp, u))
 	}
-	slices.SortFunc(p.next.Tables, func(a, b TableState) int {
-		return cmp.Or(cmp.Compare(a.OID, b.OID), cmp.Compare(a.Name.String(), b.Name.String()))
-	})
+	slices.SortFunc(p.next.Tables, ByOID)
 	d.shapes.misread, d.shapes.waiting = nil, nil
 	for _, s := range p.next.Tables {
 		if s.State != Parked {
@@ -184,7 +181,7 @@ func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 // park is the state of a table that the source has not, or not as it must be.
 func park(cp Checkpoint, u Unfit) TableState {
 	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
-	if known := cp.Table(u.OID); known != nil && u.OID != 0 {
+	if known := cp.remembered(u.OID, u.Name); known != nil {
 		s = *known
 	}
 	s.State, s.Load, s.Past, s.Renaming = Parked, nil, nil, nil

@@ -13,6 +13,7 @@ func Foresee(cp *Checkpoint, o Opened) Foreseen {
 	was := Checkpoint{}
 	if cp != nil {
 		was = *cp
+		was.Tables = cp.Known().In(o.System, o.Database)
 	}
 	p := (&daemon{}).plan(was, o)
 	return Foreseen{Tables: p.next.Tables, Alterations: p.alterations}

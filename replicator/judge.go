@@ -28,6 +28,10 @@ func firstOf(cp Checkpoint, o Opened, checks ...func(Checkpoint, Opened) *Halt) 
 
 const resetSlot = "make sure that the config names the right source; to load all tables again from this one: rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before"
 
+// AnotherSource is the repair where the source is another database than the one that the
+// tables are known of.
+const AnotherSource = resetSlot + ". It goes by the names that the config has: write there what tables and columns are called now, those too that were renamed and followed without it"
+
 func sameSource(cp Checkpoint, o Opened) *Halt {
 	switch {
 	case cp.System != o.System:
@@ -35,14 +39,14 @@ func sameSource(cp Checkpoint, o Opened) *Halt {
 			Reason: SourceChanged,
 			Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s", o.System, cp.System),
 			Means:  "this is another cluster, or one that was restored from a dump; its positions have nothing to do with ours",
-			Repair: resetSlot,
+			Repair: AnotherSource,
 		}
 	case cp.Database != o.Database:
 		return &Halt{
 			Reason: SourceChanged,
 			Found:  fmt.Sprintf("the source database is %q, the checkpoint is of %q", o.Database, cp.Database),
 			Means:  "a slot belongs to one database",
-			Repair: resetSlot,
+			Repair: AnotherSource,
 		}
 	case cp.Slot != o.Slot:
 		return &Halt{

@@ -93,7 +93,7 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 	if token == "" && !d.ResyncLost {
 		return cause
 	}
-	if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, System: now.System, Slot: now.Slot, Known: now.Tables}); err != nil {
+	if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, System: now.System, Slot: now.Slot, Known: now.Known()}); err != nil {
 		return err // this may be another server, for a while: nothing is forgotten for it
 	}
 	tell(d.Listener.Retried, Retry{Step: "reset", Cause: cause})

@@ -21,6 +21,7 @@ type simWarehouse struct {
 	books      map[string]*books   // of the targets
 	loadBooks  map[string]*books   // of loads, by held table
 	streaming  bool                // it was, at some time
+	system     string              // the cluster whose log it followed last
 
 	requests map[schema.Name]string // for tables to be loaded again: requested, taken or done
 	asked    map[schema.Name]int    // how often, of those that are requested

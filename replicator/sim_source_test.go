@@ -71,6 +71,9 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	s := &n.source
+	if r.System != "" && r.System != s.system {
+		return replicator.Created{}, &replicator.Halt{Reason: replicator.SourceChanged}
+	}
 	n.know(r.Known)
 	if r.Look && s.slot != nil && !r.Resumed {
 		return replicator.Created{}, &replicator.Halt{Reason: replicator.SlotStrange}
@@ -130,6 +133,9 @@ func (n *node) drop(r replicator.CreateRequest) {
 func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.Source, replicator.Opened, error) {
 	for !n.take() {
 		if n.slotless() {
+			if err := n.judged(r); err != nil {
+				return nil, replicator.Opened{}, err
+			}
 			return nil, replicator.Opened{}, &replicator.Halt{Reason: replicator.SlotMissing}
 		}
 		n.tall.count("slot is active elsewhere")
@@ -146,6 +152,10 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		n.leave()
 		return nil, replicator.Opened{}, errInjected
 	}
+	if err := n.judged(r); err != nil {
+		n.leave()
+		return nil, replicator.Opened{}, err
+	}
 	if err := n.remember(ctx, r); err != nil {
 		n.leave()
 		return nil, replicator.Opened{}, err
@@ -157,13 +167,10 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 	if s.slot == nil {
 		return nil, replicator.Opened{}, &replicator.Halt{Reason: replicator.SlotMissing}
 	}
-	o := replicator.Opened{
-		System: "7", Timeline: 1, Database: "app", Slot: "s", Confirmed: s.slot.confirmed, Flushed: s.flushed,
-		Publication: replicator.PublicationID{OID: 5, XMin: 6},
-	}
+	o := s.open()
 	if another {
-		if o.System = "8"; n.die("restored").IntN(2) == 0 {
-			o.System, o.Flushed = "7", r.After-1
+		if o.System = "another"; n.die("restored").IntN(2) == 0 {
+			o.System, o.Flushed = s.system, r.After-1
 		}
 		s.slot.active = nil
 		err := r.Judge(o)
@@ -192,6 +199,28 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 	return st, o, nil
 }
 
+// open is what can be told of the source and its slot; the lock is held.
+func (s *simSource) open() replicator.Opened {
+	o := replicator.Opened{
+		System: s.system, Timeline: 1, Database: "app", Slot: "s", Flushed: s.flushed,
+		Publication: replicator.PublicationID{OID: 5, XMin: 6},
+	}
+	if s.slot != nil {
+		o.Confirmed = s.slot.confirmed
+	}
+	return o
+}
+
+// judged has it judged whose source it is, before anything there is touched.
+func (n *node) judged(r replicator.OpenRequest) error {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	if r.Judge == nil {
+		return nil
+	}
+	return r.Judge(n.source.open())
+}
+
 // remember takes in what is remembered of the tables, and brings the publication in line.
 func (n *node) remember(ctx context.Context, r replicator.OpenRequest) error {
 	if r.Known != nil {
@@ -199,7 +228,9 @@ func (n *node) remember(ctx context.Context, r replicator.OpenRequest) error {
 		if err != nil {
 			return err
 		}
+		n.world.mu.Lock()
 		n.know(states)
+		n.world.mu.Unlock()
 	}
 	for !n.align() {
 		n.tall.count("publication waits for an alteration")
@@ -211,10 +242,13 @@ func (n *node) remember(ctx context.Context, r replicator.OpenRequest) error {
 	return nil
 }
 
-// know takes in what is remembered of the tables.
-func (n *node) know(states []replicator.TableState) {
+// know takes in what is remembered of the tables; the lock is held.
+func (n *node) know(k replicator.Known) {
 	n.known = map[schema.Name]replicator.TableState{}
-	for _, s := range states {
+	for _, s := range k.In(n.source.system, "app") {
+		if s.OID != 0 && s.OID < n.source.least {
+			n.broken(7, "%v is followed by the OID that it had in another cluster", s.Name)
+		}
 		if s.OID != 0 {
 			n.known[s.Name] = s
 		}

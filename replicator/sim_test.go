@@ -113,6 +113,7 @@ func (n *node) check(m *replicator.Merge) {
 		}
 		return
 	}
+	defer func() { w.system = cp.System }()
 	w.streaming = true
 	var want asOf
 	boundary := true
@@ -127,7 +128,7 @@ func (n *node) check(m *replicator.Merge) {
 	if !boundary {
 		n.broken(3, "the checkpoint %v lies inside a transaction", cp.LSN)
 	}
-	if cp.LSN < m.Expect {
+	if cp.LSN < m.Expect && w.system == cp.System {
 		n.broken(1, "the checkpoint went back from %v to %v", m.Expect, cp.LSN)
 	}
 	for _, t := range cp.Tables {
@@ -208,6 +209,7 @@ func (n *node) halted(h *replicator.Halt) {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	cp := n.warehouse.checkpoint
+	n.halt = h.Reason
 	if h.Reason == replicator.SlotMissing && cp != nil && cp.Phase == replicator.Creating {
 		n.broken(5, "a daemon halts while the slot is made")
 	}

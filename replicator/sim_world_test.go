@@ -36,6 +36,9 @@ type world struct {
 
 // simSource is the source database.
 type simSource struct {
+	system string // its cluster's identifier
+	least  uint32 // tables of earlier clusters had lower OIDs
+
 	tables []*simTable
 	log    []*tx
 	now    rows // after the whole log
@@ -100,7 +103,7 @@ func newWorld(t *testing.T, seed uint64, p float64, b bug, tall *tally) *world {
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 7)), dice: map[string]*rand.Rand{},
 		bucket: map[string]object{},
 	}
-	w.source = simSource{xid: 1<<32 - 40, flushed: 100, next: make(chan struct{})} // ids wrap soon
+	w.source = simSource{system: "7", xid: 1<<32 - 40, flushed: 100, next: make(chan struct{})} // ids wrap soon
 	w.source.tables = theirOwn()
 	w.source.now = rows{}
 	w.warehouse = newWarehouse()
@@ -181,7 +184,8 @@ type node struct {
 	mu   sync.Mutex
 	dead bool
 
-	token string // of a reset that it is told to carry out
+	token string            // of a reset that it is told to carry out
+	halt  replicator.Reason // for which it halted last
 	known map[schema.Name]replicator.TableState
 }
 

@@ -82,8 +82,8 @@ type CreateRequest struct {
 	Slot string
 
 	// Known is what the warehouse remembers of the tables: some go by other names now, and
-	// the publication has them by those. Nil: nothing is.
-	Known []TableState
+	// the publication has them by those. It holds if the source is that database.
+	Known Known
 
 	// Still is asked before the slot is dropped or made, which may come hours after the
 	// call, and its error ends it: another daemon may have gone on meanwhile, and the
@@ -105,7 +105,7 @@ type OpenRequest struct {
 
 	// Known returns what is remembered of the tables, once the stream is ours: the log
 	// may tell of them as they were, and some go by other names now. Nil: nothing is.
-	Known func(context.Context) ([]TableState, error)
+	Known func(context.Context) (Known, error)
 
 	// Judge is asked before the stream is started and the publication touched, with
 	// what is known by then: all but Format, Publication, Tables and End. Its error ends the

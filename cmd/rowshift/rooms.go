@@ -63,7 +63,7 @@ func (r *rooms) into(o *replicator.Options) {
 // has put.
 func (r *rooms) check(ctx context.Context) []replicator.Finding {
 	if cp, err := r.checkpoint(ctx); err == nil && cp != nil {
-		r.origin.Remember(cp.Tables)
+		r.origin.Remember(cp.Known())
 	}
 	findings := r.origin.Check(ctx)
 	tables, err := r.origin.Tables(ctx)
@@ -82,7 +82,7 @@ func (r *rooms) check(ctx context.Context) []replicator.Finding {
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
 	cp, failed := r.checkpoint(ctx)
 	if cp != nil {
-		r.origin.Remember(cp.Tables)
+		r.origin.Remember(cp.Known())
 	}
 	source, seen, err := r.origin.Plan(ctx)
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error
 func (r *rooms) lookBeforeReset(ctx context.Context, cp *replicator.Checkpoint) error {
 	look := replicator.CreateRequest{Look: true}
 	if cp != nil {
-		look.Resumed, look.Known = true, cp.Tables
+		look.Resumed, look.Known = true, cp.Known()
 		if cp.Phase == replicator.Streaming {
 			look.Slot = cp.Slot
 		}

@@ -216,18 +216,6 @@ func (o *Origin) fit(ctx context.Context, q querier, s server) (tables []*schema
 	return tables, faults, nil
 }
 
-// Remember says what is known of the tables: those that were renamed are then found by
-// their OIDs, and columns that were by their attnums.
-func (o *Origin) Remember(states []replicator.TableState) {
-	known := map[schema.Name]replicator.TableState{}
-	for _, s := range states {
-		if s.OID != 0 {
-			known[s.Name] = s
-		}
-	}
-	o.known = known
-}
-
 // resolve makes the tables that the choices want, in their order. The error joins one
 // *schema.Fault for each thing that is wrong; the tables are those without a fault.
 func resolve(relations relations, choices []schema.Choice, known map[schema.Name]replicator.TableState, major int) (tables []*schema.Table, err error) {
@@ -349,6 +337,9 @@ func (o *Origin) Tables(ctx context.Context) ([]*schema.Table, error) {
 	defer shut(conn)
 	s, err := serverOf(ctx, conn)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := o.recognise(ctx, s); err != nil {
 		return nil, err
 	}
 	return o.tables(ctx, conn, s)

@@ -144,7 +144,7 @@ func TestReadAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer shut(conn)
-		w.Remember(nil)
+		w.Remember(replicator.Known{})
 		read, _, err := w.fit(t.Context(), conn, server{})
 		if err != nil {
 			t.Fatal(err)

@@ -30,12 +30,26 @@ func (o *Origin) Check(ctx context.Context) []replicator.Finding {
 	}
 	c.fine("connection", fmt.Sprintf("database %q, as role %q", c.server.database, c.server.role))
 	c.kind()
+	c.identity(ctx)
 	for _, look := range []func(context.Context){
 		c.senders, c.replication, c.slot, c.choices, c.limits, c.settings, c.transactions,
 	} {
 		look(ctx)
 	}
 	return c.findings
+}
+
+// identity looks whether the source is the database that is remembered.
+func (c *check) identity(ctx context.Context) {
+	system, err := c.recognise(ctx, c.server)
+	switch {
+	case err != nil:
+		c.lookedAt("", "")
+		c.unasked("identity", err)
+	case system != "" && (system != c.remembered.System || c.server.database != c.remembered.Database):
+		c.fail("identity", fmt.Sprintf("it is database %q of the cluster with system identifier %s, the checkpoint is of %q of %s",
+			c.server.database, system, c.remembered.Database, c.remembered.System), replicator.AnotherSource)
+	}
 }
 
 // check gathers findings.

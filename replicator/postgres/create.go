@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
@@ -38,6 +37,9 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 		return c, err
 	}
 	o.Remember(r.Known)
+	if _, err := o.recognise(ctx, s); err != nil {
+		return c, err
+	}
 	if r.Look {
 		return c, o.foreign(ctx, conn, s, r)
 	}
@@ -62,23 +64,15 @@ func (o *Origin) sameSystem(ctx context.Context, want string) error {
 	if want == "" {
 		return nil
 	}
-	conn, err := o.connectReplication(ctx, nil)
-	if err != nil {
+	system, err := o.system(ctx)
+	if err != nil || system == want {
 		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	system, err := pglogrepl.IdentifySystem(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("postgres: identify the system: %w", bare(err))
-	}
-	if system.SystemID == want {
-		return nil
 	}
 	return &replicator.Halt{
 		Reason: replicator.SourceChanged,
-		Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s, and there is no slot", system.SystemID, want),
+		Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s, and there is no slot", system, want),
 		Means:  "this is another cluster, or one that was restored from a dump: nothing is loaded from it unless somebody says so",
-		Repair: "make sure that the config names the right source; to load all tables from this one: rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before",
+		Repair: replicator.AnotherSource,
 	}
 }
 

@@ -163,8 +163,8 @@ func TestLogOfAnotherType(t *testing.T) {
 	first := w.follow(start)
 	table := first.opened.Tables[0].Table
 	first.Close()
-	known := func(context.Context) ([]replicator.TableState, error) {
-		return []replicator.TableState{{OID: table.OID, Name: table.Name, State: replicator.Live, Shape: table.Shape(), Heap: table.Heap}}, nil
+	known := func(context.Context) (replicator.Known, error) {
+		return w.knows(replicator.TableState{OID: table.OID, Name: table.Name, State: replicator.Live, Shape: table.Shape(), Heap: table.Heap}), nil
 	}
 	w.exec(other, `INSERT INTO a VALUES (1, '<a/>')`)
 	w.exec(other, `ALTER TABLE a ALTER v TYPE text USING v::text`)

@@ -65,7 +65,7 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 	for {
 		found, err := p.waitForSlot(ctx, p.conn, p.server.database)
 		if err != nil {
-			return nil, err
+			return nil, p.elsewhere(ctx, err)
 		}
 		p.opened.Confirmed = found.confirmed
 		source, err := p.startNow(ctx)
@@ -76,6 +76,24 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 			return nil, err
 		}
 	}
+}
+
+// elsewhere returns why there is no slot: that it is missing, or that this is another
+// source, which never had it. That is repaired otherwise.
+func (p *opening) elsewhere(ctx context.Context, missing error) error {
+	var h *replicator.Halt
+	if p.request.Judge == nil || !errors.As(missing, &h) || h.Reason != replicator.SlotMissing {
+		return missing
+	}
+	var err error
+	if p.opened.System, err = p.system(ctx); err != nil {
+		return err
+	}
+	p.opened.Flushed = p.request.After // where its log ends says nothing of whose it is
+	if err := p.request.Judge(p.opened); errors.As(err, &h) && h.Reason == replicator.SourceChanged {
+		return err
+	}
+	return missing
 }
 
 // startNow starts the slot's stream on a connection of its own.
@@ -203,6 +221,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 		}
 		p.Remember(known)
 	}
+	p.lookedAt(p.opened.System, p.server.database)
 	if p.opened.Read, err = insertedLog(ctx, p.conn); err != nil {
 		return err
 	}

@@ -46,7 +46,8 @@ type Origin struct {
 	partitions announced                             // partitions of the stream that sent us to read the catalogue again
 	alone      *alone                                // while Alone keeps others from making the slot
 	silent     time.Duration                         // other than silentAfter, in tests
-	known      map[schema.Name]replicator.TableState // what was remembered of the tables when the stream was opened
+	remembered *replicator.Known                     // of the tables, when the stream was opened; nil: nothing was
+	known      map[schema.Name]replicator.TableState // those of them that have an OID in this database
 }
 
 // New returns an Origin. Nothing is opened yet.

@@ -49,6 +49,10 @@ func (o *Origin) foresee(ctx context.Context, conn *pgx.Conn) (statements []stri
 	if err != nil {
 		return nil, seen, err
 	}
+	if seen.System, err = o.recognise(ctx, s); err != nil {
+		return nil, seen, err
+	}
+	seen.Database = s.database
 	tables, faults, err := o.fit(ctx, conn, s)
 	if err != nil {
 		return nil, seen, err

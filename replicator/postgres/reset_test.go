@@ -21,8 +21,9 @@ func TestLookOfAReset(t *testing.T) {
 			f := w.follow(w.confirmed())
 			f.Close()
 			reset := replicator.CreateRequest{Resumed: true, Remake: true, Reset: true}
+			reset.Known = w.knows()
 			for _, p := range f.opened.Tables {
-				reset.Known = append(reset.Known, replicator.TableState{OID: p.Table.OID, Name: p.Table.Known, Target: p.Table.Target})
+				reset.Known.Tables = append(reset.Known.Tables, replicator.TableState{OID: p.Table.OID, Name: p.Table.Known, Target: p.Table.Target})
 			}
 			w.exec(other, `ALTER TABLE a DROP CONSTRAINT a_pkey; ALTER TABLE b RENAME TO z`)
 			w.options.Create, w.options.Choices = create, every("a", "b", "d")
@@ -32,14 +33,14 @@ func TestLookOfAReset(t *testing.T) {
 				parked = 2
 			}
 			w.Origin = New(w.options)
-			look := func(known []replicator.TableState, resumed bool) error {
+			look := func(known replicator.Known, resumed bool) error {
 				_, err := w.Create(t.Context(), replicator.CreateRequest{Look: true, Resumed: resumed, Known: known})
 				return err
 			}
 			if err := look(reset.Known, true); err != nil {
 				t.Error(err)
 			}
-			if err := refusedWith(look(nil, true), replicator.PublicationDiffers, "public.z"); err != nil {
+			if err := refusedWith(look(replicator.Known{}, true), replicator.PublicationDiffers, "public.z"); err != nil {
 				t.Errorf("with nothing known: %v", err)
 			}
 			w.exec(other, `ALTER PUBLICATION `+w.options.Publication+` ADD TABLE e`)

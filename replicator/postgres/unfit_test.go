@@ -71,7 +71,7 @@ func TestRenamedTable(t *testing.T) {
 	f := w.follow(start)
 	w.exec(other, `INSERT INTO a VALUES (1)`)
 	f.read(w.marked())
-	known := []replicator.TableState{{OID: f.opened.Tables[0].Table.OID, Name: schema.Name{Schema: "public", Table: "a"}}}
+	known := w.knows(replicator.TableState{OID: f.opened.Tables[0].Table.OID, Name: schema.Name{Schema: "public", Table: "a"}})
 	w.exec(other, `ALTER TABLE a RENAME TO z`)
 	w.exec(other, `CREATE SCHEMA s; ALTER TABLE z SET SCHEMA s`)
 	w.exec(other, `INSERT INTO s.z VALUES (2)`)
@@ -79,7 +79,7 @@ func TestRenamedTable(t *testing.T) {
 		t.Error(d)
 	}
 	f.Close()
-	source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: start, Known: func(context.Context) ([]replicator.TableState, error) { return known, nil }})
+	source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: start, Known: func(context.Context) (replicator.Known, error) { return known, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

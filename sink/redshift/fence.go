@@ -71,6 +71,7 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 		}
 		c.Tables = append(c.Tables, t)
 	}
+	slices.SortFunc(c.Tables, replicator.ByOID) // several may have none, in any order
 	return c, nil
 }
 

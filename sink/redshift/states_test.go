@@ -102,6 +102,17 @@ func TestManyStatesComeBack(t *testing.T) {
 			t.Errorf("%d tables of %d, %v", len(c.Tables), len(tables), err)
 		}
 	}
+	m := w.merging()
+	for _, name := range []string{"b", "c", "a"} { // none is in the source, and rows have no order
+		m.Checkpoint.Tables = append(m.Checkpoint.Tables, replicator.TableState{Name: schema.Name{Schema: "public", Table: name}, State: replicator.Parked})
+	}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.Checkpoint(t.Context())
+	if err != nil || !slices.IsSortedFunc(c.Tables, replicator.ByOID) || len(c.Tables) != 3 {
+		t.Errorf("tables that have no OID come back as %+v, %v", c.Tables, err)
+	}
 }
 
 // BenchmarkStates is what the states of 10,000 tables cost a merge: that changes none,
