@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,8 @@ import (
 )
 
 // As a one-shot command a reset is carried out by the daemon that runs, which goes on
-// streaming, or by the command itself where none does; with --plan by nobody.
+// streaming, or by the command itself where none does, be it that none is there or that
+// it halted; with --plan by nobody.
 func TestResetSlotCommand(t *testing.T) {
 	s := lost()
 	s.Config.More = []string{"checkpoint_refresh: 1s"}
@@ -55,10 +57,25 @@ func TestResetSlotCommand(t *testing.T) {
 	if err != nil || code != 0 || !strings.Contains(out, "nothing would happen") {
 		t.Errorf("--plan of a token that was used: exit code %d, %v\n%s", code, err, out)
 	}
-	change(t, w, spoil) // as it was
-	w.MustRun(t)
+
+	// What happens in a Deployment: the daemon finds no slot, halts and stays up. It goes
+	// on when it looks again, or at once when it is started again.
+	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'lost again'")
+	d = w.MustRun(t)
+	d.MustSee(t, `"slot_missing"`)
+	command("third")
+	if status, body, err := w.Get(t.Context(), "/readyz"); err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, `"halted"`) {
+		t.Errorf("the halted daemon says %d, %s, %v", status, body, err)
+	}
+	if code := d.Terminate(t); code != 0 {
+		t.Errorf("the halted daemon ended with exit code %d", code)
+	}
+	d = w.MustRun(t)
 	execute(t, w, "UPDATE company SET plan = 'in the end'")
 	w.MustBecomeEqual(t)
+	if strings.Contains(d.Log(), `"message":"loaded"`) {
+		t.Error("what the command has loaded was loaded again")
+	}
 }
 
 // The command follows a reset, and carries it out itself when the daemon that took it up
