@@ -81,23 +81,30 @@ func TestResetSlot(t *testing.T) {
 	}
 }
 
-// A token is carried out once: a Deployment starts again and again with it.
+// A token is carried out once, whether it is given as a flag or in the environment: a
+// Deployment starts again and again with it.
 func TestResetSlotIsCarriedOutOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, lost())
 	if err := w.SetConfig(func(c *harness.Config) { c.More = append(c.More, "checkpoint_refresh: 1s") }); err != nil {
 		t.Fatal(err)
 	}
-	for n := range 4 {
-		d := w.MustRun(t, fmt.Sprint("--reset-slot=token ", n/2))
-		isDone(t, w, fmt.Sprint("token ", n/2))
+	for n, token := range []string{"flag", "flag", "variable", "variable"} {
+		var args []string
+		if token == "flag" {
+			args = []string{"--reset-slot=" + token}
+		} else {
+			w.Env = []string{"ROWSHIFT_RESET_SLOT=" + token}
+		}
+		d := w.MustRun(t, args...)
+		isDone(t, w, token)
 		w.MustBecomeEqual(t)
 		if loaded := strings.Contains(d.Log(), `"message":"loaded"`); loaded != (n%2 == 0) {
-			t.Errorf("start %d with token %d: loaded: %v", n, n/2, loaded)
+			t.Errorf("start %d with the token %s: loaded: %v", n, token, loaded)
 		}
 		d.Kill()
 	}
-	d := w.MustRun(t, "--reset-slot=token 0")
+	d := w.MustRun(t, "--reset-slot=flag") // before what the environment has
 	d.MustSee(t, `"streaming"`)
 	w.MustBecomeEqual(t)
 	if strings.Contains(d.Log(), `"message":"loaded"`) {

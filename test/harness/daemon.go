@@ -56,6 +56,7 @@ func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {
 		"AWS_EC2_METADATA_DISABLED=true",
 		"GORACE=halt_on_error=1",
 	)
+	c.Env = append(c.Env, w.Env...)
 	// Ctrl-C is for this process, which ends the daemon in its own time.
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	return c

@@ -41,6 +41,7 @@ type World struct {
 	Dir       string // of the config file and the daemons' logs
 	Binary    string
 	Sent      surface.Recorder // what the daemons have sent to the warehouse
+	Env       []string         // NAME=value, more of what the next processes have in their environment
 
 	setup   Setup
 	folder  *scratch.Folder // Dir
