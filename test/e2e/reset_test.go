@@ -28,6 +28,8 @@ func TestResetSlot(t *testing.T) {
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
 		"CREATE VIEW userdata.actives AS SELECT COUNT(*) AS n FROM userdata.active",
 		"GRANT SELECT ON userdata.actives TO analysts")
+	granted(t, w)
+	had := bodies(t, w)
 	watched := watch(t, w)
 	for n, test := range []struct {
 		name  string
@@ -73,12 +75,39 @@ func TestResetSlot(t *testing.T) {
 	watched.stop(t)
 	w.MustBecomeEqual(t)
 	parkedAndRenamed(t, w)
-	for _, view := range []string{"SELECT n FROM userdata.actives", "SELECT COUNT(*) FROM userdata.person WHERE is_active"} { // the target's own grant too
-		got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), view)
-		if want := one(t, w, "SELECT count(*) FROM person WHERE is_active"); err != nil || got[0] != want {
-			t.Errorf("%s has %v, %v; want %s", view, got, err, want)
-		}
+	got, err := harness.Rows(t.Context(), w.WarehouseDSN("analysts", "analysts"), "SELECT n FROM userdata.actives")
+	if want := one(t, w, "SELECT count(*) FROM person WHERE is_active"); err != nil || got[0] != want {
+		t.Errorf("the view has %v, %v; want %s", got, err, want)
 	}
+	if has := bodies(t, w); has != had {
+		t.Errorf("the targets are others by now:\n%s\nand were\n%s", has, had)
+	}
+	stillGranted(t, w)
+}
+
+// granted gives rights on targets to somebody who is no reader of the config's, and so is
+// given none by the daemon.
+func granted(t *testing.T, w *harness.World) {
+	t.Helper()
+	change(t, w, "CREATE USER auditor PASSWORD 'Auditor123'", "GRANT USAGE ON SCHEMA userdata TO auditor", "GRANT SELECT ON userdata.person TO auditor")
+}
+
+// stillGranted looks that they are there.
+func stillGranted(t *testing.T, w *harness.World) {
+	t.Helper()
+	got, err := harness.Rows(t.Context(), w.WarehouseDSN("auditor", "Auditor123"), "SELECT COUNT(*) FROM userdata.person")
+	if want := one(t, w, "SELECT count(*) FROM person"); err != nil || got[0] != want {
+		t.Errorf("who had a right on a target sees %v rows, %v; want %s", got, err, want)
+	}
+}
+
+// bodies are the targets, as the server behind the stand-in has them: one that is
+// dropped and made, swapped for another, or truncated is another after that, and so is one that
+// lost a right.
+func bodies(t *testing.T, w *harness.World) string {
+	t.Helper()
+	return ask(t, w.Backing.DSN("dev"), `SELECT string_agg(concat_ws(' ', relname, oid, relfilenode, relacl), '; ' ORDER BY relname)
+		FROM pg_class WHERE relnamespace = 'userdata'::regnamespace AND relkind = 'r'`)
 }
 
 // A token is carried out once, whether it is given as a flag or in the environment: a
@@ -131,20 +160,33 @@ func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
 }
 
 // Whatever a reset dies of, and between whichever of its steps, the next start goes on
-// with it.
+// with it. The steps that come late in it are struck by name, before and after; the
+// commits by their number.
 func TestResetSlotIsKilled(t *testing.T) {
 	kills := 8
 	if testing.Short() {
-		kills = 3
+		kills = 4
+	}
+	late := []redshifttest.Fault{
+		{Class: "COPY", Match: `"load_`},
+		{Class: "INSERT", Match: `AS l LEFT JOIN "userdata".`}, // the join's
+		{Class: "UPDATE", Match: `"done_at" = GETDATE() WHERE "kind" = 'reset'`},
 	}
 	w, d := live(t, lost())
 	d.Terminate(t)
 	rng := rand.New(rand.NewPCG(3, 9))
 	for n := range kills {
 		token := fmt.Sprint("--reset-slot=token ", n)
+		change(t, w, "UPDATE userdata.company SET plan = 'spoilt'") // so that the join has something to do
 		load := w.Load(harness.Workload{Seed: uint64(40 + n), Writers: 2, Pause: 20 * time.Millisecond})
 		for step := range 2 { // and again while it recovers
-			f := w.Warehouse.Inject(redshifttest.Fault{Class: "COMMIT", Application: "rowshift", Nth: 1 + (2*n+step)%8, After: rng.IntN(2) == 0, Stall: -1})
+			death := redshifttest.Fault{Class: "COMMIT", Nth: 1 + (2*n+step)%8, After: rng.IntN(2) == 0}
+			if n < len(late) {
+				death = late[n]
+				death.Nth, death.After = 1, step == 1
+			}
+			death.Application, death.Stall = "rowshift", -1
+			f := w.Warehouse.Inject(death)
 			d := w.MustRun(t, token)
 			reached(t, f)
 			d.Kill()

@@ -20,6 +20,8 @@ func TestResync(t *testing.T) {
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
 	})
 	watched := watch(t, w)
+	granted(t, w)
+	had := bodies(t, w)
 	change(t, w,
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
 		"GRANT SELECT ON userdata.active TO analysts",
@@ -60,6 +62,10 @@ func TestResync(t *testing.T) {
 	if want := one(t, w, "SELECT count(*) FROM person WHERE is_active"); err != nil || got[0] != want {
 		t.Errorf("the view has %v rows, %v; want %s", got, err, want)
 	}
+	if has := bodies(t, w); has != had {
+		t.Errorf("the targets are others by now:\n%s\nand were\n%s", has, had)
+	}
+	stillGranted(t, w)
 	if strings.Contains(d.Log(), `"message":"restarting"`) {
 		t.Error("the daemon restarted")
 	}
