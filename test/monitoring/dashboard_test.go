@@ -23,8 +23,12 @@ type panel struct {
 	Datasource               *datasource
 	FieldConfig              struct {
 		Defaults struct {
-			Unit    string
-			NoValue string `yaml:"noValue"`
+			Unit     string
+			NoValue  string `yaml:"noValue"`
+			Mappings []struct {
+				Type    string
+				Options map[string]struct{ Text string }
+			}
 		}
 	} `yaml:"fieldConfig"`
 	Targets []target
