@@ -10,6 +10,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/replicator/postgres"
+	"rowshift/schema"
 	"rowshift/sink/redshift"
 
 	"github.com/dustin/go-humanize"
@@ -122,10 +123,11 @@ func (h *heeding) goesOn(state redshift.ResetState, slot slotSighting, now time.
 	return now.Sub(h.had) <= unheeded && now.Sub(h.heard) <= ignored
 }
 
-// lastLoad says how long the last load of a table took.
-func lastLoad(cp *replicator.Checkpoint, oid uint32) string {
-	if cp != nil {
-		if s := cp.Table(oid); s != nil && s.LastLoad > 0 {
+// lastLoad says how long the last load of a table took, by the name that the config has
+// for it: on another cluster its OID may be another table's.
+func lastLoad(cp *replicator.Checkpoint, name schema.Name) string {
+	for _, s := range cp.Known().Tables {
+		if s.Name == name && s.LastLoad > 0 {
 			return fmt.Sprintf("its last load took %v", s.LastLoad.Round(time.Millisecond))
 		}
 	}
@@ -202,7 +204,7 @@ func planLoads(w io.Writer, tables []postgres.Estimate, cp *replicator.Checkpoin
 		if t.Table.Name != t.Table.Known {
 			name += ", which is " + t.Table.Name.String() + " now"
 		}
-		fmt.Fprintf(w, "load: %s, about %s rows, %s; %s\n", name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.OID))
+		fmt.Fprintf(w, "load: %s, about %s rows, %s; %s\n", name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.Known))
 		rows, bytes = rows+t.Rows, bytes+t.Bytes
 	}
 	fmt.Fprintf(w, "load: %d tables, about %s rows, %s in all; their targets stand still until they are loaded\n", len(tables), humanize.Comma(rows), humanize.IBytes(uint64(bytes)))

@@ -63,9 +63,9 @@ func TestResetSlotOntoAnotherCluster(t *testing.T) {
 	if after := stand(t, w); after != before {
 		t.Errorf("a halted daemon did something: %s, then %s", before, after)
 	}
-	for _, command := range []string{"check", "plan"} {
-		out, _, _, err := w.Command(t.Context(), command)
-		if err != nil || !strings.Contains(out, "company") || strings.Contains(out, "secret") {
+	for _, command := range [][]string{{"check"}, {"plan"}, {"reset-slot", "--token=moved", "--plan"}} {
+		out, _, _, err := w.Command(t.Context(), command...)
+		if err != nil || !strings.Contains(out, "company") || !strings.Contains(out, "public.note") || strings.Contains(out, "secret") {
 			t.Errorf("%s: %v\n%s", command, err, out)
 		}
 	}
