@@ -38,10 +38,11 @@ type taker struct {
 	take func(ctx context.Context, w *harness.World, stand *pgx.Conn, profiles string) (usage, error)
 }
 
-// alone is what the others are compared with, and piped what rowshift is.
+// alone is what the others are compared with, and piped and keyed what rowshift is.
 const (
 	alone = "COPY, text"
 	piped = "psql | psql"
+	keyed = "psql | psql, a key"
 )
 
 // takers are in the order of the table. The first is the limit of one session that is
@@ -62,7 +63,7 @@ func takers() []taker {
 			}
 		}
 	}
-	return append(all, taker{piped, byPipe}, taker{rowshift, byLoad})
+	return append(all, taker{piped, byPipe(pipedTable)}, taker{keyed, byPipe(keyedTable)}, taker{rowshift, byLoad})
 }
 
 // measureSnapshots has each of them read the table in a world of its own for each round:
@@ -126,7 +127,7 @@ func sameEverywhere(ctx context.Context, w *harness.World, stand *pgx.Conn) erro
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"userdata.person", "userdata.piped"} {
+	for _, table := range []string{"userdata.person", "userdata.piped", "userdata.keyed"} {
 		got, err := sum(ctx, stand, table, columns)
 		if err != nil {
 			return err
@@ -165,29 +166,48 @@ func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, stri
 	}
 }
 
-// byPipe has one psql copy the table out, and another into a table of the stand-in's
-// database, which the stand-in has made as it makes the daemon's: with its checks and the
+// pipedTable makes a table as the stand-in makes the daemon's: with its checks and the
 // index that it gives its tables, without a key.
-func byPipe(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usage, err error) {
-	loader, err := pgx.Connect(ctx, w.WarehouseDSN("loader", harness.LoaderPassword))
-	if err != nil {
-		return u, err
-	}
-	defer loader.Close(context.Background())
-	for _, sql := range []string{
-		"CREATE SCHEMA IF NOT EXISTS userdata",
-		"CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ) DISTSTYLE KEY DISTKEY (id)",
-	} {
-		if _, err := loader.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+func pipedTable(ctx context.Context, loader, _ *pgx.Conn) (string, error) {
+	_, err := loader.Exec(ctx, "CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ) DISTSTYLE KEY DISTKEY (id)",
+		pgx.QueryExecModeSimpleProtocol)
+	return "userdata.piped", err
+}
+
+// keyedTable makes one as the source has it, and native replication needs it.
+func keyedTable(ctx context.Context, _, stand *pgx.Conn) (string, error) {
+	_, err := stand.Exec(ctx, "CREATE TABLE userdata.keyed (id uuid PRIMARY KEY, email text, full_name text, is_active boolean, bio text, last_seen_at timestamptz)")
+	return "userdata.keyed", err
+}
+
+// byPipe has one psql copy the table out, and another into a table of the stand-in's
+// database that is made for it.
+func byPipe(table func(ctx context.Context, loader, stand *pgx.Conn) (string, error)) func(context.Context, *harness.World, *pgx.Conn, string) (usage, error) {
+	return func(ctx context.Context, w *harness.World, stand *pgx.Conn, _ string) (u usage, err error) {
+		loader, err := pgx.Connect(ctx, w.WarehouseDSN("loader", harness.LoaderPassword))
+		if err != nil {
 			return u, err
 		}
+		defer loader.Close(context.Background())
+		if _, err := loader.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS userdata", pgx.QueryExecModeSimpleProtocol); err != nil {
+			return u, err
+		}
+		into, err := table(ctx, loader, stand)
+		if err != nil {
+			return u, err
+		}
+		return pipe(ctx, w, into)
 	}
+}
+
+// pipe copies the table into another.
+func pipe(ctx context.Context, w *harness.World, table string) (u usage, err error) {
 	psql, err := w.Source.Program("psql")
 	if err != nil {
 		return u, err
 	}
 	from := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.SourceDSN(), "--command", "COPY public.person TO STDOUT")
-	into := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.Backing.DSN("dev"), "--command", "COPY userdata.piped FROM STDIN")
+	into := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--dbname", w.Backing.DSN("dev"), "--command", "COPY "+table+" FROM STDIN")
 	from.Stderr, into.Stderr, into.Stdout = os.Stderr, os.Stderr, io.Discard
 	if into.Stdin, err = from.StdoutPipe(); err != nil {
 		return u, err
@@ -243,8 +263,8 @@ func untilEnd(ctx context.Context, d *harness.Daemon) (u usage, err error) {
 }
 
 // snapshotHeader is the table's. README.md says what its columns are.
-const snapshotHeader = `| | rows/s | of COPY, text | of psql | own CPU | peak |
-| --- | --- | --- | --- | --- | --- |
+const snapshotHeader = `| | rows/s | of COPY, text | of psql | of psql, a key | own CPU | peak |
+| --- | --- | --- | --- | --- | --- | --- |
 `
 
 // snapshotTable is a line for each of those that read the table.
@@ -252,7 +272,7 @@ func snapshotTable(rounds [][]taking) string {
 	var b strings.Builder
 	b.WriteString(snapshotHeader)
 	for _, t := range takers() {
-		var rates, ofAlone, ofPiped, cpu []float64
+		var rates, ofAlone, ofPiped, ofKeyed, cpu []float64
 		var peak int64
 		for _, r := range rounds {
 			at := func(name string) int { return slices.IndexFunc(r, func(t taking) bool { return t.Peer == name }) }
@@ -263,11 +283,17 @@ func snapshotTable(rounds [][]taking) string {
 			rates = append(rates, r[i].rate())
 			cpu = append(cpu, r[i].Own.CPU.Seconds()/float64(r[i].Rows)*1e6)
 			peak = max(peak, r[i].Own.Peak)
-			if j := at(alone); j >= 0 && t.name != alone {
-				ofAlone = append(ofAlone, r[i].rate()/r[j].rate())
+			against := func(other string, ratios []float64) []float64 {
+				if j := at(other); j >= 0 {
+					return append(ratios, r[i].rate()/r[j].rate())
+				}
+				return ratios
 			}
-			if j := at(piped); j >= 0 && t.name == rowshift {
-				ofPiped = append(ofPiped, r[i].rate()/r[j].rate())
+			if t.name != alone {
+				ofAlone = against(alone, ofAlone)
+			}
+			if t.name == rowshift {
+				ofPiped, ofKeyed = against(piped, ofPiped), against(keyed, ofKeyed)
 			}
 		}
 		if len(rates) == 0 {
@@ -277,7 +303,7 @@ func snapshotTable(rounds [][]taking) string {
 		if peak > 0 {
 			memory = fmt.Sprintf("%.0f MiB", float64(peak)/(1<<20))
 		}
-		fmt.Fprintf(&b, "| %s | %.0f | %s | %s | %.2f s | %s |\n", strings.ReplaceAll(t.name, "|", `\|`), median(rates), ratio(ofAlone), ratio(ofPiped), median(cpu), memory)
+		fmt.Fprintf(&b, "| %s | %.0f | %s | %s | %s | %.2f s | %s |\n", strings.ReplaceAll(t.name, "|", `\|`), median(rates), ratio(ofAlone), ratio(ofPiped), ratio(ofKeyed), median(cpu), memory)
 	}
 	return b.String()
 }
