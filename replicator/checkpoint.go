@@ -165,12 +165,12 @@ func ByOID(a, b TableState) int {
 	return cmp.Or(cmp.Compare(a.OID, b.OID), cmp.Compare(a.Name.String(), b.Name.String()))
 }
 
-// remembered returns the state of a table that is not in the source: of the one with that
-// OID or, if it has none, of the one of that name that has none either. Nil if there is
-// none.
+// remembered returns the state of a table that cannot go on: of the one with that OID or,
+// if there is none, as of a table that is not in the source or was known in another
+// database, of the one of that name that has none. Nil if there is none.
 func (c *Checkpoint) remembered(oid uint32, name schema.Name) *TableState {
-	if oid != 0 {
-		return c.Table(oid)
+	if s := c.Table(oid); oid != 0 && s != nil {
+		return s
 	}
 	i := slices.IndexFunc(c.Tables, func(t TableState) bool { return t.OID == 0 && t.Name == name })
 	if i < 0 {

@@ -30,7 +30,7 @@ const resetSlot = "make sure that the config names the right source; to load all
 
 // AnotherSource is the repair where the source is another database than the one that the
 // tables are known of.
-const AnotherSource = resetSlot + ". It goes by the names that the config has: write there what tables and columns are called now, those too that were renamed and followed without it"
+const AnotherSource = resetSlot + ". It goes by the names that the config has: write there what tables and columns are called now, those too that were renamed and followed without it, and to a table that gets another name there target: with the target of before"
 
 func sameSource(cp Checkpoint, o Opened) *Halt {
 	switch {

@@ -22,7 +22,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err != nil {
 		return c, err
 	}
-	if err := o.sameSystem(ctx, r.System); err != nil {
+	if err := o.sameSystem(ctx, s, r.System); err != nil {
 		return c, err
 	}
 	if r.Still != nil { // else a slot that another has just made would be a stranger's
@@ -30,7 +30,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 			return c, err
 		}
 	}
-	if err := o.sameSlot(ctx, conn, s, r.Slot); err != nil {
+	if err := o.sameSlot(ctx, conn, s, r); err != nil {
 		return c, err
 	}
 	if err := o.stranger(ctx, conn, s, r); err != nil {
@@ -60,25 +60,27 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 
 // sameSystem returns a *replicator.Halt if the source has another system identifier
 // than it must have.
-func (o *Origin) sameSystem(ctx context.Context, want string) error {
+func (o *Origin) sameSystem(ctx context.Context, s server, want string) error {
 	if want == "" {
 		return nil
 	}
-	system, err := o.system(ctx)
+	system, err := o.system(ctx, s.role)
 	if err != nil || system == want {
 		return err
 	}
 	return &replicator.Halt{
 		Reason: replicator.SourceChanged,
-		Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s, and there is no slot", system, want),
+		Found:  fmt.Sprintf("the source has system identifier %s, the checkpoint is of %s", system, want),
 		Means:  "this is another cluster, or one that was restored from a dump: nothing is loaded from it unless somebody says so",
 		Repair: replicator.AnotherSource,
 	}
 }
 
 // sameSlot returns a *replicator.Halt if the pipeline has a slot of another name than
-// the config's: it would be left to keep log, and the new one may be another's.
-func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, had string) error {
+// the config's: it would be left to keep log, be it in the database that the tables are
+// known of or in this one, and the new one may be another's.
+func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+	had := r.Slot
 	if had == "" || had == o.options.Slot {
 		return nil
 	}
@@ -86,7 +88,7 @@ func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, had str
 	if err != nil {
 		return err
 	}
-	if old != nil && old.ours(s.database) {
+	if old != nil && (old.ours(s.database) || old.ours(r.Known.Database)) {
 		return &replicator.Halt{
 			Reason: replicator.SlotStrange,
 			Found:  fmt.Sprintf("the config names slot %q, the checkpoint is of %q, which is still there", o.options.Slot, had),

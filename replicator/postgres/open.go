@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,17 +79,18 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 	}
 }
 
-// elsewhere returns why there is no slot: that it is missing, or that this is another
-// source, which never had it. That is repaired otherwise.
+// elsewhere returns why there is no slot: that it is missing, lost or of something else, or
+// that this is another source, which never had it. That is repaired otherwise.
 func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	var h *replicator.Halt
-	if p.request.Judge == nil || !errors.As(missing, &h) || h.Reason != replicator.SlotMissing {
+	if p.request.Judge == nil || !errors.As(missing, &h) || !slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotStrange}, h.Reason) {
 		return missing
 	}
-	var err error
-	if p.opened.System, err = p.system(ctx); err != nil {
-		return err
+	system, err := p.system(ctx, p.server.role)
+	if err != nil {
+		return missing // whose source it is cannot be asked now
 	}
+	p.opened.System = system
 	p.opened.Flushed = p.request.After // where its log ends says nothing of whose it is
 	if err := p.request.Judge(p.opened); errors.As(err, &h) && h.Reason == replicator.SourceChanged {
 		return err
@@ -107,13 +109,7 @@ func (p *opening) startNow(ctx context.Context) (*stream, error) {
 	})
 	switch {
 	case codeOf(err) == insufficientRights:
-		return nil, &replicator.Halt{
-			Reason: replicator.SourceUnfit,
-			Found:  fmt.Sprintf("role %q may not open a replication connection", p.server.role),
-			Means:  "the slot cannot be read without one",
-			Repair: repairReplication(p.server.role),
-			Cause:  err,
-		}
+		return nil, mayNotReplicate(p.server.role, err)
 	case err != nil:
 		return nil, err
 	}
@@ -122,6 +118,17 @@ func (p *opening) startNow(ctx context.Context) (*stream, error) {
 		_ = conn.Close(context.WithoutCancel(ctx))
 	}
 	return source, err
+}
+
+// mayNotReplicate is the halt for a role that cannot open a replication connection.
+func mayNotReplicate(role string, cause error) *replicator.Halt {
+	return &replicator.Halt{
+		Reason: replicator.SourceUnfit,
+		Found:  fmt.Sprintf("role %q may not open a replication connection", role),
+		Means:  "the slot cannot be read without one",
+		Repair: repairReplication(role),
+		Cause:  cause,
+	}
 }
 
 // startOn starts the stream on a connection: one that knows no setting of the role

@@ -40,7 +40,7 @@ func (o *Origin) recognise(ctx context.Context, s server) (system string, err er
 	if o.remembered == nil || len(o.remembered.Tables) == 0 {
 		return "", nil
 	}
-	if system, err = o.system(ctx); err != nil {
+	if system, err = o.system(ctx, s.role); err != nil {
 		return "", err
 	}
 	o.lookedAt(system, s.database)
@@ -48,10 +48,14 @@ func (o *Origin) recognise(ctx context.Context, s server) (system string, err er
 }
 
 // system asks the source for its system identifier. A role that may replicate may ask, on
-// such a connection; a function that tells it in SQL may be denied to it.
+// such a connection; a function that tells it in SQL may be denied to it. For one that may
+// not the error is a *replicator.Halt.
 // https://www.postgresql.org/docs/current/protocol-replication.html
-func (o *Origin) system(ctx context.Context) (string, error) {
+func (o *Origin) system(ctx context.Context, role string) (string, error) {
 	conn, err := o.connectReplication(ctx, nil)
+	if codeOf(err) == insufficientRights {
+		return "", mayNotReplicate(role, err)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,7 @@ import (
 // knows is what a checkpoint of the world's database knows of tables.
 func (w *world) knows(tables ...replicator.TableState) replicator.Known {
 	w.t.Helper()
-	system, err := w.system(w.t.Context())
+	system, err := w.system(w.t.Context(), "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -73,5 +73,29 @@ func TestAnotherDatabase(t *testing.T) {
 		if got := w.rows(other, `SELECT tablename FROM pg_publication_tables ORDER BY 1`); len(got) != len(test.want) {
 			t.Errorf("%s: published are %v", test.what, got)
 		}
+	}
+}
+
+// TestWhoMayNotReplicate shows that a daemon whose role lost its right halts with what
+// repairs that, also where the first that it asks is whose source it is.
+func TestWhoMayNotReplicate(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE ROLE "`+w.role()+`" LOGIN REPLICATION; ALTER TABLE a OWNER TO "`+w.role()+`"`)
+	oid := w.table("a").OID
+	w.options.Choices = nil
+	w.choose(every("a")...)
+	w.named(true)
+	known := w.knows(replicator.TableState{OID: oid, Name: schema.Name{Schema: "public", Table: "a"}, Target: "a", State: replicator.Live})
+	w.exec(other, `ALTER ROLE "`+w.role()+`" NOREPLICATION`)
+	w.program.User = w.role()
+	_, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true, Reset: true, Look: true, Known: known})
+	if err := refusedWith(err, replicator.SourceUnfit, w.role(), "REPLICATION"); err != nil {
+		t.Error(err)
+	}
+	w.options.Create = false
+	_, _, err = w.Open(t.Context(), replicator.OpenRequest{After: 1, Judge: func(replicator.Opened) error { return nil }})
+	if err := refusedWith(err, replicator.SlotMissing); err != nil {
+		t.Errorf("whose source it is cannot be asked: %v", err)
 	}
 }
