@@ -145,6 +145,19 @@ func TestReconcileOfTypesWithoutEquality(t *testing.T) {
 	}
 }
 
+// A key that is text is compared by its length there as well.
+func TestReconcileOfTextKeysBesideTypesWithoutEquality(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.warehouse(nil), keyed()
+	table.Columns[2].Mapping = schema.Mapping{Type: "SUPER"}
+	w.fence(r, table)
+	w.load(r, "load_1_1_16504", table, "a|1|[1]", "a |2|[2]", "gone|3|~")
+	w.join(r, table, "load_1_1_16504")
+	w.load(r, "load_1_2_16504", table, "a|1|[3]", "a |2|[2]", "b|4|[]")
+	w.join(r, table, "load_1_2_16504")
+	w.want(w.ask("SELECT word, n, JSON_SERIALIZE(body) FROM public_copy.words ORDER BY n"), "a|1|[3]", "a |2|[2]", "b|4|[]")
+}
+
 func TestReconcileOfCompositeKeyAndBytes(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.warehouse(nil), composite()
