@@ -3,7 +3,6 @@ package redshift
 import (
 	"context"
 	"maps"
-	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -55,7 +54,7 @@ func (m *merging) takeOver() {
 		return
 	}
 	m.ahead, m.session.ahead = m.session.ahead, prepared{}
-	m.made = slices.Clone(m.ahead.made)
+	m.made = m.ahead.made
 	if m.ahead.took > 0 {
 		m.merged.Steps["copy"] = m.ahead.took
 	}
