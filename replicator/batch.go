@@ -17,3 +17,11 @@ type Batch struct {
 
 	arena arena // of its folds
 }
+
+// release leaves the batch's memory to others. Nobody may look at its rows any more.
+func (b *Batch) release() {
+	for _, f := range b.Folds {
+		f.release()
+	}
+	b.arena.release()
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"rowshift/schema"
@@ -27,13 +28,16 @@ type Fold struct {
 	Truncated bool   // all rows of before are gone
 	Counts    Counts
 
-	rows    []folded
+	rows    series[folded]
 	written []Written // of the transactions that its rows were written by, in their order
 	index   index
 	arena   *arena // of the batch, or its own
 	key     Tuple  // scratch: the key of the row at hand
 	row     Tuple  // scratch: the row at hand, filled
 }
+
+// spareRows are blocks of rows that no fold has.
+var spareRows sync.Pool
 
 // folded is a Row at rest. It has no pointers: the garbage collector need not look at
 // rows.
@@ -102,8 +106,8 @@ func (f *Fold) add(c Change, kept place) {
 	case Truncate:
 		f.Counts.Truncates++
 		f.Truncated = true
-		if len(f.rows) > 0 {
-			f.rows = f.rows[:0]
+		if f.rows.length > 0 {
+			f.rows.reset(&spareRows)
 			f.index.clear()
 		}
 	}
@@ -211,21 +215,19 @@ func (f *Fold) take(key Tuple) *folded {
 	written := int32(len(f.written)) - 1
 	hash := f.index.hash(key)
 	if i := f.index.find(f, hash, key); i >= 0 {
-		f.rows[i].written = written
-		return &f.rows[i]
+		at := f.rows.at(i)
+		at.written = written
+		return at
 	}
-	if len(f.rows) == cap(f.rows) { // append would grow a long one by less, and copy it more often
-		f.rows = slices.Grow(f.rows, max(firstSlots/2, len(f.rows)))
-	}
-	f.rows = append(f.rows, folded{key: f.arena.add(key), written: written, hash: hash})
-	f.index.add(f.rows)
-	return &f.rows[len(f.rows)-1]
+	at := f.rows.add(&spareRows, folded{key: f.arena.add(key), written: written, hash: hash})
+	f.index.add(&f.rows)
+	return at
 }
 
 // find returns the row of key, nil if there is none.
 func (f *Fold) find(key Tuple) *folded {
 	if i := f.index.find(f, f.index.hash(key), key); i >= 0 {
-		return &f.rows[i]
+		return f.rows.at(i)
 	}
 	return nil
 }
@@ -258,8 +260,8 @@ func leavesUnchanged(row Tuple) bool {
 // first came.
 func (f *Fold) Rows() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		for i := range f.rows {
-			r := &f.rows[i]
+		for i := range f.rows.length {
+			r := f.rows.at(i)
 			row := Row{Key: f.arena.at(r.key), New: f.arena.at(r.new), Origin: f.arena.at(r.origin)}
 			if r.written >= 0 {
 				row.Written = f.written[r.written]
@@ -272,18 +274,19 @@ func (f *Fold) Rows() iter.Seq[Row] {
 }
 
 // Len returns the number of rows.
-func (f *Fold) Len() int { return len(f.rows) }
+func (f *Fold) Len() int { return f.rows.length }
 
 // Unchanged returns the indices of the columns that some row leaves unchanged,
 // ascending.
 func (f *Fold) Unchanged() []int {
 	var columns []int
 	seen := make([]bool, len(f.Table.Columns))
-	for i := range f.rows {
-		if f.rows[i].origin.size == 0 {
+	for i := range f.rows.length {
+		r := f.rows.at(i)
+		if r.origin.size == 0 {
 			continue
 		}
-		row := f.arena.at(f.rows[i].new)
+		row := f.arena.at(r.new)
 		for column := 0; len(row) > 0; column++ {
 			var v Value
 			v, row = row.Next()
@@ -309,5 +312,11 @@ const writtenBytes = 32
 
 // size returns about how many bytes of memory the fold holds, without its arena.
 func (f *Fold) size() int {
-	return emptyBytes + cap(f.rows)*foldedBytes + len(f.written)*writtenBytes
+	return emptyBytes + f.rows.room()*foldedBytes + len(f.written)*writtenBytes
+}
+
+// release leaves the memory of the rows, but for the arena's, to other folds.
+func (f *Fold) release() {
+	f.rows.release(&spareRows)
+	f.index.release()
 }

@@ -3,6 +3,8 @@ package replicator
 import (
 	"bytes"
 	"hash/maphash"
+	"math/bits"
+	"sync"
 )
 
 // index finds a fold's rows by their keys: a table of their numbers, with open
@@ -16,6 +18,23 @@ type index struct {
 // firstSlots is how many an index begins with: there can be many small folds.
 const firstSlots = 16
 
+// spareSlots are those of indexes that have grown or are no more, by the power of two that
+// their number is. Few are not worth the keeping.
+var spareSlots [32]sync.Pool
+
+const fewSlots = 1024
+
+// newSlots returns so many that are free.
+func newSlots(n int) []int32 {
+	if n > fewSlots {
+		if spare, ok := spareSlots[bits.Len(uint(n))].Get().(*[]int32); ok {
+			clear(*spare)
+			return *spare
+		}
+	}
+	return make([]int32, n)
+}
+
 func newIndex() index { return index{seed: maphash.MakeSeed()} }
 
 // hash is what rows keep of their key's.
@@ -28,7 +47,7 @@ func (x *index) find(f *Fold, hash uint32, key Tuple) int {
 	}
 	mask := uint32(len(x.slots) - 1)
 	for i := hash & mask; x.slots[i] != 0; i = (i + 1) & mask {
-		r := &f.rows[x.slots[i]-1]
+		r := f.rows.at(int(x.slots[i] - 1))
 		if r.hash == hash && bytes.Equal(f.arena.at(r.key), key) {
 			return int(x.slots[i] - 1)
 		}
@@ -37,15 +56,17 @@ func (x *index) find(f *Fold, hash uint32, key Tuple) int {
 }
 
 // add takes the last of the rows in.
-func (x *index) add(rows []folded) {
-	if 2*len(rows) > len(x.slots) {
-		x.slots = make([]int32, max(firstSlots, 2*len(x.slots)))
-		for i := range rows {
-			x.place(i, rows[i].hash)
+func (x *index) add(rows *series[folded]) {
+	last := rows.length - 1
+	if 2*rows.length > len(x.slots) {
+		n := max(firstSlots, 2*len(x.slots))
+		x.release()
+		x.slots = newSlots(n)
+		for i := range last {
+			x.place(i, rows.at(i).hash)
 		}
-		return
 	}
-	x.place(len(rows)-1, rows[len(rows)-1].hash)
+	x.place(last, rows.at(last).hash)
 }
 
 func (x *index) place(row int, hash uint32) {
@@ -59,3 +80,12 @@ func (x *index) place(row int, hash uint32) {
 
 // clear forgets all rows.
 func (x *index) clear() { clear(x.slots) }
+
+// release forgets all rows, and leaves the slots to others.
+func (x *index) release() {
+	if n := len(x.slots); n > fewSlots {
+		slots := x.slots
+		spareSlots[bits.Len(uint(n))].Put(&slots)
+	}
+	x.slots = nil
+}

@@ -196,7 +196,7 @@ func (p *pipeline) stage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.arena.release()
+		b.release()
 		tell(p.Listener.Staged, StagedBatch{Staged: s, Took: time.Since(began)})
 		select {
 		case p.staged <- s:

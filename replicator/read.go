@@ -210,11 +210,11 @@ func (r *route) leavesOut(xid uint32) bool {
 
 // full tells whether the batch and the open transaction have reached a limit, and
 // something of the transaction is left that could be handed over.
-func (r *reader) full() bool { return len(r.tx.changes) > 0 && r.reached() }
+func (r *reader) full() bool { return r.tx.changes.length > 0 && r.reached() }
 
 // reached tells whether the batch and the open transaction have reached a limit.
 func (r *reader) reached() bool {
-	return r.batch.Changes+len(r.tx.changes) >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes
+	return r.batch.Changes+r.tx.changes.length >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes
 }
 
 // relieve hands over what is committed or, if that is nothing, the part of the open
@@ -233,7 +233,7 @@ func (r *reader) foldOpen() {
 	if r.batch.Changes == 0 {
 		r.began = time.Now()
 	}
-	r.batch.Changes += len(r.tx.changes)
+	r.batch.Changes += r.tx.changes.length
 	r.tx.into(&r.batch.arena, func(c Change, kept place) {
 		f := r.fold(c.Table)
 		before := f.size()

@@ -159,7 +159,7 @@ func (r *reader) handedOver(sealed SealedBatch) {
 	if r.position >= r.backlog {
 		r.backlog = 0
 	}
-	full := sealed.Changes+len(r.tx.changes) >= r.limits.Rows || sealed.Bytes+r.tx.size() >= r.limits.Bytes
+	full := sealed.Changes+r.tx.changes.length >= r.limits.Rows || sealed.Bytes+r.tx.size() >= r.limits.Bytes
 	r.pressed = r.inside || full || r.backlog > 0
 	r.inside = !sealed.Commit
 	if sealed.Commit {

@@ -1,7 +1,7 @@
 package replicator
 
 import (
-	"slices"
+	"sync"
 
 	"rowshift/schema"
 )
@@ -15,23 +15,33 @@ type transaction struct {
 	xid     uint32
 	written Written // known from its beginning on, since it arrives once it has committed
 
-	count   int       // changes received
-	changes []pending // those that are not folded yet
+	count   int             // changes received
+	changes series[pending] // those that are not folded yet
+	tables  []*schema.Table // that they are of: one more whenever a change is of another than the one before
 	arena   arena
 }
 
-// pending is a Change of a table, at rest in the transaction's arena.
+// sparePending are blocks of changes that no transaction has.
+var sparePending sync.Pool
+
+// pending is a Change of a table, at rest in the transaction's arena. It has no pointers:
+// the garbage collector need not look at it.
 type pending struct {
-	op            Op
-	table         *schema.Table
 	key, old, new place
+	table         uint32 // its index in the transaction's
+	op            Op
 }
 
-// pendingBytes is what a pending costs beside its tuples.
-const pendingBytes = 56
+const (
+	// pendingBytes is what a pending costs beside its tuples.
+	pendingBytes = 48
 
-// fewPending are so few changes that the room for them is kept in any case.
-const fewPending = 4096
+	// tableBytes is what it costs that a change is of another table.
+	tableBytes = 8
+
+	// fewTables are so few that the room for them is kept in any case.
+	fewTables = 4096
+)
 
 // begin opens the transaction of a Begin. start is the position up to which the
 // warehouse has everything.
@@ -46,15 +56,15 @@ func (t *transaction) begin(c Change, start LSN) {
 // add keeps a copy of a change.
 func (t *transaction) add(c Change) {
 	t.count++
-	if len(t.changes) == cap(t.changes) {
-		t.changes = slices.Grow(t.changes, max(8, len(t.changes)))
+	if n := len(t.tables); n == 0 || t.tables[n-1] != c.Table {
+		t.tables = append(t.tables, c.Table)
 	}
-	t.changes = append(t.changes, pending{
-		op:    c.Op,
-		table: c.Table,
+	t.changes.add(&sparePending, pending{
 		key:   t.arena.add(c.Key),
 		old:   t.arena.add(c.Old),
 		new:   t.arena.add(c.New),
+		table: uint32(len(t.tables) - 1),
+		op:    c.Op,
 	})
 }
 
@@ -66,28 +76,28 @@ func (t *transaction) into(a *arena, fold func(c Change, new place)) {
 	if taken {
 		from, moved = a, a.takeOver(&t.arena)
 	}
-	for i := range t.changes {
-		p := &t.changes[i]
+	for i := range t.changes.length {
+		p := t.changes.at(i)
 		for _, at := range []*place{&p.key, &p.old, &p.new} {
 			at.chunk += moved
 		}
-		c := Change{Op: p.op, Table: p.table, Key: from.at(p.key), Old: from.at(p.old), New: from.at(p.new)}
+		c := Change{Op: p.op, Table: t.tables[p.table], Key: from.at(p.key), Old: from.at(p.old), New: from.at(p.new)}
 		if taken {
 			fold(c, p.new)
 		} else {
 			fold(c, place{})
 		}
 	}
-	clear(t.changes)
-	if n := len(t.changes); cap(t.changes) > fewPending && n < cap(t.changes)/4 {
-		t.changes = nil // the room of a transaction that was huge
+	t.changes.reset(&sparePending)
+	clear(t.tables)
+	if t.tables = t.tables[:0]; cap(t.tables) > fewTables {
+		t.tables = nil
 	}
-	t.changes = t.changes[:0]
 	t.arena.reset()
 }
 
 // size returns about how many bytes of memory the changes hold, with the rows that they
 // become beside them.
 func (t *transaction) size() int {
-	return t.arena.used + cap(t.changes)*pendingBytes + len(t.changes)*foldedBytes
+	return t.arena.used + t.changes.room()*pendingBytes + cap(t.tables)*tableBytes + t.changes.length*foldedBytes
 }
