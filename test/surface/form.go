@@ -6,34 +6,12 @@ import (
 	"strings"
 )
 
-// word cuts a statement into literals, quoted names, words, numbers and signs, each
-// with the white space before it.
-var word = regexp.MustCompile(`(?s)(\s*)('(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*|[0-9]+(?:\.[0-9]+)?|::|<=|>=|<>|\|\||.)`)
-
-// token is a piece of a statement.
-type token struct {
-	gap  string // "" or " "
-	text string
-}
-
-func (t token) quoted() bool { return t.text[0] == '"' }
-
-// name is what is left of a quoted name, without quotes.
-func (t token) name() string { return strings.Trim(t.text, `"`) }
-
 // Forms returns what is left of a statement: literals are '?', numbers 0, the names of
 // replicated tables and of their columns "name", and equal parts of a list are written
 // once. A column that is defined in such a table is a form by itself, so that there is
 // not one form for each table, and so is each table that is dropped.
 func Forms(statement string) []string {
-	var all []token
-	for _, m := range word.FindAllStringSubmatch(strings.TrimSuffix(strings.TrimSpace(statement), ";"), -1) {
-		t := token{text: m[2]}
-		if m[1] != "" && len(all) > 0 {
-			t.gap = " "
-		}
-		all = append(all, t)
-	}
+	all := tokens(strings.TrimSuffix(strings.TrimSpace(statement), ";"))
 	own := namesOwnTable(all)
 	for i := range all {
 		all[i].text = masked(all, i, own)

@@ -1,0 +1,90 @@
+package surface
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// token is a piece of a statement.
+type token struct {
+	gap  string // "" or " "
+	text string
+}
+
+func (t token) quoted() bool { return t.text[0] == '"' }
+
+// name is what is left of a quoted name, without quotes.
+func (t token) name() string { return strings.Trim(t.text, `"`) }
+
+// tokens cuts a statement into literals, quoted names, words, numbers and signs. It is
+// written by hand: a regular expression that looks for the next of them clears as much
+// memory for each as the statement is long.
+func tokens(statement string) (all []token) {
+	for len(statement) > 0 {
+		rest := strings.TrimLeft(statement, " \t\n\r\f")
+		if rest == "" {
+			return all
+		}
+		t := token{text: rest[:pieceOf(rest)]}
+		if len(rest) < len(statement) && len(all) > 0 {
+			t.gap = " "
+		}
+		all = append(all, t)
+		statement = rest[len(t.text):]
+	}
+	return all
+}
+
+// pieceOf is how long the piece is that a text begins with.
+func pieceOf(s string) int {
+	switch c := s[0]; {
+	case c == '\'' || c == '"':
+		if n := quotedBy(s, c); n > 0 {
+			return n
+		}
+	case isWord(c) && !isDigit(c):
+		return run(s, isWord)
+	case isDigit(c):
+		n := run(s, isDigit)
+		if n+1 < len(s) && s[n] == '.' && isDigit(s[n+1]) {
+			n += 1 + run(s[n+1:], isDigit)
+		}
+		return n
+	case len(s) > 1 && slices.Contains([]string{"::", "<=", ">=", "<>", "||"}, s[:2]):
+		return 2
+	}
+	_, n := utf8.DecodeRuneInString(s)
+	return n
+}
+
+// quotedBy is the length of the literal or name that s begins with, 0 if it does not end.
+// A quote within is written twice, and in a literal a backslash takes the next as it is.
+func quotedBy(s string, quote byte) int {
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && quote == '\'':
+			i++
+		case s[i] == quote && i+1 < len(s) && s[i+1] == quote:
+			i++
+		case s[i] == quote:
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// run is how many bytes at the beginning are of a kind.
+func run(s string, of func(byte) bool) int {
+	n := 0
+	for n < len(s) && of(s[n]) {
+		n++
+	}
+	return n
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isWord(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c)
+}
