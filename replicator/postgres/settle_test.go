@@ -95,8 +95,10 @@ func TestSettlePasses(t *testing.T) {
 	w := newWorld(t)
 	reads := w.dial()
 	w.exec(reads, `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM pg_class`)
-	if err := w.settle(t.Context(), w.ours()); err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := w.settle(ctx, w.ours()); err != nil {
+		t.Fatalf("%v, after it said %q", err, w.said)
 	}
 	if len(w.said) > 0 {
 		t.Errorf("said %q", w.said)

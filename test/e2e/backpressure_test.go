@@ -13,7 +13,7 @@ import (
 // the slot's connection lives, though the reader can hand nothing over.
 func TestStalledWarehouseKeepsTheStream(t *testing.T) {
 	t.Parallel()
-	const long = 2 * time.Minute
+	const long = 30 * time.Second
 	s := harness.Setup{Accounts: small, Config: harness.Config{Batch: "{rows: 1000, min_interval: 50ms, max_age: 200ms}"}}
 	s.Source.Settings = map[string]string{"wal_sender_timeout": "2s"}
 	w, d := live(t, s)

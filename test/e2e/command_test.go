@@ -148,6 +148,7 @@ func printed(t *testing.T, w *harness.World) func(*testing.T) {
 // A config or command line that is wrong ends with exit code 2, says where, and
 // touches nothing.
 func TestBadConfigs(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
 	command(t, w, 2, "password", "run", "--password=hunter2")
 	command(t, w, 2, "", "surprise")

@@ -16,6 +16,7 @@ import (
 // them. A daemon that dies meanwhile goes on, and readers see of the table nothing, and
 // then all of it.
 func TestALoadHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	const person = 1
 	others := append(append([]harness.Pair{}, harness.AccountPairs[:person]...), harness.AccountPairs[person+1:]...)
 	tables := append(append([]string{}, harness.AccountTables[:person]...), harness.AccountTables[person+1:]...)
@@ -110,8 +111,9 @@ func TestTablesAndColumnsComeAndGo(t *testing.T) {
 		}
 		load := w.Load(harness.Workload{Seed: 31, Writers: 2, Pause: 5 * time.Millisecond})
 		d = w.MustRun(t)
-		harness.Until(t, "all tables to be live", func() (bool, error) {
-			return warehouse(t, w, "SELECT COUNT(*) FROM rowshift.table_state WHERE state = 'live'") == fmt.Sprint(len(step.tables)), nil
+		harness.Until(t, "all tables to be live", func() (bool, error) { // and not still as the daemon before has left them
+			live := warehouse(t, w, "SELECT COUNT(*) FROM rowshift.table_state WHERE state = 'live'")
+			return live == fmt.Sprint(len(step.tables)) && len(loadedBy(d)) >= len(step.loaded), d.Alive()
 		})
 		if err := load.Stop(); err != nil {
 			t.Error(err)

@@ -86,6 +86,7 @@ func counts(t *testing.T, w *harness.World) map[string]int {
 // transaction moves amounts between two tables, so their sum never changes; some are
 // larger than a batch, so that a batch ends within them.
 func TestReadersSeeOneCommit(t *testing.T) {
+	t.Parallel()
 	w := harness.Start(t, harness.Setup{
 		Accounts: small,
 		SQL: []string{

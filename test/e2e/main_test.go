@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // the worlds of several tests share two cores, and have memory enough
 	code := m.Run()
 	harness.RemoveBuilds()
 	os.Exit(code)

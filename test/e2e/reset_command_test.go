@@ -15,6 +15,7 @@ import (
 // streaming, or by the command itself where none does, be it that none is there or that
 // it halted; with --plan by nobody.
 func TestResetSlotCommand(t *testing.T) {
+	t.Parallel()
 	s := lost()
 	s.Config.More = []string{"checkpoint_refresh: 1s"}
 	w, d := live(t, s)

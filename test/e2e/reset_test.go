@@ -23,6 +23,7 @@ func lost() harness.Setup {
 // what is missing, and all tables are equal again. What was lost with the slot is
 // found by comparing; readers see no table empty or part full.
 func TestResetSlot(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, parkable(lost()))
 	change(t, w,
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
@@ -163,6 +164,7 @@ func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
 // with it. The steps that come late in it are struck by name, before and after; the
 // commits by their number.
 func TestResetSlotIsKilled(t *testing.T) {
+	t.Parallel()
 	kills := 8
 	if testing.Short() {
 		kills = 4
@@ -221,6 +223,7 @@ func isDone(t *testing.T, w *harness.World, token string) {
 // anybody's word, beside tables that are parked or go by other names, unless the source is
 // another one.
 func TestLostSlotIsResetByItself(t *testing.T) {
+	t.Parallel()
 	s := parkable(lost())
 	s.Config.Source = []string{"on_slot_lost: resync"}
 	w, d := live(t, s)

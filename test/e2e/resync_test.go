@@ -15,6 +15,7 @@ import (
 // live copies, while the others stay live. Nobody who reads sees them empty or part
 // full, though the daemon dies in the middle; views and grants stay.
 func TestResync(t *testing.T) {
+	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},

@@ -42,6 +42,7 @@ func everyShape(product, lists bool) (portions [][]shaped) {
 // killed meanwhile goes on from where it was. ROWSHIFT_SHAPES=all has each change in each
 // situation, with a daemon that is killed around each.
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	product, lists := os.Getenv("ROWSHIFT_SHAPES") == "all", columnLists(t)
 	for _, all := range everyShape(product, lists) {
 		t.Run(all[0].name, func(t *testing.T) { reshape(t, all, product, lists) })

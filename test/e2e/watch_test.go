@@ -66,7 +66,7 @@ func keepInStep(ctx context.Context, w *harness.World) error {
 			return err // other than that it met a load in a deadlock, or somebody who drops the publication just then
 		}
 		select {
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(25 * time.Millisecond):
 		case <-ctx.Done():
 			return nil
 		}
@@ -90,6 +90,10 @@ func (g *watching) look(ctx context.Context, t *testing.T, w *harness.World) (sa
 			return samples
 		}
 		samples++
+		select {
+		case <-time.After(25 * time.Millisecond):
+		case <-ctx.Done():
+		}
 	}
 }
 

@@ -256,21 +256,25 @@ func Until(t testing.TB, what string, holds func() (bool, error)) {
 	}
 }
 
+// The bounds of the pause between two looks at what nothing tells of.
+const (
+	firstPause = 10 * time.Millisecond
+	lastPause  = 40 * time.Millisecond
+)
+
 // Await polls a condition that nothing tells of.
 func Await(ctx context.Context, most time.Duration, what string, holds func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	var last error
-	for {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		ok, err := holds()
 		if ok && err == nil {
 			return nil
 		}
 		last = err
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return fmt.Errorf("harness: waited %v for %s: %w", most, what, errors.Join(last, ctx.Err()))
 		}

@@ -24,9 +24,16 @@ func (w *World) BecomeEqual(ctx context.Context, most time.Duration, pairs ...Pa
 		pairs = AccountPairs
 	}
 	var last []string
+	behind := 0 // the pair that differed last: those before it wait until it does not
 	err := Await(ctx, most, "source and warehouse to be equal", func() (ok bool, err error) {
-		last, err = w.Difference(ctx, pairs)
-		return len(last) == 0, err
+		for n := range pairs {
+			at := (behind + n) % len(pairs)
+			if last, err = w.Difference(ctx, pairs[at:at+1]); err != nil || len(last) > 0 {
+				behind = at
+				return false, err
+			}
+		}
+		return true, nil
 	})
 	if err != nil && len(last) > 0 {
 		return errors.New(strings.Join(append(last, err.Error()), "\n"))

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,17 +12,14 @@ import (
 
 // execute runs statements on one connection.
 func execute(ctx context.Context, dsn string, statements ...string) error {
-	c, err := pgconn.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer c.Close(context.WithoutCancel(ctx))
-	for _, s := range statements {
-		if _, err := c.Exec(ctx, s).ReadAll(); err != nil {
-			return fmt.Errorf("%w in %.200s", err, s)
+	return with(ctx, dsn, func(c *pgconn.PgConn) error {
+		for _, s := range statements {
+			if _, err := c.Exec(ctx, s).ReadAll(); err != nil {
+				return fmt.Errorf("%w in %.200s", err, s)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // Execute runs statements on the source, as its superuser.
@@ -32,12 +30,14 @@ func (w *World) Execute(ctx context.Context, statements ...string) error {
 // Rows runs a query and returns its rows, each as the text of its values joined by
 // "|", NULL as "∅", sorted.
 func Rows(ctx context.Context, dsn, query string) ([]string, error) {
-	c, err := pgconn.Connect(ctx, dsn)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close(context.WithoutCancel(ctx))
-	results, err := c.Exec(ctx, query).ReadAll()
+	var results []*pgconn.Result
+	err := with(ctx, dsn, func(c *pgconn.PgConn) (err error) {
+		results, err = c.Exec(ctx, query).ReadAll()
+		if strings.HasPrefix(query, "SET ") {
+			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

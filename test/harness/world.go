@@ -172,6 +172,7 @@ func (w *World) Close() error {
 		d.Kill()
 	}
 	if w.Warehouse != nil {
+		forget(w.Warehouse.Addr())
 		errs = append(errs, w.Warehouse.Close())
 	}
 	if w.Link != nil {
@@ -182,6 +183,7 @@ func (w *World) Close() error {
 	}
 	for _, s := range []*pgtest.Server{w.Backing, w.Source} {
 		if s != nil {
+			forget(fmt.Sprintf("%s:%d", s.Host, s.Port))
 			errs = append(errs, s.Close())
 		}
 	}

@@ -1,0 +1,86 @@
+package harness
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// idle keeps sessions that are done with for the next statement, by DSN. Tests ask again
+// and again for what nothing tells of, and each session that is opened costs the server a
+// process, and the stand-in one of the server behind it.
+var idle = struct {
+	mu sync.Mutex
+	by map[string][]*pgconn.PgConn
+}{by: map[string][]*pgconn.PgConn{}}
+
+// mostIdle is how many sessions are kept for one DSN.
+const mostIdle = 4
+
+// with calls do with a session, and keeps that unless do leaves it closed or in a
+// transaction: do closes a session that it has set something in.
+func with(ctx context.Context, dsn string, do func(*pgconn.PgConn) error) error {
+	c, err := session(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	err = do(c)
+	if c.IsClosed() || c.TxStatus() != 'I' || !keep(dsn, c) {
+		_ = c.Close(context.WithoutCancel(ctx)) // what is wrong with it is in err
+	}
+	return err
+}
+
+// session is one that was kept and lives, or a new one.
+func session(ctx context.Context, dsn string) (*pgconn.PgConn, error) {
+	for {
+		c := kept(dsn)
+		if c == nil {
+			return pgconn.Connect(ctx, dsn)
+		}
+		if _, err := c.Exec(ctx, "SELECT 1").ReadAll(); err == nil {
+			return c, nil
+		}
+		_ = c.Close(context.WithoutCancel(ctx)) // the server has ended it
+	}
+}
+
+// kept takes out a session that was kept; nil if there is none.
+func kept(dsn string) *pgconn.PgConn {
+	idle.mu.Lock()
+	defer idle.mu.Unlock()
+	all := idle.by[dsn]
+	if len(all) == 0 {
+		return nil
+	}
+	idle.by[dsn] = all[:len(all)-1]
+	return all[len(all)-1]
+}
+
+// keep takes a session, and tells whether it did.
+func keep(dsn string, c *pgconn.PgConn) bool {
+	idle.mu.Lock()
+	defer idle.mu.Unlock()
+	if len(idle.by[dsn]) == mostIdle {
+		return false
+	}
+	idle.by[dsn] = append(idle.by[dsn], c)
+	return true
+}
+
+// forget closes the sessions that are kept with the server at an address.
+func forget(address string) {
+	idle.mu.Lock()
+	defer idle.mu.Unlock()
+	for dsn, all := range idle.by {
+		if !strings.Contains(dsn, "@"+address+"/") {
+			continue
+		}
+		for _, c := range all {
+			_ = c.Close(context.Background())
+		}
+		delete(idle.by, dsn)
+	}
+}
