@@ -31,7 +31,7 @@ func (r *reader) due() bool {
 		return true // parts of its transaction wait for it in the bucket
 	}
 	if r.batch.Changes > 0 {
-		return r.aged() || r.tail() || r.idle() && (r.rested() || r.worth())
+		return r.aged() || r.tail() || r.worth() || r.idle() && r.rested()
 	}
 	return r.stale()
 }
@@ -39,22 +39,33 @@ func (r *reader) due() bool {
 // aged tells whether the batch goes for its age, beside the merge of the one before it. No
 // further: while the warehouse is slow, changes that fold cost it less than batches.
 func (r *reader) aged() bool {
-	return time.Since(r.began) >= r.limits.MaxAge && r.merged() >= r.before
+	return time.Since(r.began) >= r.limits.MaxAge && r.single()
 }
 
 // tail tells whether the batch is what is left of a backlog: nothing more comes for which
-// it would have to wait, so it is staged beside the merges before it.
+// it would have to wait, so it is staged beside the merges before it. A pause before the
+// end of the backlog of the beginning is none: the server had something else to do.
 func (r *reader) tail() bool {
-	return r.pressed && (r.paused || r.backlog > 0 && r.position >= r.backlog)
+	if r.backlog > r.position {
+		return r.paused && r.idle()
+	}
+	return r.pressed && (r.paused || r.backlog > 0)
 }
 
 // worth tells whether the batch is worth a merge of its own before the backlog of the
-// beginning is over: an idle sink need not rest then. The first is an eighth of what a
-// batch may be, and the next are twice as much each: while one is merged the next grows.
+// beginning is over, so that a warehouse that merges as fast as we read need not rest: the
+// first once it is an eighth of what a batch may be, each other at a half, beside the
+// merge of the one before it.
 func (r *reader) worth() bool {
-	part := 8 >> min(r.batches, 3)
-	return r.backlog > 0 && (r.batch.Changes >= r.limits.Rows/part || r.bytes+r.batch.arena.used >= r.limits.Bytes/part)
+	part := 2
+	if r.batches == 0 {
+		part = 8
+	}
+	return r.backlog > 0 && r.single() && (r.batch.Changes >= r.limits.Rows/part || r.bytes+r.batch.arena.used >= r.limits.Bytes/part)
 }
+
+// single tells whether no more than one batch is on its way into the warehouse.
+func (r *reader) single() bool { return r.merged() >= r.before }
 
 // idle tells whether the warehouse has everything that was handed over.
 func (r *reader) idle() bool { return !r.inside && r.merged() >= r.sealed }

@@ -95,9 +95,15 @@ func TestWhenABatchIsSealed(t *testing.T) {
 		"an eighth of a batch, for an idle sink, before the backlog of the beginning is over": {
 			bursts: []burst{{0, 7}, {time.Hour, 1}}, backlog: 21, rows: 16, stuck: true, want: []seal{{2, 0}, {5, 0}},
 		},
-		"twice as much each, from an eighth on": {
-			bursts: []burst{{0, 2}, {time.Second, 4}, {time.Second, 8}, {time.Second, 20}, {time.Hour, 1}}, backlog: 102, rows: 16,
-			want: []seal{{2, 0}, {4, time.Second}, {8, 2 * time.Second}, {15, 3 * time.Second}, {5, 3 * time.Second}},
+		"half a batch each, from the second on": {
+			bursts: []burst{{0, 2}, {time.Second, 7}, {time.Second, 8}, {time.Second, 10}, {time.Hour, 1}}, backlog: 81, rows: 16,
+			want: []seal{{2, 0}, {7, time.Second + pauseAfter}, {8, 2 * time.Second}, {8, 3 * time.Second}, {2, 3 * time.Second}},
+		},
+		"half a batch beside a merge, and no further": {
+			bursts: []burst{{0, 2}, {time.Second, 17}, {time.Hour, 1}}, backlog: 600, rows: 16, stuck: true, want: []seal{{2, 0}, {8, time.Second}},
+		},
+		"a pause before the backlog of the beginning is over, for an idle sink only": {
+			bursts: []burst{{0, 3}, {time.Second, 3}, {time.Second, 9}, {time.Hour, 1}}, backlog: 600, rows: 24, stuck: true, want: []seal{{3, 0}, {12, 2 * time.Second}},
 		},
 		"for its age beside a merge, and no further": {
 			bursts: []burst{{0, 1}, {time.Second, 1}, {10 * interval, 1}, {time.Hour, 1}}, stuck: true, want: []seal{{1, pauseAfter}, {1, time.Second + 2*interval}},
@@ -127,11 +133,10 @@ func TestWhenABatchIsSealed(t *testing.T) {
 					}
 				}
 				if c.stuck {
-					_ = sleep(t.Context(), 20*interval)
 					select {
 					case b := <-out:
 						t.Errorf("%d changes more are handed over, though two batches wait", b.Changes)
-					default:
+					case <-time.After(20 * interval):
 					}
 				}
 				stop()

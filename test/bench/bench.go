@@ -48,7 +48,8 @@ func settings() map[string]string {
 func open(ctx context.Context, c choices) (*bench, error) {
 	b := &bench{sizes: sizes{scale: c.scale}, peers: c.chosenPeers, profiles: c.profiles, binary: c.binary}
 	target := settings()
-	if c.profiles != "" { // whoever looks for what takes the time looks at statements too
+	target["synchronous_commit"] = "off" // as a subscription has it for itself
+	if c.profiles != "" {                // whoever looks for what takes the time looks at statements too
 		target["log_min_duration_statement"], target["log_line_prefix"] = "10ms", "%m "
 	}
 	var lines []string
@@ -308,17 +309,21 @@ func (b *bench) tidy(ctx context.Context, l backlog) error {
 	return b.vacuum(ctx, l.tables)
 }
 
-// vacuum vacuums tables wherever they are.
+// vacuum vacuums tables wherever they are. Where they are drained to they are packed, as a
+// load leaves them: what one round has left room for in their pages is not for the next.
 func (b *bench) vacuum(ctx context.Context, tables []string) error {
 	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
 		if c == nil {
 			continue
 		}
-		in := "public."
-		if c == b.stand {
+		in, how := "public.", "(FULL, ANALYZE)"
+		switch c {
+		case b.stand:
 			in = "userdata."
+		case b.source:
+			how = "(ANALYZE)"
 		}
-		if _, err := c.Exec(ctx, "VACUUM ANALYZE "+in+strings.Join(tables, ", "+in)); err != nil {
+		if _, err := c.Exec(ctx, "VACUUM "+how+" "+in+strings.Join(tables, ", "+in)); err != nil {
 			return err
 		}
 	}
