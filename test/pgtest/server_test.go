@@ -87,6 +87,18 @@ func TestDatabasesAreFreshAndGo(t *testing.T) {
 	}
 }
 
+// What a failed test leaves prepared would be waited for by those after it.
+func TestDatabaseGoesWithWhatIsPrepared(t *testing.T) {
+	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{"max_prepared_transactions": "5"}})
+	t.Run("prepared", func(t *testing.T) {
+		s.ExecIn(t, s.CreateDB(t), "CREATE TABLE t (a int)", "BEGIN", "INSERT INTO t VALUES (1)", "PREPARE TRANSACTION 'it''s left'")
+	})
+	left := ask(t, s.DSN("postgres"), "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'test%')::text || (SELECT count(*) FROM pg_prepared_xacts)")
+	if left != "00" {
+		t.Errorf("databases and prepared transactions left: %s", left)
+	}
+}
+
 func TestScramAndTLS(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Auth: pgtest.SCRAM, TLS: true})
 	if got := ask(t, s.DSN("postgres"), "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()"); got != "true" {

@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -117,8 +118,10 @@ func (s *Server) CreateDB(t testing.TB) string {
 	return name
 }
 
-// dropDB ends the readers of the database's slots, which takes them a moment,
-// and drops slots and database. A stopped server is left alone.
+// dropDB ends the readers of the database's slots, which takes them a moment, and drops
+// slots and database. Transactions that a failed test has left prepared are rolled back:
+// they keep the database, and would be waited for by all tests after it. A stopped server
+// is left alone.
 func (s *Server) dropDB(name string) error {
 	s.mu.Lock()
 	stopped := s.process == nil
@@ -138,10 +141,30 @@ func (s *Server) dropDB(name string) error {
 		if err == nil {
 			return nil
 		}
+		err = errors.Join(err, s.rollBackPrepared(ctx, name))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return err
 		}
 	}
+}
+
+// rollBackPrepared ends the prepared transactions of a database.
+func (s *Server) rollBackPrepared(ctx context.Context, name string) error {
+	conn, err := pgx.Connect(ctx, s.DSN(name))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, "SELECT 'ROLLBACK PREPARED ' || quote_literal(gid) FROM pg_prepared_xacts WHERE database = current_database()")
+	if err != nil {
+		return err
+	}
+	statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, statement := range statements {
+		_, failed := conn.Exec(ctx, statement)
+		err = errors.Join(err, failed)
+	}
+	return err
 }
