@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/klauspost/compress/zstd"
 
 	"rowshift/test/harness"
@@ -179,6 +181,10 @@ func kept(t *testing.T, w *harness.World) string {
 	for _, table := range tables {
 		schema, name, _ := strings.Cut(table, "|")
 		rows, err := harness.Rows(t.Context(), dsn, fmt.Sprintf("SELECT * FROM %s.%q", schema, name))
+		var fault *pgconn.PgError
+		if errors.As(err, &fault) && fault.Code == "42P01" && schema == "rowshift" {
+			continue // it was of a load that is over by now
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
