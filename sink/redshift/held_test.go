@@ -123,6 +123,7 @@ func (w *world) place(name string) place { return in("rowshift_accounts", name) 
 // However changes are cut into batches and transactions, what is held of them makes of
 // the load table what they make one by one.
 func TestHeldChangesEqualChangesOneByOne(t *testing.T) {
+	t.Parallel()
 	lists := 60
 	if testing.Short() {
 		lists = 8
@@ -158,6 +159,7 @@ func TestHeldChangesEqualChangesOneByOne(t *testing.T) {
 }
 
 func TestApplyTakesManyTransactions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
 	l := w.loading(r, table, 1)
@@ -189,6 +191,7 @@ func TestApplyOfAnOlderEpochWritesNothing(t *testing.T) {
 // Wherever applying is cut off, what was applied is taken out, and what was not is
 // there.
 func TestApplyIsCutOff(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
 	l := w.loading(r, table, 1, "a|1|x")

@@ -31,6 +31,7 @@ const lockFence = "LOCK rowshift_accounts.fence"
 
 // A daemon that died inside of its transaction leaves a session that holds the fence.
 func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	upper := func(o *Options) { o.MetadataSchema = "Rowshift_Accounts" }
 	w.fence(w.warehouse(upper))
@@ -45,6 +46,7 @@ func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
 
 // Redshift shows the names of applications to superusers only.
 func TestFenceEndsWhoHoldsItWithoutAKnownName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
 	w.hold("rowshift/accounts", lockFence)
@@ -58,8 +60,10 @@ func TestFenceEndsWhoHoldsItWithoutAKnownName(t *testing.T) {
 // Sessions of our user that are not a daemon's are waited for, and never ended: one of
 // another name that locks the fence, and one that only reads it.
 func TestFenceEndsNobodyElse(t *testing.T) {
+	t.Parallel()
 	for name, statement := range map[string]string{"locking": lockFence, "reading": "SELECT COUNT(*) FROM rowshift_accounts.fence"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.fence(w.warehouse(nil))
 			application := "psql"

@@ -58,6 +58,7 @@ func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
 
 // Whoever dies, or is refused, while the tables are moved up leaves them as they were.
 func TestLayoutIsMovedUpWhole(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]redshifttest.Fault{
 		"refused after the first statement": {Match: `SET "layout"`, Code: "XX000", Message: "assert"},
 		"refused at the epoch":              {Match: `SET "epoch"`, Code: "XX000", Message: "assert"},

@@ -137,6 +137,7 @@ func (m model) shown() []string {
 // Whatever the source does, and wherever its changes are cut, the target comes to
 // be what the changes make one by one.
 func TestMergesEqualChangesOneByOne(t *testing.T) {
+	t.Parallel()
 	lists := 300
 	if testing.Short() {
 		lists = 30
@@ -158,6 +159,7 @@ func TestMergesEqualChangesOneByOne(t *testing.T) {
 
 // Whatever a target holds, a table that joins makes it equal to its load table.
 func TestJoinsEqualTheirLoadTables(t *testing.T) {
+	t.Parallel()
 	lists := 60
 	if testing.Short() {
 		lists = 10

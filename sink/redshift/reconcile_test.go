@@ -184,6 +184,7 @@ func TestJoinComesAfterTheFolds(t *testing.T) {
 
 // A person who reads a load table does not hold up what has been committed.
 func TestLoadTableThatIsReadIsLeft(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
 	w.load(r, "load_1_1_16504", table, "a|1|x")

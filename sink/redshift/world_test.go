@@ -24,9 +24,10 @@ import (
 
 const copyRole = "arn:aws:iam::123456789012:role/copy"
 
-// backing is the PostgreSQL behind all stand-ins, objects the bucket of all tests.
+// backing is the PostgreSQL behind all stand-ins, objects the bucket of all tests. With a
+// database for each test autovacuum would be at work all the time.
 var (
-	backing = pgtest.Shared{Options: pgtest.Options{Least: redshifttest.BackingMajor}}
+	backing = pgtest.Shared{Options: pgtest.Options{Least: redshifttest.BackingMajor, Settings: map[string]string{"autovacuum": "off"}}}
 	objects = s3test.Shared{}
 	names   atomic.Int64
 	opening sync.Mutex // stand-ins that start at once would make the same roles
