@@ -2,4 +2,7 @@
 
 package replicator_test
 
-const defaultSchedules = 10_000
+const (
+	defaultSchedules = 10_000
+	seeksPlanted     = true
+)

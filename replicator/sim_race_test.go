@@ -2,4 +2,7 @@
 
 package replicator_test
 
-const defaultSchedules = 500
+const (
+	defaultSchedules = 500
+	seeksPlanted     = false // they show that the simulation can fail, which takes no detector
+)

@@ -399,6 +399,9 @@ func TestSimulation(t *testing.T) {
 
 // TestPlantedBugs shows that the world finds what it is there to find.
 func TestPlantedBugs(t *testing.T) {
+	if !seeksPlanted {
+		t.Skip("it is run without the race detector")
+	}
 	for name, b := range map[string]bug{
 		"acknowledge before merge":    acknowledgeBeforeMerge,
 		"skip the fence":              skipFence,
