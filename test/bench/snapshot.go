@@ -166,8 +166,8 @@ func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, stri
 	}
 }
 
-// pipedTable makes a table as the stand-in makes the daemon's: with its checks and the
-// index that it gives its tables, without a key.
+// pipedTable makes a table as the stand-in makes the daemon's: with its checks, and
+// without a key or an index, which it gives no table that is only loaded.
 func pipedTable(ctx context.Context, loader, _ *pgx.Conn) (string, error) {
 	_, err := loader.Exec(ctx, "CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ) DISTSTYLE KEY DISTKEY (id)",
 		pgx.QueryExecModeSimpleProtocol)

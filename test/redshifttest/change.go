@@ -199,20 +199,42 @@ func (p *parser) joinedWhere(target source, joins bool) string {
 	if joins && !slices.ContainsFunc(n.conjuncts(), func(n node) bool { return p.joinsTarget(n, target) }) {
 		panic(&Refusal{Code: "0A000", Rule: "R-305", Message: "Target table must be part of an equijoin predicate"})
 	}
+	if joins {
+		p.seekBy(n, target)
+	}
 	return n.sql
 }
 
 // joinsTarget tells whether a condition is an equality of a column of the target and a
 // column of another table.
-func (p *parser) joinsTarget(n node, target source) bool {
+func (p *parser) joinsTarget(n node, target source) bool { return p.soughtColumn(n, target) != "" }
+
+// soughtColumn is the column of the target that a condition holds equal to a column of
+// another table; nothing if it is no such condition.
+func (p *parser) soughtColumn(n node, target source) string {
 	if n.shape != equalShape || n.parts[0].shape != columnShape || n.parts[1].shape != columnShape {
-		return false
+		return ""
 	}
 	of := func(n node) bool {
 		table := p.columnSource(n)
 		return table == target.alias || table == target.relation.schema+"."+target.relation.table
 	}
-	return of(n.parts[0]) != of(n.parts[1])
+	switch first, second := of(n.parts[0]), of(n.parts[1]); {
+	case first == second:
+		return ""
+	case first:
+		return n.parts[0].name
+	}
+	return n.parts[1].name
+}
+
+// seekBy notes by which columns a condition finds the target's rows.
+func (p *parser) seekBy(n node, target source) {
+	for _, term := range n.conjuncts() {
+		if column := p.soughtColumn(term, target); column != "" {
+			p.sought = append(p.sought, column)
+		}
+	}
 }
 
 // delete reads DELETE. The target has no alias; FROM may be left out unless there

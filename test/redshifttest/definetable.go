@@ -448,9 +448,6 @@ func (d *tableDefinition) remember(ctx context.Context, c *session) error {
 	if err != nil || found[0][0] == "f" {
 		return err // it was there already
 	}
-	if err := d.index(ctx, c, found[0][1]); err != nil {
-		return err
-	}
 	return d.primaryNotNull(ctx, c, found[0][1])
 }
 

@@ -33,11 +33,13 @@
 // A COPY is as fast as psql's \copy into the same table: BenchmarkCopyAgainstPsql runs
 // both in turns. Its files are read ahead, several at once.
 //
-// Joins are by hash, as Redshift's are, or by the hash index that a table
-// which lasts, and was made with a DISTKEY, has of it on the backing server: no merge of
-// few rows reads a whole table, as none does where blocks are skipped. A temporary table is analyzed after COPY, since
-// PostgreSQL would hash the large table and not the small one. Sessions of a serializable
-// database use no index: they conflict by tables, not by rows.
+// Joins are by hash, as Redshift's are, or by the hash index of its DISTKEY that a large
+// table gets on the backing server once few rows of it have been sought ten times: merges of
+// few rows do not read a whole table, as they do not where blocks are skipped, and a table
+// that is only filled, or of which much is sought at once, keeps no index up (seek.go). A
+// temporary table is analyzed after COPY, since PostgreSQL would hash the large table and
+// not the small one. Sessions of a serializable database use no index: they conflict by
+// tables, not by rows.
 //
 // # Failures
 //

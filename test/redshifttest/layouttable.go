@@ -1,10 +1,6 @@
 package redshifttest
 
-import (
-	"context"
-	"crypto/rand"
-	"fmt"
-)
+import "fmt"
 
 // settle puts what columns say and what the table says together.
 func (d *tableDefinition) settle() {
@@ -91,19 +87,6 @@ func (d *tableDefinition) column(name string) *columnDefinition {
 	for n := range d.Columns {
 		if d.Columns[n].Name == name {
 			return &d.Columns[n]
-		}
-	}
-	return nil
-}
-
-// index gives a table that lasts, and was made with a DISTKEY, a hash index of it, which nobody sees: Redshift
-// finds the slice of a row by that hash, and skips the blocks that do not concern a
-// statement, where PostgreSQL would read a whole table to merge a few rows.
-// https://docs.aws.amazon.com/redshift/latest/dg/t_Distributing_data.html
-func (d *tableDefinition) index(ctx context.Context, c *session, table string) error {
-	for _, column := range d.Columns {
-		if column.DistKey && !d.temp {
-			return c.quietly(ctx, "CREATE INDEX "+quote("distkey "+rand.Text())+" ON "+table+" USING hash ("+quote(column.Name)+")")
 		}
 	}
 	return nil

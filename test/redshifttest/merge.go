@@ -30,6 +30,7 @@ func (p *parser) merge() *statement {
 			panic(ruled("R-311", unknown("a condition of MERGE that is no equality of a column of the target and one of the source")))
 		}
 	}
+	p.seekBy(on, target)
 	var s *statement
 	if p.accept("remove", "duplicates") {
 		s = p.removeDuplicates(target, from, on.sql)

@@ -35,6 +35,7 @@ type statement struct {
 	later []token                               // it cannot be read before it is run
 	named []relationName                        // the tables and views that it names, the catalogue's left out
 
+	sought  []string    // the columns of the table that it writes by which rows of another find theirs
 	carried []token     // it, if its plan carries SUPER as strings
 	bare    []bareValue // the strings that are put into columns
 }
@@ -88,6 +89,7 @@ type parser struct {
 	correlations int // correlated ones
 	paths        int // paths into a SUPER read so far
 	bare         []bareValue
+	sought       []string
 }
 
 // parse reads a text of one or more statements, with names in quotes folded.
@@ -182,7 +184,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 		p.fail()
 	}
 	s.named, s.tables = p.named, p.tables
-	s.bare = p.bare
+	s.bare, s.sought = p.bare, p.sought
 	if carries(p.tokens) {
 		s.carried = p.tokens
 	}

@@ -196,6 +196,9 @@ func (c *session) locked(ctx context.Context, s *statement, out *outlet) (tag st
 	if err := c.wide(ctx, s); err != nil {
 		return "", err
 	}
+	if err := c.seek(ctx, s); err != nil {
+		return "", err
+	}
 	switch {
 	case s.copy != nil:
 		return "COPY", c.copyFrom(ctx, s.copy)

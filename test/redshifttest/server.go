@@ -61,6 +61,7 @@ type Server struct {
 	faults   faults
 	store    s3
 	log      logbook
+	seeks    seeks
 	copies   atomic.Int64 // the number of the last COPY
 
 	address string

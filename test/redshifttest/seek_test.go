@@ -1,0 +1,149 @@
+package redshifttest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"rowshift/test/redshifttest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// seekWorld is a cluster with a large table and a session that has a temporary one of a
+// single row.
+type seekWorld struct {
+	*cluster
+	conn  *pgx.Conn
+	below *pgx.Conn // a session on the backing server
+}
+
+func newSeekWorld(t *testing.T, o redshifttest.Options) *seekWorld {
+	t.Helper()
+	w := &seekWorld{cluster: newCluster(t, o)}
+	w.conn = w.dial()
+	exec(t, w.conn, "CREATE TABLE large (id INT, n INT, body VARCHAR(600)) DISTKEY (id)", "CREATE TABLE medium (LIKE large)", "CREATE TABLE tiny (LIKE large)",
+		"CREATE TEMP TABLE few (id INT)", "INSERT INTO few VALUES (7)")
+	var err error
+	if w.below, err = pgx.Connect(t.Context(), backing.Server(t).DSN(w.database)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.below.Close(t.Context()) })
+	for table, rows := range map[string]int{"large": 16000, "medium": 1600, "tiny": 100} {
+		if _, err := w.below.Exec(t.Context(), fmt.Sprintf("INSERT INTO public.%s SELECT n, n, repeat('x', 600) FROM generate_series(1, %d) n", table, rows)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// indexed are the columns of a table that have an index.
+func (w *seekWorld) indexed(table string) string {
+	w.t.Helper()
+	return one[string](w.t, w.below, `SELECT coalesce(string_agg(a.attname, ' ' ORDER BY a.attnum), '') FROM pg_index i
+		JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE i.indrelid = 'public.`+table+`'::regclass`)
+}
+
+// repeat runs a statement as often as it takes until a table has its index, or is left
+// without one.
+func (w *seekWorld) repeat(statement string) {
+	w.t.Helper()
+	for range 10 {
+		exec(w.t, w.conn, statement)
+	}
+}
+
+const seekFew = "DELETE FROM large USING few WHERE large.id = few.id"
+
+// A table in which few rows are sought again and again gets an index: in the transaction
+// that does it, and unseen.
+func TestFewRowsOfALargeTableAreFound(t *testing.T) {
+	w := newSeekWorld(t, redshifttest.Options{})
+	locks := func() string {
+		return one[string](t, w.dial(), "SELECT LISTAGG(relation || ' ' || lock_mode, ', ') WITHIN GROUP (ORDER BY relation, lock_mode) FROM svv_transactions") +
+			one[string](t, w.dial(), "SELECT ': ' || LISTAGG(table_id, ', ') WITHIN GROUP (ORDER BY table_id) FROM stv_locks")
+	}
+	for range 8 {
+		exec(t, w.conn, seekFew)
+	}
+	exec(t, w.conn, "BEGIN", seekFew)
+	before := locks()
+	exec(t, w.conn, "COMMIT", "BEGIN")
+	if had := w.indexed("large"); had != "" {
+		t.Fatalf("it has an index of %s before it is due", had)
+	}
+	exec(t, w.conn, seekFew)
+	if after := locks(); after != before || !strings.Contains(before, "ShareRowExclusiveLock") {
+		t.Errorf("its locks are seen:\n%s\n%s before", after, before)
+	}
+	exec(t, w.conn, "ROLLBACK")
+	if had := w.indexed("large"); had != "" {
+		t.Fatalf("what was rolled back has left an index of %s", had)
+	}
+	w.repeat(seekFew)
+	if had := w.indexed("large"); had != "id" {
+		t.Fatalf("it has an index of %q", had)
+	}
+	if plan := one[string](t, w.dial(), "EXPLAIN SELECT n FROM large WHERE id = 8"); !strings.Contains(plan, "Index") {
+		t.Errorf("it is not used: %s", plan)
+	}
+	for _, query := range []string{
+		"SELECT COUNT(*) FROM pg_class WHERE relname LIKE 'distkey%'", "SELECT COUNT(*) FROM pg_index", "SELECT COUNT(*) FROM svv_tables WHERE table_name LIKE 'distkey%'",
+		"SELECT COUNT(*) FROM pg_tables WHERE hasindexes AND schemaname = 'public'",
+	} {
+		if n := one[int](t, w.conn, query); n != 0 {
+			t.Errorf("%s: %d", query, n)
+		}
+	}
+	exec(t, w.conn, "ALTER TABLE large ALTER DISTKEY n")
+	w.repeat("DELETE FROM large USING few WHERE large.n = few.id")
+	if had := w.indexed("large"); had != "id n" {
+		t.Errorf("by another key it has indexes of %q", had)
+	}
+	exec(t, w.conn, "ALTER TABLE large RENAME TO named", "TRUNCATE named", "DROP TABLE named")
+}
+
+// One who may write a table and does not own it gets it its index as well.
+func TestFewRowsOfAnothersTableAreFound(t *testing.T) {
+	w := newSeekWorld(t, redshifttest.Options{})
+	exec(t, w.conn, "GRANT SELECT, UPDATE ON large TO ann")
+	w.conn = w.connect(w.config("ann", "ann"))
+	exec(t, w.conn, "CREATE TEMP TABLE few (id INT)", "INSERT INTO few VALUES (8)")
+	w.repeat("UPDATE large SET n = 1 FROM few WHERE few.id = large.id")
+	if had := w.indexed("large"); had != "id" {
+		t.Errorf("it has an index of %q", had)
+	}
+}
+
+// Where an index would not pay, there is none.
+func TestTablesWithoutAnIndex(t *testing.T) {
+	w := newSeekWorld(t, redshifttest.Options{})
+	for _, statement := range []string{
+		"INSERT INTO large SELECT * FROM tiny",
+		"DELETE FROM large USING few WHERE large.n = few.id",             // by another column
+		"DELETE FROM large USING medium AS m WHERE large.id = m.id",      // a tenth of it
+		"UPDATE medium SET n = 1 FROM large AS l WHERE medium.id = l.id", // which reads it
+		"DELETE FROM tiny USING few WHERE tiny.id = few.id",              // a small one
+		"UPDATE few SET id = l.id FROM large AS l WHERE few.id = l.id",   // a temporary one
+		"DELETE FROM large WHERE id = 3",
+	} {
+		w.repeat(statement)
+	}
+	exec(t, w.conn, "BEGIN", "DECLARE c CURSOR FOR SELECT id FROM large")
+	w.repeat(seekFew)
+	exec(t, w.conn, "COMMIT")
+	for _, table := range []string{"large", "medium", "tiny"} {
+		if had := w.indexed(table); had != "" {
+			t.Errorf("%s has an index of %s", table, had)
+		}
+	}
+}
+
+// Sessions that conflict by whole tables find nothing by an index, and make none.
+func TestSerializableSessionsUseNoIndex(t *testing.T) {
+	w := newSeekWorld(t, redshifttest.Options{Isolation: redshifttest.Serializable})
+	w.repeat(seekFew)
+	if had := w.indexed("large"); had != "" {
+		t.Errorf("it has an index of %s", had)
+	}
+}
