@@ -23,7 +23,7 @@ func newSeekWorld(t *testing.T, o redshifttest.Options) *seekWorld {
 	w := &seekWorld{cluster: newCluster(t, o)}
 	w.conn = w.dial()
 	exec(t, w.conn, "CREATE TABLE large (id INT, n INT, body VARCHAR(600)) DISTKEY (id)", "CREATE TABLE medium (LIKE large)", "CREATE TABLE tiny (LIKE large)",
-		"CREATE TEMP TABLE few (id INT)", "INSERT INTO few VALUES (7)")
+		"CREATE TEMP TABLE few (id INT)", "INSERT INTO few VALUES (7)", "CREATE TEMP TABLE nothing (id INT)")
 	var err error
 	if w.below, err = pgx.Connect(t.Context(), backing.Server(t).DSN(w.database)); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestTablesWithoutAnIndex(t *testing.T) {
 		"DELETE FROM large USING few WHERE large.n = few.id",             // by another column
 		"DELETE FROM large USING medium AS m WHERE large.id = m.id",      // a tenth of it
 		"UPDATE medium SET n = 1 FROM large AS l WHERE medium.id = l.id", // which reads it
-		"DELETE FROM tiny USING few WHERE tiny.id = few.id",              // a small one
+		"DELETE FROM medium USING nothing WHERE medium.id = nothing.id",  // a small one
 		"UPDATE few SET id = l.id FROM large AS l WHERE few.id = l.id",   // a temporary one
 		"DELETE FROM large WHERE id = 3",
 	} {
