@@ -3,6 +3,7 @@ package replicator
 import (
 	"cmp"
 	"context"
+	"math"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -146,5 +147,19 @@ func TestWhenABatchIsSealed(t *testing.T) {
 				<-ended
 			})
 		})
+	}
+}
+
+// TestWorthOfManyTables shows that a batch of the backlog's beginning goes early only with
+// rows enough for each of its tables.
+func TestWorthOfManyTables(t *testing.T) {
+	for _, c := range []struct {
+		folds, changes int
+		want           bool
+	}{{4, 62_499, false}, {4, 62_500, true}, {31, 62_500, true}, {32, 62_500, false}, {200, 399_999, false}, {200, 400_000, true}} {
+		r := &reader{limits: Limits{Rows: 500_000, Bytes: math.MaxInt}, backlog: 1, merged: func() LSN { return 0 }, batch: &Batch{Changes: c.changes, Folds: make([]*Fold, c.folds)}}
+		if got := r.worth(); got != c.want {
+			t.Errorf("%d changes of %d tables: %v", c.changes, c.folds, got)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"io"
 	"math"
 	"os"
 	"regexp"
@@ -64,6 +65,8 @@ func TestMemoryIsLimited(t *testing.T) {
 	const mib = 1 << 20
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	collected := debug.SetGCPercent(100)
+	t.Cleanup(func() { debug.SetGCPercent(collected) })
 	for name, c := range map[string]struct {
 		limit, set, wanted   int64 // of the container in MiB, 0: none; of GOMEMLIMIT; of batch.bytes in MiB, 0: 128
 		wantBytes, wantLimit int64
@@ -104,6 +107,25 @@ func TestMemoryIsLimited(t *testing.T) {
 		lowered := strings.Contains(log.String(), "batch.bytes is lowered")
 		if !strings.Contains(log.String(), `"memory"`) || lowered != (c.logged != "") {
 			t.Errorf("%s: it says %s", name, &log)
+		}
+	}
+}
+
+// TestGarbageIsCollectedEarly shows that the heap is not left to double, unless GOGC says so.
+func TestGarbageIsCollectedEarly(t *testing.T) {
+	limit, before := debug.SetMemoryLimit(-1), debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(before)
+	})
+	for set, want := range map[string]int{"100": 100, "": collectAt} {
+		t.Setenv("GOGC", set)
+		debug.SetGCPercent(100)
+		d := newDaemon(&config{pipeline: "accounts", limits: replicator.Limits{Bytes: 128 << 20}}, io.Discard)
+		err := d.limitMemory(tree(cgroupFile, "0::/", v2Max, "max"))
+		d.close()
+		if got := debug.SetGCPercent(100); err != nil || got != want {
+			t.Errorf("with GOGC=%q it is collected at %d %%, want %d: %v", set, got, want, err)
 		}
 	}
 }

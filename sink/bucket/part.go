@@ -17,7 +17,8 @@ const csvBytes = 128 << 10
 // and puts it while the next one fills. It is used by one goroutine.
 type part struct {
 	attempt *attempt
-	ctx     context.Context // of the requests; ends when one has failed
+	parent  context.Context
+	ctx     context.Context // of the requests beside what comes next; ends when one has failed
 	folder  string
 	name    string // of its objects, with a place for their number
 
@@ -67,7 +68,7 @@ func (a *attempt) part(ctx context.Context, folder, name string) (*part, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &part{attempt: a, folder: folder, name: name, press: c}
+	p := &part{attempt: a, parent: ctx, folder: folder, name: name, press: c}
 	p.uploads, p.ctx = errgroup.WithContext(ctx)
 	p.uploads.SetLimit(1)
 	return p, nil
@@ -113,12 +114,10 @@ func (p *part) cut() error {
 	if p.ctx.Err() != nil {
 		return p.wait()
 	}
-	if err := p.press.Close(); err != nil {
-		return fmt.Errorf("bucket: %w", err)
+	full, key, err := p.end()
+	if err != nil {
+		return err
 	}
-	full, key := p.filling, p.key()
-	p.filling = nil
-	p.done = append(p.done, placed{key: key, size: full.size})
 	p.uploads.Go(func() error {
 		defer full.release()
 		return p.attempt.put(p.ctx, key, full.reader(), full.size)
@@ -126,11 +125,30 @@ func (p *part) cut() error {
 	return nil
 }
 
-// close puts what is left and returns when all objects are there.
+// end ends the object, which is to be put.
+func (p *part) end() (full *object, key string, err error) {
+	if err := p.press.Close(); err != nil {
+		return nil, "", fmt.Errorf("bucket: %w", err)
+	}
+	full, key = p.filling, p.key()
+	p.filling = nil
+	p.done = append(p.done, placed{key: key, size: full.size})
+	return full, key, nil
+}
+
+// close puts what is left and returns when all objects are there. The last, which often is
+// the only one, is put by the caller's goroutine: one of its own would have to grow its
+// stack for each.
 func (p *part) close() error {
-	err := p.finish()
+	var err error
+	if len(p.press.csv) > 0 {
+		err = p.compress()
+	}
 	if failed := p.wait(); failed != nil {
 		return failed
+	}
+	if err == nil && p.filling != nil {
+		err = p.last()
 	}
 	if err != nil {
 		return err
@@ -140,16 +158,14 @@ func (p *part) close() error {
 	return nil
 }
 
-func (p *part) finish() error {
-	if len(p.press.csv) > 0 {
-		if err := p.compress(); err != nil {
-			return err
-		}
+// last puts the object that is filling.
+func (p *part) last() error {
+	full, key, err := p.end()
+	if err != nil {
+		return err
 	}
-	if p.filling == nil {
-		return nil
-	}
-	return p.cut()
+	defer full.release()
+	return p.attempt.put(p.parent, key, full.reader(), full.size)
 }
 
 // wait returns when nothing is being put any more, with what has failed.

@@ -41,6 +41,17 @@ func (b *body) Read(p []byte) (int, error) {
 	return b.content.Read(p)
 }
 
+// WriteTo spares who computes a checksum of the content, as the SDK does before it sends it,
+// a buffer to read it into. It implements io.WriterTo.
+func (b *body) WriteTo(w io.Writer) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.content == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return io.Copy(w, b.content)
+}
+
 func (b *body) Seek(offset int64, whence int) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

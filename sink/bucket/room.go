@@ -94,10 +94,26 @@ func (r *objectReader) Read(p []byte) (int, error) {
 	if r.at >= r.size {
 		return 0, io.EOF
 	}
-	start := r.at % blockBytes
-	n := copy(p, r.blocks[r.at/blockBytes][start:min(blockBytes, start+r.size-r.at)])
+	n := copy(p, r.rest())
 	r.at += n
 	return n, nil
+}
+
+// WriteTo implements io.WriterTo.
+func (r *objectReader) WriteTo(w io.Writer) (written int64, err error) {
+	for r.at < r.size && err == nil {
+		var n int
+		n, err = w.Write(r.rest())
+		r.at += n
+		written += int64(n)
+	}
+	return written, err
+}
+
+// rest is what is left of the block at hand.
+func (r *objectReader) rest() []byte {
+	start := r.at % blockBytes
+	return r.blocks[r.at/blockBytes][start:min(blockBytes, start+r.size-r.at)]
 }
 
 // Seek implements io.Seeker.

@@ -30,6 +30,14 @@ func TestObjectsAreReadAsWritten(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		r := o.reader()
+		from := size / 3
+		if _, err := r.Seek(int64(from), io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		var rest bytes.Buffer
+		if n, err := io.Copy(&rest, r); n != int64(size-from) || err != nil || !bytes.Equal(rest.Bytes(), want.Bytes()[from:]) {
+			t.Errorf("%d bytes are written from %d on, of %d: %v", n, from, size, err)
+		}
 		if _, err := r.Seek(-1, io.SeekStart); err == nil {
 			t.Error("there is something before the beginning")
 		}

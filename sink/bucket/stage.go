@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,21 +38,31 @@ func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.S
 		Folds: make([]replicator.StagedFold, len(together)), Joins: b.Joins, Holds: b.Holds,
 	}
 	var g errgroup.Group // without a context that ends at the first error: what is being put then could come after it was deleted
-	g.SetLimit(a.stager.options.Parallel)
-	for i, folds := range together {
-		g.Go(func() (err error) {
-			if folds[0].Held != "" {
-				staged.Folds[i], err = a.held(ctx, i, folds, b.Refused)
-			} else {
-				staged.Folds[i], err = a.fold(ctx, i, folds[0], b.Refused)
+	var begun atomic.Int64
+	for range min(a.stager.options.Parallel, len(together)) {
+		g.Go(func() error { // each stages one fold after another, since requests take a large stack
+			for i := begun.Add(1) - 1; i < int64(len(together)); i = begun.Add(1) - 1 {
+				if err := a.stageTo(ctx, &staged.Folds[i], int(i), together[i], b.Refused); err != nil {
+					return err
+				}
 			}
-			return err
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	return staged, nil
+}
+
+// stageTo writes what goes into one table together.
+func (a *attempt) stageTo(ctx context.Context, staged *replicator.StagedFold, index int, folds []*replicator.Fold, refused map[uint32]replicator.Rows) (err error) {
+	if folds[0].Held != "" {
+		*staged, err = a.held(ctx, index, folds, refused)
+	} else {
+		*staged, err = a.fold(ctx, index, folds[0], refused)
+	}
+	return err
 }
 
 // gathered puts the folds together that go into one held table: there can be one for
