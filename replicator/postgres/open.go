@@ -102,6 +102,7 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 func (p *opening) startNow(ctx context.Context) (*stream, error) {
 	var w *wire
 	conn, err := p.connectReplication(ctx, func(c *pgconn.Config) {
+		c.DialFunc = metered(c.DialFunc)
 		c.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
 			w = newWire(from)
 			return pgproto3.NewFrontend(w, to)

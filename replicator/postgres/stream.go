@@ -117,6 +117,9 @@ func (s *stream) receive(ctx context.Context, now, until time.Time) (over bool, 
 		return false, s.broken(err)
 	}
 	deadline := s.wire.gather.deadline(now, until)
+	if s.wire.gather.rest(ctx, now) { // until may be over, and what has come is to be read
+		deadline = time.Now().Add(gatherFor)
+	}
 	if err := s.conn.SetReadDeadline(deadline); err != nil {
 		return false, s.broken(err)
 	}

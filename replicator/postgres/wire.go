@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net"
-	"time"
 )
 
 const (
@@ -108,39 +106,4 @@ func (w *wire) fill(size int) error {
 		return nil // an error comes again
 	}
 	return err
-}
-
-// gatherFor is how long the kernel may gather what arrives before it wakes the
-// reader.
-const gatherFor = 2 * time.Millisecond
-
-// gather asks the kernel to wake the reader once a good part of a buffer has
-// arrived, or gatherFor is over. The walsender flushes each message by itself: a
-// reader that wakes for each does little else.
-type gather struct {
-	socket socket // zero: it cannot be asked
-	on     bool
-}
-
-// begin takes over a connection that is read by one goroutine.
-func (g *gather) begin(conn net.Conn) { g.socket = socketOf(conn) }
-
-// deadline returns until when the next read may wait, of a reader that waits until
-// then.
-func (g *gather) deadline(now, until time.Time) time.Time {
-	if soon := now.Add(gatherFor); g.on && soon.Before(until) {
-		return soon
-	}
-	return until
-}
-
-// set turns the gathering on while messages come, and off for the wait for the first
-// one: a read that finds bytes there returns them at once in either case.
-func (g *gather) set(on bool) {
-	if g.on == on || !g.socket.known() {
-		return
-	}
-	if g.socket.wakeAt(on) == nil {
-		g.on = on
-	}
 }

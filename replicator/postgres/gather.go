@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"syscall"
+	"time"
+)
+
+const (
+	// gatherFor is how long the kernel may gather what arrives before it wakes the
+	// reader.
+	gatherFor = 2 * time.Millisecond
+
+	// restFor is how long the reader lets the server send, once it has all that was there,
+	// while it is told of more than restAfter bytes in between.
+	restFor   = 4 * time.Millisecond
+	restAfter = 64 << 10
+)
+
+// gather makes the server's messages arrive many at a time. The walsender hands each to
+// the kernel by itself, and where the reader waits for it, each is sent by itself and
+// wakes somebody: both sides do little else then.
+// https://github.com/postgres/postgres/blob/master/src/backend/replication/walsender.c
+//
+// While messages come, the kernel is asked to wake the reader once a good part of a
+// buffer has arrived, or gatherFor is over. While very many come, the reader stays away
+// for restFor at a time: what the server sends meanwhile fills the window, and what
+// follows is only put behind it in the server's socket, which is much cheaper than to
+// send it. A server does in that way half of the work for a message.
+type gather struct {
+	socket socket // zero: it cannot be asked
+	meter  *meter // nil: what arrives is not known
+	on     bool
+}
+
+// begin takes over a connection that is read by one goroutine.
+func (g *gather) begin(conn net.Conn) {
+	g.socket = socketOf(conn)
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	g.meter, _ = conn.(*meter)
+}
+
+// deadline returns until when the next read may wait, of a reader that waits until
+// then.
+func (g *gather) deadline(now, until time.Time) time.Time {
+	if soon := now.Add(gatherFor); g.on && soon.Before(until) {
+		return soon
+	}
+	return until
+}
+
+// set turns the gathering on while messages come, and off for the wait for the first
+// one: a read that finds bytes there returns them at once in either case.
+func (g *gather) set(on bool) {
+	if g.on == on || !g.socket.known() {
+		return
+	}
+	if g.socket.wakeAt(on) == nil {
+		g.on = on
+	}
+}
+
+// rest stays away from the connection for as long as is left of restFor since it was
+// empty, if much has come since the last rest. It tells whether it did.
+func (g *gather) rest(ctx context.Context, now time.Time) bool {
+	m := g.meter
+	if m == nil || m.got < restAfter || m.emptied.IsZero() {
+		return false
+	}
+	m.got = 0
+	left := restFor - now.Sub(m.emptied)
+	if left <= 0 {
+		return false
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return true
+}
+
+// meter is a connection, below TLS if there is any, that knows how much of what comes is
+// read.
+type meter struct {
+	net.Conn
+	got     int       // bytes since the reader last rested
+	emptied time.Time // when a read last took all that was there; zero if the last did not
+}
+
+// metered has dial return meters.
+func metered(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &meter{Conn: conn}, nil
+	}
+}
+
+// Read implements net.Conn.
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.Conn.Read(p)
+	m.got += n
+	m.emptied = time.Time{}
+	if n < len(p) {
+		m.emptied = time.Now()
+	}
+	return n, err
+}
+
+// SyscallConn implements syscall.Conn where the connection does.
+func (m *meter) SyscallConn() (syscall.RawConn, error) {
+	c, ok := m.Conn.(syscall.Conn)
+	if !ok {
+		return nil, syscall.EINVAL
+	}
+	return c.SyscallConn()
+}
