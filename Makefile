@@ -42,7 +42,7 @@ test: compiler ## all tests, at most 10 minutes on two cores
 	ROWSHIFT_SENT=$$sent go test -race -vet=off -p 3 -parallel 4 -timeout 15m ./test/e2e ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
 	go test -timeout 5m -run AllocatesNothing ./schema
-	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs' ./replicator
+	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs|TestBatchesLeaveTheirMemory' ./replicator
 
 .PHONY: test-all
 test-all: compiler ## the same tests with larger numbers, on every PostgreSQL

@@ -52,16 +52,16 @@ func (r *reader) tail() bool {
 	return r.pressed && (r.paused || r.backlog > 0)
 }
 
-// mostFolds is how many folds a full batch has rows enough for: whatever is in one, it
-// costs two objects and the statements of a merge.
-const mostFolds = 250
+// mostTables is of how many tables a full batch has rows enough: whatever is in one's
+// fold, it costs two objects and the statements of a merge.
+const mostTables = 250
 
 // worth tells whether the batch is worth a merge of its own before the backlog of the
 // beginning is over, so that a warehouse that merges as fast as we read need not rest: the
 // first once it is an eighth of what a batch may be, each other at a half, beside the
 // merge of the one before it. One of many tables has to have rows for each.
 func (r *reader) worth() bool {
-	if r.backlog == 0 || !r.single() || r.batch.Changes < len(r.batch.Folds)*(r.limits.Rows/mostFolds) {
+	if r.backlog == 0 || !r.single() || r.batch.Changes < len(r.folds)*(r.limits.Rows/mostTables) {
 		return false
 	}
 	part := 2

@@ -154,12 +154,16 @@ func TestWhenABatchIsSealed(t *testing.T) {
 // rows enough for each of its tables.
 func TestWorthOfManyTables(t *testing.T) {
 	for _, c := range []struct {
-		folds, changes int
-		want           bool
+		tables, changes int
+		want            bool
 	}{{4, 62_499, false}, {4, 62_500, true}, {31, 62_500, true}, {32, 62_500, false}, {200, 399_999, false}, {200, 400_000, true}} {
-		r := &reader{limits: Limits{Rows: 500_000, Bytes: math.MaxInt}, backlog: 1, merged: func() LSN { return 0 }, batch: &Batch{Changes: c.changes, Folds: make([]*Fold, c.folds)}}
+		r := &reader{limits: Limits{Rows: 500_000, Bytes: math.MaxInt}, backlog: 1, merged: func() LSN { return 0 }, batch: &Batch{Changes: c.changes}, folds: map[uint32]*Fold{}}
+		for oid := range uint32(c.tables) { // of the first, a fold for each transaction of a load
+			r.folds[oid] = &Fold{}
+			r.batch.Folds = append(r.batch.Folds, &Fold{}, &Fold{})
+		}
 		if got := r.worth(); got != c.want {
-			t.Errorf("%d changes of %d tables: %v", c.changes, c.folds, got)
+			t.Errorf("%d changes of %d tables: %v", c.changes, c.tables, got)
 		}
 	}
 }

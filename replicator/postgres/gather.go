@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"net"
@@ -14,9 +15,11 @@ const (
 	gatherFor = 2 * time.Millisecond
 
 	// restFor is how long the reader lets the server send, once it has all that was there,
-	// while it is told of more than restAfter bytes in between.
-	restFor   = 4 * time.Millisecond
-	restAfter = 64 << 10
+	// where restAfter bytes have come since the last rest, which is not longer ago than
+	// restWithin: more than 3 MB in a second.
+	restFor    = 4 * time.Millisecond
+	restAfter  = 64 << 10
+	restWithin = 20 * time.Millisecond
 )
 
 // gather makes the server's messages arrive many at a time. The walsender hands each to
@@ -28,7 +31,9 @@ const (
 // buffer has arrived, or gatherFor is over. While very many come, the reader stays away
 // for restFor at a time: what the server sends meanwhile fills the window, and what
 // follows is only put behind it in the server's socket, which is much cheaper than to
-// send it. A server does in that way half of the work for a message.
+// send it. A server does in that way half of the work for a message. What comes in a
+// second is then at most a window for each restFor: the kernel makes the window larger
+// as more is taken at once, up to net.ipv4.tcp_rmem.
 type gather struct {
 	socket socket // zero: it cannot be asked
 	meter  *meter // nil: what arrives is not known
@@ -41,7 +46,9 @@ func (g *gather) begin(conn net.Conn) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
 	}
-	g.meter, _ = conn.(*meter)
+	if g.meter, _ = conn.(*meter); g.meter != nil {
+		g.meter.got, g.meter.since = 0, time.Now()
+	}
 }
 
 // deadline returns until when the next read may wait, of a reader that waits until
@@ -65,16 +72,17 @@ func (g *gather) set(on bool) {
 }
 
 // rest stays away from the connection for as long as is left of restFor since it was
-// empty, if much has come since the last rest. It tells whether it did.
-func (g *gather) rest(ctx context.Context, now time.Time) bool {
+// empty, if much comes. It returns how long that was, which is nobody's silence.
+func (g *gather) rest(ctx context.Context, now time.Time) time.Duration {
 	m := g.meter
 	if m == nil || m.got < restAfter || m.emptied.IsZero() {
-		return false
+		return 0
 	}
-	m.got = 0
+	much := now.Sub(m.since) <= restWithin
+	m.got, m.since = 0, now
 	left := restFor - now.Sub(m.emptied)
-	if left <= 0 {
-		return false
+	if !much || left <= 0 {
+		return 0
 	}
 	timer := time.NewTimer(left)
 	defer timer.Stop()
@@ -82,16 +90,23 @@ func (g *gather) rest(ctx context.Context, now time.Time) bool {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return true
+	m.since = time.Now()
+	return m.since.Sub(now)
 }
 
 // meter is a connection, below TLS if there is any, that knows how much of what comes is
-// read.
+// read. TLS asks it for a record at a time, which is a message of ours or two, so it reads
+// ahead.
 type meter struct {
 	net.Conn
-	got     int       // bytes since the reader last rested
-	emptied time.Time // when a read last took all that was there; zero if the last did not
+	ahead   *bufio.Reader // of arrived
+	got     int           // bytes since then
+	since   time.Time     // when the reader last rested, or could have
+	emptied time.Time     // when a read last took all that was there; zero if the last did not
 }
+
+// aheadBytes is how much is read ahead at most. Who asks for more gets it at once.
+const aheadBytes = 64 << 10
 
 // metered has dial return meters.
 func metered(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -100,12 +115,20 @@ func metered(dial func(ctx context.Context, network, addr string) (net.Conn, err
 		if err != nil {
 			return nil, err
 		}
-		return &meter{Conn: conn}, nil
+		m := &meter{Conn: conn}
+		m.ahead = bufio.NewReaderSize(arrived{m}, aheadBytes)
+		return m, nil
 	}
 }
 
 // Read implements net.Conn.
-func (m *meter) Read(p []byte) (int, error) {
+func (m *meter) Read(p []byte) (int, error) { return m.ahead.Read(p) }
+
+// arrived reads from a meter's connection, and counts.
+type arrived struct{ m *meter }
+
+func (a arrived) Read(p []byte) (int, error) {
+	m := a.m
 	n, err := m.Conn.Read(p)
 	m.got += n
 	m.emptied = time.Time{}

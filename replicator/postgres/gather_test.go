@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,27 +27,30 @@ func piped(t *testing.T) (*meter, net.Conn) {
 // TestRest shows when the reader stays away from the connection, and for how long.
 func TestRest(t *testing.T) {
 	for name, c := range map[string]struct {
+		after time.Duration // the last rest; what comes does so then
 		come  int           // bytes that come at once
 		space int           // of the read
 		later time.Duration // what is done with them takes
 		ended bool          // the reader is to end
 		want  time.Duration
-		rests bool
 	}{
-		"much":                               {come: restAfter, space: 2 * restAfter, want: restFor, rests: true},
+		"much":                               {come: restAfter, space: 2 * restAfter, want: restFor},
+		"much in a little while":             {after: restWithin, come: restAfter, space: 2 * restAfter, want: restFor},
+		"much in a long while":               {after: restWithin + 1, come: restAfter, space: 2 * restAfter},
 		"little":                             {come: restAfter - 1, space: 2 * restAfter},
 		"more than was asked for":            {come: 2 * restAfter, space: restAfter},
-		"much, and some time goes by":        {come: restAfter, space: 2 * restAfter, later: restFor / 4, want: 3 * restFor / 4, rests: true},
+		"much, and some time goes by":        {come: restAfter, space: 2 * restAfter, later: restFor / 4, want: 3 * restFor / 4},
 		"much, of which much had to be done": {come: restAfter, space: 2 * restAfter, later: restFor},
-		"much, and the reader is to end":     {come: restAfter, space: 2 * restAfter, ended: true, rests: true},
+		"much, and the reader is to end":     {come: restAfter, space: 2 * restAfter, ended: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conn, far := piped(t)
 				defer conn.Close()
-				go func() { _, _ = far.Write(make([]byte, c.come)) }()
 				var g gather
 				g.begin(conn)
+				<-time.After(c.after)
+				go func() { _, _ = far.Write(make([]byte, c.come)) }()
 				if _, err := conn.Read(make([]byte, c.space)); err != nil {
 					t.Fatal(err)
 				}
@@ -57,13 +61,10 @@ func TestRest(t *testing.T) {
 				}
 				<-time.After(c.later)
 				began := time.Now()
-				if rests := g.rest(ctx, began); rests != c.rests {
-					t.Errorf("rests is %v", rests)
+				if told, took := g.rest(ctx, began), time.Since(began); told != took || took != c.want {
+					t.Errorf("rested for %v and told %v, want %v", took, told, c.want)
 				}
-				if took := time.Since(began); took != c.want {
-					t.Errorf("rested for %v, want %v", took, c.want)
-				}
-				if g.rest(ctx, time.Now()) {
+				if g.rest(ctx, time.Now()) > 0 {
 					t.Error("rests twice for the same")
 				}
 			})
@@ -72,34 +73,42 @@ func TestRest(t *testing.T) {
 }
 
 // TestRestIsNoSilence shows that a rest which outlasts what the caller would wait is not
-// told as silence: what has come meanwhile is read.
+// told as silence, and neither is a part of something large.
 func TestRestIsNoSilence(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		conn, far := piped(t)
-		defer conn.Close()
-		keepalive := func(end replicator.LSN) []byte {
-			b := binary.BigEndian.AppendUint64([]byte{'k'}, uint64(end))
-			return framed('d', append(b, make([]byte, 9)...))
-		}
-		const many = 3000
-		go func() {
-			_, _ = far.Write(bytes.Repeat(keepalive(1), many))
-			_, _ = far.Write(keepalive(2))
-		}()
-		s := &stream{conn: conn, wire: newWire(conn), heartbeat: time.Hour, resend: time.Hour, silence: time.Hour, sentAt: time.Now(), askedAt: time.Now(), ctx: context.Background()}
-		s.wire.gather.begin(conn)
-		began := time.Now()
-		for i := range many + 1 {
-			c, err := s.Next(t.Context(), time.Millisecond)
-			if err != nil || c.Idle {
-				t.Fatalf("after %d messages: %+v, %v", i, c, err)
-			}
-			if i == many && (c.LSN != 2 || time.Since(began) != restFor) {
-				t.Errorf("the last is %+v, after %v", c, time.Since(began))
-			}
-		}
-		if c, err := s.Next(t.Context(), time.Millisecond); err != nil || !c.Idle {
-			t.Errorf("silence is told as %+v, %v", c, err)
-		}
-	})
+	keepalive := func(end replicator.LSN) []byte {
+		b := binary.BigEndian.AppendUint64([]byte{'k'}, uint64(end))
+		return framed('d', append(b, make([]byte, 9)...))
+	}
+	notice := func(size int) []byte { return framed('N', make([]byte, size)) }
+	for name, first := range map[string][]byte{
+		"many":  bytes.Repeat(keepalive(1), 3000),
+		"large": notice(3 << 20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn, far := piped(t)
+				defer conn.Close()
+				go func() {
+					for piece := range slices.Chunk(append(first, keepalive(2)...), 90_000) {
+						_, _ = far.Write(piece)
+					}
+				}()
+				s := &stream{conn: conn, wire: newWire(conn), heartbeat: time.Hour, resend: time.Hour, silence: time.Hour, sentAt: time.Now(), askedAt: time.Now(), ctx: context.Background()}
+				s.wire.gather.begin(conn)
+				began := time.Now()
+				for last := (replicator.Change{}); last.LSN != 2; {
+					var err error
+					if last, err = s.Next(t.Context(), time.Millisecond); err != nil || last.Idle {
+						t.Fatalf("after %v: %+v, %v", time.Since(began), last, err)
+					}
+				}
+				if took := time.Since(began); len(first) > 1<<20 && took < 10*restFor {
+					t.Errorf("read in %v, without a rest", took)
+				}
+				if c, err := s.Next(t.Context(), time.Millisecond); err != nil || !c.Idle {
+					t.Errorf("silence is told as %+v, %v", c, err)
+				}
+			})
+		})
+	}
 }

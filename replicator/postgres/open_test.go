@@ -228,6 +228,9 @@ func TestOpenOverTLS(t *testing.T) {
 		t.Errorf("%d rows", got)
 	}
 	w.until(other, `EXISTS (SELECT FROM pg_stat_replication JOIN pg_stat_ssl USING (pid) WHERE ssl)`)
+	if m := f.Source.(*stream).wire.gather.meter; m == nil || m.emptied.IsZero() {
+		t.Errorf("nobody knows what arrives: %+v", m)
+	}
 }
 
 // TestOpenOfAServerThatFreezes shows that a server which says nothing any more, on a

@@ -4,13 +4,21 @@ import (
 	"testing"
 
 	"rowshift/replicator"
+	"rowshift/test/pgtest"
 )
 
 // BenchmarkStream reads rows of about 100 bytes out of a real slot, in transactions of
-// 20, by TCP.
+// 20, by TCP, with and without TLS.
 func BenchmarkStream(b *testing.B) {
+	b.Run("plain", func(b *testing.B) { benchmarkStream(b, newWorld(b)) })
+	b.Run("tls", func(b *testing.B) {
+		benchmarkStream(b, on(newWorld(b), pgtest.Start(b, pgtest.Options{TLS: true, Auth: pgtest.SCRAM})))
+	})
+}
+
+func benchmarkStream(b *testing.B, w *world) {
+	b.Helper()
 	const rows = 200_000
-	w := newWorld(b)
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text, n numeric, t timestamptz)`)
 	w.choose(every("a")...)

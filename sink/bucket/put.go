@@ -42,7 +42,8 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // WriteTo spares who computes a checksum of the content, as the SDK does before it sends it,
-// a buffer to read it into. It implements io.WriterTo.
+// a buffer to read it into. It implements io.WriterTo. It holds the content for as long as
+// w takes it: that is a hash in memory, while a transport, which may be slow, reads.
 func (b *body) WriteTo(w io.Writer) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

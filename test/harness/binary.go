@@ -40,7 +40,8 @@ func Build(ctx context.Context, race bool) (string, error) {
 	_, here, _, _ := runtime.Caller(0)
 	c := exec.CommandContext(ctx, "go", append(args, "./cmd/rowshift")...)
 	c.Dir = filepath.Join(filepath.Dir(here), "..", "..")
-	// The Go tool tidies up after itself when it is interrupted.
+	// The Go tool tidies up after itself when it is interrupted, unless it has hardly begun.
+	c.Env = append(os.Environ(), "GOTMPDIR="+builds.folder.Path)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 10 * time.Second
 	if out, err := c.CombinedOutput(); err != nil {

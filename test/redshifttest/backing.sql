@@ -15,13 +15,13 @@ CREATE OR REPLACE VIEW redshift_catalog.stl_connection_log AS
 CREATE OR REPLACE VIEW redshift_catalog.sys_connection_log AS
   SELECT event, recordtime AS record_time, remotehost AS remote_host, remoteport AS remote_port, pid AS session_id, dbname AS database_name,
          username AS user_name, authmethod AS auth_method, duration, application_name FROM redshift_catalog.stl_connection_log;
--- The locks on tables, but for those that come with the index of a DISTKEY: the index's own, which nobody else knows as
--- long as its transaction lasts, and what making it takes. index_lock is the first of the advisory locks of who makes one.
+-- The locks on tables, but for those on our own catalogue, and those that come with the index of a DISTKEY: the index's own,
+-- which nobody else knows as long as its transaction lasts, and what making it takes. index_lock is the first of the advisory locks of who makes one.
 CREATE OR REPLACE FUNCTION redshift_catalog.index_lock() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 1::bigint << 62 $$;
 CREATE OR REPLACE VIEW redshift_catalog.shown_lock AS
-  SELECT l.* FROM pg_locks l WHERE l.locktype = 'relation' AND l.mode NOT IN ('ShareLock', 'ShareUpdateExclusiveLock')
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_class i WHERE i.oid = l.relation AND i.relkind = 'i')
-    AND (EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = l.relation) OR NOT EXISTS (SELECT FROM pg_locks m
+  SELECT l.* FROM pg_locks l LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+  WHERE l.locktype = 'relation' AND c.relkind IS DISTINCT FROM 'i' AND c.relnamespace IS DISTINCT FROM 'redshift_catalog'::regnamespace::oid
+    AND (c.oid IS NOT NULL AND l.mode NOT IN ('ShareLock', 'ShareUpdateExclusiveLock') OR NOT EXISTS (SELECT FROM pg_locks m
       WHERE m.pid = l.pid AND m.locktype = 'advisory' AND m.classid = (redshift_catalog.index_lock() >> 32)::int::oid));
 CREATE OR REPLACE VIEW redshift_catalog.stv_locks AS
   SELECT l.relation::int AS table_id, a.xact_start AS last_update, NULL::timestamptz AS last_commit, l.transactionid AS lock_owner,
