@@ -34,16 +34,23 @@ func (rs results) of(backlog, peer string) (found results) {
 	return found
 }
 
-// against are the ratios of a peer's rate to another's, each within one round.
-func (rs results) against(backlog, peer, other string) (ratios []float64) {
+// against are the ratios of something of a peer to something of another, each within one
+// round.
+func (rs results) against(backlog, peer, other string, of, to func(result) float64) (ratios []float64) {
 	theirs := rs.of(backlog, other)
 	for _, r := range rs.of(backlog, peer) {
 		if i := slices.IndexFunc(theirs, func(o result) bool { return o.Round == r.Round }); i >= 0 {
-			ratios = append(ratios, r.rate()/theirs[i].rate())
+			ratios = append(ratios, of(r)/to(theirs[i]))
 		}
 	}
 	return ratios
 }
+
+// own is the CPU of the peer's process, in seconds.
+func (r result) own() float64 { return r.Own.CPU.Seconds() }
+
+// walsender is the CPU of the slot's walsender, in seconds; a tick at least.
+func (r result) walsender() float64 { return max(r.Walsender.Seconds(), 1.0/ticks) }
 
 // each are what of says of each result.
 func (rs results) each(of func(result) float64) (all []float64) {
@@ -60,8 +67,8 @@ func median(of []float64) float64 {
 }
 
 // header is the table's. README.md says what its columns are.
-const header = `| backlog | | rows/s | of limit | of native | walsender | own CPU | own of walsender | peak |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+const header = `| backlog | | rows/s | of limit | of native | walsender | own CPU | own of walsender | of limit's | peak |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
 // tables are a line for each backlog and peer of what it took, and of who had the cores
@@ -122,23 +129,26 @@ func (rs results) cores(b *strings.Builder, backlog, peer string) {
 
 func (rs results) line(b *strings.Builder, backlog, peer string) {
 	own := rs.of(backlog, peer)
-	perMillion := func(of func(result) time.Duration) string {
-		return fmt.Sprintf("%.2f s", median(own.each(func(r result) float64 { return of(r).Seconds() / float64(r.Rows) * 1e6 })))
+	perMillion := func(of func(result) float64) string {
+		return fmt.Sprintf("%.2f s", median(own.each(func(r result) float64 { return of(r) / float64(r.Rows) * 1e6 })))
 	}
 	var toLimit, toNative []float64
+	ofLimits := ""
 	if peer != limit {
-		toLimit = rs.against(backlog, peer, limit)
+		toLimit = rs.against(backlog, peer, limit, result.rate, result.rate)
+		if shares := rs.against(backlog, peer, limit, result.own, result.walsender); len(shares) > 0 {
+			ofLimits = fmt.Sprintf("%.2f", median(shares))
+		}
 	}
 	if peer == rowshift {
-		toNative = rs.against(backlog, peer, native)
+		toNative = rs.against(backlog, peer, native, result.rate, result.rate)
 	}
 	peak := ""
 	if most := slices.Max(own.each(func(r result) float64 { return float64(r.Own.Peak) })); most > 0 {
 		peak = fmt.Sprintf("%.0f MiB", most/(1<<20))
 	}
-	fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s | %.2f | %s |\n", backlog, peer, median(own.each(result.rate)), ratio(toLimit), ratio(toNative),
-		perMillion(func(r result) time.Duration { return r.Walsender }), perMillion(func(r result) time.Duration { return r.Own.CPU }),
-		median(own.each(func(r result) float64 { return r.Own.CPU.Seconds() / max(r.Walsender.Seconds(), 1.0/ticks) })), peak)
+	fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s | %.2f | %s | %s |\n", backlog, peer, median(own.each(result.rate)), ratio(toLimit), ratio(toNative),
+		perMillion(result.walsender), perMillion(result.own), median(own.each(func(r result) float64 { return r.own() / r.walsender() })), ofLimits, peak)
 }
 
 // ratio tells ratios of rounds: median, least and most.
