@@ -17,7 +17,7 @@ const (
 	// restFor is how long the reader lets the server send, once it has all that was there,
 	// where restAfter bytes have come since the last rest, which is not longer ago than
 	// restWithin: more than 3 MB in a second.
-	restFor    = 4 * time.Millisecond
+	restFor    = 10 * time.Millisecond
 	restAfter  = 64 << 10
 	restWithin = 20 * time.Millisecond
 )
