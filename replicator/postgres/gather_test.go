@@ -80,17 +80,24 @@ func TestRestIsNoSilence(t *testing.T) {
 		return framed('d', append(b, make([]byte, 9)...))
 	}
 	notice := func(size int) []byte { return framed('N', make([]byte, size)) }
-	for name, first := range map[string][]byte{
-		"many":  bytes.Repeat(keepalive(1), 3000),
-		"large": notice(3 << 20),
+	for name, c := range map[string]struct {
+		first []byte
+		piece int
+		every time.Duration
+		rests int // at least
+	}{
+		"many":           {first: bytes.Repeat(keepalive(1), 3000), piece: 90_000},
+		"large":          {first: notice(3 << 20), piece: 90_000, rests: 10},
+		"large and slow": {first: notice(10_000), piece: 1000, every: 600 * time.Microsecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conn, far := piped(t)
 				defer conn.Close()
 				go func() {
-					for piece := range slices.Chunk(append(first, keepalive(2)...), 90_000) {
+					for piece := range slices.Chunk(append(c.first, keepalive(2)...), c.piece) {
 						_, _ = far.Write(piece)
+						<-time.After(c.every)
 					}
 				}()
 				s := &stream{conn: conn, wire: newWire(conn), heartbeat: time.Hour, resend: time.Hour, silence: time.Hour, sentAt: time.Now(), askedAt: time.Now(), ctx: context.Background()}
@@ -102,7 +109,7 @@ func TestRestIsNoSilence(t *testing.T) {
 						t.Fatalf("after %v: %+v, %v", time.Since(began), last, err)
 					}
 				}
-				if took := time.Since(began); len(first) > 1<<20 && took < 10*restFor {
+				if took := time.Since(began); took < time.Duration(c.rests)*restFor {
 					t.Errorf("read in %v, without a rest", took)
 				}
 				if c, err := s.Next(t.Context(), time.Millisecond); err != nil || !c.Idle {

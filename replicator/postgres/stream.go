@@ -99,45 +99,43 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 		}
 		rested := s.wire.gather.rest(ctx, now)
 		now, until = now.Add(rested), until.Add(rested)
-		came, over, err := s.receive(ctx, now, until)
-		switch {
-		case err != nil:
+		over, err := s.receive(ctx, now, until)
+		if err != nil {
 			return replicator.Change{}, err
-		case over && came: // a part of something large: the caller looks at its clock
-			return replicator.Change{Op: replicator.Mark, LSN: s.position}, nil
-		case over:
-			return replicator.Change{Op: replicator.Mark, LSN: s.position, Idle: true}, s.quiet(now)
+		}
+		if over { // a part of something large is no silence
+			return replicator.Change{Op: replicator.Mark, LSN: s.position, Idle: !s.wire.partial()}, s.quiet(now)
 		}
 	}
 }
 
-// receive reads once, and tells whether anything came, and whether until has passed.
-func (s *stream) receive(ctx context.Context, now, until time.Time) (came, over bool, err error) {
+// receive reads once, and tells whether until has passed without anything.
+func (s *stream) receive(ctx context.Context, now, until time.Time) (over bool, err error) {
 	if err := s.remind(now); err != nil {
-		return false, false, err
+		return false, err
 	}
 	size, err := s.wire.size()
 	if err != nil {
-		return false, false, s.broken(err)
+		return false, s.broken(err)
 	}
 	deadline := s.wire.gather.deadline(now, until)
 	if err := s.conn.SetReadDeadline(deadline); err != nil {
-		return false, false, s.broken(err)
+		return false, s.broken(err)
 	}
 	if err := ctx.Err(); err != nil { // asked behind the deadline, which the end of ctx moves
-		return false, false, err
+		return false, err
 	}
 	err = s.wire.fill(size)
 	switch {
 	case err == nil:
 		s.open = time.Time{}
 		s.wire.gather.set(true)
-		return true, !now.Before(until), nil
+		return false, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.wire.gather.set(false)
-		return false, !deadline.Before(until), ctx.Err()
+		return !deadline.Before(until), ctx.Err()
 	}
-	return false, false, s.broken(err)
+	return false, s.broken(err)
 }
 
 // watch makes the end of ctx end a read.

@@ -82,6 +82,9 @@ func (w *wire) size() (int, error) {
 	return 1 + int(length), nil
 }
 
+// partial tells whether a part of a message is there.
+func (w *wire) partial() bool { return w.start < w.end }
+
 // fill reads once. It makes room for a message of that size, little by little as its
 // bytes arrive, so that a false length does not cost memory.
 func (w *wire) fill(size int) error {
