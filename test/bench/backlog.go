@@ -157,6 +157,13 @@ func sourceSQL(s sizes) []string {
 	return append(statements, "VACUUM ANALYZE")
 }
 
+// touch changes a row of each table whose rows the backlogs look for.
+const touch = `
+	UPDATE company SET seats = seats WHERE id = uid('c', 1);
+	UPDATE person SET is_active = is_active WHERE id = uid('p', 1);
+	UPDATE company_person SET role_in_company = role_in_company WHERE person_uuid = (SELECT person_uuid FROM company_person LIMIT 1);
+	UPDATE tpcb_account SET balance = balance WHERE id = 1`
+
 // tables are those that are replicated: the account tables first.
 var tables = []string{
 	"company", "company_person", "person", "plan",

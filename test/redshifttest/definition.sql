@@ -125,14 +125,12 @@ BEGIN
   DELETE FROM redshift_catalog.key WHERE referenced = ANY (dropped);
 END $$;
 
--- The index of a DISTKEY: sought is a table that is to have one, if this is not the first time that so few rows of it are
--- sought, by those columns, for the rows of other tables. From 8 MB on, reading all of it takes longer than all else of a
--- statement does. For a fiftieth of its rows an index is no faster, and for a two-hundredth it soon pays for being made.
-CREATE OR REPLACE FUNCTION redshift_catalog.sought(called text, columns text[], others text[]) RETURNS oid LANGUAGE sql STABLE AS $$
+-- The index of a DISTKEY: sought is a table that is to have one, since its rows are sought by those columns for the rows
+-- of other tables. From 8 MB on, reading all of it takes longer than all else of a statement does.
+CREATE OR REPLACE FUNCTION redshift_catalog.sought(called text, columns text[]) RETURNS oid LANGUAGE sql STABLE AS $$
   SELECT c.oid FROM pg_class c JOIN redshift_catalog.attribute r ON r.relation = c.oid AND r.distkey
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = r.attnum AND a.attname = ANY (columns)
   WHERE c.oid = to_regclass(called) AND c.relkind = 'r' AND c.relpersistence = 'p' AND pg_relation_size(c.oid) > 8 << 20
-    AND pg_relation_size(c.oid) > 200 * coalesce((SELECT sum(pg_relation_size(to_regclass(o))) FROM unnest(others) o), 0)
     AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum) $$;
 -- It is analyzed, too, or the planner would not know that few rows have one value. The session's lock tells
 -- shown_lock that it makes an index. What is there by its name was made by somebody whom the snapshot does not see.

@@ -61,7 +61,6 @@ type Server struct {
 	faults   faults
 	store    s3
 	log      logbook
-	seeks    seeks
 	copies   atomic.Int64 // the number of the last COPY
 
 	address string
