@@ -61,7 +61,6 @@ type reader struct {
 	sealed   LSN              // End of the last batch handed over
 	before   LSN              // and of the one before it
 	sealedAt time.Time
-	batches  int // handed over, with changes
 	acked    LSN
 	backlog  LSN  // the log ended here when the reader began; 0 once all of it is handed over
 	pressed  bool // the batch before had reached a limit, or the backlog is not over: more is about to come

@@ -57,15 +57,15 @@ func (r *reader) tail() bool {
 const mostTables = 250
 
 // worth tells whether the batch is worth a merge of its own before the backlog of the
-// beginning is over, so that a warehouse that merges as fast as we read need not rest: the
-// first once it is an eighth of what a batch may be, each other at a half, beside the
-// merge of the one before it. One of many tables has to have rows for each.
+// beginning is over, so that a warehouse that merges as fast as we read need not rest: for
+// one that rests already an eighth of what a batch may be is, and a half beside the merge
+// of the one before it. One of many tables has to have rows for each.
 func (r *reader) worth() bool {
 	if r.backlog == 0 || !r.single() || r.batch.Changes < len(r.folds)*(r.limits.Rows/mostTables) {
 		return false
 	}
 	part := 2
-	if r.batches == 0 {
+	if r.idle() {
 		part = 8
 	}
 	return r.batch.Changes >= r.limits.Rows/part || r.bytes+r.batch.arena.used >= r.limits.Bytes/part
@@ -170,9 +170,6 @@ func (r *reader) seal() SealedBatch {
 // handedOver opens the next batch behind one that the sink has taken.
 func (r *reader) handedOver(sealed SealedBatch) {
 	r.turned(r.batch)
-	if sealed.Changes > 0 {
-		r.batches++
-	}
 	r.sealedAt = time.Now()
 	if r.position >= r.backlog {
 		r.backlog = 0

@@ -96,9 +96,8 @@ func TestWhenABatchIsSealed(t *testing.T) {
 		"an eighth of a batch, for an idle sink, before the backlog of the beginning is over": {
 			bursts: []burst{{0, 7}, {time.Hour, 1}}, backlog: 21, rows: 16, stuck: true, want: []seal{{2, 0}, {5, 0}},
 		},
-		"half a batch each, from the second on": {
-			bursts: []burst{{0, 2}, {time.Second, 7}, {time.Second, 8}, {time.Second, 10}, {time.Hour, 1}}, backlog: 81, rows: 16,
-			want: []seal{{2, 0}, {7, time.Second + pauseAfter}, {8, 2 * time.Second}, {8, 3 * time.Second}, {2, 3 * time.Second}},
+		"an eighth of a batch each, while the sink rests": {
+			bursts: []burst{{0, 2}, {time.Second, 2}, {time.Second, 2}, {time.Hour, 1}}, backlog: 600, rows: 16, want: []seal{{2, 0}, {2, time.Second}, {2, 2 * time.Second}},
 		},
 		"half a batch beside a merge, and no further": {
 			bursts: []burst{{0, 2}, {time.Second, 17}, {time.Hour, 1}}, backlog: 600, rows: 16, stuck: true, want: []seal{{2, 0}, {8, time.Second}},
