@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -257,7 +258,7 @@ func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest
 		return r, rest, err
 	}
 	defer func() { err = ended(ctx, d, err) }()
-	before, err := usageOf(d.Pid())
+	before, sent, err := f.costs(ctx, d)
 	if err != nil {
 		return r, rest, err
 	}
@@ -265,17 +266,42 @@ func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest
 	if err := f.plough(ctx, g); err != nil {
 		return r, rest, err
 	}
-	err = harness.Await(ctx, patience, "the rows to be seen", func() (bool, error) {
-		err := f.equal(ctx, g.Tables)
-		return err == nil && d.Alive() == nil, err
-	})
-	if err != nil {
+	if err := f.drained(ctx, g, d); err != nil {
 		return r, rest, fmt.Errorf("%w\n%s", err, d.Tail(20))
 	}
 	r.Wall = time.Since(began)
-	after, err := usageOf(d.Pid())
-	r.CPU, r.Peak = after.CPU-before.CPU, after.Peak
-	return r, rest, err
+	after, sentAfter, err := f.costs(ctx, d)
+	if err != nil {
+		return r, rest, err
+	}
+	r.CPU, r.Walsender, r.Peak = after.CPU-before.CPU, sentAfter.CPU-sent.CPU, after.Peak
+	return r, rest, f.equal(ctx, g.Tables)
+}
+
+// costs are what a daemon that runs has taken until now, and its walsender.
+func (f *field) costs(ctx context.Context, d *harness.Daemon) (own, walsender usage, err error) {
+	if own, err = usageOf(d.Pid()); err != nil {
+		return own, walsender, err
+	}
+	var pid int
+	if err := f.source.QueryRow(ctx, "SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", slot).Scan(&pid); err != nil {
+		return own, walsender, err
+	}
+	walsender, err = usageOf(pid)
+	return own, walsender, err
+}
+
+// drained waits until the last row that was written is seen, behind all others.
+func (f *field) drained(ctx context.Context, g growing, d *harness.Daemon) error {
+	var last int64
+	if err := f.source.QueryRow(ctx, "SELECT last_value FROM fresh").Scan(&last); err != nil {
+		return err
+	}
+	seen := fmt.Sprintf("SELECT EXISTS (SELECT FROM userdata.%s WHERE id = $1)", changing(int(g.Rows/20-1)%g.Tables))
+	return harness.Await(ctx, patience, "the rows to be seen", func() (so bool, err error) {
+		err = f.stand.QueryRow(ctx, seen, last).Scan(&so)
+		return so, cmp.Or(err, d.Alive())
+	})
 }
 
 // plough writes the rows of a drain.

@@ -13,6 +13,15 @@ func (g grown) perMillion(d time.Duration) float64 { return d.Seconds() / float6
 func (g grown) cpu() float64  { return g.perMillion(g.CPU - g.BareCPU) }
 func (g grown) wall() float64 { return g.perMillion(g.Wall - g.BareWall) }
 
+// share is own CPU over that of the walsender, which has the same to do for each row; 0 if
+// so few were sent that it is not told.
+func (g grown) share() float64 {
+	if g.Walsender == 0 {
+		return 0
+	}
+	return float64(g.CPU-g.BareCPU) / float64(g.Walsender)
+}
+
 // by gathers what is alike, in the order in which it first came.
 func by[T any, K comparable](all []T, key func(T) K) (keys []K, of map[K][]T) {
 	of = map[K][]T{}
@@ -47,8 +56,8 @@ func greatest[T any](all []T, of func(T) int64) (most int64) {
 func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
 
 // growthHeader is the table's. README.md says what its columns are.
-const growthHeader = `| compared by | rows | tables that change | idle tables | walsender | own CPU | to the one before | time | to the one before | peak | starting: own CPU | time |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+const growthHeader = `| compared by | rows | tables that change | idle tables | walsender | own CPU | to the one before | own of walsender | time | to the one before | peak | starting: own CPU | time |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
 // restHeader is the second table's.
@@ -80,8 +89,8 @@ func growthTable(rounds []growthRound) string {
 		}
 		before[k.of] = own
 		cpu, wall := middle(own, grown.cpu), middle(own, grown.wall)
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f s | %.2f s | %.2f | %.2f s | %.2f | %s | %.2f s | %.2f s |\n", k.of, k.Rows, k.Tables, k.Idle,
-			middle(own, func(g grown) float64 { return g.perMillion(g.Walsender) }), cpu, cpu/middle(base, grown.cpu), wall, wall/middle(base, grown.wall), mebibytes(greatest(own, func(g grown) int64 { return g.Peak })),
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f s | %.2f s | %.2f | %.2f | %.2f s | %.2f | %s | %.2f s | %.2f s |\n", k.of, k.Rows, k.Tables, k.Idle,
+			middle(own, func(g grown) float64 { return g.perMillion(g.Walsender) }), cpu, cpu/middle(base, grown.cpu), middle(own, grown.share), wall, wall/middle(base, grown.wall), mebibytes(greatest(own, func(g grown) int64 { return g.Peak })),
 			middle(own, func(g grown) float64 { return g.BareCPU.Seconds() }), middle(own, func(g grown) float64 { return g.BareWall.Seconds() }))
 	}
 	b.WriteString(restHeader)
