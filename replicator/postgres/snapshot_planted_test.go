@@ -50,7 +50,7 @@ func TestPlantedBugs(t *testing.T) {
 			test.ensure()
 			count := seeds(t, 15)
 			if test.bug != "none" {
-				count = max(count, 150) // most are seen at once
+				count = max(count, 400) // most are seen at once; on a busy machine some come late
 			}
 			for n := range count {
 				seed := test.seed + n

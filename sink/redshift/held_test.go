@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -168,8 +169,10 @@ func TestApplyTakesManyTransactions(t *testing.T) {
 		batches = append(batches, held(batch(t, table, fmt.Sprintf("insert k%d|%d|x", n, n)), l, 0))
 	}
 	w.apply(r, batches...)
-	if n := w.applyAll(r, table, l); n != 3 {
-		t.Errorf("%d transactions", n)
+	began := time.Now()
+	n := w.applyAll(r, table, l)
+	if took := time.Since(began); n < 3 || n > 3 && took < mostTime { // where it takes so long, there are more
+		t.Errorf("%d transactions in %v", n, took)
 	}
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Into), fmt.Sprint(2*mostFolds+1))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -297,11 +296,7 @@ func (f *field) drained(ctx context.Context, g growing, d *harness.Daemon) error
 	if err := f.source.QueryRow(ctx, "SELECT last_value FROM fresh").Scan(&last); err != nil {
 		return err
 	}
-	seen := fmt.Sprintf("SELECT EXISTS (SELECT FROM userdata.%s WHERE id = $1)", changing(int(g.Rows/20-1)%g.Tables))
-	return harness.Await(ctx, patience, "the rows to be seen", func() (so bool, err error) {
-		err = f.stand.QueryRow(ctx, seen, last).Scan(&so)
-		return so, cmp.Or(err, d.Alive())
-	})
+	return seen(ctx, f.stand, "userdata."+changing(int(g.Rows/20-1)%g.Tables), "id", last, d.Alive)
 }
 
 // plough writes the rows of a drain.

@@ -66,7 +66,7 @@ func drainByNative(ctx context.Context, b *bench, w written) (result, error) {
 		if _, err = b.native.Exec(ctx, "ALTER SUBSCRIPTION "+nativeSlot+" ENABLE"); err != nil {
 			return u, err
 		}
-		if err := seen(ctx, b.native, "public.marker", w.marker, func() error { return nil }); err != nil {
+		if err := seen(ctx, b.native, "public.marker", "n", w.marker, func() error { return nil }); err != nil {
 			return u, err
 		}
 		var pid int

@@ -116,7 +116,7 @@ func drainByRowshift(ctx context.Context, b *bench, w written) (result, error) {
 		if d, err = b.world.Run(); err != nil {
 			return u, err
 		}
-		err = seen(ctx, b.stand, "userdata.marker", w.marker, func() error { return d.Alive() })
+		err = seen(ctx, b.stand, "userdata.marker", "n", w.marker, d.Alive)
 		if err != nil {
 			return u, fmt.Errorf("%w\n%s", err, d.Tail(20))
 		}
@@ -154,13 +154,14 @@ func (b *bench) timed(ctx context.Context, slot string, drain func() (usage, err
 	return result{Wall: wall, Own: own, Walsender: sent, Others: after.since(before)}, cmp.Or(err, failed, unread)
 }
 
-// seen waits until a table shows a marker, as long as alive says nothing.
-func seen(ctx context.Context, c *pgx.Conn, table string, marker int64, alive func() error) error {
+// seen waits until a table shows a row with that number in a column, as long as alive says
+// nothing.
+func seen(ctx context.Context, c *pgx.Conn, table, column string, number int64, alive func() error) error {
 	var dead error
-	err := harness.Await(ctx, patience, "the marker to be seen", func() (there bool, err error) {
+	err := harness.Await(ctx, patience, fmt.Sprintf("%s %d of %s to be seen", column, number, table), func() (there bool, err error) {
 		dead = alive()
 		if dead == nil {
-			err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table+" WHERE n = $1)", marker).Scan(&there)
+			err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table+" WHERE "+column+" = $1)", number).Scan(&there)
 		}
 		return there || dead != nil, err
 	})

@@ -37,11 +37,11 @@ func TestSignalsEndTheDemo(t *testing.T) {
 				t.Fatal(err)
 			}
 			demo.Stderr = demo.Stdout
-			watchdog := time.AfterFunc(time.Minute, func() { _ = demo.Process.Kill() })
-			defer watchdog.Stop()
 			if err := demo.Start(); err != nil {
 				t.Fatal(err)
 			}
+			watchdog := time.AfterFunc(3*time.Minute, func() { _ = demo.Process.Kill() })
+			defer watchdog.Stop()
 			var printed strings.Builder
 			var children []string
 			for lines := bufio.NewScanner(out); lines.Scan(); {

@@ -53,7 +53,7 @@ func killWhile(t *testing.T, w *harness.World, n, times int) {
 		t.Error(err)
 	}
 	last := w.MustRun(t)
-	if err := w.BecomeEqual(t.Context(), time.Minute); err != nil {
+	if err := w.BecomeEqual(t.Context(), 3*time.Minute); err != nil {
 		t.Fatalf("after kills while %s (seed %d): %v", p.name, seed, err)
 	}
 	k.settle()

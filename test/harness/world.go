@@ -207,4 +207,4 @@ func freePort() (string, error) {
 }
 
 // patience is how long a test waits for what must happen.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
