@@ -151,6 +151,7 @@ func sourceSQL(s sizes) []string {
 				END LOOP;
 			END $$`,
 	}
+	statements = append(statements, fmt.Sprintf("INSERT INTO tpcb_history (teller_id, branch_id, account_id, delta, at) SELECT 1, 1, n, 0, now() FROM generate_series(1, %d) n", s.of(200_000, 1_000)))
 	for _, t := range tables[4:] {
 		statements = append(statements, "ALTER TABLE "+t+" OWNER TO app_owner")
 	}
@@ -162,7 +163,8 @@ const touch = `
 	UPDATE company SET seats = seats WHERE id = uid('c', 1);
 	UPDATE person SET is_active = is_active WHERE id = uid('p', 1);
 	UPDATE company_person SET role_in_company = role_in_company WHERE person_uuid = (SELECT person_uuid FROM company_person LIMIT 1);
-	UPDATE tpcb_account SET balance = balance WHERE id = 1`
+	UPDATE tpcb_account SET balance = balance WHERE id = 1;
+	UPDATE tpcb_history SET delta = delta WHERE id = 1`
 
 // tables are those that are replicated: the account tables first.
 var tables = []string{

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rowshift/replicator"
 	"rowshift/test/harness"
 	"rowshift/test/pgtest"
 )
@@ -212,6 +213,14 @@ type written struct {
 	end    string // behind its last change
 	marker int64  // of the table marker: what is committed behind the end
 	rows   int64  // changes of rows up to the end
+}
+
+// between returns the positions that a backlog lies between.
+func (w written) between() (start, end replicator.LSN, err error) {
+	if start, err = replicator.ParseLSN(w.start); err == nil {
+		end, err = replicator.ParseLSN(w.end)
+	}
+	return start, end, err
 }
 
 // write makes the slots that stand before a backlog, and the backlog.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -34,30 +32,16 @@ type copyTask struct {
 	Profile                                        string // where its CPU profile is written to; empty: nowhere
 }
 
-// copyAll carries a task out, and prints the most memory that it has had.
-func copyAll(ctx context.Context) error {
-	var task copyTask
-	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
-		return err
-	}
-	end, err := profile(task.Profile)
+func (t copyTask) run(ctx context.Context) error {
+	end, err := profile(t.Profile)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if task.Workers == 0 {
-		err = task.alone(ctx)
-	} else {
-		err = task.snapshot(ctx)
+	if t.Workers == 0 {
+		return t.alone(ctx)
 	}
-	if err != nil {
-		return err
-	}
-	u, err := usageOf(os.Getpid())
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(u.Peak)
+	return t.snapshot(ctx)
 }
 
 // alone has the server send the table and lets go of it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"runtime/pprof"
 )
 
@@ -33,6 +34,38 @@ func elsewhere(ctx context.Context, command string, task any) (u usage, err erro
 	}
 	u.CPU = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	return u, nil
+}
+
+// errands are what this program does in a process of its own, by its first argument.
+var errands = map[string]func(context.Context) error{
+	readCommand:   carryOut[readTask],
+	stagedCommand: carryOut[stagedTask],
+	copyCommand:   carryOut[copyTask],
+}
+
+// What the daemon has the garbage collector keep to by default.
+const (
+	memoryLimit = 224 << 20
+	collectAt   = 50
+)
+
+// carryOut reads a task, carries it out as the daemon would, and prints the most memory
+// that this process has had.
+func carryOut[T interface{ run(context.Context) error }](ctx context.Context) error {
+	var task T
+	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(memoryLimit)
+	debug.SetGCPercent(collectAt)
+	if err := task.run(ctx); err != nil {
+		return err
+	}
+	u, err := usageOf(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(u.Peak)
 }
 
 // profile begins a CPU profile that is written to a file, none if that is empty, and

@@ -35,22 +35,30 @@ const fewest = 4
 // most is how many tables change at most.
 func most(s sizes) int { return int(min(s.of(200, 20), 200)) }
 
-// whole is what drains are compared in that are of one transaction each.
-const whole = "rows of one transaction"
+// What drains are compared in, in the order in which they are made: those beside idle
+// tables come first, while the tables that change are as empty in both worlds.
+const (
+	idleOnes = "idle"
+	byRows   = "rows"
+	byTables = "tables"
+	whole    = "rows of one transaction"
+)
+
+var groups = []string{idleOnes, byRows, byTables, whole}
 
 // growths are the drains of a round, by what they are compared in. Each stands beside the
 // one before it.
 func growths(s sizes, mostRows float64) map[string][]growing {
 	n := s.of(100_000, 2_000)
-	var byRows []growing
+	var all []growing
 	for rows := s.of(10_000, 200); rows <= s.of(mostRows, 2_000); rows *= 10 {
-		byRows = append(byRows, growing{Rows: rows, Tables: fewest})
+		all = append(all, growing{Rows: rows, Tables: fewest})
 	}
 	return map[string][]growing{
-		"rows":   byRows,
-		"tables": {{Rows: 10 * n, Tables: 1}, {Rows: 10 * n, Tables: max(2, most(s)/20)}, {Rows: 10 * n, Tables: most(s) / 4}, {Rows: 10 * n, Tables: most(s)}},
+		byRows:   all,
+		byTables: {{Rows: 10 * n, Tables: 1}, {Rows: 10 * n, Tables: max(2, most(s)/20)}, {Rows: 10 * n, Tables: most(s) / 4}, {Rows: 10 * n, Tables: most(s)}},
 		whole:    {{Rows: s.of(mostRows/10, 400), Tables: 1, Whole: true}, {Rows: s.of(mostRows, 4_000), Tables: 1, Whole: true}},
-		"idle":   {{Rows: 2 * n, Tables: fewest}, {Rows: 2 * n, Tables: fewest, Idle: idleTables(s)}},
+		idleOnes: {{Rows: 2 * n, Tables: fewest}, {Rows: 2 * n, Tables: fewest, Idle: idleTables(s)}},
 	}
 }
 
@@ -391,20 +399,25 @@ func pause(ctx context.Context, long time.Duration) {
 // and one without.
 func measureGrowth(ctx context.Context, m *measurement) (failed error) {
 	s := sizes{scale: m.scale}
-	fields := map[int]*field{}
-	for idle, changes := range map[int]int{0: most(s), idleTables(s): fewest} {
-		f, err := sow(ctx, s, changes, idle)
-		if err != nil {
-			return err
-		}
-		defer func() { failed = f.close(failed) }()
-		fields[idle] = f
+	busy, err := sow(ctx, s, most(s), 0)
+	if err != nil {
+		return err
 	}
+	defer func() { failed = busy.close(failed) }()
+	beside, err := sow(ctx, s, fewest, idleTables(s))
+	if err != nil {
+		return err
+	}
+	defer func() { failed = beside.close(failed) }()
 	for m.next() {
 		var r growthRound
-		for _, of := range []string{"rows", "tables", whole, "idle"} {
+		for _, of := range groups {
 			for _, g := range growths(s, m.mostRows)[of] {
-				d, err := fields[g.Idle].measure(ctx, of, g, &r)
+				in := busy
+				if g.Idle > 0 {
+					in = beside
+				}
+				d, err := in.measure(ctx, of, g, &r)
 				if err != nil {
 					return err
 				}
@@ -420,7 +433,7 @@ func measureGrowth(ctx context.Context, m *measurement) (failed error) {
 
 // measure is one drain of a round.
 func (f *field) measure(ctx context.Context, of string, g growing, r *growthRound) (d grown, err error) {
-	if of != "idle" {
+	if of != idleOnes {
 		d, err = f.drain(ctx, of, g)
 	} else {
 		var rest resting

@@ -13,13 +13,18 @@ func (g grown) perMillion(d time.Duration) float64 { return d.Seconds() / float6
 func (g grown) cpu() float64  { return g.perMillion(g.CPU - g.BareCPU) }
 func (g grown) wall() float64 { return g.perMillion(g.Wall - g.BareWall) }
 
-// share is own CPU over that of the walsender, which has the same to do for each row; 0 if
-// so few were sent that it is not told.
-func (g grown) share() float64 {
-	if g.Walsender == 0 {
-		return 0
+// share is own CPU over that of the walsender, which has the same to do for each row.
+func (g grown) share() float64 { return float64(g.CPU-g.BareCPU) / float64(g.Walsender) }
+
+// shareOf tells the share of drains, unless the walsender took less than ten of the ticks
+// that its CPU is counted in.
+func shareOf(drains []grown) string {
+	for _, g := range drains {
+		if g.Walsender < 10*time.Second/ticks {
+			return ""
+		}
 	}
-	return float64(g.CPU-g.BareCPU) / float64(g.Walsender)
+	return fmt.Sprintf("%.2f", middle(drains, grown.share))
 }
 
 // by gathers what is alike, in the order in which it first came.
@@ -55,6 +60,14 @@ func greatest[T any](all []T, of func(T) int64) (most int64) {
 // mebibytes says how much memory it is.
 func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
 
+// row writes a line of a table.
+func row(b *strings.Builder, cells ...any) {
+	for _, c := range cells {
+		fmt.Fprintf(b, "| %v ", c)
+	}
+	b.WriteString("|\n")
+}
+
 // growthHeader is the table's. README.md says what its columns are.
 const growthHeader = `| compared by | rows | tables that change | idle tables | walsender | own CPU | to the one before | own of walsender | time | to the one before | peak | starting: own CPU | time |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -89,9 +102,13 @@ func growthTable(rounds []growthRound) string {
 		}
 		before[k.of] = own
 		cpu, wall := middle(own, grown.cpu), middle(own, grown.wall)
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.2f s | %.2f s | %.2f | %.2f | %.2f s | %.2f | %s | %.2f s | %.2f s |\n", k.of, k.Rows, k.Tables, k.Idle,
-			middle(own, func(g grown) float64 { return g.perMillion(g.Walsender) }), cpu, cpu/middle(base, grown.cpu), middle(own, grown.share), wall, wall/middle(base, grown.wall), mebibytes(greatest(own, func(g grown) int64 { return g.Peak })),
-			middle(own, func(g grown) float64 { return g.BareCPU.Seconds() }), middle(own, func(g grown) float64 { return g.BareWall.Seconds() }))
+		seconds := func(of func(grown) float64) string { return fmt.Sprintf("%.2f s", middle(own, of)) }
+		row(&b, k.of, k.Rows, k.Tables, k.Idle,
+			seconds(func(g grown) float64 { return g.perMillion(g.Walsender) }),
+			seconds(grown.cpu), fmt.Sprintf("%.2f", cpu/middle(base, grown.cpu)), shareOf(own),
+			seconds(grown.wall), fmt.Sprintf("%.2f", wall/middle(base, grown.wall)),
+			mebibytes(greatest(own, func(g grown) int64 { return g.Peak })),
+			seconds(func(g grown) float64 { return g.BareCPU.Seconds() }), seconds(func(g grown) float64 { return g.BareWall.Seconds() }))
 	}
 	b.WriteString(restHeader)
 	idle, with := by(rests, func(r resting) int { return r.Idle })

@@ -84,14 +84,8 @@ func choicesOf(args []string) (c choices, err error) {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) > 0 && args[0] == readCommand {
-		return readAll(ctx, args[1:])
-	}
-	if len(args) > 0 && args[0] == stagedCommand {
-		return stageAll(ctx)
-	}
-	if len(args) > 0 && args[0] == copyCommand {
-		return copyAll(ctx)
+	if len(args) > 0 && errands[args[0]] != nil {
+		return errands[args[0]](ctx)
 	}
 	c, err := choicesOf(args)
 	if err != nil {

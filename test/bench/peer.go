@@ -101,13 +101,6 @@ func drainByLimit(ctx context.Context, b *bench, w written) (result, error) {
 	})
 }
 
-// drainByReading runs this program again, to read a slot in a format and let go.
-func drainByReading(slot string, format postgres.Format) func(context.Context, *bench, written) (result, error) {
-	return func(ctx context.Context, b *bench, w written) (result, error) {
-		return b.timed(ctx, slot, func() (usage, error) { return readElsewhere(ctx, b.world.SourceDSN(), slot, format, w) })
-	}
-}
-
 // drainByRowshift has the daemon drain, from its start to the moment at which the
 // stand-in shows the marker.
 func drainByRowshift(ctx context.Context, b *bench, w written) (result, error) {

@@ -2,14 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"time"
-
-	"github.com/jackc/pglogrepl"
 
 	"rowshift/replicator"
 	"rowshift/replicator/postgres"
@@ -18,56 +12,50 @@ import (
 // readCommand is the first argument of a run that only reads, in a process of its own.
 const readCommand = "read"
 
-// readElsewhere has this program read a backlog, and tells what that has cost.
-func readElsewhere(ctx context.Context, dsn, slot string, format postgres.Format, w written) (u usage, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return u, err
-	}
-	c := exec.CommandContext(ctx, self, readCommand, dsn, slot, string(format), w.start, w.end)
-	c.Stderr = os.Stderr
-	out, err := c.Output()
-	if err != nil {
-		return u, err
-	}
-	var peak int64
-	if err := json.Unmarshal(out, &peak); err != nil {
-		return u, fmt.Errorf("it prints %q: %w", out, err)
-	}
-	return usage{CPU: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), Peak: peak}, nil
+// readTask is what such a run is told, on its standard input.
+type readTask struct {
+	DSN, Slot  string
+	Format     postgres.Format
+	Start, End replicator.LSN
+	Rows       int64 // changes of rows between them
 }
 
-// readAll reads a slot from one position to another, lets go of each change, and prints
-// the most memory that it has had.
-func readAll(ctx context.Context, args []string) error {
-	if len(args) != 5 {
-		return errors.New("read takes a DSN, a slot, a format and two positions")
-	}
-	var positions [2]replicator.LSN
-	for i, text := range args[3:] {
-		lsn, err := pglogrepl.ParseLSN(text)
+// drainByReading runs this program again, to read a slot in a format and let go.
+func drainByReading(slot string, format postgres.Format) func(context.Context, *bench, written) (result, error) {
+	return func(ctx context.Context, b *bench, w written) (result, error) {
+		start, end, err := w.between()
 		if err != nil {
-			return err
+			return result{}, err
 		}
-		positions[i] = replicator.LSN(lsn)
+		task := readTask{DSN: b.world.SourceDSN(), Slot: slot, Format: format, Start: start, End: end, Rows: w.rows}
+		return b.timed(ctx, slot, func() (usage, error) { return elsewhere(ctx, readCommand, task) })
 	}
-	source, _, err := sourceOf(args[0], args[1], postgres.Format(args[2])).Open(ctx, replicator.OpenRequest{After: positions[0]})
+}
+
+// run reads a slot from one position to another, and lets go of each change.
+func (t readTask) run(ctx context.Context) error {
+	source, _, err := sourceOf(t.DSN, t.Slot, t.Format).Open(ctx, replicator.OpenRequest{After: t.Start})
 	if err != nil {
 		return err
 	}
 	defer source.Close()
+	var rows int64
 	for {
 		c, err := source.Next(ctx, time.Second)
 		if err != nil {
 			return err
 		}
-		if (c.Op == replicator.Commit || c.Op == replicator.Mark) && c.LSN >= positions[1] {
-			break
+		switch c.Op {
+		case replicator.Insert, replicator.Update, replicator.Delete:
+			rows++
+		case replicator.Commit, replicator.Mark:
+			if c.LSN < t.End {
+				continue
+			}
+			if rows < t.Rows {
+				return fmt.Errorf("%d changes were read of %d, up to %v", rows, t.Rows, c.LSN)
+			}
+			return nil
 		}
 	}
-	u, err := usageOf(os.Getpid())
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(u.Peak)
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -38,17 +35,11 @@ type stagedTask struct {
 func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
 	s3 := b.world.S3
 	task := stagedTask{DSN: b.world.SourceDSN(), Rows: w.rows, Endpoint: s3.Endpoint(), Region: s3.Region, Bucket: s3.Bucket, AccessKey: s3.AccessKey, SecretKey: s3.SecretKey}
-	var start replicator.LSN
-	for _, p := range []struct {
-		text string
-		to   *replicator.LSN
-	}{{w.start, &start}, {w.end, &task.End}} {
-		lsn, err := replicator.ParseLSN(p.text)
-		if err != nil {
-			return result{}, err
-		}
-		*p.to = lsn
+	start, end, err := w.between()
+	if err != nil {
+		return result{}, err
 	}
+	task.End = end
 	source, opened, err := sourceOf(task.DSN, stagedSlot, postgres.Auto).Open(ctx, replicator.OpenRequest{After: start})
 	if err != nil {
 		return result{}, err
@@ -78,21 +69,13 @@ func checkpointOf(o replicator.Opened, at replicator.LSN) replicator.Checkpoint 
 	return cp
 }
 
-// memoryLimit is what the daemon has the garbage collector keep to by default.
-const memoryLimit = 224 << 20
-
-// stageAll drains into a bucket and into a warehouse that only remembers, and prints the most memory that it has had.
-func stageAll(ctx context.Context) error {
-	var task stagedTask
-	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
-		return err
-	}
+// run drains into a bucket and into a warehouse that only remembers.
+func (task stagedTask) run(ctx context.Context) error {
 	end, err := profile(task.Profile)
 	if err != nil {
 		return err
 	}
 	defer end()
-	debug.SetMemoryLimit(memoryLimit)
 	stager, err := bucket.New(ctx, bucket.Options{URL: "s3://" + task.Bucket, Pipeline: "staged", Region: task.Region, Endpoint: task.Endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(task.AccessKey, task.SecretKey, "")})
 	if err != nil {
@@ -106,14 +89,7 @@ func stageAll(ctx context.Context) error {
 	if err == nil && (w.checkpoint.LSN < task.End || w.changes < task.Rows) {
 		err = fmt.Errorf("%d changes were staged of %d, up to %v of %v", w.changes, task.Rows, w.checkpoint.LSN, task.End)
 	}
-	if err != nil {
-		return err
-	}
-	u, err := usageOf(os.Getpid())
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(u.Peak)
+	return err
 }
 
 // sourceOf is the source of all tables, by a slot and in a format.

@@ -131,7 +131,7 @@ func machineTime() (time.Duration, error) {
 	if len(fields) < 9 || fields[0] != "cpu" {
 		return 0, fmt.Errorf("/proc/stat begins with %.40q", text)
 	}
-	return clock(slices.Concat(fields[1:4], fields[6:9])) // without idle and iowait
+	return clock(slices.Concat(fields[1:4], fields[6:8])) // without idle, iowait and what other machines took
 }
 
 // clock adds up numbers of ticks.
