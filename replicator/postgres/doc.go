@@ -15,7 +15,8 @@
 // messages are parsed where they lie in the read buffer and a row is not copied
 // before it is folded. While messages come the kernel gathers them for two
 // milliseconds, since the server sends each by itself; while very many come the reader
-// stays away for ten at a time, since that halves what the server does for each.
+// stays away for as long, and for ten of a backlog, since that halves what the server
+// does for each.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 //
 // What a Relation message says is held against the catalogue as it was read when the

@@ -16,8 +16,12 @@ const (
 
 	// restFor is how long the reader lets the server send, once it has all that was there,
 	// where restAfter bytes have come since the last rest, which is not longer ago than
-	// restWithin: more than 3 MB in a second.
-	restFor    = 10 * time.Millisecond
+	// restWithin: more than 3 MB in a second. With gatherFor it is less than 5 ms, which
+	// nobody sees in a batch; behindFor is for what committed behindBy ago, or earlier, by
+	// the source's clock, and has waited for longer already.
+	restFor    = 2 * time.Millisecond
+	behindFor  = 10 * time.Millisecond
+	behindBy   = time.Second
 	restAfter  = 64 << 10
 	restWithin = 20 * time.Millisecond
 )
@@ -29,15 +33,17 @@ const (
 //
 // While messages come, the kernel is asked to wake the reader once a good part of a
 // buffer has arrived, or gatherFor is over. While very many come, the reader stays away
-// for restFor at a time: what the server sends meanwhile fills the window, and what
+// for restFor at a time, of a backlog for behindFor: what the server sends meanwhile fills the window, and what
 // follows is only put behind it in the server's socket, which is much cheaper than to
 // send it. A server does in that way half of the work for a message. What comes in a
-// second is then at most a window for each restFor: the kernel makes the window larger
+// second is then at most a window for each rest: the kernel makes the window larger
 // as more is taken at once, up to net.ipv4.tcp_rmem.
 type gather struct {
 	socket socket // zero: it cannot be asked
 	meter  *meter // nil: what arrives is not known
 	on     bool
+
+	committed time.Time // when the transaction at hand did; zero before the first
 }
 
 // begin takes over a connection that is read by one goroutine.
@@ -71,8 +77,8 @@ func (g *gather) set(on bool) {
 	}
 }
 
-// rest stays away from the connection for as long as is left of restFor since it was
-// empty, if much comes. It returns how long that was, which is nobody's silence.
+// rest stays away from the connection for as long as is left of a rest since it was empty,
+// if much comes. It returns how long that was, which is nobody's silence.
 func (g *gather) rest(ctx context.Context, now time.Time) time.Duration {
 	m := g.meter
 	if m == nil || m.got < restAfter || m.emptied.IsZero() {
@@ -80,7 +86,11 @@ func (g *gather) rest(ctx context.Context, now time.Time) time.Duration {
 	}
 	much := now.Sub(m.since) <= restWithin
 	m.got, m.since = 0, now
-	left := restFor - now.Sub(m.emptied)
+	long := restFor
+	if !g.committed.IsZero() && now.Sub(g.committed) >= behindBy {
+		long = behindFor
+	}
+	left := long - now.Sub(m.emptied)
 	if !much || left <= 0 {
 		return 0
 	}

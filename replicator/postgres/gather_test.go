@@ -32,6 +32,7 @@ func TestRest(t *testing.T) {
 		space int           // of the read
 		later time.Duration // what is done with them takes
 		ended bool          // the reader is to end
+		old   time.Duration // of the transaction at hand; 0: there is none yet
 		want  time.Duration
 	}{
 		"much":                               {come: restAfter, space: 2 * restAfter, want: restFor},
@@ -42,6 +43,9 @@ func TestRest(t *testing.T) {
 		"much, and some time goes by":        {come: restAfter, space: 2 * restAfter, later: restFor / 4, want: 3 * restFor / 4},
 		"much, of which much had to be done": {come: restAfter, space: 2 * restAfter, later: restFor},
 		"much, and the reader is to end":     {come: restAfter, space: 2 * restAfter, ended: true},
+		"much of a backlog":                  {come: restAfter, space: 2 * restAfter, old: behindBy, want: behindFor},
+		"much of what has just happened":     {come: restAfter, space: 2 * restAfter, old: behindBy - 1, want: restFor},
+		"little of a backlog":                {come: restAfter - 1, space: 2 * restAfter, old: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -61,6 +65,9 @@ func TestRest(t *testing.T) {
 				}
 				<-time.After(c.later)
 				began := time.Now()
+				if c.old > 0 {
+					g.committed = began.Add(-c.old)
+				}
 				if told, took := g.rest(ctx, began), time.Since(began); told != took || took != c.want {
 					t.Errorf("rested for %v and told %v, want %v", took, told, c.want)
 				}

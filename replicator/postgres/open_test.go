@@ -231,6 +231,9 @@ func TestOpenOverTLS(t *testing.T) {
 	if m := f.Source.(*stream).wire.gather.meter; m == nil || m.emptied.IsZero() {
 		t.Errorf("nobody knows what arrives: %+v", m)
 	}
+	if at := f.Source.(*stream).wire.gather.committed; time.Since(at).Abs() > time.Hour {
+		t.Errorf("the transaction is taken for one of %v", at)
+	}
 }
 
 // TestOpenOfAServerThatFreezes shows that a server which says nothing any more, on a

@@ -211,6 +211,7 @@ func (s *stream) copied(b []byte) (replicator.Change, bool, error) {
 		c, ok, err := s.decoder.decode(b[header:])
 		if ok && c.Op == replicator.Begin {
 			s.inside = true
+			s.wire.gather.committed = c.Time
 		}
 		if ok && c.Op == replicator.Commit {
 			s.inside = false
