@@ -197,6 +197,9 @@ func (l *load) know(c Checkpoint, resyncs []schema.Name) {
 func (l *load) asked() (tables []*schema.Table) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.resyncs) == 0 {
+		return nil // of thousands of tables none need be looked at
+	}
 	for _, t := range l.checkpoint.Tables {
 		if t.State == Live && slices.Contains(l.resyncs, t.Name) {
 			tables = append(tables, l.tables[t.OID])
@@ -210,6 +213,9 @@ func (l *load) asked() (tables []*schema.Table) {
 func (l *load) revived() (n schema.Name) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.resyncs) == 0 {
+		return n
+	}
 	for _, t := range l.checkpoint.Tables {
 		if t.State == Parked && times(l.resyncs, t.Name) > times(l.tried, t.Name) {
 			n = t.Name

@@ -7,7 +7,8 @@ import (
 )
 
 // link is a session that is opened when it is needed, and closed when it is left alone
-// for a while, so that a serverless workgroup can sleep.
+// for a while, so that a serverless workgroup can sleep; but not one that has staging tables
+// ahead of a merge: the commit that they wait for may be long in coming.
 type link struct {
 	open func(context.Context) (*session, error)
 	idle time.Duration
@@ -55,7 +56,7 @@ func (l *link) with(ctx context.Context, do func(*session) error) error {
 	time.AfterFunc(l.idle, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.used == now {
+		if l.used == now && !l.session.waits() {
 			l.drop(context.Background())
 		}
 	})

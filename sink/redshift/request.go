@@ -86,8 +86,7 @@ func (m *merging) remember(ctx context.Context) error {
 		}
 	}
 	joins := slices.ContainsFunc(m.merge.Staged, func(s *replicator.Staged) bool { return len(s.Joins) > 0 })
-	loading := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading })
-	if !joins || loading {
+	if !joins || slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading }) {
 		return nil
 	}
 	_, err := m.session.run(ctx, "remember the reset", m.metadata.finishResets())
