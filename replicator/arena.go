@@ -89,7 +89,7 @@ func (a *arena) takeOver(other *arena) (moved uint32) {
 	return moved
 }
 
-// reset forgets all copies and keeps a chunk for others.
+// reset forgets all copies. A single chunk stays, for what comes next.
 func (a *arena) reset() {
 	if len(a.chunks) > 1 || len(a.chunks) == 1 && len(a.chunks[0]) != chunkBytes {
 		a.release()

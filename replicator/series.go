@@ -8,8 +8,8 @@ const blockLength = 256
 // firstLength is how many it has room for at first: there can be many short ones.
 const firstLength = 8
 
-// series is a list in blocks, of which a long one has many. It is not copied as it grows,
-// has hardly more room than it needs, and leaves its blocks to others of its kind: a
+// series is a list in blocks, of which a long one has many. But for its first block it is
+// not copied as it grows, has hardly more room than it needs, and leaves its blocks to others of its kind: a
 // slice that doubles leaves as much garbage as it holds, with each batch.
 type series[T any] struct {
 	blocks [][]T // each has blockLength places, but for a single one

@@ -18,15 +18,14 @@ func userTimeout(network, _ string, c syscall.RawConn) error {
 	return control(c, syscall.IPPROTO_TCP, tcpUserTimeout, 60_000)
 }
 
-// wakeBytes is how much is gathered: with the reader as fast as the server, about
-// what arrives in a millisecond.
+// wakeBytes is how much is gathered: hundreds of messages.
 const wakeBytes = 32 << 10
 
 // socket is a socket whose wake-ups can be asked for.
 type socket struct{ raw syscall.RawConn }
 
-// socketOf returns the socket below a connection; none below TLS, which reads whole
-// records.
+// socketOf returns the socket of a connection; none of one by TLS, of which a part that is
+// worth waking for may be no record yet.
 func socketOf(conn net.Conn) socket {
 	c, ok := conn.(syscall.Conn)
 	if !ok {

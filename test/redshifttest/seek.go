@@ -7,12 +7,13 @@ import "context"
 // that takes, so that nobody is waited for; what begins with WITH has no such lock.
 // Serializable sessions would not use it, and a table that a cursor reads can be given none.
 //
-// Redshift finds the slice of a row by the hash of its DISTKEY, and skips the blocks that
-// do not concern a statement, where PostgreSQL reads a whole table to find some rows of
-// it. So a large table whose rows are sought for those of others gets a hash index of its
-// DISTKEY on the backing server, which nobody sees. One into which rows are only written
-// has none: it would pay for keeping it up, and for nothing.
-// https://docs.aws.amazon.com/redshift/latest/dg/t_Distributing_data.html
+// Redshift finds rows by the columns that are compared alone, on all slices at once, without
+// the blocks whose least and greatest values tell that nothing is in them; PostgreSQL reads
+// whole rows of a whole table, in one process. So a large table whose rows are sought for
+// those of others gets a hash index of its DISTKEY on the backing server, which nobody
+// sees. One into which rows are only written has none: it would pay for keeping it up, and
+// for nothing.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_columnar_storage_disk_mem_mgmnt.html
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html
 func (c *session) seek(ctx context.Context, s *statement) error {
 	if s.target == "" || len(s.sought) == 0 || c.level == Serializable || c.transaction.cursor != "" {
