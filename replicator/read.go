@@ -17,6 +17,9 @@ const (
 	// sinkEvery is how often a batch that is due looks whether the sink can take it.
 	sinkEvery = 20 * time.Millisecond
 
+	// offerEvery is how often a batch that is due is offered while more comes.
+	offerEvery = time.Millisecond
+
 	// pauseAfter is how long the stream has to be silent for a backlog to be over.
 	pauseAfter = 10 * time.Millisecond
 
@@ -53,22 +56,23 @@ type reader struct {
 	loads     int // of tables that are loading
 	rulesPast LSN // the least position at which a rule is over; 0: there is none
 
-	tx       transaction
-	batch    *Batch
-	folds    map[uint32]*Fold // the latest fold of each table in batch
-	began    time.Time        // when batch got its first change
-	position LSN              // up to where everything has been received and, but for tx, is in batch
-	sealed   LSN              // End of the last batch handed over
-	before   LSN              // and of the one before it
-	sealedAt time.Time
-	acked    LSN
-	backlog  LSN  // the log ended here when the reader began; 0 once all of it is handed over
-	pressed  bool // the batch before had reached a limit, or the backlog is not over: more is about to come
-	paused   bool // the last that the stream told is that nothing comes
-	bytes    int  // that batch's folds hold
-	inside   bool // batches were handed over whose transaction's commit was not
-	drained  bool // everything up to until was handed over
-	changes  int  // since the reader began, to look at the clock now and then
+	tx        transaction
+	batch     *Batch
+	folds     map[uint32]*Fold // the latest fold of each table in batch
+	began     time.Time        // when batch got its first change
+	position  LSN              // up to where everything has been received and, but for tx, is in batch
+	sealed    LSN              // End of the last batch handed over
+	before    LSN              // and of the one before it
+	sealedAt  time.Time
+	refusedAt time.Time // when the sink was last not waiting for a batch
+	acked     LSN
+	backlog   LSN  // the log ended here when the reader began; 0 once all of it is handed over
+	pressed   bool // the batch before had reached a limit, or the backlog is not over: more is about to come
+	paused    bool // the last that the stream told is that nothing comes
+	bytes     int  // that batch's folds hold
+	inside    bool // batches were handed over whose transaction's commit was not
+	drained   bool // everything up to until was handed over
+	changes   int  // since the reader began, to look at the clock now and then
 }
 
 // route is where the changes of one table go.

@@ -117,14 +117,20 @@ func (r *reader) wait() time.Duration {
 	return max(left, time.Millisecond)
 }
 
-// offer hands the batch over if the sink is waiting for one.
+// offer hands the batch over if the sink is waiting for one. After a sink that was not it
+// waits a little: what is told of a batch has all its folds to be looked at, which can be
+// one for each transaction.
 func (r *reader) offer(ctx context.Context) error {
+	if time.Since(r.refusedAt) < offerEvery {
+		return nil
+	}
 	sealed := r.seal()
 	select {
 	case r.out <- r.batch:
 		r.handedOver(sealed)
 		return r.acknowledge(ctx)
 	default:
+		r.refusedAt = time.Now()
 		return nil
 	}
 }

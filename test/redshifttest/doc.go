@@ -36,9 +36,9 @@
 // Joins are by hash, as Redshift's are, or by the hash index of its DISTKEY that a large
 // table gets on the backing server once its rows are sought for those of another table, for
 // want of columns and slices: a merge need not read whole rows of a whole table, and a table
-// that is only filled keeps no index up (seek.go). A temporary table is analyzed after COPY, since PostgreSQL would hash the large table and
-// not the small one. Sessions of a serializable database use no index: they conflict by
-// tables, not by rows.
+// that is only filled keeps no index up (seek.go). A temporary table is analyzed after
+// COPY, since PostgreSQL would hash the large table and not the small one. Sessions of a
+// serializable database use no index: they conflict by tables, not by rows.
 //
 // # Failures
 //
