@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -59,13 +58,6 @@ var backlogs = []backlog{
 	},
 }
 
-func names(list []backlog) (all []string) {
-	for _, b := range list {
-		all = append(all, key(b.name))
-	}
-	return all
-}
-
 // key is a backlog's first word, by which it is chosen.
 func key(name string) string {
 	first := strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == ' ' })
@@ -73,18 +65,6 @@ func key(name string) string {
 		return strings.Join(first[:2], "-")
 	}
 	return first[0]
-}
-
-// choose returns the backlogs that a list names.
-func choose(list string) (chosen []backlog, err error) {
-	for name := range strings.SplitSeq(list, ",") {
-		i := slices.IndexFunc(backlogs, func(b backlog) bool { return key(b.name) == name })
-		if i < 0 {
-			return nil, fmt.Errorf("there is no backlog %q: choose of %s", name, strings.Join(names(backlogs), ", "))
-		}
-		chosen = append(chosen, backlogs[i])
-	}
-	return chosen, nil
 }
 
 // sourceSQL makes the tables beside the account tables, and what writes backlogs. The

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -232,26 +233,12 @@ func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) 
 	if err := f.plough(ctx, g); err != nil {
 		return r, err
 	}
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	type answer struct {
-		cpu time.Duration
-		err error
-	}
-	walsender := make(chan answer, 1)
-	go func() {
-		cpu, err := follow(watching, f.world.SourceDSN(), slot)
-		walsender <- answer{cpu, err}
-	}()
+	walsender := watch(ctx, f.world.SourceDSN(), slot)
 	wall, own, err := f.once(ctx)
-	if err != nil {
+	sent, unseen := walsender()
+	r.BareWall, r.BareCPU, r.Wall, r.CPU, r.Peak, r.Walsender = bareWall, bare.CPU, wall, own.CPU, own.Peak, sent
+	if err := cmp.Or(err, unseen); err != nil {
 		return r, err
-	}
-	r.BareWall, r.BareCPU, r.Wall, r.CPU, r.Peak = bareWall, bare.CPU, wall, own.CPU, own.Peak
-	stop()
-	sent := <-walsender
-	if r.Walsender = sent.cpu; sent.err != nil {
-		return r, sent.err
 	}
 	return r, f.equal(ctx, g.Tables)
 }

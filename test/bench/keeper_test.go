@@ -161,14 +161,14 @@ func TestPageIsOfWhatWasKept(t *testing.T) {
 }
 
 func TestPartsAreChosen(t *testing.T) {
-	chosen, err := chooseParts(drain)
+	chosen, err := choose("part", drain, parts)
 	if err != nil || len(chosen) != 1 || chosen[0].name != drain {
 		t.Errorf("chose %v, %v", chosen, err)
 	}
-	if _, err := chooseParts("drain,drain"); err == nil {
+	if _, err := choose("part", "drain,drain", parts); err == nil {
 		t.Error("a part was chosen twice")
 	}
-	if _, err := chooseParts("nap"); err == nil || !strings.Contains(err.Error(), drain) {
+	if _, err := choose("part", "nap", parts); err == nil || !strings.Contains(err.Error(), drain) {
 		t.Errorf("a part that is not there: %v", err)
 	}
 }

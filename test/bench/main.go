@@ -64,22 +64,22 @@ func choicesOf(args []string) (c choices, err error) {
 	f.StringVar(&c.into, "into", "", "a page whose tables are written anew after each round; the rounds are kept beside it, in "+measuredFile)
 	f.StringVar(&c.profiles, "profiles", "", "a folder for CPU profiles of what stages, and for the logs of the daemon and the target of the drains")
 	f.BoolVar(&c.binary, "native-binary", false, "the subscription of "+native+" is sent binary values, which is not its default")
-	chosen := f.String("parts", strings.Join(partNames(), ","), "what is measured")
-	logs := f.String("backlogs", strings.Join(names(backlogs), ","), "which backlogs are drained")
-	drain := f.String("peers", strings.Join(peerNames(), ","), "who drains them")
+	chosen := f.String("parts", keys(parts), "what is measured")
+	logs := f.String("backlogs", keys(backlogs), "which backlogs are drained")
+	drain := f.String("peers", keys(peers), "who drains them")
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
 	if c.scale <= 0 || c.scale > 100 || c.rounds < 1 {
 		return c, fmt.Errorf("a scale of %v in %d rounds measures nothing", c.scale, c.rounds)
 	}
-	if c.chosenParts, err = chooseParts(*chosen); err != nil {
+	if c.chosenParts, err = choose("part", *chosen, parts); err != nil {
 		return c, err
 	}
-	if c.chosenBacklogs, err = choose(*logs); err != nil {
+	if c.chosenBacklogs, err = choose("backlog", *logs, backlogs); err != nil {
 		return c, err
 	}
-	c.chosenPeers, err = choosePeers(*drain)
+	c.chosenPeers, err = choose("peer", *drain, peers)
 	return c, err
 }
 

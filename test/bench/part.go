@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -41,28 +40,6 @@ func tableOf[T any](table func([]T) string) func([]json.RawMessage) (string, err
 		}
 		return table(kept), nil
 	}
-}
-
-func partNames() (all []string) {
-	for _, p := range parts {
-		all = append(all, p.name)
-	}
-	return all
-}
-
-// chooseParts returns the parts that a list names, in their order.
-func chooseParts(list string) (chosen []part, err error) {
-	named := strings.Split(list, ",")
-	for _, p := range parts {
-		if i := slices.Index(named, p.name); i >= 0 {
-			chosen = append(chosen, p)
-			named = slices.Delete(named, i, i+1)
-		}
-	}
-	if len(named) > 0 {
-		return nil, fmt.Errorf("there is no part %q: choose of %s", strings.Join(named, ", "), strings.Join(partNames(), ", "))
-	}
-	return chosen, nil
 }
 
 // measurement is a part that is being measured: it counts rounds, looks at the clock and

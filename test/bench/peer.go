@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,28 +45,6 @@ func inOrder(peers []peer, round int) []peer {
 		order[i], order[j] = order[j], order[i]
 	}
 	return order
-}
-
-func peerNames() (all []string) {
-	for _, p := range peers {
-		all = append(all, p.name)
-	}
-	return all
-}
-
-// choosePeers returns the peers that a list names, in their order.
-func choosePeers(list string) (chosen []peer, err error) {
-	named := strings.Split(list, ",")
-	for _, p := range peers {
-		if i := slices.Index(named, p.name); i >= 0 {
-			chosen = append(chosen, p)
-			named = slices.Delete(named, i, i+1)
-		}
-	}
-	if len(named) > 0 {
-		return nil, fmt.Errorf("nobody is called %q", strings.Join(named, ", "))
-	}
-	return chosen, nil
 }
 
 // The slots that are made for one backlog.
@@ -138,7 +115,7 @@ func (b *bench) timed(ctx context.Context, slot string, drain func() (usage, err
 	if err != nil {
 		return result{}, err
 	}
-	walsender := b.watch(ctx, slot)
+	walsender := watch(ctx, b.world.SourceDSN(), slot)
 	began := time.Now()
 	own, err := drain()
 	wall := time.Since(began)

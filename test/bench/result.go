@@ -145,7 +145,7 @@ func (rs results) line(b *strings.Builder, backlog, peer string) {
 	}
 	peak := ""
 	if most := slices.Max(own.each(func(r result) float64 { return float64(r.Own.Peak) })); most > 0 {
-		peak = fmt.Sprintf("%.0f MiB", most/(1<<20))
+		peak = mebibytes(int64(most))
 	}
 	fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s | %.2f | %s | %s |\n", backlog, peer, median(own.each(result.rate)), ratio(toLimit), ratio(toNative),
 		perMillion(result.walsender), perMillion(result.own), median(own.each(func(r result) float64 { return r.own() / r.walsender() })), ofLimits, peak)

@@ -41,24 +41,24 @@ func TestMedian(t *testing.T) {
 }
 
 func TestBacklogsAreChosen(t *testing.T) {
-	if got := strings.Join(names(backlogs), ","); got != "three,one-row,one-transaction,hot,TPC-B" {
+	if got := keys(backlogs); got != "three,one-row,one-transaction,hot,TPC-B" {
 		t.Errorf("backlogs %s", got)
 	}
-	chosen, err := choose("hot,one-row")
-	if err != nil || len(chosen) != 2 || chosen[1].name != backlogs[1].name {
+	chosen, err := choose("backlog", "hot,one-row", backlogs)
+	if err != nil || len(chosen) != 2 || chosen[0].name != backlogs[1].name {
 		t.Errorf("chose %v, %v", chosen, err)
 	}
-	if _, err := choose("cold"); err == nil || !strings.Contains(err.Error(), "three, one-row") {
+	if _, err := choose("backlog", "cold", backlogs); err == nil || !strings.Contains(err.Error(), "three,one-row") {
 		t.Errorf("a backlog that is not there: %v", err)
 	}
 }
 
 func TestPeersAreChosen(t *testing.T) {
-	chosen, err := choosePeers("read,limit")
+	chosen, err := choose("peer", "read,limit", peers)
 	if err != nil || len(chosen) != 2 || chosen[0].name != limit || chosen[1].name != reading {
 		t.Errorf("chose %v, %v", chosen, err)
 	}
-	if _, err := choosePeers("limit,limit"); err == nil {
+	if _, err := choose("peer", "limit,limit", peers); err == nil {
 		t.Error("a peer was chosen twice")
 	}
 	if len(peers) != 6 {

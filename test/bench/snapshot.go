@@ -301,7 +301,7 @@ func snapshotTable(rounds [][]taking) string {
 		}
 		memory := ""
 		if peak > 0 {
-			memory = fmt.Sprintf("%.0f MiB", float64(peak)/(1<<20))
+			memory = mebibytes(peak)
 		}
 		fmt.Fprintf(&b, "| %s | %.0f | %s | %s | %s | %.2f s | %s |\n", strings.ReplaceAll(t.name, "|", `\|`), median(rates), ratio(ofAlone), ratio(ofPiped), ratio(ofKeyed), median(cpu), memory)
 	}

@@ -149,7 +149,7 @@ func clock(fields []string) (sum time.Duration, err error) {
 // watch follows the walsender of a slot, from when there is one, and returns what tells
 // its CPU when it has ended or is asked for. A walsender that ends takes what it has used
 // in its last moment with it.
-func (b *bench) watch(ctx context.Context, slot string) func() (time.Duration, error) {
+func watch(ctx context.Context, dsn, slot string) func() (time.Duration, error) {
 	ctx, stop := context.WithCancel(ctx)
 	type answer struct {
 		cpu time.Duration
@@ -157,7 +157,7 @@ func (b *bench) watch(ctx context.Context, slot string) func() (time.Duration, e
 	}
 	done := make(chan answer, 1)
 	go func() {
-		cpu, err := follow(ctx, b.world.SourceDSN(), slot)
+		cpu, err := follow(ctx, dsn, slot)
 		done <- answer{cpu, err}
 	}()
 	return func() (time.Duration, error) {

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// How parts, backlogs and peers are chosen.
+func (p part) key() string    { return p.name }
+func (b backlog) key() string { return key(b.name) }
+func (p peer) key() string    { return p.name }
+
+// named is what can be chosen.
+type named interface{ key() string }
+
+// keys are all names, in a list as choose reads it.
+func keys[T named](all []T) string {
+	var list []string
+	for _, one := range all {
+		list = append(list, one.key())
+	}
+	return strings.Join(list, ",")
+}
+
+// choose returns those of all that a list names, each once, in their own order.
+func choose[T named](what, list string, all []T) (some []T, err error) {
+	wanted := strings.Split(list, ",")
+	for _, one := range all {
+		if i := slices.Index(wanted, one.key()); i >= 0 {
+			some = append(some, one)
+			wanted = slices.Delete(wanted, i, i+1)
+		}
+	}
+	if len(wanted) > 0 {
+		return nil, fmt.Errorf("there is no %s %q: choose of %s", what, strings.Join(wanted, ","), keys(all))
+	}
+	return some, nil
+}
