@@ -16,7 +16,7 @@ import (
 var twisted = []string{
 	`TimeZone = 'Asia/Kathmandu'`, `DateStyle = 'German, DMY'`, `IntervalStyle = 'sql_standard'`, `extra_float_digits = -15`, `bytea_output = 'escape'`,
 	`search_path = 'nowhere'`, `client_encoding = 'LATIN1'`, `quote_all_identifiers = on`, `statement_timeout = '1s'`, `lock_timeout = '1s'`,
-	`idle_in_transaction_session_timeout = '1s'`, `idle_session_timeout = '1s'`, `default_transaction_read_only = on`, `default_transaction_isolation = 'serializable'`,
+	`idle_in_transaction_session_timeout = '1s'`, `idle_session_timeout = '2s'`, `default_transaction_read_only = on`, `default_transaction_isolation = 'serializable'`,
 	`application_name = 'somebody'`, `standard_conforming_strings = off`, `xmloption = document`,
 }
 
@@ -47,7 +47,7 @@ func TestConnectPins(t *testing.T) {
 	if d := cmp.Diff([]string{strings.Join(values, "|")}, rows["a"]); d != "" || err != nil {
 		t.Errorf("by COPY: %s, %v", d, err)
 	}
-	w.until(w.ours(), `pg_sleep(1.5) IS NOT NULL`)
+	w.until(w.ours(), `pg_sleep(2.5) IS NOT NULL`)
 	w.exec(other, `DELETE FROM a`)
 	if d := cmp.Diff([]string{"delete a key(1)"}, f.read(w.marked())); d != "" {
 		t.Errorf("after the time-outs: %s", d)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -96,7 +98,7 @@ func TestYield(t *testing.T) {
 			w.options.LoadYield = time.Second
 			other := w.dial()
 			w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100)`)
-			s := w.take(w.table("a"))
+			s := w.takeInTime(w.table("a"))
 			if !test.quiet { // an idle reader holds locks too
 				if _, err := copied(t.Context(), s); err != nil {
 					t.Fatal(err)
@@ -119,26 +121,29 @@ func TestYield(t *testing.T) {
 // somebody else, and those that wait for less than the limit.
 func TestYieldNotToOthers(t *testing.T) {
 	w := newWorld(t)
-	w.options.LoadYield = time.Second
+	w.options.LoadYield = 4 * time.Second
 	other, third, fourth := w.dial(), w.dial(), w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1)`)
-	s := w.take(w.table("a"))
+	s := w.takeInTime(w.table("a"))
 	w.exec(other, `BEGIN; LOCK b`)
 	waited := make(chan error, 1)
 	go func() {
-		_, err := third.Exec(t.Context(), `LOCK TABLE b`)
+		_, err := third.Exec(t.Context(), `BEGIN; LOCK TABLE b`)
 		waited <- err
 	}()
+	const waits = `EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted AND clock_timestamp() - waitstart > $2::float8 * interval '1 second')`
+	w.until(other, waits, third.PgConn().PID(), 0)
 	for range 3 { // each for less than the limit, in all for more
-		if _, err := fourth.Exec(t.Context(), `SET lock_timeout = '400ms'; TRUNCATE a`); codeOf(err) != lockNotAvailable {
+		if _, err := fourth.Exec(t.Context(), `SET lock_timeout = '1500ms'; TRUNCATE a`); codeOf(err) != lockNotAvailable {
 			t.Fatalf("TRUNCATE: %v", err)
 		}
 	}
+	w.until(other, waits, third.PgConn().PID(), (w.options.LoadYield + 2*maxWatch).Seconds())
 	if rows, err := copied(t.Context(), s); err != nil || len(rows["a"]) != 1 {
 		t.Errorf("copied %v, %v", rows, err)
 	}
 	w.exec(other, `ROLLBACK`)
-	if err := <-waited; codeOf(err) == lockNotAvailable {
+	if err := <-waited; err != nil {
 		t.Error(err)
 	}
 }
@@ -150,7 +155,7 @@ func TestYieldWhileARowIsWritten(t *testing.T) {
 	w.options.LoadYield = time.Second
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT n, repeat('x', 1000) FROM generate_series(1, 50000) AS n`)
-	s := w.take(w.table("a"))
+	s := w.takeInTime(w.table("a"))
 	writing, given := make(chan struct{}), make(chan struct{})
 	failed := make(chan error, 1)
 	go func() {
@@ -228,9 +233,9 @@ func TestManyTablesBehindASlowLink(t *testing.T) {
 		all[n] = w.table(fmt.Sprint("t", n+1))
 	}
 	w.options.LoadYield = time.Second
-	w.program.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-		return slowLink{conn}, err
+	var writes atomic.Int64
+	w.program.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(from, slowLink{to, &writes})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -239,16 +244,23 @@ func TestManyTablesBehindASlowLink(t *testing.T) {
 		t.Fatalf("a hundred tables cannot be locked in time: %v", err)
 	}
 	defer shut(l.conn)
-	began := time.Now()
-	if _, err := measure(ctx, l.conn, all); err != nil || time.Since(began) > w.options.LoadYield {
-		t.Errorf("measured in %v, %v", time.Since(began), err)
+	before := writes.Load()
+	_, err = measure(ctx, l.conn, all)
+	if trips := writes.Load() - before; err != nil || trips == 0 || time.Duration(trips)*slowness > w.options.LoadYield {
+		t.Errorf("measured in %d round trips, %v", trips, err)
 	}
 }
 
-// slowLink takes its time for each message.
-type slowLink struct{ net.Conn }
+// slowLink takes its time for each message, and counts them.
+type slowLink struct {
+	io.Writer
+	writes *atomic.Int64
+}
+
+const slowness = 20 * time.Millisecond
 
 func (l slowLink) Write(b []byte) (int, error) {
-	<-time.After(20 * time.Millisecond)
-	return l.Conn.Write(b)
+	l.writes.Add(1)
+	<-time.After(slowness)
+	return l.Writer.Write(b)
 }

@@ -110,7 +110,8 @@ func TestAlignRefuses(t *testing.T) {
 // holding any, that nobody waits for us meanwhile, and that the server does not give up
 // the stream, which is open already.
 func TestAlignWaits(t *testing.T) {
-	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "2s"}}))
+	t.Parallel()
+	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "5s"}}))
 	other, third := w.dial(), w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
@@ -128,7 +129,7 @@ func TestAlignWaits(t *testing.T) {
 	w.heard("a lock to alter publication")
 	w.exec(third, `SET statement_timeout = '10s'; LOCK TABLE a IN ACCESS EXCLUSIVE MODE NOWAIT`)
 	w.exec(third, `INSERT INTO b VALUES (1)`)
-	w.until(third, `EXISTS (SELECT FROM pg_stat_replication WHERE clock_timestamp() - backend_start > interval '4 seconds')`)
+	w.until(third, `EXISTS (SELECT FROM pg_stat_replication WHERE clock_timestamp() - backend_start > interval '8 seconds')`)
 	w.exec(other, `ROLLBACK`)
 	f := <-opened
 	if t.Failed() {

@@ -91,13 +91,13 @@ func TestSnapshotOutlastsTimeouts(t *testing.T) {
 	w.exec(other, fmt.Sprintf(`
 		CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1);
 		CREATE ROLE %[1]s LOGIN SUPERUSER;
-		ALTER ROLE %[1]s SET idle_in_transaction_session_timeout = '50ms'; ALTER ROLE %[1]s SET idle_session_timeout = '500ms';
+		ALTER ROLE %[1]s SET idle_in_transaction_session_timeout = '50ms'; ALTER ROLE %[1]s SET idle_session_timeout = '2s';
 		ALTER ROLE %[1]s SET statement_timeout = '50ms'; ALTER ROLE %[1]s SET default_transaction_isolation = 'serializable';
 		ALTER ROLE %[1]s SET default_transaction_read_only = on; ALTER ROLE %[1]s SET default_transaction_deferrable = on`, w.role()))
 	w.program.User = w.role()
 	s := w.take(w.table("a"))
 	for range 2 {
-		w.until(other, `pg_sleep(0.7) IS NOT NULL`)
+		w.until(other, `pg_sleep(2.5) IS NOT NULL`)
 		if rows, err := copied(t.Context(), s); err != nil || len(rows["a"]) != 1 {
 			t.Errorf("%d rows, %v", len(rows["a"]), err)
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -28,10 +29,12 @@ type world struct {
 
 // shared is a server for all tests of the package. Its synchronous standby is missing:
 // commits are local unless a session says otherwise, and wait for ever if it does.
+// Autovacuum is off: its transactions are waited for like everybody's.
 var shared = pgtest.Shared{Options: pgtest.Options{Settings: map[string]string{
 	"synchronous_standby_names": "nobody",
 	"synchronous_commit":        "local",
 	"max_prepared_transactions": "20",
+	"autovacuum":                "off",
 }}}
 
 func TestMain(m *testing.M) {
@@ -105,6 +108,23 @@ func (w *world) take(tables ...*schema.Table) replicator.Snapshot {
 	}
 	w.t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// takeInTime is take for a LoadYield that a slow machine can use up: a snapshot that was
+// given up before anybody waited for its locks is taken again.
+func (w *world) takeInTime(tables ...*schema.Table) replicator.Snapshot {
+	w.t.Helper()
+	for range 2 {
+		s, err := w.Snapshot(w.t.Context(), tables)
+		if err == nil {
+			w.t.Cleanup(func() { s.Close() })
+			return s
+		}
+		if !errors.Is(err, replicator.ErrYielded) {
+			w.t.Fatal(err)
+		}
+	}
+	return w.take(tables...)
 }
 
 // copied reads a snapshot: the rows of each table, as one string each.

@@ -148,6 +148,7 @@ func TestSourceAcknowledges(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+	w.until(other, `NOT active FROM pg_replication_slots WHERE slot_name = $1`, w.options.Slot) // Close waits for that for a moment only
 	if got := w.confirmed(); got != end {
 		t.Errorf("the slot is at %v, %v was acknowledged before Close", got, end)
 	}

@@ -21,7 +21,8 @@ import (
 // sink is busy, is not given up, though the server has more to send than any buffer
 // takes; and that one which does nothing is, so that the test would notice.
 func TestStreamWhileNobodyReads(t *testing.T) {
-	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "2s"}}))
+	t.Parallel()
+	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "5s"}}))
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v text)`)
 	w.choose(every("a")...)
@@ -30,7 +31,7 @@ func TestStreamWhileNobodyReads(t *testing.T) {
 	w.exec(other, `INSERT INTO a SELECT n, repeat('x', 1000) FROM generate_series(1, 30000) n`)
 	to := w.marked()
 	f := w.follow(start) // last: from here on somebody has to acknowledge
-	w.meanwhile(other, `(SELECT clock_timestamp() - backend_start > interval '5 seconds' FROM pg_stat_replication)`, func() error {
+	w.meanwhile(other, `(SELECT clock_timestamp() - backend_start > interval '11 seconds' FROM pg_stat_replication)`, func() error {
 		return f.Acknowledge(t.Context(), start)
 	})
 	if got := len(f.read(to)); got != 30000 {
@@ -80,7 +81,8 @@ func TestStreamUrged(t *testing.T) {
 // TestStreamNotUrged shows that a healthy server which asks now and then is not taken
 // for one that shuts down.
 func TestStreamNotUrged(t *testing.T) {
-	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "2s"}}))
+	t.Parallel()
+	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "6s"}}))
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
@@ -97,7 +99,7 @@ func TestStreamNotUrged(t *testing.T) {
 		if stream.answered != last { // not every mark is a question
 			asked, last = asked+1, stream.answered
 		}
-		return asked == 4
+		return asked == 2
 	})
 	if err != nil {
 		t.Error(err)
