@@ -66,7 +66,11 @@ func TestLastingFaults(t *testing.T) {
 	w := newWorld(t)
 	for _, f := range []fault{busy, reset, cut, stall} {
 		t.Run(string(f), func(t *testing.T) {
-			s := w.stager(func(o *Options) { o.Attempts, o.Timeout = 2, time.Second })
+			s := w.stager(func(o *Options) {
+				if o.Attempts = 2; f == stall {
+					o.Timeout = 4 * time.Second
+				}
+			})
 			w.proxy.fail(always(f))
 			_, err := s.Stage(context.Background(), 1, one(t))
 			var failed *Error

@@ -3,6 +3,7 @@ package redshift
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,12 +180,17 @@ func TestResetIsNotRequestedOnceGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
 	daemon := w.hold("rowshift/accounts", lockFence)
-	locks := w.server.Inject(redshifttest.Fault{Class: "LOCK", Application: "rowshift/accounts", Nth: 1})
-	defer locks.Remove()
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	r := w.warehouse(nil)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := w.warehouse(nil).RequestReset(ctx, "given up"); err == nil || ctx.Err() == nil || locks.Hits() == 0 {
-		t.Errorf("%v, after %d locks", err, locks.Hits())
+	asked := make(chan error, 1)
+	go func() { asked <- r.RequestReset(ctx, "given up") }()
+	w.eventually("the request waits for the merge", func() bool {
+		return w.below("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rowshift_accounts.fence'::regclass")[0] == "1"
+	})
+	cancel()
+	if err := <-asked; err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("%v", err)
 	}
 	if _, err := daemon.Exec(t.Context(), "COMMIT"); err != nil {
 		t.Fatal(err)

@@ -141,7 +141,8 @@ func TestCancel(t *testing.T) {
 
 // sessions that are idle for too long.
 func TestIdleSessions(t *testing.T) {
-	c := newCluster(t, redshifttest.Options{IdleTimeout: 400 * time.Millisecond, IdleInTransactionTimeout: 200 * time.Millisecond})
+	t.Parallel()
+	c := newCluster(t, redshifttest.Options{IdleTimeout: 3 * time.Second, IdleInTransactionTimeout: 1500 * time.Millisecond})
 	said := func(conn *pgx.Conn) string {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -152,16 +153,17 @@ func TestIdleSessions(t *testing.T) {
 		}
 		return problem(err).Severity + " " + problem(err).Message
 	}
+	exec(t, c.dial(), "CREATE TABLE t (id INT)")
 	if got := said(c.dial()); got != "FATAL terminating connection due to idle session timeout" {
 		t.Error(got)
 	}
 	inside := c.dial()
-	exec(t, inside, "CREATE TABLE t (id INT)", "BEGIN", "LOCK t")
+	exec(t, inside, "BEGIN; LOCK t")
 	if got := said(inside); got != "FATAL terminating connection due to idle-in-transaction timeout" {
 		t.Error(got)
 	}
 	gone := c.dial()
-	exec(t, gone, "BEGIN", "LOCK t")
+	exec(t, gone, "BEGIN; LOCK t")
 	vanish(gone)
 	c.until("the transaction of the client that has vanished ends", "SELECT count(*) = 0 FROM pg_locks WHERE relation = 't'::regclass")
 }
