@@ -15,10 +15,11 @@ func TestStalledWarehouseKeepsTheStream(t *testing.T) {
 	t.Parallel()
 	const long = 30 * time.Second
 	s := harness.Setup{Accounts: small, Config: harness.Config{Batch: "{rows: 1000, min_interval: 50ms, max_age: 200ms}"}}
-	s.Source.Settings = map[string]string{"wal_sender_timeout": "2s"}
+	s.Source.Settings = map[string]string{"wal_sender_timeout": "8s"}
 	w, d := live(t, s)
 	const sender = "SELECT pid, backend_start FROM pg_stat_replication WHERE application_name LIKE 'rowshift%'"
 	before := one(t, w, sender)
+	loaded := len(d.Log()) // a load may have been tried again
 	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Stall: -1})
 	execute(t, w, "UPDATE company SET plan = 'stalled'")
 	reached(t, stalled)
@@ -44,7 +45,7 @@ func TestStalledWarehouseKeepsTheStream(t *testing.T) {
 	if after := one(t, w, sender); after != before {
 		t.Errorf("the stream was opened again: %s, then %s", before, after)
 	}
-	if strings.Contains(d.Log(), `"message":"restarting"`) {
+	if strings.Contains(d.Log()[loaded:], `"message":"restarting"`) {
 		t.Error("the daemon restarted its pass")
 	}
 }

@@ -112,10 +112,7 @@ func (k *killer) settle() {
 // startOver makes the next daemon a pipeline's first: no checkpoint and no slot.
 func (k *killer) startOver(t *testing.T) {
 	t.Helper()
-	harness.Until(t, "the slot to be left", func() (bool, error) {
-		rows, err := harness.Rows(t.Context(), k.world.SourceDSN(), "SELECT count(*) FROM pg_replication_slots WHERE active")
-		return slices.Equal(rows, []string{"0"}), err
-	})
+	unused(t, k.world)
 	execute(t, k.world, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
 	// The transactions of the dead hold locks, as in Redshift they do.
 	ended := "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'loader'"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -36,6 +37,25 @@ func live(t *testing.T, s harness.Setup) (*harness.World, *harness.Daemon) {
 	d := w.MustRun(t)
 	w.MustBecomeEqual(t)
 	return w, d
+}
+
+// end tells a daemon to end, waits until the server has noticed and returns the exit
+// code. A daemon does not wait for that: the slot can be in use for a moment after it, and
+// what it acknowledged last not be in it yet.
+func end(t *testing.T, w *harness.World, d *harness.Daemon) int {
+	t.Helper()
+	code := d.Terminate(t)
+	unused(t, w)
+	return code
+}
+
+// unused waits until nobody streams from the slot: only then can it be dropped.
+func unused(t *testing.T, w *harness.World) {
+	t.Helper()
+	harness.Until(t, "the slot to be left", func() (bool, error) {
+		rows, err := harness.Rows(t.Context(), w.SourceDSN(), "SELECT count(*) FROM pg_replication_slots WHERE active")
+		return slices.Equal(rows, []string{"0"}), err
+	})
 }
 
 // patience is how long a statement of a test may take: one that waits for a lock for

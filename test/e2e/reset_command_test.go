@@ -42,11 +42,12 @@ func TestResetSlotCommand(t *testing.T) {
 	execute(t, w, "UPDATE company SET plan = 'after the first'")
 	w.MustBecomeEqual(t)
 
-	d.Terminate(t)
+	end(t, w, d)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'lost'")
 	change(t, w, spoil)
 	command("second")
-	if n := one(t, w, "SELECT count(*) FROM pg_replication_slots WHERE NOT active"); n != "1" {
+	unused(t, w)
+	if n := one(t, w, "SELECT count(*) FROM pg_replication_slots"); n != "1" {
 		t.Errorf("%s slots wait for the next daemon", n)
 	}
 
@@ -61,6 +62,7 @@ func TestResetSlotCommand(t *testing.T) {
 
 	// What happens in a Deployment: the daemon finds no slot, halts and stays up. It goes
 	// on when it looks again, or at once when it is started again.
+	unused(t, w)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'lost again'")
 	d = w.MustRun(t)
 	d.MustSee(t, `"slot_missing"`)
@@ -149,7 +151,7 @@ func TestResetOfASlotThatADBAMakes(t *testing.T) {
 	isDone(t, w, "as it is")
 	w.MustBecomeEqual(t)
 	plans(t, w, "none is there", "slot: kept as it is, since source.create is false; it keeps ", "load: public.note, about ", "its last load took ", "load: 6 tables", "the last reset took about ")
-	d.Terminate(t)
+	end(t, w, d)
 	parkAndRename(t, w)
 	plans(t, w, "none is there", "slot: kept as it is", "load: public.note, which is public.remark now, about ", "load: 5 tables", "parked: public.spare stays as it is: ", "repair: ")
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")

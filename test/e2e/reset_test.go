@@ -38,15 +38,15 @@ func TestResetSlot(t *testing.T) {
 	}{
 		{"all is well", func(t *testing.T) { change(t, w, "UPDATE userdata.person SET is_active = NOT is_active") }},
 		{"the slot is gone", func(t *testing.T) {
-			d.Terminate(t)
+			end(t, w, d)
 			execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
 		}},
 		{"the slot was advanced", func(t *testing.T) {
-			d.Terminate(t)
+			end(t, w, d)
 			execute(t, w, "UPDATE person SET is_active = NOT is_active", "SELECT pg_replication_slot_advance('rowshift_accounts', pg_current_wal_lsn())")
 		}},
 		{"the slot is lost", func(t *testing.T) {
-			d.Terminate(t)
+			end(t, w, d)
 			for range 6 {
 				execute(t, w, "INSERT INTO audit (what) SELECT repeat('elsewhere', 100) FROM generate_series(1, 1000)", "SELECT pg_switch_wal()", "CHECKPOINT")
 			}
@@ -59,7 +59,7 @@ func TestResetSlot(t *testing.T) {
 			execute(t, w, "DROP PUBLICATION rowshift_accounts", "UPDATE plan SET price = 7")
 		}},
 		{"the slot is gone, one table is to be parked and another was renamed", func(t *testing.T) {
-			d.Terminate(t)
+			end(t, w, d)
 			parkAndRename(t, w)
 			execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
 		}},
@@ -234,7 +234,7 @@ func TestLostSlotIsResetByItself(t *testing.T) {
 		"SELECT pg_drop_replication_slot('rowshift_accounts')",
 		"SELECT pg_replication_slot_advance('rowshift_accounts', pg_current_wal_lsn())",
 	} {
-		d.Terminate(t)
+		end(t, w, d)
 		execute(t, w, "UPDATE person SET is_active = NOT is_active", spoil)
 		d = w.MustRun(t)
 		w.MustBecomeEqual(t, watched.pairs...)
@@ -245,7 +245,7 @@ func TestLostSlotIsResetByItself(t *testing.T) {
 	watched.stop(t)
 	w.MustBecomeEqual(t)
 	parkedAndRenamed(t, w)
-	d.Terminate(t)
+	end(t, w, d)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
 	change(t, w, "UPDATE rowshift.checkpoint SET \"system\" = '7'") // the source is another cluster by now
 	d = w.MustRun(t)

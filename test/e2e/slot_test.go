@@ -43,7 +43,7 @@ func TestHalts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if code := d.Terminate(t); code != 0 {
+			if code := end(t, w, d); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
 			execute(t, w, test.spoil...)
@@ -52,9 +52,7 @@ func TestHalts(t *testing.T) {
 			d.MustSee(t, `"halted"`)
 			says(t, w, d, test.reason)
 			execute(t, w, "UPDATE company SET plan = 'while halted'")
-			harness.Until(t, "the slot to be left alone", func() (bool, error) {
-				return one(t, w, "SELECT count(*) FROM pg_replication_slots WHERE active") == "0", nil
-			})
+			unused(t, w)
 			if after := positions(t, w); after != before {
 				t.Errorf("a halted daemon applied or acknowledged: %s, then %s", before, after)
 			}
@@ -68,7 +66,7 @@ func TestHalts(t *testing.T) {
 func TestAStrangersSlotIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
-	d.Terminate(t)
+	end(t, w, d)
 	execute(t, w, "CREATE TABLE public.theirs (id int PRIMARY KEY)", "ALTER PUBLICATION rowshift_accounts ADD TABLE public.theirs")
 	found := func() string {
 		return one(t, w, "SELECT confirmed_flush_lsn FROM pg_replication_slots") + " " +
@@ -85,7 +83,7 @@ func TestAStrangersSlotIsLeftAlone(t *testing.T) {
 		d.MustSee(t, `"halted"`)
 		slow.Remove()
 		says(t, w, d, test.reason)
-		d.Terminate(t)
+		end(t, w, d)
 		if after := found(); after != before {
 			t.Errorf("%s: a stranger's slot and publication were %s, and are %s", test.reason, before, after)
 		}
@@ -143,7 +141,7 @@ func TestStartingOver(t *testing.T) {
 		"GRANT SELECT ON userdata.paid TO analysts",
 		"DELETE FROM userdata.person WHERE is_active", // by somebody's hand
 		"INSERT INTO userdata.plan (code) VALUES ('stranger')")
-	d.Terminate(t)
+	end(t, w, d)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'pro' WHERE plan IS NULL",
 		"UPDATE company SET plan = NULL WHERE plan = 'free'")
 	change(t, w, "DROP SCHEMA rowshift CASCADE")

@@ -17,7 +17,7 @@ func TestTerminateDrains(t *testing.T) {
 	slow := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Nth: 1, Stall: 2 * time.Second})
 	execute(t, w, "UPDATE company SET plan = 'handed over'")
 	reached(t, slow)
-	if code := d.Terminate(t); code != 0 {
+	if code := end(t, w, d); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	slow.Remove()

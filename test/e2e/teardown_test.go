@@ -18,7 +18,7 @@ func TestTeardown(t *testing.T) {
 	if out, errs, code, err := w.Command(t.Context(), "teardown", "--yes"); err != nil || code != 1 || !strings.Contains(errs, "stop it first") || left() != "2" {
 		t.Errorf("while the daemon runs: exit code %d, %v, %s left\n%s%s", code, err, left(), out, errs)
 	}
-	d.Terminate(t)
+	end(t, w, d)
 	for _, test := range []struct {
 		args []string
 		says string
