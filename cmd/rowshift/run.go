@@ -79,7 +79,8 @@ func newDaemon(c *config, stderr io.Writer) *daemon {
 	named := prometheus.WrapRegistererWith(prometheus.Labels{"pipeline": c.pipeline}, d.scrape)
 	m := newMetrics(named, c.tables)
 	named.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
-	d.listen = spelled(c, replicator.Tee(d.teller.listener(), m.listener(), d.state.listener()))
+	// The log is told last: who has read a line finds it on the pages too.
+	d.listen = spelled(c, replicator.Tee(d.state.listener(), m.listener(), d.teller.listener()))
 	return d
 }
 
