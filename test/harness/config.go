@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"rowshift/test/freeport"
 )
 
 // Config is what a world's config file says beyond what every world needs. Empty
@@ -46,7 +48,7 @@ func (w *World) writeConfig() error {
 	listen := c.Listen
 	if listen == "" {
 		var err error
-		if listen, err = freePort(); err != nil {
+		if listen, err = freeport.Address(); err != nil {
 			return err
 		}
 	}

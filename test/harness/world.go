@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -195,16 +194,6 @@ func (w *World) Close() error {
 
 // path returns the path of a file of the world.
 func (w *World) path(name string) string { return filepath.Join(w.Dir, name) }
-
-// freePort returns a loopback address that nobody listens on.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
 
 // patience is how long a test waits for what must happen.
 const patience = 3 * time.Minute

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"rowshift/test/freeport"
 	"rowshift/test/scratch"
 )
 
@@ -110,7 +111,7 @@ func (s *Server) configure() error {
 func (s *Server) startSomewhere(ctx context.Context) error {
 	const tries = 5
 	for try := 1; ; try++ {
-		port, err := freePort()
+		port, err := freeport.Port()
 		if err != nil {
 			return err
 		}
@@ -120,15 +121,6 @@ func (s *Server) startSomewhere(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
 }
 
 func (s *Server) start(ctx context.Context) error {

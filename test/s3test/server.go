@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"rowshift/test/freeport"
 	"rowshift/test/scratch"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -99,12 +99,8 @@ func (s *Server) logFile() string { return filepath.Join(s.Dir, "server.log") }
 // connect chooses the address and makes the client that Objects, Get, Put and
 // Delete use.
 func (s *Server) connect(ctx context.Context) (*s3.Client, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s.Address = l.Addr().String()
-	if err := l.Close(); err != nil {
+	var err error
+	if s.Address, err = freeport.Address(); err != nil {
 		return nil, err
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(s.Region),
