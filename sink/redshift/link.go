@@ -7,8 +7,9 @@ import (
 )
 
 // link is a session that is opened when it is needed, and closed when it is left alone
-// for a while, so that a serverless workgroup can sleep; but not one that has staging tables
-// ahead of a merge: the commit that they wait for may be long in coming.
+// for a while, so that a serverless workgroup can sleep. One that has staging tables ahead
+// of a merge is left alone for waitsFor as long, since the commit that they wait for may be
+// long in coming; no longer, since it may never come.
 type link struct {
 	open func(context.Context) (*session, error)
 	idle time.Duration
@@ -52,13 +53,26 @@ func (l *link) with(ctx context.Context, do func(*session) error) error {
 		l.drop(ctx)
 	}
 	l.used++
-	now := l.used
+	l.expire(l.used, 1)
+	return err
+}
+
+// waitsFor is how many times as long as another session one may be idle that has staging
+// tables ahead of a merge: ten minutes by default.
+const waitsFor = 20
+
+// expire closes the session, once it has been idle for so many times as long as it may,
+// unless it was used since then.
+func (l *link) expire(used, times int) {
 	time.AfterFunc(l.idle, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.used == now && !l.session.waits() {
+		switch {
+		case l.used != used:
+		case l.session.waits() && times < waitsFor:
+			l.expire(used, times+1)
+		default:
 			l.drop(context.Background())
 		}
 	})
-	return err
 }

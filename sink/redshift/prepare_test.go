@@ -23,10 +23,15 @@ func TestPrepare(t *testing.T) {
 			w.prepare(r, two...)
 		}, 0},
 		"both are, and nothing more comes for long": {func(w *world, r *Warehouse, two []*replicator.Staged) {
+			r.merges.idle = 50 * time.Millisecond
+			w.prepare(r, two...)
+			<-time.After(150 * time.Millisecond)
+		}, 0},
+		"both are, and nothing more comes at all": {func(w *world, r *Warehouse, two []*replicator.Staged) {
 			r.merges.idle = time.Millisecond
 			w.prepare(r, two...)
-			<-time.After(100 * time.Millisecond)
-		}, 0},
+			w.unstaged()
+		}, 2},
 		"a merge of nothing comes first": {func(w *world, r *Warehouse, two []*replicator.Staged) {
 			w.prepare(r, two...)
 			if _, err := r.Merge(w.t.Context(), w.merging()); err != nil {
