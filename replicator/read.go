@@ -17,7 +17,9 @@ const (
 	// sinkEvery is how often a batch that is due looks whether the sink can take it.
 	sinkEvery = 20 * time.Millisecond
 
-	// offerEvery is how often a batch that is due is offered while more comes.
+	// offerEvery is how often a batch that is due is offered while more comes, to a sink that
+	// was not waiting for it: each time all its folds are looked at for what is told of it,
+	// which can be one for each transaction.
 	offerEvery = time.Millisecond
 
 	// pauseAfter is how long the stream has to be silent for a backlog to be over.

@@ -16,7 +16,7 @@ func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 		return nil
 	case r.batch.Changes >= r.limits.Rows || r.bytes+r.batch.arena.used >= r.limits.Bytes || r.ends():
 		return r.handOver(ctx)
-	case now || r.due():
+	case now || time.Since(r.refusedAt) >= offerEvery && r.due():
 		return r.offer(ctx)
 	}
 	return nil
@@ -117,13 +117,8 @@ func (r *reader) wait() time.Duration {
 	return max(left, time.Millisecond)
 }
 
-// offer hands the batch over if the sink is waiting for one. After a sink that was not it
-// waits a little: what is told of a batch has all its folds to be looked at, which can be
-// one for each transaction.
+// offer hands the batch over if the sink is waiting for one.
 func (r *reader) offer(ctx context.Context) error {
-	if time.Since(r.refusedAt) < offerEvery {
-		return nil
-	}
 	sealed := r.seal()
 	select {
 	case r.out <- r.batch:

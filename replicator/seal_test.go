@@ -97,7 +97,7 @@ func TestWhenABatchIsSealed(t *testing.T) {
 			bursts: []burst{{0, 7}, {time.Hour, 1}}, backlog: 21, rows: 16, stuck: true, want: []seal{{2, 0}, {5, 0}},
 		},
 		"an eighth of a batch each, while the sink rests": {
-			bursts: []burst{{0, 2}, {time.Second, 2}, {time.Second, 2}, {time.Hour, 1}}, backlog: 600, rows: 16, want: []seal{{2, 0}, {2, time.Second}, {2, 2 * time.Second}},
+			bursts: []burst{{0, 2}, {time.Second, 3}, {time.Second, 1}, {time.Hour, 1}}, backlog: 600, rows: 16, want: []seal{{2, 0}, {2, time.Second}, {1, time.Second + pauseAfter}, {1, 2*time.Second + pauseAfter}},
 		},
 		"half a batch beside a merge, and no further": {
 			bursts: []burst{{0, 2}, {time.Second, 17}, {time.Hour, 1}}, backlog: 600, rows: 16, stuck: true, want: []seal{{2, 0}, {8, time.Second}},

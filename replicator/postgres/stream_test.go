@@ -99,7 +99,7 @@ func TestStreamNotUrged(t *testing.T) {
 		if stream.answered != last { // not every mark is a question
 			asked, last = asked+1, stream.answered
 		}
-		return asked == 2
+		return asked == 3
 	})
 	if err != nil {
 		t.Error(err)
