@@ -67,7 +67,8 @@ func TestLastingFaults(t *testing.T) {
 	for _, f := range []fault{busy, reset, cut, stall} {
 		t.Run(string(f), func(t *testing.T) {
 			s := w.stager(func(o *Options) {
-				if o.Attempts = 2; f == stall {
+				o.Attempts = 2
+				if f == stall {
 					o.Timeout = 4 * time.Second
 				}
 			})

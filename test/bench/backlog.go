@@ -58,8 +58,8 @@ var backlogs = []backlog{
 	},
 }
 
-// key is a backlog's first word, by which it is chosen.
-func key(name string) string {
+// begins is a name's first word, or two, by which a backlog is chosen.
+func begins(name string) string {
 	first := strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == ' ' })
 	if first[0] == "one" {
 		return strings.Join(first[:2], "-")

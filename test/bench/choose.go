@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// How parts, backlogs and peers are chosen.
-func (p part) key() string    { return p.name }
-func (b backlog) key() string { return key(b.name) }
-func (p peer) key() string    { return p.name }
-
-// named is what can be chosen.
+// named is what can be chosen, by its key.
 type named interface{ key() string }
+
+func (p part) key() string    { return p.name }
+func (b backlog) key() string { return begins(b.name) }
+func (p peer) key() string    { return p.name }
 
 // keys are all names, in a list as choose reads it.
 func keys[T named](all []T) string {

@@ -37,7 +37,8 @@ const fewest = 4
 func most(s sizes) int { return int(min(s.of(200, 20), 200)) }
 
 // What drains are compared in, in the order in which they are made: those beside idle
-// tables come first, while the tables that change are as empty in both worlds.
+// tables come first, while the tables that change are as empty in both worlds, in the first
+// round.
 const (
 	idleOnes = "idle"
 	byRows   = "rows"

@@ -13,7 +13,7 @@ func (g grown) perMillion(d time.Duration) float64 { return d.Seconds() / float6
 func (g grown) cpu() float64  { return g.perMillion(g.CPU - g.BareCPU) }
 func (g grown) wall() float64 { return g.perMillion(g.Wall - g.BareWall) }
 
-// share is own CPU over that of the walsender, which has the same to do for each row.
+// share is own CPU over that of the walsender in the same drain.
 func (g grown) share() float64 { return float64(g.CPU-g.BareCPU) / float64(g.Walsender) }
 
 // shareOf tells the share of drains, unless the walsender took less than ten of the ticks

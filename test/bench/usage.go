@@ -128,7 +128,7 @@ func machineTime() (time.Duration, error) {
 		return 0, err
 	}
 	fields := strings.Fields(string(text))
-	if len(fields) < 9 || fields[0] != "cpu" {
+	if len(fields) < 8 || fields[0] != "cpu" {
 		return 0, fmt.Errorf("/proc/stat begins with %.40q", text)
 	}
 	return clock(slices.Concat(fields[1:4], fields[6:8])) // without idle, iowait and what other machines took

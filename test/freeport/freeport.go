@@ -33,5 +33,8 @@ func Port() (port int, err error) {
 // Address is Port as host:port.
 func Address() (string, error) {
 	port, err := Port()
-	return fmt.Sprintf("127.0.0.1:%d", port), err
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", port), nil
 }
