@@ -9,8 +9,9 @@ const blockLength = 256
 const firstLength = 8
 
 // series is a list in blocks, of which a long one has many. But for its first block it is
-// not copied as it grows, has hardly more room than it needs, and leaves its blocks to others of its kind: a
-// slice that doubles leaves as much garbage as it holds, with each batch.
+// not copied as it grows, has hardly more room than it needs, and leaves its blocks to
+// others of its kind: a slice that doubles leaves as much garbage as it holds, with each
+// batch.
 type series[T any] struct {
 	blocks [][]T // each has blockLength places, but for a single one
 	length int

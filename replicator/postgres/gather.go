@@ -33,11 +33,11 @@ const (
 //
 // While messages come, the kernel is asked to wake the reader once a good part of a
 // buffer has arrived, or gatherFor is over. While very many come, the reader stays away
-// for restFor at a time, of a backlog for behindFor: what the server sends meanwhile fills the window, and what
-// follows is only put behind it in the server's socket, which is much cheaper than to
-// send it. A server does in that way half of the work for a message. What comes in a
-// second is then at most a window for each rest: the kernel makes the window larger
-// as more is taken at once, up to net.ipv4.tcp_rmem.
+// for restFor at a time, of a backlog for behindFor: what the server sends meanwhile fills
+// the window, and what follows is only put behind it in the server's socket, which is much
+// cheaper than to send it. A server does in that way half of the work for a message. What
+// comes in a second is then at most a window for each rest: the kernel makes the window
+// larger as more is taken at once, up to net.ipv4.tcp_rmem.
 type gather struct {
 	socket socket // zero: it cannot be asked
 	meter  *meter // nil: what arrives is not known

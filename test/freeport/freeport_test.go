@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A port that is chosen is one that no connection gets by chance, and can be listened on.
+// A port that is chosen is within the bounds, and can be listened on.
 func TestAddress(t *testing.T) {
 	for range 20 {
 		address, err := Address()
