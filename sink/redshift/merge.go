@@ -21,6 +21,7 @@ type merging struct {
 	ahead    prepared      // what of them was made ahead
 	stirred  bool          // something went into quarantine, or may have been lifted
 	fills    []string      // what new columns get, in the transaction
+	plain    []plainFold   // folds that are still to be written
 	refusing *schema.Table // whose target refused a statement
 }
 
@@ -71,6 +72,9 @@ func (m *merging) run(ctx context.Context) error {
 					return err
 				}
 			}
+			if err := m.writePlain(ctx); err != nil {
+				return err
+			}
 			for _, j := range s.Joins {
 				if err := m.reconcile(ctx, j.Table, m.metadata.load(j.From), gone[j.From]); err != nil {
 					return err
@@ -93,47 +97,6 @@ func (m *merging) run(ctx context.Context) error {
 	}
 	m.dropOver(ctx)
 	return nil
-}
-
-// stageAll copies all files into staging tables, but those that were copied ahead.
-func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]staging, error) {
-	stages := map[*replicator.StagedFold]staging{}
-	for _, s := range m.merge.Staged {
-		for i := range s.Folds {
-			f := &s.Folds[i]
-			at, there := m.ahead.stages[f]
-			if there {
-				stages[f] = at
-				continue
-			}
-			var err error
-			if f.Files.Manifest != "" {
-				if at.rows, err = m.stage(ctx, f); err != nil {
-					return nil, err
-				}
-			}
-			if f.Ledger.Manifest != "" {
-				if at.entries, err = m.stageEntries(ctx, f); err != nil {
-					return nil, err
-				}
-			}
-			stages[f] = at
-		}
-	}
-	return stages, nil
-}
-
-// stageEntries copies a fold's entries into a staging table.
-func (m *merging) stageEntries(ctx context.Context, f *replicator.StagedFold) (place, error) {
-	held := f.Held != ""
-	p, err := m.temporary(ctx, "entries", func(p place) string { return createEntries(p, f.Table, held) })
-	if err != nil {
-		return p, err
-	}
-	began := time.Now()
-	err = m.load(ctx, m.session, copying{into: p, columns: entriesColumns(f.Table, held), files: f.Ledger, table: f.Table})
-	m.merged.Steps["copy"] += time.Since(began)
-	return p, err
 }
 
 // blame halts instead of err if Redshift refused the merge because a target is not
@@ -198,31 +161,20 @@ func (m *merging) step(ctx context.Context, step, sql string) (int64, error) {
 	return n, err
 }
 
+// unused names a temporary table as none is in this session.
+func (m *merging) unused(kind string) place {
+	m.stages++
+	return temporary(fmt.Sprintf("%s_%d", kind, m.stages))
+}
+
 // temporary makes a temporary table of a name that is not used in this session.
 func (m *merging) temporary(ctx context.Context, kind string, create func(place) string) (place, error) {
-	m.stages++
-	p := temporary(fmt.Sprintf("%s_%d", kind, m.stages))
+	p := m.unused(kind)
 	if _, err := m.step(ctx, "copy", create(p)); err != nil {
 		return p, err
 	}
 	m.made = append(m.made, p)
 	return p, nil
-}
-
-// stage copies a fold's files into a staging table, and compares the counts.
-func (m *merging) stage(ctx context.Context, f *replicator.StagedFold) (place, error) {
-	create, columns := func(p place) string { return createStage(p, *f) }, stageColumns(*f)
-	if f.Held != "" {
-		create, columns = func(p place) string { return createHeldStage(p, f.Table) }, heldColumns(f.Table)
-	}
-	p, err := m.temporary(ctx, "stage", create)
-	if err != nil {
-		return p, err
-	}
-	began := time.Now()
-	err = m.load(ctx, m.session, copying{into: p, columns: columns, files: f.Files, table: f.Table, name: valueColumn, held: f.Held != ""})
-	m.merged.Steps["copy"] += time.Since(began)
-	return p, err
 }
 
 // makeGone makes the temporary tables that joins collect keys in.
@@ -255,8 +207,14 @@ func (m *merging) compare(ctx context.Context) error {
 }
 
 // apply applies a fold to its target, or to the load table of a table that joins, or
-// adds folds to a held table.
+// adds folds to a held table. What is plain is written with what follows, by writePlain.
 func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.StagedFold, at staging) error {
+	if m.isPlain(f, at) {
+		return m.addPlain(ctx, f, at.rows)
+	}
+	if err := m.writePlain(ctx); err != nil {
+		return err
+	}
 	switch {
 	case f.Held != "":
 		return m.hold(ctx, f, at)

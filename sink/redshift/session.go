@@ -3,6 +3,7 @@ package redshift
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -90,11 +91,15 @@ func (s *session) number(ctx context.Context, op, sql string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var n int64
+	return number(op, rows)
+}
+
+// number is the only value of a result, which is a whole number.
+func number(op string, rows [][][]byte) (n int64, err error) {
 	if len(rows) != 1 || len(rows[0]) != 1 {
 		return 0, fmt.Errorf("redshift: %s: %d rows", op, len(rows))
 	}
-	if _, err := fmt.Sscan(string(rows[0][0]), &n); err != nil {
+	if n, err = strconv.ParseInt(string(rows[0][0]), 10, 64); err != nil {
 		return 0, fmt.Errorf("redshift: %s: not a number", op)
 	}
 	return n, nil

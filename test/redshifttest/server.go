@@ -38,8 +38,8 @@ type Options struct {
 	TLS       *tls.Config       // nil: no TLS
 	Faults    []Fault
 
-	// Record is told each statement that a client sends, with the application name of
-	// its session, before it is read: also one that is refused then.
+	// Record is told each statement that a client sends, or the several of a request, with
+	// the application name of its session, before it is read: also one that is refused then.
 	Record                   func(application, statement string)
 	RequireTLS               bool          // refuse who asks for no TLS
 	IdleTimeout              time.Duration // end sessions that are idle for so long; a user's SESSION TIMEOUT comes first; 0: never

@@ -28,6 +28,21 @@ func Forms(statement string) []string {
 	return append([]string{form}, slices.Compact(defined)...)
 }
 
+// apart returns the statements of a request.
+func apart(request string) (statements []string) {
+	for all := tokens(request); len(all) > 0; {
+		end := slices.IndexFunc(all, func(t token) bool { return t.text == ";" })
+		if end < 0 {
+			end = len(all)
+		}
+		if end > 0 {
+			statements = append(statements, written(all[:end]))
+		}
+		all = all[min(end+1, len(all)):]
+	}
+	return statements
+}
+
 // dropped returns the forms of a DROP TABLE, nil of other statements: which staging tables
 // there were is chance.
 func dropped(all []token) (forms []string) {

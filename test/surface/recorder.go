@@ -26,20 +26,22 @@ type Recorder struct {
 	sent map[string]string // a statement of each form
 }
 
-// Record takes a statement of a session. It is what redshifttest.Options.Record wants.
-func (r *Recorder) Record(application, statement string) {
+// Record takes the statements of a request of a session. It is what
+// redshifttest.Options.Record wants.
+func (r *Recorder) Record(application, request string) {
 	if !strings.HasPrefix(application, Daemon) {
 		return
 	}
-	forms := Forms(statement)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.sent == nil {
 		r.sent = map[string]string{}
 	}
-	for _, f := range forms {
-		if r.sent[f] == "" {
-			r.sent[f] = statement
+	for _, statement := range apart(request) {
+		for _, f := range Forms(statement) {
+			if r.sent[f] == "" {
+				r.sent[f] = statement
+			}
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 func TestUnlistedStatementsAreTold(t *testing.T) {
 	var r Recorder
 	r.Record("psql", "SELECT 'not the daemon'")
-	r.Record("rowshift/accounts", "BEGIN")
+	r.Record("rowshift/accounts", "BEGIN;\nSELECT pg_last_copy_count(); COMMIT")
 	if err := r.Check(); err != nil {
 		t.Error(err)
 	}

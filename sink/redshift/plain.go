@@ -1,0 +1,68 @@
+package redshift
+
+import (
+	"context"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// plainFold is one that is written by a DELETE and an INSERT, and nothing else.
+type plainFold struct {
+	table         *schema.Table
+	target, stage place
+}
+
+// isPlain tells whether a fold is.
+func (m *merging) isPlain(f replicator.StagedFold, at staging) bool {
+	return f.Held == "" && f.Into == "" && !f.Truncated && len(f.Unchanged) == 0 && at.entries == "" && m.inQuarantine[f.Table.Known] == 0
+}
+
+// addPlain lets a fold wait for others, since those of different tables are written in any
+// order. The folds of one are not.
+func (m *merging) addPlain(ctx context.Context, f replicator.StagedFold, stage place) error {
+	if stage == "" {
+		return nil
+	}
+	for _, p := range m.plain {
+		if p.table.OID == f.Table.OID {
+			if err := m.writePlain(ctx); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	m.plain = append(m.plain, plainFold{table: f.Table, target: in(m.options.Schema, f.Table.Target), stage: stage})
+	return nil
+}
+
+// writePlain writes the folds that wait.
+func (m *merging) writePlain(ctx context.Context) error {
+	waiting := m.plain
+	m.plain = nil
+	for _, do := range []struct {
+		step string
+		sql  func(target, stage place, t *schema.Table) string
+	}{{"delete", deleteKeys}, {"insert", insertStaged}} {
+		var statements []string
+		for _, p := range waiting {
+			statements = append(statements, do.sql(p.target, p.stage, p.table))
+		}
+		began := time.Now()
+		results, err := m.session.together(ctx, do.step, statements)
+		if len(waiting) > 0 {
+			m.merged.Steps[do.step] += time.Since(began)
+		}
+		for i, r := range results {
+			m.merged.Rows[waiting[i].table.OID] += r.CommandTag.RowsAffected()
+		}
+		if err != nil {
+			if len(results) < len(waiting) {
+				m.refusing = waiting[len(results)].table
+			}
+			return err
+		}
+	}
+	return nil
+}

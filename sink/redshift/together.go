@@ -1,0 +1,46 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A request has so many statements at most, and so many bytes unless one alone has more:
+// Redshift takes 16 MB.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
+const (
+	mostTogether  = 200
+	togetherBytes = 1 << 20
+)
+
+// together runs statements by few requests. Redshift takes a request for one transaction
+// unless it is in one, and queues for each commit: so many tables are made or filled by
+// one. It returns the results of those that were run: an error is of the one behind them.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+func (s *session) together(ctx context.Context, op string, statements []string) (all []*pgconn.Result, err error) {
+	for len(statements) > 0 {
+		n := 1
+		for bytes := len(statements[0]); n < min(mostTogether, len(statements)); n++ {
+			if bytes += len(statements[n]); bytes > togetherBytes {
+				break
+			}
+		}
+		results, err := s.conn.Exec(ctx, strings.Join(statements[:n], ";\n")).ReadAll()
+		for _, r := range results {
+			if r.Err == nil {
+				all = append(all, r)
+			}
+		}
+		switch {
+		case err != nil:
+			return all, s.failed(op, err)
+		case len(results) != n:
+			return all, fmt.Errorf("redshift: %s: %d results of %d statements", op, len(results), n)
+		}
+		statements = statements[n:]
+	}
+	return all, nil
+}
