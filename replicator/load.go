@@ -157,7 +157,7 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 		return err
 	}
 	l.announce(taken)
-	return l.copy(ctx, snapshot, taken)
+	return l.bring(ctx, snapshot, taken)
 }
 
 // remember lets a change of the tables' states be written, in a transaction of its
@@ -257,34 +257,66 @@ func (l *load) announce(taken Taken) {
 	tell(l.Listener.LoadBegun, taken)
 }
 
-// copy reads all ranges by several workers, and loads a table when its last range
-// is at rest.
-func (l *load) copy(ctx context.Context, snapshot Snapshot, taken Taken) error {
-	g, work := errgroup.WithContext(ctx)
-	g.SetLimit(l.Workers)
+// bring reads all ranges, and copies what is at rest of them into the load tables
+// meanwhile.
+func (l *load) bring(ctx context.Context, snapshot Snapshot, taken Taken) error {
 	stop := l.report()
 	defer stop()
 	loads := map[uint32]*tableLoad{}
+	q := newQueue(len(taken.Tables))
 	for _, t := range taken.Tables {
 		state := l.state(t)
 		files, err := l.Stager.Load(ctx, LoadRequest{Epoch: l.epoch, Into: state.Into, Table: t, At: taken.HandOver, Refused: l.refused.known()[t.OID]})
 		if err != nil {
 			return err
 		}
-		loads[t.OID] = &tableLoad{load: l, table: t, state: state, files: files, began: time.Now()}
+		loads[t.OID] = &tableLoad{load: l, table: t, state: state, files: files, began: time.Now(), queue: q}
 	}
 	for _, r := range taken.Ranges {
 		loads[r.Table.OID].left++
 	}
-	for _, t := range taken.Tables {
-		if tl := loads[t.OID]; tl.left == 0 { // no block, so no range
-			g.Go(func() error { return tl.finish(work) })
+	for _, t := range loads {
+		if t.left == 0 { // no block, so no range
+			t.enqueue()
 		}
 	}
-	for _, r := range taken.Ranges {
-		g.Go(func() error { return loads[r.Table.OID].read(work, snapshot, r) })
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.read(ctx, snapshot, taken.Ranges, loads) })
+	for range min(l.Workers, len(taken.Tables)) {
+		g.Go(func() error { return q.work(ctx) })
 	}
 	return g.Wait()
+}
+
+// read reads ranges by several workers. What a worker has read is put to rest while it
+// reads the next range.
+func (l *load) read(ctx context.Context, snapshot Snapshot, ranges []Range, loads map[uint32]*tableLoad) error {
+	closing, ctx := errgroup.WithContext(ctx)
+	closing.SetLimit(l.Workers)
+	reading, work := errgroup.WithContext(ctx)
+	reading.SetLimit(l.Workers)
+	for _, r := range ranges {
+		reading.Go(func() error {
+			if err := work.Err(); err != nil {
+				return err // another range failed
+			}
+			t := loads[r.Table.OID]
+			part, err := t.files.Part(ctx)
+			if err != nil {
+				return err
+			}
+			if err := t.read(work, snapshot, r, part); err != nil {
+				return err
+			}
+			closing.Go(func() error { return t.rest(part) })
+			return nil
+		})
+	}
+	err := reading.Wait()
+	if failed := closing.Wait(); failed != nil {
+		return failed
+	}
+	return err
 }
 
 // report tells of the progress about once a second, until stop is called.

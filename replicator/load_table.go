@@ -9,31 +9,31 @@ import (
 	"rowshift/schema"
 )
 
-// tableLoad is the load of one table under one snapshot.
+// tableLoad is the load of one table under one snapshot. Its ranges are put to rest one by
+// one, and those that are at rest are copied into the load table while others are read.
 type tableLoad struct {
 	load  *load
 	table *schema.Table
 	state LoadState
 	files LoadFiles
 	began time.Time
+	queue *queue
 
-	mu   sync.Mutex
-	left int // ranges that are not at rest
+	staged []StagedLoad // what was cut of the files; of who has the table from the queue
+	copied int          // how many of those are in the load table
+
+	mu     sync.Mutex
+	left   int  // ranges that are not at rest
+	more   bool // ranges have come to rest since the table was last taken from the queue
+	queued bool // or taken, and not let go of; for good once it is loaded
 }
 
 // progressEvery is how many rows a worker reads between two additions to the
 // progress.
 const progressEvery = 1024
 
-// read brings one range to rest, and loads the table if it was the last.
-func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range) error {
-	if err := ctx.Err(); err != nil {
-		return err // another range failed
-	}
-	part, err := t.files.Part(ctx)
-	if err != nil {
-		return err
-	}
+// read reads one range into a part, and gives the part up if that fails.
+func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part LoadPart) error {
 	var rows, bytes int64
 	count := func() {
 		t.load.mu.Lock()
@@ -42,7 +42,7 @@ func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range) error 
 		t.load.mu.Unlock()
 		rows, bytes = 0, 0
 	}
-	err = snapshot.Copy(ctx, r, func(row Tuple) error {
+	err := snapshot.Copy(ctx, r, func(row Tuple) error {
 		rows++
 		bytes += int64(len(row))
 		if rows == progressEvery {
@@ -55,38 +55,93 @@ func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range) error 
 		return err
 	}
 	count()
+	return nil
+}
+
+// rest puts the part of a range to rest.
+func (t *tableLoad) rest(part LoadPart) error {
 	if err := part.Close(); err != nil {
 		return err
 	}
-	if !t.last() {
-		return nil
-	}
-	return t.finish(ctx)
+	t.mu.Lock()
+	t.left--
+	t.more = true
+	t.mu.Unlock()
+	t.enqueue()
+	return nil
 }
 
-// last counts a range that is at rest and tells whether none is left.
-func (t *tableLoad) last() bool {
+// enqueue has the table copied by somebody, unless that is to be done or being done.
+func (t *tableLoad) enqueue() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.left--
-	return t.left == 0
+	if !t.queued {
+		t.queued = true
+		t.queue.tables <- t
+	}
 }
 
-// finish copies the files into the load table and remembers that it holds what the
-// snapshot saw.
+// copy copies what is at rest into the load table. It tells whether that was all of it.
+func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
+	t.mu.Lock()
+	all, t.more = t.left == 0, false
+	t.mu.Unlock()
+	files, err := t.files.Cut(ctx)
+	if err != nil {
+		return false, err
+	}
+	t.staged = append(t.staged, files)
+	l := t.load
+	if err := again(ctx, l.Options, "load", func() error { return t.copyStaged(ctx) }); err != nil || !all {
+		return false, err
+	}
+	return true, t.finish(ctx)
+}
+
+// copyStaged copies what was cut and is not in the load table. If that fails some of it may
+// be there, and all begins anew.
+func (t *tableLoad) copyStaged(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			t.copied = 0
+		}
+	}()
+	l := t.load
+	if t.copied == 0 {
+		if err := l.Loader.MakeLoad(ctx, l.epoch, t.table, t.state); err != nil {
+			return err
+		}
+	}
+	for ; t.copied < len(t.staged); t.copied++ {
+		if err := l.Loader.Load(ctx, t.state, t.table, t.staged[t.copied]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letGo ends the copying of a table of which there is more: of what has come to rest
+// meanwhile at once, or else of what will.
+func (t *tableLoad) letGo() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.queued = t.more; t.queued {
+		t.queue.tables <- t
+	}
+}
+
+// finish remembers that the load table holds what the snapshot saw.
 func (t *tableLoad) finish(ctx context.Context) error {
 	l := t.load
-	files, err := t.files.Close(ctx)
-	if err != nil {
-		return err
+	var rows int64
+	var objects []string
+	for _, f := range t.staged {
+		rows += f.Rows
+		objects = slices.Concat(objects, f.Objects, f.Ledger.Objects)
 	}
-	err = again(ctx, l.Options, "load", func() error { return l.Loader.Load(ctx, t.state, t.table, files) })
-	if err != nil {
-		return err
-	}
-	err = l.remember(ctx, func(c *Checkpoint) {
+	err := l.remember(ctx, func(c *Checkpoint) {
 		s := c.Table(t.table.OID)
-		s.changeLoad(func(l *LoadState) { l.Loaded, l.Rows = true, files.Rows })
+		s.changeLoad(func(l *LoadState) { l.Loaded, l.Rows = true, rows })
 		s.LastLoad = max(time.Since(t.began), time.Millisecond)
 	})
 	if err != nil {
@@ -95,9 +150,52 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	l.mu.Lock()
 	l.progress.TablesLoaded++
 	l.mu.Unlock()
-	tell(l.Listener.Loaded, LoadedTable{Table: t.table, Rows: files.Rows, Took: time.Since(t.began)})
-	objects := slices.Concat(files.Objects, files.Ledger.Objects)
+	tell(l.Listener.Loaded, LoadedTable{Table: t.table, Rows: rows, Took: time.Since(t.began)})
 	err = l.Stager.Discard(ctx, objects)
 	tell(l.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
 	return nil
+}
+
+// queue are tables of which something is at rest that is not in the load table. Those who
+// copy take one after another: a table that is large holds up no other while it is read,
+// and what has come to rest of it meanwhile goes by one COPY.
+type queue struct {
+	tables chan *tableLoad // each at most once
+
+	mu   sync.Mutex
+	left int // tables that are not loaded
+}
+
+func newQueue(tables int) *queue { return &queue{tables: make(chan *tableLoad, tables), left: tables} }
+
+// work copies until every table is loaded.
+func (q *queue) work(ctx context.Context) error {
+	for {
+		select {
+		case t, ok := <-q.tables:
+			if !ok {
+				return nil
+			}
+			all, err := t.copy(ctx)
+			if err != nil {
+				return err
+			}
+			if all {
+				q.loaded()
+			} else {
+				t.letGo()
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// loaded counts a table that is loaded. Behind the last nobody waits any more.
+func (q *queue) loaded() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.left--; q.left == 0 {
+		close(q.tables)
+	}
 }

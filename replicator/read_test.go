@@ -57,6 +57,7 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 type applies map[string]int
 
 func (a applies) Hold(context.Context, string, *schema.Table) error                { return nil }
+func (a applies) MakeLoad(context.Context, Epoch, *schema.Table, LoadState) error  { return nil }
 func (a applies) Load(context.Context, LoadState, *schema.Table, StagedLoad) error { return nil }
 
 func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState) (Applied, error) {

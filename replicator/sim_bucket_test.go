@@ -142,10 +142,15 @@ func (f *loadFiles) Part(context.Context) (replicator.LoadPart, error) {
 	return &loadPart{files: f}, nil
 }
 
-func (f *loadFiles) Close(context.Context) (staged replicator.StagedLoad, err error) {
+func (f *loadFiles) Cut(context.Context) (staged replicator.StagedLoad, err error) {
 	if f.fault("load cannot be staged") {
 		return staged, errInjected
 	}
+	f.mu.Lock()
+	defer func() {
+		f.rows, f.entries = nil, nil
+		f.mu.Unlock()
+	}()
 	staged.Files, staged.Ledger = f.put(object{epoch: f.Epoch, table: f.Table, rows: f.rows}), f.putEntries(f.Epoch, f.entries)
 	return staged, nil
 }
@@ -169,6 +174,7 @@ func (p *loadPart) Write(t replicator.Tuple) error {
 func (p *loadPart) Abandon() {}
 
 func (p *loadPart) Close() error {
+	p.files.nap("rest", 2*time.Second)
 	p.files.mu.Lock()
 	defer p.files.mu.Unlock()
 	p.files.rows = append(p.files.rows, p.rows...)

@@ -67,19 +67,46 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 	if err := l.cursed(t, l.bucket[f.Manifest], true); err != nil {
 		return err
 	}
-	l.warehouse.loadBooks[state.Held] = newBooks()
-	l.warehouse.loadBooks[state.Held].enter(l.bucket[f.Ledger.Manifest].entries)
+	at, books := l.warehouse.loads[state.Into], l.warehouse.loadBooks[state.Held]
+	if at == nil || books == nil {
+		return errInjected // another daemon has dropped them
+	}
+	more := len(at.rows) > 0
+	for _, r := range l.bucket[f.Manifest].rows {
+		if _, there := at.rows[string(r.Key)]; there {
+			l.broken(1, "%v is copied into %s twice", r.Key, state.Into)
+		}
+		at.rows[string(r.Key)] = at.row(t, r.New, row{})
+	}
+	books.enter(l.bucket[f.Ledger.Manifest].entries)
+	if more {
+		l.tall.count("more is copied into a load table")
+		if l.p > 0 && l.die("load").IntN(20) == 0 {
+			l.tall.count("COPY of a load is there, and what follows it meets a conflict")
+			return retryable{}
+		}
+	}
+	return nil
+}
+
+func (l loader) MakeLoad(_ context.Context, epoch replicator.Epoch, t *schema.Table, state replicator.LoadState) error {
+	l.nap("make", time.Second)
+	if l.isDead() {
+		return errDead
+	}
+	l.world.mu.Lock()
+	defer l.world.mu.Unlock()
+	if l.warehouse.checkpoint.Epoch != epoch {
+		l.tall.count("making of a load table is fenced")
+		return fmt.Errorf("simulated: %w", replicator.ErrFenced)
+	}
 	target := l.warehouse.targets[t.Target]
 	if target == nil {
 		l.warehouse.targets[t.Target], l.warehouse.books[t.Target] = newSheet(t), newBooks()
 	} else if target.lacks(t) {
 		return drifted(t, "a column is not there")
 	}
-	at := newSheet(t)
-	for _, r := range l.bucket[f.Manifest].rows {
-		at.rows[string(r.Key)] = at.row(t, r.New, row{})
-	}
-	l.warehouse.loads[state.Into] = at
+	l.warehouse.loads[state.Into], l.warehouse.loadBooks[state.Held] = newSheet(t), newBooks()
 	l.tall.count("table loaded")
 	return nil
 }

@@ -43,8 +43,9 @@ type Sweeper interface {
 type LoadFiles interface {
 	Part(ctx context.Context) (LoadPart, error)
 
-	// Close writes the manifests of all parts that were closed.
-	Close(ctx context.Context) (StagedLoad, error)
+	// Cut writes the manifests of the parts that were closed since the last Cut. It is
+	// called by one goroutine at a time.
+	Cut(ctx context.Context) (StagedLoad, error)
 }
 
 // LoadPart takes the rows of one range, by one goroutine. A part that is not
@@ -67,7 +68,7 @@ type Files struct {
 	Objects     []string // URLs of parts and manifest, to discard
 }
 
-// StagedLoad is a table's load at rest: files that have the table's columns, in their
+// StagedLoad is a table's load at rest, or some ranges of it: files that have the table's columns, in their
 // order, and those of its ledger, as StagedFold has it of a fold that is not held.
 type StagedLoad struct {
 	Files
@@ -249,9 +250,16 @@ type Loader interface {
 	// Hold makes the held table anew, empty, and beside it the load's ledger.
 	Hold(ctx context.Context, held string, t *schema.Table) error
 
-	// Load makes the load table anew, of the target's shape, copies the files into it
-	// and compares the counts; makes the target, with its grants, if it is not there; and
-	// keeps the load's ledger, which goes by the held table, until the table joins.
+	// MakeLoad makes the load table anew, empty, of the target's shape, with no entry in the
+	// load's ledger; and the target, with its grants, if it is not there. It does the latter
+	// under the fence: one that is made behind the back of a newer daemon, which has brought
+	// the targets in line already, would stay of another shape. The error wraps ErrFenced if
+	// the checkpoint is of another epoch.
+	MakeLoad(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) error
+
+	// Load copies files into the load table, compares the counts, and keeps their ledger,
+	// which goes by the held table, until the table joins. If it fails, some of them may be
+	// there.
 	Load(ctx context.Context, l LoadState, t *schema.Table, f StagedLoad) error
 
 	// Apply applies the first held changes to the load table, but for those of

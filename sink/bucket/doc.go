@@ -11,7 +11,7 @@
 //	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>-<part>.csv.zst
 //	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>.manifest
 //	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>-<range>-<part>.csv.zst
-//	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>.manifest
+//	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>-<cut>.manifest
 //	<prefix>/<pipeline>/check-<random>
 //	<prefix>/<pipeline>/quarantine/<epoch>/...-<attempt>/<table oid>-<fold>-<part>.jsonl.zst
 //

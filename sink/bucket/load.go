@@ -27,6 +27,7 @@ type loadFiles struct {
 
 	mu     sync.Mutex
 	begun  int // parts
+	cuts   int
 	rows   closedParts
 	ledger closedParts
 }
@@ -59,15 +60,18 @@ func (f *loadFiles) Part(ctx context.Context) (replicator.LoadPart, error) {
 	return &loadPart{files: f, sheet: s}, nil
 }
 
-// Close writes the manifests of all parts that were closed.
-func (f *loadFiles) Close(ctx context.Context) (staged replicator.StagedLoad, err error) {
+// Cut implements replicator.LoadFiles.
+func (f *loadFiles) Cut(ctx context.Context) (staged replicator.StagedLoad, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	name := fmt.Sprint(f.table.OID)
-	if staged.Files, err = f.close(ctx, name, f.rows); err != nil {
+	rows, ledger := f.rows, f.ledger
+	f.rows, f.ledger = closedParts{}, closedParts{}
+	name := fmt.Sprintf("%d-%06d", f.table.OID, f.cuts)
+	f.cuts++
+	f.mu.Unlock()
+	if staged.Files, err = f.close(ctx, name, rows); err != nil {
 		return staged, err
 	}
-	staged.Ledger, err = f.close(ctx, name+"-ledger", f.ledger)
+	staged.Ledger, err = f.close(ctx, name+"-ledger", ledger)
 	return staged, err
 }
 

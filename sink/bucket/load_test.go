@@ -76,7 +76,7 @@ func TestLoad(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := files.Close(ctx)
+	loaded, err := files.Cut(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestLoad(t *testing.T) {
 	if !slices.Equal(rows, want) {
 		t.Errorf("%d rows, want %d", len(rows), len(want))
 	}
-	form := regexp.MustCompile(`^prefix/accounts/000000000007/load-[a-z0-9]+-\d{6}/4711(-\d-\d{6}\.csv\.zst|\.manifest)$`)
+	form := regexp.MustCompile(`^prefix/accounts/000000000007/load-[a-z0-9]+-\d{6}/4711-(\d-\d{6}\.csv\.zst|\d{6}\.manifest)$`)
 	for _, key := range w.keys() {
 		if !form.MatchString(key) {
 			t.Errorf("%s", key)
@@ -108,7 +108,7 @@ func TestLoadOfNothing(t *testing.T) {
 	if err := part.Close(); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := files.Close(ctx)
+	loaded, err := files.Cut(ctx)
 	if err != nil || loaded.Manifest != "" || loaded.Rows != 0 || len(w.keys()) != 0 {
 		t.Errorf("%+v, %v, %q", loaded, err, w.keys())
 	}
@@ -156,7 +156,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	loaded, err := files.Close(ctx)
+	loaded, err := files.Cut(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func TestLedgerOfALoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	staged, err := files.Close(context.Background())
+	staged, err := files.Cut(context.Background())
 	if err != nil || staged.Rows != 2 || len(w.rows(staged.Files)) != 2 {
 		t.Fatalf("%d rows, %v", staged.Rows, err)
 	}

@@ -46,7 +46,7 @@ func TestOurTypesDoNotDrift(t *testing.T) {
 	}
 	w.fence(r)
 	w.make(r, table)
-	if err := r.Load(t.Context(), loadState(fmt.Sprintf("load_0_0_%d", table.OID)), table, noFiles); err != nil {
+	if err := r.MakeLoad(t.Context(), w.epoch, table, loadState(fmt.Sprintf("load_0_0_%d", table.OID))); err != nil {
 		t.Errorf("the target that we have made: %v", err)
 	}
 }

@@ -11,8 +11,6 @@ import (
 	"rowshift/schema"
 )
 
-var noFiles = replicator.StagedLoad{}
-
 func columns(values ...string) [][]byte {
 	var row [][]byte
 	for _, v := range values {

@@ -232,16 +232,16 @@ func TestLoadThatIsTriedAgainAccountsOnce(t *testing.T) {
 	if err := part.Close(); err != nil {
 		t.Fatal(err)
 	}
-	staged, err := files.Close(t.Context())
+	staged, err := files.Cut(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	fault := w.server.Inject(redshifttest.Fault{Class: "INSERT", Match: "ledger_1", Drop: true, After: true})
-	if err := r.Load(t.Context(), l, table, staged); err == nil {
+	if err := w.bring(r, l, table, staged); err == nil {
 		t.Fatal("loaded, though the answer was lost")
 	}
 	fault.Remove()
-	if err := r.Load(t.Context(), l, table, staged); err != nil {
+	if err := w.bring(r, l, table, staged); err != nil {
 		t.Fatal(err)
 	}
 	w.apply(r, &replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: table, From: l.Into, Held: l.Held}}})
@@ -298,11 +298,11 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	if err := part.Close(); err != nil {
 		t.Fatal(err)
 	}
-	staged, err := files.Close(t.Context())
+	staged, err := files.Cut(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, "load", r.Load(t.Context(), l, table, staged), want, true)
+	wantRefused(t, "load", w.bring(r, l, table, staged), want, true)
 }
 
 // digested is what a row is known by in replicator.Rows.

@@ -10,6 +10,23 @@ import (
 	"rowshift/schema"
 )
 
+// MakeLoad implements replicator.Loader.
+func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) error {
+	return w.loads.with(ctx, func(s *session) error {
+		err := w.transaction(ctx, s, func() error {
+			if err := w.sameEpoch(ctx, s, epoch); err != nil {
+				return err
+			}
+			return w.ensureTarget(ctx, s, t)
+		})
+		if err != nil {
+			return err
+		}
+		p := w.metadata.load(l.Into)
+		return s.each(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
+	})
+}
+
 // Load implements replicator.Loader.
 func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.Table, f replicator.StagedLoad) error {
 	s, err := w.open(ctx)
@@ -18,15 +35,7 @@ func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.
 	}
 	defer s.close(ctx)
 	s.lasting = true
-	if err := w.ensureTarget(ctx, s, t); err != nil {
-		return err
-	}
-	p := w.metadata.load(l.Into)
-	for _, sql := range []string{drop(p), createTable(p, t)} {
-		if _, err := s.run(ctx, "create a load table", sql); err != nil {
-			return err
-		}
-	}
+	p, ledger := w.metadata.load(l.Into), w.metadata.loadLedger(l.Held)
 	if f.Manifest != "" {
 		var columns []string
 		for _, c := range t.Columns {
@@ -37,15 +46,15 @@ func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.
 			return err
 		}
 	}
-	return w.loadEntries(ctx, s, w.metadata.loadLedger(l.Held), t, f.Ledger)
+	if f.Ledger.Manifest == "" {
+		return nil
+	}
+	return w.loadEntries(ctx, s, ledger, t, f.Ledger)
 }
 
 // loadEntries keeps what a load accounts for until its table joins.
 func (w *Warehouse) loadEntries(ctx context.Context, s *session, ledger place, t *schema.Table, f replicator.Files) error {
 	const op = "account for a load"
-	if _, err := s.run(ctx, op, deleteLoadEntries(ledger)); err != nil || f.Manifest == "" {
-		return err
-	}
 	stage := temporary("entries")
 	if _, err := s.run(ctx, op, createEntries(stage, t, false)); err != nil {
 		return err
@@ -87,12 +96,7 @@ func (w *Warehouse) load(ctx context.Context, s *session, c copying) error {
 
 // ensureTarget makes the target, or looks whether the one that is there has the
 // columns that are needed, and lets the readers read it.
-//
-// Loads do it one after another: two that grant on one schema at a time fail with
-// "tuple concurrently updated".
 func (w *Warehouse) ensureTarget(ctx context.Context, s *session, t *schema.Table) error {
-	w.defining.Lock()
-	defer w.defining.Unlock()
 	n, err := s.number(ctx, "look for the schema", countSchema(w.options.Schema))
 	if err != nil {
 		return err

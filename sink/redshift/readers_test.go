@@ -34,6 +34,7 @@ func analysts(o *Options) { o.Readers = []string{"analysts"} }
 func TestGrantsOfADeadDaemonAreMade(t *testing.T) {
 	for _, match := range []string{"GRANT USAGE", "GRANT SELECT"} {
 		t.Run(match, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			dying := func(step func(*Warehouse) error) {
 				t.Helper()
@@ -46,9 +47,11 @@ func TestGrantsOfADeadDaemonAreMade(t *testing.T) {
 			dying(func(r *Warehouse) error { _, err := r.Fence(t.Context(), first()); return err })
 			w.fence(w.warehouse(analysts))
 			dying(func(r *Warehouse) error {
-				return r.Load(t.Context(), loadState("load_1_1_1"), keyed(), replicator.StagedLoad{})
+				return r.MakeLoad(t.Context(), w.epoch, keyed(), loadState("load_1_1_1"))
 			})
-			w.make(w.warehouse(analysts), keyed())
+			next := w.warehouse(analysts)
+			w.fence(next) // ends the dead one's transaction
+			w.make(next, keyed())
 			w.reads()
 		})
 	}

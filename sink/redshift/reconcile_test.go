@@ -39,7 +39,7 @@ func (w *world) loadTuples(r *Warehouse, into string, table *schema.Table, rows 
 	if err := part.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	f, err := files.Close(w.t.Context())
+	f, err := files.Cut(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 			if test.name == "dropped" {
 				return // a load makes it anew
 			}
-			wantHalt(t, r.Load(t.Context(), loadState("load_1_1_1"), table, replicator.StagedLoad{}), replicator.TargetDrift)
+			wantHalt(t, r.MakeLoad(t.Context(), w.epoch, table, loadState("load_1_1_1")), replicator.TargetDrift)
 		})
 	}
 }

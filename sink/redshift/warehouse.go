@@ -2,7 +2,6 @@ package redshift
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"rowshift/replicator"
@@ -43,7 +42,6 @@ type Warehouse struct {
 	options  Options
 	metadata metadata
 
-	defining sync.Mutex // one load at a time defines schemas and targets
 
 	merges       link
 	stages       int                     // counts staging tables; used with the session for merges only, as the next

@@ -220,7 +220,15 @@ func (w *world) loadFiles(r *Warehouse, into string, t *schema.Table, f replicat
 	if err := r.Hold(w.t.Context(), l.Held, t); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := r.Load(w.t.Context(), l, t, f); err != nil {
+	if err := w.bring(r, l, t, f); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// bring makes a load table and copies files into it.
+func (w *world) bring(r *Warehouse, l replicator.LoadState, t *schema.Table, f replicator.StagedLoad) error {
+	if err := r.MakeLoad(w.t.Context(), w.epoch, t, l); err != nil {
+		return err
+	}
+	return r.Load(w.t.Context(), l, t, f)
 }

@@ -79,10 +79,12 @@ func (t copyTask) snapshot(ctx context.Context) error {
 		return err
 	}
 	var rows atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(t.Workers)
+	closing, ctx := errgroup.WithContext(ctx)
+	closing.SetLimit(t.Workers)
+	var reading errgroup.Group
+	reading.SetLimit(t.Workers)
 	for _, r := range taken.Ranges {
-		g.Go(func() error {
+		reading.Go(func() error {
 			part, err := files.Part(ctx)
 			if err != nil {
 				return err
@@ -93,16 +95,17 @@ func (t copyTask) snapshot(ctx context.Context) error {
 				return part.Write(row)
 			})
 			rows.Add(read)
-			return errors.Join(err, part.Close())
+			closing.Go(part.Close)
+			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	if err := errors.Join(reading.Wait(), closing.Wait()); err != nil {
 		return err
 	}
 	if rows.Load() == 0 {
 		return errors.New("the table is empty")
 	}
-	_, err = files.Close(context.WithoutCancel(ctx))
+	_, err = files.Cut(context.WithoutCancel(ctx))
 	return err
 }
 
@@ -124,7 +127,7 @@ type nowhere struct{}
 
 func (nowhere) Part(context.Context) (replicator.LoadPart, error) { return nowherePart{}, nil }
 
-func (nowhere) Close(context.Context) (replicator.StagedLoad, error) {
+func (nowhere) Cut(context.Context) (replicator.StagedLoad, error) {
 	return replicator.StagedLoad{}, nil
 }
 

@@ -117,12 +117,15 @@ func (p *pipeline) load(into string, rows ...string) error {
 	if err := part.Close(); err != nil {
 		return err
 	}
-	f, err := files.Close(ctx)
+	f, err := files.Cut(ctx)
 	if err != nil {
 		return err
 	}
 	l := replicator.LoadState{Into: into, Held: "held_" + strings.TrimPrefix(into, "load_")}
 	if err := p.warehouse.Hold(ctx, l.Held, p.table); err != nil {
+		return err
+	}
+	if err := p.warehouse.MakeLoad(ctx, p.epoch, p.table, l); err != nil {
 		return err
 	}
 	if err := p.warehouse.Load(ctx, l, p.table, f); err != nil {

@@ -1,0 +1,76 @@
+package redshift
+
+import (
+	"errors"
+	"testing"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// staging puts rows of a load at rest, those of each cut for one COPY.
+func (w *world) staging(table *schema.Table, cuts ...[]string) (all []replicator.StagedLoad) {
+	w.t.Helper()
+	files, err := w.stager.Load(w.t.Context(), replicator.LoadRequest{Epoch: w.epoch, Table: table, At: 5})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, rows := range cuts {
+		part, err := files.Part(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, r := range rows {
+			if err := part.Write(row(r)); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		if err := part.Close(); err != nil {
+			w.t.Fatal(err)
+		}
+		staged, err := files.Cut(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, staged)
+	}
+	return all
+}
+
+// A load is copied as its ranges come to rest, each of them once, with what each accounts
+// for; and one that begins anew begins with nothing.
+func TestLoadIsCopiedInParts(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	l := w.loading(r, table, 1)
+	all := w.staging(table, []string{"a|1|x", "b|2|" + tooLong}, nil, []string{"c|3|" + tooLong, "d|4|y"})
+	if err := w.bring(r, l, table, all[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.MakeLoad(t.Context(), w.epoch, table, l); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Into), "0")
+	for _, f := range all {
+		if err := r.Load(t.Context(), l, table, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.apply(r, &replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: table, From: l.Into, Held: l.Held}}})
+	w.want(w.ask("SELECT word, n FROM public_copy.words ORDER BY word"), "a|1", "b|2", "c|3", "d|4")
+	w.want(w.ledger(), `["b"]|body|too_long|truncate|65536`, `["c"]|body|too_long|truncate|65536`)
+}
+
+// A daemon that another has taken over from makes no target: the other has brought the
+// targets in line with the source already, and this one may be of an earlier shape.
+func TestLoadTableIsMadeUnderTheFence(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.warehouse(nil), keyed()
+	old := w.fence(r, table).Epoch
+	w.fence(w.warehouse(nil), table)
+	err := r.MakeLoad(t.Context(), old, table, loadState("load_1_1_1"))
+	if !errors.Is(err, replicator.ErrFenced) || replicator.Retryable(err) {
+		t.Errorf("made under an old epoch: %v", err)
+	}
+	w.want(w.ask("SELECT COUNT(*) FROM svv_tables WHERE table_name IN ('words', 'load_1_1_1')"), "0")
+}
