@@ -233,9 +233,14 @@ func (p *opening) look(ctx context.Context) (err error) {
 	if p.opened.Read, err = insertedLog(ctx, p.conn); err != nil {
 		return err
 	}
+	print, err := fingerprint(ctx, p.conn, p.server)
+	if err != nil {
+		return err
+	}
 	if p.sight, err = p.alignFit(ctx, p.conn, p.server, true); err != nil {
 		return err
 	}
+	p.sight.print = print // what is altered from here on is looked at
 	p.opened.Publication, p.opened.Unfit = p.sight.publication.id, p.sight.unfit
 	choices := map[schema.Name]schema.Choice{}
 	for _, c := range p.options.Choices {

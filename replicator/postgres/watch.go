@@ -31,6 +31,7 @@ type watcher struct {
 
 // sight is what can be seen of what is replicated.
 type sight struct {
+	print       string // of the catalogue before it was looked at; empty: not known
 	publication *publication
 	tables      []*schema.Table // that are fit and published as they must be
 	unfit       []replicator.Unfit
@@ -41,7 +42,7 @@ type sight struct {
 func (o *Origin) watch(s server, opened sight, source *stream) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{
-		Origin: o, server: s, opened: opened, soon: make(chan struct{}, 1), end: cancel, gone: make(chan struct{}),
+		Origin: o, server: s, opened: opened, print: opened.print, soon: make(chan struct{}, 1), end: cancel, gone: make(chan struct{}),
 		wake: func() { _ = source.conn.SetReadDeadline(time.Unix(1, 0)) },
 	}
 	source.watcher = w
