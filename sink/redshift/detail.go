@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,11 +57,17 @@ func detailOf(t replicator.TableState) string {
 
 // readDetail reads what detailOf wrote.
 func readDetail(detail string) (d tableDetail, err error) {
-	var r io.Reader = strings.NewReader(detail)
+	b := []byte(detail)
 	if text, ok := strings.CutPrefix(detail, packed); ok {
-		if r, err = zlib.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text))); err != nil {
+		r, err := zlib.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text)))
+		if err != nil {
+			return d, err
+		}
+		if b, err = io.ReadAll(r); err != nil {
 			return d, err
 		}
 	}
-	return d, json.NewDecoder(r).Decode(&d)
+	err = json.Unmarshal(b, &d)
+	d.Shape = slices.Clone(d.Shape) // of thousands of tables: reading leaves room for more columns
+	return d, err
 }

@@ -64,6 +64,7 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 	if err != nil {
 		return nil, err
 	}
+	c.Tables = slices.Grow(c.Tables, len(rows))
 	for _, r := range rows {
 		t, err := scanTable(r)
 		if err != nil {
@@ -135,12 +136,13 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
 		return c, err
 	}
+	var there []replicator.TableState
 	err = w.transaction(ctx, s, func() (err error) {
-		c, err = w.raise(ctx, s, first)
+		c, there, err = w.raise(ctx, s, first)
 		return err
 	})
 	if err == nil {
-		w.tables, w.inQuarantine = nil, nil // whatever was last written may be another's
+		w.tables, w.inQuarantine = there, nil // whatever was last written may be another's
 	}
 	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
 		err = reset
@@ -149,41 +151,46 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 }
 
 // raise moves the metadata tables up if they are of an older layout, and raises the
-// epoch, or writes the first checkpoint.
-func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, err error) {
+// epoch, or writes the first checkpoint. there are the tables' states as they are written,
+// nil if that is not known: nobody but who has the fence writes them, and there may be
+// thousands that the next merge need not write anew.
+func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, there []replicator.TableState, err error) {
 	if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	was, err := w.read(ctx, s)
 	if err != nil {
-		return c, err
+		return c, nil, err
 	}
 	if was == nil {
 		c, c.Epoch = first, 1
 		if _, err := s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c, w.options.Version)); err != nil {
-			return c, err
+			return c, nil, err
 		}
-		return c, w.tellsCase(ctx, s)
+		return c, nil, w.tellsCase(ctx, s)
 	}
 	c = *was
 	c.Epoch++
 	is, err := w.readLayout(ctx, s)
 	if err != nil {
-		return c, err
+		return c, nil, err
+	}
+	if is == layout {
+		there = append([]replicator.TableState{}, c.Tables...)
 	}
 	if err := w.upgrade(ctx, s, is, c.Tables); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	if _, err := s.run(ctx, "raise the epoch", w.metadata.raiseEpoch()); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	if c.Resyncs, _, err = w.requests(ctx, s); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	if err := w.resets(ctx, s, &c); err != nil {
-		return c, err
+		return c, nil, err
 	}
-	return c, w.tellsCase(ctx, s)
+	return c, there, w.tellsCase(ctx, s)
 }
 
 // tellsCase halts if the database takes texts that differ in case for equal: keys
