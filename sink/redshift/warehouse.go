@@ -42,7 +42,6 @@ type Warehouse struct {
 	options  Options
 	metadata metadata
 
-
 	merges       link
 	stages       int                     // counts staging tables; used with the session for merges only, as the next
 	tables       []replicator.TableState // as last written; nil: not known
