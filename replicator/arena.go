@@ -24,6 +24,11 @@ type place struct {
 	chunk, start, size uint32
 }
 
+// within tells whether a place is the beginning of another.
+func (p place) within(other place) bool {
+	return p.size > 0 && p.chunk == other.chunk && p.start == other.start && p.size <= other.size
+}
+
 // add keeps a copy of t.
 func (a *arena) add(t Tuple) place {
 	if len(t) == 0 {

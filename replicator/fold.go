@@ -42,7 +42,7 @@ var spareRows sync.Pool
 // folded is a Row at rest. It has no pointers: the garbage collector need not look at
 // rows.
 type folded struct {
-	key, new, origin place
+	key, new, origin place  // key is the beginning of new where that has it: rows often begin with their keys
 	room             uint32 // bytes that new has room for
 	written          int32  // the index of what it was written by; -1 if that is not known
 	hash             uint32 // of the key
@@ -187,7 +187,24 @@ func (f *Fold) put(key, row Tuple, kept place, origin Tuple) {
 	if !leavesUnchanged(row) {
 		origin = nil
 	}
-	at := f.take(key)
+	at, fresh := f.take(key)
+	begins := bytes.HasPrefix(row, key)
+	switch {
+	case kept.size > at.room:
+		at.new, at.room = kept, kept.size
+	case !begins && at.key.within(at.new):
+		at.new = f.arena.add(row) // what is overwritten must not be the key
+		at.room = at.new.size
+	default:
+		at.new, at.room = f.arena.overwrite(at.new, at.room, row)
+	}
+	switch {
+	case fresh && begins:
+		at.key = at.new
+		at.key.size = uint32(len(key))
+	case fresh:
+		at.key = f.arena.add(key)
+	}
 	switch {
 	case origin == nil:
 		at.origin = place{}
@@ -196,32 +213,30 @@ func (f *Fold) put(key, row Tuple, kept place, origin Tuple) {
 	case !bytes.Equal(origin, f.arena.at(at.origin)):
 		at.origin = f.arena.add(origin)
 	}
-	if kept.size > at.room {
-		at.new, at.room = kept, kept.size
-	} else {
-		at.new, at.room = f.arena.overwrite(at.new, at.room, row)
-	}
 }
 
 // drop makes key gone.
 func (f *Fold) drop(key Tuple) {
-	at := f.take(key)
+	at, fresh := f.take(key)
+	if fresh {
+		at.key = f.arena.add(key)
+	}
 	at.new, at.room, at.origin = place{}, 0, place{}
 }
 
 // take returns the row of key, made if there is none, to be written by the transaction
-// at hand.
-func (f *Fold) take(key Tuple) *folded {
+// at hand. One that is fresh has no key yet: it can be the beginning of what it gets.
+func (f *Fold) take(key Tuple) (at *folded, fresh bool) {
 	written := int32(len(f.written)) - 1
 	hash := f.index.hash(key)
 	if i := f.index.find(f, hash, key); i >= 0 {
 		at := f.rows.at(i)
 		at.written = written
-		return at
+		return at, false
 	}
-	at := f.rows.add(&spareRows, folded{key: f.arena.add(key), written: written, hash: hash})
+	at = f.rows.add(&spareRows, folded{written: written, hash: hash})
 	f.index.add(&f.rows)
-	return at
+	return at, true
 }
 
 // find returns the row of key, nil if there is none.
