@@ -42,7 +42,7 @@ func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.
 			columns = append(columns, c.Target)
 		}
 		named := func(k int) string { return t.Columns[k].Target }
-		if err := w.load(ctx, s, copying{into: p, columns: columns, files: f.Files, table: t, name: named, whole: true}); err != nil {
+		if err := w.copyAll(ctx, s, []copying{{into: p, columns: columns, files: f.Files, table: t, name: named, whole: true}}); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func (w *Warehouse) loadEntries(ctx context.Context, s *session, ledger place, t
 	if _, err := s.run(ctx, op, createEntries(stage, t, false)); err != nil {
 		return err
 	}
-	if err := w.load(ctx, s, copying{into: stage, columns: entriesColumns(t, false), files: f, table: t}); err != nil {
+	if err := w.copyAll(ctx, s, []copying{{into: stage, columns: entriesColumns(t, false), files: f, table: t}}); err != nil {
 		return err
 	}
 	_, err := s.run(ctx, op, insertLoadEntries(ledger, stage, t))
@@ -76,22 +76,6 @@ type copying struct {
 	name  func(column int) string // names the table's columns; nil if the rows are none of the source's
 	held  bool                    // the rows are of several folds
 	whole bool                    // the rows are a load's
-}
-
-// load copies files into a table and compares the counts: COPY's tag has none.
-// https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
-func (w *Warehouse) load(ctx context.Context, s *session, c copying) error {
-	if _, err := s.run(ctx, "copy", copyFiles(c.into, c.columns, c.files, w.options.CopyRole, w.options.Region)); err != nil {
-		return w.refused(ctx, s, c, w.explain(ctx, err, c.table, c.files))
-	}
-	n, err := s.number(ctx, "copy", copied)
-	if err != nil {
-		return err
-	}
-	if n != c.files.Rows {
-		return fmt.Errorf("redshift: COPY of %v loaded %d rows of %d that were staged", c.table.Name, n, c.files.Rows)
-	}
-	return nil
 }
 
 // ensureTarget makes the target, or looks whether the one that is there has the

@@ -60,7 +60,8 @@ func (m *merging) entriesOf(f *replicator.StagedFold) (place, string, copying) {
 	return p, createEntries(p, f.Table, held), copying{into: p, columns: entriesColumns(f.Table, held), files: f.Ledger, table: f.Table}
 }
 
-// copyAll is load for many.
+// copyAll copies files into tables and compares the counts: COPY's tag has none.
+// https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
 func (w *Warehouse) copyAll(ctx context.Context, s *session, copies []copying) error {
 	var statements []string
 	for _, c := range copies {
