@@ -37,7 +37,8 @@
 //	sweep      Sweeper                     an hour                       stop
 //	load       Snapshot, Loader            tables to load, a merge, hold or join     stop
 //	n workers  a session of the Snapshot   a range, while tables load                no range is left
-//	n others   Loader.Load                 ranges of a table that are at rest        every table is loaded
+//	n more     LoadPart.Close              a range that was read                     no range is left
+//	n others   Loader.MakeLoad, Load       ranges of a table that are at rest        every table is loaded
 //
 // load tells read what to hold and what to let join (order), and asks merge to remember
 // how far tables are (news): the Source and the checkpoint keep one owner each. Before

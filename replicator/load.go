@@ -277,7 +277,7 @@ func (l *load) bring(ctx context.Context, snapshot Snapshot, taken Taken) error 
 	}
 	for _, t := range loads {
 		if t.left == 0 { // no block, so no range
-			t.enqueue()
+			t.letGo()
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -313,8 +313,8 @@ func (l *load) read(ctx context.Context, snapshot Snapshot, ranges []Range, load
 		})
 	}
 	err := reading.Wait()
-	if failed := closing.Wait(); failed != nil {
-		return failed
+	if failed := closing.Wait(); failed != nil && !errors.Is(err, ErrYielded) {
+		return failed // which may be why nothing was read any more
 	}
 	return err
 }

@@ -24,7 +24,7 @@ type tableLoad struct {
 
 	mu     sync.Mutex
 	left   int  // ranges that are not at rest
-	more   bool // ranges have come to rest since the table was last taken from the queue
+	more   int  // ranges that came to rest since the table was last taken from the queue
 	queued bool // or taken, and not let go of; for good once it is loaded
 }
 
@@ -64,19 +64,21 @@ func (t *tableLoad) rest(part LoadPart) error {
 		return err
 	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.left--
-	t.more = true
-	t.mu.Unlock()
-	t.enqueue()
+	t.more++
+	if !t.queued {
+		t.enqueue()
+	}
 	return nil
 }
 
-// enqueue has the table copied by somebody, unless that is to be done or being done.
+// enqueue has the table copied by somebody, if enough is at rest. The caller holds the lock.
+//
+// Each COPY is a commit, for which the warehouse queues, and reads the better the more files
+// it has: so it waits until each worker has brought a range, or all are there.
 func (t *tableLoad) enqueue() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.queued {
-		t.queued = true
+	if t.queued = t.left == 0 || t.more >= t.load.Workers; t.queued {
 		t.queue.tables <- t
 	}
 }
@@ -84,7 +86,7 @@ func (t *tableLoad) enqueue() {
 // copy copies what is at rest into the load table. It tells whether that was all of it.
 func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 	t.mu.Lock()
-	all, t.more = t.left == 0, false
+	all, t.more = t.left == 0, 0
 	t.mu.Unlock()
 	files, err := t.files.Cut(ctx)
 	if err != nil {
@@ -98,14 +100,8 @@ func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 	return true, t.finish(ctx)
 }
 
-// copyStaged copies what was cut and is not in the load table. If that fails some of it may
-// be there, and all begins anew.
-func (t *tableLoad) copyStaged(ctx context.Context) (err error) {
-	defer func() {
-		if err != nil {
-			t.copied = 0
-		}
-	}()
+// copyStaged copies what was cut and is not in the load table.
+func (t *tableLoad) copyStaged(ctx context.Context) error {
 	l := t.load
 	if t.copied == 0 {
 		if err := l.Loader.MakeLoad(ctx, l.epoch, t.table, t.state); err != nil {
@@ -120,14 +116,12 @@ func (t *tableLoad) copyStaged(ctx context.Context) (err error) {
 	return nil
 }
 
-// letGo ends the copying of a table of which there is more: of what has come to rest
-// meanwhile at once, or else of what will.
+// letGo ends the copying of a table of which there is more: it goes on at once, if enough
+// has come to rest meanwhile, or else once it has.
 func (t *tableLoad) letGo() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.queued = t.more; t.queued {
-		t.queue.tables <- t
-	}
+	t.enqueue()
 }
 
 // finish remembers that the load table holds what the snapshot saw.

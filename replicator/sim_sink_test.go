@@ -71,7 +71,9 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 	if at == nil || books == nil {
 		return errInjected // another daemon has dropped them
 	}
-	more := len(at.rows) > 0
+	if len(at.rows) > 0 {
+		l.tall.count("more is copied into a load table")
+	}
 	for _, r := range l.bucket[f.Manifest].rows {
 		if _, there := at.rows[string(r.Key)]; there {
 			l.broken(1, "%v is copied into %s twice", r.Key, state.Into)
@@ -79,13 +81,6 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 		at.rows[string(r.Key)] = at.row(t, r.New, row{})
 	}
 	books.enter(l.bucket[f.Ledger.Manifest].entries)
-	if more {
-		l.tall.count("more is copied into a load table")
-		if l.p > 0 && l.die("load").IntN(20) == 0 {
-			l.tall.count("COPY of a load is there, and what follows it meets a conflict")
-			return retryable{}
-		}
-	}
 	return nil
 }
 
@@ -96,11 +91,11 @@ func (l loader) MakeLoad(_ context.Context, epoch replicator.Epoch, t *schema.Ta
 	}
 	l.world.mu.Lock()
 	defer l.world.mu.Unlock()
-	if l.warehouse.checkpoint.Epoch != epoch {
-		l.tall.count("making of a load table is fenced")
+	target := l.warehouse.targets[t.Target]
+	if target == nil && l.warehouse.checkpoint.Epoch != epoch {
+		l.tall.count("making of a target is fenced")
 		return fmt.Errorf("simulated: %w", replicator.ErrFenced)
 	}
-	target := l.warehouse.targets[t.Target]
 	if target == nil {
 		l.warehouse.targets[t.Target], l.warehouse.books[t.Target] = newSheet(t), newBooks()
 	} else if target.lacks(t) {

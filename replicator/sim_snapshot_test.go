@@ -45,7 +45,7 @@ func (n *node) Snapshot(ctx context.Context, tables []*schema.Table) (replicator
 	taken := replicator.Taken{Tables: tables, Seen: v, HandOver: s.flushed}
 	for _, t := range tables {
 		if len(image[t.OID]) > 0 {
-			taken.Ranges = append(taken.Ranges, replicator.Range{Table: t}, replicator.Range{Table: t, First: 1})
+			taken.Ranges = append(taken.Ranges, replicator.Range{Table: t}, replicator.Range{Table: t, First: 1}, replicator.Range{Table: t, First: 2}, replicator.Range{Table: t, First: 3})
 		}
 	}
 	sn := &snapshot{node: n, taken: taken, image: image}
@@ -102,8 +102,7 @@ func (s *simSource) wide(xid uint32) uint64 {
 	return 4<<32 | uint64(xid)
 }
 
-// snapshot is a Snapshot of two ranges a table: the rows whose key is odd in length
-// of its hash, and the others. It is given up if somebody wants to alter one of its
+// snapshot is a Snapshot of four ranges a table, by the last bits of the keys. It is given up if somebody wants to alter one of its
 // tables.
 type snapshot struct {
 	*node
@@ -130,7 +129,7 @@ func (s *snapshot) Copy(_ context.Context, r replicator.Range, write func(replic
 		return replicator.ErrYielded
 	}
 	for k, at := range s.image[r.Table.OID] {
-		if k[len(k)-1]%2 != byte(r.First) {
+		if k[len(k)-1]%4 != byte(r.First) {
 			continue
 		}
 		var t replicator.Tuple

@@ -91,8 +91,8 @@ var kinds = []string{
 var rare = []string{
 	"dies between drop and make", "server shuts down", "slot goes back", "slot is lost and reset unasked", "another source",
 	"snapshot fails", "snapshot is given up", "load begins again", "load cannot be staged",
-	"COPY of a load meets a conflict", "COPY of a load fails", "COPY of a load is there, and what follows it meets a conflict", "bucket is slow down", "stage fails",
-	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced", "making of a load table is fenced",
+	"COPY of a load meets a conflict", "COPY of a load fails", "bucket is slow down", "stage fails",
+	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced", "making of a target is fenced",
 	"COPY refuses a row", "row leans on a refused one", "discard fails", "sweep fails", "object swept",
 	"a dead daemon's merge goes on", "a dead daemon's apply goes on", "reset ends another's stream",
 

@@ -68,8 +68,9 @@ type Files struct {
 	Objects     []string // URLs of parts and manifest, to discard
 }
 
-// StagedLoad is a table's load at rest, or some ranges of it: files that have the table's columns, in their
-// order, and those of its ledger, as StagedFold has it of a fold that is not held.
+// StagedLoad is a table's load at rest, or some ranges of it: files that have the table's
+// columns, in their order, and those of its ledger, as StagedFold has it of a fold that is
+// not held.
 type StagedLoad struct {
 	Files
 	Ledger Files
@@ -254,12 +255,12 @@ type Loader interface {
 	// load's ledger; and the target, with its grants, if it is not there. It does the latter
 	// under the fence: one that is made behind the back of a newer daemon, which has brought
 	// the targets in line already, would stay of another shape. The error wraps ErrFenced if
-	// the checkpoint is of another epoch.
+	// the checkpoint is of another epoch then.
 	MakeLoad(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) error
 
 	// Load copies files into the load table, compares the counts, and keeps their ledger,
-	// which goes by the held table, until the table joins. If it fails, some of them may be
-	// there.
+	// which goes by the held table, until the table joins. An error that is Retryable has
+	// left nothing of them.
 	Load(ctx context.Context, l LoadState, t *schema.Table, f StagedLoad) error
 
 	// Apply applies the first held changes to the load table, but for those of

@@ -148,24 +148,27 @@ func (p *part) close() error {
 		return failed
 	}
 	if err == nil && p.filling != nil {
-		err = p.last()
+		return p.last()
 	}
-	if err != nil {
-		return err
-	}
-	p.attempt.stager.release(p.press)
-	p.press = nil
-	return nil
+	p.letGo()
+	return err
 }
 
-// last puts the object that is filling.
+// last puts the object that is filling. Others have the compressor meanwhile.
 func (p *part) last() error {
 	full, key, err := p.end()
+	p.letGo()
 	if err != nil {
 		return err
 	}
 	defer full.release()
 	return p.attempt.put(p.parent, key, full.reader(), full.size)
+}
+
+// letGo leaves the compressor to others, behind the last row.
+func (p *part) letGo() {
+	p.attempt.stager.release(p.press)
+	p.press = nil
 }
 
 // wait returns when nothing is being put any more, with what has failed.

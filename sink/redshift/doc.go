@@ -5,7 +5,7 @@
 //
 // A Warehouse has one session for merges and one for what is held, each opened when it
 // is needed and closed when nothing comes for a while, so that a serverless workgroup
-// can sleep; and one for each table that is copied into its load table. In a metadata
+// can sleep; and one for each COPY into a load table. In a metadata
 // schema of its own it keeps
 //
 //	fence         no rows: what the first statement of each transaction locks
@@ -23,7 +23,7 @@
 // merge (Prepare) if that waits for a commit. Then, in
 // one transaction: lock the fence, compare epoch and LSN, apply the folds one after
 // another, let tables join, move the checkpoint. Held changes are applied to load
-// tables in short transactions of the same form. The lock comes before the first
+// tables, and targets made, in short transactions of the same form. The lock comes before the first
 // read, because a transaction's snapshot is taken there.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 //

@@ -13,57 +13,46 @@ import (
 // MakeLoad implements replicator.Loader.
 func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) error {
 	return w.loads.with(ctx, func(s *session) error {
-		err := w.transaction(ctx, s, func() error {
-			if err := w.sameEpoch(ctx, s, epoch); err != nil {
-				return err
-			}
-			return w.ensureTarget(ctx, s, t)
-		})
-		if err != nil {
+		if err := w.ensureTarget(ctx, s, epoch, t); err != nil {
 			return err
 		}
 		p := w.metadata.load(l.Into)
-		return s.each(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
+		s.lasting = true // what comes late would undo what another try has done
+		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
+		s.lasting = !answered(err)
+		return err
 	})
 }
 
-// Load implements replicator.Loader.
+// Load implements replicator.Loader. It is one request, and so one transaction.
 func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.Table, f replicator.StagedLoad) error {
+	if f.Manifest == "" && f.Ledger.Manifest == "" {
+		return nil
+	}
 	s, err := w.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
 	s.lasting = true
-	p, ledger := w.metadata.load(l.Into), w.metadata.loadLedger(l.Held)
+	var copies []copying
 	if f.Manifest != "" {
 		var columns []string
 		for _, c := range t.Columns {
 			columns = append(columns, c.Target)
 		}
 		named := func(k int) string { return t.Columns[k].Target }
-		if err := w.copyAll(ctx, s, []copying{{into: p, columns: columns, files: f.Files, table: t, name: named, whole: true}}); err != nil {
-			return err
-		}
+		copies = append(copies, copying{into: w.metadata.load(l.Into), columns: columns, files: f.Files, table: t, name: named, whole: true})
 	}
 	if f.Ledger.Manifest == "" {
-		return nil
+		return w.copyAll(ctx, s, copies)
 	}
-	return w.loadEntries(ctx, s, ledger, t, f.Ledger)
-}
-
-// loadEntries keeps what a load accounts for until its table joins.
-func (w *Warehouse) loadEntries(ctx context.Context, s *session, ledger place, t *schema.Table, f replicator.Files) error {
-	const op = "account for a load"
 	stage := temporary("entries")
-	if _, err := s.run(ctx, op, createEntries(stage, t, false)); err != nil {
+	if _, err := s.run(ctx, "account for a load", createEntries(stage, t, false)); err != nil {
 		return err
 	}
-	if err := w.copyAll(ctx, s, []copying{{into: stage, columns: entriesColumns(t, false), files: f, table: t}}); err != nil {
-		return err
-	}
-	_, err := s.run(ctx, op, insertLoadEntries(ledger, stage, t))
-	return err
+	copies = append(copies, copying{into: stage, columns: entriesColumns(t, false), files: f.Ledger, table: t})
+	return w.copyAll(ctx, s, copies, insertLoadEntries(w.metadata.loadLedger(l.Held), stage, t))
 }
 
 // copying is one COPY.
@@ -78,30 +67,34 @@ type copying struct {
 	whole bool                    // the rows are a load's
 }
 
-// ensureTarget makes the target, or looks whether the one that is there has the
-// columns that are needed, and lets the readers read it.
-func (w *Warehouse) ensureTarget(ctx context.Context, s *session, t *schema.Table) error {
-	n, err := s.number(ctx, "look for the schema", countSchema(w.options.Schema))
-	if err != nil {
-		return err
-	}
+// ensureTarget makes the target under the fence, or looks whether the one that is there
+// has the columns that are needed; and lets the readers read it. Of a daemon that dies in
+// that transaction the next one to take the fence ends it.
+func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicator.Epoch, t *schema.Table) error {
 	have, err := w.targetColumns(ctx, s, t)
 	if err != nil {
 		return err
-	}
-	var statements []string
-	if n == 0 {
-		statements = append(statements, createSchema(w.options.Schema))
 	}
 	if len(have) > 0 {
 		if err := unfit(t, w.drift(t, have)); err != nil {
 			return err
 		}
-		statements = append(statements, w.grants(rights(w.options.Schema, in(w.options.Schema, t.Target)))...)
-	} else {
-		statements = append(statements, w.createTarget(t)...)
+		return w.granted(s.each(ctx, "create a target", w.grants(rights(w.options.Schema, in(w.options.Schema, t.Target)))))
 	}
-	return w.granted(s.each(ctx, "create a target", statements))
+	return w.transaction(ctx, s, func() error {
+		if err := w.sameEpoch(ctx, s, epoch); err != nil {
+			return err
+		}
+		n, err := s.number(ctx, "look for the schema", countSchema(w.options.Schema))
+		if err != nil {
+			return err
+		}
+		statements := w.createTarget(t)
+		if n == 0 {
+			statements = append([]string{createSchema(w.options.Schema)}, statements...)
+		}
+		return w.granted(s.each(ctx, "create a target", statements))
+	})
 }
 
 // createTarget are the statements that make a target.

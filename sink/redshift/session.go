@@ -60,10 +60,10 @@ func (s *session) run(ctx context.Context, op, sql string) (int64, error) {
 	return n, nil
 }
 
-// each runs statements one after another, each for itself. Definitions and grants are
-// not made in a transaction: of a daemon that dies inside of one Redshift keeps it for
-// hours, and whoever would make the same table waits for it. What lacks is made up for
-// by the next.
+// each runs statements one after another, each for itself. Definitions and grants are made
+// in no transaction but the fence's: of a daemon that dies inside of one Redshift keeps it
+// for hours, and whoever would make the same table waits for it, while what has the fence
+// is ended by the next to take that. What lacks is made up for by the next.
 func (s *session) each(ctx context.Context, op string, statements []string) error {
 	for _, sql := range statements {
 		if _, err := s.run(ctx, op, sql); err != nil {

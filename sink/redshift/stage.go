@@ -60,14 +60,15 @@ func (m *merging) entriesOf(f *replicator.StagedFold) (place, string, copying) {
 	return p, createEntries(p, f.Table, held), copying{into: p, columns: entriesColumns(f.Table, held), files: f.Ledger, table: f.Table}
 }
 
-// copyAll copies files into tables and compares the counts: COPY's tag has none.
+// copyAll copies files into tables and compares the counts: COPY's tag has none. What
+// follows of one or two goes with them, by the same request.
 // https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
-func (w *Warehouse) copyAll(ctx context.Context, s *session, copies []copying) error {
+func (w *Warehouse) copyAll(ctx context.Context, s *session, copies []copying, then ...string) error {
 	var statements []string
 	for _, c := range copies {
 		statements = append(statements, copyFiles(c.into, c.columns, c.files, w.options.CopyRole, w.options.Region), copied)
 	}
-	results, err := s.together(ctx, "copy", statements)
+	results, err := s.together(ctx, "copy", append(statements, then...))
 	if c := len(results) / 2; err != nil && len(results)%2 == 0 && c < len(copies) {
 		return w.refused(ctx, s, copies[c], w.explain(ctx, err, copies[c].table, copies[c].files))
 	}

@@ -47,7 +47,7 @@ type Warehouse struct {
 	tables       []replicator.TableState // as last written; nil: not known
 	inQuarantine map[schema.Name]int64   // rows by table, as last read; nil if not known
 
-	loads link // held tables are made, and held changes applied, by another session, so that live tables never wait for a load
+	loads link // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
 }
 
 var (

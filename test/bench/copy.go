@@ -95,8 +95,12 @@ func (t copyTask) snapshot(ctx context.Context) error {
 				return part.Write(row)
 			})
 			rows.Add(read)
+			if err != nil {
+				part.Abandon()
+				return err
+			}
 			closing.Go(part.Close)
-			return err
+			return nil
 		})
 	}
 	if err := errors.Join(reading.Wait(), closing.Wait()); err != nil {
