@@ -50,7 +50,7 @@ func (s *session) failed(op string, err error) error {
 		return &Error{Op: op, Message: bare(err), retry: !s.lasting}
 	}
 	e := &Error{Op: op, Code: p.Code, Message: said(p.Code, p.Message), retry: passing(p)}
-	if op == opCommit && p.Severity != "ERROR" {
+	if (op == opCommit || s.commits) && p.Severity != "ERROR" {
 		e.retry = false // a session that is ended at its commit may have committed
 	}
 	if p.Code == "42501" {

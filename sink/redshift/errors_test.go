@@ -113,3 +113,15 @@ func TestLoadErrorsOfOthersAreNotOurs(t *testing.T) {
 		}
 	}
 }
+
+// A COPY of a load commits by itself, and is not made anew: tried again behind a commit it
+// would be there twice.
+func TestASessionThatEndsAtALoadMayHaveCommitted(t *testing.T) {
+	s := &session{lasting: true, commits: true}
+	for severity, retry := range map[string]bool{"FATAL": false, "ERROR": true} {
+		err := s.failed("copy", &pgconn.PgError{Severity: severity, Code: "57P01", Message: "terminating connection due to administrator command"})
+		if replicator.Retryable(err) != retry {
+			t.Errorf("%s: retryable %v", severity, !retry)
+		}
+	}
+}

@@ -222,21 +222,7 @@ func TestLoadThatIsTriedAgainAccountsOnce(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
 	l := w.loading(r, table, 1)
-	files, err := w.stager.Load(t.Context(), replicator.LoadRequest{Epoch: 1, Table: table, At: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	part, _ := files.Part(t.Context())
-	if err := part.Write(row("a|1|" + tooLong)); err != nil {
-		t.Fatal(err)
-	}
-	if err := part.Close(); err != nil {
-		t.Fatal(err)
-	}
-	staged, err := files.Cut(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	staged := w.staging(table, tuples("a|1|"+tooLong))[0]
 	fault := w.server.Inject(redshifttest.Fault{Class: "INSERT", Match: "ledger_1", Code: "40001", Message: "conflict"})
 	if err := w.bring(r, l, table, staged); !replicator.Retryable(err) || fault.Hits() != 1 {
 		t.Fatal(err)
@@ -287,23 +273,11 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	}
 	w.want(w.words())
 	w.unmoved()
-	files, err := w.stager.Load(t.Context(), replicator.LoadRequest{Epoch: 1, Table: &wrong})
-	if err != nil {
-		t.Fatal(err)
-	}
-	part, _ := files.Part(t.Context())
+	var loaded []string
 	for _, c := range changes[:4] {
-		if err := part.Write(row(strings.TrimPrefix(c, "insert "))); err != nil {
-			t.Fatal(err)
-		}
+		loaded = append(loaded, strings.TrimPrefix(c, "insert "))
 	}
-	if err := part.Close(); err != nil {
-		t.Fatal(err)
-	}
-	staged, err := files.Cut(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	staged := w.staging(&wrong, tuples(loaded...))[0]
 	wantRefused(t, "load", w.bring(r, l, table, staged), want, true)
 }
 

@@ -34,7 +34,7 @@ func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.
 		return err
 	}
 	defer s.close(ctx)
-	s.lasting = true
+	s.lasting, s.commits = true, true
 	var copies []copying
 	if f.Manifest != "" {
 		var columns []string

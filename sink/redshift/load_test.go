@@ -9,9 +9,9 @@ import (
 )
 
 // staging puts rows of a load at rest, those of each cut for one COPY.
-func (w *world) staging(table *schema.Table, cuts ...[]string) (all []replicator.StagedLoad) {
+func (w *world) staging(table *schema.Table, cuts ...[]replicator.Tuple) (all []replicator.StagedLoad) {
 	w.t.Helper()
-	files, err := w.stager.Load(w.t.Context(), replicator.LoadRequest{Epoch: w.epoch, Table: table, At: 5})
+	files, err := w.stager.Load(w.t.Context(), replicator.LoadRequest{Epoch: w.epoch, Table: table, At: w.position})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func (w *world) staging(table *schema.Table, cuts ...[]string) (all []replicator
 			w.t.Fatal(err)
 		}
 		for _, r := range rows {
-			if err := part.Write(row(r)); err != nil {
+			if err := part.Write(r); err != nil {
 				w.t.Fatal(err)
 			}
 		}
@@ -37,13 +37,21 @@ func (w *world) staging(table *schema.Table, cuts ...[]string) (all []replicator
 	return all
 }
 
+// tuples are rows, as row reads them.
+func tuples(rows ...string) (all []replicator.Tuple) {
+	for _, values := range rows {
+		all = append(all, row(values))
+	}
+	return all
+}
+
 // A load is copied as its ranges come to rest, each of them once, with what each accounts
 // for; and one that begins anew begins with nothing.
 func TestLoadIsCopiedInParts(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
 	l := w.loading(r, table, 1)
-	all := w.staging(table, []string{"a|1|x", "b|2|" + tooLong}, nil, []string{"c|3|" + tooLong, "d|4|y"})
+	all := w.staging(table, tuples("a|1|x", "b|2|"+tooLong), nil, tuples("c|3|"+tooLong, "d|4|y"))
 	if err := w.bring(r, l, table, all[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -14,36 +14,12 @@ import (
 // load puts rows into a load table.
 func (w *world) load(r *Warehouse, into string, table *schema.Table, rows ...string) {
 	w.t.Helper()
-	var tuples []replicator.Tuple
-	for _, values := range rows {
-		tuples = append(tuples, row(values))
-	}
-	w.loadTuples(r, into, table, tuples)
+	w.loadTuples(r, into, table, tuples(rows...))
 }
 
 func (w *world) loadTuples(r *Warehouse, into string, table *schema.Table, rows []replicator.Tuple) {
 	w.t.Helper()
-	files, err := w.stager.Load(w.t.Context(), replicator.LoadRequest{Epoch: w.epoch, Into: into, Table: table, At: w.position})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	part, err := files.Part(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, row := range rows {
-		if err := part.Write(row); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	if err := part.Close(); err != nil {
-		w.t.Fatal(err)
-	}
-	f, err := files.Cut(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.loadFiles(r, into, table, f)
+	w.loadFiles(r, into, table, w.staging(table, rows)[0])
 }
 
 // join merges a batch with which a table joins.

@@ -19,6 +19,10 @@ type session struct {
 	// a transaction, and in a load.
 	lasting bool
 
+	// commits tells that a request is a transaction of its own, and what it has made is
+	// not made anew: the server that ends the session may have committed it.
+	commits bool
+
 	ahead prepared
 }
 
