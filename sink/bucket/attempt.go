@@ -77,11 +77,12 @@ type manifestEntry struct {
 	} `json:"meta"`
 }
 
-// close writes the manifest of parts that hold that many rows, if there are any.
-func (a *attempt) close(ctx context.Context, name string, parts []placed, rows int64) (replicator.Files, error) {
-	f := replicator.Files{Null: a.null, Compression: string(a.stager.options.Compression), Rows: rows}
+// manifest lists parts that hold that many rows, and how the manifest is put; put is nil
+// if there are none. The parts need not be there yet.
+func (a *attempt) manifest(ctx context.Context, name string, parts []placed, rows int64) (f replicator.Files, put func() error, err error) {
+	f = replicator.Files{Null: a.null, Compression: string(a.stager.options.Compression), Rows: rows}
 	if len(parts) == 0 {
-		return f, nil
+		return f, nil, nil
 	}
 	var m manifest
 	for _, part := range parts {
@@ -93,15 +94,12 @@ func (a *attempt) close(ctx context.Context, name string, parts []placed, rows i
 	}
 	content, err := json.Marshal(m)
 	if err != nil {
-		return replicator.Files{}, fmt.Errorf("bucket: %w", err)
+		return replicator.Files{}, nil, fmt.Errorf("bucket: %w", err)
 	}
 	key := a.folder + name + ".manifest"
-	if err := a.put(ctx, key, bytes.NewReader(content), len(content)); err != nil {
-		return replicator.Files{}, err
-	}
 	f.Manifest = a.stager.url(key)
 	f.Objects = append(f.Objects, f.Manifest)
-	return f, nil
+	return f, func() error { return a.put(ctx, key, bytes.NewReader(content), len(content)) }, nil
 }
 
 // abandon deletes what an attempt that failed has left, as far as that goes in a few

@@ -4,9 +4,11 @@
 // # Model
 //
 // A fold, or a table's load, becomes CSV, compressed and cut into objects of some
-// megabytes, each put by one request; then a manifest that names them with their
-// lengths, all mandatory. COPY reads the manifest and nothing else, so an object that
-// no manifest names is never loaded, and one that is gone fails the COPY.
+// megabytes, each put by one request; and a manifest that names them with their lengths,
+// all mandatory. COPY reads the manifest and nothing else, so an object that no manifest
+// names is never loaded, and one that is gone fails the COPY. A fold's manifest is put
+// beside its last object, which spares each batch a round trip: nobody is told of it
+// before both are there.
 //
 //	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>-<part>.csv.zst
 //	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>.manifest

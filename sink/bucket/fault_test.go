@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/test/proxytest"
 )
 
 // times is a rule that fails the first n puts of parts.
@@ -78,7 +79,7 @@ func TestLastingFaults(t *testing.T) {
 			if !errors.As(err, &failed) || failed.Op != "put" || !replicator.Retryable(err) || replicator.Final(err) {
 				t.Errorf("%v", err)
 			}
-			if n := w.proxy.failures(); n != 2 {
+			if n := w.proxy.failures(); n != 2*2 { // of the part, and of the manifest beside it
 				t.Errorf("%d tries", n)
 			}
 			w.proxy.fail(nil)
@@ -86,6 +87,39 @@ func TestLastingFaults(t *testing.T) {
 				t.Errorf("after it: %v", err)
 			}
 		})
+	}
+}
+
+// TestManifestBesideItsPart proves that a fold's manifest does not wait for its last object
+// to be there, and that nobody is told of the one without the other.
+func TestManifestBesideItsPart(t *testing.T) {
+	w := newWorld(t)
+	front := proxytest.StartHTTP(t, w.server.Endpoint())
+	s := w.stager(func(o *Options) { o.Endpoint, o.Timeout, o.Attempts = front.URL(), 10*time.Second, 1 })
+	manifest := make(chan struct{})
+	front.Add(proxytest.Rule{Times: 1, Hold: manifest, Match: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, ".zst") }})
+	front.Add(proxytest.Rule{Match: func(r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, ".manifest") {
+			close(manifest)
+		}
+		return false
+	}})
+	if staged, err := s.Stage(context.Background(), 1, one(t)); err != nil || len(w.rows(staged.Folds[0].Files)) != 1 {
+		t.Fatalf("the manifest was not there while its part was held: %v", err)
+	}
+	front.Clear()
+	for _, ending := range []string{".zst", ".manifest"} {
+		before := len(w.keys())
+		front.Add(proxytest.Rule{Status: http.StatusServiceUnavailable, Code: "SlowDown", Match: func(r *http.Request) bool {
+			return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, ending)
+		}})
+		if staged, err := s.Stage(context.Background(), 1, one(t)); err == nil {
+			t.Errorf("%v is told of without its %s", staged.Folds[0].Files.Objects, ending)
+		}
+		front.Clear()
+		if n := len(w.keys()); n != before {
+			t.Errorf("%d objects are left of what was given up without its %s", n-before, ending)
+		}
 	}
 }
 

@@ -77,7 +77,11 @@ func (f *loadFiles) Cut(ctx context.Context) (staged replicator.StagedLoad, err 
 
 func (f *loadFiles) close(ctx context.Context, name string, g closedParts) (replicator.Files, error) {
 	slices.SortFunc(g.objects, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
-	return f.attempt.close(ctx, name, g.objects, g.rows)
+	files, put, err := f.attempt.manifest(ctx, name, g.objects, g.rows)
+	if err != nil || put == nil {
+		return files, err
+	}
+	return files, put()
 }
 
 // loadPart is a part of a load that is being written.

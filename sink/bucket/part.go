@@ -24,8 +24,12 @@ type part struct {
 
 	press   *compressor
 	filling *object // nil between objects
-	done    []placed
-	rows    int64
+	last    struct {
+		object *object // behind flush: what put puts
+		key    string
+	}
+	done []placed
+	rows int64
 
 	uploads *errgroup.Group // the object that is being put
 }
@@ -136,10 +140,9 @@ func (p *part) end() (full *object, key string, err error) {
 	return full, key, nil
 }
 
-// close puts what is left and returns when all objects are there. The last, which often is
-// the only one, is put by the caller's goroutine: one of its own would have to grow its
-// stack for each.
-func (p *part) close() error {
+// flush compresses what is left and ends the last object, which often is the only one,
+// for put. It returns when those before it are there. Others have the compressor then.
+func (p *part) flush() error {
 	var err error
 	if len(p.press.csv) > 0 {
 		err = p.compress()
@@ -148,21 +151,21 @@ func (p *part) close() error {
 		return failed
 	}
 	if err == nil && p.filling != nil {
-		return p.last()
+		p.last.object, p.last.key, err = p.end()
 	}
 	p.letGo()
 	return err
 }
 
-// last puts the object that is filling. Others have the compressor meanwhile.
-func (p *part) last() error {
-	full, key, err := p.end()
-	p.letGo()
-	if err != nil {
-		return err
+// put puts the last object, if there is one.
+func (p *part) put() error {
+	last := p.last.object
+	if last == nil {
+		return nil
 	}
-	defer full.release()
-	return p.attempt.put(p.parent, key, full.reader(), full.size)
+	p.last.object = nil
+	defer last.release()
+	return p.attempt.put(p.parent, p.last.key, last.reader(), last.size)
 }
 
 // letGo leaves the compressor to others, behind the last row.
@@ -184,9 +187,11 @@ func (p *part) wait() error {
 // gives back what it has of the room.
 func (p *part) abandon() {
 	_ = p.wait()
-	if p.filling != nil {
-		p.filling.release()
-		p.filling = nil
+	for _, o := range []**object{&p.filling, &p.last.object} {
+		if *o != nil {
+			(*o).release()
+			*o = nil
+		}
 	}
 }
 

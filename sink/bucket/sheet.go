@@ -1,8 +1,11 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
+
+	"golang.org/x/sync/errgroup"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -143,11 +146,11 @@ func (s *sheet) abandon() {
 	}
 }
 
-// finish puts what is left.
-func (s *sheet) finish() error {
+// flush ends all parts, for put.
+func (s *sheet) flush() error {
 	var failed []error
 	for _, p := range s.parts() {
-		failed = append(failed, p.close())
+		failed = append(failed, p.flush())
 	}
 	if err := errors.Join(failed...); err != nil {
 		s.abandon()
@@ -156,14 +159,50 @@ func (s *sheet) finish() error {
 	return nil
 }
 
-// close puts what is left and writes the manifests.
+// put puts what flush has left, and other objects beside it, all at once. It returns when
+// nothing is being put any more.
+func (s *sheet) put(others ...func() error) error {
+	var g errgroup.Group // without a context that ends at the first error, as in stage
+	for _, put := range others {
+		g.Go(put)
+	}
+	for _, p := range s.parts()[1:] {
+		g.Go(p.put)
+	}
+	err := s.rows.put() // by the caller's goroutine: one of its own would have to grow its stack for each
+	return cmp.Or(g.Wait(), err)
+}
+
+// finish puts what is left.
+func (s *sheet) finish() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	return s.put()
+}
+
+// close puts what is left, and the manifests beside it: what they list is known before it
+// is there, and nobody reads one of them unless all is. A batch waits for one round trip
+// less so.
 func (s *sheet) close(ctx context.Context) (rows, ledger replicator.Files, err error) {
-	if err := s.finish(); err != nil {
+	if err := s.flush(); err != nil {
 		return rows, ledger, err
 	}
-	if rows, err = s.attempt.close(ctx, s.name, s.rows.done, s.rows.rows); err != nil || s.ledger == nil {
+	var manifests []func() error
+	add := func(name string, p *part) (f replicator.Files) {
+		if err != nil || p == nil {
+			return f
+		}
+		f, put, failed := s.attempt.manifest(ctx, name, p.done, p.rows)
+		if err = failed; put != nil {
+			manifests = append(manifests, put)
+		}
+		return f
+	}
+	rows, ledger = add(s.name, s.rows), add(s.name+"-ledger", s.ledger)
+	if err != nil {
+		s.abandon()
 		return rows, ledger, err
 	}
-	ledger, err = s.attempt.close(ctx, s.name+"-ledger", s.ledger.done, s.ledger.rows)
-	return rows, ledger, err
+	return rows, ledger, s.put(manifests...)
 }
