@@ -105,12 +105,20 @@ func (s *Server) keep(ctx context.Context, l loaded) error {
 		}
 	}
 	return s.log.write(ctx, s, func(conn *pgx.Conn) error {
-		if _, err := conn.CopyFrom(ctx, pgx.Identifier{catalogueSchema, "load_error"}, loadErrorColumns, pgx.CopyFromRows(refused)); err != nil {
+		if err := enter(ctx, conn, "load_error", loadErrorColumns, refused); err != nil {
 			return err
 		}
-		_, err := conn.CopyFrom(ctx, pgx.Identifier{catalogueSchema, "load_commit"}, loadCommitColumns, pgx.CopyFromRows(files))
-		return err
+		return enter(ctx, conn, "load_commit", loadCommitColumns, files)
 	})
+}
+
+// enter adds rows to a table of the catalogue. Of most COPYs one of the logs has none.
+func enter(ctx context.Context, conn *pgx.Conn, table string, columns []string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := conn.CopyFrom(ctx, pgx.Identifier{catalogueSchema, table}, columns, pgx.CopyFromRows(rows))
+	return err
 }
 
 var (
