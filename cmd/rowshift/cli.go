@@ -48,6 +48,13 @@ func (o *outside) load() (*config, error) { return loadConfig(o.config) }
 // errTold ends a command with exit code 1 whose output has said why.
 var errTold = errors.New("something failed")
 
+// misuse is what is wrong with a command line beside its grammar. It ends a command with
+// the exit code that the grammar's faults have.
+type misuse struct{ error }
+
+// Unwrap returns the error itself.
+func (m misuse) Unwrap() error { return m.error }
+
 // run does what the command line asks for and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if exposed(args) {
@@ -83,6 +90,9 @@ func told(err error, stderr io.Writer) int {
 	}
 	if len(lines) == 0 {
 		fmt.Fprintln(stderr, "rowshift:", safe(err))
+	}
+	if _, is := errors.AsType[misuse](err); is {
+		return exitBad
 	}
 	return exitFailed
 }

@@ -123,6 +123,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestCommandLineFaults(t *testing.T) {
+	good := writeConfig(t, goodConfig)
 	for _, c := range []struct {
 		args []string
 		says string
@@ -140,6 +141,16 @@ func TestCommandLineFaults(t *testing.T) {
 		{[]string{"run", "postgres://rowshift:" + canary + "@db/app"}, "a password on the command line"},
 		{[]string{"run", "--dsn=postgres://rowshift:" + canary + "@db/app"}, "a password on the command line"},
 		{[]string{"check", "host=db password=" + canary}, "a password on the command line"},
+		{[]string{"reset-slot", "--token", ""}, "the token of the reset is empty; write a word"},
+		{[]string{"reset-slot", "--token", " "}, "the token of the reset is empty; write a word"},
+		{[]string{"reset-slot", "--token", "today "}, "the token of the reset begins or ends with a blank"},
+		{[]string{"reset-slot", "--token", strings.Repeat("t", 201)}, "the token of the reset has 201 bytes; write up to 200"},
+		{[]string{"run", "--reset-slot", strings.Repeat("t", 201)}, "the token of the reset has 201 bytes; write up to 200"},
+		{[]string{"quarantine", "list", "--limit=-1"}, "--limit is -1; write 1 or more"},
+		{[]string{"quarantine", "list", "--limit=0"}, "--limit is 0; write 1 or more"},
+		{[]string{"quarantine", "drop", `["1"]`}, `["1"] is a key, and no table stands before it`},
+		{[]string{"quarantine", "drop", "person"}, "person is neither a table"},
+		{[]string{"resync", "public.persons", "--config", good}, "public.persons is not a table of the config"},
 		{[]string{"check", "--config", "/nowhere/rowshift.yaml"}, "/nowhere/rowshift.yaml: cannot be read: no such file or directory; name the config by --config or ROWSHIFT_CONFIG"},
 	} {
 		code, stdout, stderr := rowshift(t, c.args...)

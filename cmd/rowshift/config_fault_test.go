@@ -218,7 +218,7 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {columns: all, sortkey: {a: b}}", "22: tables.public.company.sortkey: has keys under it, or is an alias; write one value"},
 		{company, "public.company: {columns: all, target: " + strings.Repeat("t", 128) + "}", "22: tables.public.company.target: has a name of 128 bytes, and 1 are cut off; write 127 bytes at most"},
 		{company, "public.company: {columns: all, unlisted_on_wire: perhaps}", `22: tables.public.company.unlisted_on_wire: "perhaps" is neither true nor false; write true or false`},
-		{company, "public.company: all", "22: tables.public.company: is one value, and there should be keys under it; known here: columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, types, rules"},
+		{company, "public.company: all", "22: tables.public.company: is one value, and there should be keys under it; known here: columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, where, types, rules"},
 		{company, "public.company: {columns: all, target: Plan}", `24: tables.public.plan: has the target "plan", which is that of public.company as well; give one of them another target`},
 		{company, "public.company: {columns: all, hash: [plan]}", `22: tables.public.company.hash: has no key to hash with; write hash_key: "${ENV}" or file:PATH beside tables`},
 		{company, "public.company: {columns: [id], rename: {name: title}}", `22: tables.public.company.rename: "name" is not among the columns; add it to columns, or name another`},
@@ -237,6 +237,7 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {columns: all, rules: {plan: {long: truncate}}}", `22: tables.public.company.rules.plan.long: is not a kind of misfit; write one of too_long, out_of_range, inexact, nan, infinity, before_era, odd_offset, not_utf8, zero_byte, empty, too_deep, same_name, malformed`},
 		{company, "public.company: {columns: all, rules: {plan: {too_long: [truncate]}}}", "22: tables.public.company.rules.plan.too_long: is a list; write one value"},
 		{company, "public.company: {exclude: [plan], rules: {plan: fail}}", `22: tables.public.company.rules: "plan" is excluded; take it out of exclude, or name another`},
+		{company, "'\"public\".person': {columns: all, target: people}", `23: tables.public.person: is the table public.person, which tables."public".person is as well; keep one of them`},
 		{company, "other.person: {columns: all}", `23: tables.public.person: has the target "person", which is that of other.person as well; give one of them another target`},
 	})
 	above, rest, _ := strings.Cut(goodConfig, "  public.company:")

@@ -22,7 +22,7 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 		return nil
 	}
 	var choices []schema.Choice
-	targets := map[string]string{}
+	targets, names := map[string]string{}, map[schema.Name]string{}
 	for _, key := range slices.Sorted(maps.Keys(d)) {
 		path := "tables." + key
 		name, ok := tableName(key)
@@ -35,6 +35,11 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 		case r.fits(path, name.Schema, maxSourceName):
 			r.fits(path, name.Table, maxSourceName)
 		}
+		if other, there := names[name]; there && ok {
+			r.add(path, fmt.Sprintf("is the table %v, which tables.%s is as well", name, other), "keep one of them")
+			continue
+		}
+		names[name] = key
 		c := r.table(path, d[key])
 		c.Name = name
 		target := schema.Fold(c.Target)

@@ -243,7 +243,7 @@ var keysOf = map[string]string{
 	"bucket":          "url, region, kms_key, endpoint",
 	"batch":           "rows, bytes, max_age, min_interval",
 	"tables":          "one key for each table, as the source spells it: public.company",
-	"tables.*":        "columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, types, rules",
+	"tables.*":        "columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, where, types, rules",
 	"tables.*.rename": "one key for each column that is to have another name in the warehouse: full_name: name",
 	"tables.*.types":  "one key for each column that is to have another type in Redshift: note: VARCHAR(300)",
 	"tables.*.rules":  "one key for each column, with a rule or with one for each kind of misfit: note: {too_long: null}",

@@ -136,3 +136,24 @@ func TestPagesNameKeysThatExist(t *testing.T) {
 		}
 	}
 }
+
+// The status that the runbook shows has the headings of the one that is printed.
+func TestRunbookShowsStatusAsItIs(t *testing.T) {
+	printed, err := os.ReadFile("testdata/status.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := written(operatorPages(t)["../../deploy/README.md"])
+	for i, line := range shown {
+		shown[i] = strings.Join(strings.Fields(line), " ")
+	}
+	headings := regexp.MustCompile(`(?m)^[A-Z][A-Z ]+$`).FindAllString(string(printed), -1)
+	for _, heading := range headings {
+		if heading = strings.Join(strings.Fields(heading), " "); !slices.Contains(shown, heading) {
+			t.Errorf("the runbook shows no status with the heading %q", heading)
+		}
+	}
+	if len(headings) < 2 {
+		t.Errorf("%d headings in what is printed", len(headings))
+	}
+}

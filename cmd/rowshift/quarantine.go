@@ -44,6 +44,9 @@ type refusedRow struct {
 // Run lists what is in quarantine. Keys are values of the source: they are printed, and
 // logged nowhere.
 func (c quarantineList) Run(ctx context.Context, o *outside) error {
+	if c.Limit < 1 {
+		return misuse{fmt.Errorf("--limit is %d; write 1 or more", c.Limit)}
+	}
 	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
 		rows, err := r.warehouse.Quarantine(ctx, c.Limit+1)
 		if err != nil {
@@ -136,7 +139,7 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 	for _, text := range c.Of {
 		if strings.HasPrefix(text, "[") {
 			if len(drops) == 0 {
-				return nil, fmt.Errorf("%s is a key, and no table stands before it", text)
+				return nil, misuse{fmt.Errorf("%s is a key, and no table stands before it", text)}
 			}
 			last := &drops[len(drops)-1]
 			last.keys = append(last.keys, text)
@@ -144,7 +147,7 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 		}
 		name, table, ok := strings.Cut(text, ".")
 		if !ok || name == "" || table == "" {
-			errs = append(errs, fmt.Errorf("%s is neither a table, as schema.table, nor a key, as rowshift quarantine list prints it", text))
+			errs = append(errs, misuse{fmt.Errorf("%s is neither a table, as schema.table, nor a key, as rowshift quarantine list prints it", text)})
 		}
 		drops = append(drops, dropped{table: schema.Name{Schema: name, Table: table}})
 	}

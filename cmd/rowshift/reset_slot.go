@@ -30,8 +30,8 @@ type resetSlotCommand struct {
 // Run asks the daemon that has the slot for a reset and follows it until it is done.
 // If none has it, the reset is carried out here.
 func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
-	if len(c.Token) > maxToken {
-		return fmt.Errorf("the token has %d bytes; write up to %d", len(c.Token), maxToken)
+	if err := fitToken(c.Token); err != nil {
+		return err
 	}
 	config, err := o.load()
 	if err != nil {
@@ -62,6 +62,21 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	}
 	r.close()
 	return runCommand{Once: true, ResetSlot: c.Token}.Run(ctx, o)
+}
+
+// fitToken says what is wrong with a token. Redshift takes two for one that differ in the
+// blanks behind them only.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+func fitToken(token string) error {
+	switch {
+	case strings.TrimSpace(token) == "":
+		return misuse{errors.New("the token of the reset is empty; write a word that was not used before, such as today's date")}
+	case strings.TrimSpace(token) != token:
+		return misuse{errors.New("the token of the reset begins or ends with a blank; take it out")}
+	case len(token) > maxToken:
+		return misuse{fmt.Errorf("the token of the reset has %d bytes; write up to %d", len(token), maxToken)}
+	}
+	return nil
 }
 
 // request asks whoever has the slot for the reset. It returns false if that could not be
@@ -95,7 +110,11 @@ func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (he
 			return true, nil
 		}
 		if slot, err := r.slot(ctx); err == nil && !heed.goesOn(state, slot, time.Now()) {
-			fmt.Fprintf(w, "reset %s: no daemon carries it out, so it is carried out here\n", c.Token)
+			why := "no daemon has the slot"
+			if slot.active {
+				why = fmt.Sprintf("whoever has the slot has not taken it up for %v: it hangs, or has nothing to merge, by which it would see the request", ignored)
+			}
+			fmt.Fprintf(w, "reset %s: %s, so it is carried out here\n", c.Token, why)
 			return false, nil
 		}
 		select {

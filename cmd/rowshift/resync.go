@@ -41,7 +41,7 @@ func tablesNamed(choices []schema.Choice, texts []string) ([]schema.Name, error)
 		i := slices.IndexFunc(choices, func(c schema.Choice) bool { return c.Name.String() == text })
 		switch {
 		case i < 0:
-			errs = append(errs, fmt.Errorf("%s is not a table of the config, which has %s", text, listed(choices)))
+			errs = append(errs, misuse{fmt.Errorf("%s is not a table of the config, which has %s", text, listed(choices))})
 		case !slices.Contains(names, choices[i].Name):
 			names = append(names, choices[i].Name)
 		}

@@ -33,8 +33,10 @@ type runCommand struct {
 // Run replicates until ctx is done, or with --once until it has drained. A pipeline
 // that halts stays up, but for --once.
 func (c runCommand) Run(ctx context.Context, o *outside) error {
-	if len(c.ResetSlot) > maxToken {
-		return fmt.Errorf("the token of --reset-slot has %d bytes; write up to %d", len(c.ResetSlot), maxToken)
+	if c.ResetSlot != "" { // an empty one asks for nothing, so that a variable may be left empty
+		if err := fitToken(c.ResetSlot); err != nil {
+			return err
+		}
 	}
 	config, err := o.load()
 	if err != nil {

@@ -28,7 +28,7 @@ func TestResync(t *testing.T) {
 		"GRANT SELECT ON userdata.active TO analysts",
 		"UPDATE userdata.person SET is_active = NOT is_active", // by somebody's hand
 		"INSERT INTO userdata.plan (code) VALUES ('stranger')")
-	if _, errs, code, err := w.Command(t.Context(), "resync", "public.stranger"); err != nil || code != 1 || !strings.Contains(errs, "public.company_person") {
+	if _, errs, code, err := w.Command(t.Context(), "resync", "public.stranger"); err != nil || code != 2 || !strings.Contains(errs, "public.company_person") {
 		t.Errorf("resync of a table that is not in the config: exit code %d, %v, %s", code, err, errs)
 	}
 	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
