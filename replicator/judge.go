@@ -7,15 +7,19 @@ import "fmt"
 // trusted by its name: PostgreSQL starts one that was made anew, or advanced, at
 // its own position without a word.
 func judge(cp Checkpoint, o Opened) error {
-	return firstOf(cp, o, sameSource, notBehind, slotHolds)
+	return firstOf(cp, o, sameSource, sameSlot, notBehind, slotHolds)
 }
 
 // judgeEarly is the part of judge that can be told by a checkpoint that may be old,
 // since a wait for the slot came after its reading: whether this is the source at
 // all, before anything there is touched.
 func judgeEarly(cp Checkpoint, o Opened) error {
-	return firstOf(cp, o, sameSource, notBehind)
+	return firstOf(cp, o, sameSource, sameSlot, notBehind)
 }
+
+// JudgeSlot is the part of judge that is of the slot alone: its name and, unless that is
+// 0, its confirmed position.
+func JudgeSlot(cp Checkpoint, o Opened) error { return firstOf(cp, o, sameSlot, slotHolds) }
 
 func firstOf(cp Checkpoint, o Opened, checks ...func(Checkpoint, Opened) *Halt) error {
 	for _, check := range checks {
@@ -48,15 +52,20 @@ func sameSource(cp Checkpoint, o Opened) *Halt {
 			Means:  "a slot belongs to one database",
 			Repair: AnotherSource,
 		}
-	case cp.Slot != o.Slot:
-		return &Halt{
-			Reason: SlotStrange,
-			Found:  fmt.Sprintf("the config names slot %q, the checkpoint is of %q", o.Slot, cp.Slot),
-			Means:  "another slot holds another part of the log",
-			Repair: fmt.Sprintf("set source.slot to %s again", cp.Slot),
-		}
 	}
 	return nil
+}
+
+func sameSlot(cp Checkpoint, o Opened) *Halt {
+	if cp.Slot == o.Slot {
+		return nil
+	}
+	return &Halt{
+		Reason: SlotStrange,
+		Found:  fmt.Sprintf("the config names slot %q, the checkpoint is of %q", o.Slot, cp.Slot),
+		Means:  "another slot holds another part of the log",
+		Repair: fmt.Sprintf("set source.slot to %s again", cp.Slot),
+	}
 }
 
 func notBehind(cp Checkpoint, o Opened) *Halt {

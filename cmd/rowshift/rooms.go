@@ -62,8 +62,8 @@ func (r *rooms) into(o *replicator.Options) {
 // the tables if the source could tell what they are, and reads what the bucket's check
 // has put.
 func (r *rooms) check(ctx context.Context) []replicator.Finding {
-	if cp, err := r.checkpoint(ctx); err == nil && cp != nil {
-		r.origin.Remember(cp.Known())
+	if cp, err := r.checkpoint(ctx); err == nil {
+		r.origin.Expect(cp)
 	}
 	findings := r.origin.Check(ctx)
 	tables, err := r.origin.Tables(ctx)
@@ -81,8 +81,8 @@ func (r *rooms) check(ctx context.Context) []replicator.Finding {
 // loaded, or parked, that they are.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
 	cp, failed := r.checkpoint(ctx)
-	if cp != nil {
-		r.origin.Remember(cp.Known())
+	if failed == nil {
+		r.origin.Expect(cp)
 	}
 	source, seen, err := r.origin.Plan(ctx)
 	if err != nil {

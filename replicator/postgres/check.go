@@ -46,7 +46,8 @@ func (c *check) identity(ctx context.Context) {
 	case err != nil:
 		c.lookedAt("", "")
 		c.unasked("identity", err)
-	case system != "" && (system != c.remembered.System || c.server.database != c.remembered.Database):
+	case c.anotherSource(system, c.server.database):
+		c.another = true
 		c.fail("identity", fmt.Sprintf("it is database %q of the cluster with system identifier %s, the checkpoint is of %q of %s",
 			c.server.database, system, c.remembered.Database, c.remembered.System), replicator.AnotherSource)
 	}
@@ -57,6 +58,7 @@ type check struct {
 	*Origin
 	conn     *pgx.Conn
 	server   server
+	another  bool // it is not the source that is remembered
 	begun    bool // our slot is there, so the publication is ours too
 	findings []replicator.Finding
 }
@@ -162,9 +164,19 @@ func (c *check) senders(ctx context.Context) {
 func (c *check) slot(ctx context.Context) {
 	subject := "slot " + c.options.Slot
 	found, err := findSlot(ctx, c.conn, c.options.Slot)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.unasked(subject, err)
+		return
+	}
+	if !c.another {
+		if err := c.foreseeSlot(found, c.server.database); err != nil {
+			c.halted(subject, err)
+			return
+		}
+	}
+	switch {
+	case found == nil && c.options.Create && (c.another || c.expects == nil):
+		c.fine(subject, "not there: a first run or a reset makes it")
 	case found == nil && c.options.Create:
 		c.fine(subject, "not there yet: run makes it")
 	case found == nil:

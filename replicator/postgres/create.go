@@ -112,14 +112,20 @@ func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, r repli
 // slots, one is ours only if an earlier daemon of the pipeline began to create.
 func (o *Origin) stranger(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
 	found, err := findSlot(ctx, conn, o.options.Slot)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return o.mayTake(found, s.database, r.Resumed)
+}
+
+// mayTake returns a *replicator.Halt if a slot, nil if there is none, is not ours.
+func (o *Origin) mayTake(found *slot, database string, resumed bool) error {
+	switch {
 	case found == nil:
 		return nil
-	case !found.ours(s.database):
+	case !found.ours(database):
 		return o.strange(found)
-	case !o.options.Create || r.Resumed:
+	case !o.options.Create || resumed:
 		return nil
 	}
 	return &replicator.Halt{

@@ -80,7 +80,8 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 }
 
 // elsewhere returns why there is no slot: that it is missing, lost or of something else, or
-// that this is another source, which never had it. That is repaired otherwise.
+// that this is another source, which never had it, or that the config names another one
+// than the pipeline has. Those are repaired otherwise.
 func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	var h *replicator.Halt
 	if p.request.Judge == nil || !errors.As(missing, &h) || !slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotStrange}, h.Reason) {
@@ -92,7 +93,7 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	}
 	p.opened.System = system
 	p.opened.Flushed = p.request.After // where its log ends says nothing of whose it is
-	if err := p.request.Judge(p.opened); errors.As(err, &h) && h.Reason == replicator.SourceChanged {
+	if err := p.request.Judge(p.opened); errors.As(err, &h) && (h.Reason == replicator.SourceChanged || h.Reason == replicator.SlotStrange) {
 		return err
 	}
 	return missing

@@ -48,6 +48,7 @@ type Origin struct {
 	silent     time.Duration                         // other than silentAfter, in tests
 	remembered *replicator.Known                     // of the tables, when the stream was opened; nil: nothing was
 	known      map[schema.Name]replicator.TableState // those of them that have an OID in this database
+	expects    *expectation                          // what Check and Plan go by; nil: what is remembered could not be asked
 }
 
 // New returns an Origin. Nothing is opened yet.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -16,7 +17,8 @@ import (
 // of. There are none if nothing is missing. Nothing is changed.
 //
 // A pipeline that is remembered goes on without tables that cannot be replicated: of each
-// there is a comment. One that is not halts.
+// there is a comment. One that is not halts. There is a comment too if a run halts for the
+// slot, which it then does not make.
 func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator.Opened, err error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -33,14 +35,24 @@ func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator
 	if err != nil {
 		return nil, seen, err
 	}
-	if found == nil {
+	var halt *replicator.Halt
+	if !o.anotherSource(seen.System, seen.Database) {
+		errors.As(o.foreseeSlot(found, seen.Database), &halt)
+	}
+	if found == nil && (halt == nil || halt.Reason == replicator.SlotMissing && !o.options.Create) {
 		statements = append(statements, createSlot(o.options.Slot))
 	}
+	if halt != nil {
+		statements = append(statements, comment("a run halts: "+halt.Error()))
+	}
 	for _, u := range seen.Unfit {
-		statements = append(statements, "-- "+strings.ReplaceAll(u.Name.String()+" is parked: "+u.Why.Found+"; repair: "+u.Why.Repair, "\n", " "))
+		statements = append(statements, comment(u.Name.String()+" is parked: "+u.Why.Found+"; repair: "+u.Why.Repair))
 	}
 	return statements, seen, nil
 }
+
+// comment is a text as a line of SQL that does nothing.
+func comment(text string) string { return "-- " + strings.ReplaceAll(text, "\n", " ") }
 
 // foresee returns the statements that bring the publication in line with the config, and
 // what can be seen then. A table that is published anew has no row in it yet.
