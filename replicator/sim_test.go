@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -359,6 +360,7 @@ func (w *world) settledTable(seed uint64, t *simTable) bool {
 }
 
 func TestSimulation(t *testing.T) {
+	collectSeldom(t)
 	n := *schedules
 	if n == 0 {
 		n = defaultSchedules
@@ -397,8 +399,16 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
+// collectSeldom lets garbage lie for longer than the small heap of a world would have it,
+// until the test ends.
+func collectSeldom(t *testing.T) {
+	usual := debug.SetGCPercent(400)
+	t.Cleanup(func() { debug.SetGCPercent(usual) })
+}
+
 // TestPlantedBugs shows that the world finds what it is there to find.
 func TestPlantedBugs(t *testing.T) {
+	collectSeldom(t)
 	if !seeksPlanted {
 		t.Skip("it is run without the race detector")
 	}
