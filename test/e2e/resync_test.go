@@ -13,12 +13,14 @@ import (
 
 // Promise 3: tables that somebody spoiled are loaded again on request, beside their
 // live copies, while the others stay live. Nobody who reads sees them empty or part
-// full, though the daemon dies in the middle; views and grants stay.
+// full, though the daemon dies in the middle; views and grants stay. The race detector
+// looks at these daemons.
 func TestResync(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
 		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+		Race:     true,
 	})
 	watched := watch(t, w)
 	granted(t, w)
