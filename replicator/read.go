@@ -138,9 +138,9 @@ func (r *reader) run(ctx context.Context) error {
 
 // leave hands over what is whole of the batch, if the pass ends for a source that was
 // altered: a table that is altered again and again must not keep the others from
-// getting on.
+// getting on. The end of a transaction whose parts are in the bucket may be all of it.
 func (r *reader) leave(ctx context.Context, err error) error {
-	if _, altered := errors.AsType[*Altered](err); altered && !r.inside && r.batch.Changes > 0 {
+	if _, altered := errors.AsType[*Altered](err); altered && r.batch.Commit && (r.batch.Changes > 0 || r.inside) {
 		if failed := r.handOver(ctx); failed != nil {
 			return failed
 		}

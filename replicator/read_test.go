@@ -5,7 +5,9 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"slices"
 	"testing"
+	"time"
 
 	"rowshift/schema"
 )
@@ -52,6 +54,67 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 		t.Errorf("%d are put off, then %v", len(to.unfit), err)
 	}
 }
+
+// TestWhatIsHandedOverAtAnAlteration shows what the last batch of a pass is that ends for an
+// altered source: all that was committed, of a transaction whose parts were handed over
+// the rest, and nothing of one that is open.
+func TestWhatIsHandedOverAtAnAlteration(t *testing.T) {
+	table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
+	row := Change{Op: Insert, Table: table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}
+	begin, commit := Change{Op: Begin, LSN: 10, XID: 7}, Change{Op: Commit, LSN: 20}
+	for name, c := range map[string]struct {
+		stream []Change
+		rows   int // a batch at most
+		want   []SealedBatch
+	}{
+		"nothing":               {stream: nil, rows: 10},
+		"a transaction":         {stream: []Change{begin, row, commit}, rows: 10, want: []SealedBatch{{End: 20, Commit: true, Transactions: 1, Changes: 1}}},
+		"one that is open":      {stream: []Change{begin, row}, rows: 10},
+		"a part of one":         {stream: []Change{begin, row, row}, rows: 2, want: []SealedBatch{{End: 1, Changes: 2}}},
+		"parts, and the commit": {stream: []Change{begin, row, row, commit}, rows: 2, want: []SealedBatch{{End: 1, Changes: 2}, {End: 20, Commit: true, Transactions: 1}}},
+		"parts, and the rest":   {stream: []Change{begin, row, row, row, commit}, rows: 2, want: []SealedBatch{{End: 1, Changes: 2}, {End: 20, Commit: true, Transactions: 1, Changes: 1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, over := make(chan *Batch), make(chan struct{})
+			r := &reader{
+				limits: Limits{Rows: c.rows, Bytes: math.MaxInt, MaxAge: time.Hour, MinInterval: time.Hour}, refresh: -1, refreshBytes: math.MaxInt64,
+				source: &recital{changes: c.stream, over: over}, out: out, routes: map[uint32]*route{1: {table: table}}, start: 1, merged: func() LSN { return 1 },
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- r.run(t.Context()) }()
+			var got []SealedBatch
+			for b := range out {
+				got = append(got, SealedBatch{End: b.End, Commit: b.Commit, Transactions: b.Transactions, Changes: b.Changes})
+				<-over // the first is being staged: what is offered meanwhile is not taken
+			}
+			if _, altered := errors.AsType[*Altered](<-ended); !altered {
+				t.Error("the pass did not end for the alteration")
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%+v were handed over, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// recital is a Source of some changes, behind which it is altered.
+type recital struct {
+	changes []Change
+	over    chan struct{} // closed there
+}
+
+func (s *recital) Next(context.Context, time.Duration) (Change, error) {
+	if len(s.changes) == 0 {
+		close(s.over)
+		return Change{}, &Altered{OID: 1}
+	}
+	c := s.changes[0]
+	s.changes = s.changes[1:]
+	return c, nil
+}
+
+func (s *recital) Acknowledge(context.Context, LSN) error { return nil }
+func (s *recital) Close() error                           { return nil }
 
 // applies counts what is applied of held tables.
 type applies map[string]int
