@@ -29,6 +29,7 @@ func Run(ctx context.Context, o Options) error {
 	defer stop()
 	for failures := 0; ; {
 		began := time.Now()
+		d.merged = false
 		err := d.pass(ctx, func(first Epoch) {
 			d.sweepOnce.Do(func() { wg.Go(func() { d.sweep(sweeping, first) }) })
 		})
@@ -36,7 +37,7 @@ func Run(ctx context.Context, o Options) error {
 			return d.end()
 		}
 		err, goesOn := d.refuses(err)
-		if goesOn || time.Since(began) > o.Backoff.Max {
+		if goesOn || d.gotOn(time.Since(began)) {
 			failures = 0
 		}
 		if d.shapes.learn(err) {
@@ -51,6 +52,13 @@ func Run(ctx context.Context, o Options) error {
 		}
 		failures++
 	}
+}
+
+// gotOn tells whether a pass that took so long has got on, so that its failure is not one
+// more in a row. One of a run that is to drain has to have merged something: what hangs
+// until a time-out takes long too, and nobody would hear of it.
+func (d *daemon) gotOn(took time.Duration) bool {
+	return took > d.Backoff.Max && (d.merged || !d.Once)
 }
 
 // end is what a run that was told to end, or has drained, comes to.
@@ -72,6 +80,7 @@ type daemon struct {
 	shapes    shapes
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
+	merged    bool // the pass at hand has merged something, be it how far a load is
 }
 
 // refuses takes in rows that COPY refused, if err is of such, and tells whether the next
@@ -207,6 +216,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	p := newPipeline(d.Options, source, opened, cp, d.attempt, &d.refusals)
 	err = p.run(ctx)
 	d.drained = err == nil && p.reader.drained
+	d.merged = p.checkpoint.LSN != cp.LSN || !SameTables(p.checkpoint.Tables, cp.Tables)
 	return err
 }
 

@@ -105,6 +105,9 @@ func TestRunLivesThroughAnOutage(t *testing.T) {
 		if draining, drained := strings.Index(errs.String(), `"draining"`), strings.Index(errs.String(), `"drained"`); draining < 0 || drained < draining {
 			t.Errorf("draining is logged at %d, drained at %d", draining, drained)
 		}
+		if strings.Contains(errs.String(), `"lsn"`) {
+			t.Errorf("a position is logged, and none was known\n%s", &errs)
+		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("it does not end")
 	}

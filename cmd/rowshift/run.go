@@ -143,7 +143,11 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 	if err != nil {
 		return err
 	}
-	d.log.Info("drained", lsn(d.state.snapshot().position.merged))
+	var fields []zap.Field
+	if now := d.state.snapshot(); now.known { // a standby had nothing
+		fields = append(fields, lsn(now.position.merged))
+	}
+	d.log.Info("drained", fields...)
 	return nil
 }
 
