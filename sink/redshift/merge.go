@@ -19,6 +19,7 @@ type merging struct {
 	merged   replicator.Merged
 	made     []place       // temporary tables
 	ahead    prepared      // what of them was made ahead
+	asked    bool          // requests are open
 	stirred  bool          // something went into quarantine, or may have been lifted
 	fills    []string      // what new columns get, in the transaction
 	plain    []plainFold   // folds that are still to be written
@@ -193,7 +194,8 @@ func (m *merging) makeGone(ctx context.Context) (map[string]place, error) {
 }
 
 // compare makes sure that no newer daemon has taken over, and that the checkpoint
-// is where the merge begins.
+// is where the merge begins. It notes whether requests are open: the transaction sees none
+// that come later.
 func (m *merging) compare(ctx context.Context) error {
 	rows, err := m.session.rows(ctx, "compare the checkpoint", m.metadata.position())
 	if err != nil {
@@ -203,6 +205,7 @@ func (m *merging) compare(ctx context.Context) error {
 	if len(rows) != 1 || string(rows[0][0]) != want[0] || string(rows[0][1]) != want[1] {
 		return fmt.Errorf("redshift: %w (ours: epoch %s at %s)", replicator.ErrFenced, want[0], want[1])
 	}
+	m.asked = string(rows[0][2]) != "0"
 	return nil
 }
 

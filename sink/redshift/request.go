@@ -107,6 +107,9 @@ func (m *merging) answer(ctx context.Context) error {
 			}
 		}
 	}
+	if !m.asked {
+		return nil
+	}
 	asked, resetAsked, err := m.requests(ctx, m.session)
 	if err != nil {
 		return err

@@ -17,6 +17,37 @@ func (w *world) asked() []string {
 	return w.ask("SELECT source_table, state, taken_at IS NOT NULL, done_at IS NOT NULL FROM rowshift_accounts.request ORDER BY source_table, state")
 }
 
+// TestAMergeReadsRequestsIfThereAreAny shows that a merge is spared the query for them as
+// long as none is open.
+func TestAMergeReadsRequestsIfThereAreAny(t *testing.T) {
+	w := newWorld(t)
+	r, requests := w.counting()
+	words := keyed()
+	w.fence(r, words)
+	w.make(r, words)
+	merge := func() (took int64, asked []schema.Name) {
+		t.Helper()
+		m := w.merging()
+		m.Checkpoint.Tables = first(words).Tables
+		before := requests.Load()
+		merged, err := r.Merge(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.position = m.Checkpoint.LSN
+		return requests.Load() - before, merged.Resyncs
+	}
+	merge() // it also reads what is in quarantine
+	without, none := merge()
+	if err := w.warehouse(nil).Request(t.Context(), []schema.Name{words.Name}); err != nil {
+		t.Fatal(err)
+	}
+	with, one := merge()
+	if len(none) != 0 || len(one) != 1 || with != without+1 {
+		t.Errorf("%d requests of SQL for %v, %d for %v", without, none, with, one)
+	}
+}
+
 func TestRequestsAreReadAndAnswered(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)

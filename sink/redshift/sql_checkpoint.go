@@ -77,9 +77,10 @@ func (m metadata) readNames() string {
 	return fmt.Sprintf(`SELECT "source_oid", "source_schema", "source_table", "target" FROM %s`, m.tableState())
 }
 
-// position reads what a merge compares.
+// position reads what a merge compares, and how many requests are open: most merges find
+// none, and so are spared a query for them.
 func (m metadata) position() string {
-	return fmt.Sprintf(`SELECT "epoch", "lsn" FROM %s`, m.checkpoint())
+	return fmt.Sprintf(`SELECT "epoch", "lsn", (SELECT COUNT(*) FROM %s WHERE "state" = %s) FROM %s`, m.request(), literal(requested), m.checkpoint())
 }
 
 func (m metadata) readEpoch() string { return `SELECT "epoch" FROM ` + string(m.checkpoint()) }

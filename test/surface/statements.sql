@@ -237,7 +237,7 @@ ROLLBACK;
 
 -- SELECT
 SELECT "epoch" FROM "metadata"."checkpoint";
-SELECT "epoch", "lsn" FROM "metadata"."checkpoint";
+SELECT "epoch", "lsn", (SELECT COUNT(*) FROM "metadata"."request" WHERE "state" = '?') FROM "metadata"."checkpoint";
 SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END), 0 FROM "name"."held_0_0_0" GROUP BY "fold" ORDER BY "fold" LIMIT 0;
 SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END), MAX(CASE WHEN "u0" THEN 0 ELSE 0 END) FROM "name"."held_0_0_0" GROUP BY "fold" ORDER BY "fold" LIMIT 0;
 SELECT "kind", "source_schema", "source_table" FROM "metadata"."request" WHERE "state" = '?' ORDER BY "kind", "source_schema", "source_table";

@@ -11,7 +11,7 @@ CREATE VIEW "meta"."freshness" AS SELECT s."source_schema", s."source_table", s.
 GRANT USAGE ON SCHEMA "meta" TO "ann", GROUP "bi";
 GRANT SELECT ON "meta"."freshness" TO ROLE "readers";
 LOCK "meta"."fence";
-SELECT "epoch", "lsn" FROM "meta"."checkpoint";
+SELECT "epoch", "lsn", (SELECT COUNT(*) FROM "meta"."request" WHERE "state" = 'requested') FROM "meta"."checkpoint";
 SELECT "layout" FROM "meta"."checkpoint";
 SELECT "epoch" FROM "meta"."checkpoint";
 SELECT "written_by" FROM "meta"."checkpoint";
