@@ -125,10 +125,7 @@ func (w *world) place(name string) place { return in("rowshift_accounts", name) 
 // the load table what they make one by one.
 func TestHeldChangesEqualChangesOneByOne(t *testing.T) {
 	t.Parallel()
-	lists := 60
-	if testing.Short() {
-		lists = 8
-	}
+	lists := drawn(40)
 	w := newWorld(t)
 	r, table := w.withWords()
 	l := w.loading(r, table, 1)

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -134,14 +136,21 @@ func (m model) shown() []string {
 	return shown
 }
 
+// drawn is how many lists of changes a test draws: so many, as many more as
+// ROWSHIFT_TEST_SEEDS says, and few with -short.
+func drawn(usual int) int {
+	if testing.Short() {
+		return usual / 5
+	}
+	more, _ := strconv.Atoi(os.Getenv("ROWSHIFT_TEST_SEEDS")) // mostly unset
+	return usual + more
+}
+
 // Whatever the source does, and wherever its changes are cut, the target comes to
 // be what the changes make one by one.
 func TestMergesEqualChangesOneByOne(t *testing.T) {
 	t.Parallel()
-	lists := 300
-	if testing.Short() {
-		lists = 30
-	}
+	lists := drawn(100)
 	w := newWorld(t)
 	r, table := w.withWords()
 	g := &generator{t: t, table: table, rows: model{}}
@@ -160,10 +169,7 @@ func TestMergesEqualChangesOneByOne(t *testing.T) {
 // Whatever a target holds, a table that joins makes it equal to its load table.
 func TestJoinsEqualTheirLoadTables(t *testing.T) {
 	t.Parallel()
-	lists := 60
-	if testing.Short() {
-		lists = 10
-	}
+	lists := drawn(60)
 	w := newWorld(t)
 	r, table := w.withWords()
 	g := &generator{t: t, table: table}
