@@ -208,6 +208,8 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {}", "22: tables.public.company: does not say which columns leave the database; write columns: [...], exclude: [...] or columns: all"},
 		{company, "public.company: {columns: [id], exclude: [plan]}", "22: tables.public.company: has both columns and exclude; keep one of them"},
 		{company, "public.company: {columns: some}", `22: tables.public.company.columns: "some" is neither a list nor all; write [name, ...] or all`},
+		{company, `public.company: {columns: "${NOWHERE_TO_BE_SEEN}"}`, "22: tables.public.company.columns: names the environment variable NOWHERE_TO_BE_SEEN, which is not set; set it, or write the value"},
+		{company, "public.company: {columns: x" + strings.Repeat("ä", 40) + "}", "22: tables.public.company.columns: \"x" + strings.Repeat("ä", 31) + "...\" is neither a list nor all; write [name, ...] or all"},
 		{company, "public.company: {columns: []}", "22: tables.public.company.columns: is an empty list; name at least one column, or write columns: all"},
 		{company, "public.company: {columns: [id, id]}", `22: tables.public.company.columns: names "id" twice; keep one`},
 		{company, "public.company: {columns: [[id]]}", "22: tables.public.company.columns: is not a list; write [name, ...]"},

@@ -76,7 +76,11 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		r.add(path, "has both columns and exclude", "keep one of them")
 		return c
 	case d.Columns.kind == scalar:
-		c.All = d.Columns.text == "all"
+		text, ok := r.scalar(path+".columns", d.Columns, required)
+		if !ok {
+			return c
+		}
+		c.All = text == "all"
 		if !c.All {
 			r.add(path+".columns", fmt.Sprintf("%q is neither a list nor all", shown(d.Columns, "")), "write [name, ...] or all")
 			return c

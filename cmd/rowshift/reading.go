@@ -80,7 +80,7 @@ func shown(s setting, text string) string {
 		text = s.text
 	}
 	if len(text) > 64 {
-		text = text[:64] + "..."
+		text = strings.ToValidUTF8(text[:64], "") + "..." // the cut may go through a character
 	}
 	return text
 }
