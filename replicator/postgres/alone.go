@@ -38,7 +38,7 @@ func (a *alone) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 // Alone implements replicator.Origin, by an advisory lock that a session holds.
 // https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 func (o *Origin) Alone(ctx context.Context, do func(context.Context) error) error {
-	conn, err := o.connect(ctx)
+	conn, err := o.session(ctx) // it is silent between two signs of life
 	if err != nil {
 		return err
 	}

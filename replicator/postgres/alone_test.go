@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,16 +18,20 @@ func (w *world) second() *Origin {
 }
 
 // TestAlone shows that one daemon at a time makes the slot; another waits, says so, and
-// goes on as soon as the first has done.
+// goes on as soon as the first has done. No setting of the role ends its session between
+// two signs of life.
 func TestAlone(t *testing.T) {
 	w := newWorld(t)
 	w.named(true)
+	w.exec(w.dial(), fmt.Sprintf("CREATE ROLE %[1]s LOGIN SUPERUSER; ALTER ROLE %[1]s SET idle_session_timeout = '2s'", w.role()))
+	w.program.User = w.role()
 	within, let, done := make(chan struct{}), make(chan struct{}), make(chan error, 2)
 	go func() {
 		done <- w.Alone(t.Context(), func(context.Context) error {
 			close(within)
 			<-let
-			return nil
+			_, err := w.alone.Exec(t.Context(), "DO $$ BEGIN ASSERT current_setting('idle_session_timeout') = '0'; END $$")
+			return err
 		})
 	}()
 	<-within

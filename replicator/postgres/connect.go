@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"net"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -54,12 +52,6 @@ func (o *Origin) config(ctx context.Context) (*pgx.ConnConfig, error) {
 		c.RuntimeParams[name] = value
 	}
 	c.RuntimeParams["application_name"] = applicationName
-	dialer := &net.Dialer{
-		Timeout:         15 * time.Second,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3},
-		Control:         userTimeout,
-	}
-	c.DialFunc = dialer.DialContext
 	return c, nil
 }
 

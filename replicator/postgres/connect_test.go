@@ -1,12 +1,16 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 )
@@ -78,5 +82,27 @@ func TestConnectFails(t *testing.T) {
 		if err == nil || replicator.Final(err) || !strings.Contains(err.Error(), test.words) || strings.Contains(fmt.Sprintf("%+v %#v", err, err), "a-secret") {
 			t.Errorf("%s: %v", test.name, err)
 		}
+	}
+}
+
+// TestConnectionsAreDialedAsTheConfigSays shows that sessions of both kinds go by the
+// config's dialer, which knows how long a link may stay silent.
+func TestConnectionsAreDialedAsTheConfigSays(t *testing.T) {
+	dialed := 0
+	o := New(Options{Config: func(context.Context) (*pgx.ConnConfig, error) {
+		c, err := pgx.ParseConfig("postgres://rowshift@127.0.0.1:1/app?sslmode=disable")
+		if err == nil {
+			c.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+				dialed++
+				return nil, errors.New("nobody answers")
+			}
+		}
+		return c, err
+	}})
+	if _, err := o.connect(t.Context()); err == nil || dialed != 1 {
+		t.Errorf("an ordinary session: %d calls, %v", dialed, err)
+	}
+	if _, err := o.connectReplication(t.Context(), nil); err == nil || dialed != 2 {
+		t.Errorf("a replication session: %d calls, %v", dialed, err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 // Options are what an Origin has to know.
 type Options struct {
-	// Config returns a fresh connection config, with the password read now and TLS
-	// set as it must be.
+	// Config returns a fresh connection config, with the password read now, TLS set as it
+	// must be, and a DialFunc whose connections notice a link that is gone without a word.
 	Config func(context.Context) (*pgx.ConnConfig, error)
 
 	Slot        string

@@ -5,19 +5,6 @@ import (
 	"syscall"
 )
 
-// tcpUserTimeout is TCP_USER_TIMEOUT, which package syscall does not name.
-// https://man7.org/linux/man-pages/man7/tcp.7.html
-const tcpUserTimeout = 18
-
-// userTimeout bounds how long what we sent may stay unanswered by the peer's
-// kernel: a link that is gone without a word is noticed within a minute.
-func userTimeout(network, _ string, c syscall.RawConn) error {
-	if network == "unix" {
-		return nil
-	}
-	return control(c, syscall.IPPROTO_TCP, tcpUserTimeout, 60_000)
-}
-
 // wakeBytes is how much is gathered: hundreds of messages.
 const wakeBytes = 32 << 10
 

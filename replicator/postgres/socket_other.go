@@ -2,14 +2,7 @@
 
 package postgres
 
-import (
-	"net"
-	"syscall"
-)
-
-// userTimeout does nothing where the system has no such option: TCP keepalives
-// notice a link that is gone.
-func userTimeout(_, _ string, _ syscall.RawConn) error { return nil }
+import "net"
 
 // socket is nothing here: each message wakes the reader.
 type socket struct{}
