@@ -15,7 +15,8 @@ type Batch struct {
 	Holds        []Hold          // tables whose changes are held from End on
 	Refused      map[uint32]Rows // rows that are refused before they are staged, since COPY refuses them; nil if there are none
 
-	arena arena // of its folds
+	arena arena         // of its folds
+	told  chan struct{} // closed once the listener knows that it is sealed
 }
 
 // release leaves the batch's memory to others. Nobody may look at its rows any more.

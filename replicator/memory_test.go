@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"math"
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -46,6 +49,43 @@ func TestATransactionLargerThanTheBudget(t *testing.T) {
 			t.Errorf("%d MiB of heap were in use, and the budget for them is %d", w.heap>>20, budget/4*3>>20)
 		}
 		t.Logf("%d MiB in %d parts; %d MiB were held at most, %d MiB of heap in use", w.read>>20, w.parts, w.most.Load()>>20, w.heap>>20)
+	})
+}
+
+// TestABatchIsToldInOrder shows that a listener hears of a batch that it is sealed before
+// that it is staged, and merged last, however long it takes to hear.
+func TestABatchIsToldInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 2)}
+		w := &measured{table: table, changes: 10}
+		var mu sync.Mutex
+		var heard []string
+		hear := func(what string, after time.Duration) {
+			_ = sleep(t.Context(), after) // whoever can go on meanwhile does
+			mu.Lock()
+			defer mu.Unlock()
+			heard = append(heard, what)
+		}
+		o := &Options{Stager: w, Warehouse: w, Once: true, Listener: Listener{
+			Sealed: func(b SealedBatch) { hear("sealed "+b.End.String(), time.Second) },
+			Staged: func(b StagedBatch) { hear("staged "+b.Staged.End.String(), time.Millisecond) },
+			Merged: func(b MergedBatch) { hear("merged "+b.Merge.Checkpoint.LSN.String(), 0) },
+		}}
+		o.EnsureDefaults()
+		p := newPipeline(o, w, Opened{End: w.end(), Tables: []Published{{Table: table}}}, Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, State: Live}}}, func() int { return 1 }, &refusals{})
+		w.reader = p.reader
+		if err := p.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i+2 < len(heard); i += 3 {
+			_, end, _ := strings.Cut(heard[i], " ")
+			if got := heard[i : i+3]; !slices.Equal(got, []string{"sealed " + end, "staged " + end, "merged " + end}) {
+				t.Errorf("heard in the order %v", got)
+			}
+		}
+		if len(heard) < 3 {
+			t.Errorf("heard of %v only", heard)
+		}
 	})
 }
 

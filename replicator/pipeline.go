@@ -197,6 +197,7 @@ func (p *pipeline) stage(ctx context.Context) error {
 			return err
 		}
 		b.release()
+		<-b.told
 		tell(p.Listener.Staged, StagedBatch{Staged: s, Took: time.Since(began)})
 		select {
 		case p.staged <- s:

@@ -160,7 +160,7 @@ func (r *reader) patience() time.Duration {
 
 // open begins an empty batch.
 func (r *reader) open() {
-	r.batch = &Batch{End: r.position}
+	r.batch = &Batch{End: r.position, told: make(chan struct{})}
 	r.folds = map[uint32]*Fold{}
 	r.bytes = 0
 }

@@ -181,6 +181,8 @@ func (r *reader) handedOver(sealed SealedBatch) {
 	if sealed.Commit {
 		r.before, r.sealed = r.sealed, sealed.End
 	}
+	told := r.batch.told
 	r.open()
 	tell(r.listener.Sealed, sealed)
+	close(told)
 }
