@@ -129,6 +129,21 @@ func (c *Checkpoint) Table(oid uint32) *TableState {
 	return &c.Tables[at]
 }
 
+// loads tells whether tables are loading.
+func (c *Checkpoint) loads() bool {
+	return slices.ContainsFunc(c.Tables, func(t TableState) bool { return t.State == Loading })
+}
+
+// loaded is of how many tables the load table holds what the snapshot saw.
+func (c *Checkpoint) loaded() (n int) {
+	for _, t := range c.Tables {
+		if t.Load != nil && t.Load.Loaded {
+			n++
+		}
+	}
+	return n
+}
+
 // Known is what the warehouse remembers of the tables of one database. In another one
 // their OIDs may be other tables', and their columns' numbers other columns'.
 type Known struct {

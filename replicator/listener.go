@@ -8,7 +8,8 @@ import (
 
 // Listener is told what happened. Each function is called on the goroutine where
 // it happened and must return at once; nil ones are skipped. What they are given
-// holds counts, positions and names, never a row's value.
+// holds counts, positions and names, never a row's value. Of a batch it is told in order
+// that it is sealed, staged and merged: who is slow to hear the one holds up what follows.
 type Listener struct {
 	Waiting      func(what string) // for the slot, for old transactions, for a lock: said once for each
 	Opened       func(OpenedPass)  // a pass began: its stream is open and the fence taken

@@ -37,6 +37,7 @@ type pipeline struct {
 	done    chan []string // objects of merged batches
 	news    chan news     // what the load wants to be remembered
 	merged  atomic.Uint64 // the checkpoint's LSN
+	gained  bool          // something is done that the next pass need not do again; owned by merge
 }
 
 // newPipeline returns a pipeline that begins at the checkpoint, whose tables are
@@ -197,8 +198,9 @@ func (p *pipeline) stage(ctx context.Context) error {
 			return err
 		}
 		b.release()
+		took := time.Since(began)
 		<-b.told
-		tell(p.Listener.Staged, StagedBatch{Staged: s, Took: time.Since(began)})
+		tell(p.Listener.Staged, StagedBatch{Staged: s, Took: took})
 		select {
 		case p.staged <- s:
 		case <-ctx.Done():
@@ -239,11 +241,12 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 				p.prepare(ctx, pending)
 			}
 		case n := <-p.news:
-			next := p.checkpoint.Clone()
+			next, loaded := p.checkpoint.Clone(), p.checkpoint.loaded()
 			n.change(&next)
 			if err := p.remember(ctx, next); err != nil {
 				return err
 			}
+			p.gained = p.gained || next.loaded() > loaded
 			close(n.done)
 		}
 	}
@@ -321,6 +324,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	}
 	p.checkpoint, p.looked = m.Checkpoint, time.Now()
 	p.merged.Store(uint64(m.Checkpoint.LSN))
+	p.gained = p.gained || gains(m)
 	p.refusals.reached(m.Checkpoint.LSN, last.Joins)
 	tell(p.Listener.Merged, MergedBatch{Merge: m, Merged: merged, Took: time.Since(began)})
 	if len(last.Joins) > 0 || len(last.Holds) > 0 {
@@ -330,6 +334,17 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	p.load.merged(staged)
 	p.leave(staged)
 	return resetBy(merged)
+}
+
+// gains tells whether a merge did something that the next pass need not do again. While
+// tables load that is their joining only: the stream goes on beside a load that fails.
+func gains(m *Merge) bool {
+	for _, s := range m.Staged {
+		if len(s.Joins) > 0 || s.Changes > 0 && !m.Checkpoint.loads() {
+			return true
+		}
+	}
+	return false
 }
 
 // resetBy returns what ends the pass if a slot reset was asked for.

@@ -29,7 +29,7 @@ func Run(ctx context.Context, o Options) error {
 	defer stop()
 	for failures := 0; ; {
 		began := time.Now()
-		d.merged = false
+		d.gained = false
 		err := d.pass(ctx, func(first Epoch) {
 			d.sweepOnce.Do(func() { wg.Go(func() { d.sweep(sweeping, first) }) })
 		})
@@ -55,10 +55,10 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // gotOn tells whether a pass that took so long has got on, so that its failure is not one
-// more in a row. One of a run that is to drain has to have merged something: what hangs
+// more in a row. One of a run that is to drain has to have gained something: what hangs
 // until a time-out takes long too, and nobody would hear of it.
 func (d *daemon) gotOn(took time.Duration) bool {
-	return took > d.Backoff.Max && (d.merged || !d.Once)
+	return took > d.Backoff.Max && (d.gained || !d.Once)
 }
 
 // end is what a run that was told to end, or has drained, comes to.
@@ -80,7 +80,7 @@ type daemon struct {
 	shapes    shapes
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
-	merged    bool // the pass at hand has merged something, be it how far a load is
+	gained    bool // the pass at hand did something that the next need not do again
 }
 
 // refuses takes in rows that COPY refused, if err is of such, and tells whether the next
@@ -216,7 +216,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	p := newPipeline(d.Options, source, opened, cp, d.attempt, &d.refusals)
 	err = p.run(ctx)
 	d.drained = err == nil && p.reader.drained
-	d.merged = p.checkpoint.LSN != cp.LSN || !SameTables(p.checkpoint.Tables, cp.Tables)
+	d.gained = p.gained
 	return err
 }
 
