@@ -94,6 +94,13 @@ func TestLastingFaults(t *testing.T) {
 // to be there, and that nobody is told of the one without the other.
 func TestManifestBesideItsPart(t *testing.T) {
 	w := newWorld(t)
+	some := func() *replicator.Batch { // more than one block of memory
+		var rows []replicator.Change
+		for i := range 10 {
+			rows = append(rows, insert(i, "a", incompressible(i, 60000), nil))
+		}
+		return &replicator.Batch{End: 1, Folds: []*replicator.Fold{fold(t, person(t), "", rows...)}}
+	}
 	front := proxytest.StartHTTP(t, w.server.Endpoint())
 	s := w.stager(func(o *Options) { o.Endpoint, o.Timeout, o.Attempts = front.URL(), 10*time.Second, 1 })
 	manifest := make(chan struct{})
@@ -104,21 +111,24 @@ func TestManifestBesideItsPart(t *testing.T) {
 		}
 		return false
 	}})
-	if staged, err := s.Stage(context.Background(), 1, one(t)); err != nil || len(w.rows(staged.Folds[0].Files)) != 1 {
+	if staged, err := s.Stage(context.Background(), 1, some()); err != nil || len(w.rows(staged.Folds[0].Files)) != 10 {
 		t.Fatalf("the manifest was not there while its part was held: %v", err)
 	}
 	front.Clear()
 	for _, ending := range []string{".zst", ".manifest"} {
-		before := len(w.keys())
+		before, room := len(w.keys()), s.batches.others.Load()
 		front.Add(proxytest.Rule{Status: http.StatusServiceUnavailable, Code: "SlowDown", Match: func(r *http.Request) bool {
 			return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, ending)
 		}})
-		if staged, err := s.Stage(context.Background(), 1, one(t)); err == nil {
+		if staged, err := s.Stage(context.Background(), 1, some()); err == nil {
 			t.Errorf("%v is told of without its %s", staged.Folds[0].Files.Objects, ending)
 		}
 		front.Clear()
 		if n := len(w.keys()); n != before {
 			t.Errorf("%d objects are left of what was given up without its %s", n-before, ending)
+		}
+		if left := s.batches.others.Load(); left != room {
+			t.Errorf("%d blocks of memory are left of %d, after a %s was refused", left, room, ending)
 		}
 	}
 }

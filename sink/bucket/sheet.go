@@ -1,11 +1,9 @@
 package bucket
 
 import (
-	"cmp"
 	"context"
 	"errors"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -162,15 +160,18 @@ func (s *sheet) flush() error {
 // put puts what flush has left, and other objects beside it, all at once. It returns when
 // nothing is being put any more.
 func (s *sheet) put(others ...func() error) error {
-	var g errgroup.Group // without a context that ends at the first error, as in stage
-	for _, put := range others {
-		g.Go(put)
+	for _, p := range s.parts() {
+		others = append(others, p.put)
 	}
-	for _, p := range s.parts()[1:] {
-		g.Go(p.put)
+	failed := make([]error, len(others))
+	var wg sync.WaitGroup
+	for i, put := range others[:len(others)-1] {
+		wg.Go(func() { failed[i] = put() })
 	}
-	err := s.rows.put() // by the caller's goroutine: one of its own would have to grow its stack for each
-	return cmp.Or(g.Wait(), err)
+	last := len(others) - 1
+	failed[last] = others[last]() // by the caller's goroutine, whose stack is large already
+	wg.Wait()
+	return errors.Join(failed...) // all: one may be final, and another not
 }
 
 // finish puts what is left.
