@@ -2,14 +2,23 @@
 //
 // A port that the system gave out and took back may be given to the next who asks, or to
 // a connection that somebody opens. So the ports are drawn from below those that systems
-// give out by themselves: 32768 and up on Linux, 49152 and up elsewhere.
+// give out by themselves: 32768 and up on Linux, 49152 and up elsewhere. And no two
+// processes of one user draw the same port: whoever drew it has it until it ends, by a
+// lock on that byte of a file which all of them have open. Two servers that were started
+// at once on one port would be worse than one that does not start: whoever waits for the
+// second would find the first.
 // https://docs.kernel.org/networking/ip-sysctl.html#ip-variables
 package freeport
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
 )
 
 // The bounds of the ports that are drawn.
@@ -18,16 +27,24 @@ const (
 	most  = 32_000
 )
 
-// Port returns a loopback port that nobody listens on.
+// Port returns a loopback port that nobody listens on, and that nobody else will draw as
+// long as this process lives.
 func Port() (port int, err error) {
 	for range 100 {
 		port = least + rand.IntN(most-least)
+		var mine bool
+		if mine, err = drawn.take(port); err != nil {
+			return 0, fmt.Errorf("freeport: %w", err)
+		}
+		if !mine {
+			continue
+		}
 		var l net.Listener
 		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			return port, l.Close()
 		}
 	}
-	return 0, fmt.Errorf("freeport: %w", err)
+	return 0, fmt.Errorf("freeport: %w", errors.Join(errors.New("a hundred ports are taken"), err))
 }
 
 // Address is Port as host:port.
@@ -37,4 +54,43 @@ func Address() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("127.0.0.1:%d", port), nil
+}
+
+// drawn are the ports that this process has drawn.
+var drawn = book{path: filepath.Join(os.TempDir(), fmt.Sprintf("rowshift-ports-%d", os.Getuid()))}
+
+// book is a file of which each process locks the bytes of its ports. A process holds its
+// locks together, and until it closes the file: it never does.
+// https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
+type book struct {
+	path string
+
+	mu    sync.Mutex
+	file  *os.File
+	ports map[int]bool
+}
+
+// take tells whether the port is this process's from now on, and was not before.
+func (b *book) take(port int) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file == nil {
+		var err error
+		if b.file, err = os.OpenFile(b.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			return false, err
+		}
+		b.ports = map[int]bool{}
+	}
+	if b.ports[port] {
+		return false, nil
+	}
+	err := syscall.FcntlFlock(b.file.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK, Start: int64(port), Len: 1})
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+		return false, nil
+	}
+	if err != nil {
+		return false, &os.PathError{Op: "lock", Path: b.path, Err: err}
+	}
+	b.ports[port] = true
+	return true, nil
 }
