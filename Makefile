@@ -34,26 +34,15 @@ bench: ## measure beside pg_recvlogical and a native subscription, and write the
 bench-smoke: ## the same with hardly any rows, which shows that every part runs and that all tables become equal
 	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -scale 0.002 -rounds 1
 
-# test/e2e, which takes longest, is tested beside the others, and these two at a time, for
-# most of them wait more than they work. go vet is make vet.
+# The package that takes longest is named first, and so begins first; three are tested
+# beside each other, for most of them wait more than they work. go vet is make vet.
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
-	ROWSHIFT_SENT=$$sent $(MAKE) --no-print-directory -j 2 test-e2e test-race; \
+	ROWSHIFT_SENT=$$sent go test -race -vet=off -p 3 -parallel 4 -timeout 15m ./test/e2e ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
 	go test -timeout 5m -run AllocatesNothing ./schema
 	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs|TestBatchesLeaveTheirMemory' ./replicator
-
-# The daemons that it runs are processes of their own: the race detector would look at the
-# stand-in and the harness alone, which other packages' tests and test-all do, and make them
-# twice as slow. TestResync has its daemons built with the detector.
-.PHONY: test-e2e
-test-e2e: compiler
-	go test -vet=off -parallel 4 -timeout 15m ./test/e2e
-
-.PHONY: test-race
-test-race: compiler
-	go test -race -vet=off -p 2 -parallel 4 -timeout 15m $$(go list ./... | grep -v /test/e2e$$)
 
 .PHONY: test-all
 test-all: compiler ## the same tests with larger numbers, on every PostgreSQL
