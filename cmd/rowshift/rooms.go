@@ -17,6 +17,8 @@ type rooms struct {
 	origin    *postgres.Origin
 	stager    *bucket.Stager
 	warehouse *redshift.Warehouse
+
+	resyncLost bool // a run resets a slot that is lost without anybody's word
 }
 
 // newRooms turns the config into the plain options of each room. It reaches for
@@ -45,6 +47,7 @@ func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, err
 			CopyRole: c.warehouse.copyRole, Readers: c.warehouse.readers, QueryGroup: c.warehouse.queryGroup, HaltOnCopyError: c.warehouse.haltOnCopy,
 			Print: c.warehouse.printDDL,
 		}),
+		resyncLost: c.source.resyncLost,
 	}, nil
 }
 
@@ -63,7 +66,7 @@ func (r *rooms) into(o *replicator.Options) {
 // has put.
 func (r *rooms) check(ctx context.Context) []replicator.Finding {
 	if cp, err := r.checkpoint(ctx); err == nil {
-		r.origin.Expect(cp)
+		r.origin.Expect(cp, r.resyncLost)
 	}
 	findings := r.origin.Check(ctx)
 	tables, err := r.origin.Tables(ctx)
@@ -82,7 +85,7 @@ func (r *rooms) check(ctx context.Context) []replicator.Finding {
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
 	cp, failed := r.checkpoint(ctx)
 	if failed == nil {
-		r.origin.Expect(cp)
+		r.origin.Expect(cp, r.resyncLost)
 	}
 	source, seen, err := r.origin.Plan(ctx)
 	if err != nil {

@@ -59,7 +59,7 @@ type check struct {
 	conn     *pgx.Conn
 	server   server
 	another  bool // it is not the source that is remembered
-	begun    bool // our slot is there, so the publication is ours too
+	begun    bool // our slot is there, or the pipeline is remembered, so the publication is ours too
 	findings []replicator.Finding
 }
 
@@ -168,25 +168,30 @@ func (c *check) slot(ctx context.Context) {
 		c.unasked(subject, err)
 		return
 	}
-	if !c.another {
-		if err := c.foreseeSlot(found, c.server.database); err != nil {
-			c.halted(subject, err)
-			return
-		}
+	foreseen := c.expects != nil && !c.another
+	missing := c.streamable(found, c.server.database)
+	c.begun = missing == nil || foreseen && c.expects.checkpoint != nil
+	var reset string
+	switch {
+	case foreseen:
+		reset, err = c.foreseeSlot(ctx, c.conn, found, c.server.database)
+	case found != nil:
+		err = missing
+	case !c.options.Create:
+		err = c.slotIsDue(nil)
 	}
 	switch {
-	case found == nil && c.options.Create && (c.another || c.expects == nil):
+	case err != nil:
+		c.halted(subject, err)
+	case reset != "":
+		c.warn(subject, reset+"; a run resets it, and loads all tables again", "nothing is to be done; to see what would be loaded: rowshift reset-slot --token=TOKEN --plan")
+	case found == nil && !foreseen:
 		c.fine(subject, "not there: a first run or a reset makes it")
-	case found == nil && c.options.Create:
-		c.fine(subject, "not there yet: run makes it")
 	case found == nil:
-		c.halted(subject, c.slotIsDue(nil))
+		c.fine(subject, "not there yet: run makes it")
+	case found.lost():
+		c.fine(subject, "there, and of no use any more: run makes it again")
 	default:
-		if err := c.streamable(found, c.server.database); err != nil {
-			c.halted(subject, err)
-			return
-		}
-		c.begun = true
 		who := "nobody streams from it"
 		if found.active {
 			who = fmt.Sprintf("server process %d streams from it", found.activePID)

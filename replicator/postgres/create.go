@@ -30,7 +30,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 			return c, err
 		}
 	}
-	if err := o.sameSlot(ctx, conn, s, r); err != nil {
+	if err := o.sameSlot(ctx, conn, s.database, r); err != nil {
 		return c, err
 	}
 	if err := o.stranger(ctx, conn, s, r); err != nil {
@@ -79,16 +79,16 @@ func (o *Origin) sameSystem(ctx context.Context, s server, want string) error {
 // sameSlot returns a *replicator.Halt if the pipeline has a slot of another name than
 // the config's: it would be left to keep log, be it in the database that the tables are
 // known of or in this one, and the new one may be another's.
-func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+func (o *Origin) sameSlot(ctx context.Context, q querier, database string, r replicator.CreateRequest) error {
 	had := r.Slot
 	if had == "" || had == o.options.Slot {
 		return nil
 	}
-	old, err := findSlot(ctx, conn, had)
+	old, err := findSlot(ctx, q, had)
 	if err != nil {
 		return err
 	}
-	if old != nil && (old.ours(s.database) || old.ours(r.Known.Database)) {
+	if old != nil && (old.ours(database) || old.ours(r.Known.Database)) {
 		return &replicator.Halt{
 			Reason: replicator.SlotStrange,
 			Found:  fmt.Sprintf("the config names slot %q, the checkpoint is of %q, which is still there", o.options.Slot, had),
@@ -96,7 +96,7 @@ func (o *Origin) sameSlot(ctx context.Context, conn *pgx.Conn, s server, r repli
 			Repair: fmt.Sprintf("set source.slot to %s again, or, if no other pipeline uses it: %s", had, dropSlot(had)),
 		}
 	}
-	found, err := findSlot(ctx, conn, o.options.Slot)
+	found, err := findSlot(ctx, q, o.options.Slot)
 	if err != nil || found == nil || !o.options.Create {
 		return err
 	}
@@ -134,6 +134,18 @@ func (o *Origin) mayTake(found *slot, database string, resumed bool) error {
 		Means:  "another pipeline uses it, or the checkpoint was lost: whatever it has let go of would be missing",
 		Repair: fmt.Sprintf("if another uses it, name another in source.slot; if nobody does: %s; if a DBA made it for this pipeline, set source.create to false", dropSlot(o.options.Slot)),
 	}
+}
+
+// mayMake returns the *replicator.Halt that the making of the slot comes to: for one that is
+// not ours, or that a DBA has to make, or to make again.
+func (o *Origin) mayMake(found *slot, database string, resumed bool) error {
+	if err := o.mayTake(found, database, resumed); err != nil {
+		return err
+	}
+	if !o.options.Create && (found == nil || found.lost()) {
+		return o.slotIsDue(found)
+	}
+	return nil
 }
 
 // foreign returns a *replicator.Halt if there is a publication that differs from the

@@ -1,38 +1,90 @@
 package postgres
 
-import "rowshift/replicator"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
 
-// expectation is what the warehouse remembers: nil, if that is nothing.
-type expectation struct{ checkpoint *replicator.Checkpoint }
+	"rowshift/replicator"
+)
 
-// Expect says what the warehouse remembers, nil if that is nothing. Check and Plan then
-// tell what a run halts with for the slot, and know of the tables what Remember is told.
-func (o *Origin) Expect(cp *replicator.Checkpoint) {
-	o.expects = &expectation{cp}
+// expectation is what Check and Plan go by.
+type expectation struct {
+	checkpoint *replicator.Checkpoint // nil: the warehouse remembers nothing
+	resyncLost bool                   // a run resets a slot that is lost without anybody's word
+}
+
+// Expect says what the warehouse remembers, nil if that is nothing, and whether a run resets
+// a slot that is lost without anybody's word. Check and Plan then tell what a run comes to
+// for the slot, and know of the tables what Remember is told.
+func (o *Origin) Expect(cp *replicator.Checkpoint, resyncLost bool) {
+	o.expects = &expectation{cp, resyncLost}
 	if cp != nil {
 		o.Remember(cp.Known())
 	}
 }
 
-// foreseeSlot returns the *replicator.Halt that a run comes to for the slot as it was
-// found, nil for none, where what the warehouse remembers is of this source.
-func (o *Origin) foreseeSlot(found *slot, database string) error {
+// asked says which reset a run begins with, whatever the slot is like; empty if none.
+func (e *expectation) asked() string {
+	i := slices.IndexFunc(e.checkpoint.Resets, func(r replicator.Reset) bool { return !r.Begun })
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf("the reset %q was asked for", e.checkpoint.Resets[i].Token)
+}
+
+// repairs tells whether a run resets the slot rather than halt: one that lacks something,
+// if that is wanted or a reset is under way.
+func (e *expectation) repairs(h *replicator.Halt) bool {
+	underWay := func(r replicator.Reset) bool { return r.Begun && !r.Done }
+	return slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotAhead}, h.Reason) &&
+		(e.resyncLost || slices.ContainsFunc(e.checkpoint.Resets, underWay))
+}
+
+// foreseeSlot returns what a run comes to for the slot as it was found, nil for none, where
+// what the warehouse remembers is of this source: why it resets it, empty if it does not,
+// or the *replicator.Halt that it comes to.
+func (o *Origin) foreseeSlot(ctx context.Context, q querier, found *slot, database string) (reset string, err error) {
+	cp := o.expects.checkpoint
 	switch {
-	case o.expects == nil:
-		return nil
-	case o.expects.checkpoint == nil:
-		return o.mayTake(found, database, false)
-	case o.expects.checkpoint.Phase != replicator.Streaming:
-		return nil // a slot that is missing is made, and one that is of no use is made again
+	case cp == nil:
+		return "", o.mayMake(found, database, false)
+	case cp.Phase != replicator.Streaming:
+		return "", o.mayMake(found, database, true)
 	}
-	cp, now := *o.expects.checkpoint, replicator.Opened{Slot: o.options.Slot}
-	if err := replicator.JudgeSlot(cp, now); err != nil {
-		return err
+	if reset = o.expects.asked(); reset == "" {
+		var h *replicator.Halt
+		err := o.judgeSlot(ctx, q, *cp, found, database)
+		if !errors.As(err, &h) || !o.expects.repairs(h) {
+			return "", err
+		}
+		reset = h.Found
 	}
-	if err := o.streamable(found, database); err != nil {
-		return err
+	if err := o.sameSlot(ctx, q, database, replicator.CreateRequest{Slot: cp.Slot, Known: cp.Known()}); err != nil {
+		return "", err
 	}
-	if !found.active { // whoever streams has let go of more since the checkpoint was read
+	if err := o.mayMake(found, database, true); err != nil {
+		return "", err
+	}
+	return reset, nil
+}
+
+// judgeSlot returns the *replicator.Halt that an opening comes to for the slot, nil if it
+// goes on with it.
+func (o *Origin) judgeSlot(ctx context.Context, q querier, cp replicator.Checkpoint, found *slot, database string) error {
+	now := replicator.Opened{Slot: o.options.Slot}
+	missing, strange := o.streamable(found, database), replicator.JudgeSlot(cp, now)
+	switch {
+	case missing != nil && strange != nil:
+		had, err := findSlot(ctx, q, cp.Slot)
+		if err != nil {
+			return err
+		}
+		return renamed(missing, strange, had, database)
+	case missing != nil:
+		return missing
+	case !found.active: // else whoever streams has let go of more since the checkpoint was read
 		now.Confirmed = found.confirmed
 	}
 	return replicator.JudgeSlot(cp, now)

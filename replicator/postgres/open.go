@@ -93,10 +93,59 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	}
 	p.opened.System = system
 	p.opened.Flushed = p.request.After // where its log ends says nothing of whose it is
-	if err := p.request.Judge(p.opened); errors.As(err, &h) && (h.Reason == replicator.SourceChanged || h.Reason == replicator.SlotStrange) {
-		return err
+	judged := p.request.Judge(p.opened)
+	switch {
+	case isOf(judged, replicator.SourceChanged):
+		return judged
+	case isOf(judged, replicator.SlotStrange):
+		had, err := p.slotOfBefore(ctx)
+		if err != nil {
+			return missing
+		}
+		return renamed(missing, judged, had, p.server.database)
 	}
 	return missing
+}
+
+// isOf tells whether err is a *replicator.Halt of that reason.
+func isOf(err error, reason replicator.Reason) bool {
+	h, is := errors.AsType[*replicator.Halt](err)
+	return is && h.Reason == reason
+}
+
+// slotOfBefore returns the slot that the pipeline has where the config names another, nil if
+// it is gone. Only Judge knows which that is.
+func (p *opening) slotOfBefore(ctx context.Context) (*slot, error) {
+	rows, err := p.conn.Query(ctx, `SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database()`)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: look for the slot of before: %w", bare(err))
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("postgres: look for the slot of before: %w", bare(err))
+	}
+	for _, name := range names {
+		o := p.opened
+		o.Slot = name
+		if !isOf(p.request.Judge(o), replicator.SlotStrange) {
+			return findSlot(ctx, p.conn, name)
+		}
+	}
+	return nil, nil
+}
+
+// renamed returns the Halt for a slot that is missing, lost or of something else where the
+// pipeline had another. To name that one again is what repairs it, but where both are gone:
+// then it is the log that is missing, and a reset makes the one that the config names.
+func renamed(missing, strange error, had *slot, database string) error {
+	lacks, _ := errors.AsType[*replicator.Halt](missing)
+	other, is := errors.AsType[*replicator.Halt](strange)
+	if !is || !isOf(missing, replicator.SlotMissing) || had != nil && had.ours(database) {
+		return strange
+	}
+	both := *lacks
+	both.Found += "; " + other.Found + ", which is gone"
+	return &both
 }
 
 // startNow starts the slot's stream on a connection of its own.

@@ -17,8 +17,8 @@ import (
 // of. There are none if nothing is missing. Nothing is changed.
 //
 // A pipeline that is remembered goes on without tables that cannot be replicated: of each
-// there is a comment. One that is not halts. There is a comment too if a run halts for the
-// slot, which it then does not make.
+// there is a comment. One that is not halts. There is a comment too if a run resets the
+// slot, or halts for it, and then does not make it.
 func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator.Opened, err error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -31,24 +31,42 @@ func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator
 	if len(statements) > 1 {
 		statements = append(append([]string{"BEGIN"}, statements...), "COMMIT")
 	}
-	found, err := findSlot(ctx, conn, o.options.Slot)
+	ofSlot, err := o.planSlot(ctx, conn, seen)
 	if err != nil {
 		return nil, seen, err
 	}
-	var halt *replicator.Halt
-	if !o.anotherSource(seen.System, seen.Database) {
-		errors.As(o.foreseeSlot(found, seen.Database), &halt)
-	}
-	if found == nil && (halt == nil || halt.Reason == replicator.SlotMissing && !o.options.Create) {
-		statements = append(statements, createSlot(o.options.Slot))
-	}
-	if halt != nil {
-		statements = append(statements, comment("a run halts: "+halt.Error()))
-	}
+	statements = append(statements, ofSlot...)
 	for _, u := range seen.Unfit {
 		statements = append(statements, comment(u.Name.String()+" is parked: "+u.Why.Found+"; repair: "+u.Why.Repair))
 	}
 	return statements, seen, nil
+}
+
+// planSlot returns the statement that makes the slot, where it is missing, and what else a
+// run comes to for it.
+func (o *Origin) planSlot(ctx context.Context, conn *pgx.Conn, seen replicator.Opened) (statements []string, err error) {
+	found, err := findSlot(ctx, conn, o.options.Slot)
+	if err != nil {
+		return nil, err
+	}
+	var reset string
+	var halt *replicator.Halt
+	if o.expects != nil && !o.anotherSource(seen.System, seen.Database) {
+		reset, err = o.foreseeSlot(ctx, conn, found, seen.Database)
+		if err != nil && !errors.As(err, &halt) {
+			return nil, err
+		}
+	}
+	if found == nil && (halt == nil || halt.Reason == replicator.SlotMissing && !o.options.Create) {
+		statements = append(statements, createSlot(o.options.Slot))
+	}
+	switch {
+	case halt != nil:
+		statements = append(statements, comment("a run halts: "+halt.Error()))
+	case reset != "":
+		statements = append(statements, comment("a run resets the slot, and loads all tables again: "+reset))
+	}
+	return statements, nil
 }
 
 // comment is a text as a line of SQL that does nothing.

@@ -236,6 +236,12 @@ func TestLostSlotIsResetByItself(t *testing.T) {
 	} {
 		end(t, w, d)
 		execute(t, w, "UPDATE person SET is_active = NOT is_active", spoil)
+		for _, command := range []string{"check", "plan"} {
+			out, errs, _, err := w.Command(t.Context(), command)
+			if err != nil || !strings.Contains(out, "a run resets ") || strings.Contains(out, "--reset-slot") {
+				t.Errorf("%s does not foresee the reset: %v\n%s%s", command, err, out, errs)
+			}
+		}
 		d = w.MustRun(t)
 		w.MustBecomeEqual(t, watched.pairs...)
 		harness.Until(t, "the reset to be done", func() (bool, error) {
