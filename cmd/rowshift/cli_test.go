@@ -160,6 +160,21 @@ func TestCommandLineFaults(t *testing.T) {
 	}
 }
 
+// TestTokenOfTheEnvironment shows that what stands around the token of a variable, which may
+// stay in a Deployment, is no part of it and no reason to end.
+func TestTokenOfTheEnvironment(t *testing.T) {
+	d := &daemon{config: load(t, goodConfig)}
+	for says, want := range map[string]string{"": "", " \n": "", "today": "today", "today\n": "today", "\ttwo words \r\n": "two words", strings.Repeat("t", 200) + "\n": strings.Repeat("t", 200)} {
+		t.Setenv("ROWSHIFT_RESET_SLOT", says)
+		if code, _, stderr := rowshift(t, "run", "--config", "/nowhere/rowshift.yaml"); code != 2 || !strings.Contains(stderr, "/nowhere/rowshift.yaml: cannot be read") {
+			t.Errorf("%q: exit code %d, %s", says, code, stderr)
+		}
+		if got := d.options(&rooms{}, runCommand{ResetSlot: says}).ResetSlot; got != want {
+			t.Errorf("%q is the token %q, want %q", says, got, want)
+		}
+	}
+}
+
 func TestConfigFromEnvironment(t *testing.T) {
 	t.Setenv("ROWSHIFT_CONFIG", writeConfig(t, "pipeline: [a]\n"))
 	code, _, stderr := rowshift(t, "plan")

@@ -135,6 +135,7 @@ func TestDefaultsAreTheReplicators(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	t.Setenv("ROWSHIFT_TEST_HOST", "127.0.0.1")
+	t.Setenv("ROWSHIFT_TEST_COLUMNS", "all")
 	for _, c := range []struct {
 		name, old, new string
 		check          func(*config) bool
@@ -162,6 +163,8 @@ func TestValues(t *testing.T) {
 		{"some rows", "public.plan: {columns: all}", "public.plan: {columns: all, where: \"code <> 'x'\"}", func(c *config) bool { return c.tables[3].Where == "code <> 'x'" }},
 		{"a column called all", "public.plan: {columns: all}", "public.plan: {columns: [id, all]}",
 			func(c *config) bool { return !c.tables[3].All && c.tables[3].Columns[1] == "all" }},
+		{"all columns, by the environment", "public.company: {columns: [id, plan, created_at]}", `public.company: {columns: "${ROWSHIFT_TEST_COLUMNS}"}`,
+			func(c *config) bool { return c.tables[0].All && c.tables[0].Columns == nil }},
 		{"quoted names", "public.plan: {columns: all}", `'"my.Schema"."a""b"': {columns: all}`,
 			func(c *config) bool { return c.tables[0].Name == schema.Name{Schema: "my.Schema", Table: `a"b`} }},
 		{"one reader", "readers: [analysts]", "readers: analysts", func(c *config) bool { return c.warehouse.readers[0] == "analysts" }},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,8 +34,8 @@ type runCommand struct {
 // Run replicates until ctx is done, or with --once until it has drained. A pipeline
 // that halts stays up, but for --once.
 func (c runCommand) Run(ctx context.Context, o *outside) error {
-	if c.ResetSlot != "" { // an empty one asks for nothing, so that a variable may be left empty
-		if err := fitToken(c.ResetSlot); err != nil {
+	if token := c.token(); token != "" {
+		if err := fitToken(token); err != nil {
 			return err
 		}
 	}
@@ -50,6 +51,11 @@ func (c runCommand) Run(ctx context.Context, o *outside) error {
 	}
 	return nil
 }
+
+// token is the token of the reset without what stands around it, such as the end of a line
+// in a secret that is written with one. An empty one asks for nothing, so that the variable
+// may be left empty.
+func (c runCommand) token() string { return strings.TrimSpace(c.ResetSlot) }
 
 // daemon is what `run` is made of.
 type daemon struct {
@@ -154,7 +160,7 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 // options are the replicator's.
 func (d *daemon) options(r *rooms, c runCommand) replicator.Options {
 	o := replicator.Options{
-		Pipeline: d.config.pipeline, Listener: d.listen, Once: c.Once, ResetSlot: c.ResetSlot, ResyncLost: d.config.source.resyncLost,
+		Pipeline: d.config.pipeline, Listener: d.listen, Once: c.Once, ResetSlot: c.token(), ResyncLost: d.config.source.resyncLost,
 		Limits: d.config.limits, Refresh: d.config.refresh, RefreshBytes: d.config.refreshBytes,
 	}
 	r.into(&o)
