@@ -56,8 +56,16 @@ func Address() (string, error) {
 	return fmt.Sprintf("127.0.0.1:%d", port), nil
 }
 
-// drawn are the ports that this process has drawn.
-var drawn = book{path: filepath.Join(os.TempDir(), fmt.Sprintf("rowshift-ports-%d", os.Getuid()))}
+// drawn are the ports that this process has drawn. Their file stays: it is not where a
+// program has to leave nothing behind, nor where each may have a folder of its own.
+var drawn = book{path: filepath.Join(folder(), "rowshift", "ports")}
+
+func folder() string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return dir
+	}
+	return filepath.Join("/var/tmp", fmt.Sprint("of-", os.Getuid())) // whoever has no home
+}
 
 // book is a file of which each process locks the bytes of its ports. A process holds its
 // locks together, and until it closes the file: it never does.
@@ -75,7 +83,10 @@ func (b *book) take(port int) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.file == nil {
-		var err error
+		err := os.MkdirAll(filepath.Dir(b.path), 0o700)
+		if err != nil {
+			return false, err
+		}
 		if b.file, err = os.OpenFile(b.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 			return false, err
 		}
