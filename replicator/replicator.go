@@ -131,7 +131,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		}
 	}
 	source, opened, err := d.Origin.Open(ctx, OpenRequest{
-		After: cp.LSN, Timeline: cp.Timeline, End: d.Once,
+		After: cp.LSN, Timeline: cp.Timeline, End: d.Once, Slot: cp.Slot,
 		Judge: func(o Opened) error { return judgeEarly(*cp, o) },
 		Known: d.known,
 	})

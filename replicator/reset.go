@@ -71,14 +71,24 @@ func (c *Checkpoint) underWay() string {
 	return c.Resets[i].Token
 }
 
+// lacking are the reasons that say of the slot that it does not hold what the warehouse
+// lacks.
+var lacking = []Reason{SlotMissing, SlotLost, SlotAhead}
+
+// Repairs tells whether a run that stands at the checkpoint resets the slot rather than
+// halt: if it lacks something, and a reset is under way or, by resyncLost, wanted without
+// anybody's word.
+func (c *Checkpoint) Repairs(h *Halt, resyncLost bool) bool {
+	return slices.Contains(lacking, h.Reason) && (resyncLost || c.underWay() != "")
+}
+
 // repairLost looks what is to be done if cause says that the slot does not hold what
 // the warehouse lacks by the checkpoint was. Another daemon may reset the slot, or have
 // gone on: that is no reason to halt. A reset that is under way is begun again, and one
 // that nobody asked for if that is wanted. Else it returns cause.
 func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) error {
 	var h *Halt
-	lost := []Reason{SlotMissing, SlotLost, SlotAhead}
-	if !errors.As(cause, &h) || !slices.Contains(lost, h.Reason) {
+	if !errors.As(cause, &h) || !slices.Contains(lacking, h.Reason) {
 		return cause
 	}
 	same := func(now *Checkpoint) bool { return now != nil && now.Phase == Streaming && now.LSN == was.LSN }
@@ -89,10 +99,10 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 	if !same(now) || now.Epoch != was.Epoch {
 		return fmt.Errorf("replicator: another daemon resets the slot, or has gone on meanwhile: %s", h.Found)
 	}
-	token := now.underWay()
-	if token == "" && !d.ResyncLost {
+	if !now.Repairs(h, d.ResyncLost) {
 		return cause
 	}
+	token := now.underWay()
 	if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, System: now.System, Slot: now.Slot, Known: now.Known()}); err != nil {
 		return err // this may be another server, for a while: nothing is forgotten for it
 	}

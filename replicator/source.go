@@ -103,6 +103,10 @@ type OpenRequest struct {
 	Timeline int32 // the timeline that After was on; 0 if not known
 	End      bool  // find the position of now, to drain to
 
+	// Slot is the slot that the pipeline has. If the config names another, which is not
+	// there, what is to be done depends on whether this one is. Empty: none is known.
+	Slot string
+
 	// Known returns what is remembered of the tables, once the stream is ours: the log
 	// may tell of them as they were, and some go by other names now. Nil: nothing is.
 	Known func(context.Context) (Known, error)

@@ -34,14 +34,6 @@ func (e *expectation) asked() string {
 	return fmt.Sprintf("the reset %q was asked for", e.checkpoint.Resets[i].Token)
 }
 
-// repairs tells whether a run resets the slot rather than halt: one that lacks something,
-// if that is wanted or a reset is under way.
-func (e *expectation) repairs(h *replicator.Halt) bool {
-	underWay := func(r replicator.Reset) bool { return r.Begun && !r.Done }
-	return slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotAhead}, h.Reason) &&
-		(e.resyncLost || slices.ContainsFunc(e.checkpoint.Resets, underWay))
-}
-
 // foreseeSlot returns what a run comes to for the slot as it was found, nil for none, where
 // what the warehouse remembers is of this source: why it resets it, empty if it does not,
 // or the *replicator.Halt that it comes to.
@@ -56,7 +48,7 @@ func (o *Origin) foreseeSlot(ctx context.Context, q querier, found *slot, databa
 	if reset = o.expects.asked(); reset == "" {
 		var h *replicator.Halt
 		err := o.judgeSlot(ctx, q, *cp, found, database)
-		if !errors.As(err, &h) || !o.expects.repairs(h) {
+		if !errors.As(err, &h) || !cp.Repairs(h, o.expects.resyncLost) {
 			return "", err
 		}
 		reset = h.Found

@@ -98,7 +98,7 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	case isOf(judged, replicator.SourceChanged):
 		return judged
 	case isOf(judged, replicator.SlotStrange):
-		had, err := p.slotOfBefore(ctx)
+		had, err := findSlot(ctx, p.conn, p.request.Slot)
 		if err != nil {
 			return missing
 		}
@@ -111,27 +111,6 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 func isOf(err error, reason replicator.Reason) bool {
 	h, is := errors.AsType[*replicator.Halt](err)
 	return is && h.Reason == reason
-}
-
-// slotOfBefore returns the slot that the pipeline has where the config names another, nil if
-// it is gone. Only Judge knows which that is.
-func (p *opening) slotOfBefore(ctx context.Context) (*slot, error) {
-	rows, err := p.conn.Query(ctx, `SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database()`)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: look for the slot of before: %w", bare(err))
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("postgres: look for the slot of before: %w", bare(err))
-	}
-	for _, name := range names {
-		o := p.opened
-		o.Slot = name
-		if !isOf(p.request.Judge(o), replicator.SlotStrange) {
-			return findSlot(ctx, p.conn, name)
-		}
-	}
-	return nil, nil
 }
 
 // renamed returns the Halt for a slot that is missing, lost or of something else where the

@@ -121,16 +121,17 @@ func parseURL(raw string) (bucket, prefix string, err error) {
 }
 
 // mostAtOnce is how many objects of a fold are put at once: the last ones of its rows, of
-// its ledger and of what is refused, and two manifests. As many connections are kept, and
-// as many again that loads and deletions use, or each put would begin one.
-const mostAtOnce = 2 * 5
+// its ledger and of what is refused, and two manifests.
+const mostAtOnce = 5
 
 // newClient is the one way to a client: through LoadDefaultConfig, which turns
 // checksums on for every request.
 func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(o.Timeout).WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, mostAtOnce*o.Parallel)
+			// As many as batches use at once, and as many again for loads and deletions: what
+			// exceeds them is closed behind each request.
+			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, 2*mostAtOnce*o.Parallel)
 		})),
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(s *retry.StandardOptions) {
