@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -84,7 +83,7 @@ func (w *world) stream(change func(*pgconn.Config)) *pgconn.PgConn {
 // committed waits until a stream sends a commit, and returns an error if it ends before.
 func committed(t *testing.T, conn *pgconn.PgConn) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 	for {
 		message, err := conn.ReceiveMessage(ctx)

@@ -180,7 +180,7 @@ func (w *world) before(test foreseen) *replicator.Checkpoint {
 // from it.
 func (w *world) comesTo(cp *replicator.Checkpoint, resyncLost bool) (halt *replicator.Halt, reset bool) {
 	w.t.Helper()
-	ctx, stop := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(w.t.Context(), atMost)
 	defer stop()
 	options := w.options
 	options.Waiting = func(what string) {

@@ -237,7 +237,7 @@ func TestManyTablesBehindASlowLink(t *testing.T) {
 	w.program.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(from, slowLink{to, &writes})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 	l, err := w.lock(ctx, all)
 	if err != nil {

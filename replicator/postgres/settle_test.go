@@ -95,7 +95,7 @@ func TestSettlePasses(t *testing.T) {
 	w := newWorld(t)
 	reads := w.dial()
 	w.exec(reads, `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM pg_class`)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 	if err := w.settle(ctx, w.ours()); err != nil {
 		t.Fatalf("%v, after it said %q", err, w.said)
@@ -120,7 +120,7 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(atMost):
 		t.Error("still waits")
 	}
 }

@@ -50,7 +50,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T) *stage {
-	s := &stage{world: newWorld(t)}
+	s := &stage{world: newWorld(t), random: rand.New(rand.NewPCG(0, 0))}
 	s.admin, s.marker, s.keeper = s.dial(), s.ours(), s.ours()
 	s.exec(s.admin, `
 		CREATE TABLE a (id int PRIMARY KEY, v text, n int); CREATE TABLE b (id int PRIMARY KEY, v text, n int)`)
@@ -97,7 +97,7 @@ func (s *stage) play(seed uint64, take taking, applied rule) (wrong string, err 
 
 // read returns all that the slot holds, in one way or the other.
 func (s *stage) read(seed uint64) ([]received, error) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), atMost)
 	defer cancel()
 	if seed%2 == 0 {
 		return s.streamed(ctx)
@@ -142,7 +142,7 @@ func (s *stage) write(how temper) (stop func()) {
 
 // view makes the slot and takes a view.
 func (s *stage) view(take taking) (view, error) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), atMost)
 	defer cancel()
 	if err := s.pause(ctx); err != nil {
 		return view{}, err

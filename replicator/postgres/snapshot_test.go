@@ -213,7 +213,7 @@ func TestSettleOfAPlainRole(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int); SET application_name = 'nightly job'; CREATE ROLE `+w.role()+` LOGIN`)
 	w.exec(other, `BEGIN; INSERT INTO a VALUES (1)`)
 	w.program.User = w.role()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 	ours := w.ours()
 	failed := make(chan error, 1)

@@ -42,6 +42,9 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
+// atMost is how long a test waits for what must happen, on a machine that is busy as well.
+const atMost = 3 * time.Minute
+
 // newWorld returns a database of its own. The origin's sessions ask for commits that
 // wait for the standby.
 func newWorld(t testing.TB) *world {
@@ -149,7 +152,7 @@ func copiedRanges(ctx context.Context, s replicator.Snapshot, ranges []replicato
 // until waits for a condition of the server, asked again and again.
 func (w *world) until(conn *pgx.Conn, condition string, args ...any) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), atMost)
 	defer cancel()
 	for {
 		var ok bool
@@ -168,7 +171,7 @@ func (w *world) until(conn *pgx.Conn, condition string, args ...any) {
 // heard waits until the origin has said that it waits for something.
 func (w *world) heard(words ...string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), atMost)
 	defer cancel()
 	for {
 		w.mu.Lock()

@@ -82,7 +82,7 @@ func (f *followed) read(to replicator.LSN) []string {
 
 // until reads until a change is as wanted, 30 seconds at most.
 func (f *followed) until(wanted func(replicator.Change) bool) error {
-	ctx, cancel := context.WithTimeoutCause(f.w.t.Context(), 30*time.Second, errors.New("not in time"))
+	ctx, cancel := context.WithTimeoutCause(f.w.t.Context(), atMost, errors.New("not in time"))
 	defer cancel()
 	for begun := 0; ; {
 		c, err := f.Next(ctx, 0)
@@ -161,7 +161,7 @@ func refusedWith(err error, reason replicator.Reason, words ...string) error {
 // meanwhile does something four times a second until a condition of the server holds.
 func (w *world) meanwhile(conn *pgx.Conn, condition string, do func() error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), atMost)
 	defer cancel()
 	for {
 		if err := do(); err != nil {
