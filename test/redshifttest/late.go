@@ -2,6 +2,7 @@ package redshifttest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type relation struct {
 	materialized bool
 	late         string // the text of one that is bound late
 	may          bool   // the user may read it
+	supers       []string
 }
 
 // relations looks up names; those of nothing are left out.
@@ -33,7 +35,7 @@ func (c *session) relations(ctx context.Context, names []relationName) ([]relati
 	for _, n := range names {
 		values = append(values, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(n.sql())+`"`)
 	}
-	found, err := c.ask(ctx, `SELECT n.ordinality - 1, c.oid, c.relkind IN ('v', 'm'), coalesce(r.late, ''), has_table_privilege(c.oid, 'SELECT'), c.relkind = 'm'
+	found, err := c.ask(ctx, `SELECT n.ordinality - 1, c.oid, c.relkind IN ('v', 'm'), coalesce(r.late, ''), has_table_privilege(c.oid, 'SELECT'), c.relkind = 'm', `+superColumns+`
 		FROM unnest($1::text[]) WITH ORDINALITY n(name) JOIN pg_class c ON c.oid = to_regclass(n.name)
 		LEFT JOIN `+catalogueSchema+`.relation r ON r.relation = c.oid ORDER BY 1`, "{"+strings.Join(values, ",")+"}")
 	if err != nil {
@@ -43,9 +45,21 @@ func (c *session) relations(ctx context.Context, names []relationName) ([]relati
 	for _, f := range found {
 		var n int
 		_, _ = fmt.Sscan(f[0], &n)
-		all = append(all, relation{name: names[n], oid: f[1], view: f[2] == "t", late: f[3], may: f[4] == "t", materialized: f[5] == "t"})
+		r := relation{name: names[n], oid: f[1], view: f[2] == "t", late: f[3], may: f[4] == "t", materialized: f[5] == "t"}
+		if err := json.Unmarshal([]byte(f[6]), &r.supers); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
 	}
 	return all, nil
+}
+
+// namedBy looks up what a statement names, if that is asked for before it runs.
+func (c *session) namedBy(ctx context.Context, s *statement) ([]relation, error) {
+	if s.carried == nil && !slices.Contains(readers, s.class) {
+		return nil, nil
+	}
+	return c.relations(ctx, s.named)
 }
 
 // makeLate makes a view that is bound when it is read. Its columns are noted if they
@@ -156,15 +170,11 @@ var readers = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN
 // writing are PostgreSQL's words for the classes that write.
 var writing = map[string]string{"INSERT": "insert into", "UPDATE": "update", "DELETE": "delete from", "MERGE": "merge into"}
 
-// bound runs what needs a statement's text for PostgreSQL. Views that are bound late
-// are there while it runs.
-func (c *session) bound(ctx context.Context, s *statement, use func(sql string) error) error {
-	if len(s.named) == 0 || !slices.Contains(readers, s.class) {
+// bound runs what needs a statement's text for PostgreSQL. Views that are bound late, of
+// the relations that it names, are there while it runs.
+func (c *session) bound(ctx context.Context, s *statement, known []relation, use func(sql string) error) error {
+	if !slices.Contains(readers, s.class) {
 		return use(s.sql)
-	}
-	known, err := c.relations(ctx, s.named)
-	if err != nil {
-		return err
 	}
 	if verb := writing[s.class]; verb != "" && len(known) > 0 && known[0].view && known[0].name == s.named[0] {
 		return &Refusal{Code: "0A000", Message: "cannot " + verb + " a view", Rule: "R-454"}

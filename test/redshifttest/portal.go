@@ -153,8 +153,12 @@ func (c *session) shape(ctx context.Context, p *preparation) ([]pgconn.FieldDesc
 	if err := c.read(ctx, s); err != nil || s.sql == "" {
 		return nil, nil, err
 	}
+	named, err := c.namedBy(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
 	var d *pgconn.StatementDescription
-	err = c.bound(ctx, s, func(sql string) (err error) {
+	err = c.bound(ctx, s, named, func(sql string) (err error) {
 		d, err = on.Prepare(ctx, "", sql, p.types)
 		return err
 	})

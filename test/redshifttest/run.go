@@ -193,7 +193,11 @@ func (c *session) locked(ctx context.Context, s *statement, out *outlet) (tag st
 	if err := c.unparsed(ctx, s, out.portal); err != nil {
 		return "", err
 	}
-	if err := c.wide(ctx, s); err != nil {
+	named, err := c.namedBy(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	if err := c.wide(ctx, s, named); err != nil {
 		return "", err
 	}
 	if err := c.seek(ctx, s); err != nil {
@@ -205,7 +209,7 @@ func (c *session) locked(ctx context.Context, s *statement, out *outlet) (tag st
 	case s.own != nil:
 		return s.tag, s.own(ctx, c)
 	}
-	return c.forward(ctx, s, out)
+	return c.forward(ctx, s, named, out)
 }
 
 // finish answers with what is left of a statement's answer.
@@ -228,7 +232,7 @@ func (c *session) finish(s *statement, tag string, out *outlet) error {
 
 // forward runs PostgreSQL's text of a statement and passes its rows on. It goes on to
 // its end if nobody takes them.
-func (c *session) forward(ctx context.Context, s *statement, out *outlet) (tag string, err error) {
+func (c *session) forward(ctx context.Context, s *statement, named []relation, out *outlet) (tag string, err error) {
 	on, err := c.reader(ctx, s)
 	if err != nil {
 		return "", err
@@ -236,7 +240,7 @@ func (c *session) forward(ctx context.Context, s *statement, out *outlet) (tag s
 	if err := c.tellSessions(ctx, s, on); err != nil {
 		return "", err
 	}
-	err = c.bound(ctx, s, func(sql string) (err error) {
+	err = c.bound(ctx, s, named, func(sql string) (err error) {
 		tag, err = c.pass(ctx, on, sql, out)
 		return err
 	})

@@ -72,32 +72,27 @@ func mentions(tokens []token, column string) bool {
 	return false
 }
 
-// superColumns are the SUPER columns of a table or view.
-const superColumns = `SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0
-	AND a.atttypid IN ('jsonb'::regtype, '` + catalogueSchema + `.super'::regtype)`
+// superColumns are the SUPER columns of a table or view c, as JSON.
+const superColumns = `(SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+	AND a.atttypid IN ('jsonb'::regtype, '` + catalogueSchema + `.super'::regtype))`
 
 // maxCarried is how long a SUPER may be in such a plan, as text.
 const maxCarried = 65535
 
-// wide refuses a statement that carries a SUPER that is too long for it.
-func (c *session) wide(ctx context.Context, s *statement) error {
+// wide refuses a statement that carries a SUPER of what it names that is too long for it.
+func (c *session) wide(ctx context.Context, s *statement, named []relation) error {
 	if s.carried == nil {
 		return nil
 	}
-	for _, name := range s.named {
-		columns, err := c.rows(ctx, superColumns, name.sql())
-		if err != nil {
-			return err
-		}
-		for _, r := range columns {
-			column := string(r[0])
+	for _, r := range named {
+		for _, column := range r.supers {
 			if !mentions(s.carried, column) {
 				continue
 			}
 			if joinsOuter(s.carried) {
 				return ruled("R-526", unknown("SUPER (%q) in a RIGHT or FULL JOIN", column))
 			}
-			found, err := c.rows(ctx, fmt.Sprintf("SELECT FROM %s WHERE octet_length(%s::text) > %d LIMIT 1", name.sql(), quote(column), maxCarried))
+			found, err := c.rows(ctx, fmt.Sprintf("SELECT FROM %s WHERE octet_length(%s::text) > %d LIMIT 1", r.name.sql(), quote(column), maxCarried))
 			if err != nil {
 				return err
 			}

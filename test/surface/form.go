@@ -88,6 +88,12 @@ var (
 	digits     = regexp.MustCompile(`[0-9]+`)
 )
 
+// numbered tells whether a name ends in a digit: few do, and each name of each statement is
+// looked at.
+func numbered(name string) bool {
+	return name != "" && name[len(name)-1] >= '0' && name[len(name)-1] <= '9'
+}
+
 // masked is a token without what differs.
 func masked(all []token, i int, own bool) string {
 	t := all[i]
@@ -98,7 +104,7 @@ func masked(all []token, i int, own bool) string {
 		return "0"
 	case !t.quoted():
 		return t.text
-	case temporary.MatchString(t.name()), positional.MatchString(t.name()):
+	case numbered(t.name()) && (temporary.MatchString(t.name()) || positional.MatchString(t.name())):
 		return digits.ReplaceAllString(t.text, "0")
 	case own && i+2 < len(all) && all[i+1].text == "." && slices.Contains(ownTables, all[i+2].name()):
 		return `"metadata"`
