@@ -39,7 +39,7 @@ bench-smoke: ## the same with hardly any rows, which shows that every part runs 
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
-	ROWSHIFT_SENT=$$sent go test -race -vet=off -p 3 -parallel 4 -timeout 20m ./test/e2e ./...; \
+	ROWSHIFT_SENT=$$sent go test -race -vet=off -p 3 -parallel 4 -timeout 45m ./test/e2e ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
 	go test -timeout 5m -run AllocatesNothing ./schema
 	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs|TestBatchesLeaveTheirMemory' ./replicator

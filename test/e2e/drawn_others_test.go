@@ -39,7 +39,7 @@ func (f *followed) write(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(30 * time.Millisecond)
+		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for n := 0; ctx.Err() == nil; n++ {
 			names := *f.names.Load()

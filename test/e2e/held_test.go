@@ -22,7 +22,7 @@ func TestALoadHoldsNobodyUp(t *testing.T) {
 	tables := append(append([]string{}, harness.AccountTables[:person]...), harness.AccountTables[person+1:]...)
 	w := harness.Start(t, harness.Setup{
 		Accounts: small,
-		Config:   harness.Config{Tables: tables, Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+		Config:   harness.Config{Tables: tables, Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}"},
 	})
 	d := w.MustRun(t)
 	w.MustBecomeEqual(t, others...)
@@ -93,7 +93,7 @@ func TestTablesAndColumnsComeAndGo(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
-		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}"},
 	})
 	persons := harness.Pair{Name: "person", Source: "SELECT id, is_active, last_seen_at FROM public.person", Target: "SELECT id, is_active, last_seen_at FROM userdata.person"}
 	for _, step := range []struct {

@@ -28,7 +28,7 @@ func accounted(t *testing.T) *harness.World {
 		},
 		Config: harness.Config{
 			Tables: []string{"public.ragged: {columns: all, rules: {name: {too_long: quarantine}}}", "public.mark: {columns: all}"},
-			Batch:  "{rows: 1000, min_interval: 20ms, max_age: 200ms}",
+			Batch:  "{rows: 1000, min_interval: 100ms, max_age: 400ms}",
 		},
 	})
 }

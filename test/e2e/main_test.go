@@ -60,7 +60,7 @@ func unused(t *testing.T, w *harness.World) {
 
 // patience is how long a statement of a test may take: one that waits for a lock for
 // ever fails where it stands.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // execute runs statements on the source, as one transaction each.
 func execute(t *testing.T, w *harness.World, statements ...string) {

@@ -125,7 +125,7 @@ func ownedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 		Accounts: small,
 		Config: harness.Config{
 			Tables: append([]string{}, harness.AccountTables...),
-			Batch:  "{rows: 1000, min_interval: 20ms, max_age: 200ms}",
+			Batch:  "{rows: 1000, min_interval: 100ms, max_age: 400ms}",
 			Source: []string{"create: false", "catalogue_poll: 200ms"},
 		},
 	}

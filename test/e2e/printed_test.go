@@ -154,7 +154,7 @@ func printedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 	s := harness.Setup{
 		SQL: []string{hashedBy(firstKey)},
 		Config: harness.Config{
-			Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}", Sink: []string{"ddl: print"}, Source: []string{"catalogue_poll: 200ms"},
+			Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}", Sink: []string{"ddl: print"}, Source: []string{"catalogue_poll: 200ms"},
 		},
 	}
 	for _, p := range toPrint {

@@ -22,7 +22,7 @@ func refusedWorld(t *testing.T) *harness.World {
 		},
 		Config: harness.Config{
 			Tables: append([]string{"public.narrow: {columns: all}", "public.mark: {columns: all}"}, harness.AccountTables...),
-			Batch:  "{rows: 1000, min_interval: 20ms, max_age: 200ms}",
+			Batch:  "{rows: 1000, min_interval: 100ms, max_age: 400ms}",
 		},
 	})
 }

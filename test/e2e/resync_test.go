@@ -19,7 +19,7 @@ func TestResync(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{
 		Accounts: small,
-		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+		Config:   harness.Config{Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}"},
 		Race:     true,
 	})
 	watched := watch(t, w)

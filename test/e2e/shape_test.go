@@ -135,7 +135,7 @@ func shapesSetup(all []shaped, lists bool) harness.Setup {
 		SQL:      []string{"CREATE SCHEMA other", "GRANT ALL ON SCHEMA other TO app_owner"},
 		Config: harness.Config{
 			Tables: []string{},
-			Batch:  "{rows: 1000, min_interval: 20ms, max_age: 200ms}",
+			Batch:  "{rows: 1000, min_interval: 100ms, max_age: 400ms}",
 			Source: []string{"catalogue_poll: 200ms", "load_yield: 1s"},
 		},
 	}

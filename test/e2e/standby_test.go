@@ -33,7 +33,7 @@ func TestStandbyTakesOver(t *testing.T) {
 		end        func(*harness.Daemon)
 		most       time.Duration
 	}{
-		{"killed", link.Addr(), (*harness.Daemon).Kill, 15 * time.Second},
+		{"killed", link.Addr(), (*harness.Daemon).Kill, 30 * time.Second},
 		{"cut off", "", func(d *harness.Daemon) { link.Stall(); d.Kill() }, 30 * time.Second},
 	} {
 		if err := w.SetConfig(func(c *harness.Config) { c.SourceAddr = way.addr }); err != nil {

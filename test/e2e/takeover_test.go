@@ -88,7 +88,7 @@ func reached(t *testing.T, i *redshifttest.Injected) {
 	t.Helper()
 	select {
 	case <-i.Reached():
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the fault never struck")
 	}
 }

@@ -191,7 +191,7 @@ func (v *values) compare(t *testing.T, how string) {
 	t.Helper()
 	v.marks++
 	execute(t, v.world, fmt.Sprintf("INSERT INTO mark VALUES (%d)", v.marks))
-	err := harness.Await(t.Context(), time.Minute+time.Duration(v.rows)*50*time.Millisecond, "all values to be "+how, func() (bool, error) {
+	err := harness.Await(t.Context(), patience+time.Duration(v.rows)*50*time.Millisecond, "all values to be "+how, func() (bool, error) {
 		rows, err := harness.Rows(t.Context(), v.world.WarehouseDSN("dev", "dev"), "SELECT COUNT(*) FROM userdata.mark")
 		if err != nil {
 			return false, nil //nolint:nilerr // the table is not there yet

@@ -268,13 +268,14 @@ func Await(ctx context.Context, most time.Duration, what string, holds func() (b
 	defer cancel()
 	var last error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		began := time.Now()
 		ok, err := holds()
 		if ok && err == nil {
 			return nil
 		}
 		last = err
 		select {
-		case <-time.After(pause):
+		case <-time.After(max(pause, time.Since(began))): // of a busy machine it takes half at most
 		case <-ctx.Done():
 			return fmt.Errorf("harness: waited %v for %s: %w", most, what, errors.Join(last, ctx.Err()))
 		}

@@ -40,7 +40,7 @@ func session(ctx context.Context, dsn string) (*pgconn.PgConn, error) {
 		if c == nil {
 			return pgconn.Connect(ctx, dsn)
 		}
-		if _, err := c.Exec(ctx, "SELECT 1").ReadAll(); err == nil {
+		if err := c.Ping(ctx); err == nil {
 			return c, nil
 		}
 		_ = c.Close(context.WithoutCancel(ctx)) // the server has ended it
