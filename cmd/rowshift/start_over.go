@@ -30,7 +30,7 @@ func spelled(c *config, l replicator.Listener) replicator.Listener {
 
 // statements are those by which this pipeline is begun anew.
 func (c *config) statements() string {
-	schema := pgx.Identifier{c.warehouse.metadataSchema}.Sanitize()
+	schema, loader := pgx.Identifier{c.warehouse.metadataSchema}.Sanitize(), pgx.Identifier{c.warehouse.user}.Sanitize()
 	return fmt.Sprintf("; that is, with the daemon stopped: in PostgreSQL, if the slot is there, SELECT pg_drop_replication_slot('%s'); "+
-		"in Redshift, DROP SCHEMA %s CASCADE; and then CREATE SCHEMA %[2]s, unless the daemon may make it", c.source.slot, schema)
+		"in Redshift, DROP SCHEMA %s CASCADE; and then CREATE SCHEMA %[2]s AUTHORIZATION %[3]s, unless the daemon may make it", c.source.slot, schema, loader)
 }

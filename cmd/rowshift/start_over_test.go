@@ -14,7 +14,7 @@ func TestStartingOverIsSpelledOut(t *testing.T) {
 	l := spelled(load(t, goodConfig), replicator.Listener{Halted: func(h *replicator.Halt) { told = h }})
 	points := &replicator.Halt{Reason: replicator.SlotMissing, Repair: `start over as the runbook's "Starting over" says`}
 	l.Halted(points)
-	for _, statement := range []string{"SELECT pg_drop_replication_slot('rowshift_accounts')", `DROP SCHEMA "rowshift" CASCADE`, `CREATE SCHEMA "rowshift"`} {
+	for _, statement := range []string{"SELECT pg_drop_replication_slot('rowshift_accounts')", `DROP SCHEMA "rowshift" CASCADE`, `CREATE SCHEMA "rowshift" AUTHORIZATION "loader"`} {
 		if !strings.Contains(told.Repair, statement) {
 			t.Errorf("%q lacks %q", told.Repair, statement)
 		}

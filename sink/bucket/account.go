@@ -61,13 +61,14 @@ func (l *lines) refuse(column int, err error) error {
 	if m.Rule == schema.Quarantine {
 		return &unfit{column: column, kind: m.Kind, size: m.Size}
 	}
-	name := l.table.Columns[column].Name
+	c := l.table.Columns[column]
 	return &replicator.Halt{
 		Reason: replicator.ValueMisfit,
-		Found:  fmt.Sprintf("a value of %s.%s %s; its text has %d bytes", l.table.Name, name, misfits[m.Kind], m.Size),
+		Found:  fmt.Sprintf("a value of %s.%s %s; its text has %d bytes", l.table.Name, c.Name, misfits[m.Kind], m.Size),
 		Means:  "a column of " + m.Type + " cannot hold it as it is",
-		Repair: fmt.Sprintf("leave column %q out of tables.%s in the config: it is then NULL in all rows of the target", name, l.table.Name),
-		Cause:  m,
+		Repair: fmt.Sprintf("in the config, give column %q another rule than fail for %s in the rules of tables.%v, such as quarantine; or leave the column out: it is then NULL in all rows of the target",
+			c.Known, m.Kind, l.table.Known),
+		Cause: m,
 	}
 }
 

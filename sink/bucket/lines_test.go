@@ -217,7 +217,7 @@ func TestMisfitHalts(t *testing.T) {
 		row  replicator.Tuple
 		want []string
 	}{
-		{tuple(1, "a", strings.Repeat(secret, 3000), nil), []string{"public.person.bio", "90000 bytes", "is too long", "VARCHAR(65535)", `"bio"`}},
+		{tuple(1, "a", strings.Repeat(secret, 3000), nil), []string{"public.person.bio", "90000 bytes", "is too long", "VARCHAR(65535)", `give column "bio" another rule than fail for too_long in the rules of tables.public.person`}},
 		{tuple(1, "a", secret+"\xff", nil), []string{"public.person.bio", "is not UTF-8"}},
 		{tuple(1, "a", "b", secret), []string{"public.person.photo", "has not the form", "VARBYTE"}},
 	} {

@@ -69,7 +69,7 @@ func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) re
 			f.Found = "not there; a run makes it"
 		default:
 			f.Verdict, f.Found = replicator.Failure, "not there, and the user may not make it"
-			f.Repair = createSchema(name) + "; " + grantSchema(name, w.user(s))
+			f.Repair = createSchemaFor(name, w.user(s))
 		}
 		return f
 	}

@@ -72,7 +72,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	findings = w.check(w.warehouse(func(o *Options) { o.Schema, o.MetadataSchema = "theirs", "nowhere" }))
-	for subject, repair := range map[string]string{"schema theirs": `GRANT USAGE, CREATE ON SCHEMA "theirs"`, "schema nowhere": `CREATE SCHEMA IF NOT EXISTS "nowhere"`} {
+	for subject, repair := range map[string]string{"schema theirs": `GRANT USAGE, CREATE ON SCHEMA "theirs"`, "schema nowhere": `CREATE SCHEMA IF NOT EXISTS "nowhere" AUTHORIZATION "loader";`} {
 		if f := find(t, findings, subject); f.Verdict != replicator.Failure || !strings.Contains(f.Repair, repair) {
 			t.Errorf("%s: %+v", subject, f)
 		}

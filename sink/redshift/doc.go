@@ -38,6 +38,7 @@
 //	the link broke inside the transaction       not known to be over: the core takes the fence again
 //	another epoch, or another LSN               wraps replicator.ErrFenced
 //	COPY refused rows that should fit           *replicator.Refused, which tells them by what they are staged as
-//	COPY refused more, rights, a target that
-//	was altered, another pipeline's schema      *replicator.Halt
+//	COPY refused more, rights, another
+//	pipeline's schema                           *replicator.Halt
+//	a target that was altered                   *replicator.Unfit
 package redshift

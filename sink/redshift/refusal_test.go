@@ -111,8 +111,8 @@ func TestRefusedFileHaltsWithoutTheValue(t *testing.T) {
 	m := w.merging(w.stage(batch(t, &wrong, "insert b|secret|y"))...)
 	_, err := r.Merge(t.Context(), m)
 	h := wantHalt(t, err, replicator.LoadRefused)
-	if strings.Contains(err.Error(), "secret") || !strings.Contains(h.Found, "column n, error 1207 (not a digit)") || !strings.Contains(h.Found, "s3://") {
-		t.Error(h.Found)
+	if strings.Contains(err.Error(), "secret") || !strings.Contains(h.Found, "column n, error 1207 (not a digit)") || !strings.Contains(h.Found, "s3://") || !strings.Contains(h.Repair, "tables.public.words") {
+		t.Error(h.Found, h.Repair)
 	}
 	w.want(w.words(), "a|1|x")
 	w.unmoved()

@@ -7,6 +7,12 @@ import (
 // What follows is for people to run, as findings and halts advise. user is quoted
 // already.
 
+// createSchemaFor makes a schema that a user owns, who can then let others use it.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_SCHEMA.html
+func createSchemaFor(name, user string) string {
+	return createSchema(name) + " AUTHORIZATION " + user + ";"
+}
+
 func grantSchema(name, user string) string {
 	return fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoted(name), user)
 }

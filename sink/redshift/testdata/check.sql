@@ -12,6 +12,7 @@ SELECT has_schema_privilege('ann', 'sales', 'USAGE');
 SELECT has_table_privilege('ann', '"sales"."order lines"', 'SELECT');
 SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = 'sales' AND c.relname = 'order lines';
 ALTER TABLE "sales"."order lines" OWNER TO "ann";
+CREATE SCHEMA IF NOT EXISTS "sales" AUTHORIZATION "ann";
 GRANT USAGE, CREATE ON SCHEMA "sales" TO "ann";
 GRANT TEMP ON DATABASE <the database> TO "ann";
 GRANT ASSUMEROLE ON 'arn:aws:iam::123456789012:role/copy' TO "ann" FOR COPY;
