@@ -132,6 +132,10 @@ func TestWideTables(t *testing.T) {
 	r.Attributes = append(r.Attributes, Attribute{Attnum: 799, Name: "c799", Type: intType})
 	_, err := Choice{All: true}.Resolve(r, 15)
 	expect(t, Faults(err), []string{"needs 1601 columns in the table that holds its changes ... leave columns out"})
+	r.Attributes = r.Attributes[:798]
+	r.Attributes[0].Type, r.Attributes[0].Toastable = textType, true
+	_, err = Choice{All: true}.Resolve(r, 15)
+	expect(t, Faults(err), []string{"needs 1601 columns in the table that holds its changes ... leave columns out"})
 }
 
 func TestLongSortKey(t *testing.T) {

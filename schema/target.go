@@ -50,12 +50,7 @@ func (v *resolver) name(name, repair, what string) {
 // left unchanged, one that says that the row is gone, and three columns that tell the
 // folds apart.
 func (v *resolver) width(t *Table) {
-	wide := len(t.Columns) + len(t.Key) + 4
-	for i, c := range t.Columns {
-		if c.Toastable && !slices.Contains(t.Key, i) {
-			wide++
-		}
-	}
+	wide := len(t.Columns) + len(t.Key) + 4 + len(t.Toastable())
 	if wide > maxColumns {
 		v.fault("leave columns out", "needs %d columns in the table that holds its changes, and Redshift takes %d", wide, maxColumns)
 	}
