@@ -128,7 +128,8 @@ func (p *pipeline) run(ctx context.Context) error {
 		switch {
 		case endsWell(err) && ctx.Err() == nil:
 			ended = err
-			return p.source.Close() // what was handed over is merged without it
+			_ = p.source.Close() // what was handed over is merged without it, whatever its end is like
+			return nil
 		case err != nil && ctx.Err() == nil:
 			return err
 		}

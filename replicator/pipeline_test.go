@@ -1,0 +1,75 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/schema"
+)
+
+// What was handed over is merged when the source was altered, and the pass ends with what
+// altered it, however the source takes leave: TLS says goodbye to a peer that may be gone.
+func TestSourceThatFailsToClose(t *testing.T) {
+	for name, goodbye := range map[string]error{"well": nil, "badly": errors.New("tls: failed to send closeNotify alert: broken pipe")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &closing{goodbye: goodbye}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				var cause error
+				o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+				o.Listener.Restarted = func(r Restart) {
+					cause = r.Cause
+					cancel()
+				}
+				_ = Run(ctx, o)
+				if _, altered := errors.AsType[*Altered](cause); !altered || s.cp.LSN != 3 {
+					t.Errorf("the pass ended with %v, at %v", cause, s.cp.LSN)
+				}
+			})
+		})
+	}
+}
+
+// closing is a source that is altered behind its first transaction, while that is merged.
+type closing struct {
+	flaky
+	said    int
+	goodbye error
+}
+
+func (s *closing) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.flaky.Open(ctx, r)
+	return s, o, err
+}
+
+func (s *closing) Next(context.Context, time.Duration) (Change, error) {
+	s.said++
+	switch s.said {
+	case 1:
+		return Change{Op: Begin, LSN: 2, XID: 7}, nil
+	case 2:
+		return Change{Op: Insert, Table: s.table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}, nil
+	case 3:
+		return Change{Op: Commit, LSN: 3}, nil
+	}
+	return Change{}, &Altered{Found: "something"}
+}
+
+func (s *closing) Close() error {
+	_ = sleep(context.Background(), time.Second) // which the merge outlasts
+	return s.goodbye
+}
+
+func (s *closing) Merge(ctx context.Context, m *Merge) (Merged, error) {
+	if err := sleep(ctx, 10*time.Second); err != nil {
+		return Merged{}, err
+	}
+	s.cp = m.Checkpoint
+	return Merged{}, nil
+}
