@@ -22,6 +22,7 @@ type partitionWatch struct {
 	replicator.Source
 	begin   func() // called before the first change: what was opened is known to the core
 	altered atomic.Pointer[error]
+	inside  bool // a transaction is being received
 	stop    context.CancelFunc
 	done    chan struct{}
 }
@@ -135,13 +136,18 @@ func otherParts(ctx context.Context, q querier, tables []*schema.Table) (*schema
 	return nil, nil
 }
 
-// Next implements replicator.Source.
+// Next implements replicator.Source. A transaction is brought to its end first: one that
+// takes longer to receive than partitions take to come would else never get through.
 func (w *partitionWatch) Next(ctx context.Context, wait time.Duration) (replicator.Change, error) {
 	w.begin()
-	if err := w.altered.Load(); err != nil {
+	if err := w.altered.Load(); err != nil && !w.inside {
 		return replicator.Change{}, *err
 	}
-	return w.Source.Next(ctx, wait)
+	c, err := w.Source.Next(ctx, wait)
+	if err == nil && (c.Op == replicator.Begin || c.Op == replicator.Commit) {
+		w.inside = c.Op == replicator.Begin
+	}
+	return c, err
 }
 
 // Close implements replicator.Source.
