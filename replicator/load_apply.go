@@ -49,9 +49,10 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	all, _ := l.loading()
 	for _, t := range all {
 		state := l.state(t)
-		for applied := (Applied{Left: !l.emptied(state.Held, true)}); applied.Left; {
+		applied := Applied{Left: !l.emptied(state.Held, true)}
+		for left := 0; applied.Left; left++ {
 			err := again(ctx, l.Options, "apply", func() (err error) {
-				applied, err = l.Loader.Apply(ctx, l.epoch, t, state)
+				applied, err = l.Loader.Apply(ctx, l.epoch, t, state, left)
 				return err
 			})
 			if err != nil {

@@ -123,7 +123,7 @@ func (a applies) Hold(context.Context, string, *schema.Table) error             
 func (a applies) MakeLoad(context.Context, Epoch, *schema.Table, LoadState) error  { return nil }
 func (a applies) Load(context.Context, LoadState, *schema.Table, StagedLoad) error { return nil }
 
-func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState) (Applied, error) {
+func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState, _ int) (Applied, error) {
 	a[l.Held]++
 	return Applied{}, nil
 }

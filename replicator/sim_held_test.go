@@ -26,7 +26,7 @@ func (l loader) Hold(_ context.Context, held string, _ *schema.Table) error {
 	return nil
 }
 
-func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (replicator.Applied, error) {
+func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table, s replicator.LoadState, _ int) (replicator.Applied, error) {
 	l.nap("apply", time.Second)
 	switch {
 	case l.isDead() && !l.chance("a dead daemon's apply goes on", 0.5):

@@ -267,7 +267,12 @@ type Loader interface {
 	// transactions that its snapshot saw, and takes them out of the held table, in one
 	// short transaction under the fence. The error wraps ErrFenced if the checkpoint is
 	// of another epoch.
-	Apply(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) (Applied, error)
+	//
+	// left is how many transactions before it, one after another, have left some of the
+	// same table. Each of them may do more than the one before, and take longer, since a
+	// merge comes between two of them: what is held by that must be less, in the end, than
+	// what one of them applies, or the table never catches up.
+	Apply(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState, left int) (Applied, error)
 }
 
 // Applied is what one transaction of Loader.Apply did.

@@ -12,11 +12,14 @@ import (
 )
 
 // The bounds of one transaction that applies held changes: merges of other tables
-// wait for its lock.
+// wait for its lock. They are doubled with each transaction that left some of its table,
+// a few times: a fold of each table is held by a merge between two of them, and where one
+// takes as long as a fold, a load would else go on for as long as others write.
 const (
-	mostFolds = 64
-	mostRows  = 50_000          // once so many rows are applied no other fold is begun
-	mostTime  = 2 * time.Second // nor once it has taken so long
+	mostFolds   = 64
+	mostRows    = 50_000          // once so many rows are applied no other fold is begun
+	mostTime    = 2 * time.Second // nor once it has taken so long
+	mostDoubled = 4               // times: 32 s
 )
 
 // Hold implements replicator.Loader.
@@ -33,10 +36,11 @@ func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) erro
 }
 
 // Apply implements replicator.Loader.
-func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) (replicator.Applied, error) {
+func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState, left int) (replicator.Applied, error) {
 	var applied replicator.Applied
 	err := w.loads.with(ctx, func(s *session) error {
-		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into), ledger: w.metadata.loadLedger(l.Held)}
+		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into), ledger: w.metadata.loadLedger(l.Held),
+			doubled: min(left, mostDoubled)}
 		return w.transaction(ctx, s, func() error {
 			if err := w.sameEpoch(ctx, s, epoch); err != nil {
 				return err
@@ -68,6 +72,7 @@ type applying struct {
 	table              *schema.Table
 	state              replicator.LoadState
 	held, load, ledger place
+	doubled            int // how often the bounds are doubled
 	applied            replicator.Applied
 }
 
@@ -101,7 +106,7 @@ func (a *applying) run(ctx context.Context) error {
 	var rows, last int64
 	began := time.Now()
 	for i, f := range folds {
-		if i == mostFolds || rows >= mostRows || i > 0 && time.Since(began) > mostTime {
+		if i == mostFolds<<a.doubled || rows >= mostRows<<a.doubled || i > 0 && time.Since(began) > mostTime<<a.doubled {
 			a.applied.Left = true
 			break
 		}
@@ -135,7 +140,7 @@ func (a *applying) unseen(ctx context.Context) ([]waitingFold, error) {
 
 // first returns the first folds, one more than are applied at once.
 func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
-	rows, err := a.session.rows(ctx, "look for held changes", firstHeld(a.held, a.table, mostFolds+1))
+	rows, err := a.session.rows(ctx, "look for held changes", firstHeld(a.held, a.table, mostFolds<<a.doubled+1))
 	if err != nil {
 		return nil, err
 	}
