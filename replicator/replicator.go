@@ -155,13 +155,18 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		_ = source.Close() // a reset drops the slot
 		return d.repairLost(ctx, now, err)
 	}
-	err = d.replicate(ctx, source, opened, now)
+	now, err = d.replicate(ctx, source, opened, now)
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, errReset) { // a standby that is let in sees that the slot is to be made anew
 		if failed := d.beginReset(ctx, d.due); failed != nil {
 			return failed
 		}
+		return err
 	}
-	return err
+	_ = source.Close() // likewise: it may have turned out that the slot cannot decode
+	return d.repairLost(ctx, now, err)
 }
 
 // fence takes the warehouse over, which may wait for a dying transaction, and keeps
@@ -204,20 +209,21 @@ func keepAlive(ctx context.Context, source Source, at LSN) error {
 	}
 }
 
-// replicate follows the stream, and loads what is not loaded beside it.
-func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) error {
+// replicate follows the stream, and loads what is not loaded beside it. It returns the
+// checkpoint that it has come to.
+func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) (Checkpoint, error) {
 	planned := d.plan(cp, opened)
 	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next.Clone()})
 	tell(d.Listener.Tables, planned.next.Clone().Tables)
 	cp, err := d.ready(ctx, source, opened, planned)
 	if err != nil {
-		return err
+		return cp, err
 	}
 	p := newPipeline(d.Options, source, opened, cp, d.attempt, &d.refusals)
 	err = p.run(ctx)
 	d.drained = err == nil && p.reader.drained
 	d.gained = p.gained
-	return err
+	return p.checkpoint, err
 }
 
 // attempt counts the loads of this process.

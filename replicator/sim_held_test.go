@@ -143,7 +143,8 @@ func (w *simWarehouse) answer(m *replicator.Merge) {
 	}
 }
 
-// loseSlot drops the slot, and asks for its reset.
+// loseSlot drops the slot or breaks it, or leaves it as it is, and asks for its reset unless
+// that goes without asking.
 func (w *world) loseSlot() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,9 +152,15 @@ func (w *world) loseSlot() {
 		return
 	}
 	if w.die("lose").IntN(2) == 0 {
-		w.source.slot = nil
+		lost := "slot is lost and reset unasked"
+		if w.source.slot != nil && w.die("break").IntN(2) == 0 {
+			w.source.slot.broken = true
+			lost = "slot cannot decode any more and is reset unasked"
+		} else {
+			w.source.slot = nil
+		}
 		if w.seed%3 == 0 {
-			w.tall.count("slot is lost and reset unasked")
+			w.tall.count(lost)
 			return
 		}
 	}

@@ -340,9 +340,19 @@ func (s *stream) alive(ctx context.Context) error {
 	case s.closed || slot == nil || slot.active != s.node:
 		return fmt.Errorf("stream ended: %w", errInjected)
 	case slot.broken:
-		return fmt.Errorf("could not map filenode: %w", replicator.ErrUndecodable)
+		return slot.undecodable()
 	}
 	return nil
+}
+
+// undecodable is what a stream from a broken slot ends with: from the third time on it is
+// taken for lost. The world is locked.
+func (s *slot) undecodable() error {
+	err := fmt.Errorf("could not map filenode: %w", replicator.ErrUndecodable)
+	if s.failed++; s.failed < 3 {
+		return err
+	}
+	return &replicator.Halt{Reason: replicator.SlotLost, Cause: err}
 }
 
 // read returns the next change of the log, if there is one; else what to wait for.

@@ -90,7 +90,7 @@ var kinds = []string{
 
 // rare are what must come up in one of 10,000: in a short one each may well be missing.
 var rare = []string{
-	"dies between drop and make", "server shuts down", "slot goes back", "slot is lost and reset unasked", "another source",
+	"dies between drop and make", "server shuts down", "slot goes back", "slot is lost and reset unasked", "slot cannot decode any more and is reset unasked", "another source",
 	"snapshot fails", "snapshot is given up", "load begins again", "load cannot be staged",
 	"COPY of a load meets a conflict", "COPY of a load fails", "bucket is slow down", "stage fails",
 	"apply meets a conflict", "apply fails", "answer to the COMMIT of held changes is lost", "apply is fenced", "making of a target is fenced",

@@ -58,7 +58,8 @@ type slot struct {
 	confirmed replicator.LSN
 	saved     replicator.LSN // what a crash of the server takes it back to
 	active    *node
-	broken    bool // it was made beside running DDL and cannot decode
+	broken    bool // it cannot decode: it was made beside running DDL, or the log is damaged
+	failed    int  // how often a stream ended for that
 }
 
 // tx is a transaction of the log.

@@ -1,0 +1,102 @@
+package replicator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/schema"
+)
+
+// A slot that turns out to be unable to decode in the middle of a stream is reset as one
+// that is found lost at the opening: unasked if that is wanted, and again if a reset is
+// under way. Else, and for what a reset does not repair unasked, the pipeline halts.
+func TestUndecodableSlotIsReset(t *testing.T) {
+	underWay := []Reset{{Token: "asked", Begun: true}}
+	for name, c := range map[string]struct {
+		resync bool
+		resets []Reset
+		reason Reason
+		begins string // the token that it is reset with; empty: it halts
+	}{
+		"resync":                    {true, nil, SlotLost, unasked},
+		"halt":                      {false, nil, SlotLost, ""},
+		"a reset is under way":      {false, underWay, SlotLost, "asked"},
+		"the publication is missed": {true, nil, PublicationMissing, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				f := &fails{reason: c.reason, remade: cancel}
+				f.merges, f.changes, f.table = true, true, &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				f.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Resets: c.resets, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: f.table.Shape()}}}
+				halts := 0
+				o := Options{Origin: f, Stager: f, Sweeper: f, Warehouse: f, Loader: applies{}, ResyncLost: c.resync}
+				o.Listener.Halted = func(*Halt) { halts++ }
+				if err := Run(ctx, o); err != nil {
+					t.Fatal(err)
+				}
+				want := c.begins
+				if want == unasked {
+					want = fmt.Sprintf("%sat %v in epoch 1", unasked, f.cp.LSN)
+				}
+				halted := halts > 0
+				if f.passes < undecodableTimes || f.cp.LSN <= 1 || f.cp.Reset != want || halted == (want != "") || halted == slices.Contains(f.asked, "make") {
+					t.Errorf("after %d passes, at %v: reset %q, asked for %q, %d halts, want %q", f.passes, f.cp.LSN, f.cp.Reset, f.asked, halts, want)
+				}
+			})
+		})
+	}
+}
+
+// undecodableTimes is how often the stream of a fails ends until the slot is given up.
+const undecodableTimes = 3
+
+// fails is a source whose slot cannot decode what comes behind the first merge of each pass.
+type fails struct {
+	flaky
+	reason Reason   // to halt for, once the slot is given up
+	remade func()   // called as the slot is to be made anew
+	start  LSN      // of the pass
+	moved  bool     // it has merged something
+	asked  []string // what Create was called for
+}
+
+func (f *fails) Alone(ctx context.Context, do func(context.Context) error) error { return do(ctx) }
+
+func (f *fails) Create(ctx context.Context, r CreateRequest) (Created, error) {
+	if r.Look {
+		f.asked = append(f.asked, "look")
+		return Created{}, nil
+	}
+	f.asked = append(f.asked, "make")
+	f.remade()
+	return Created{}, ctx.Err()
+}
+
+func (f *fails) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := f.flaky.Open(ctx, r)
+	f.start, f.moved = f.cp.LSN, false
+	return f, o, err
+}
+
+func (f *fails) Acknowledge(_ context.Context, lsn LSN) error {
+	f.moved = f.moved || lsn > f.start
+	return nil
+}
+
+func (f *fails) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	c, err := f.flaky.Next(ctx, wait)
+	if err != nil || c.Op != Begin || !f.moved {
+		return c, err
+	}
+	err = fmt.Errorf("%w: no such file", ErrUndecodable)
+	if f.passes >= undecodableTimes {
+		err = &Halt{Reason: f.reason, Cause: err}
+	}
+	return Change{}, err
+}
