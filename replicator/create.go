@@ -57,7 +57,7 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	if err != nil || cp.Phase != Creating {
 		return &cp, err
 	}
-	request := CreateRequest{Resumed: cp.Epoch > 1, Remake: cp.Reset != "", Reset: cp.Reset != "", Known: cp.Known()}
+	request := CreateRequest{Resumed: cp.Epoch > 1, Reset: cp.Reset != "", Known: cp.Known()}
 	request.Still = func(ctx context.Context) error {
 		now, err := d.Warehouse.Checkpoint(ctx)
 		if err == nil && (now == nil || now.Epoch != cp.Epoch || now.Phase != Creating) {

@@ -84,7 +84,7 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	if r.Look {
 		return replicator.Created{}, nil
 	}
-	if s.slot != nil && r.Remake {
+	if s.slot != nil && (r.Remake || r.Reset) {
 		n.drop(r)
 		n.world.mu.Unlock()
 		n.nap("make", 5*time.Second)

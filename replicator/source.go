@@ -64,12 +64,13 @@ type CreateRequest struct {
 	// config says that a DBA made it.
 	Resumed bool
 
-	// Remake drops the slot first: it was found to be unable to decode, or is reset.
+	// Remake drops the slot first: it was proved to be unable to decode. Where a DBA makes
+	// slots, a *Halt says that one has to be made anew.
 	Remake bool
 
-	// Reset says that the slot is remade because somebody wants it reset: a server
-	// process of ours that streams from it is ended. Where a DBA makes slots, one that is
-	// there is taken as it is.
+	// Reset drops the slot first because somebody wants it reset: a server process of ours
+	// that streams from it is ended. Where a DBA makes slots, one that is there is taken as
+	// it is, as long as nothing speaks against it.
 	Reset bool
 
 	// System is the system identifier that the source must have, since nobody looks at

@@ -208,7 +208,7 @@ func planSlot(ctx context.Context, r *rooms, create bool, w io.Writer) error {
 	case !slot.exists:
 		fmt.Fprintln(w, "slot: there is none, and one would be made")
 	case !create:
-		fmt.Fprintf(w, "slot: kept as it is, since source.create is false; it keeps %s of log, which would be read\n", retained)
+		fmt.Fprintf(w, "slot: kept as it is, since source.create is false; it keeps %s of log, which would be read; if it cannot be decoded, the reset would halt until a DBA has made the slot anew\n", retained)
 	default:
 		fmt.Fprintf(w, "slot: made anew; it keeps %s of log, which would be let go of\n", retained)
 	}

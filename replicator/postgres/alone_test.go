@@ -78,7 +78,7 @@ func TestAloneTakesOver(t *testing.T) {
 		if err := w.second().Alone(ctx, func(context.Context) error { took = true; return nil }); err != nil || !took {
 			t.Errorf("its place is not taken: %v", err)
 		}
-		_, err := w.Create(ctx, replicator.CreateRequest{Resumed: true, Remake: true, Reset: true})
+		_, err := w.Create(ctx, replicator.CreateRequest{Resumed: true, Reset: true})
 		return err
 	})
 	if err == nil {

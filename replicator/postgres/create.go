@@ -197,7 +197,7 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 		}
 		return r.Still(ctx)
 	}
-	useless := found != nil && (r.Remake && (o.options.Create || !r.Reset) || found.lost())
+	useless := found != nil && (r.Remake || r.Reset && o.options.Create || found.lost())
 	if !o.options.Create && (found == nil || useless) {
 		return nil, o.slotIsDue(found)
 	}
@@ -256,7 +256,7 @@ func (o *Origin) slotIsDue(found *slot) error {
 	return &replicator.Halt{
 		Reason: replicator.SlotLost,
 		Found:  fmt.Sprintf("slot %q cannot decode the log, or was invalidated, and source.create is false", o.options.Slot),
-		Means:  "it will never be of use; nothing was read from it yet, so that nothing is lost with it",
+		Means:  "it will never be of use; all tables are loaded once it is made anew, so that nothing is lost with it",
 		Repair: dropSlot(o.options.Slot) + "; " + create,
 	}
 }

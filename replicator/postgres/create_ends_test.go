@@ -40,7 +40,7 @@ func TestResetEndsNoStrangersStream(t *testing.T) {
 			defer cancel()
 			made := make(chan error, 1)
 			go func() {
-				_, err := w.Create(ctx, replicator.CreateRequest{Resumed: true, Remake: true, Reset: true})
+				_, err := w.Create(ctx, replicator.CreateRequest{Resumed: true, Reset: true})
 				made <- err
 			}()
 			if test.ends {

@@ -115,6 +115,7 @@ func TestCreateHalts(t *testing.T) {
 		{"another plugin", table + "; " + publication + `; SELECT pg_create_logical_replication_slot(current_database(), 'test_decoding')`, true, replicator.CreateRequest{Resumed: true, Remake: true}, replicator.SlotStrange, []string{"test_decoding"}},
 		{"a DBA's slot is missing", table + "; " + publication, false, replicator.CreateRequest{}, replicator.SlotMissing, []string{`pg_create_logical_replication_slot('test_`}},
 		{"a DBA's slot is of no use", table + "; " + publication + "; " + makeSlot, false, replicator.CreateRequest{Resumed: true, Remake: true}, replicator.SlotLost, []string{"pg_drop_replication_slot", "pg_create_logical"}},
+		{"a DBA's slot is of no use, in a reset", table + "; " + publication + "; " + makeSlot, false, replicator.CreateRequest{Resumed: true, Remake: true, Reset: true}, replicator.SlotLost, []string{"pg_drop_replication_slot", "pg_create_logical"}},
 		{"a DBA's publication is missing", table + "; " + makeSlot, false, replicator.CreateRequest{}, replicator.PublicationMissing, []string{`CREATE PUBLICATION "rowshift" FOR TABLE ONLY "public"."a" WITH`}},
 		{"no such table", `CREATE TABLE b (id int PRIMARY KEY)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"public.a"}},
 		{"no key", `CREATE TABLE a (id int)`, true, replicator.CreateRequest{}, replicator.TableUnfit, []string{"REPLICA IDENTITY"}},

@@ -67,7 +67,7 @@ func TestAnotherDatabase(t *testing.T) {
 		if !slices.Equal(planned, test.want) {
 			t.Errorf("%s: to be published are %v", test.what, planned)
 		}
-		if _, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true, Remake: true, Reset: true, Known: remembered}); err != nil {
+		if _, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true, Reset: true, Known: remembered}); err != nil {
 			t.Errorf("%s: %v", test.what, err)
 		}
 		if got := w.rows(other, `SELECT tablename FROM pg_publication_tables ORDER BY 1`); len(got) != len(test.want) {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"strings"
 	"testing"
 
 	"rowshift/replicator"
@@ -20,7 +21,7 @@ func TestLookOfAReset(t *testing.T) {
 			w.create()
 			f := w.follow(w.confirmed())
 			f.Close()
-			reset := replicator.CreateRequest{Resumed: true, Remake: true, Reset: true}
+			reset := replicator.CreateRequest{Resumed: true, Reset: true}
 			reset.Known = w.knows()
 			for _, p := range f.opened.Tables {
 				reset.Known.Tables = append(reset.Known.Tables, replicator.TableState{OID: p.Table.OID, Name: p.Table.Known, Target: p.Table.Target})
@@ -58,5 +59,46 @@ func TestLookOfAReset(t *testing.T) {
 				t.Errorf("opened with %v, unfit %v", o.Tables, o.Unfit)
 			}
 		})
+	}
+}
+
+// TestResetOfASlotThatCannotDecode shows that a reset which is to take the slot that a DBA
+// made, and finds that it cannot decode, halts with the statements that help, and goes on
+// once they are run.
+func TestResetOfASlotThatCannotDecode(t *testing.T) {
+	w := newWorld(t)
+	if w.major() >= 18 {
+		t.Skip("since 18 a publication that is missing is only warned of")
+	}
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.create()
+	w.exec(other, `DROP PUBLICATION rowshift`)
+	w.exec(other, `INSERT INTO a VALUES (1)`) // the log has no publication for it
+	w.options.Create = false
+	w.Origin = New(w.options)
+	statements, _, err := w.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statements {
+		w.exec(other, s)
+	}
+	comesTo := func() *replicator.Halt {
+		t.Helper()
+		halt, _ := w.comesTo(&replicator.Checkpoint{Phase: replicator.Creating, Epoch: 1, Reset: "token"}, false)
+		return halt
+	}
+	drop, create := dropSlot(w.options.Slot), createSlot(w.options.Slot)
+	halt := comesTo()
+	if halt == nil || halt.Reason != replicator.SlotLost || halt.Repair != drop+"; "+create {
+		t.Fatalf("a slot that cannot decode: %v", halt)
+	}
+	for _, s := range strings.Split(halt.Repair, "; ") {
+		w.exec(other, s)
+	}
+	if halt := comesTo(); halt != nil {
+		t.Errorf("a slot that was made anew: %v", halt)
 	}
 }

@@ -106,7 +106,7 @@ func TestResetBesideAnUnfitTable(t *testing.T) {
 	if err := refusedWith(err, replicator.TableUnfit, "public.a"); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true, Remake: true, Reset: true}); err != nil {
+	if _, err := w.Create(t.Context(), replicator.CreateRequest{Resumed: true, Reset: true}); err != nil {
 		t.Fatal(err)
 	}
 	f := w.follow(w.confirmed())
