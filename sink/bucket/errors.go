@@ -187,6 +187,7 @@ func (s *Stager) forgetCredentials() {
 type refusal struct {
 	mu    sync.Mutex
 	since time.Time // zero: it does not
+	last  time.Time // when it was last asked
 }
 
 func (r *refusal) over() {
@@ -195,12 +196,15 @@ func (r *refusal) over() {
 	r.since = time.Time{}
 }
 
-// lasts tells whether S3, which refuses now, has done so for as long as patience.
+// lasts tells whether S3, which refuses now, has done so for as long as patience. A refusal
+// behind which nothing was asked for long, as of a deletion in the evening, is not the
+// beginning of the next one: the pauses between tries are far shorter.
 func (r *refusal) lasts(patience time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.since.IsZero() {
+	if r.since.IsZero() || time.Since(r.last) > 5*patience {
 		r.since = time.Now()
 	}
+	r.last = time.Now()
 	return time.Since(r.since) >= patience
 }

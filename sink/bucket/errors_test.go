@@ -131,6 +131,23 @@ func TestRefusalEndsWithSuccess(t *testing.T) {
 	}
 }
 
+// A refusal of long ago, behind which nothing was asked, is forgotten; tries that follow
+// one another are not.
+func TestRefusalOfLongAgo(t *testing.T) {
+	s := stager(t, func(o *Options) { o.Patience = time.Minute })
+	denied := answer(403, "AccessDenied", "")
+	for _, c := range []struct {
+		since, last time.Duration
+		halts       bool
+	}{{time.Hour, time.Hour, false}, {time.Hour, time.Minute, true}, {30 * time.Second, 10 * time.Second, false}} {
+		s.refusal.since, s.refusal.last = time.Now().Add(-c.since), time.Now().Add(-c.last)
+		err := s.judge(t.Context(), opPut, "key", denied)
+		if _, halts := errors.AsType[*replicator.Halt](err); halts != c.halts {
+			t.Errorf("since %v, last %v ago: %v", c.since, c.last, err)
+		}
+	}
+}
+
 func TestJudgeOfCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
