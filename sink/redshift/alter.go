@@ -16,6 +16,12 @@ type due struct {
 	fills      []string // in the transaction of the merge
 }
 
+// targetFill is a statement that fills a column of a target.
+type targetFill struct {
+	table *schema.Table
+	sql   string
+}
+
 // dueOf returns what is due, by the columns and the keys that the target has. The error is a
 // *replicator.Unfit if no alteration helps. A column is not dropped: whoever reads the
 // target may need it.
@@ -84,7 +90,9 @@ func (m *merging) alter(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.fills = append(m.fills, d.fills...)
+		for _, sql := range d.fills {
+			m.fills = append(m.fills, targetFill{a.Table, sql})
+		}
 		all = append(all, d.statements...)
 		if m.options.Print {
 			continue
@@ -140,8 +148,8 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, sql string) erro
 // empty gives the columns that were added, or go by another name, what they have in the
 // rows of before.
 func (m *merging) empty(ctx context.Context) error {
-	for _, sql := range m.fills {
-		if _, err := m.step(ctx, "fill", sql); err != nil {
+	for _, f := range m.fills {
+		if _, err := m.of(ctx, f.table, "fill", f.sql); err != nil {
 			return err
 		}
 	}

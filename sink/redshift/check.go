@@ -144,6 +144,9 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return f
 	}
 	have, err := w.targetColumns(ctx, s, t)
+	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
+		return halts(f, u.Why)
+	}
 	if err != nil {
 		return asked(f, err)
 	}

@@ -104,7 +104,7 @@ func (w *Warehouse) createTarget(t *schema.Table) []string {
 }
 
 // targetColumns returns the columns of a target with their types as the catalogue
-// names them.
+// names them. The error is a *replicator.Unfit if a view has the target's name.
 func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Table) (map[string]string, error) {
 	rows, err := s.rows(ctx, "look at the target", columnsOf(w.options.Schema, t.Target))
 	if err != nil {
@@ -112,6 +112,9 @@ func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Tab
 	}
 	have := map[string]string{}
 	for _, r := range rows {
+		if string(r[5]) == "VIEW" { // NULL, or a word that is not known, is taken for a table
+			return nil, unfit(t, isView(in(w.options.Schema, t.Target), t))
+		}
 		have[string(r[0])] = catalogueType(string(r[1]), string(r[2]), string(r[3]), string(r[4]))
 	}
 	return have, nil
@@ -163,6 +166,16 @@ func otherType(p place, c schema.Column, have map[string]string, t *schema.Table
 		Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, have[c.Target]),
 		Means:  "values of the source's type need " + c.Mapping.Type,
 		Repair: fmt.Sprintf("%s; then %s", renameColumn(p, c.Target, old), resyncOf(t)),
+	}
+}
+
+// isView is the halt for a view in a target's place: nothing can be written to it.
+func isView(p place, t *schema.Table) *replicator.Halt {
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("%s is a view", p),
+		Means:  "somebody put it in the place of the target, and Redshift writes to tables only",
+		Repair: "drop the view or give it another name, and put the table back under its name or leave it to be made anew; then " + resyncOf(t),
 	}
 }
 

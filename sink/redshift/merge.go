@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"rowshift/replicator"
@@ -21,9 +20,9 @@ type merging struct {
 	ahead    prepared      // what of them was made ahead
 	asked    bool          // requests are open
 	stirred  bool          // something went into quarantine, or may have been lifted
-	fills    []string      // what new columns get, in the transaction
+	fills    []targetFill  // what new columns get, in the transaction
 	plain    []plainFold   // folds that are still to be written
-	refusing *schema.Table // whose target refused a statement
+	refusing *schema.Table // whose target a statement was of that was refused
 }
 
 func newMerging(w *Warehouse, m *replicator.Merge) *merging {
@@ -96,46 +95,33 @@ func (m *merging) run(ctx context.Context) error {
 		m.tables, m.inQuarantine = nil, nil
 		return m.blame(ctx, err)
 	}
+	m.refusals = refusals{}
 	m.dropOver(ctx)
 	return nil
 }
 
-// blame halts instead of err if Redshift refused the merge because a target is not
-// what it was.
+// blame returns a *replicator.Unfit instead of err if Redshift refused the merge because
+// of one target: it is not what it was, or refuses a statement. The others go on without it.
 func (m *merging) blame(ctx context.Context, err error) error {
 	if replicator.Final(err) || replicator.Retryable(err) || codeOf(err) == "" || m.session.conn.IsClosed() {
 		return err
 	}
 	for _, t := range m.targets() {
-		have, failed := m.targetColumns(ctx, m.session, t)
-		if failed != nil {
+		have, drifted := m.targetColumns(ctx, m.session, t)
+		if drifted == nil {
+			drifted = m.drift(t, have)
+		} else if _, ok := errors.AsType[*replicator.Unfit](drifted); !ok {
 			return err
 		}
-		drifted := m.drift(t, have)
 		if h, ok := errors.AsType[*replicator.Halt](drifted); ok {
 			h.Cause = err
 			return unfit(t, h)
 		}
 	}
-	if code := codeOf(err); m.refusing != nil && (strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23")) {
-		return unfit(m.refusing, m.constrained(err))
+	if m.refusing == nil || !m.refusals.ofTarget(m.refusing.OID, codeOf(err)) {
+		return err
 	}
-	return err
-}
-
-// constrained is the halt for a target that has the right types and refuses rows all the
-// same. Ours are made without any constraint.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
-func (m *merging) constrained(err error) *replicator.Halt {
-	t := m.refusing
-	p := in(m.options.Schema, t.Target)
-	return &replicator.Halt{
-		Reason: replicator.TargetDrift,
-		Found:  fmt.Sprintf("Redshift refuses rows of %v in %s: %v", t.Name, p, err),
-		Means:  "the target was made or altered by somebody, with a constraint such as NOT NULL that the source does not have",
-		Repair: fmt.Sprintf("drop the column that has it, or rename the table: %s; then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
-		Cause:  err,
-	}
+	return unfit(m.refusing, m.refusal(err))
 }
 
 // targets are the tables that the merge writes to where people read them.
@@ -277,7 +263,7 @@ func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, tar
 		return nil
 	}
 	if len(f.Unchanged) > 0 {
-		if _, err := m.step(ctx, "fill", fill(stage, target, f)); err != nil {
+		if _, err := m.of(ctx, f.Table, "fill", fill(stage, target, f)); err != nil {
 			return err
 		}
 		n, err := m.session.number(ctx, "fill", unfilled(stage, f))
@@ -316,15 +302,21 @@ func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging)
 	return nil
 }
 
+// of runs a statement on a table's target, and remembers the table if it is refused.
+func (m *merging) of(ctx context.Context, t *schema.Table, step, sql string) (int64, error) {
+	n, err := m.step(ctx, step, sql)
+	if err != nil {
+		m.refusing = t
+	}
+	return n, err
+}
+
 // count runs a statement and counts the rows that it changed.
 func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) error {
 	if sql == "" {
 		return nil
 	}
-	n, err := m.step(ctx, step, sql)
-	if err != nil {
-		m.refusing = t
-	}
+	n, err := m.of(ctx, t, step, sql)
 	m.merged.Rows[t.OID] += n
 	return err
 }
@@ -335,6 +327,7 @@ func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone pla
 	target := in(m.options.Schema, t.Target)
 	n, err := m.session.number(ctx, "reconcile", countRows(target))
 	if err != nil {
+		m.refusing = t
 		return err
 	}
 	if n == 0 { // nothing to compare: of a large table that would be most of the work
@@ -346,6 +339,9 @@ func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone pla
 		return err
 	}
 	more, err := m.session.number(ctx, "reconcile", surplus(target, load))
+	if err != nil {
+		m.refusing = t
+	}
 	if err != nil || more == 0 {
 		return err
 	}

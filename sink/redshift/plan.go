@@ -45,6 +45,10 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 	}
 	for _, t := range tables {
 		have, err := w.targetColumns(ctx, s, t)
+		if u, ok := errors.AsType[*replicator.Unfit](err); ok {
+			statements = append(statements, parked(t, u))
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +74,7 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 	left := leftOver(t, have, a.Diff)
 	d, err := w.dueOf(a, have, by)
 	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
-		return []string{comment("%v is parked: %s; repair: %s", t.Known, u.Why.Found, u.Why.Repair)}, nil
+		return []string{parked(t, u)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -88,6 +92,11 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 		}
 	}
 	return append(append(statements, d.statements...), d.fills...), nil
+}
+
+// parked says that a table would be parked, and why.
+func parked(t *schema.Table, u *replicator.Unfit) string {
+	return comment("%v is parked: %s; repair: %s", t.Known, u.Why.Found, u.Why.Repair)
 }
 
 // loaded says that a table is loaded, and why if it was before.

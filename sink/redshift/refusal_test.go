@@ -9,6 +9,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/redshifttest"
 )
 
 func TestCountThatDiffersMergesNothing(t *testing.T) {
@@ -66,6 +67,10 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 		{"dropped", "DROP TABLE public_copy.words", "no table", "put it back"},
 		{"column dropped", "ALTER TABLE public_copy.words DROP COLUMN body", `no column "body"`, "rowshift resync public.words"},
 		{"column of another type", "ALTER TABLE public_copy.words DROP COLUMN body; ALTER TABLE public_copy.words ADD COLUMN body VARCHAR(2)", "VARCHAR(2)", "RENAME COLUMN"},
+		{"a view in its place", "ALTER TABLE public_copy.words RENAME TO words_old; CREATE VIEW public_copy.words AS SELECT * FROM public_copy.words_old; GRANT ALL ON public_copy.words TO loader",
+			`"public_copy"."words" is a view`, "drop the view"},
+		{"a view of late binding in its place", "ALTER TABLE public_copy.words RENAME TO words_old; CREATE VIEW public_copy.words AS SELECT * FROM public_copy.words_old WITH NO SCHEMA BINDING; GRANT ALL ON public_copy.words TO loader",
+			`"public_copy"."words" is a view`, "rowshift resync public.words"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,12 +82,87 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 			if h := wantHalt(t, err, replicator.TargetDrift); !strings.Contains(h.Found, test.found) || !strings.Contains(h.Repair, test.repair) {
 				t.Error(h)
 			}
+			if u, ok := errors.AsType[*replicator.Unfit](err); !ok || u.OID != table.OID {
+				t.Errorf("of no table: %v", err)
+			}
 			w.unmoved()
 			if test.name == "dropped" {
 				return // a load makes it anew
 			}
 			wantHalt(t, r.MakeLoad(t.Context(), w.epoch, table, loadState("load_1_1_1")), replicator.TargetDrift)
 		})
+	}
+}
+
+// A view in a target's place is told beforehand: by plan, and by check.
+func TestViewInATargetsPlaceIsTold(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.admin("ALTER TABLE public_copy.words RENAME TO words_old", "CREATE VIEW public_copy.words AS SELECT * FROM public_copy.words_old", "ALTER TABLE public_copy.words OWNER TO loader")
+	planned, err := r.Plan(t.Context(), []*schema.Table{table}, replicator.Foreseen{})
+	if err != nil || !strings.Contains(strings.Join(planned, "\n"), `public.words is parked: "public_copy"."words" is a view`) {
+		t.Errorf("planned %q, %v", planned, err)
+	}
+	findings := r.Check(t.Context(), []*schema.Table{table}, "")
+	if f := findings[len(findings)-1]; f.Verdict != replicator.Failure || !strings.Contains(f.Found, "is a view") || !strings.Contains(f.Repair, "rowshift resync public.words") {
+		t.Errorf("found %+v", f)
+	}
+}
+
+// A target that refuses a statement for a reason of its own parks its table; what the
+// server refuses for its own sake parks none, and what passes is tried again.
+func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	const unfit, passes, ends = "unfit", "passes", "ends"
+	tests := []struct{ code, message, want string }{
+		{"42804", "column \"n\" is of another type", unfit},
+		{"0A000", "cannot delete from a view", unfit},
+		{"55000", "cannot delete from a view", unfit},
+		{"54000", "row is too large", unfit},
+		{"P0001", "canary", unfit},
+		{"22001", "canary", unfit},
+		{"XX000", "1023", passes},
+		{"XX000", "system is in resize mode", passes},
+		{"40001", "conflict", passes},
+		{"55P03", "locked", passes},
+		{"57014", "canceled", passes},
+		{"53100", "disk full", passes},
+		{"53000", "insufficient resources", ends},
+		{"55006", "in use", ends},
+		{"57000", "intervention", ends},
+		{"58030", "I/O error", ends},
+		{"25006", "cannot execute", ends},
+		{"08006", "lost", ends},
+		{"XX000", "canary", ends},
+		{"XX000", "canary", ends},
+		{"XX000", "canary", unfit}, // three times in a row: the target's
+	}
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	for i, test := range tests {
+		f := w.server.Inject(redshifttest.Fault{Class: []string{"DELETE", "INSERT"}[i%2], Match: "public_copy", Code: test.code, Message: test.message})
+		_, err := r.Merge(t.Context(), m)
+		f.Remove()
+		got := ends
+		u, ok := errors.AsType[*replicator.Unfit](err)
+		switch {
+		case ok:
+			if got = unfit; u.OID != table.OID || u.Why.Reason != replicator.TargetDrift || !strings.Contains(u.Why.Found, test.code) || !strings.Contains(u.Why.Repair, "rowshift resync public.words") {
+				t.Errorf("%s: %v", test.code, u)
+			}
+		case replicator.Retryable(err):
+			got = passes
+		}
+		if err == nil || got != test.want || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s %s: %s, want %s: %v", test.code, test.message, got, test.want, err)
+		}
+		w.unmoved()
+	}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	if r.refusals != (refusals{}) {
+		t.Errorf("remembered after a merge: %v", r.refusals)
 	}
 }
 

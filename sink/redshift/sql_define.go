@@ -52,10 +52,14 @@ func tablesOf(name string) string {
 	return "SELECT table_name FROM svv_tables WHERE table_schema = " + literal(schema.Fold(name)) + " ORDER BY table_name"
 }
 
-// columnsOf lists the columns of a table with their types.
+// columnsOf lists the columns of a table with their types, and whether it is a table: a
+// view has columns too. Both sides are narrowed, lest the catalogue is read as a whole.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
 func columnsOf(s, table string) string {
-	return "SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = " +
-		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " ORDER BY ordinal_position"
+	s, table = literal(schema.Fold(s)), literal(schema.Fold(table))
+	return "SELECT c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale, t.table_type FROM svv_columns AS c " +
+		"LEFT JOIN svv_tables AS t ON t.table_catalog = c.table_catalog AND t.table_schema = " + s + " AND t.table_name = " + table +
+		" WHERE c.table_schema = " + s + " AND c.table_name = " + table + " ORDER BY c.ordinal_position"
 }
 
 // keysOf reads which columns a target's rows are spread and sorted by.

@@ -46,6 +46,7 @@ type Warehouse struct {
 	stages       int                     // counts staging tables; used with the session for merges only, as the next
 	tables       []replicator.TableState // as last written; nil: not known
 	inQuarantine map[schema.Name]int64   // rows by table, as last read; nil if not known
+	refusals     refusals                // of the last merges
 
 	loads link // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
 }

@@ -274,7 +274,7 @@ SELECT DISTINCT "name" FROM "name"."name" WHERE "name" IS NOT NULL ORDER BY "nam
 SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relname = '?' AND t.granted AND t.lock_mode = '?' AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid();
 SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = 0 AND TRIM(application_name) <> '?' ORDER BY record_time DESC LIMIT 0;
 SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 0;
-SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM svv_columns WHERE table_schema = '?' AND table_name = '?' ORDER BY ordinal_position;
+SELECT c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale, t.table_type FROM svv_columns AS c LEFT JOIN svv_tables AS t ON t.table_catalog = c.table_catalog AND t.table_schema = '?' AND t.table_name = '?' WHERE c.table_schema = '?' AND c.table_name = '?' ORDER BY c.ordinal_position;
 SELECT column_name, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' AND (distkey OR sortkey <> 0) ORDER BY ABS(sortkey);
 SELECT has_database_privilege(current_database(), '?');
 SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');

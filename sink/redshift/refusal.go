@@ -1,0 +1,61 @@
+package redshift
+
+import (
+	"fmt"
+	"slices"
+
+	"rowshift/replicator"
+)
+
+// refusals are those of one target, of merges one after another.
+type refusals struct {
+	oid   uint32
+	code  string
+	times int
+}
+
+// mostRefusals is how many merges have to be refused in one way until an error of which
+// Redshift does not say what it is about is taken for the target's.
+const mostRefusals = 3
+
+// ofTarget tells whether a refusal is for the sake of the target that the statement was
+// of, and not of the server: by its SQLSTATE. XX000 may be either, for Redshift says so
+// of values as well as of itself: then it is the target's if merges that follow one
+// another end with it at the same table.
+func (r *refusals) ofTarget(oid uint32, code string) bool {
+	switch {
+	case len(code) != 5 || slices.Contains(ofServer, code[:2]) || code == "55006": // "in use" passes
+		return false
+	case code[:2] != "XX":
+		return true
+	}
+	if r.oid != oid || r.code != code {
+		*r = refusals{oid: oid, code: code}
+	}
+	r.times++
+	return r.times >= mostRefusals
+}
+
+// ofServer are the classes of SQLSTATE that speak of links, transactions, sessions, room
+// and the system, and of no table. Those of them that pass are tried again.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+var ofServer = []string{"08", "25", "28", "2D", "40", "53", "57", "58", "F0"}
+
+// refusal is the halt for a target that has the right columns and refuses a statement all
+// the same. Ours are made without any constraint.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+func (m *merging) refusal(err error) *replicator.Halt {
+	t := m.refusing
+	p := in(m.options.Schema, t.Target)
+	means, repair := "the target was made or altered by somebody, in a way that rowshift cannot write to", "do away with what stands in its way"
+	if class := codeOf(err)[:2]; class == "22" || class == "23" {
+		means, repair = "the target was made or altered by somebody, with a constraint such as NOT NULL that the source does not have", "drop the column that has it"
+	}
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("Redshift refuses rows of %v in %s: %v", t.Name, p, err),
+		Means:  means,
+		Repair: fmt.Sprintf("%s, or rename the table: %s; then %s", repair, renameTable(p, t.Target+"_old"), resyncOf(t)),
+		Cause:  err,
+	}
+}
