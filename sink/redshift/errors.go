@@ -74,7 +74,7 @@ func (s *session) failed(op string, err error) error {
 // issue 147, those of a resize from github.com/rudderlabs/rudder-server.
 func passing(p *pgconn.PgError) bool {
 	switch p.Code {
-	case "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
+	case "40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
 		return true
 	}
 	if number, _, _ := strings.Cut(p.Message, " "); number == isolationViolation {
@@ -90,6 +90,9 @@ func passing(p *pgconn.PgError) bool {
 
 // isolationViolation is the number that Redshift gives to such a failure.
 const isolationViolation = "1023"
+
+// cancelled is the SQLSTATE of a statement that ran into its timeout, or was cancelled.
+const cancelled = "57014"
 
 // passingWords are parts of messages, in lower case, that tell of what passes.
 var passingWords = []string{

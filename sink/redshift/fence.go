@@ -112,7 +112,7 @@ func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c r
 		}
 		for range attempts {
 			c, err = w.take(ctx, s, first)
-			if codeOf(err) != "57014" {
+			if codeOf(err) != cancelled {
 				return err
 			}
 			if err := w.endHolders(ctx, s); err != nil {

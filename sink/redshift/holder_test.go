@@ -1,7 +1,10 @@
 package redshift
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/test/redshifttest"
@@ -89,5 +92,59 @@ func TestFenceEndsNobodyElse(t *testing.T) {
 				t.Errorf("took over epoch %d", c.Epoch)
 			}
 		})
+	}
+}
+
+// A merge does not wait for ever for a client that vanished while it had the fence: it
+// ends its pass, and the next one ends that session.
+func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	r.wait = 300
+	holder := w.hold("rowshift/accounts", lockFence)
+	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	_, err := r.Merge(ctx, m)
+	if err == nil || codeOf(err) != cancelled || replicator.Retryable(err) || replicator.Final(err) || !strings.Contains(err.Error(), "kept the fence locked") {
+		t.Fatalf("%v", err)
+	}
+	w.unmoved()
+	m.Checkpoint.Epoch = w.fence(r).Epoch
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	w.want(w.words(), "a|1|x")
+}
+
+// A merge that has the fence is bounded no more: it waits for whoever has a target.
+func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	r.wait = 300
+	reader := w.hold("psql", "LOCK public_copy.words")
+	merged := make(chan error, 1)
+	go func() {
+		_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert a|1|x"))...))
+		merged <- err
+	}()
+	w.eventually("the merge waits for the target", func() bool {
+		return w.below("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'public_copy.words'::regclass")[0] == "1"
+	})
+	select {
+	case err := <-merged:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(3 * time.Duration(r.wait) * time.Millisecond):
+	}
+	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+	if err := <-merged; err != nil {
+		t.Error(err)
 	}
 }

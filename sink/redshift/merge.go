@@ -60,7 +60,7 @@ func (m *merging) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = m.transaction(ctx, m.session, func() error {
+	err = m.bounded(ctx, m.session, func() error {
 		for _, do := range []func(context.Context) error{m.compare, m.rename, m.opened} {
 			if err := do(ctx); err != nil {
 				return err

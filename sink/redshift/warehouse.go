@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"rowshift/replicator"
@@ -41,6 +42,7 @@ type Options struct {
 type Warehouse struct {
 	options  Options
 	metadata metadata
+	wait     int // mostWait, but in tests
 
 	merges       link
 	stages       int                     // counts staging tables; used with the session for merges only, as the next
@@ -50,6 +52,10 @@ type Warehouse struct {
 
 	loads link // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
 }
+
+// mostWait is how long a merge waits for the fence, in milliseconds: who else locks it does
+// so for seconds.
+const mostWait = 60_000
 
 var (
 	_ replicator.Warehouse = (*Warehouse)(nil)
@@ -61,7 +67,7 @@ func New(o Options) *Warehouse {
 	if o.IdleClose == 0 {
 		o.IdleClose = 30 * time.Second
 	}
-	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema)}
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait}
 	w.merges = link{open: w.open, idle: o.IdleClose}
 	w.loads = link{open: w.open, idle: o.IdleClose}
 	return w
@@ -81,11 +87,38 @@ func (w *Warehouse) with(ctx context.Context, do func(*session) error) error {
 // transaction runs do in a transaction whose first statement locks the fence. An
 // error of do, or of COMMIT if the server answered, leaves nothing behind.
 func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error) error {
-	if _, err := s.run(ctx, "begin", "BEGIN"); err != nil {
+	return w.within(ctx, s, []string{"BEGIN"}, []string{w.metadata.lock()}, do)
+}
+
+// bounded is a transaction that does not wait for the fence for ever: of a client that has
+// vanished while it had it, Redshift keeps the session for hours. Then the error is not
+// Retryable, so that the pass ends: the next one takes the fence, which ends such sessions.
+// The bound costs no round trip. It is for merges only, which wait for short transactions;
+// those of loads may wait for the join of a large table, and end with the pass.
+func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
+	locked := false
+	err := w.within(ctx, s, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, func() error {
+		locked = true
+		return do()
+	})
+	if e, ok := errors.AsType[*Error](err); ok && !locked && e.Code == cancelled {
+		e.retry = false
+		e.Message += "; another session has kept the fence locked"
+		s.close(ctx) // and with it whatever timeout the rollback has left
+	}
+	return err
+}
+
+// within runs do in a transaction by the requests that begin it and lock the fence.
+func (w *Warehouse) within(ctx context.Context, s *session, begin, lock []string, do func() error) error {
+	if _, err := s.together(ctx, "begin", begin); err != nil {
+		if len(begin) > 1 {
+			s.close(ctx) // it may have begun
+		}
 		return err
 	}
 	s.lasting = true
-	_, err := s.run(ctx, "lock", w.metadata.lock())
+	_, err := s.together(ctx, "lock", lock)
 	if err == nil {
 		err = do()
 	}
