@@ -13,8 +13,9 @@ import (
 
 // The bounds of one transaction that applies held changes: merges of other tables
 // wait for its lock. They are doubled with each transaction that left some of its table,
-// a few times: a fold of each table is held by a merge between two of them, and where one
-// takes as long as a fold, a load would else go on for as long as others write.
+// a few times, and each takes a fold more than the one before, at least: a fold of each
+// table is held by a merge between two of them, and where one takes as long as a fold, a
+// load would else go on for as long as others write.
 const (
 	mostFolds   = 64
 	mostRows    = 50_000          // once so many rows are applied no other fold is begun
@@ -106,7 +107,7 @@ func (a *applying) run(ctx context.Context) error {
 	var rows, last int64
 	began := time.Now()
 	for i, f := range folds {
-		if i == mostFolds<<a.doubled || rows >= mostRows<<a.doubled || i > 0 && time.Since(began) > mostTime<<a.doubled {
+		if enough(a.doubled, i, rows, time.Since(began)) {
 			a.applied.Left = true
 			break
 		}
@@ -122,6 +123,12 @@ func (a *applying) run(ctx context.Context) error {
 	n, err := a.session.run(ctx, "take out what was applied", deleteHeld(a.held, last))
 	a.applied.Rows += n
 	return err
+}
+
+// enough tells whether a transaction has applied enough, by how often its bounds are
+// doubled, and by the folds and rows and the time that it has taken for them.
+func enough(doubled, folds int, rows int64, took time.Duration) bool {
+	return folds == mostFolds<<doubled || folds > doubled && (rows >= mostRows<<doubled || took > mostTime<<doubled)
 }
 
 // unseen takes out what the snapshot saw, and returns the first folds of what is left.

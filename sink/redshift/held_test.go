@@ -156,6 +156,25 @@ func TestHeldChangesEqualChangesOneByOne(t *testing.T) {
 	w.want(w.words())
 }
 
+// A transaction applies a fold at least, however large it is and however long it takes, and
+// one more behind each that left some.
+func TestEnoughIsApplied(t *testing.T) {
+	for _, c := range []struct {
+		doubled, folds int
+		rows           int64
+		took           time.Duration
+		enough         bool
+	}{
+		{0, 0, 0, 0, false}, {0, 1, 10, time.Second, false}, {0, 1, 10, 3 * time.Second, true}, {0, 1, 500_000, 0, true}, {0, 64, 64, 0, true},
+		{1, 1, 500_000, time.Minute, false}, {1, 2, 500_000, 0, true}, {1, 64, 64, 3 * time.Second, false}, {1, 64, 64, 5 * time.Second, true},
+		{4, 4, 2_000_000, time.Minute, false}, {4, 5, 2_000_000, 0, true}, {4, 1024, 1024, 0, true},
+	} {
+		if got := enough(c.doubled, c.folds, c.rows, c.took); got != c.enough {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
 // The second transaction applies twice as much as the first.
 func TestApplyTakesMoreAndMore(t *testing.T) {
 	t.Parallel()

@@ -54,8 +54,8 @@ type Warehouse struct {
 }
 
 // mostWait is how long a merge waits for the fence, in milliseconds: who else locks it does
-// so for seconds.
-const mostWait = 60_000
+// so for seconds, or for some folds of a load, of which each may take half a minute.
+const mostWait = 300_000
 
 var (
 	_ replicator.Warehouse = (*Warehouse)(nil)
