@@ -78,6 +78,7 @@ type daemon struct {
 	loads     int // snapshots that were loaded from
 	refusals  refusals
 	shapes    shapes
+	stuck     int // streams in a row that ended since the slot cannot decode
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
 	gained    bool // the pass at hand did something that the next need not do again
@@ -165,8 +166,8 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		}
 		return err
 	}
-	_ = source.Close() // likewise: it may have turned out that the slot cannot decode
-	return d.repairLost(ctx, now, err)
+	_ = source.Close() // likewise
+	return d.repairStream(ctx, now, err)
 }
 
 // fence takes the warehouse over, which may wait for a dying transaction, and keeps

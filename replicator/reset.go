@@ -82,6 +82,22 @@ func (c *Checkpoint) Repairs(h *Halt, resyncLost bool) bool {
 	return slices.Contains(lacking, h.Reason) && (resyncLost || c.underWay() != "")
 }
 
+// repairStream is repairLost for what a stream ended by: it may have turned out that the slot
+// cannot decode. That may be the server's trouble of the moment, and a new slot is dear, so
+// the first time it is a halt as if nothing were to be repaired, and the next look, a
+// HaltRetry later, has to find the same.
+func (d *daemon) repairStream(ctx context.Context, was Checkpoint, cause error) error {
+	h, ok := errors.AsType[*Halt](cause)
+	if !ok || !slices.Contains(lacking, h.Reason) {
+		d.stuck = 0
+		return cause
+	}
+	if d.stuck++; d.stuck == 1 {
+		return cause
+	}
+	return d.repairLost(ctx, was, cause)
+}
+
 // repairLost looks what is to be done if cause says that the slot does not hold what
 // the warehouse lacks by the checkpoint was. Another daemon may reset the slot, or have
 // gone on: that is no reason to halt. A reset that is under way is begun again, and one

@@ -12,8 +12,9 @@ import (
 )
 
 // A slot that turns out to be unable to decode in the middle of a stream is reset as one
-// that is found lost at the opening: unasked if that is wanted, and again if a reset is
-// under way. Else, and for what a reset does not repair unasked, the pipeline halts.
+// that is found lost at the opening, once the look behind a halt finds it so again: unasked
+// if that is wanted, and again if a reset is under way. Else, and for what a reset does not
+// repair unasked, the pipeline goes on halting.
 func TestUndecodableSlotIsReset(t *testing.T) {
 	underWay := []Reset{{Token: "asked", Begun: true}}
 	for name, c := range map[string]struct {
@@ -44,8 +45,8 @@ func TestUndecodableSlotIsReset(t *testing.T) {
 				if want == unasked {
 					want = fmt.Sprintf("%sat %v in epoch 1", unasked, f.cp.LSN)
 				}
-				halted := halts > 0
-				if f.passes < undecodableTimes || f.cp.LSN <= 1 || f.cp.Reset != want || halted == (want != "") || halted == slices.Contains(f.asked, "make") {
+				remade := slices.Contains(f.asked, "make")
+				if f.passes < undecodableTimes || f.cp.LSN <= 1 || f.cp.Reset != want || remade != (want != "") || remade && halts != 1 || !remade && halts < 10 {
 					t.Errorf("after %d passes, at %v: reset %q, asked for %q, %d halts, want %q", f.passes, f.cp.LSN, f.cp.Reset, f.asked, halts, want)
 				}
 			})
