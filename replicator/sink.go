@@ -265,7 +265,7 @@ type Loader interface {
 
 	// Apply applies the first held changes to the load table, but for those of
 	// transactions that its snapshot saw, and takes them out of the held table, in one
-	// short transaction under the fence. The error wraps ErrFenced if the checkpoint is
+	// transaction of seconds under the fence. The error wraps ErrFenced if the checkpoint is
 	// of another epoch.
 	//
 	// left is how many transactions before it, one after another, have left some of the

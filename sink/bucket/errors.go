@@ -198,11 +198,12 @@ func (r *refusal) over() {
 
 // lasts tells whether S3, which refuses now, has done so for as long as patience. A refusal
 // behind which nothing was asked for long, as of a deletion in the evening, is not the
-// beginning of the next one: the pauses between tries are far shorter.
+// beginning of the next one: the pauses between tries, and between the looks of a halted
+// pipeline, are shorter.
 func (r *refusal) lasts(patience time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.since.IsZero() || time.Since(r.last) > 5*patience {
+	if r.since.IsZero() || time.Since(r.last) > 15*patience {
 		r.since = time.Now()
 	}
 	r.last = time.Now()

@@ -139,7 +139,7 @@ func TestRefusalOfLongAgo(t *testing.T) {
 	for _, c := range []struct {
 		since, last time.Duration
 		halts       bool
-	}{{time.Hour, time.Hour, false}, {time.Hour, time.Minute, true}, {30 * time.Second, 10 * time.Second, false}} {
+	}{{time.Hour, time.Hour, false}, {time.Hour, time.Minute, true}, {11 * time.Minute, 6 * time.Minute, true}, {30 * time.Second, 10 * time.Second, false}} {
 		s.refusal.since, s.refusal.last = time.Now().Add(-c.since), time.Now().Add(-c.last)
 		err := s.judge(t.Context(), opPut, "key", denied)
 		if _, halts := errors.AsType[*replicator.Halt](err); halts != c.halts {

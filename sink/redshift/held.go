@@ -46,6 +46,8 @@ func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema
 			if err := w.sameEpoch(ctx, s, epoch); err != nil {
 				return err
 			}
+			w.applies.Store(true)
+			defer w.applies.Store(false)
 			err := a.run(ctx)
 			applied = a.applied
 			return err

@@ -115,10 +115,32 @@ func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	}
 	w.unmoved()
 	m.Checkpoint.Epoch = w.fence(r).Epoch
+	r.wait = mostWait
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Error(err)
 	}
 	w.want(w.words(), "a|1|x")
+}
+
+// A merge that waits for held changes of ours to be applied waits on.
+func TestMergeWaitsForWhatIsApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	r.wait = 300
+	r.applies.Store(true)
+	holder := w.hold("rowshift/accounts", lockFence)
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	if _, err := r.Merge(t.Context(), m); codeOf(err) != cancelled || !replicator.Retryable(err) || strings.Contains(err.Error(), "kept the fence locked") {
+		t.Errorf("%v", err)
+	}
+	if _, err := holder.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+	r.wait = mostWait
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Error(err)
+	}
 }
 
 // A merge that has the fence is bounded no more: it waits for whoever has a target.
@@ -126,7 +148,7 @@ func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.wait = 300
+	r.wait = 3000
 	reader := w.hold("psql", "LOCK public_copy.words")
 	merged := make(chan error, 1)
 	go func() {
@@ -139,7 +161,7 @@ func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
 	select {
 	case err := <-merged:
 		t.Fatalf("it did not wait: %v", err)
-	case <-time.After(3 * time.Duration(r.wait) * time.Millisecond):
+	case <-time.After(time.Duration(r.wait+1000) * time.Millisecond):
 	}
 	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Error(err)

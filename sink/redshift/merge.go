@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -95,7 +96,9 @@ func (m *merging) run(ctx context.Context) error {
 		m.tables, m.inQuarantine = nil, nil
 		return m.blame(ctx, err)
 	}
-	m.refusals = refusals{}
+	if slices.ContainsFunc(m.targets(), func(t *schema.Table) bool { return t.OID == m.refusals.oid }) {
+		m.refusals = refusals{} // it was not the target's
+	}
 	m.dropOver(ctx)
 	return nil
 }

@@ -139,7 +139,12 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 		{"XX000", "canary", unfit}, // three times in a row: the target's
 	}
 	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	idle := &replicator.Merge{Expect: m.Expect, Checkpoint: m.Checkpoint.Clone()} // as between any two passes
+	idle.Checkpoint.LSN = m.Expect
 	for i, test := range tests {
+		if _, err := r.Merge(t.Context(), idle); err != nil {
+			t.Fatal(err)
+		}
 		f := w.server.Inject(redshifttest.Fault{Class: []string{"DELETE", "INSERT"}[i%2], Match: "public_copy", Code: test.code, Message: test.message})
 		_, err := r.Merge(t.Context(), m)
 		f.Remove()

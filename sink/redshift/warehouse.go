@@ -3,6 +3,7 @@ package redshift
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"rowshift/replicator"
@@ -42,7 +43,8 @@ type Options struct {
 type Warehouse struct {
 	options  Options
 	metadata metadata
-	wait     int // mostWait, but in tests
+	wait     int         // mostWait, but in tests
+	applies  atomic.Bool // held changes are being applied, with the fence
 
 	merges       link
 	stages       int                     // counts staging tables; used with the session for merges only, as the next
@@ -93,21 +95,26 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 // bounded is a transaction that does not wait for the fence for ever: of a client that has
 // vanished while it had it, Redshift keeps the session for hours. Then the error is not
 // Retryable, so that the pass ends: the next one takes the fence, which ends such sessions.
-// The bound costs no round trip. It is for merges only, which wait for short transactions;
-// those of loads may wait for the join of a large table, and end with the pass.
+// While held changes are applied it may be that, and it waits on. The bound costs no round
+// trip. It is for merges only; those of loads may wait for the join of a large table, and
+// end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
 	locked := false
 	err := w.within(ctx, s, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, func() error {
 		locked = true
 		return do()
 	})
-	if e, ok := errors.AsType[*Error](err); ok && !locked && e.Code == cancelled {
-		e.retry = false
-		e.Message += "; another session has kept the fence locked"
+	if e, ok := errors.AsType[*Error](err); ok && !locked && e.Op == opLock && e.Code == cancelled {
+		if e.retry = w.applies.Load(); !e.retry {
+			e.Message += "; another session has kept the fence locked"
+		}
 		s.close(ctx) // and with it whatever timeout the rollback has left
 	}
 	return err
 }
+
+// opLock is the statement that locks the fence.
+const opLock = "lock"
 
 // within runs do in a transaction by the requests that begin it and lock the fence.
 func (w *Warehouse) within(ctx context.Context, s *session, begin, lock []string, do func() error) error {
@@ -118,7 +125,7 @@ func (w *Warehouse) within(ctx context.Context, s *session, begin, lock []string
 		return err
 	}
 	s.lasting = true
-	_, err := s.together(ctx, "lock", lock)
+	_, err := s.together(ctx, opLock, lock)
 	if err == nil {
 		err = do()
 	}
