@@ -87,7 +87,7 @@ func TestCheckOfBrokenWorlds(t *testing.T) {
 		{"no key", source("ALTER TABLE plan DROP CONSTRAINT plan_pkey"), source("ALTER TABLE plan ADD PRIMARY KEY (code)"), "plan"},
 		{"no right to replicate", source("ALTER ROLE rowshift NOREPLICATION"), source("ALTER ROLE rowshift REPLICATION"), "REPLICATION"},
 		{"no right to publish", source("REVOKE CREATE ON DATABASE app FROM rowshift"), source("GRANT CREATE ON DATABASE app TO rowshift"), "CREATE PUBLICATION"},
-		{"no right in the warehouse", backing("REVOKE CREATE ON DATABASE dev FROM loader"), printed(t, w), "GRANT USAGE, CREATE ON SCHEMA"},
+		{"no right in the warehouse", backing("REVOKE CREATE ON DATABASE dev FROM loader"), printed(t, w), `AUTHORIZATION "loader"`},
 		{"no temporary tables", backing("REVOKE TEMP ON DATABASE dev FROM loader, PUBLIC"), backing("GRANT TEMP ON DATABASE dev TO loader"), "GRANT TEMP ON DATABASE"},
 		{"a role that may not read the bucket", refusing("S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0"), accepting, `"s3:GetObject"`},
 		{"a role that Redshift may not assume", refusing("User arn:aws:redshift:a:1:dbuser:c/l is not authorized to assume IAM Role " + harness.CopyRole), accepting, "GRANT ASSUMEROLE ON"},
@@ -136,7 +136,7 @@ func printed(t *testing.T, w *harness.World) func(*testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(out) {
-			if _, repair, ok := strings.Cut(line, "repair:"); ok && strings.Contains(repair, "ON SCHEMA") {
+			if _, repair, ok := strings.Cut(line, "repair:"); ok && strings.Contains(repair, "CREATE SCHEMA") {
 				for statement := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(repair), ";"), "; ") {
 					change(t, w, statement)
 				}

@@ -71,7 +71,7 @@ func TestRefusalsLeakNothing(t *testing.T) {
 		{Class: "COPY", Code: "XX000", Message: "Invalid digit, Value '" + replicated + "', Pos 0, Type: Integer"},
 	} {
 		t.Run(fault.Class+fault.Match, func(t *testing.T) {
-			fault.Application = "rowshift"
+			fault.Application, fault.Nth = "rowshift", 1 // again and again would park the table
 			refusing := w.Warehouse.Inject(fault)
 			defer refusing.Remove()
 			execute(t, w, "UPDATE person SET is_active = NOT is_active WHERE id = uid('p', 1)")
