@@ -26,21 +26,21 @@ import (
 func TestDrawnStatements(t *testing.T) {
 	t.Parallel()
 	first, seeds := fromEnv("ROWSHIFT_TEST_SEED", 1), fromEnv("ROWSHIFT_TEST_SEEDS", 1)
-	statements := 300
-	if seeds > 1 {
-		statements = 500
-	}
 	for n := range max(1, seeds/10) {
-		t.Run(fmt.Sprint("seed ", first+n), func(t *testing.T) { follow(t, uint64(first+n), statements) })
+		t.Run(fmt.Sprint("seed ", first+n), func(t *testing.T) { follow(t, uint64(first+n)) })
 	}
 }
 
-// follow draws so many statements, runs them, and looks now and then whether all is equal.
-func follow(t *testing.T, seed uint64, statements int) {
+// statementsDrawn is how many statements are drawn from a seed: as many as send each form of
+// the statements that test/surface lists.
+const statementsDrawn = 500
+
+// follow draws statements, runs them, and looks now and then whether all is equal.
+func follow(t *testing.T, seed uint64) {
 	f := newFollowed(t, seed)
 	load := f.world.Load(harness.Workload{Seed: seed, Writers: 1, Pause: 100 * time.Millisecond})
 	f.compare(t)
-	for last := 0; f.statements < statements; {
+	for last := 0; f.statements < statementsDrawn; {
 		f.run(t, f.drawing.next())
 		f.disturb(t)
 		if f.statements-last >= 60 {
