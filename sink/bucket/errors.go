@@ -187,7 +187,7 @@ func (s *Stager) forgetCredentials() {
 type refusal struct {
 	mu    sync.Mutex
 	since time.Time // zero: it does not
-	last  time.Time // when it was last asked
+	last  time.Time // when it last refused
 }
 
 func (r *refusal) over() {

@@ -99,12 +99,8 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 // trip. It is for merges only; those of loads may wait for the join of a large table, and
 // end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
-	locked := false
-	err := w.within(ctx, s, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, func() error {
-		locked = true
-		return do()
-	})
-	if e, ok := errors.AsType[*Error](err); ok && !locked && e.Op == opLock && e.Code == cancelled {
+	err := w.within(ctx, s, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
+	if e, ok := errors.AsType[*Error](err); ok && e.Op == opLock && e.Code == cancelled {
 		if e.retry = w.applies.Load(); !e.retry {
 			e.Message += "; another session has kept the fence locked"
 		}
