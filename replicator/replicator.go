@@ -78,7 +78,8 @@ type daemon struct {
 	loads     int // snapshots that were loaded from
 	refusals  refusals
 	shapes    shapes
-	stuck     int // streams in a row that ended since the slot cannot decode
+	stuck     int      // streams in a row that ended since the slot cannot decode
+	again     repeated // of a reset whose slots are lost
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
 	gained    bool // the pass at hand did something that the next need not do again

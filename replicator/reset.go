@@ -119,6 +119,9 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 		return cause
 	}
 	token := now.underWay()
+	if d.again.tooOften(token) {
+		return d.again.halt(h)
+	}
 	if _, err := d.Origin.Create(ctx, CreateRequest{Look: true, Resumed: true, System: now.System, Slot: now.Slot, Known: now.Known()}); err != nil {
 		return err // this may be another server, for a while: nothing is forgotten for it
 	}
@@ -135,5 +138,39 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 	if err != nil {
 		return err
 	}
+	d.again.begun(token)
 	return fmt.Errorf("%w: %s", errReset, h.Found)
+}
+
+// mostAgain is how often a reset that is under way is begun again because its slot was
+// lost too: each time loads all tables from the start, and what lost one slot after
+// another, a limit of the log that a load does not keep within, does so again.
+const mostAgain = 3
+
+// repeated counts how often in a row a process began the same reset again.
+type repeated struct {
+	token string
+	times int
+}
+
+// begun counts the reset that is under way by that token; empty: it is the first for it.
+func (r *repeated) begun(token string) {
+	if token == "" || token != r.token {
+		*r = repeated{token: token}
+	}
+	if token != "" {
+		r.times++
+	}
+}
+
+// tooOften tells whether it was begun again so often that a person has to look.
+func (r *repeated) tooOften(token string) bool {
+	return token != "" && token == r.token && r.times >= mostAgain
+}
+
+// halt is the halt for the slot of a reset that was begun again too often.
+func (r *repeated) halt(h *Halt) error {
+	with := *h
+	with.Found = fmt.Sprintf("%s; the reset %q was begun again %d times, and lost its slot each time before all tables were loaded", h.Found, r.token, r.times)
+	return &with
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,4 +101,80 @@ func (f *fails) Next(ctx context.Context, wait time.Duration) (Change, error) {
 		err = &Halt{Reason: f.reason, Cause: err}
 	}
 	return Change{}, err
+}
+
+// A reset whose slots are lost one after another before its tables are loaded is begun again
+// a few times only: each loads everything from the start. Then it halts until a person has
+// looked, and goes on with what that person asks for.
+func TestAResetThatLosesItsSlots(t *testing.T) {
+	for name, c := range map[string]struct {
+		resync bool
+		resets []Reset
+		want   int // slots that are made
+	}{
+		"unasked": {true, nil, 1 + mostAgain},
+		"asked":   {false, []Reset{{Token: "asked", Begun: true}}, mostAgain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				f := &loses{}
+				f.remade = func() {}
+				f.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Resets: c.resets}
+				made := func() (n int) {
+					for _, a := range f.asked {
+						if a == "make" {
+							n++
+						}
+					}
+					return n
+				}
+				halts, last := 0, ""
+				o := Options{Origin: f, Stager: f, Sweeper: f, Warehouse: f, Loader: applies{}, ResyncLost: c.resync}
+				o.Listener.Halted = func(h *Halt) {
+					halts, last = halts+1, h.Found
+					if halts == 5 {
+						if made() != c.want {
+							t.Errorf("%d slots were made before it halted, want %d", made(), c.want)
+						}
+						f.cp.Resets = append(f.cp.Resets, Reset{Token: "by a person"})
+					}
+				}
+				if err := Run(ctx, o); err != nil {
+					t.Fatal(err)
+				}
+				if want := fmt.Sprintf("begun again %d times", mostAgain); halts < 8 || !strings.Contains(last, want) || f.cp.Reset != "by a person" || made() != c.want+1+mostAgain {
+					t.Errorf("%d slots were made, %d halts, the last for %q, reset %q", made(), halts, last, f.cp.Reset)
+				}
+			})
+		})
+	}
+}
+
+// loses is a source that loses each slot as soon as it is made and proved.
+type loses struct{ fails }
+
+func (l *loses) Create(ctx context.Context, r CreateRequest) (Created, error) {
+	if r.Look {
+		return Created{}, nil
+	}
+	l.asked = append(l.asked, "make")
+	return Created{Start: 1, Proof: 1}, nil
+}
+
+func (l *loses) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	if r.Judge == nil { // a proof
+		return &l.flaky, Opened{Confirmed: 1, Flushed: 1, End: 1}, nil
+	}
+	return nil, Opened{}, &Halt{Reason: SlotLost, Found: "the slot is lost"}
+}
+
+// Merge remembers the reset that it begins.
+func (l *loses) Merge(_ context.Context, m *Merge) (Merged, error) {
+	l.cp = m.Checkpoint
+	if l.cp.Phase == Creating {
+		l.cp.Resets = []Reset{{Token: l.cp.Reset, Begun: true}}
+	}
+	return Merged{}, nil
 }
