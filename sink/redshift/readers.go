@@ -85,7 +85,8 @@ func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error 
 		if err != nil {
 			return err
 		}
-		return w.granted(s.each(ctx, "grant the readers their rights", w.grants(all)))
+		_, err = s.together(ctx, "grant the readers their rights", w.grants(all))
+		return w.granted(err)
 	})
 }
 
