@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ import (
 type due struct {
 	statements []string // each for itself
 	fills      []string // in the transaction of the merge
+
+	// instead is what is done in place of a statement that Redshift refuses.
+	instead map[string][]string
 }
 
 // targetFill is a statement that fills a column of a target.
@@ -52,18 +56,29 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by ro
 		case slices.Contains(a.Diff.Added, i):
 			d.fills = append(d.fills, emptyColumn(p, c.Target)) // of before it was dropped
 		}
+		_, begun := have[wide(c.Target)]
 		switch {
 		case !there || holds(is, needs):
-		case strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR("):
-			d.statements = append(d.statements, lengthenColumn(p, c.Target, c.Mapping.Type))
+		case !begun && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target):
+			d.lengthen(lengthenColumn(p, c.Target, c.Mapping.Type), widenColumn(p, by, c, false))
 		case holds(needs, is):
-			_, begun := have[wide(c.Target)]
 			d.statements = append(d.statements, widenColumn(p, by, c, begun)...)
 		default:
 			return d, unfit(t, otherType(p, c, have, t))
 		}
 	}
 	return d, nil
+}
+
+// lengthen makes a VARCHAR longer, which costs nothing, or puts a longer one in its place:
+// of some encodings, which Redshift may have chosen, it makes none longer.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+func (d *due) lengthen(sql string, instead []string) {
+	d.statements = append(d.statements, sql)
+	if d.instead == nil {
+		d.instead = map[string][]string{}
+	}
+	d.instead[sql] = instead
 }
 
 // alter brings targets in line with their tables before anything is written to them. An
@@ -97,12 +112,9 @@ func (m *merging) alter(ctx context.Context) error {
 		if m.options.Print {
 			continue
 		}
-		for _, sql := range d.statements {
-			if err := m.alterBy(ctx, a.Table, sql); err != nil {
-				return err
-			}
+		if err := m.alterTarget(ctx, a.Table, d); err != nil {
+			return err
 		}
-		m.merged.Altered = append(m.merged.Altered, d.statements...)
 	}
 	if m.options.Print && len(all) > 0 {
 		return &replicator.Halt{
@@ -115,14 +127,29 @@ func (m *merging) alter(ctx context.Context) error {
 	return nil
 }
 
+// alterTarget runs what is due to one target.
+func (m *merging) alterTarget(ctx context.Context, t *schema.Table, d due) error {
+	for _, sql := range d.statements {
+		run := []string{sql}
+		err := m.alterBy(ctx, t, sql)
+		if u, ok := errors.AsType[*replicator.Unfit](err); ok && d.instead[sql] != nil && !strings.Contains(u.Why.Means, "used by a view") {
+			run, err = d.instead[sql], nil
+			for i := 0; i < len(run) && err == nil; i++ {
+				err = m.alterBy(ctx, t, run[i])
+			}
+		}
+		if err != nil {
+			return err
+		}
+		m.merged.Altered = append(m.merged.Altered, run...)
+	}
+	return nil
+}
+
 // alterBy runs one statement. What Redshift refuses it refuses for that table.
 func (m *merging) alterBy(ctx context.Context, t *schema.Table, sql string) error {
 	const op = "alter a target"
-	limit := patience
-	if !strings.HasPrefix(sql, "ALTER") {
-		limit = 0 // a copy of a column takes as long as it takes
-	}
-	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(limit)); err != nil {
+	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(m.alterLimit(t, sql))); err != nil {
 		return err
 	}
 	_, err := m.session.run(ctx, op, sql)
@@ -144,6 +171,28 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, sql string) erro
 		Cause:  err,
 	})
 }
+
+// alterLimit is how long a statement may take, in milliseconds; 0: as long as it takes, as a
+// copy of a column may. One that moves all rows to other slices or into another order takes
+// as long as they are many, while who reads the target waits: twice as long with each try.
+func (m *merging) alterLimit(t *schema.Table, sql string) int {
+	switch {
+	case !strings.HasPrefix(sql, "ALTER"):
+		return 0
+	case !movesRows(in(m.options.Schema, t.Target), sql):
+		return patience
+	}
+	if m.tries == nil {
+		m.tries = map[string]int{}
+	}
+	n := m.tries[sql]
+	m.tries[sql] = min(n+1, mostPatience)
+	return patience << n
+}
+
+// mostPatience is how often the patience for a statement that moves all rows is doubled: up
+// to an hour and three quarters.
+const mostPatience = 11
 
 // empty gives the columns that were added, or go by another name, what they have in the
 // rows of before.

@@ -5,8 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/redshifttest"
 )
 
 func TestAlterationSQL(t *testing.T) {
@@ -50,6 +53,8 @@ func TestAlterations(t *testing.T) {
 		{"renamed to one that was dropped", []string{`ALTER TABLE public_copy.words ADD COLUMN "count" BIGINT`}, nil,
 			func(t *schema.Table) { t.Columns[1].Name, t.Columns[1].Target = "Count", "count" }, schema.Diff{Renamed: []schema.Rename{{From: "n", To: "count"}}}, `word, "count", body`, 0},
 		{"longer", nil, kind(2, "VARCHAR(40)"), kind(2, "VARCHAR(65535)"), schema.Diff{Longer: true}, `word, n, body`, 1},
+		{"a longer key", nil, kind(0, "VARCHAR(40)"), func(*schema.Table) {}, schema.Diff{Longer: true}, `word, n, body`, 8},
+		{"longer, with an encoding that forbids it", []string{"ALTER TABLE public_copy.words ALTER COLUMN body ENCODE bytedict"}, kind(2, "VARCHAR(40)"), kind(2, "VARCHAR(80)"), schema.Diff{Longer: true}, `word, n, body`, 6},
 		{"shorter", nil, nil, kind(2, "VARCHAR(40)"), schema.Diff{}, `word, n, body`, 0},
 		{"wider", nil, kind(1, "INTEGER"), kind(1, "DECIMAL(20,2)"), schema.Diff{}, `word, CAST(n AS BIGINT), body`, 6},
 		{"a wider key", nil, func(t *schema.Table) { t.Columns[1].Mapping.Type, t.DistKey, t.SortKey = "INTEGER", 1, []int{0, 1} },
@@ -86,6 +91,54 @@ func TestAlterations(t *testing.T) {
 				w.want(w.ask("SELECT "+test.columns+" FROM public_copy.words ORDER BY 1"), "a|1|x"+empty, "b|2|~"+empty)
 			}
 		})
+	}
+}
+
+// What moves all rows of a target, as another key does, takes longer than is waited for who
+// reads it: it gets twice the time with each try, and what was copied before is not copied
+// again.
+func TestAlterationThatTakesLong(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	old := wordsWith(func(t *schema.Table) { t.Columns[1].Mapping.Type, t.DistKey, t.SortKey = "INTEGER", 1, []int{1} })
+	w.fence(r, old)
+	w.make(r, old)
+	w.apply(r, batch(t, old, "insert a|1|x", "insert b|2|~"))
+	long := w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Match: "ALTER DISTKEY", Code: cancelled, Message: "canceled"})
+	m := w.merging()
+	m.Alterations = []replicator.Alteration{{Table: wordsWith(func(t *schema.Table) { t.DistKey, t.SortKey = 1, []int{1} })}}
+	_, err := r.Merge(t.Context(), m)
+	if codeOf(err) != cancelled || !replicator.Retryable(err) {
+		t.Fatalf("the first try: %v", err)
+	}
+	long.Remove()
+	written := "SELECT xmin FROM public_copy.words ORDER BY word"
+	before := w.below(written)
+	again := w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Match: "COMPOUND SORTKEY", Code: "XX000", Message: "VACUUM is running"})
+	if _, err = r.Merge(t.Context(), m); again.Hits() != 1 || !replicator.Retryable(err) {
+		t.Fatalf("the second try: %v", err)
+	}
+	again.Remove()
+	if diff := cmp.Diff(before, w.below(written)); diff != "" {
+		t.Error("rows were written again: " + diff)
+	}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.ask("SELECT word, n, body FROM public_copy.words ORDER BY 1"), "a|1|x", "b|2|~")
+	if n := r.tries[alterDistKey(in("public_copy", "words"), "n__wide")]; n != 2 {
+		t.Errorf("the time for another key was doubled %d times by two tries", n)
+	}
+	tried := &merging{Warehouse: r}
+	p, limits := in("public_copy", "words"), []int{}
+	for _, sql := range []string{alterDistKey(p, "n__wide"), alterSortKey(p, []string{"n__wide"}), addColumn(p, "n__wide", "BIGINT"), "BEGIN"} {
+		for range 20 {
+			tried.alterLimit(old, sql)
+		}
+		limits = append(limits, tried.alterLimit(old, sql))
+	}
+	if diff := cmp.Diff([]int{patience << mostPatience, patience << mostPatience, patience, 0}, limits); diff != "" {
+		t.Error(diff)
 	}
 }
 

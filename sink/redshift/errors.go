@@ -71,7 +71,11 @@ func (s *session) failed(op string, err error) error {
 // a bare 1023 is a serializable isolation violation
 // (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html), the
 // words of a conflict under snapshot isolation are from github.com/aws/amazon-redshift-jdbc-driver
-// issue 147, those of a resize from github.com/rudderlabs/rudder-server.
+// issue 147, those of a resize from github.com/rudderlabs/rudder-server, those of a full
+// disk, of memory and of queries that are aborted from github.com/databricks/spark-redshift
+// issue 348, github.com/awslabs/aws-lambda-redshift-loader issue 68 and
+// https://docs.aws.amazon.com/redshift/latest/dg/cm-c-wlm-query-monitoring-rules.html, and
+// those of VACUUM, beside which no ALTER DISTKEY runs, from github.com/dbt-labs/dbt-core issue 639.
 func passing(p *pgconn.PgError) bool {
 	switch p.Code {
 	case "40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
@@ -98,6 +102,8 @@ const cancelled = "57014"
 var passingWords = []string{
 	"serializable isolation violation", "conflict with concurrent transaction", "could not open relation with oid",
 	"system is in resize mode", "dropped by concurrent transaction", "read-only mode", "tuple concurrently updated",
+	"vacuum is running", "vacuum is already running", "disk full", "out of memory", "abort query", "query aborted",
+	"cancelled by wlm", "canceled by wlm", "query monitoring rule",
 }
 
 // bare is an error's text without what a server may quote.

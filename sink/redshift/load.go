@@ -142,6 +142,9 @@ func (w *Warehouse) targetKeys(ctx context.Context, s *session, t *schema.Table)
 	return k, err
 }
 
+// has tells whether rows are spread or sorted by a column.
+func (k rowKeys) has(name string) bool { return k.dist == name || slices.Contains(k.sort, name) }
+
 // renamed are the keys once a column has another name.
 func (k rowKeys) renamed(from, to string) rowKeys {
 	if k.dist == from {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -96,9 +95,7 @@ func (m *merging) run(ctx context.Context) error {
 		m.tables, m.inQuarantine = nil, nil
 		return m.blame(ctx, err)
 	}
-	if slices.ContainsFunc(m.targets(), func(t *schema.Table) bool { return t.OID == m.refusals.oid }) {
-		m.refusals = refusals{} // it was not the target's
-	}
+	m.refusals.merged(m.targets())
 	m.dropOver(ctx)
 	return nil
 }

@@ -5,18 +5,25 @@ import (
 	"slices"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // refusals are those of one target, of merges one after another.
 type refusals struct {
-	oid   uint32
-	code  string
-	times int
+	oid    uint32
+	code   string
+	times  int
+	parked bool // another table is parked for such, and nothing was merged since
 }
 
 // mostRefusals is how many merges have to be refused in one way until an error of which
 // Redshift does not say what it is about is taken for the target's.
 const mostRefusals = 3
+
+// mostBehindAnother is how many if another table is parked for it and nothing was merged
+// since: then it is the server's, most likely, whose disk may be full, and each table that
+// is parked has to be loaded again.
+const mostBehindAnother = 10 * mostRefusals
 
 // ofTarget tells whether a refusal is for the sake of the target that the statement was
 // of, and not of the server: by its SQLSTATE. XX000 may be either, for Redshift says so
@@ -30,10 +37,24 @@ func (r *refusals) ofTarget(oid uint32, code string) bool {
 		return true
 	}
 	if r.oid != oid || r.code != code {
-		*r = refusals{oid: oid, code: code}
+		*r = refusals{oid: oid, code: code, parked: r.parked}
 	}
 	r.times++
-	return r.times >= mostRefusals
+	if r.parked {
+		return r.times >= mostBehindAnother
+	}
+	r.parked = r.times >= mostRefusals
+	return r.parked
+}
+
+// merged forgets what a merge into those targets shows to be no matter of a target.
+func (r *refusals) merged(targets []*schema.Table) {
+	switch {
+	case slices.ContainsFunc(targets, func(t *schema.Table) bool { return t.OID == r.oid }):
+		*r = refusals{}
+	case len(targets) > 0:
+		r.parked = false
+	}
 }
 
 // ofServer are the classes of SQLSTATE that speak of links, transactions, sessions, room

@@ -171,6 +171,29 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 	}
 }
 
+// What is refused as XX000 at one table after another, with nothing merged between, is the
+// server's: a full disk is to park no more than one.
+func TestRefusalsOfTableAfterTable(t *testing.T) {
+	one, other, third := &schema.Table{OID: 1}, &schema.Table{OID: 2}, &schema.Table{OID: 3}
+	var r refusals
+	until := func(table *schema.Table) (n int) {
+		for n = 1; !r.ofTarget(table.OID, "XX000"); n++ {
+		}
+		return n
+	}
+	got := []int{until(one), until(other)}
+	r.merged(nil)
+	got = append(got, until(one))
+	r.merged([]*schema.Table{third})
+	got = append(got, until(other))
+	r.merged([]*schema.Table{other, third})
+	got = append(got, until(one))
+	want := []int{mostRefusals, mostBehindAnother, mostBehindAnother, mostRefusals, mostRefusals}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A target with a constraint that somebody gave it parks its table, and is met once: what
 // it refuses it would refuse for ever.
 func TestConstraintOfSomebodyParksTheTable(t *testing.T) {

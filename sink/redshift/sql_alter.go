@@ -27,12 +27,18 @@ func lengthenColumn(p place, name, kind string) string {
 	return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", p, quoted(name), kind)
 }
 
-func alterDistKey(p place, name string) string {
-	return fmt.Sprintf("ALTER TABLE %s ALTER DISTKEY %s", p, quoted(name))
-}
+func alterDistKey(p place, name string) string { return toDistKey(p) + quoted(name) }
 
 func alterSortKey(p place, names []string) string {
-	return fmt.Sprintf("ALTER TABLE %s ALTER COMPOUND SORTKEY (%s)", p, list(names, func(_ int, n string) string { return quoted(n) }))
+	return fmt.Sprintf("%s(%s)", toSortKey(p), list(names, func(_ int, n string) string { return quoted(n) }))
+}
+
+func toDistKey(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER DISTKEY ", p) }
+func toSortKey(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER COMPOUND SORTKEY ", p) }
+
+// movesRows tells the statements on a table that write all its rows anew.
+func movesRows(p place, sql string) bool {
+	return strings.HasPrefix(sql, toDistKey(p)) || strings.HasPrefix(sql, toSortKey(p))
 }
 
 // copyColumn gives a column what another one has.
@@ -45,6 +51,12 @@ func emptyColumn(p place, name string) string {
 	return fmt.Sprintf("UPDATE %s SET %s = NULL WHERE %[2]s IS NOT NULL", p, quoted(name))
 }
 
+// copyDifferent gives a column what another one has, where it has not: tried again, it
+// writes nothing twice.
+func copyDifferent(p place, to string, from schema.Column) string {
+	return fmt.Sprintf("%s WHERE %s", copyColumn(p, to, from.Target), distinct(from.Mapping.Text, quoted(to), quoted(from.Target)))
+}
+
 // wide is the name of the column that takes the place of one of too narrow a type.
 func wide(name string) string {
 	const suffix = "__wide"
@@ -52,15 +64,16 @@ func wide(name string) string {
 }
 
 // widenColumn puts a column of a wider type in the place of one: Redshift changes the
-// type of none but a VARCHAR, and drops none that its rows are spread or sorted by. It may
-// be run again from the start as long as the last
-// transaction is not committed; begun says that the wide column is there.
+// type of none but a VARCHAR, and of none that its rows are spread or sorted by
+// (github.com/estuary/connectors issue 4893), which it does not drop either. It may be run
+// again from the start as long as the last transaction is not committed; begun says that
+// the wide column is there.
 func widenColumn(p place, by rowKeys, c schema.Column, begun bool) []string {
 	var statements []string
 	if !begun {
 		statements = append(statements, addColumn(p, wide(c.Target), c.Mapping.Type))
 	}
-	statements = append(statements, copyColumn(p, wide(c.Target), c.Target))
+	statements = append(statements, copyDifferent(p, wide(c.Target), c))
 	if by.dist == c.Target {
 		statements = append(statements, alterDistKey(p, wide(c.Target)))
 	}

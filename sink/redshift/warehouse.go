@@ -51,6 +51,7 @@ type Warehouse struct {
 	tables       []replicator.TableState // as last written; nil: not known
 	inQuarantine map[schema.Name]int64   // rows by table, as last read; nil if not known
 	refusals     refusals                // of the last merges
+	tries        map[string]int          // of statements that move all rows of a target
 
 	loads link // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
 }

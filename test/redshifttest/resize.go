@@ -10,7 +10,8 @@ import (
 // table, $2 the column.
 const sizeQuery = `SELECT format_type(a.atttypid, NULL), ` + catalogueSchema + `.bytes(a.attrelid, a.attname), coalesce(r.encoding, ''), a.atthasdef,
 	EXISTS (SELECT FROM ` + catalogueSchema + `.key k WHERE k.relation = a.attrelid AND a.attnum = ANY (k.columns) OR k.referenced = a.attrelid AND a.attnum = ANY (k.referenced_columns)),
-	EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.classid = 'pg_rewrite'::regclass)
+	EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.classid = 'pg_rewrite'::regclass),
+	coalesce(r.distkey OR r.sortkey <> 0, false)
 	FROM pg_attribute a LEFT JOIN ` + catalogueSchema + `.attribute r ON r.relation = a.attrelid AND r.attnum = a.attnum
 	WHERE a.attrelid = $1::text::oid AND a.attnum = ` + catalogueSchema + `.attnum($1::text::oid, $2)`
 
@@ -57,6 +58,8 @@ func refusedSize(is []string, column string, to columnType) *Refusal {
 		return ruled("R-434", unknown("the size of %q cannot change: it has a DEFAULT", column))
 	case is[4] == "t":
 		return ruled("R-434", unknown("the size of %q cannot change: it is of a key", column))
+	case is[6] == "t": // github.com/estuary/connectors issue 4893
+		return &Refusal{Code: "XX000", Message: "found unexpected dependency for column", Rule: "R-434"}
 	case is[5] == "t":
 		return &Refusal{Code: "0A000", Message: "cannot alter type of a column used by a view or rule", Rule: "R-434"}
 	}

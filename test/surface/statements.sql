@@ -304,6 +304,8 @@ UPDATE "name"."held_0_0_0" SET "gone" = TRUE WHERE ("u0") AND "name"."held_0_0_0
 UPDATE "name"."held_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "name"."ledger_0_0_0" SET "xid" = NULL WHERE "xid" IS NOT NULL;
 UPDATE "name"."name" SET "name" = "name";
+UPDATE "name"."name" SET "name" = "name" WHERE "name" <> "name" OR ("name" IS NULL AND "name" IS NOT NULL) OR ("name" IS NOT NULL AND "name" IS NULL);
+UPDATE "name"."name" SET "name" = "name" WHERE "name" <> "name" OR OCTET_LENGTH("name") <> OCTET_LENGTH("name") OR ("name" IS NULL AND "name" IS NOT NULL) OR ("name" IS NOT NULL AND "name" IS NULL);
 UPDATE "name"."name" SET "name" = '?' WHERE "name" = '?' AND "name" IS NULL;
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "entries_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
 UPDATE "name"."name" SET "name" = '?', "name" = GETDATE() FROM "keys_0" AS s WHERE "name"."name"."name" = '?' AND "name"."name"."name" IS NULL AND "name"."name"."name" = s."name";
