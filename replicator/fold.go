@@ -291,11 +291,16 @@ func (f *Fold) Rows() iter.Seq[Row] {
 // Len returns the number of rows.
 func (f *Fold) Len() int { return f.rows.length }
 
-// Unchanged returns the indices of the columns that some row leaves unchanged,
-// ascending.
+// Unchanged returns the indices of the columns that some row may leave unchanged,
+// ascending; none if no row leaves any. Which of them a fold's rows do leave is chance, and
+// the warehouse's statements would be others for each choice, while Redshift compiles those
+// that it has not seen for seconds.
+// https://docs.aws.amazon.com/redshift/latest/dg/c-query-performance.html
 func (f *Fold) Unchanged() []int {
-	var columns []int
-	seen := make([]bool, len(f.Table.Columns))
+	some, seen := false, make([]bool, len(f.Table.Columns))
+	for _, column := range f.Table.Toastable() {
+		seen[column] = true
+	}
 	for i := range f.rows.length {
 		r := f.rows.at(i)
 		if r.origin.size == 0 {
@@ -305,13 +310,20 @@ func (f *Fold) Unchanged() []int {
 		for column := 0; len(row) > 0; column++ {
 			var v Value
 			v, row = row.Next()
-			if v.Kind == Unchanged && !seen[column] {
-				seen[column] = true
-				columns = append(columns, column)
+			if v.Kind == Unchanged {
+				some, seen[column] = true, true
 			}
 		}
 	}
-	slices.Sort(columns)
+	if !some {
+		return nil
+	}
+	var columns []int
+	for column, may := range seen {
+		if may {
+			columns = append(columns, column)
+		}
+	}
 	return columns
 }
 

@@ -142,6 +142,22 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// A fold has flags for all columns that a row may leave unchanged, or for none: two shapes
+// of statements for a table, and not one for each choice of its columns.
+func TestFoldFlagsAllOrNone(t *testing.T) {
+	table := foldTable()
+	for _, i := range []int{1, 2} {
+		table.Columns[i].Attribute.Toastable = true
+	}
+	for line, want := range map[string][]int{"insert a 1 x": nil, "update a 1 x": nil, "update a 1 ?": {1, 2}, "update a ? ?": {1, 2}} {
+		f := replicator.NewFold(table, "")
+		f.Add(change(table, line))
+		if diff := cmp.Diff(want, f.Unchanged()); diff != "" {
+			t.Errorf("%s: %s", line, diff)
+		}
+	}
+}
+
 func TestFoldUnfillable(t *testing.T) {
 	for name, changes := range map[string][]string{
 		"an insert that a row filter made of an update": {"insert a 1 ?"},

@@ -99,7 +99,7 @@ type Staged struct {
 type StagedFold struct {
 	Table     *schema.Table
 	Truncated bool  // all rows of before are gone
-	Unchanged []int // indices of columns that some row leaves unchanged, ascending
+	Unchanged []int // indices of columns that some row may leave unchanged, ascending; empty if none leaves any
 	Gone      int64 // rows whose key is gone
 	Counts    Counts
 	Files     Files

@@ -69,7 +69,7 @@ func TestStage(t *testing.T) {
 			{rows: []string{"1|a|x|~|f", `2|a|"y"|01|f`, "9|b|~|~|t"}, gone: 1, counts: replicator.Counts{Inserts: 2, Deletes: 1}},
 			{rows: []string{"3|a||~|f"}, truncated: true, into: "load_1", counts: replicator.Counts{Inserts: 1, Truncates: 1}},
 			{},
-			{rows: []string{"1|a|~|~|~|~|f|t", "4|a|~|~|a|1|t|f"}, gone: 1, unchanged: []int{2}, counts: replicator.Counts{Updates: 1}},
+			{rows: []string{"1|a|~|~|~|~|f|f|t", "4|a|~|~|a|1|t|f|f"}, gone: 1, unchanged: []int{2, 3}, counts: replicator.Counts{Updates: 1}},
 		}
 		for i, f := range staged.Folds {
 			if f.Gone != want[i].gone || f.Truncated != want[i].truncated || f.Into != want[i].into || !slices.Equal(f.Unchanged, want[i].unchanged) || f.Counts != want[i].counts {

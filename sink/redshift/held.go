@@ -27,12 +27,10 @@ const (
 func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) error {
 	return w.loads.with(ctx, func(s *session) error {
 		p, ledger := w.metadata.load(held), w.metadata.loadLedger(held)
-		for _, sql := range []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)} {
-			if _, err := s.run(ctx, "create a held table", sql); err != nil {
-				return err
-			}
-		}
-		return nil
+		s.lasting = true // as of a load table
+		_, err := s.together(ctx, "create a held table", []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)})
+		s.lasting = !answered(err)
+		return err
 	})
 }
 
