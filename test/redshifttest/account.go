@@ -37,6 +37,8 @@ func (p *parser) alterUser() *statement {
 		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RENAME TO " + quote(to), "ALTER ROLE " + quote(to) + " RESET redshift.password", regrant(name, text(to))})
 	case p.peek().is("set"), !p.peekAt(1).is("session") && p.accept("reset"):
 		return p.userSetting(name)
+	case p.accept("login", "password"):
+		return p.unlockUser(name)
 	}
 	options, given := p.userOptions(name)
 	if len(options) == 0 || given["in"] {

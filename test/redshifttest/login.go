@@ -102,6 +102,9 @@ func (c *session) login(ctx context.Context, name string) (string, error) {
 		hash = passwordHash(name, temporary.password)
 	}
 	ok, err := c.authenticate(hash)
+	if err == nil && temporary == nil {
+		err = c.server.mayLogIn(role, ok)
+	}
 	if err != nil {
 		return "", err
 	}

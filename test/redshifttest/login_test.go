@@ -233,3 +233,44 @@ func TestPsqlWorks(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// who is locked.
+func TestLockout(t *testing.T) {
+	ca := newAuthority(t)
+	c := newCluster(t, redshifttest.Options{TLS: ca.server(t, host, time.Now().Add(time.Hour))})
+	login := func(user, password, want string) {
+		t.Helper()
+		conn, err := pgx.ConnectConfig(t.Context(), c.overTLS(user, password, ca.pool()))
+		if err == nil {
+			_ = conn.Close(t.Context())
+		}
+		if err == nil != (want == "") || err != nil && (code(err) != "28000" || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", user, err, want)
+		}
+	}
+	const wrong, locked = "password authentication failed", "[stand-in] user \"ann\" is locked"
+	for range 4 {
+		login("ann", "wrong", wrong)
+	}
+	login("ann", "ann", "")
+	for range 5 {
+		login("ann", "wrong", wrong)
+		login("dev", "wrong", wrong)
+	}
+	login("dev", "dev", "")
+	login("bob", "bob", "")
+	login("ann", "ann", locked)
+	if n := c.FailedLogins("ann"); n != 5 {
+		t.Errorf("%d in a row", n)
+	}
+	c.SetCredential("IAM:ann", "temporary", time.Now().Add(time.Hour))
+	login("IAM:ann", "temporary", "")
+	conn := c.connect(c.overTLS("dev", "dev", ca.pool()))
+	exec(t, conn, "ALTER USER ann PASSWORD 'Secret123'") // which is not said to unlock
+	login("ann", "Secret123", locked)
+	if err := c.statement(c.connect(c.overTLS("bob", "bob", ca.pool())), "ALTER USER ann LOGIN PASSWORD 'Secret124'"); code(err) != "42501" {
+		t.Errorf("unlocked by another user: %v", err)
+	}
+	exec(t, conn, "ALTER USER ann LOGIN PASSWORD 'Secret124'")
+	login("ann", "Secret124", "")
+}

@@ -42,6 +42,7 @@ type Options struct {
 	// the application name of its session, before it is read: also one that is refused then.
 	Record                   func(application, statement string)
 	RequireTLS               bool          // refuse who asks for no TLS
+	MaxFailedLogins          int           // wrong passwords in a row that lock a user; 5 if 0
 	IdleTimeout              time.Duration // end sessions that are idle for so long; a user's SESSION TIMEOUT comes first; 0: never
 	IdleInTransactionTimeout time.Duration // end those that are idle in a transaction; 0: never
 	CommitLatency            time.Duration // what each commit of a change takes, one after another
@@ -70,6 +71,7 @@ type Server struct {
 	sessions    map[int]*session
 	ghosts      map[*session]func() // what ends them
 	credentials map[string]credential
+	failed      lockouts
 	closed      bool
 
 	controlMu   sync.Mutex
@@ -124,7 +126,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, backing: config, connections: map[net.Conn]bool{}, sessions: map[int]*session{}, ghosts: map[*session]func(){},
-		credentials: map[string]credential{}, admitted: map[uint32]bool{}, over: make(chan struct{}),
+		credentials: map[string]credential{}, failed: lockouts{}, admitted: map[uint32]bool{}, over: make(chan struct{}),
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("redshifttest: prepare the backing server: %w", err)
