@@ -50,7 +50,7 @@ const (
 	AlterationDue      Reason = "alteration_due"  // a target has to be altered, by somebody else as the config wants it
 	ValueMisfit        Reason = "value_misfit"    // a value that Redshift cannot hold
 	LoadRefused        Reason = "load_refused"    // COPY refused a file of ours
-	WarehouseUnfit     Reason = "warehouse_unfit" // rights, version of the metadata tables
+	WarehouseUnfit     Reason = "warehouse_unfit" // rights, login, version of the metadata tables
 	WarehouseTaken     Reason = "warehouse_taken" // the metadata schema or a target belongs to another pipeline
 	TargetDrift        Reason = "target_drift"    // a target was dropped or altered by someone
 	BucketUnfit        Reason = "bucket_unfit"    // no such bucket, no rights

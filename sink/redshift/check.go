@@ -16,10 +16,7 @@ import (
 func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest string) []replicator.Finding {
 	s, err := w.open(ctx)
 	if err != nil {
-		return []replicator.Finding{{
-			Subject: "warehouse: connect", Verdict: replicator.Unasked, Found: err.Error(),
-			Repair: "correct warehouse.dsn, password, ca or tls, or let the network through to it",
-		}}
+		return []replicator.Finding{unreached(err)}
 	}
 	defer s.close(ctx)
 	findings := []replicator.Finding{{Subject: "warehouse: connect", Verdict: replicator.Fine, Found: "connected as " + s.conn.ParameterStatus("session_authorization")}}
@@ -34,6 +31,20 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest 
 		findings = append(findings, w.checkTarget(ctx, s, t))
 	}
 	return findings
+}
+
+// unreached makes a finding of an error of open. A login that was refused is told as a run
+// would in the end, which is after one more.
+func unreached(err error) replicator.Finding {
+	f := replicator.Finding{Subject: "warehouse: connect"}
+	if e, ok := errors.AsType[*Error](err); ok && e.user != "" {
+		err = loginRefused(e)
+	}
+	f = asked(f, err)
+	if _, ok := errors.AsType[*replicator.Halt](err); !ok {
+		f.Repair = "correct warehouse.dsn, password, ca or tls, or let the network through to it"
+	}
+	return f
 }
 
 // asked makes a finding of a question that could not be asked.

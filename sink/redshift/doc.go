@@ -33,6 +33,8 @@
 //
 // # Failures
 //
+//	a login was refused                         Retryable, once; then a *replicator.Halt, and that
+//	                                            password is tried no more: Redshift locks users
 //	the server refused before COMMIT            rolled back; Retryable if it is a conflict or the like
 //	the link broke before BEGIN                 Retryable
 //	the link broke inside the transaction       not known to be over: the core takes the fence again

@@ -17,6 +17,7 @@ type Error struct {
 	Code    string // SQLSTATE; empty if no answer came
 	Message string
 	retry   bool
+	user    string // whose login was refused; empty of all else
 }
 
 func (e *Error) Error() string {

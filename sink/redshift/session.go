@@ -28,15 +28,9 @@ type session struct {
 
 // open connects.
 func (w *Warehouse) open(ctx context.Context) (*session, error) {
-	c, err := w.options.Config(ctx)
+	conn, err := w.dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("redshift: %w", err)
-	}
-	c.RuntimeParams["application_name"] = w.application()
-	c.RuntimeParams["client_encoding"] = "UTF8"
-	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
-	if err != nil {
-		return nil, &Error{Op: OpConnect, Code: codeOf(err), Message: bare(err), retry: true}
+		return nil, err
 	}
 	s := &session{conn: conn}
 	if w.options.QueryGroup != "" {

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"fmt"
+	"strings"
 )
 
 // What follows is for people to run, as findings and halts advise. user is quoted
@@ -40,4 +41,20 @@ func renameTable(p place, to string) string {
 
 func changeOwner(p place, user string) string {
 	return fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", p, user)
+}
+
+// changePassword gives a user another password. Here user is as the config has it, whose
+// name may be one that Redshift has not.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html
+func changePassword(user string) string { return alterUser(user) + " PASSWORD '...';" }
+
+// unlockUser unlocks a user, who is given a password with it.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html
+func unlockUser(user string) string { return alterUser(user) + " LOGIN PASSWORD '...';" }
+
+func alterUser(user string) string {
+	if user == "" || len(user) > maxName || strings.Contains(user, "\x00") {
+		return "ALTER USER <the user>"
+	}
+	return "ALTER USER " + quoted(user)
 }

@@ -18,5 +18,8 @@ GRANT TEMP ON DATABASE <the database> TO "ann";
 GRANT ASSUMEROLE ON 'arn:aws:iam::123456789012:role/copy' TO "ann" FOR COPY;
 CREATE USER "ann" PASSWORD '...';
 CREATE ROLE "readers";
+ALTER USER "ann" PASSWORD '...';
+ALTER USER "ann" LOGIN PASSWORD '...';
+ALTER USER <the user> LOGIN PASSWORD '...';
 SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 20;
 SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 20;
