@@ -47,12 +47,14 @@ func (p *parser) alterUser() *statement {
 	return accounts("ALTER USER", options)
 }
 
-// userSetting reads ALTER USER ... SET and RESET, which take effect for new sessions.
+// userSetting reads ALTER USER ... SET and RESET, which take effect for new sessions, unless
+// those give the setting themselves.
 func (p *parser) userSetting(name string) *statement {
 	if !p.peek().is("set") {
 		_, own := p.setting()
 		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RESET " + own})
 	}
+	p.later = true
 	set := p.set()
 	return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " " + set.sql})
 }

@@ -274,3 +274,42 @@ func TestLockout(t *testing.T) {
 	exec(t, conn, "ALTER USER ann LOGIN PASSWORD 'Secret124'")
 	login("ann", "Secret124", "")
 }
+
+// R-464: what a user's sessions begin with.
+func TestSettingsOfAUser(t *testing.T) {
+	c := newCluster(t, redshifttest.Options{Users: map[string]string{"dev": "dev", "slow": "slow"}})
+	admin := c.dial()
+	for _, set := range []string{"statement_timeout TO 1000", "datestyle TO 'SQL, DMY'", "timezone TO 'America/New_York'", "query_group TO 'theirs'", "enable_case_sensitive_identifier TO on"} {
+		exec(t, admin, "ALTER USER slow SET "+set)
+	}
+	want := func(conn *pgx.Conn, values ...string) {
+		t.Helper()
+		for i, name := range []string{"statement_timeout", "datestyle", "timezone", "query_group"} {
+			if got := one[string](t, conn, "SHOW "+name); got != values[i] {
+				t.Errorf("%s is %q, want %q", name, got, values[i])
+			}
+		}
+	}
+	conn := c.connect(c.config("slow", "slow"))
+	want(conn, "1s", "SQL, DMY", "America/New_York", "theirs")
+	if got := conn.PgConn().ParameterStatus("TimeZone"); got != "America/New_York" {
+		t.Errorf("told of %q", got)
+	}
+	if got := one[string](t, conn, `SELECT "A" FROM (SELECT 'kept' AS "A") AS t`); got != "kept" {
+		t.Error(got)
+	}
+	exec(t, conn, "SET datestyle TO 'ISO, MDY'")
+	want(conn, "1s", "ISO, MDY", "America/New_York", "theirs")
+	config := c.config("slow", "slow")
+	config.RuntimeParams["timezone"], config.RuntimeParams["statement_timeout"] = "Asia/Tokyo", "0"
+	want(c.connect(config), "0", "SQL, DMY", "Asia/Tokyo", "theirs")
+	for _, name := range []string{"statement_timeout", "datestyle", "timezone", "query_group", "enable_case_sensitive_identifier"} {
+		exec(t, admin, "ALTER USER slow RESET "+name)
+	}
+	want(c.connect(c.config("slow", "slow")), "0", "ISO, MDY", "UTC", "default")
+	for statement, want := range map[string]string{"ALTER USER slow SET datestyle TO 'Klingon'": "22023", "SET datestyle TO 'SQL'": "22023"} {
+		if _, err := admin.Exec(t.Context(), statement); code(err) != want {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}

@@ -79,6 +79,7 @@ type parser struct {
 	defining string                  // the table and column whose type is read
 
 	look         func(relationName) (looked, error) // asks the backing server; nil: it cannot be asked yet
+	later        bool                               // SET is ALTER USER's, for sessions to come
 	scope        *scope
 	common       []commonTable // those in sight
 	inWith       bool

@@ -26,6 +26,7 @@ type session struct {
 	superuser   bool
 	level       Isolation
 	parameters  map[string]string // that the backing session is opened with
+	given       map[string]bool   // by lower-case name, those that the client gave
 	secret      uint32
 	idle        time.Duration // after which it is ended; 0: never
 

@@ -1,10 +1,13 @@
 package redshifttest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // settings are the session's settings that may be set, each with PostgreSQL's name,
@@ -33,6 +36,16 @@ var switches = []string{"enable_result_cache_for_session", "enable_case_sensitiv
 var switched = map[string]string{
 	"on": "on", "true": "on", "t": "on", "yes": "on", "y": "on", "1": "on",
 	"off": "off", "false": "off", "f": "off", "no": "off", "n": "off", "0": "off",
+}
+
+// dateStyles are those that Redshift has. A session here speaks ISO, but may begin with
+// another one by what ALTER USER has set, for a client to set it back.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_datestyle.html
+var dateStyles = words("iso postgres sql german")
+
+func styleOf(value string) string {
+	style, _, _ := strings.Cut(lower(value), ",")
+	return strings.TrimSpace(style)
 }
 
 // settled is a value as it is kept: a switch is on or off.
@@ -122,7 +135,7 @@ func (p *parser) set() *statement {
 		return &statement{class: "SET", sql: "SET " + scope + own + " TO DEFAULT", tag: "SET", folding: folding(name, "off")}
 	}
 	values := p.settingValues()
-	if refusal := checkSetting(name, values[0]); refusal != nil {
+	if refusal := checkSetting(name, values[0]); refusal != nil && !(p.later && name == "datestyle" && dateStyles[styleOf(values[0])]) {
 		panic(refusal)
 	}
 	var written []string
@@ -136,6 +149,29 @@ func (p *parser) set() *statement {
 		panic(ruled("R-006", unknown("SET LOCAL of %s is not on the list", name)))
 	}
 	return &statement{class: "SET", sql: "SET " + scope + own + " TO " + strings.Join(written, ", "), tag: "SET", folding: folding(name, values[0])}
+}
+
+// userSettings leaves to the user what ALTER USER SET has set and the client did not give.
+func (c *session) userSettings(ctx context.Context) error {
+	const query = "SELECT split_part(setting, '=', 1), split_part(setting, '=', 2) FROM pg_roles, unnest(rolconfig) AS setting WHERE rolname = $1"
+	return c.server.control(ctx, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, query, c.user)
+		if err != nil {
+			return err
+		}
+		var own, value string
+		_, err = pgx.ForEachRow(rows, []any{&own, &value}, func() error {
+			if c.given[lower(own)] {
+				return nil
+			}
+			delete(c.parameters, own)
+			if own == settings["enable_case_sensitive_identifier"] {
+				c.folding = value == "on"
+			}
+			return nil
+		})
+		return err
+	})
 }
 
 // settingValues reads values with commas between them.

@@ -72,7 +72,10 @@ func (c *session) start(ctx context.Context, m *pgproto3.StartupMessage) error {
 		return c.fatal(err)
 	}
 	var err error
-	if c.user, err = c.login(ctx, name); err != nil {
+	if c.user, err = c.login(ctx, name); err == nil {
+		err = c.userSettings(ctx)
+	}
+	if err != nil {
 		return c.fatal(err)
 	}
 	if err := c.open(ctx); err != nil {
@@ -109,7 +112,7 @@ var driverOptions = map[string]bool{
 
 // startOptions takes the options of the start-up message, those in "options" too.
 func (c *session) startOptions(given map[string]string) error {
-	c.encoding = "UNICODE"
+	c.encoding, c.given = "UNICODE", map[string]bool{}
 	c.parameters = map[string]string{
 		"search_path": `"$user",public,` + catalogueSchema, "TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres",
 		"bytea_output": "hex", "standard_conforming_strings": "on", "client_encoding": "UTF8", "jit": "off", "application_name": "",
@@ -182,7 +185,7 @@ func (c *session) startOption(name, value string) error {
 	case "enable_case_sensitive_identifier":
 		c.folding = *folding(name, value)
 	}
-	c.parameters[own] = settled(name, value)
+	c.parameters[own], c.given[lower(own)] = settled(name, value), true
 	return nil
 }
 
@@ -204,8 +207,7 @@ func checkSetting(name, value string) *Refusal {
 			return &Refusal{Code: "22023", Message: fmt.Sprintf("[stand-in] client_encoding %q: only UTF8 is served", value), Rule: "R-005"}
 		}
 	case "datestyle":
-		style, _, _ := strings.Cut(lower(value), ",")
-		if strings.TrimSpace(style) != "iso" {
+		if styleOf(value) != "iso" {
 			return &Refusal{Code: "22023", Message: fmt.Sprintf("[stand-in] DateStyle %q: only ISO is served", value), Rule: "R-005"}
 		}
 	default:
