@@ -5,7 +5,8 @@
 //
 // A Warehouse has one session for merges and one for what is held, each opened when it
 // is needed and closed when nothing comes for a while, so that a serverless workgroup
-// can sleep; and one for each COPY into a load table. In a metadata
+// can sleep; and one for each COPY into a load table. Each begins with settings of its own,
+// by one request, and with a login that was not refused before (logins). In a metadata
 // schema of its own it keeps
 //
 //	fence         no rows: what the first statement of each transaction locks

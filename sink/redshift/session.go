@@ -33,11 +33,9 @@ func (w *Warehouse) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s := &session{conn: conn}
-	if w.options.QueryGroup != "" {
-		if _, err := s.run(ctx, "set query_group", setQueryGroup(w.options.QueryGroup)); err != nil {
-			s.close(ctx)
-			return nil, err
-		}
+	if _, err := s.together(ctx, "begin a session", beginSession(w.options.QueryGroup)); err != nil {
+		s.close(ctx)
+		return nil, err
 	}
 	return s, nil
 }

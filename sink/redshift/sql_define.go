@@ -69,7 +69,19 @@ func keysOf(s, table string) string {
 		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " AND (distkey OR sortkey <> 0) ORDER BY ABS(sortkey)"
 }
 
-func setQueryGroup(name string) string { return "SET query_group TO " + literal(name) }
+// beginSession sets what the cluster or the user may have set otherwise: a limit would end
+// each load that takes longer, for ever, and times are read as they are written here.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_datestyle.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_timezone_config.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_query_group.html
+func beginSession(queryGroup string) []string {
+	statements := []string{setTimeout(0), "SET datestyle TO 'ISO, MDY'", "SET timezone TO 'UTC'"}
+	if queryGroup != "" {
+		statements = append(statements, "SET query_group TO "+literal(queryGroup))
+	}
+	return statements
+}
 
 func setTimeout(milliseconds int) string {
 	return fmt.Sprintf("SET statement_timeout TO %d", milliseconds)

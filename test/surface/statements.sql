@@ -286,7 +286,10 @@ SELECT pg_terminate_backend(0);
 SELECT table_name FROM svv_tables WHERE table_schema = '?' ORDER BY table_name;
 
 -- SET
+SET datestyle TO '?';
+SET query_group TO '?';
 SET statement_timeout TO 0;
+SET timezone TO '?';
 
 -- UPDATE
 UPDATE "metadata"."checkpoint" SET "epoch" = "epoch" + 0, "changed_at" = GETDATE();

@@ -1,3 +1,6 @@
+SET statement_timeout TO 0;
+SET datestyle TO 'ISO, MDY';
+SET timezone TO 'UTC';
 SET query_group TO 'it''s';
 SET statement_timeout TO 3000;
 SELECT pg_last_copy_count();
