@@ -93,11 +93,7 @@ func (m *merging) alter(ctx context.Context) error {
 	}
 	var all []string
 	for _, a := range m.merge.Alterations {
-		have, err := m.targetColumns(ctx, m.session, a.Table)
-		if err != nil {
-			return err
-		}
-		by, err := m.targetKeys(ctx, m.session, a.Table)
+		have, by, err := m.target(ctx, m.session, a.Table)
 		if err != nil {
 			return err
 		}

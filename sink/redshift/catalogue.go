@@ -7,41 +7,44 @@ import (
 	"strings"
 )
 
-// catalogueType writes a type as declaredType does, from what SVV_COLUMNS tells of
-// it; without a length if it tells none. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
-func catalogueType(kind, length, precision, scale string) string {
-	sized := func(name, arguments string) string {
-		if strings.Trim(arguments, ",") == "" {
-			return name
+// catalogueType writes a type as declaredType does, from what SVV_REDSHIFT_COLUMNS says of
+// it, as `numeric(12,2)`, `character varying(20)`; without a length if it tells none. One
+// that cannot be read stays as it is, in quotes: it is like no type of ours, and whoever
+// reads of it sees what the catalogue said.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SIGN.html has it in an example.
+func catalogueType(text string) string {
+	text = strings.TrimSpace(text)
+	parts := shownType.FindStringSubmatch(text)
+	if parts == nil {
+		return strconv.Quote(text)
+	}
+	kind, sizes := declaredType(text), 0
+	for _, size := range parts[1:] {
+		if size != "" {
+			sizes++
 		}
-		return name + "(" + arguments + ")"
 	}
-	switch kind {
-	case "character varying":
-		return sized("VARCHAR", length)
-	case "character":
-		return sized("CHAR", length)
-	case "numeric":
-		return sized("DECIMAL", precision+","+scale)
-	case "binary varying":
-		return sized("VARBYTE", length)
+	if name, _, _ := strings.Cut(kind, "("); sizes > mostSizes[name] {
+		return strconv.Quote(text)
 	}
-	if name, ok := catalogueNames[kind]; ok {
-		return name
-	}
-	return strings.ToUpper(kind)
+	return kind
 }
 
-var catalogueNames = map[string]string{
-	"time without time zone": "TIME", "time with time zone": "TIMETZ",
-	"timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
-}
+// shownType is a type's name with the sizes that it may have.
+var shownType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_ ]*(?:\(\s*([0-9]+)\s*(?:,\s*([0-9]+)\s*)?\))?$`)
+
+// mostSizes are how many sizes a type has. Of no other type one is known.
+var mostSizes = map[string]int{"VARCHAR": 1, "CHAR": 1, "VARBYTE": 1, "DECIMAL": 2}
 
 // spaces are those that a type is written with or without.
 var spaces = regexp.MustCompile(`\s*([(,)])\s*`)
 
 // aliases are type names that mean the same.
-var aliases = map[string]string{"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "INT": "INTEGER", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN"}
+var aliases = map[string]string{
+	"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "CHARACTER": "CHAR", "BPCHAR": "CHAR", "BINARY VARYING": "VARBYTE", "VARBINARY": "VARBYTE",
+	"INT": "INTEGER", "INT2": "SMALLINT", "INT4": "INTEGER", "INT8": "BIGINT", "FLOAT": "DOUBLE PRECISION", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN",
+	"TIME WITHOUT TIME ZONE": "TIME", "TIME WITH TIME ZONE": "TIMETZ", "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
+}
 
 // fits tells whether a column of the type that the catalogue names is one that we
 // would declare so. A length that the catalogue does not tell is not held against it.
@@ -70,7 +73,7 @@ func holds(catalogue, declared string) bool {
 		return needs == "REAL"
 	case is == "BIGINT", is == "INTEGER":
 		return wholes[needs] > 0 && wholes[needs] <= wholes[is]
-	case len(room) == 2 && wholes[needs] > 0: // DECIMAL
+	case is == "DECIMAL" && len(room) == 2 && wholes[needs] > 0:
 		return room[0]-room[1] >= wholes[needs]
 	case is != needs || len(room) != len(need):
 		return false

@@ -139,7 +139,7 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 }
 
 // checkTarget looks whether a target that is there can be written and granted. Whose it
-// is comes first: SVV_COLUMNS does not show the columns of one that the user has no
+// is comes first: SVV_REDSHIFT_COLUMNS does not show the columns of one that the user has no
 // rights on.
 func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: target " + t.Target, Verdict: replicator.Fine, Found: "not there; a run makes it"}
@@ -154,7 +154,7 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		f.Repair = changeOwner(in(w.options.Schema, t.Target), w.user(s))
 		return f
 	}
-	have, err := w.targetColumns(ctx, s, t)
+	have, by, err := w.target(ctx, s, t)
 	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
 		return halts(f, u.Why)
 	}
@@ -162,10 +162,6 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return asked(f, err)
 	}
 	f.Found = "there; a load writes only what differs"
-	by, err := w.targetKeys(ctx, s, t)
-	if err != nil {
-		return asked(f, err)
-	}
 	d, err := w.dueOf(replicator.Alteration{Table: t}, have, by)
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)

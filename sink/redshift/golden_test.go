@@ -53,7 +53,7 @@ func TestTableSQL(t *testing.T) {
 			m := metadata("meta")
 			held, ledger, at := m.load("held_1_2_3"), m.loadLedger("held_1_2_3"), replicator.Written{LSN: 0x99, Time: time.Unix(1, 0)}
 			statements := []string{
-				createTable(target, table), grantSelect(target, "Ann", "group Analysts"), columnsOf("Sales", table.Target), keysOf("Sales", table.Target),
+				createTable(target, table), grantSelect(target, "Ann", "group Analysts"), kindOf("Sales", table.Target), columnsOf("Sales", table.Target),
 				createStage(stage, full), copyFiles(stage, stageColumns(full), files, copyRole, ""),
 				createStage(stage, partial), copyFiles(stage, stageColumns(partial), files, copyRole, "eu-central-1"),
 				fill(stage, target, partial), unfilled(stage, partial), fill(stage, target, two), unfilled(stage, two),

@@ -71,7 +71,7 @@ type copying struct {
 // has the columns that are needed; and lets the readers read it. Of a daemon that dies in
 // that transaction the next one to take the fence ends it.
 func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicator.Epoch, t *schema.Table) error {
-	have, err := w.targetColumns(ctx, s, t)
+	have, _, err := w.target(ctx, s, t)
 	if err != nil {
 		return err
 	}
@@ -103,21 +103,30 @@ func (w *Warehouse) createTarget(t *schema.Table) []string {
 	return append([]string{createTable(p, t)}, w.grants(rights(w.options.Schema, p))...)
 }
 
-// targetColumns returns the columns of a target with their types as the catalogue
-// names them. The error is a *replicator.Unfit if a view has the target's name.
-func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Table) (map[string]string, error) {
-	rows, err := s.rows(ctx, "look at the target", columnsOf(w.options.Schema, t.Target))
-	if err != nil {
-		return nil, err
+// target reads the columns of a target with their types as the catalogue names them, none
+// if it is not there, and its keys. The error is a *replicator.Unfit if a view has its name.
+func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (have map[string]string, by rowKeys, err error) {
+	const op = "look at the target"
+	kind, err := s.rows(ctx, op, kindOf(w.options.Schema, t.Target))
+	if err != nil || len(kind) == 0 {
+		return nil, by, err
 	}
-	have := map[string]string{}
+	if string(kind[0][0]) != "r" {
+		return nil, by, unfit(t, isView(in(w.options.Schema, t.Target), t))
+	}
+	rows, err := s.rows(ctx, op, columnsOf(w.options.Schema, t.Target))
+	have = make(map[string]string, len(rows))
 	for _, r := range rows {
-		if string(r[5]) == "VIEW" { // NULL, or a word that is not known, is taken for a table
-			return nil, unfit(t, isView(in(w.options.Schema, t.Target), t))
+		name := string(r[0])
+		have[name] = catalogueType(string(r[1]))
+		if string(r[2]) == "t" {
+			by.dist = name
 		}
-		have[string(r[0])] = catalogueType(string(r[1]), string(r[2]), string(r[3]), string(r[4]))
+		if position := string(r[3]); position != "0" && position != "" {
+			by.sort = append(by.sort, name)
+		}
 	}
-	return have, nil
+	return have, by, err
 }
 
 // rowKeys are the columns that a target's rows are spread and sorted by, which need not be
@@ -125,21 +134,6 @@ func (w *Warehouse) targetColumns(ctx context.Context, s *session, t *schema.Tab
 type rowKeys struct {
 	dist string // empty: none
 	sort []string
-}
-
-// targetKeys reads the keys of a target.
-func (w *Warehouse) targetKeys(ctx context.Context, s *session, t *schema.Table) (k rowKeys, err error) {
-	rows, err := s.rows(ctx, "look at the target", keysOf(w.options.Schema, t.Target))
-	for _, r := range rows {
-		name := string(r[0])
-		if string(r[1]) == "t" {
-			k.dist = name
-		}
-		if string(r[2]) != "0" {
-			k.sort = append(k.sort, name)
-		}
-	}
-	return k, err
 }
 
 // has tells whether rows are spread or sorted by a column.

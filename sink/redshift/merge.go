@@ -107,7 +107,7 @@ func (m *merging) blame(ctx context.Context, err error) error {
 		return err
 	}
 	for _, t := range m.targets() {
-		have, drifted := m.targetColumns(ctx, m.session, t)
+		have, _, drifted := m.target(ctx, m.session, t)
 		if drifted == nil {
 			drifted = m.drift(t, have)
 		} else if _, ok := errors.AsType[*replicator.Unfit](drifted); !ok {

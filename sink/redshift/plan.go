@@ -44,15 +44,11 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 		statements = append(statements, w.steps(is)...)
 	}
 	for _, t := range tables {
-		have, err := w.targetColumns(ctx, s, t)
+		have, by, err := w.target(ctx, s, t)
 		if u, ok := errors.AsType[*replicator.Unfit](err); ok {
 			statements = append(statements, parked(t, u))
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		by, err := w.targetKeys(ctx, s, t)
 		if err != nil {
 			return nil, err
 		}

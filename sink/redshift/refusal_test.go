@@ -71,6 +71,8 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 			`"public_copy"."words" is a view`, "drop the view"},
 		{"a view of late binding in its place", "ALTER TABLE public_copy.words RENAME TO words_old; CREATE VIEW public_copy.words AS SELECT * FROM public_copy.words_old WITH NO SCHEMA BINDING; GRANT ALL ON public_copy.words TO loader",
 			`"public_copy"."words" is a view`, "rowshift resync public.words"},
+		{"a materialized view in its place", "ALTER TABLE public_copy.words RENAME TO words_old; CREATE MATERIALIZED VIEW public_copy.words AS SELECT * FROM public_copy.words_old; GRANT SELECT ON public_copy.words TO loader",
+			`"public_copy"."words" is a view`, "drop the view"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -94,18 +96,25 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 	}
 }
 
-// A view in a target's place is told beforehand: by plan, and by check.
+// A view in a target's place is told beforehand, of whatever kind: by plan, and by check.
 func TestViewInATargetsPlaceIsTold(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
-	w.admin("ALTER TABLE public_copy.words RENAME TO words_old", "CREATE VIEW public_copy.words AS SELECT * FROM public_copy.words_old", "ALTER TABLE public_copy.words OWNER TO loader")
-	planned, err := r.Plan(t.Context(), []*schema.Table{table}, replicator.Foreseen{})
-	if err != nil || !strings.Contains(strings.Join(planned, "\n"), `public.words is parked: "public_copy"."words" is a view`) {
-		t.Errorf("planned %q, %v", planned, err)
-	}
-	findings := r.Check(t.Context(), []*schema.Table{table}, "")
-	if f := findings[len(findings)-1]; f.Verdict != replicator.Failure || !strings.Contains(f.Found, "is a view") || !strings.Contains(f.Repair, "rowshift resync public.words") {
-		t.Errorf("found %+v", f)
+	loader := must(w.config("loader")(t.Context()))
+	w.admin("ALTER TABLE public_copy.words RENAME TO words_old")
+	for _, view := range []string{"VIEW public_copy.words AS SELECT * FROM public_copy.words_old", "VIEW public_copy.words AS SELECT * FROM public_copy.words_old WITH NO SCHEMA BINDING",
+		"MATERIALIZED VIEW public_copy.words AS SELECT * FROM public_copy.words_old"} {
+		w.query(loader, "CREATE "+view)
+		planned, err := r.Plan(t.Context(), []*schema.Table{table}, replicator.Foreseen{})
+		if err != nil || !strings.Contains(strings.Join(planned, "\n"), `public.words is parked: "public_copy"."words" is a view`) {
+			t.Errorf("%s: planned %q, %v", view, planned, err)
+		}
+		findings := r.Check(t.Context(), []*schema.Table{table}, "")
+		if f := findings[len(findings)-1]; f.Verdict != replicator.Failure || !strings.Contains(f.Found, "is a view") || !strings.Contains(f.Repair, "rowshift resync public.words") {
+			t.Errorf("%s: found %+v", view, f)
+		}
+		kind, _, _ := strings.Cut(view, " public_copy")
+		w.query(loader, "DROP "+kind+" public_copy.words")
 	}
 }
 

@@ -47,26 +47,39 @@ func countSchema(name string) string {
 	return "SELECT COUNT(*) FROM pg_namespace WHERE nspname = " + literal(schema.Fold(name))
 }
 
-// tablesOf lists the tables and views of a schema.
-func tablesOf(name string) string {
-	return "SELECT table_name FROM svv_tables WHERE table_schema = " + literal(schema.Fold(name)) + " ORDER BY table_name"
-}
-
-// columnsOf lists the columns of a table with their types, and whether it is a table: a
-// view has columns too. Both sides are narrowed, lest the catalogue is read as a whole.
+// tablesOf lists the tables and views of a schema. It and kindOf ask the catalogue that is
+// PostgreSQL's: SVV_TABLES and SVV_COLUMNS have what is in external schemas besides, and ask
+// Glue, Hive or another database for it whatever schema is asked for; that takes minutes
+// where there are many tables, and fails where one cannot be reached.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
-func columnsOf(s, table string) string {
-	s, table = literal(schema.Fold(s)), literal(schema.Fold(table))
-	return "SELECT c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale, t.table_type FROM svv_columns AS c " +
-		"LEFT JOIN svv_tables AS t ON t.table_catalog = c.table_catalog AND t.table_schema = " + s + " AND t.table_name = " + table +
-		" WHERE c.table_schema = " + s + " AND c.table_name = " + table + " ORDER BY c.ordinal_position"
+// https://docs.aws.amazon.com/redshift/latest/dg/c_intro_catalog_views.html
+// https://github.com/aws/amazon-redshift-jdbc-driver/issues/64
+func tablesOf(name string) string {
+	return "SELECT c.relname" + relationsOf(name) + " ORDER BY c.relname"
 }
 
-// keysOf reads which columns a target's rows are spread and sorted by.
+// kindOf reads what a name is: 'r' for a table, 'v' for a view. A materialized view is 'v',
+// too, as its rows are in a table of another name; 'm' is no table in any case.
+func kindOf(s, table string) string {
+	return "SELECT c.relkind" + relationsOf(s) + " AND c.relname = " + literal(schema.Fold(table))
+}
+
+// relationsOf are the tables and views of a schema.
+func relationsOf(name string) string {
+	return ` FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = ` + literal(schema.Fold(name)) + " AND c.relkind IN ('r', 'v', 'm')"
+}
+
+// columnsOf lists the columns of a table with their types, and which of them its rows are
+// spread and sorted by, the sort key's in their order. It lists columns of other databases,
+// which data sharing brings, and none of external schemas. What kindOf reads is asked apart:
+// such views span leader and compute nodes, and Redshift does not let this one be read with
+// the catalogue in one query; and of some views it has no columns.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html
-func keysOf(s, table string) string {
-	return "SELECT column_name, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = " +
-		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " AND (distkey OR sortkey <> 0) ORDER BY ABS(sortkey)"
+// https://github.com/dbt-labs/dbt-redshift/issues/641
+// https://github.com/getredash/redash/pull/5473
+func columnsOf(s, table string) string {
+	return "SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = " +
+		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " ORDER BY ABS(sortkey), ordinal_position"
 }
 
 // beginSession sets what the cluster or the user may have set otherwise: a limit would end

@@ -156,13 +156,27 @@ func (p *parser) namedSource() source {
 // node, and with them the views over them; the system's own are with the users' tables.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
 func (p *parser) noteCatalogue(c source) {
-	name, schema := c.relation.table, c.relation.schema
 	switch {
-	case schema == "information_schema", schema == "pg_catalog", schema == "" && strings.HasPrefix(name, "pg_"), name == "svv_columns", name == "svv_tables":
-		p.catalogued = append(p.catalogued, `[stand-in] Relation "`+name+`" is on the leader node.`)
+	case onLeader(c.relation):
+		p.catalogued = append(p.catalogued, `[stand-in] Relation "`+c.relation.table+`" is on the leader node.`)
 	case strings.HasPrefix(c.sql, catalogueSchema+"."):
 		p.systems++
+		p.shared = p.shared || c.relation.table == sharedColumns
 	}
+}
+
+// onLeader tells that a relation is PostgreSQL's catalogue, or a view over it.
+func onLeader(n relationName) bool {
+	return n.schema == "information_schema" || n.schema == "pg_catalog" || n.schema == "" && strings.HasPrefix(n.table, "pg_") || n.table == "svv_columns" || n.table == "svv_tables"
+}
+
+// sharedColumns has other databases' columns, too.
+const sharedColumns = "svv_redshift_columns"
+
+// sharedWithLeader refuses it beside what is on the leader node.
+// https://github.com/dbt-labs/dbt-redshift/issues/641
+func sharedWithLeader() *Refusal {
+	return ruled("R-718", unknown("%s in one query with a table of PostgreSQL's catalogue", sharedColumns))
 }
 
 // isAlias tells whether a token can be an alias without AS.

@@ -58,6 +58,8 @@ type leaderReader struct {
 	out    []string
 	open   []leaderLevel
 	found  bool // a relation of the catalogue
+	local  bool // one that is onLeader
+	shared bool // sharedColumns
 	wrong  *Refusal
 }
 
@@ -188,6 +190,12 @@ func (r *leaderReader) relation() bool {
 		return false
 	}
 	r.found = true
+	r.shared = r.shared || name == sharedColumns
+	r.local = r.local || name != sharedColumns && onLeader(relationName{schema, name})
+	if r.shared && r.local {
+		r.wrong = sharedWithLeader()
+		return false
+	}
 	r.put(own, taken)
 	if next := r.peek(0); next.is(",") || next.is(")") || next.kind == endToken || reserved[next.text] {
 		return r.put("AS "+quote(name), 0) // columns may be called by the relation's name

@@ -71,6 +71,7 @@ type parser struct {
 	systems    int            // the system's tables named so far
 	leader     []string       // what was said of leader-only functions named so far
 	catalogued []string       // what was said of the catalogue's tables named so far
+	shared     bool           // sharedColumns was named
 	compute    bool           // a function was named that needs a user's table
 	makes      bool           // a table or materialized view is made of the query
 	limited    bool           // a query in it has ORDER BY, LIMIT or OFFSET
@@ -211,6 +212,8 @@ func (p *parser) nodes() error {
 			Code: "0A000", Rule: "R-220", Told: told,
 			Message: "Specified types or functions (one per INFO message) not supported on Redshift tables.",
 		}
+	case p.shared && len(p.catalogued) > 0:
+		return sharedWithLeader()
 	case p.compute && p.tables+p.systems == 0:
 		return &Refusal{Code: "0A000", Rule: "R-220", Message: "One or more of the used functions must be applied on at least one user created table."}
 	}

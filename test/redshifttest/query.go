@@ -17,7 +17,7 @@ func (p *parser) query() *statement {
 			return p.delete().after(with)
 		}
 		p.at, p.named, p.tables, p.common = start, nil, 0, nil
-		p.subqueries, p.systems, p.leader, p.catalogued = 0, 0, nil, nil
+		p.subqueries, p.systems, p.leader, p.catalogued, p.shared = 0, 0, nil, nil, false
 	}
 	q := p.selection(nil)
 	if p.into != nil {

@@ -274,8 +274,9 @@ SELECT DISTINCT "name" FROM "name"."name" WHERE "name" IS NOT NULL ORDER BY "nam
 SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relname = '?' AND t.granted AND t.lock_mode = '?' AND t.txn_owner = CURRENT_USER AND t.pid <> pg_backend_pid();
 SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = 0 AND TRIM(application_name) <> '?' ORDER BY record_time DESC LIMIT 0;
 SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 0;
-SELECT c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale, t.table_type FROM svv_columns AS c LEFT JOIN svv_tables AS t ON t.table_catalog = c.table_catalog AND t.table_schema = '?' AND t.table_name = '?' WHERE c.table_schema = '?' AND c.table_name = '?' ORDER BY c.ordinal_position;
-SELECT column_name, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' AND (distkey OR sortkey <> 0) ORDER BY ABS(sortkey);
+SELECT c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relkind IN ('?') AND c.relname = '?';
+SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relkind IN ('?') ORDER BY c.relname;
+SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' ORDER BY ABS(sortkey), ordinal_position;
 SELECT has_database_privilege(current_database(), '?');
 SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');
 SELECT has_schema_privilege('?', '?', '?');
@@ -283,7 +284,6 @@ SELECT has_table_privilege('?', '?', '?');
 SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = '?' AND c.relname = '?';
 SELECT pg_last_copy_count();
 SELECT pg_terminate_backend(0);
-SELECT table_name FROM svv_tables WHERE table_schema = '?' ORDER BY table_name;
 
 -- SET
 SET datestyle TO '?';

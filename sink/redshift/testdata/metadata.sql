@@ -1,6 +1,6 @@
 CREATE SCHEMA IF NOT EXISTS "meta";
 SELECT COUNT(*) FROM pg_namespace WHERE nspname = 'meta';
-SELECT table_name FROM svv_tables WHERE table_schema = 'meta' ORDER BY table_name;
+SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = 'meta' AND c.relkind IN ('r', 'v', 'm') ORDER BY c.relname;
 CREATE TABLE IF NOT EXISTS "meta"."fence" ("id" INTEGER);
 CREATE TABLE IF NOT EXISTS "meta"."checkpoint" ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, "phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, "database_name" VARCHAR(256) NOT NULL, "slot" VARCHAR(64) NOT NULL, "publication_oid" BIGINT NOT NULL, "publication_xmin" BIGINT NOT NULL, "changed_at" TIMESTAMP, "written_by" VARCHAR(64));
 CREATE TABLE IF NOT EXISTS "meta"."table_state" ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535));
