@@ -46,6 +46,7 @@ func TestCommands(t *testing.T) {
 	command(t, w, 0, `"state": "live"`, "status", "--json")
 	command(t, w, 0, "rowshift", "version")
 	runbookQueries(t, w)
+	readmeQuestions(t, w)
 }
 
 // What stands in a first run's way is found by check, with the command that repairs
