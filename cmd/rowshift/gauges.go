@@ -34,7 +34,7 @@ var (
 	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at.")
 	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted.", "reason")
 	phaseNow     = describeGauge("phase", "1 for what the daemon is doing.", "phase")
-	tableState   = describeGauge("table_state", "1 for the state that a table is in.", "table", "state")
+	tableState   = describeGauge("table_state", "1 for the state that a table is in; absent, as all that is told by table and is no count, in a standby.", "table", "state")
 	loadRows     = describeGauge("load_rows", "Rows that the running or last load has read.")
 	loadRowsAll  = describeGauge("load_rows_estimated", "Rows that the load is estimated to have in all.")
 	loadBytes    = describeGauge("load_bytes", "Bytes that the running or last load has read.")

@@ -41,7 +41,7 @@ type state struct {
 	epoch    replicator.Epoch
 	tables   []replicator.TableState
 	load     replicator.LoadProgress
-	known    bool   // how far the pipeline is; a standby is not told
+	known    bool   // how far the pipeline is; a standby is not told, nor how tables stand
 	format   string // in which the stream's values are sent
 	position positions
 	lag      lag
@@ -91,7 +91,7 @@ func (s *state) listener() replicator.Listener {
 			s.update(func(now time.Time) {
 				if !s.lag.open {
 					s.enter(waiting, now)
-					s.known = false
+					s.forget()
 				}
 				s.why = what
 			})
@@ -146,6 +146,14 @@ func (s *state) enter(p phase, now time.Time) {
 		s.since = now
 	}
 	s.phase, s.why, s.halt = p, "", nil
+}
+
+// forget lets go of what only the daemon that has the slot is told: another one has it by
+// now, and what was so here would be told for ever.
+func (s *state) forget() {
+	s.known, s.epoch, s.tables, s.refused = false, 0, nil, nil
+	clear(s.tableSince)
+	clear(s.held)
 }
 
 func (s *state) opened(o replicator.OpenedPass, now time.Time) {

@@ -218,3 +218,56 @@ func TestAStandbyKnowsNoPosition(t *testing.T) {
 	l.Waiting("the slot")
 	told("it was replaced", false)
 }
+
+// TestAStandbyKnowsNoTable has a daemon lose the slot while tables load, are parked and
+// have rows in quarantine: another one knows how they stand from then on, and an alert on
+// what this one saw last would never end.
+func TestAStandbyKnowsNoTable(t *testing.T) {
+	r, s := prometheus.NewRegistry(), newState(time.Now())
+	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
+	l := replicator.Tee(s.listener())
+	open := func(state replicator.State) {
+		tables := company(state, &replicator.LoadState{Loaded: true})
+		l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{Epoch: 2, Tables: tables}})
+		l.Tables(tables)
+	}
+	ofTables := func() (names []string) {
+		for name := range series(t, r) {
+			if strings.Contains(name, "table=") {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	open(replicator.Parked)
+	l.Merged(replicator.MergedBatch{
+		Merge:  &replicator.Merge{Staged: []*replicator.Staged{{Holds: []replicator.Hold{{Table: &schema.Table{OID: 1}}}}}},
+		Merged: replicator.Merged{Quarantined: map[schema.Name]int64{{Schema: "public", Table: "company"}: 3}},
+	})
+	if names := ofTables(); len(names) != 6 {
+		t.Errorf("it tells %q", names)
+	}
+	since := s.tableSince[1].at
+	l.Restarted(replicator.Restart{Cause: errors.New("terminated")})
+	if names := ofTables(); len(names) != 6 {
+		t.Errorf("while it restarts it tells %q", names)
+	}
+	l.Waiting("the slot, which another one has")
+	if names := ofTables(); len(names) > 0 {
+		t.Errorf("a standby tells %q", names)
+	}
+	if answer := s.snapshot().answer(); len(answer.Tables) > 0 || answer.Epoch != 0 {
+		t.Errorf("/readyz of a standby says %+v", answer)
+	}
+	open(replicator.Loading)
+	seen := series(t, r)
+	if seen[`rowshift_table_state{state="loading",table="public.company"}`] != "1" || !s.tableSince[1].at.After(since) {
+		t.Errorf("when it has the slot again it tells %q", ofTables())
+	}
+	for _, unknown := range []string{"rowshift_held_rows", "rowshift_quarantine_rows"} {
+		if was, told := seen[unknown+`{table="public.company"}`]; told {
+			t.Errorf("%s is %s of before", unknown, was)
+		}
+	}
+}
