@@ -28,7 +28,8 @@ type resetSlotCommand struct {
 }
 
 // Run asks the daemon that has the slot for a reset and follows it until it is done.
-// If none has it, the reset is carried out here.
+// If none has it, the reset is carried out here, be it one that was begun and is not
+// done. Of a token that is done nothing is run: the slot may have been dropped since.
 func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	if err := fitToken(c.Token); err != nil {
 		return err
@@ -47,6 +48,9 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	}
 	slot, err := r.slot(ctx)
 	if err != nil {
+		return err
+	}
+	if done, err := c.isDone(ctx, r.warehouse.Reset, o.stdout); done || err != nil {
 		return err
 	}
 	if slot.active {
@@ -77,6 +81,18 @@ func fitToken(token string) error {
 		return misuse{fmt.Errorf("the token of the reset has %d bytes; write up to %d", len(token), maxToken)}
 	}
 	return nil
+}
+
+// isDone tells whether the token was carried out before, and prints that it was.
+func (c resetSlotCommand) isDone(ctx context.Context, reset func(context.Context, string) (redshift.ResetState, time.Duration, error), w io.Writer) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	state, _, err := reset(ctx, c.Token)
+	if err != nil || state != redshift.ResetDone {
+		return false, err
+	}
+	fmt.Fprintf(w, "reset %s: done already, so nothing was run; another reset needs another token\n", c.Token)
+	return true, nil
 }
 
 // request asks whoever has the slot for the reset. It returns false if that could not be

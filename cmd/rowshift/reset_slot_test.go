@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -72,6 +73,37 @@ func TestResetIsRequestedBehindAMergeThatHangs(t *testing.T) {
 			asked, err := resetSlotCommand{Token: "a"}.request(test.ctx, test.ask, test.most)
 			if asked != test.asked || !errors.Is(err, test.err) {
 				t.Errorf("%v, %v", asked, err)
+			}
+		})
+	}
+}
+
+// A token that is done asks for nothing, whatever the slot is by now; one that is under way,
+// or that nobody has taken up, is gone on with.
+func TestATokenIsCarriedOutOnce(t *testing.T) {
+	broken := errors.New("broken")
+	for name, test := range map[string]struct {
+		state redshift.ResetState
+		err   error
+		done  bool
+		told  string
+	}{
+		"not known":       {redshift.ResetUnknown, nil, false, ""},
+		"requested":       {redshift.ResetRequested, nil, false, ""},
+		"taken":           {redshift.ResetTaken, nil, false, ""},
+		"done":            {redshift.ResetDone, nil, true, "reset a: done already, so nothing was run; another reset needs another token\n"},
+		"cannot be asked": {redshift.ResetUnknown, broken, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			done, err := resetSlotCommand{Token: "a"}.isDone(t.Context(), func(_ context.Context, token string) (redshift.ResetState, time.Duration, error) {
+				if token != "a" {
+					t.Errorf("asked of %q", token)
+				}
+				return test.state, -1, test.err
+			}, &out)
+			if done != test.done || !errors.Is(err, test.err) || out.String() != test.told {
+				t.Errorf("%v, %v, %q", done, err, out.String())
 			}
 		})
 	}

@@ -61,9 +61,14 @@ func TestResetSlotCommand(t *testing.T) {
 	}
 
 	// What happens in a Deployment: the daemon finds no slot, halts and stays up. It goes
-	// on when it looks again, or at once when it is started again.
+	// on when it looks again, or at once when it is started again. A token that is done
+	// makes no slot, and looks for none.
 	unused(t, w)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'lost again'")
+	out, errs, code, err = w.Command(t.Context(), "reset-slot", "--token=second")
+	if n := one(t, w, "SELECT count(*) FROM pg_replication_slots"); err != nil || code != 0 || !strings.Contains(out, "done already") || n != "0" {
+		t.Errorf("the same token once the slot is dropped: %s slots, exit code %d, %v\n%s%s", n, code, err, out, errs)
+	}
 	d = w.MustRun(t)
 	d.MustSee(t, `"slot_missing"`)
 	command("third")
