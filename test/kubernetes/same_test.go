@@ -29,9 +29,9 @@ var ofHelm = []string{"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum
 // anew when it has changed, as Helm's checksum does.
 var hashed = regexp.MustCompile(`"` + release + `-[0-9a-z]{10}"`)
 
-// ofToken matches the name of a Job for a token: by kustomize one writes the token there,
-// Helm a hash of it and of the pod.
-var ofToken = regexp.MustCompile(`"` + release + `-reset-slot-(` + token + `|[0-9a-f]{10})"`)
+// ofJob matches the name of a Job. By kustomize one writes the token into that of a reset;
+// Helm writes a hash of all that the pod is made of and of the config.
+var ofJob = regexp.MustCompile(`"` + release + `-(reset-slot|teardown)-(` + token + `|[0-9a-f]{10})"`)
 
 // meaning returns what the objects say, by kind and name, without how they say it.
 func (all objects) meaning(t *testing.T) map[string]any {
@@ -43,7 +43,7 @@ func (all objects) meaning(t *testing.T) map[string]any {
 			t.Fatal(err)
 		}
 		text = hashed.ReplaceAll(text, []byte(`"`+release+`"`))
-		text = ofToken.ReplaceAll(text, []byte(`"`+release+`-reset-slot"`))
+		text = ofJob.ReplaceAll(text, []byte(`"`+release+`-$1"`))
 		var said map[string]any
 		if err := json.Unmarshal(text, &said); err != nil {
 			t.Fatal(err)

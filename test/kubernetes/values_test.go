@@ -180,24 +180,41 @@ func TestBadValuesAreRefused(t *testing.T) {
 	}
 }
 
-// Kubernetes refuses another pod for a Job that is there, and with it the upgrade. So
-// another image makes another Job, which finds the token carried out; another table makes none.
-func TestAnUpgradeWhileAResetJobIsThere(t *testing.T) {
-	name := func(values string) string {
-		from, err := valued(t, "{resetSlot: {token: again}, "+values+"}")
+// Kubernetes refuses another pod for a Job that is there, and with it the upgrade; and a Job
+// that failed is not run again. So another image makes another Job, and so does a mended
+// config; one whose token is carried out finds that it is.
+func TestAnUpgradeWhileAJobIsThere(t *testing.T) {
+	name := func(job, values string) string {
+		from, err := valued(t, "{"+job+", "+values+"}")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return one[*batch.Job](t, from).Name
 	}
-	before := name("replicas: 1")
-	for _, values := range []string{`image: {tag: next}`, `extraEnv: [{name: A, value: b}]`, `tolerations: [{operator: Exists}]`} {
-		if name(values) == before {
-			t.Errorf("with %s the Job %s would have to change", values, before)
+	for _, job := range []string{`resetSlot: {token: again}`, `teardown: true`} {
+		before := name(job, "replicas: 1")
+		for _, values := range []string{`image: {tag: next}`, `extraEnv: [{name: A, value: b}]`, `tolerations: [{operator: Exists}]`, `config: {tables: {public.invoice: {columns: all}}}`} {
+			if name(job, values) == before {
+				t.Errorf("with %s the Job %s would have to change, or be run again", values, before)
+			}
+		}
+		if again := name(job, "replicas: 2"); again != before {
+			t.Errorf("%s is made beside %s for nothing", again, before)
+		}
+		if long := name(job, "fullnameOverride: "+strings.Repeat("x", 50)); len(long) > 63 {
+			t.Errorf("%s has %d characters", long, len(long))
 		}
 	}
-	if again := name(`config: {tables: {public.invoice: {columns: all}}}`); again != before {
-		t.Errorf("%s is made beside %s for nothing", again, before)
+}
+
+// A release that once reset its slot is torn down with the values that it has.
+func TestTeardownResetsNothing(t *testing.T) {
+	from, err := valued(t, `{resetSlot: {token: once}, teardown: true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job := one[*batch.Job](t, from); job.Labels["app.kubernetes.io/component"] != "teardown" {
+		t.Errorf("the Job is %s", job.Name)
 	}
 }
 
@@ -234,7 +251,7 @@ data:
 	if err := os.WriteFile(copied+"/templates/notes.yaml", []byte(shown), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for values, want := range map[string]string{"teardown=false": "--set teardown=true", "teardown=true": "job/rowshift-teardown"} {
+	for values, want := range map[string]string{"teardown=false": "--set teardown=true", "teardown=true": "component=teardown"} {
 		out, err := helm(t, "template", release, copied, "-f", chart+"/ci/base-values.yaml", "--set", values, "--show-only", "templates/notes.yaml")
 		if err != nil {
 			t.Fatal(err)

@@ -80,18 +80,26 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{- /* A Job that runs one command; arguments: the root, component, name, backoff limit, args. */ -}}
+{{- /*
+A Job that runs one command; arguments: the root, the component, the backoff limit, args.
+Its name is of all that its pod is made of, and of the config, since a Job's pod cannot be
+changed once it is there: with another image the next upgrade would fail as long as the Job
+is there, and with a mended config the one that has failed would never be run again.
+*/ -}}
 {{- define "rowshift.job" -}}
 {{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- $args := index . 3 | toJson -}}
+{{- $pod := list $args (include "rowshift.podSpec" $root) (include "rowshift.container" $root) (toYaml $root.Values.config) | join "\n" | sha256sum | trunc 10 -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "rowshift.fullname" $root }}-{{ index . 2 }}
+  name: {{ include "rowshift.fullname" $root }}-{{ $component }}-{{ $pod }}
   labels:
     {{- include "rowshift.labels" $root | nindent 4 }}
-    app.kubernetes.io/component: {{ index . 1 }}
+    app.kubernetes.io/component: {{ $component }}
 spec:
-  backoffLimit: {{ index . 3 }}
+  backoffLimit: {{ index . 2 }}
   ttlSecondsAfterFinished: 86400
   podFailurePolicy:
     rules:
@@ -108,11 +116,11 @@ spec:
     metadata:
       labels:
         {{- include "rowshift.selector" $root | nindent 8 }}
-        app.kubernetes.io/component: {{ index . 1 }}
+        app.kubernetes.io/component: {{ $component }}
     spec:
       restartPolicy: Never
       {{- include "rowshift.podSpec" $root | nindent 6 }}
       containers:
-        - args: {{ index . 4 | toJson }}
+        - args: {{ $args }}
           {{- include "rowshift.container" $root | nindent 10 }}
 {{- end -}}
