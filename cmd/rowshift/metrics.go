@@ -43,6 +43,10 @@ var (
 	retried = []string{"stage", "prepare", "merge", "load", "apply"}
 )
 
+// stepBounds are those of the buckets that durations of steps are counted in: of merges of
+// milliseconds and loads of hours. What an alert compares with is among them.
+var stepBounds = []float64{0.001, 0.005, 0.025, 0.1, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 1200, 3600, 14400}
+
 // newMetrics registers what it makes, with every series that is known from the start at
 // zero, so that an alert never waits for a first time; but see manyTables.
 func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
@@ -51,7 +55,7 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 			Name: "rowshift_rows_total", Help: "Changes merged by table and operation, before folding; op load counts rows of loads."}, []string{"table", "op"}),
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "rowshift_step_seconds", Help: "Duration of the steps that a batch goes through; merge_* are parts of merge, but for what was copied ahead of it.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 4, 11)}, []string{"step"}),
+			Buckets: stepBounds}, []string{"step"}),
 		batches: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rowshift_batches_total", Help: "Batches with changes that were merged."}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{

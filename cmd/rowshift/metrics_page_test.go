@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,4 +115,32 @@ func described(c prometheus.Collector) (names []string) {
 		names = append(names, name.FindStringSubmatch(d.String())[1])
 	}
 	return names
+}
+
+// A quantile is guessed within the bucket that it falls into, so what an alert compares it
+// with has to be a bound: else merges that are much faster, or slower, are taken for it. And
+// the alert's tests have the buckets that there are.
+func TestTheAlertOfSlowBatchesComparesWithABound(t *testing.T) {
+	bounds := map[string]bool{"+Inf": true}
+	for _, b := range stepBounds {
+		bounds[strconv.FormatFloat(b, 'g', -1, 64)] = true
+	}
+	for path, written := range map[string]*regexp.Regexp{
+		"rules.yaml":      regexp.MustCompile(`expr: pipeline:rowshift_step_seconds:p90_15m > ([0-9.]+)`),
+		"rules_test.yaml": regexp.MustCompile(`rowshift_step_seconds_bucket\{.*le="([^"]+)"`),
+	} {
+		page, err := os.ReadFile("../../deploy/prometheus/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := written.FindAllSubmatch(page, -1)
+		if len(found) == 0 {
+			t.Errorf("%s has no %s", path, written)
+		}
+		for _, m := range found {
+			if !bounds[string(m[1])] {
+				t.Errorf("%s has %s, which is no bound of rowshift_step_seconds", path, m[1])
+			}
+		}
+	}
 }
