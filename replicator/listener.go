@@ -12,6 +12,7 @@ import (
 // that it is sealed, staged and merged: who is slow to hear the one holds up what follows.
 type Listener struct {
 	Waiting      func(what string) // for the slot, for old transactions, for a lock: said once for each
+	Remembered   func(Checkpoint)  // what the warehouse remembers, as a pass begins; not of a pipeline that is new to it
 	Opened       func(OpenedPass)  // a pass began: its stream is open and the fence taken
 	Restarted    func(Restart)     // a pass failed, and another will begin
 	Halted       func(*Halt)
@@ -113,6 +114,7 @@ type Deletion struct {
 func Tee(listeners ...Listener) Listener {
 	return Listener{
 		Waiting:      each(listeners, func(l Listener) func(string) { return l.Waiting }),
+		Remembered:   each(listeners, func(l Listener) func(Checkpoint) { return l.Remembered }),
 		Opened:       each(listeners, func(l Listener) func(OpenedPass) { return l.Opened }),
 		Restarted:    each(listeners, func(l Listener) func(Restart) { return l.Restarted }),
 		Halted:       each(listeners, func(l Listener) func(*Halt) { return l.Halted }),

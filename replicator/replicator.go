@@ -122,6 +122,8 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		if err := d.lookForStranger(ctx); err != nil {
 			return err
 		}
+	} else {
+		tell(d.Listener.Remembered, cp.Clone())
 	}
 	if cp == nil || cp.Phase == Creating || d.due(cp) != "" {
 		err := d.Origin.Alone(ctx, func(ctx context.Context) (err error) {

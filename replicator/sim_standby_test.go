@@ -90,10 +90,14 @@ func TestAResetLeavesNoSlotBehind(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		halts := 0
+		var remembered replicator.Checkpoint
 		go func() {
 			done <- replicator.Run(ctx, replicator.Options{
 				Pipeline: "p", Origin: origin, Stager: n, Sweeper: n, Warehouse: n, Loader: loader{n}, ResetSlot: "t",
-				Listener: replicator.Listener{Halted: func(*replicator.Halt) { halts++ }},
+				Listener: replicator.Listener{
+					Halted:     func(*replicator.Halt) { halts++ },
+					Remembered: func(c replicator.Checkpoint) { remembered = c },
+				},
 			})
 		}()
 		time.Sleep(time.Minute)
@@ -103,6 +107,9 @@ func TestAResetLeavesNoSlotBehind(t *testing.T) {
 		}
 		if len(was.Tables) == 0 || !reflect.DeepEqual(origin.known, was.Known()) {
 			t.Errorf("the look was told of tables %+v", origin.known)
+		}
+		if remembered.Slot != was.Slot || remembered.Phase != replicator.Streaming {
+			t.Errorf("before it halts it tells of a checkpoint %+v", remembered)
 		}
 		if now := w.warehouse.checkpoint; halts == 0 || origin.had != was.Slot || now.Epoch != was.Epoch || now.Phase != replicator.Streaming {
 			t.Errorf("%d halts, after slot %q; the checkpoint is %+v", halts, origin.had, now)

@@ -27,8 +27,8 @@ var (
 	tableSince   = describeGauge("table_state_timestamp_seconds", "When this daemon first saw the table in the state that it is in.", "table")
 	sourceLSN    = describeGauge("source_lsn", "Position in bytes of the end of the source's log, when the slot was last looked at; a standby tells it too.")
 	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps; absent while there is no slot.")
-	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; 0 once it is lost or missing, and absent while it is there and max_slot_wal_keep_size sets no limit.")
-	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status.", "status")
+	slotSafe     = describeGauge("slot_safe_bytes", "Bytes that the source's log may still grow by before the slot is lost; 0 once it is lost or missing, and absent before there was one and while max_slot_wal_keep_size sets no limit.")
+	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status; missing is one that was there, or that the warehouse remembers.", "status")
 	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
 	protocol     = describeGauge("protocol_format", "1 for the format in which the source sends the stream's values.", "format")
 	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at.")
@@ -143,7 +143,7 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 		set(slotRetained, float64(s.retained))
 	}
 	status := s.status
-	if !s.exists {
+	if !s.exists && s.had { // a first start has yet to make it
 		status = "missing"
 	}
 	switch {

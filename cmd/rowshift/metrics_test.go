@@ -181,6 +181,33 @@ func TestMetricsOfWhatTheSlotHasLeft(t *testing.T) {
 	}
 }
 
+// A slot that was never there is not missing, nor is nothing left of it: a first start that
+// cannot make it yet rings no alarm. It is missing once it was there, in whatever way that
+// is known.
+func TestMetricsOfASlotThatNeverWas(t *testing.T) {
+	for name, test := range map[string]struct {
+		learn         func(*state)
+		missing, left string
+	}{
+		"nothing is known":                      {func(*state) {}, "0", ""},
+		"it was seen":                           {func(s *state) { s.saw(slotSighting{at: time.Now(), exists: true, status: "reserved"}) }, "1", "0"},
+		"the warehouse remembers it":            {func(s *state) { s.listener().Remembered(replicator.Checkpoint{Phase: replicator.Streaming}) }, "1", "0"},
+		"the warehouse remembers that it lacks": {func(s *state) { s.listener().Remembered(replicator.Checkpoint{Phase: replicator.Creating}) }, "0", ""},
+	} {
+		r, s := prometheus.NewRegistry(), newState(time.Now())
+		r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
+		test.learn(s)
+		for range 2 { // it is not forgotten
+			s.saw(slotSighting{at: time.Now(), current: 5000})
+			seen := series(t, r)
+			missing, left := seen[`rowshift_slot_wal_status{status="missing"}`], seen["rowshift_slot_safe_bytes"]
+			if missing != test.missing || left != test.left || seen["rowshift_source_lsn"] != "5000" {
+				t.Errorf("%s: missing is %q, want %q, and %q bytes are left, want %q", name, missing, test.missing, left, test.left)
+			}
+		}
+	}
+}
+
 // expect compares the samples that a scrape has with the lines.
 func expect(t *testing.T, g prometheus.Gatherer, lines string) {
 	t.Helper()

@@ -71,6 +71,7 @@ type slotSighting struct {
 	at       time.Time // zero: never seen
 	exists   bool
 	active   bool
+	had      bool           // it exists, did when it was looked at before, or has to by the checkpoint
 	making   bool           // a daemon is about to make it
 	status   string         // wal_status
 	safe     int64          // bytes of log until the slot is lost
@@ -95,6 +96,9 @@ func (s *state) listener() replicator.Listener {
 				}
 				s.why = what
 			})
+		},
+		Remembered: func(cp replicator.Checkpoint) {
+			s.update(func(time.Time) { s.slot.had = s.slot.had || cp.Phase == replicator.Streaming })
 		},
 		Opened: func(o replicator.OpenedPass) { s.update(func(now time.Time) { s.opened(o, now) }) },
 		Restarted: func(r replicator.Restart) {
@@ -244,7 +248,10 @@ func (s *state) setTables(tables []replicator.TableState, now time.Time) {
 
 // saw remembers what the slot looks like.
 func (s *state) saw(slot slotSighting) {
-	s.update(func(time.Time) { s.slot = slot })
+	s.update(func(time.Time) {
+		slot.had = slot.exists || s.slot.had
+		s.slot = slot
+	})
 }
 
 // snapshot is a copy of what is now, for a reader.
