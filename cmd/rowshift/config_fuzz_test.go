@@ -10,7 +10,7 @@ import (
 func FuzzConfig(f *testing.F) {
 	f.Add(goodConfig)
 	f.Add(minimal)
-	for _, text := range []string{"a: &a {b: *a}", "<<: {a: b}", "source: |\n  x", "? {a: b}\n: c", "tables: {a.b: &x {columns: all}, c.d: *x}", "!!binary a: b", "\t", "%YAML 1.2\n---\n"} {
+	for _, text := range []string{"a: &a {b: *a}", "<<: {a: b}", "source: |\n  x", "? {a: b}\n: c", "a:\n  ? true\n  : 5", "batch: &a {~: 5, !!int 5: 5}", "? \n: 5", "? |\n  a\n: 5", "tables: {a.b: &x {columns: all}, c.d: *x}", "!!binary a: b", "\t", "%YAML 1.2\n---\n"} {
 		f.Add(text)
 	}
 	f.Setenv("ROWSHIFT_TEST_PASSWORD", canary)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -176,8 +177,47 @@ func parseDocument(text []byte, f *faults) (d document, ok bool) {
 		f.add("", "the file holds no keys", "write keys, like pipeline: accounts")
 		return document{}, false
 	}
+	f.keysAsText(bodies[0], "")
 	f.locate(bodies[0], "")
 	return decode(bodies[0], f)
+}
+
+// mapping returns the keys that a node has under it, be it that others refer to it.
+func mapping(n ast.Node) (*ast.MappingNode, bool) {
+	if named, is := n.(*ast.AnchorNode); is {
+		n = named.Value
+	}
+	m, is := n.(*ast.MappingNode)
+	return m, is
+}
+
+// keysAsText makes text of keys that YAML takes for a number, a truth or nothing: what is
+// written is meant, as the name of a column that is called true, and elsewhere no key is
+// known that is not text. Other keys are faults, and taken out. The decoder would leave out
+// all that stands beside one, and say nothing.
+func (f *faults) keysAsText(n ast.Node, parent string) {
+	m, ok := mapping(n)
+	if !ok {
+		return
+	}
+	m.Values = slices.DeleteFunc(m.Values, func(v *ast.MappingValueNode) bool {
+		key := ast.Node(v.Key)
+		if explicit, is := key.(*ast.MappingKeyNode); is { // written behind a question mark
+			key = explicit.Value
+		}
+		switch key := key.(type) {
+		case *ast.NullNode, *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+			v.Key = ast.String(key.GetToken())
+		case *ast.StringNode:
+			v.Key = key
+		case *ast.LiteralNode, *ast.MergeKeyNode:
+		default:
+			f.addNoKey(v.Key.GetToken(), parent)
+			return true
+		}
+		f.keysAsText(v.Value, join(parent, v.Key.GetToken().Value))
+		return false
+	})
 }
 
 // decode fills a document. The decoder stops at the first thing that is wrong, so
@@ -207,7 +247,7 @@ func decode(body ast.Node, f *faults) (document, bool) {
 // cut takes the entry out of the tree whose key, or value, the token is. It returns
 // the entry's path and its value, nil if the token is its key.
 func cut(n ast.Node, at *token.Token, parent string) (path string, value ast.Node, ok bool) {
-	m, isMap := n.(*ast.MappingNode)
+	m, isMap := mapping(n)
 	if !isMap || at == nil {
 		return "", nil, false
 	}

@@ -62,6 +62,15 @@ func (f *faults) addUnknown(path string) {
 	})
 }
 
+// addNoKey says that among the keys of a place is one that is a list, or says what it is.
+func (f *faults) addNoKey(t *token.Token, place string) {
+	text := "has a key that is no plain text; " + knownKeys(place)
+	if place != "" {
+		text = place + ": " + text
+	}
+	f.found = append(f.found, fault{position: position{t.Position.Line, t.Position.Column}, text: text})
+}
+
 // parent splits a path at its last key, which may hold dots itself.
 func (f *faults) parent(path string) (place, key string) {
 	for i := 0; i < len(path); i++ {
@@ -118,7 +127,7 @@ func errorToken(err error) *token.Token {
 
 // locate remembers where each key of a tree stands.
 func (f *faults) locate(n ast.Node, parent string) {
-	m, ok := n.(*ast.MappingNode)
+	m, ok := mapping(n)
 	if !ok {
 		return
 	}
