@@ -170,6 +170,17 @@ func tableName(text string) (schema.Name, bool) {
 	return schema.Name{Schema: first, Table: second}, ok && rest == ""
 }
 
+// asRead writes a name as tableName reads it, in quotes where it needs them.
+func asRead(n schema.Name) string {
+	quoted := func(name string) string {
+		if !strings.ContainsAny(name, `."`) && name == strings.TrimSpace(name) {
+			return name
+		}
+		return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	}
+	return quoted(n.Schema) + "." + quoted(n.Table)
+}
+
 // identifier reads one name from the start of text and returns what follows it.
 func identifier(text string) (name, rest string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {

@@ -74,7 +74,7 @@ func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
 		fmt.Fprintf(t, "TABLE\tKEY\tREASON\tCOLUMN\tLSN\tAT\tOBJECT\n")
 	}
 	for _, row := range rows {
-		p := refusedRow{Table: row.Table.String(), Key: row.Key, Reason: row.Reason, Column: row.Column, OriginalBytes: row.OriginalBytes,
+		p := refusedRow{Table: asRead(row.Table), Key: row.Key, Reason: row.Reason, Column: row.Column, OriginalBytes: row.OriginalBytes,
 			LSN: row.LSN.String(), Object: row.Object, At: row.WrittenAt}
 		if !row.CommittedAt.IsZero() {
 			p.Commit = &row.CommittedAt
@@ -101,7 +101,7 @@ func (c quarantineRetry) Run(ctx context.Context, o *outside) error {
 }
 
 type quarantineDrop struct {
-	Of []string `arg:"" name:"table|key" help:"A table, as schema.table, for all of its entries, or with keys behind it, as list prints them, for theirs."`
+	Of []string `arg:"" name:"table|key" help:"A table, as schema.table, or \"my.schema\".table where a name holds a dot, for all of its entries, or with keys behind it, as list prints them, for theirs."`
 }
 
 // dropped is what is to be dropped of one table: the entries of some keys or, if there
@@ -119,16 +119,31 @@ func (c quarantineDrop) Run(ctx context.Context, o *outside) error {
 	}
 	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
 		var over []string
+		var nothing []error
 		for _, d := range drops {
 			n, urls, err := r.warehouse.DropQuarantine(ctx, d.table, d.keys)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(o.stdout, "%v: %d entries dropped\n", d.table, n)
+			nothing = append(nothing, d.tell(o.stdout, n))
 			over = append(over, urls...)
 		}
-		return r.dropKept(ctx, over)
+		return errors.Join(append(nothing, r.dropKept(ctx, over))...)
 	})
+}
+
+// tell says how many entries were dropped. That there was none is an error: most often
+// it is the name that is wrong. Keys are the source's, and are not repeated.
+func (d dropped) tell(w io.Writer, n int64) error {
+	fmt.Fprintf(w, "%s: %d entries dropped\n", asRead(d.table), n)
+	if n > 0 {
+		return nil
+	}
+	what := asRead(d.table)
+	if len(d.keys) > 0 {
+		what += ", by the keys behind it,"
+	}
+	return fmt.Errorf("nothing of %s is in quarantine; rowshift quarantine list has what is", what)
 }
 
 // drops reads the arguments. Which tables there are is not asked: one may have been
@@ -145,11 +160,11 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 			last.keys = append(last.keys, text)
 			continue
 		}
-		name, table, ok := strings.Cut(text, ".")
-		if !ok || name == "" || table == "" {
-			errs = append(errs, misuse{fmt.Errorf("%s is neither a table, as schema.table, nor a key, as rowshift quarantine list prints it", text)})
+		name, ok := tableName(text)
+		if !ok {
+			errs = append(errs, misuse{fmt.Errorf(`%s is neither a table, as schema.table, or "my.schema".table where a name holds a dot, nor a key, as rowshift quarantine list prints it`, text)})
 		}
-		drops = append(drops, dropped{table: schema.Name{Schema: name, Table: table}})
+		drops = append(drops, dropped{table: name})
 	}
 	return drops, errors.Join(errs...)
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,10 +20,41 @@ func TestQuarantineDropReadsTablesAndKeys(t *testing.T) {
 	if diff := cmp.Diff(want, drops, cmp.AllowUnexported(dropped{})); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	for _, of := range [][]string{{`["a"]`}, {"person"}, {"public."}} {
+	drops, err = quarantineDrop{Of: []string{`"my.schema".person`, `["a"]`, `public."a ""b"".c"`}}.drops()
+	want = []dropped{{table: schema.Name{Schema: "my.schema", Table: "person"}, keys: []string{`["a"]`}}, {table: schema.Name{Schema: "public", Table: `a "b".c`}}}
+	if diff := cmp.Diff(want, drops, cmp.AllowUnexported(dropped{})); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for _, of := range [][]string{{`["a"]`}, {"person"}, {"public."}, {"my.schema.person"}, {`"my.schema.person`}} {
 		if _, err := (quarantineDrop{Of: of}).drops(); err == nil {
 			t.Errorf("%q is taken", of)
 		}
+	}
+}
+
+// Who names a table of which there is nothing is told so, and sees it by the exit code.
+func TestQuarantineDropTellsOfNothing(t *testing.T) {
+	for n, want := range map[int64]string{3: "", 0: `nothing of "my.schema".person, by the keys behind it, is in quarantine`} {
+		var b bytes.Buffer
+		err := dropped{table: schema.Name{Schema: "my.schema", Table: "person"}, keys: []string{`["a secret"]`}}.tell(&b, n)
+		if b.String() != fmt.Sprintf("\"my.schema\".person: %d entries dropped\n", n) || (err == nil) != (want == "") {
+			t.Errorf("%q, %v", b.String(), err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "a secret") || told(err, io.Discard) != exitFailed) {
+			t.Errorf("exit code %d, %v", told(err, io.Discard), err)
+		}
+	}
+}
+
+// A name is spelled so that the config and the command line read it as the same.
+func TestNamesAreSpelledAsTheyAreRead(t *testing.T) {
+	for _, n := range []schema.Name{{Schema: "public", Table: "person"}, {Schema: "Sales", Table: "Order Lines"}, {Schema: "my.schema", Table: "a.b"}, {Schema: `"`, Table: ` a"".b `}} {
+		if read, ok := tableName(asRead(n)); !ok || read != n {
+			t.Errorf("%q is read as %q, %v", asRead(n), read, ok)
+		}
+	}
+	if got := asRead(schema.Name{Schema: "Sales", Table: "Order Lines"}); got != "Sales.Order Lines" {
+		t.Errorf("%s has quotes that it does not need", got)
 	}
 }
 

@@ -38,7 +38,7 @@ func tablesNamed(choices []schema.Choice, texts []string) ([]schema.Name, error)
 	var names []schema.Name
 	var errs []error
 	for _, text := range texts {
-		i := slices.IndexFunc(choices, func(c schema.Choice) bool { return c.Name.String() == text })
+		i := slices.IndexFunc(choices, func(c schema.Choice) bool { return c.Name.String() == text || asRead(c.Name) == text })
 		switch {
 		case i < 0:
 			errs = append(errs, misuse{fmt.Errorf("%s is not a table of the config, which has %s", text, listed(choices))})

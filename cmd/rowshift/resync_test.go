@@ -20,4 +20,10 @@ func TestResyncNamesTablesOfTheConfig(t *testing.T) {
 			t.Errorf("%v does not say %q", err, words)
 		}
 	}
+	choices = []schema.Choice{{Name: schema.Name{Schema: "my.schema", Table: "person"}}}
+	for _, text := range []string{`"my.schema".person`, "my.schema.person"} {
+		if names, err := tablesNamed(choices, []string{text}); err != nil || len(names) != 1 {
+			t.Errorf("%s is %v, %v", text, names, err)
+		}
+	}
 }

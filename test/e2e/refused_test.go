@@ -90,6 +90,8 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	arrived(t, w, 1)
 	withoutRefused(t, w, "7", "9")
 	command(t, w, 0, "entries dropped", "quarantine", "drop", "public.narrow", `["9"]`)
+	command(t, w, 1, "nothing of public.narrow, by the keys behind it, is in quarantine", "quarantine", "drop", "public.narrow", `["9"]`)
+	command(t, w, 1, "nothing of \"public.narrow\".narrow is in quarantine", "quarantine", "drop", `"public.narrow".narrow`)
 	listed(t, w, "7")
 	command(t, w, 0, "", "quarantine", "retry", "public.narrow")
 	arrived(t, w, 2) // with the next merge it is seen
