@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rowshift/replicator"
+	"rowshift/replicator/postgres"
 	"rowshift/sink/redshift"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -54,7 +55,7 @@ var causes = []string{"fenced", "undecodable", "yielded", "altered", "parked", "
 // causeOf sorts the error that ended a pass into one of causes.
 func causeOf(err error) string {
 	var (
-		connect *pgconn.ConnectError
+		connect *postgres.ConnectError
 		answer  *redshift.Error
 		server  interface{ SQLState() string }  // as *pgconn.PgError and the source's errors are
 		api     interface{ ErrorCode() string } // as the AWS SDK's are

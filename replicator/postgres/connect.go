@@ -64,7 +64,7 @@ func (o *Origin) connect(ctx context.Context) (*pgx.Conn, error) {
 	c.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // no prepared statement outlives a change of shape
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: connect: %w", bare(err))
+		return nil, fmt.Errorf("postgres: connect: %w", &ConnectError{bare(err)})
 	}
 	return conn, nil
 }
@@ -83,7 +83,7 @@ func (o *Origin) connectReplication(ctx context.Context, change func(*pgconn.Con
 	}
 	conn, err := pgconn.ConnectConfig(ctx, &c.Config)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: connect for replication: %w", bare(err))
+		return nil, fmt.Errorf("postgres: connect for replication: %w", &ConnectError{bare(err)})
 	}
 	return conn, nil
 }

@@ -28,6 +28,18 @@ type fault struct {
 
 func (f *fault) Error() string { return f.message + " (SQLSTATE " + f.code + ")" }
 
+// SQLState is the server's code, by which errors are counted.
+func (f *fault) SQLState() string { return f.code }
+
+// ConnectError says why a session could not be opened: nobody answers, or the server
+// refuses the login. It is told apart from what fails later, because its repair is mostly
+// in the config.
+type ConnectError struct{ err error }
+
+func (e *ConnectError) Error() string { return e.err.Error() }
+
+func (e *ConnectError) Unwrap() error { return e.err }
+
 // bare takes from an error of the server what can hold a row's values.
 func bare(err error) error {
 	var p *pgconn.PgError

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// refusing answers each login with an error of the server, and returns where it listens.
+func refusing(t *testing.T, code string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b := pgproto3.NewBackend(c, c)
+			if _, err := b.ReceiveStartupMessage(); err == nil {
+				b.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: "because"})
+				_ = b.Flush()
+			}
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestRefusedLogins has both databases refuse the login: it counts as the runbook says,
+// whatever the code is, and plan says where to look.
+func TestRefusedLogins(t *testing.T) {
+	for _, code := range []string{"28P01", "28000", "3D000", "53300", "57P03"} {
+		t.Run(code, func(t *testing.T) {
+			address := refusing(t, code)
+			path := writeConfig(t, strings.NewReplacer(
+				"postgres://rowshift@db.internal/app", "postgres://rowshift@"+address+"/app\n  tls: disable",
+				"postgres://loader@dw.internal:5439/dw", "postgres://loader@"+address+"/dw\n  tls: disable",
+			).Replace(goodConfig))
+			c, err := loadConfig(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := newRooms(t.Context(), c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.close()
+			_, ofSource := r.origin.SlotState(t.Context())
+			_, ofWarehouse := r.warehouse.Checkpoint(t.Context())
+			for which, err := range map[string]error{"source": ofSource, "warehouse": ofWarehouse} {
+				if got := causeOf(err); got != "connect" || !strings.Contains(err.Error(), "because (SQLSTATE "+code+")") {
+					t.Errorf("of the %s: cause %s, %v", which, got, err)
+				}
+			}
+			exit, stdout, stderr := rowshift(t, "plan", "--config", path)
+			if exit != 1 || stdout != "" || !strings.Contains(stderr, "make sure that source.dsn, its password") {
+				t.Errorf("plan: exit code %d, stdout %q, stderr %q", exit, stdout, stderr)
+			}
+		})
+	}
+}
