@@ -53,7 +53,7 @@ const (
 	WarehouseUnfit     Reason = "warehouse_unfit" // rights, login, version of the metadata tables
 	WarehouseTaken     Reason = "warehouse_taken" // the metadata schema or a target belongs to another pipeline
 	TargetDrift        Reason = "target_drift"    // a target was dropped or altered by someone
-	BucketUnfit        Reason = "bucket_unfit"    // no such bucket, no rights
+	BucketUnfit        Reason = "bucket_unfit"    // no such bucket, no rights, no credentials
 	CheckpointMissing  Reason = "checkpoint_missing"
 )
 

@@ -9,6 +9,7 @@ import (
 
 	"rowshift/replicator"
 	"rowshift/replicator/postgres"
+	"rowshift/sink/bucket"
 	"rowshift/sink/redshift"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,6 +57,7 @@ var causes = []string{"fenced", "undecodable", "yielded", "altered", "parked", "
 func causeOf(err error) string {
 	var (
 		connect *postgres.ConnectError
+		keyless *bucket.CredentialsError
 		answer  *redshift.Error
 		server  interface{ SQLState() string }  // as *pgconn.PgError and the source's errors are
 		api     interface{ ErrorCode() string } // as the AWS SDK's are
@@ -74,6 +76,8 @@ func causeOf(err error) string {
 		return "altered"
 	case errors.As(err, &unfit):
 		return "parked"
+	case errors.As(err, &keyless): // whatever failed on the way to them
+		return "bucket"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "timeout"
 	case errors.As(err, &connect), errors.As(err, &answer) && answer.Op == redshift.OpConnect:

@@ -66,3 +66,28 @@ func TestRefusedLogins(t *testing.T) {
 		})
 	}
 }
+
+// TestMissingCredentialsCountAsTheBuckets shows that restarts for want of credentials are
+// counted by that, though the bucket was never asked.
+func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
+	path, _ := unreachable(t)
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		t.Setenv(name, "")
+	}
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		t.Setenv(name, t.TempDir()+"/none")
+	}
+	c, err := loadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRooms(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	_, err = r.stager.Sweep(t.Context(), 1)
+	if got := causeOf(err); got != "bucket" {
+		t.Errorf("cause %s: %v", got, err)
+	}
+}

@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -55,7 +56,7 @@ func (s *Stager) finding(o op, err error) replicator.Finding {
 	}
 	d := s.diagnose(o, err)
 	if d.verdict == transient {
-		f.Verdict, f.Found, f.Repair = replicator.Unasked, err.Error(), "look whether "+s.host()+" can be reached from here"
+		f.Verdict, f.Found, f.Repair = replicator.Unasked, err.Error(), cmp.Or(d.repair, "look whether "+s.host()+" can be reached from here")
 		return f
 	}
 	f.Verdict, f.Found, f.Repair = replicator.Failure, d.found+": "+d.means, d.repair
@@ -81,9 +82,26 @@ func (s *Stager) statement(o op) string {
 	}
 	put := fmt.Sprintf(`{"Effect":"Allow","Action":"s3:PutObject","Resource":"%s/%s*"}`, bucket, s.folder)
 	if s.options.KMSKey != "" {
-		put += fmt.Sprintf(` and {"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"%s"}`, s.options.KMSKey)
+		put += " and " + s.ofKey()
 	}
 	return put
+}
+
+// ofKey is the part of an IAM policy that allows the use of bucket.kms_key. A policy knows
+// keys by their own ARN: of an id the account is not known here, and of an alias neither
+// is the key.
+// https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+func (s *Stager) ofKey() string {
+	arn, name := s.options.KMSKey, s.options.KMSKey
+	if i := strings.LastIndexByte(arn, ':'); i >= 0 {
+		arn, name = arn[:i+1], arn[i+1:]
+	} else {
+		arn = "arn:" + s.partition() + ":kms:" + s.region() + ":*:"
+	}
+	if strings.HasPrefix(name, "alias/") {
+		return fmt.Sprintf(`{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"%skey/*","Condition":{"ForAnyValue:StringEquals":{"kms:ResourceAliases":"%s"}}}`, arn, name)
+	}
+	return fmt.Sprintf(`{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"%skey/%s"}`, arn, strings.TrimPrefix(name, "key/"))
 }
 
 // partition is the first word of the region's ARNs.

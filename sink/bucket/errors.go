@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
@@ -51,7 +50,10 @@ func brief(err error) string {
 	for {
 		var send *url.Error
 		var operation *smithy.OperationError
+		var credentials *CredentialsError
 		switch {
+		case errors.As(err, &credentials):
+			err = credentials.err
 		case errors.As(err, &send):
 			err = send.Err
 		case errors.As(err, &operation):
@@ -108,6 +110,9 @@ type diagnosis struct {
 // diagnose reads an error by its code.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 func (s *Stager) diagnose(o op, err error) diagnosis {
+	if e, is := errors.AsType[*CredentialsError](err); is {
+		return s.diagnoseCredentials(e)
+	}
 	var api smithy.APIError
 	status, region := response(err)
 	if !errors.As(err, &api) || status >= 500 || status == http.StatusTooManyRequests {
@@ -129,7 +134,10 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 		return diagnosis{verdict: transient}
 	}
 	if means := ofCredentials(code); means != "" {
-		return diagnosis{refused, found, means, "correct the credentials that the daemon finds: the role of its pod or machine, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"}
+		return diagnosis{refused, found, means, "correct the credentials that the daemon finds: " + giveKeys}
+	}
+	if means := ofClock(code); means != "" {
+		return diagnosis{refused, found, means, setClock}
 	}
 	if status == http.StatusForbidden || status == http.StatusUnauthorized || code == "AccessDenied" {
 		return diagnosis{refused, found, "the daemon's credentials do not allow it", "allow it: " + s.statement(o)}
@@ -141,8 +149,8 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 // tells of them: no policy mends that.
 func ofCredentials(code string) string {
 	switch code {
-	case "InvalidAccessKeyId":
-		return "S3 does not know the daemon's access key"
+	case "InvalidAccessKeyId", "InvalidClientTokenId":
+		return "AWS does not know the daemon's access key"
 	case "SignatureDoesNotMatch":
 		return "the daemon's secret key is not that of its access key"
 	case "ExpiredToken", "TokenRefreshRequired":
@@ -178,8 +186,8 @@ func (s *Stager) region() string { return s.client.Options().Region }
 // forgetCredentials has them read again for the next request: they may have been
 // rotated.
 func (s *Stager) forgetCredentials() {
-	if cache, ok := s.client.Options().Credentials.(*aws.CredentialsCache); ok {
-		cache.Invalidate()
+	if k := s.keys(); k.CredentialsCache != nil {
+		k.Invalidate()
 	}
 }
 

@@ -63,6 +63,7 @@ func TestJudge(t *testing.T) {
 		{"expired", opPut, answer(400, "ExpiredToken", ""), refused, []string{"ExpiredToken", "have expired", "the role of its pod"}},
 		{"another secret", opPut, answer(403, "SignatureDoesNotMatch", ""), refused, []string{"secret key is not that of", "AWS_SECRET_ACCESS_KEY"}},
 		{"an unknown key", opList, answer(403, "InvalidAccessKeyId", ""), refused, []string{"does not know the daemon's access key", "AWS_ACCESS_KEY_ID"}},
+		{"another clock", opPut, answer(403, "RequestTimeTooSkewed", ""), refused, []string{"RequestTimeTooSkewed", "this machine's clock"}},
 		{"no rights to one object", opDelete, &smithy.GenericAPIError{Code: "AccessDenied"}, refused, []string{`"s3:DeleteObject"`}},
 		{"an unknown refusal", opPut, answer(400, "InvalidArgument", ""), refused, []string{"InvalidArgument (because)", "correct what the config says"}},
 		{"no bucket", opPut, answer(404, "NoSuchBucket", ""), final, []string{"aws s3 mb s3://acme --region eu-west-1"}},
@@ -83,6 +84,9 @@ func TestJudge(t *testing.T) {
 			later := s.judge(context.Background(), c.op, "key", c.err)
 			if replicator.Final(later) != (c.want != transient) {
 				t.Errorf("later: %v", later)
+			}
+			if strings.Contains(later.Error(), "clock") && strings.Contains(later.Error(), "Allow") {
+				t.Errorf("%q advises a policy", later)
 			}
 			if aboutKey := strings.Contains(later.Error(), "AWS_SECRET"); aboutKey && strings.Contains(later.Error(), "Allow") {
 				t.Errorf("%q advises a policy", later)

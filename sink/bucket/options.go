@@ -153,6 +153,7 @@ func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 	if loaded.Region == "" {
 		return nil, errors.New("bucket: no region is set: bucket.region in the config, or AWS_REGION")
 	}
+	loaded.Credentials = newKeyring(loaded)
 	client := s3.NewFromConfig(loaded, func(s *s3.Options) {
 		if o.Endpoint != "" {
 			s.BaseEndpoint = aws.String(o.Endpoint)
