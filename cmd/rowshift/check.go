@@ -22,7 +22,7 @@ func (o *outside) ask(ctx context.Context, do func(context.Context, *config, *ro
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	r, err := newRooms(ctx, config, nil)
+	r, err := newRooms(ctx, config, nil, nil)
 	if err != nil {
 		return err
 	}

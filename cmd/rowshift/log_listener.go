@@ -71,6 +71,11 @@ func (t *teller) listener() replicator.Listener {
 	}
 }
 
+// warned tells what the S3 client warns of.
+func (t *teller) warned(text string) {
+	t.log.Warn("the S3 client warns", zap.String("text", strings.TrimSpace(text)))
+}
+
 func lsn(at replicator.LSN) zap.Field { return zap.Stringer("lsn", at) }
 
 func (t *teller) opened(o replicator.OpenedPass) {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -47,7 +51,7 @@ func TestRefusedLogins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := newRooms(t.Context(), c, nil)
+			r, err := newRooms(t.Context(), c, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,21 +71,27 @@ func TestRefusedLogins(t *testing.T) {
 	}
 }
 
-// TestMissingCredentialsCountAsTheBuckets shows that restarts for want of credentials are
-// counted by that, though the bucket was never asked.
-func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
-	path, _ := unreachable(t)
+// withoutCredentials hides what the machine's user has set for AWS.
+func withoutCredentials(t *testing.T) {
+	t.Helper()
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
 		t.Setenv(name, "")
 	}
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		t.Setenv(name, t.TempDir()+"/none")
 	}
+}
+
+// TestMissingCredentialsCountAsTheBuckets shows that restarts for want of credentials are
+// counted by that, though the bucket was never asked.
+func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
+	path, _ := unreachable(t)
+	withoutCredentials(t)
 	c, err := loadConfig(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRooms(t.Context(), c, nil)
+	r, err := newRooms(t.Context(), c, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,5 +99,33 @@ func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
 	_, err = r.stager.Sweep(t.Context(), 1)
 	if got := causeOf(err); got != "bucket" {
 		t.Errorf("cause %s: %v", got, err)
+	}
+}
+
+// TestWarningsOfTheS3ClientAreLogged has a machine whose metadata service knows no
+// sessions, of which the AWS SDK warns: the log has it as a line like the others.
+func TestWarningsOfTheS3ClientAreLogged(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	path, _ := unreachable(t)
+	withoutCredentials(t)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
+	c, err := loadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	d := newDaemon(c, &log)
+	r, err := newRooms(t.Context(), c, nil, d.teller.warned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	_, err = r.stager.Sweep(t.Context(), 1)
+	d.close()
+	var line struct{ Level, Message, Text string }
+	if err == nil || json.NewDecoder(&log).Decode(&line) != nil || line.Level != "warn" || line.Message != "the S3 client warns" || !strings.Contains(line.Text, "IMDSv1") {
+		t.Errorf("%v; the log has %+v", err, line)
 	}
 }

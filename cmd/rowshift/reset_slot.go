@@ -38,7 +38,7 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRooms(ctx, config, nil)
+	r, err := newRooms(ctx, config, nil, nil)
 	if err != nil {
 		return err
 	}

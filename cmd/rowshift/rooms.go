@@ -22,11 +22,12 @@ type rooms struct {
 }
 
 // newRooms turns the config into the plain options of each room. It reaches for
-// nothing yet. waiting may be nil.
-func newRooms(ctx context.Context, c *config, waiting func(string)) (*rooms, error) {
+// nothing yet. waiting is told what the origin waits for, warned what the S3 client warns
+// of; both may be nil.
+func newRooms(ctx context.Context, c *config, waiting, warned func(string)) (*rooms, error) {
 	stager, err := bucket.New(ctx, bucket.Options{
 		URL: c.bucket.url, Pipeline: c.pipeline, Region: c.bucket.region,
-		KMSKey: c.bucket.kmsKey, Endpoint: c.bucket.endpoint, Memory: c.limits.Files(),
+		KMSKey: c.bucket.kmsKey, Endpoint: c.bucket.endpoint, Memory: c.limits.Files(), Warned: warned,
 	})
 	if err != nil {
 		return nil, err

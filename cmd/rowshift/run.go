@@ -113,7 +113,7 @@ func (d *daemon) run(ctx context.Context, c runCommand) error {
 		}
 		defer stop()
 	}
-	r, err := newRooms(ctx, d.config, d.listen.Waiting)
+	r, err := newRooms(ctx, d.config, d.listen.Waiting, d.teller.warned)
 	if err != nil {
 		return err
 	}

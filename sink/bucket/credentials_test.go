@@ -192,3 +192,38 @@ func TestTheKeysResource(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSDKWritesNothingItself shows that what the SDK warns of is told to who listens,
+// and to nobody else: stderr is the log's.
+func TestTheSDKWritesNothingItself(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	stderr := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
+	cleanEnvironment(t)
+	metadata(t, "loader")
+	for _, listens := range []bool{true, false} {
+		var heard []string
+		o := Options{URL: "s3://acme/prefix", Pipeline: "accounts", Region: "eu-west-1"}
+		if listens {
+			o.Warned = func(text string) { heard = append(heard, text) }
+		}
+		s, err := New(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.client.Options().Credentials.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(strings.Join(heard, "\n"), "falling back to IMDSv1"); told != listens {
+			t.Errorf("listens: %v; heard %q", listens, heard)
+		}
+	}
+	if written, err := os.ReadFile(file.Name()); err != nil || len(written) != 0 {
+		t.Errorf("stderr has %q, %v", written, err)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"rowshift/replicator"
 )
@@ -39,6 +40,8 @@ type Options struct {
 	Timeout   time.Duration // of one try; 1 min
 	Patience  time.Duration // how long S3 may refuse before that is taken for final; 1 min
 	SweepAge  time.Duration // how old an object of an earlier epoch must be to be swept; 24 h
+
+	Warned func(text string) // is told what the SDK warns of, by several goroutines at once; nil: nobody is
 }
 
 // Compression is how parts are compressed, as COPY spells it.
@@ -128,6 +131,7 @@ const mostAtOnce = 5
 // checksums on for every request.
 func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 	options := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.LoggerFunc(o.warn)),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(o.Timeout).WithTransportOptions(func(t *http.Transport) {
 			// As many as batches use at once, and as many again for loads and deletions: what
 			// exceeds them is closed behind each request.
@@ -166,6 +170,13 @@ func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 		}
 	}
 	return client, nil
+}
+
+// warn stands in for the SDK's own logger, which writes to stderr in a form of its own.
+func (o *Options) warn(kind logging.Classification, format string, v ...any) {
+	if o.Warned != nil && kind == logging.Warn {
+		o.Warned(fmt.Sprintf(format, v...))
+	}
 }
 
 // endpointFit refuses an endpoint, of the options or of AWS_ENDPOINT_URL, to which
