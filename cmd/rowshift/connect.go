@@ -5,7 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,24 +17,37 @@ import (
 // https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
 const deadAfter = time.Minute
 
-// connect returns what a new connection to d needs, as it is now: the password and
-// the certificates are read anew, and the host's name will be resolved anew. What
-// PG* variables of the environment say is not heard.
-func (d database) connect(context.Context) (*pgx.ConnConfig, error) {
-	u := url.URL{
-		Scheme: "postgres", User: url.User(d.user), Path: "/" + d.name,
-		Host:     net.JoinHostPort(d.host, fmt.Sprint(d.port)),
-		RawQuery: "sslmode=disable", // TLS is set below, without the fallback that other modes have
+// blank is what each connection begins with. pgx makes a config only by reading what libpq
+// would: variables of the environment and files in the home, of which some fail each
+// connect and others change it. It is made before anything else runs beside it, for it
+// takes the variables away meanwhile; the config may name one as "${PGPASSWORD}".
+var blank = newBlank()
+
+// newBlank returns a config that has nothing of the environment and of the home. A service
+// of libpq's, once it is named, cannot be taken back by what the connection string says, so
+// the variables have to be gone; of files the empty names are no files. TLS is set by
+// connect, without the fallback that other modes than disable have.
+func newBlank() *pgx.ConnConfig {
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
+			os.Unsetenv(name)
+			defer os.Setenv(name, value)
+		}
 	}
-	c, err := pgx.ParseConfig(u.String())
+	c, err := pgx.ParseConfig("postgres://nobody@localhost/nothing?sslmode=disable&sslrootcert=&sslcert=&sslkey=&passfile=")
 	if err != nil {
-		return nil, err
+		panic(err) // it is always the same
 	}
-	c.Fallbacks = nil
-	c.RuntimeParams = map[string]string{}
-	c.ValidateConnect = nil
+	return c
+}
+
+// connect returns what a new connection to d needs, as it is now: the password and
+// the certificates are read anew, and the host's name will be resolved anew.
+func (d database) connect(context.Context) (*pgx.ConnConfig, error) {
+	c := blank.Copy()
+	c.Host, c.Port, c.User, c.Database = d.host, d.port, d.user, d.name
 	c.ConnectTimeout = d.timeout
-	c.Password = ""
+	var err error
 	if d.password.isSet() {
 		if c.Password, err = d.password.read(); err != nil {
 			return nil, fmt.Errorf("the password %w", err)

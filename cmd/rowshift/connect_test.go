@@ -197,13 +197,53 @@ func TestGoodCertificateIsTaken(t *testing.T) {
 	}
 }
 
-// TestEnvironmentIsNotHeard sets what libpq would listen to.
+// heard is all that pgx takes from the environment, with values that it refuses or that
+// would lead it elsewhere.
+var heard = map[string]string{
+	"PGHOST": "evil,worse", "PGPORT": "1,2", "PGUSER": "evil", "PGPASSWORD": "evil", "PGDATABASE": "evil", "PGPASSFILE": "/nowhere", "PGAPPNAME": "evil",
+	"PGCONNECT_TIMEOUT": "abc", "PGSSLMODE": "bogus", "PGSSLKEY": "/nowhere", "PGSSLCERT": "/nowhere", "PGSSLCERTMODE": "bogus", "PGSSLSNI": "bogus",
+	"PGSSLROOTCERT": "/nowhere", "PGSSLPASSWORD": "evil", "PGSSLNEGOTIATION": "direct", "PGTARGETSESSIONATTRS": "bogus", "PGSERVICE": "evil", "PGSERVICEFILE": "/nowhere",
+	"PGTZ": "Asia/Kathmandu", "PGOPTIONS": "-c evil=on", "PGMINPROTOCOLVERSION": "bogus", "PGMAXPROTOCOLVERSION": "3.2", "PGCHANNELBINDING": "bogus", "PGREQUIREAUTH": "bogus",
+}
+
+// TestEnvironmentIsNotHeard sets what libpq would listen to, each alone and all at once,
+// and has files in the home that it would read.
 func TestEnvironmentIsNotHeard(t *testing.T) {
-	for name, value := range map[string]string{
-		"PGHOST": "evil", "PGPORT": "1", "PGUSER": "evil", "PGPASSWORD": "evil", "PGDATABASE": "evil",
-		"PGSSLMODE": "disable", "PGAPPNAME": "evil", "PGOPTIONS": "-c evil=on", "PGTARGETSESSIONATTRS": "standby",
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	if err := os.Mkdir(filepath.Join(home, ".postgresql"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		".pgpass": "*:*:*:*:evil", ".pg_service.conf": "[evil]\nhost=evil\n", ".postgresql/root.crt": "evil", ".postgresql/postgresql.crt": "evil", ".postgresql/postgresql.key": "evil",
 	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notHeard(t)
+	for name, value := range heard {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, value)
+			notHeard(t)
+		})
+	}
+	for name, value := range heard {
 		t.Setenv(name, value)
+	}
+	notHeard(t)
+}
+
+// notHeard fails if a process that begins with the environment of now connects otherwise
+// than the config says.
+func notHeard(t *testing.T) {
+	t.Helper()
+	before := os.Environ()
+	whole := blank
+	defer func() { blank = whole }()
+	blank = newBlank()
+	if now := os.Environ(); len(now) != len(before) || os.Getenv("PGHOST") != lookup(before, "PGHOST") {
+		t.Errorf("the environment is another: %q", now)
 	}
 	c := load(t, strings.Replace(goodConfig, "  password: ${ROWSHIFT_TEST_PASSWORD}\n  slot", "  slot", 1))
 	got, err := c.source.connect(t.Context())
@@ -211,8 +251,23 @@ func TestEnvironmentIsNotHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Host != "db.internal" || got.Port != 5432 || got.User != "rowshift" || got.Password != "" || got.Database != "app" ||
-		got.TLSConfig == nil || got.TLSConfig.InsecureSkipVerify || got.TLSConfig.ServerName != "db.internal" ||
-		len(got.RuntimeParams) != 0 || len(got.Fallbacks) != 0 || got.ValidateConnect != nil {
+		got.TLSConfig == nil || got.TLSConfig.InsecureSkipVerify || got.TLSConfig.ServerName != "db.internal" || len(got.TLSConfig.NextProtos) != 0 ||
+		len(got.RuntimeParams) != 0 || len(got.Fallbacks) != 0 || got.ValidateConnect != nil || got.ConnectTimeout != 10*time.Second ||
+		got.SSLNegotiation != "" || got.SSLCertMode != "allow" || got.ChannelBinding != "prefer" || got.RequireAuth != "" ||
+		got.MinProtocolVersion != "3.0" || got.MaxProtocolVersion != "3.0" {
 		t.Errorf("%+v, %+v", got.Config, got.TLSConfig)
 	}
+	if got, err = c.warehouse.connect(t.Context()); err != nil || got.Host != "dw.internal" || got.Port != 5439 || got.User != "loader" || got.Database != "dw" {
+		t.Errorf("the warehouse: %+v, %v", got, err)
+	}
+}
+
+// lookup returns a variable's value.
+func lookup(environment []string, name string) string {
+	for _, entry := range environment {
+		if value, is := strings.CutPrefix(entry, name+"="); is {
+			return value
+		}
+	}
+	return ""
 }
