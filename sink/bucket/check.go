@@ -18,7 +18,8 @@ import (
 const checkName = "check-"
 
 // Check puts, lists and deletes one object, and says of each whether it could, with
-// the statement of an IAM policy that allows it. The object is a manifest that names a
+// the statement of an IAM policy that allows it; and of a bucket that keeps versions, that
+// it does. The object is a manifest that names a
 // file which is not there. It is handed to read in between, as its URL, empty if it
 // could not be put.
 func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replicator.Finding {
@@ -27,8 +28,11 @@ func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replic
 	if err != nil {
 		panic(err) // it has strings only
 	}
-	put := s.put(ctx, key, bytes.NewReader(content), len(content))
+	versioned, put := s.putVersion(ctx, key, bytes.NewReader(content), len(content))
 	findings := []replicator.Finding{s.finding(opPut, put)}
+	if versioned {
+		findings = append(findings, s.versions())
+	}
 
 	listed, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &key})
 	list := s.finding(opList, s.judge(ctx, opList, key, err))
@@ -61,6 +65,23 @@ func (s *Stager) finding(o op, err error) replicator.Finding {
 	}
 	f.Verdict, f.Found, f.Repair = replicator.Failure, d.found+": "+d.means, d.repair
 	return f
+}
+
+// versions says of a bucket with versions that a deletion leaves the object there, rows in
+// it included. Whether a rule takes it away later is not asked: that would need a right
+// more.
+func (s *Stager) versions() replicator.Finding {
+	return replicator.Finding{
+		Subject: "bucket: versions", Verdict: replicator.Warning,
+		Found:  "the bucket keeps versions: staged files that were deleted, and rows that were dropped from quarantine, stay in it",
+		Repair: "unless it has the like, add to the bucket's lifecycle rules: " + s.versionRule(),
+	}
+}
+
+// versionRule is the rule of a lifecycle that takes away what was deleted.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+func (s *Stager) versionRule() string {
+	return fmt.Sprintf(`{"ID":"rowshift-versions","Status":"Enabled","Filter":{"Prefix":"%s"},"NoncurrentVersionExpiration":{"NoncurrentDays":1},"Expiration":{"ExpiredObjectDeleteMarker":true}}`, s.folder)
 }
 
 // host is where requests go.

@@ -72,3 +72,31 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%d objects are left, want the one that could not be deleted", n)
 	}
 }
+
+// TestCheckOfABucketWithVersions shows that check says so of a bucket in which deleting
+// deletes nothing.
+func TestCheckOfABucketWithVersions(t *testing.T) {
+	w := newWorld(t)
+	w.proxy.fail(func(r *http.Request) fault {
+		if r.Method == http.MethodPut {
+			return versioned
+		}
+		return ""
+	})
+	findings := w.stager(nil).Check(t.Context(), func(string) {})
+	if len(findings) != 4 {
+		t.Fatalf("findings %+v", findings)
+	}
+	for _, f := range findings {
+		if f.Subject != "bucket: versions" {
+			if f.Verdict != replicator.Fine {
+				t.Errorf("%+v", f)
+			}
+			continue
+		}
+		rule := `{"ID":"rowshift-versions","Status":"Enabled","Filter":{"Prefix":"prefix/accounts/"},"NoncurrentVersionExpiration":{"NoncurrentDays":1},"Expiration":{"ExpiredObjectDeleteMarker":true}}`
+		if f.Verdict != replicator.Warning || !strings.Contains(f.Found, "quarantine") || !strings.Contains(f.Repair, rule) {
+			t.Errorf("%+v", f)
+		}
+	}
+}

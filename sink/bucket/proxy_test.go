@@ -20,6 +20,8 @@ const (
 	cut    fault = "cut"  // half of the body arrives, then the connection is reset
 	lost   fault = "lost" // the request is done, its answer is not
 	stall  fault = "stall"
+
+	versioned fault = "versioned" // it is done, and the answer is that of a bucket with versions
 )
 
 // proxy passes requests to a server, but for those that its rule picks.
@@ -79,6 +81,9 @@ func (p *proxy) start(t testing.TB, target string) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch f := p.judge(r); f {
 		case "":
+			pass.ServeHTTP(w, r)
+		case versioned:
+			w.Header().Set("X-Amz-Version-Id", "3sL4kqtJlcpXroDTDmJ")
 			pass.ServeHTTP(w, r)
 		case busy:
 			refuse(w, r, 503, "SlowDown")

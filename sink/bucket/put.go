@@ -13,6 +13,13 @@ import (
 // put writes an object by one request, so it is there whole or not at all. The
 // content may be written to again once it returns.
 func (s *Stager) put(ctx context.Context, key string, content io.ReadSeeker, size int) error {
+	_, err := s.putVersion(ctx, key, content, size)
+	return err
+}
+
+// putVersion is put, and returns whether the bucket keeps versions of its objects: an
+// answer that needs no right of its own.
+func (s *Stager) putVersion(ctx context.Context, key string, content io.ReadSeeker, size int) (versioned bool, err error) {
 	b := &body{content: content}
 	defer b.close()
 	input := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b, ContentLength: aws.Int64(int64(size))}
@@ -20,8 +27,12 @@ func (s *Stager) put(ctx context.Context, key string, content io.ReadSeeker, siz
 		input.ServerSideEncryption = types.ServerSideEncryptionAwsKms
 		input.SSEKMSKeyId = &s.options.KMSKey
 	}
-	_, err := s.client.PutObject(ctx, input)
-	return s.judge(ctx, opPut, key, err)
+	answer, err := s.client.PutObject(ctx, input)
+	if err != nil {
+		return false, s.judge(ctx, opPut, key, err)
+	}
+	version := aws.ToString(answer.VersionId)
+	return version != "" && version != "null", s.judge(ctx, opPut, key, nil) // null: versions are suspended, and this one is overwritten
 }
 
 // body reads content until it is closed. The HTTP transport may go on reading a
