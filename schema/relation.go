@@ -55,7 +55,7 @@ type Attribute struct {
 	Name      string
 	XMin      uint32 // of its pg_attribute row: another one once the column was altered
 	Type      Type
-	Missing   bool // rows from before it was added have a value that is not in them: attmissingval
+	Missing   bool // rows from before it was added, those of a partition too, have a value that is not in them: attmissingval
 	NotNull   bool
 	Generated bool // GENERATED ALWAYS AS (...): never in the stream before PostgreSQL 18
 	Virtual   bool // a generated column that is not stored: never in the stream

@@ -138,7 +138,9 @@ func scanRelation(row pgx.CollectableRow) (r schema.Relation, err error) {
 // attributesQuery reads the live columns of tables, each with its type below all
 // domains: a domain's type modifier is in pg_type only. A value may lie out of line by
 // what its column allows now or, written before ALTER COLUMN SET STORAGE, by what its
-// type does.
+// type does. A partitioned table has no rows, so that the value which the rows of before
+// have in a column that was added is told with its partitions only, which know the column
+// by its name. They are looked up as partsQuery does, without a lock.
 // https://www.postgresql.org/docs/current/catalog-pg-attribute.html
 // https://www.postgresql.org/docs/current/catalog-pg-type.html
 const attributesQuery = `
@@ -148,9 +150,16 @@ WITH RECURSIVE below AS (
   UNION ALL
     SELECT b.attrelid, b.attnum, t.typbasetype, CASE WHEN b.typmod = -1 THEN t.typtypmod ELSE b.typmod END
     FROM below b JOIN pg_type t ON t.oid = b.oid AND t.typtype = 'd'
+), tree AS (
+    SELECT c.oid AS root, c.oid AS relid FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'p'
+  UNION ALL
+    SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.relid AND NOT i.inhdetachpending
+), filled AS (
+    SELECT DISTINCT t.root, a.attname FROM tree t JOIN pg_attribute a ON a.attrelid = t.relid AND a.attnum > 0 AND a.atthasmissing
 )
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
-       a.xmin::text::bigint, a.atthasmissing, a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
+       a.xmin::text::bigint, a.atthasmissing OR (a.attrelid, a.attname) IN (SELECT root, attname FROM filled),
+       a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
 FROM pg_attribute a
 JOIN below b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
 JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'

@@ -164,6 +164,36 @@ func TestPartsAreKnown(t *testing.T) {
 	}
 }
 
+// TestColumnOfPartitions shows that a column which is added to a partitioned table is NULL in
+// the rows of before only if none of its partitions has a value for them, whatever the root
+// says of it.
+func TestColumnOfPartitions(t *testing.T) {
+	for _, c := range []struct{ alter, uncertain string }{
+		{`ALTER TABLE a ADD plan text`, ""},
+		{`ALTER TABLE a ADD plan text; ALTER TABLE a ALTER plan SET DEFAULT 'free'`, ""},
+		{`ALTER TABLE a ADD plan text; CREATE TABLE a5 PARTITION OF a FOR VALUES IN (5)`, ""},
+		{`ALTER TABLE a ADD plan text NOT NULL DEFAULT 'free'`, "with a default"},
+		{`ALTER TABLE a ADD plan text DEFAULT 'free'; ALTER TABLE a ALTER plan DROP DEFAULT`, "with a default"},
+		{`ALTER TABLE a ADD plan timestamptz DEFAULT now()`, "with a default"},
+		{`CREATE DOMAIN plan AS text DEFAULT 'free'; ALTER TABLE a ADD plan plan`, "with a default"},
+		{`ALTER TABLE a ADD plan text DEFAULT 'free'; ALTER TABLE a RENAME plan TO p`, "with a default"},
+		{`ALTER TABLE a ADD plan float DEFAULT random()`, "written anew"},
+	} {
+		w := newWorld(t)
+		other := w.dial()
+		w.exec(other, tree+`; INSERT INTO a VALUES (1, 2, 'v'), (1, 3, 'v')`)
+		was := w.table("a")
+		w.exec(other, c.alter)
+		w.options.Choices = nil
+		is := w.table("a")
+		d := schema.Compare(was.Shape(), was.Heap, is)
+		why := d.Uncertain + schema.Unseen(was.Parts, is.Parts)
+		if len(d.Added) != 1 || (why == "") != (c.uncertain == "") || !strings.Contains(why, c.uncertain) {
+			t.Errorf("%s: added %v, %q, want %q", c.alter, d.Added, why, c.uncertain)
+		}
+	}
+}
+
 // TestRootBesideItsPartition shows that no row is replicated twice.
 func TestRootBesideItsPartition(t *testing.T) {
 	w := newWorld(t)
