@@ -11,6 +11,10 @@ type Part struct {
 	OID  uint32 `json:"oid"`
 	File uint32 `json:"file"` // pg_class.relfilenode: another one once it was truncated or written anew; 0: it has no rows of its own
 
+	// XMin is of its pg_inherits row: another one once it was detached and attached again.
+	// 0: it was remembered by a rowshift that did not look at it.
+	XMin uint32 `json:"xmin,omitempty"`
+
 	Name        Name     `json:"-"`
 	Kind        byte     `json:"-"` // pg_class.relkind: 'r' table, 'p' partitioned again, 'f' foreign table
 	Persistence byte     `json:"-"` // pg_class.relpersistence
@@ -71,7 +75,8 @@ func (v *resolver) partition(p Part, key []string, listed bool) {
 // Unseen says what became of the partitions of a table that the log does not tell of;
 // empty if that is nothing. A table that is attached brings rows, one that is detached
 // or dropped takes them away, and a partition that is truncated alone loses them: no
-// change of a row is logged as the root's. One that was made as a partition was empty.
+// change of a row is logged as the root's. One that was detached for a while may have other
+// rows. One that was made as a partition was empty.
 func Unseen(was, now []Part) string {
 	for _, w := range was {
 		i := slices.IndexFunc(now, func(n Part) bool { return n.OID == w.OID })
@@ -80,6 +85,9 @@ func Unseen(was, now []Part) string {
 		}
 		if now[i].File != w.File {
 			return "partition " + now[i].Name.String() + " was truncated, or written anew"
+		}
+		if w.XMin != 0 && now[i].XMin != w.XMin {
+			return "partition " + now[i].Name.String() + " was detached, and attached again"
 		}
 	}
 	for _, n := range now {

@@ -73,6 +73,8 @@ func TestUnseen(t *testing.T) {
 		{"dropped", []Part{one, two}, []Part{one}, "dropped or detached"},
 		{"truncated", []Part{one, two}, []Part{one, {OID: 2, File: 9}}, "truncated"},
 		{"one for another", []Part{two}, []Part{born}, "dropped or detached"},
+		{"detached for a while", []Part{{OID: 1, File: 1, XMin: 5}}, []Part{{OID: 1, File: 1, XMin: 6}}, "attached again"},
+		{"known by an older rowshift", []Part{one}, []Part{{OID: 1, File: 1, XMin: 6}}, ""},
 		{"none was known", nil, []Part{one}, "attached"},
 	} {
 		if got := Unseen(c.was, c.now); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {

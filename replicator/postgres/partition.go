@@ -15,18 +15,21 @@ import (
 // other rows and without locks, neither of which pg_partition_tree does. A table that
 // was made as a partition has its place in the tree from the command that made its
 // columns, or from a step of that command; one that was attached has it from a later
-// one. And it still has the file that it was made with, which is named like itself.
+// one. And it still has the file that it was made with, which is named like itself. The
+// place of one that is detached and attached again was written by another transaction than
+// before; nothing else writes it, and who wrote a row is told of a frozen one too.
 // https://www.postgresql.org/docs/current/catalog-pg-inherits.html
 // https://www.postgresql.org/docs/current/ddl-system-columns.html
+// https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND
 const partsQuery = `
 WITH RECURSIVE tree AS (
-    SELECT r.oid AS root, r.oid AS relid, true AS born FROM unnest($1::oid[]) AS r(oid)
+    SELECT r.oid AS root, r.oid AS relid, true AS born, NULL::xid AS xmin FROM unnest($1::oid[]) AS r(oid)
   UNION ALL
-    SELECT t.root, i.inhrelid, t.born AND i.xmin = a.xmin AND i.cmin::text::bigint - a.cmin::text::bigint <= 2
+    SELECT t.root, i.inhrelid, t.born AND i.xmin = a.xmin AND i.cmin::text::bigint - a.cmin::text::bigint <= 2, i.xmin
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.relid AND NOT i.inhdetachpending
     JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attname = 'tableoid' AND a.attnum < 0
 )
-SELECT t.root, c.oid, c.relfilenode, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, c.relreplident::text,
+SELECT t.root, c.oid, c.relfilenode, t.xmin::text::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, c.relreplident::text,
        t.born AND (c.relkind = 'p' OR c.relfilenode = c.oid),
        coalesce((SELECT array_agg(a.attname::text ORDER BY a.attname)
                  FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = ANY ((x.indkey::int2[])[0:x.indnkeyatts - 1])
@@ -55,11 +58,12 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 	var root uint32
 	var p schema.Part
 	var kind, persistence, identity string
+	var xmin int64
 	_, err = pgx.ForEachRow(rows, []any{
-		&root, &p.OID, &p.File, &p.Name.Schema, &p.Name.Table, &kind, &persistence, &identity, &p.Born, &p.Key,
+		&root, &p.OID, &p.File, &xmin, &p.Name.Schema, &p.Name.Table, &kind, &persistence, &identity, &p.Born, &p.Key,
 	}, func() error {
 		one := p
-		one.Kind, one.Persistence, one.Identity = kind[0], persistence[0], schema.Identity(identity[0])
+		one.Kind, one.Persistence, one.Identity, one.XMin = kind[0], persistence[0], schema.Identity(identity[0]), uint32(xmin)
 		one.Key = slices.Clone(p.Key)
 		parts[root] = append(parts[root], one)
 		return nil

@@ -145,6 +145,8 @@ func TestPartsAreKnown(t *testing.T) {
 		{"CREATE TABLE a7 " + columns + " PARTITION BY LIST (id); CREATE TABLE a71 PARTITION OF a7 DEFAULT; INSERT INTO a7 VALUES (1, 7); ALTER TABLE a ATTACH PARTITION a7 FOR VALUES IN (7)", "attached"},
 		{"TRUNCATE a2", "a2 was truncated"},
 		{"CREATE TABLE a8 PARTITION OF a FOR VALUES IN (8); COMMIT; INSERT INTO a VALUES (1, 8); TRUNCATE a8", "a8 was attached"},
+		{"BEGIN; ALTER TABLE a DETACH PARTITION a5; UPDATE a5 SET v = 'w'; ALTER TABLE a ATTACH PARTITION a5 FOR VALUES IN (5); COMMIT", "a5 was detached, and attached again"},
+		{"BEGIN; ALTER TABLE a DETACH PARTITION a3; UPDATE a31 SET v = 'w'; ALTER TABLE a ATTACH PARTITION a3 FOR VALUES IN (3); COMMIT", "a3 was detached, and attached again"},
 		{"ALTER TABLE a DETACH PARTITION a4", "detached"},
 		{"DROP TABLE a3", "dropped"},
 	} {
@@ -161,6 +163,26 @@ func TestPartsAreKnown(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.statement, unseen, c.unseen)
 		}
 		again.Close()
+	}
+}
+
+// TestFrozenPlaceOfAPartition shows that VACUUM makes no partition one that was attached again.
+func TestFrozenPlaceOfAPartition(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, tree)
+	was := w.table("a").Parts
+	w.exec(other, `VACUUM FREEZE pg_inherits`)
+	w.exec(other, `VACUUM FULL pg_inherits`)
+	w.options.Choices = nil
+	is := w.table("a").Parts
+	for i, p := range is {
+		if p.XMin == 0 || p.XMin != was[i].XMin {
+			t.Errorf("%v was attached by %d, and now by %d", p.Name, was[i].XMin, p.XMin)
+		}
+	}
+	if unseen := schema.Unseen(was, is); unseen != "" {
+		t.Error(unseen)
 	}
 }
 

@@ -114,8 +114,8 @@ func (o *Origin) lookAtPartitions(ctx context.Context, roots []*schema.Table) er
 	return &replicator.Altered{Found: fmt.Sprintf("partitions of %v came, went or were emptied", changed.Name), Cause: errPartitions}
 }
 
-// otherParts returns a table whose partitions are not, or are not held by the files,
-// that t says; nil if there is none.
+// otherParts returns a table whose partitions are not, or are not held by the files, or were
+// not attached when t says; nil if there is none.
 func otherParts(ctx context.Context, q querier, tables []*schema.Table) (*schema.Table, error) {
 	var roots []schema.Relation
 	for _, t := range tables {
@@ -127,7 +127,7 @@ func otherParts(ctx context.Context, q querier, tables []*schema.Table) (*schema
 	if err != nil {
 		return nil, err
 	}
-	same := func(a, b schema.Part) bool { return a.OID == b.OID && a.File == b.File }
+	same := func(a, b schema.Part) bool { return a.OID == b.OID && a.File == b.File && a.XMin == b.XMin }
 	for _, t := range tables {
 		if !slices.EqualFunc(t.Parts, now[t.OID], same) {
 			return t, nil
