@@ -18,6 +18,7 @@ type Diff struct {
 	Dropped []Shape  // columns that are gone, or not chosen any more
 	Named   bool     // a column goes by another name in the source
 	Longer  bool     // a column needs a longer type in the warehouse
+	Grown   bool     // an enum has labels that were not known: none is due, but that they are known
 }
 
 // Rename is another name of a column in the warehouse.
@@ -25,7 +26,7 @@ type Rename struct{ From, To string }
 
 // Empty tells whether nothing became of the table.
 func (d Diff) Empty() bool {
-	return d.Uncertain == "" && len(d.Added) == 0 && len(d.Renamed) == 0 && len(d.Dropped) == 0 && !d.Named && !d.Longer
+	return d.Uncertain == "" && len(d.Added) == 0 && len(d.Renamed) == 0 && len(d.Dropped) == 0 && !d.Named && !d.Longer && !d.Grown
 }
 
 // Compare says what became of a table that had those columns, and was held so by the
@@ -59,6 +60,7 @@ func (c *comparison) run() {
 			c.gone(was)
 			continue
 		}
+		c.content(was, i)
 		c.column(was, c.now[i])
 	}
 	for _, r := range c.diff.Renamed {
@@ -103,6 +105,19 @@ func (c *comparison) added(i int, now Shape) {
 	c.diff.Added = append(c.diff.Added, i)
 }
 
+// content compares what the texts of a column's type are made of with what it was. Of
+// another type's that says nothing.
+func (c *comparison) content(was Shape, i int) {
+	now := c.now[i]
+	switch {
+	case was.Type != now.Type || was.Content == "" || was.Content == now.Content:
+	case !c.table.Columns[i].Content.keeps(was.Content):
+		c.uncertain("labels or attributes of the type of column %q were altered, and so the texts of its rows of before", now.Name)
+	default:
+		c.diff.Grown = true
+	}
+}
+
 // column compares a column with what it was.
 func (c *comparison) column(was, now Shape) {
 	if c.heap.Last == 0 { // nothing else is known of it
@@ -130,7 +145,7 @@ func (c *comparison) column(was, now Shape) {
 	if from, to := was.target(), now.target(); from != to {
 		c.diff.Renamed = append(c.diff.Renamed, Rename{From: from, To: to})
 	}
-	was.Name, was.Type, was.Typmod, was.XMin, was.Into, was.Known, was.Target = now.Name, now.Type, now.Typmod, now.XMin, now.Into, now.Known, now.Target
+	was.Name, was.Type, was.Typmod, was.XMin, was.Into, was.Known, was.Target, was.Content = now.Name, now.Type, now.Typmod, now.XMin, now.Into, now.Known, now.Target, now.Content
 	if was != now {
 		c.uncertain("what is made of column %q on the way is something else", now.Name)
 	}

@@ -55,6 +55,7 @@ type Attribute struct {
 	Name      string
 	XMin      uint32 // of its pg_attribute row: another one once the column was altered
 	Type      Type
+	Content   Content
 	Missing   bool // rows from before it was added, those of a partition too, have a value that is not in them: attmissingval
 	NotNull   bool
 	Generated bool // GENERATED ALWAYS AS (...): never in the stream before PostgreSQL 18

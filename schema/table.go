@@ -75,6 +75,10 @@ type Shape struct {
 	Key    int    `json:"key,omitempty"`    // its place in the key, from 1; 0: none
 	Known  string `json:"known,omitempty"`  // the name by which the config knows it, if that is another
 	Into   string `json:"into,omitempty"`   // the Redshift type that its values need
+
+	// Content is a digest of the Content of its type; empty: that has none, or it was
+	// remembered by a rowshift that did not look at it.
+	Content string `json:"content,omitempty"`
 }
 
 // Shape returns the shapes of t's columns, in their order.
@@ -83,7 +87,7 @@ func (t *Table) Shape() []Shape {
 	for i, c := range t.Columns {
 		s[i] = Shape{
 			Attnum: c.Attnum, Name: c.Name, Type: c.Type.OID, Typmod: c.Type.Typmod,
-			XMin: c.XMin, Key: 1 + slices.Index(t.Key, i), Into: c.Mapping.Type,
+			XMin: c.XMin, Key: 1 + slices.Index(t.Key, i), Into: c.Mapping.Type, Content: c.Content.digest(),
 		}
 		if c.Known != c.Name {
 			s[i].Known = c.Known

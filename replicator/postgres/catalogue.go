@@ -109,6 +109,9 @@ func readRelationsIn(ctx context.Context, q querier, choices []schema.Choice, kn
 	if err != nil {
 		return rs, err
 	}
+	if err := readContents(ctx, q, columns); err != nil {
+		return rs, err
+	}
 	parts, err := readParts(ctx, q, found)
 	if err != nil {
 		return rs, err

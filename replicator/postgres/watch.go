@@ -130,6 +130,7 @@ SELECT concat_ws(' ',
   (SELECT bit_xor(hash_record_extended((attrelid, attnum, xmin), 1)) FROM pg_attribute WHERE attrelid >= 16384 AND attnum > 0),
   (SELECT bit_xor(hash_record_extended((indexrelid, xmin), 2)) FROM pg_index WHERE indrelid >= 16384),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 3)) FROM pg_type WHERE oid >= 16384),
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 9)) FROM pg_enum),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 4)) FROM pg_namespace),
   (SELECT bit_xor(hash_record_extended((inhrelid, inhseqno, xmin), 5)) FROM pg_inherits),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 6)) FROM pg_publication),
@@ -230,7 +231,7 @@ func (s sight) became(t, is *schema.Table, now sight) string {
 	case d.Uncertain != "":
 		return fmt.Sprintf("%v: %s", t.Known, d.Uncertain)
 	case !d.Empty() || t.Name != is.Name || t.Known != is.Known:
-		return fmt.Sprintf("%v has other columns, or other names", t.Known)
+		return fmt.Sprintf("%v has other columns, or other names or labels", t.Known)
 	}
 	return ""
 }

@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"rowshift/schema"
+)
+
+// TestAlteredTypes shows that a type whose values have another text now, though no row was
+// written, makes it uncertain what the target holds, wherever in a column's type it is; and
+// that a label which is added does not, but is known from then on.
+func TestAlteredTypes(t *testing.T) {
+	const altered = "were altered"
+	for _, c := range []struct {
+		column, alter, uncertain string
+		grown                    bool
+	}{
+		{"mood", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"mood[]", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"feeling", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"feeling[]", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"moods", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"moods_many", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"pair[]", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, altered, false},
+		{"mood", `ALTER TYPE mood RENAME VALUE 'sad' TO 'x'; ALTER TYPE mood RENAME VALUE 'happy' TO 'sad'; ALTER TYPE mood RENAME VALUE 'x' TO 'happy'`, altered, false},
+		{"mood", `ALTER TYPE mood ADD VALUE 'blue' BEFORE 'sad'`, "", true},
+		{"pair", `ALTER TYPE mood ADD VALUE 'blue'`, "", true},
+		{"mood", `ALTER TYPE mood RENAME TO temper`, "", false},
+		{"mood", `ALTER TYPE other RENAME VALUE 'sad' TO 'blue'`, "", false},
+		{"pair", `ALTER TYPE pair ADD ATTRIBUTE more int`, altered, false},
+		{"pair", `ALTER TYPE pair DROP ATTRIBUTE n`, altered, false},
+		{"pair[]", `ALTER TYPE pair DROP ATTRIBUTE n`, altered, false},
+		{"pair", `ALTER TYPE pair RENAME ATTRIBUTE n TO m`, "", false},
+		{"int", `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`, "", false},
+	} {
+		w := newWorld(t)
+		other := w.dial()
+		w.exec(other, `CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE other AS ENUM ('sad'); CREATE DOMAIN feeling AS mood; CREATE TYPE pair AS (n int, m2 mood);
+			CREATE TYPE moods AS RANGE (subtype = mood, multirange_type_name = moods_many)`)
+		w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, v `+c.column+`)`)
+		was := w.table("a")
+		s, err := serverOf(t.Context(), w.ours())
+		if err != nil {
+			t.Fatal(err)
+		}
+		print := func() string {
+			p, err := fingerprint(t.Context(), other, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		before := print()
+		w.exec(other, c.alter)
+		if print() == before {
+			t.Errorf("%s: the watcher sees no difference", c.alter)
+		}
+		w.options.Choices = nil
+		is := w.table("a")
+		d := schema.Compare(was.Shape(), was.Heap, is)
+		if (d.Uncertain == "") != (c.uncertain == "") || !strings.Contains(d.Uncertain, c.uncertain) || d.Grown != c.grown || d.Empty() != (c.uncertain == "" && !c.grown) {
+			t.Errorf("%s of %s: %+v", c.alter, c.column, d)
+		}
+		shape := was.Shape()
+		for i := range shape {
+			shape[i].Content = ""
+		}
+		if d := schema.Compare(shape, was.Heap, is); !d.Empty() {
+			t.Errorf("%s of %s, known by an older rowshift: %+v", c.alter, c.column, d)
+		}
+		if d := schema.Compare(is.Shape(), is.Heap, is); !d.Empty() {
+			t.Errorf("%s of %s, once known: %+v", c.alter, c.column, d)
+		}
+	}
+}
