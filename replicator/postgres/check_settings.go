@@ -58,7 +58,7 @@ func (c *check) settings(ctx context.Context) {
 		c.unasked("encoding", bare(err))
 		return
 	}
-	if encoding == "SQL_ASCII" {
+	if encoding == sqlASCII {
 		c.warn("encoding", "SQL_ASCII: the server does not know what its text is in, and text that is not UTF-8 will be a misfit", "")
 		return
 	}

@@ -96,6 +96,9 @@ type stuck struct {
 // undecodable returns the error for a stream that ended with an error of decoding
 // behind the transaction that ended at a position.
 func (o *Origin) undecodable(at replicator.LSN, cause error) error {
+	if unsendable(cause) {
+		return unsendableHalt(o.options.Slot, at, cause)
+	}
 	if o.stuck.at != at {
 		o.stuck.at, o.stuck.times = at, 0
 	}

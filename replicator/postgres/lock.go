@@ -140,6 +140,9 @@ func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err err
 // unreadable says why t could not be read. A table that the role may not read is unfit,
 // and the others go on.
 func unreadable(conn *pgx.Conn, t *schema.Table, err error) error {
+	if unsendable(err) {
+		return unsendableTable(t, err)
+	}
 	if codeOf(err) != insufficientRights {
 		return fmt.Errorf("postgres: read %s: %w", t.Name, bare(err))
 	}

@@ -186,7 +186,7 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 		return nil, err
 	}
 	p.opened.Format = string(p.format)
-	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')`).Close(); err != nil {
+	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout'); `+asItLies).Close(); err != nil {
 		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
 	plugin := []string{"proto_version '1'", "publication_names " + publicationNames(p.options.Publication)}
@@ -205,10 +205,10 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 }
 
 // unsent returns the error for a stream in binary that the server ended with an error of
-// decoding behind a position. Unless that is of the publication, it may be that a type has
+// decoding behind a position. Unless that is of the publication or of text, it may be that a type has
 // no binary form there, so it is tried as text before the slot is suspected.
 func (p *opening) unsent(at replicator.LSN, cause error) error {
-	if codeOf(cause) == undefinedObject {
+	if codeOf(cause) == undefinedObject || unsendable(cause) {
 		return p.undecodable(at, cause)
 	}
 	p.astray.reached(at)

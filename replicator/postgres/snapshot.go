@@ -126,8 +126,8 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 
 // session opens a session that, beside what all of ours have, may be silent and read
 // for as long as it takes, whatever the role's settings say; that fails rather than
-// leave out rows that a policy hides; and that reads by one process, and a range's
-// blocks only. What the server's version does not know is left out.
+// leave out rows that a policy hides; that gets text as it lies in the database; and that
+// reads by one process, and a range's blocks only. What the server's version does not know is left out.
 func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -138,6 +138,9 @@ func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 		FROM (VALUES ('transaction_timeout', '0'), ('idle_session_timeout', '0'), ('row_security', 'off'),
 		             ('max_parallel_workers_per_gather', '0'), ('enable_seqscan', 'off'), ('jit', 'off')) AS v(name, value)
 		JOIN pg_settings s ON s.name = v.name`)
+	if err == nil {
+		_, err = conn.Exec(ctx, asItLies)
+	}
 	if err != nil {
 		shut(conn)
 		return nil, fmt.Errorf("postgres: prepare a session: %w", err)
