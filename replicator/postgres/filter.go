@@ -92,8 +92,8 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 	case codeOf(err) == insufficientRights:
 		f.Refused, f.Repair = "to look at it takes a temporary table", "GRANT TEMPORARY ON DATABASE <the source's> TO <role>"
 		return f, nil
-	case errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "42") || refused.Code == notSupported):
-		f.Refused, f.Repair = bare(err).Error(), "correct tables."+r.Name.String()+".where in the config"
+	case errors.As(err, &refused) && ofCondition(refused.Code):
+		f.Refused, f.Repair = (&fault{code: refused.Code, message: refused.Message}).Error(), "correct tables."+r.Name.String()+".where in the config"
 		return f, nil
 	case err != nil:
 		return f, bare(err)
@@ -112,6 +112,14 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 		}
 	}
 	return f, nil
+}
+
+// ofCondition tells whether an error is of the condition as it is written. One of its
+// constants may be no value of its column's type: what the server quotes of that is the
+// config's own text, since the table that it looks at has no rows.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+func ofCondition(code string) bool {
+	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22") || code == notSupported
 }
 
 // notSupported is what PostgreSQL says of a condition that it could take elsewhere.

@@ -84,6 +84,7 @@ func TestFilterRefused(t *testing.T) {
 	}
 	other := w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, n int)`)
+	w.exec(other, `CREATE TABLE d (id int, d date, PRIMARY KEY (id, d)); CREATE TABLE z (id int PRIMARY KEY)`)
 	for where, words := range map[string][]string{
 		"n > 1":                       {`column "n", which is not in the replica identity`},
 		"id >":                        {"syntax error", "tables.public.a.where"},
@@ -98,10 +99,21 @@ func TestFilterRefused(t *testing.T) {
 			t.Errorf("%s: %v", where, err)
 		}
 	}
+	w.options.Choices = nil
+	w.choose(filtered("a", "id = 'eu'"), filtered("d", "d < '2024-02-30'"), every("z")[0]) // of which the last goes on
+	tables, faults, err := w.fit(t.Context(), other, must(serverOf(t.Context(), other)))
+	for _, words := range [][]string{{`"eu"`, "22P02", "tables.public.a.where"}, {`"2024-02-30"`, "22008", "tables.public.d.where"}} {
+		if err := refusedWith(unfitTables(faults), replicator.TableUnfit, words...); err != nil {
+			t.Error(err)
+		}
+	}
+	if err != nil || len(tables) != 1 || tables[0].Name.Table != "z" {
+		t.Errorf("%v beside constants that are none: %v", tables, err)
+	}
 	w.exec(other, `CREATE TABLE b (id int, region varchar(10), PRIMARY KEY (id, region))`)
 	w.options.Choices = []schema.Choice{filtered("b", "region IN ('eu', 'uk')")} // which casts an array
 	w.named(true)
-	_, err := w.Create(t.Context(), replicator.CreateRequest{})
+	_, err = w.Create(t.Context(), replicator.CreateRequest{})
 	if err := refusedWith(err, replicator.PublicationDiffers, "invalid publication WHERE expression", "built-in", "tables.public.b.where"); err != nil {
 		t.Error(err)
 	}
