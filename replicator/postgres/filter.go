@@ -39,7 +39,8 @@ func (o *Origin) readFilters(ctx context.Context, q querier, relations relations
 }
 
 // of returns how the server reads a condition on the rows of r. It is asked once for a
-// condition and a table as it is: from then on no transaction is needed for it.
+// condition and a table as it is: from then on no transaction is needed for it. One that
+// was refused is asked for again where that can be done, for what was lacking may be there.
 func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where string) (schema.Filter, error) {
 	columns, err := definitions(ctx, q, r)
 	if err != nil {
@@ -48,7 +49,7 @@ func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where st
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := columns + "\n" + where
-	if f, known := s.read[key]; known {
+	if f, known := s.read[key]; known && (f.Refused == "" || !idle(q)) {
 		return f, nil
 	}
 	f, err := spell(ctx, q, r, columns, where)
@@ -78,20 +79,23 @@ func definitions(ctx context.Context, q querier, r schema.Relation) (columns str
 // temporary table.
 // https://www.postgresql.org/docs/current/catalog-pg-constraint.html
 func spell(ctx context.Context, q querier, r schema.Relation, columns, where string) (f schema.Filter, err error) {
-	if conn, alone := q.(*pgx.Conn); alone && conn.PgConn().TxStatus() != 'I' {
+	if _, alone := q.(*pgx.Conn); alone && !idle(q) {
 		return f, errors.New("the table was altered meanwhile")
 	}
 	tx, err := q.Begin(ctx)
 	if err != nil {
 		return f, bare(err)
 	}
-	defer func() { err = errors.Join(err, tx.Rollback(ctx)) }()
+	defer func() {
+		if back := tx.Rollback(ctx); !errors.Is(back, pgx.ErrTxClosed) {
+			err = errors.Join(err, back)
+		}
+	}()
 	_, err = tx.Exec(ctx, "CREATE TEMP TABLE rowshift_filter ("+columns+", CONSTRAINT rowshift_filter CHECK "+condition(where)+")")
 	var refused *pgconn.PgError
 	switch {
 	case codeOf(err) == insufficientRights:
-		f.Refused, f.Repair = "to look at it takes a temporary table", "GRANT TEMPORARY ON DATABASE <the source's> TO <role>"
-		return f, nil
+		return withheld(ctx, q, tx, r, err)
 	case errors.As(err, &refused) && ofCondition(refused.Code):
 		f.Refused, f.Repair = (&fault{code: refused.Code, message: refused.Message}).Error(), "correct tables."+r.Name.String()+".where in the config"
 		return f, nil
@@ -111,6 +115,56 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 			f.Columns = append(f.Columns, a.Attnum)
 		}
 	}
+	return f, nil
+}
+
+// idle tells whether q is a session that is in no transaction.
+func idle(q querier) bool {
+	conn, alone := q.(*pgx.Conn)
+	return alone && conn.PgConn().TxStatus() == idleStatus
+}
+
+// withheldQuery asks which right to make a table with the columns of another the role
+// lacks: temporary tables, or the schemas and the types of the columns.
+// https://www.postgresql.org/docs/current/ddl-priv.html
+const withheldQuery = `
+WITH types AS (
+  SELECT n.nspname, n.oid AS schema, coalesce(e.oid, t.oid) AS oid
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.typarray = t.oid JOIN pg_namespace n ON n.oid = t.typnamespace
+  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+)
+SELECT has_database_privilege(current_database(), 'TEMP'), quote_ident(current_database()), quote_ident(current_user),
+       (SELECT string_agg(DISTINCT quote_ident(nspname), ', ') FROM types WHERE NOT has_schema_privilege(schema, 'USAGE')),
+       (SELECT string_agg(DISTINCT format_type(oid, NULL), ', ') FROM types WHERE NOT has_type_privilege(oid, 'USAGE'))`
+
+// withheld is the refusal for a condition that cannot be looked at since the role lacks a
+// right, with the statements that give it.
+func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, cause error) (f schema.Filter, err error) {
+	if err := failed.Rollback(ctx); err != nil {
+		return f, bare(err)
+	}
+	var temporary bool
+	var database, role string
+	var schemas, types *string
+	if err := q.QueryRow(ctx, withheldQuery, r.OID).Scan(&temporary, &database, &role, &schemas, &types); err != nil {
+		return f, bare(err)
+	}
+	var grants []string
+	grant := func(right string) { grants = append(grants, "GRANT "+right+" TO "+role) }
+	if !temporary {
+		grant("TEMPORARY ON DATABASE " + database)
+	}
+	if schemas != nil {
+		grant("USAGE ON SCHEMA " + *schemas)
+	}
+	if types != nil {
+		grant("USAGE ON TYPE " + *types)
+	}
+	if grants == nil { // it is of something that the condition names
+		grants = []string{"grant the role what it says, or correct tables." + r.Name.String() + ".where in the config"}
+	}
+	f.Refused = "to look at it takes a temporary table: " + bare(cause).Error()
+	f.Repair = strings.Join(grants, "; ")
 	return f, nil
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,20 +118,49 @@ func TestFilterRefused(t *testing.T) {
 	if err := refusedWith(err, replicator.PublicationDiffers, "invalid publication WHERE expression", "built-in", "tables.public.b.where"); err != nil {
 		t.Error(err)
 	}
+	w.options.Choices = []schema.Choice{filtered("b", "region::text IN ('eu', 'uk')")}
+	w.create()
+	w.exec(other, `INSERT INTO b VALUES (1, 'eu'); UPDATE b SET id = 2; DELETE FROM b; UPDATE a SET n = 1`)
+}
+
+// TestFilterRights shows which right a role lacks to have a condition read, and that it is
+// read once that is given.
+func TestFilterRights(t *testing.T) {
+	w := newWorld(t)
+	if w.major() < columnListMajor {
+		t.Skip("publications have no conditions before 15")
+	}
+	other := w.dial()
+	w.exec(other, `CREATE TABLE b (id int PRIMARY KEY)`)
 	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
 	w.exec(other, fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD 'x'; REVOKE TEMPORARY ON DATABASE %s FROM PUBLIC`, role, w.config.Database))
 	owner := w.program
 	w.program = owner.Copy()
 	w.program.User, w.program.Password = role, "x"
 	w.options.Choices = []schema.Choice{filtered("b", "id > 7")}
-	if err := refusedWith(second(w.Tables(t.Context())), replicator.TableUnfit, "temporary table", "GRANT TEMPORARY ON DATABASE"); err != nil {
-		t.Error(err)
+	w.exec(other, `CREATE SCHEMA "of Types"; CREATE TYPE "of Types".mood AS ENUM ('ok'); CREATE TYPE "of Types".own AS ENUM ('ok'); REVOKE USAGE ON TYPE "of Types".own FROM PUBLIC`)
+	w.exec(other, `CREATE TABLE m (id int PRIMARY KEY, mood "of Types".mood)`)
+	w.exec(other, `CREATE TABLE o (id int PRIMARY KEY, own "of Types".own[]); ALTER TABLE o REPLICA IDENTITY FULL`)
+	for _, lacks := range []struct{ table, grant, other string }{
+		{"b", "GRANT TEMPORARY ON DATABASE " + w.config.Database, "SCHEMA"},
+		{"m", `GRANT USAGE ON SCHEMA "of Types"`, "TEMPORARY ON"},
+		{"o", `GRANT USAGE ON TYPE "of Types".own`, "SCHEMA"},
+	} {
+		w.options.Choices = []schema.Choice{filtered(lacks.table, "id > 7")}
+		err := second(w.Tables(t.Context()))
+		if err := refusedWith(err, replicator.TableUnfit, "temporary table", "permission denied", lacks.grant+" TO "+role); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(err.Error(), "GRANT "+lacks.other) {
+			t.Errorf("without need: %v", err)
+		}
+		w.exec(other, lacks.grant+" TO "+role)
+		if _, err := w.Tables(t.Context()); err != nil {
+			t.Errorf("granted: %v", err)
+		}
 	}
 	w.program = owner
-	w.exec(other, "DROP ROLE "+role)
-	w.options.Choices = []schema.Choice{filtered("b", "region::text IN ('eu', 'uk')")}
-	w.create()
-	w.exec(other, `INSERT INTO b VALUES (1, 'eu'); UPDATE b SET id = 2; DELETE FROM b; UPDATE a SET n = 1`)
+	w.exec(other, "DROP OWNED BY "+role+"; DROP ROLE "+role)
 }
 
 // second is the error of what returns one.
