@@ -275,10 +275,14 @@ func (p *opening) look(ctx context.Context) (err error) {
 	for _, c := range p.options.Choices {
 		choices[c.Name] = c
 	}
+	made, err := generated(ctx, p.conn, p.server, p.sight.tables)
+	if err != nil {
+		return err
+	}
 	for _, t := range p.sight.tables {
 		have, _ := p.sight.publication.of(t)
 		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t)})
-		is := chosen{table: t, choice: choices[t.Known]}
+		is := chosen{table: t, choice: choices[t.Known], made: made[t.OID]}
 		if p.format == Binary {
 			is.major = p.server.major()
 		}

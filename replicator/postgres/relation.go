@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 	"rowshift/replicator/postgres/render"
@@ -72,6 +75,7 @@ type chosen struct {
 	table  *schema.Table
 	choice schema.Choice
 	past   *replicator.Past // how the log may still tell of it; nil: as it is
+	made   []string         // its generated columns, whether chosen or not, where the stream may have them
 	major  int              // the server's version, if values come in binary; 0: they come as text
 }
 
@@ -269,10 +273,45 @@ func difference(t *schema.Table, i int, c relationColumn, identity schema.Identi
 	return found
 }
 
-// wants tells whether a column that was not there before would have been chosen.
+// wants tells whether a column that was not there before would have been chosen. One that
+// is generated is only by its name, whatever the publication sends.
 func (known chosen) wants(name string) bool {
 	c := known.choice
+	if slices.Contains(known.made, name) {
+		return false
+	}
 	return c.All || c.Exclude != nil && !slices.Contains(c.Exclude, name)
+}
+
+// generatedMajor is the first version whose publications can send generated columns.
+// https://www.postgresql.org/docs/18/logical-replication-gencols.html
+const generatedMajor = 18
+
+// generated returns the names of generated columns that the stream may have, by the OIDs of
+// their tables.
+func generated(ctx context.Context, q querier, s server, tables []*schema.Table) (map[uint32][]string, error) {
+	made := map[uint32][]string{}
+	if s.major() < generatedMajor || len(tables) == 0 {
+		return made, nil
+	}
+	var oids []uint32
+	for _, t := range tables {
+		oids = append(oids, t.OID)
+	}
+	rows, err := q.Query(ctx, `SELECT attrelid, attname::text FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND attgenerated <> ''`, oids)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the generated columns: %w", bare(err))
+	}
+	var oid uint32
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error {
+		made[oid] = append(made[oid], name)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read the generated columns: %w", bare(err))
+	}
+	return made, nil
 }
 
 // typmodSent is the typmod that a Relation message has for a type: a domain's own

@@ -93,6 +93,12 @@ func TestMatchChanges(t *testing.T) {
 		{"a column added where all are chosen", func(m *relationMessage, c *chosen) {
 			c.choice = schema.Choice{All: true}
 		}, `column "email" is new`},
+		{"a generated column where all are chosen", func(_ *relationMessage, c *chosen) {
+			c.choice, c.made = schema.Choice{All: true}, []string{"email"}
+		}, ""},
+		{"a generated column where some are left out", func(_ *relationMessage, c *chosen) {
+			c.choice, c.made = schema.Choice{Exclude: []string{"phone"}}, []string{"email"}
+		}, ""},
 		{"a column dropped", func(m *relationMessage, _ *chosen) { m.columns = m.columns[:3] }, `column "grade" is missing`},
 		{"a column renamed", func(m *relationMessage, _ *chosen) { m.columns[2].name = "full_name" }, `column "full_name" is new, column "name" is missing`},
 		{"another type", func(m *relationMessage, _ *chosen) { m.columns[0].oid = 20 }, `column "id" has the type with OID 20, which was 23`},
