@@ -128,7 +128,7 @@ FROM pg_class c WHERE c.oid = $1`
 // rights looks at what a load of t needs. The stream itself needs none of it.
 func (c *check) rights(ctx context.Context, t *schema.Table) {
 	subject := "table " + t.Name.String()
-	names, err := c.read(ctx, t)
+	names, err := loaded(ctx, c.conn, t)
 	var r rights
 	if err == nil {
 		err = c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns)
@@ -156,13 +156,13 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 	}
 }
 
-// read names the columns that a load of t reads: the chosen ones, and those that the
+// loaded names the columns that a load of t reads: the chosen ones, and those that the
 // condition on its rows looks at.
-func (c *check) read(ctx context.Context, t *schema.Table) (names []string, err error) {
+func loaded(ctx context.Context, q querier, t *schema.Table) (names []string, err error) {
 	for _, column := range t.Columns {
 		names = append(names, column.Name)
 	}
-	err = c.conn.QueryRow(ctx, `SELECT $2::text[] || coalesce((SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1 AND attnum = ANY ($3::int2[]) AND attname <> ALL ($2::text[])), '{}')`,
+	err = q.QueryRow(ctx, `SELECT $2::text[] || coalesce((SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1 AND attnum = ANY ($3::int2[]) AND attname <> ALL ($2::text[])), '{}')`,
 		t.OID, names, t.Filter.Columns).Scan(&names)
 	return names, err
 }

@@ -48,7 +48,7 @@ func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range,
 		s.astray.loaded(r.Table.OID)
 	}
 	if err != nil {
-		return unreadable(conn, r.Table, err)
+		return unreadable(ctx, conn, r.Table, err)
 	}
 	if tag.RowsAffected() != rows.count() {
 		return fmt.Errorf("postgres: COPY of %s says %d rows and sent %d", r.Table.Name, tag.RowsAffected(), rows.count())

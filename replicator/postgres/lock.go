@@ -85,7 +85,7 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 			continue
 		}
 		if code := codeOf(err); err != nil && code != lockNotAvailable && code != deadlockDetected {
-			return nil, unreadable(l.conn, t, err)
+			return nil, unreadable(ctx, l.conn, t, err)
 		}
 		if _, err := l.conn.Exec(ctx, `ROLLBACK`); err != nil {
 			return nil, fmt.Errorf("postgres: give locks back: %w", err)
@@ -139,21 +139,16 @@ func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err err
 
 // unreadable says why t could not be read. A table that the role may not read is unfit,
 // and the others go on.
-func unreadable(conn *pgx.Conn, t *schema.Table, err error) error {
-	if unsendable(err) {
+func unreadable(ctx context.Context, conn *pgx.Conn, t *schema.Table, err error) error {
+	switch {
+	case unsendable(err):
 		return unsendableTable(t, err)
-	}
-	if codeOf(err) != insufficientRights {
+	case codeOf(err) != insufficientRights:
 		return fmt.Errorf("postgres: read %s: %w", t.Name, bare(err))
 	}
-	role := pgx.Identifier{conn.Config().User}.Sanitize()
-	var names []string
-	for _, c := range t.Columns {
-		names = append(names, c.Name)
-	}
-	repair := fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT (%s, ctid) ON %s TO %[2]s", pgx.Identifier{t.Name.Schema}.Sanitize(), role, identifiers(names), quoted(t.Name))
-	if strings.Contains(err.Error(), "row-level security") {
-		repair = fmt.Sprintf("ALTER ROLE %s BYPASSRLS", role)
+	repair, asked := forbidden(ctx, conn, t)
+	if asked != nil {
+		return fmt.Errorf("postgres: ask what is lacking to read %s: %w", t.Name, bare(asked))
 	}
 	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
@@ -162,6 +157,37 @@ func unreadable(conn *pgx.Conn, t *schema.Table, err error) error {
 		Repair: repair + "; then rowshift resync " + t.Known.String(),
 		Cause:  bare(err),
 	}}
+}
+
+// forbidden returns the statements that let the role of a session read t. The session's
+// transaction is over by then: a statement in it was refused.
+// https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-ACCESS
+func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
+	if _, err := conn.Exec(ctx, `ROLLBACK`); err != nil {
+		return "", err
+	}
+	names, err := loaded(ctx, conn, t)
+	if err != nil {
+		return "", err
+	}
+	var r rights
+	if err := conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns); err != nil {
+		return "", err
+	}
+	err = conn.QueryRow(ctx, `SELECT bool_or(row_security_active(o)) FROM unnest($1::oid[]) o`, locked(t)).Scan(&r.policies) // a partition is read by itself
+	if err != nil {
+		return "", err
+	}
+	role := pgx.Identifier{conn.Config().User}.Sanitize()
+	var statements []string
+	if !r.usage || len(r.columns) > 0 || !r.policies {
+		statements = append(statements, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT (%s, ctid) ON %s TO %[2]s",
+			pgx.Identifier{t.Name.Schema}.Sanitize(), role, identifiers(names), quoted(t.Name)))
+	}
+	if r.policies {
+		statements = append(statements, fmt.Sprintf("ALTER ROLE %s BYPASSRLS", role))
+	}
+	return strings.Join(statements, "; "), nil
 }
 
 // quoted returns a name as SQL spells it.

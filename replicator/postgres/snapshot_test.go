@@ -245,3 +245,44 @@ func TestSnapshotTakenTooLate(t *testing.T) {
 	}
 	w.deserted()
 }
+
+// TestUnreadableIsRepaired shows that what is printed for a table that may not be read lets
+// it be read: the columns of its condition are among it, and a name is no policy.
+func TestUnreadableIsRepaired(t *testing.T) {
+	tests := []struct {
+		name, where, spoil string
+		never              string // what is not to be told
+	}{
+		{name: "a", where: "email > ''", spoil: `GRANT SELECT (id, v, ctid) ON a TO %s`, never: "BYPASSRLS"},
+		{name: "row-level security", spoil: `GRANT SELECT (id) ON "row-level security" TO %s`, never: "BYPASSRLS"},
+		{name: "a", spoil: `GRANT SELECT ON a TO %s; ALTER TABLE a ENABLE ROW LEVEL SECURITY`, never: "GRANT"},
+		{name: "a", spoil: `GRANT SELECT (id) ON a TO %s; ALTER TABLE a ENABLE ROW LEVEL SECURITY`, never: "email"},
+	}
+	for _, test := range tests {
+		t.Run(test.spoil, func(t *testing.T) {
+			w := newWorld(t)
+			if w.major() < columnListMajor {
+				t.Skip("publications have no conditions before 15")
+			}
+			other := w.dial()
+			w.exec(other, fmt.Sprintf(`CREATE TABLE %[1]q (id int PRIMARY KEY, v text, email text); ALTER TABLE %[1]q REPLICA IDENTITY FULL; INSERT INTO %[1]q VALUES (1, 'x', 'y')`, test.name))
+			w.exec(other, fmt.Sprintf(`CREATE ROLE %s LOGIN; `+test.spoil, w.role(), w.role()))
+			w.choose(schema.Choice{Name: schema.Name{Schema: "public", Table: test.name}, Columns: []string{"id", "v"}, UnlistedOnWire: true, Where: test.where})
+			table := must(w.Tables(t.Context()))[0]
+			w.program.User = w.role()
+			_, err := w.everything(t.Context(), table)
+			var unfit *replicator.Unfit
+			if !errors.As(err, &unfit) || unfit.Why.Reason != replicator.TableUnfit {
+				t.Fatal(err)
+			}
+			repair, _, _ := strings.Cut(unfit.Why.Repair, "; then rowshift resync")
+			if strings.Contains(repair, test.never) {
+				t.Errorf("%s has no need of %s", repair, test.never)
+			}
+			w.exec(other, repair)
+			if rows, err := w.everything(t.Context(), table); err != nil || len(rows[test.name]) != 1 {
+				t.Errorf("repaired by %s: %q, %v", repair, rows, err)
+			}
+		})
+	}
+}
