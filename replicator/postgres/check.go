@@ -204,17 +204,28 @@ func (c *check) slot(ctx context.Context) {
 const patient = time.Minute
 
 // transactions looks for open transactions, whose end the making of a slot and a load
-// wait for.
+// wait for. Since when those of other roles are open, a role without pg_read_all_stats is
+// not told.
+// https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-VIEWS
 func (c *check) transactions(ctx context.Context) {
 	const subject = "old transactions"
 	var r running
-	err := c.conn.QueryRow(ctx, `
+	var hidden int
+	err := c.conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND xact_start IS NULL`).Scan(&hidden)
+	if err != nil {
+		c.unasked(subject, bare(err))
+		return
+	}
+	err = c.conn.QueryRow(ctx, `
 		SELECT x.xid, x.pid, x.program, x.since, x.gid FROM (
 		    SELECT backend_xid::text AS xid, pid, application_name AS program, xact_start AS since, NULL::text AS gid FROM pg_stat_activity WHERE backend_xid IS NOT NULL
 		    UNION ALL SELECT transaction::text, 0, '', prepared, gid FROM pg_prepared_xacts
 		) x WHERE x.since < now() - $1::float8 * interval '1 second' ORDER BY x.since LIMIT 1`, patient.Seconds()).
 		Scan(&r.xid, &r.pid, &r.program, &r.since, &r.gid)
 	switch {
+	case errors.Is(err, pgx.ErrNoRows) && hidden > 0:
+		c.warn(subject, fmt.Sprintf("%d of other roles that write, of which role %q may not see how old they are; a first run waits for them", hidden, c.server.role),
+			"GRANT pg_read_all_stats TO "+pgx.Identifier{c.server.role}.Sanitize())
 	case errors.Is(err, pgx.ErrNoRows):
 		c.fine(subject, "none")
 	case err != nil:

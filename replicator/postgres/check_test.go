@@ -174,3 +174,30 @@ func TestSlotState(t *testing.T) {
 	}
 	f.Close()
 }
+
+// TestCheckOfTransactionsThatAreHidden shows that transactions whose age the role may not
+// see are none that are not there.
+func TestCheckOfTransactionsThatAreHidden(t *testing.T) {
+	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{"autovacuum": "off"}})
+	w := on(newWorld(t), s)
+	other := w.dial()
+	w.exec(other, fmt.Sprintf(`CREATE TABLE a (id int PRIMARY KEY); CREATE ROLE %s LOGIN REPLICATION`, w.role()))
+	w.choose(every("a")...)
+	w.named(true)
+	w.program.User = w.role()
+	const subject = "old transactions"
+	if f := found(t, w.Check(t.Context()), subject); f.Verdict != replicator.Fine {
+		t.Errorf("of none: %+v", f)
+	}
+	writer := w.dial()
+	w.exec(writer, `BEGIN; INSERT INTO a VALUES (1)`)
+	f := found(t, w.Check(t.Context()), subject)
+	if f.Verdict != replicator.Warning || !strings.Contains(f.Found, "1 of other roles") || f.Repair != fmt.Sprintf("GRANT pg_read_all_stats TO %q", w.role()) {
+		t.Fatalf("of one that is hidden: %+v", f)
+	}
+	w.exec(other, f.Repair)
+	if f := found(t, w.Check(t.Context()), subject); f.Verdict != replicator.Fine {
+		t.Errorf("of one that is young: %+v", f)
+	}
+	w.exec(writer, `ROLLBACK`)
+}
