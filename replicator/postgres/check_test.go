@@ -201,3 +201,18 @@ func TestCheckOfTransactionsThatAreHidden(t *testing.T) {
 	}
 	w.exec(writer, `ROLLBACK`)
 }
+
+// TestCheckOfAnOldMinor shows which servers are warned of: those whose release may lose
+// changes of a table that is added.
+func TestCheckOfAnOldMinor(t *testing.T) {
+	for version, repair := range map[int]string{
+		140000: "", 150012: "15.13", 150013: "", 160008: "16.9", 160009: "", 170000: "17.5", 170005: "", 180000: "",
+	} {
+		c := &check{server: server{version: version, walLevel: "logical"}}
+		c.kind()
+		f := found(t, c.findings, "version")
+		if (f.Verdict == replicator.Warning) != (repair != "") || !strings.Contains(f.Repair, repair) {
+			t.Errorf("%d: %+v", version, f)
+		}
+	}
+}

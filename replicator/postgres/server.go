@@ -19,6 +19,23 @@ const oldestMajor = 14
 // https://www.postgresql.org/docs/15/release-15.html
 const columnListMajor = 15
 
+// invalidated are, by major version, the first minor ones that tell transactions in
+// progress of a publication that is altered. Those before decode what follows by what they
+// had read of it.
+// https://www.postgresql.org/docs/release/17.5/
+// https://www.postgresql.org/docs/release/16.9/
+// https://www.postgresql.org/docs/release/15.13/
+var invalidated = map[int]int{15: 13, 16: 9, 17: 5}
+
+// stale returns the minor version that the server lacks to send all changes of a table that
+// is added while others write to it; 0 if it lacks none that is known.
+func (s server) stale() (minor int) {
+	if minor := invalidated[s.major()]; s.version%10000 < minor {
+		return minor
+	}
+	return 0
+}
+
 // querier is a session, or a transaction of one.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
