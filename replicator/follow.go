@@ -199,6 +199,7 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		s = *known
 	}
 	asked := slices.Contains(cp.Resyncs, t.Known)
+	s = s.After(p.Seen)
 	diff, past := s.Follow(t, cp.LSN, o.Read)
 	why := ""
 	switch {

@@ -47,3 +47,31 @@ func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	pass(0, Parked)  // the requests were deleted
 	pass(1, Loading) // and this is another
 }
+
+// TestSeenInBetween shows that a table which was altered, and written anew later, goes on if
+// the source saw the two one by one, and is loaded if it did not.
+func TestSeenInBetween(t *testing.T) {
+	at := func(xmin, file uint32) *schema.Table {
+		id := schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "id", XMin: xmin, Type: schema.Type{OID: 23, Base: 23, Typmod: -1, Name: "int4"}}, Known: "id", Target: "id"}
+		return &schema.Table{OID: 1, Known: schema.Name{Table: "t"}, Target: "t", Columns: []schema.Column{id}, Key: []int{0}, Heap: schema.Heap{File: file, Last: 1}}
+	}
+	looks := func(t *schema.Table) Looks { return Looks{Shape: t.Shape(), Heap: t.Heap} }
+	was, is := at(5, 7), at(6, 8)
+	for _, c := range []struct {
+		seen *Seen
+		want State
+	}{
+		{nil, Loading},
+		{&Seen{Was: looks(was), Is: looks(is)}, Live},
+		{&Seen{Was: looks(at(4, 7)), Is: looks(is)}, Loading},
+		{&Seen{Was: looks(was), Is: looks(at(6, 7))}, Live},
+		{&Seen{Was: looks(was), Is: looks(at(5, 7))}, Loading},
+	} {
+		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: was.Known, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
+		d := &daemon{}
+		s, _ := d.next(cp, Opened{Read: 2}, Published{Table: is, Seen: c.seen})
+		if s.State != c.want || !(Looks{Shape: s.Shape, Heap: s.Heap}).Equal(looks(is)) {
+			t.Errorf("seen %+v: it is %s: %s", c.seen, s.State, s.Why)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"rowshift/schema"
@@ -151,6 +152,35 @@ type Published struct {
 
 	// Missed says that a partition of it was in the stream, and is gone without a word.
 	Missed bool
+
+	// Seen is how the catalogue had it while streams were open, its rows meaning the same;
+	// nil: as it was remembered.
+	Seen *Seen
+}
+
+// Seen says that a table which looked like the one had, by looks at the catalogue in
+// between, the same rows when it looked like the other.
+type Seen struct{ Was, Is Looks }
+
+// Looks are what is remembered of how a table is.
+type Looks struct {
+	Shape []schema.Shape
+	Heap  schema.Heap
+}
+
+// Equal tells whether two looks are the same.
+func (l Looks) Equal(o Looks) bool {
+	return slices.Equal(l.Shape, o.Shape) && l.Heap.File == o.Heap.File && l.Heap.Last == o.Heap.Last && slices.Equal(l.Heap.Dropped, o.Heap.Dropped)
+}
+
+// After returns the state as it is after what was seen, if that begins with it. A column
+// whose default was altered, and later a table that was written anew by VACUUM FULL, would
+// at one look be taken for values that were written anew.
+func (s TableState) After(seen *Seen) TableState {
+	if seen != nil && seen.Was.Equal(Looks{Shape: s.Shape, Heap: s.Heap}) {
+		s.Shape, s.Heap = seen.Is.Shape, seen.Is.Heap
+	}
+	return s
 }
 
 // Snapshot is a view of tables at one moment of the source, with its place in the

@@ -44,6 +44,7 @@ type Origin struct {
 	astray     astray                                // what could not be read in binary
 	filters    filters                               // how the server reads the conditions of the config
 	partitions announced                             // partitions of the stream that sent us to read the catalogue again
+	glimpses   glimpses                              // what became of tables while streams were open, their rows being the same
 	alone      *alone                                // while Alone keeps others from making the slot
 	silent     time.Duration                         // other than silentAfter, in tests
 	remembered *replicator.Known                     // of the tables, when the stream was opened; nil: nothing was

@@ -99,7 +99,8 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// look compares what can be seen now with what was when the stream was opened.
+// look compares what can be seen now with what was when the stream was opened, or at the
+// last look that found tables altered and their rows the same.
 func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswer)
 	defer cancel()
@@ -114,7 +115,8 @@ func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	if found := w.opened.differs(now); found != "" {
 		w.altered.Store(&replicator.Altered{Found: found})
 	} else {
-		w.print = print
+		w.glimpses.take(w.opened.tables, now.tables)
+		w.opened.tables, w.print = now.tables, print
 	}
 	return nil
 }

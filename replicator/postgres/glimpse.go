@@ -1,0 +1,53 @@
+package postgres
+
+import (
+	"sync"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// glimpses are how tables came to look while streams were open, step by step, each of
+// which left their rows as they were. They are not remembered by the warehouse: a daemon
+// that begins looks at the catalogue itself, and writes down what it finds.
+type glimpses struct {
+	mutex sync.Mutex
+	by    map[uint32]replicator.Seen
+}
+
+// take takes in tables as they were and as they are, their rows being the same.
+func (g *glimpses) take(was, is []*schema.Table) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	now := byOID(is)
+	for _, t := range was {
+		if now[t.OID] == nil {
+			continue
+		}
+		step := replicator.Seen{Was: looks(t), Is: looks(now[t.OID])}
+		if step.Was.Equal(step.Is) {
+			continue
+		}
+		if before, ok := g.by[t.OID]; ok && before.Is.Equal(step.Was) {
+			step.Was = before.Was
+		}
+		if g.by == nil {
+			g.by = map[uint32]replicator.Seen{}
+		}
+		g.by[t.OID] = step
+	}
+}
+
+// of returns what was seen of a table; nil: nothing was.
+func (g *glimpses) of(oid uint32) *replicator.Seen {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if seen, ok := g.by[oid]; ok {
+		return &seen
+	}
+	return nil
+}
+
+func looks(t *schema.Table) replicator.Looks {
+	return replicator.Looks{Shape: t.Shape(), Heap: t.Heap}
+}
