@@ -78,6 +78,21 @@ func (t *teller) warned(text string) {
 
 func lsn(at replicator.LSN) zap.Field { return zap.Stringer("lsn", at) }
 
+// ended tells whether a run that was told to end has merged what it had to, and how far it
+// came.
+func (t *teller) ended(now snapshot) {
+	var fields []zap.Field
+	if now.known { // a standby had nothing
+		fields = append(fields, lsn(now.position.merged))
+	}
+	if now.position.handed <= now.position.merged {
+		t.log.Info("drained", fields...)
+		return
+	}
+	t.log.Warn("not drained", append(fields, zap.Stringer("handed_over", now.position.handed),
+		zap.String("means", "what was handed over was not merged before the time of a stop ran out, or merging it failed; nothing is lost: the next start reads it again"))...)
+}
+
 func (t *teller) opened(o replicator.OpenedPass) {
 	cp := o.Checkpoint
 	fields := []zap.Field{

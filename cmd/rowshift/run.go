@@ -149,11 +149,7 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 	if err != nil {
 		return err
 	}
-	var fields []zap.Field
-	if now := d.state.snapshot(); now.known { // a standby had nothing
-		fields = append(fields, lsn(now.position.merged))
-	}
-	d.log.Info("drained", fields...)
+	d.teller.ended(d.state.snapshot())
 	return nil
 }
 

@@ -64,6 +64,8 @@ type stateSince struct {
 // positions are how far changes have got by now.
 type positions struct {
 	received, staged, merged, acknowledged replicator.LSN
+
+	handed replicator.LSN // up to where this pass is to merge, if it is told to end
 }
 
 // slotSighting is what the slot looked like when it was last asked for.
@@ -106,6 +108,7 @@ func (s *state) listener() replicator.Listener {
 				s.enter(restarting, now)
 				s.why = safe(r.Cause)
 				s.lag.open = false
+				s.position.handed = 0 // the next pass reads it again
 			})
 		},
 		Halted: func(h *replicator.Halt) {
@@ -113,9 +116,15 @@ func (s *state) listener() replicator.Listener {
 				s.enter(halted, now)
 				s.halt = h
 				s.lag.open = false
+				s.position.handed = 0
 			})
 		},
 		Received: func(r replicator.Received) { s.update(func(now time.Time) { s.received(r, now) }) },
+		Sealed: func(b replicator.SealedBatch) {
+			if b.Commit {
+				s.update(func(time.Time) { s.position.handed = b.End })
+			}
+		},
 		Staged: func(b replicator.StagedBatch) {
 			s.update(func(time.Time) { s.position.staged = max(s.position.staged, b.Staged.End) })
 		},

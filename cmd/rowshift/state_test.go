@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"rowshift/schema"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap/zapcore"
 )
 
 // at returns a moment of a source's day.
@@ -100,6 +103,49 @@ func TestPhases(t *testing.T) {
 		got := s.snapshot()
 		if got.phase != step.phase || got.phase.ready() != step.ready || got.why != step.why || (got.halt != nil) != (step.phase == halted) {
 			t.Errorf("%s: phase %s, ready %v, why %q, halt %v", step.what, got.phase, got.phase.ready(), got.why, got.halt)
+		}
+	}
+}
+
+// TestWhatAStopHasLeft hands batches over, and ends before or after they are merged. Parts
+// of a transaction whose commit has not come are not to be merged, and what a pass that
+// failed had handed over was let go of before.
+func TestWhatAStopHasLeft(t *testing.T) {
+	l, s := replicator.Listener{}, (*state)(nil)
+	sealed := func(end replicator.LSN, commit bool) func() {
+		return func() { l.Sealed(replicator.SealedBatch{End: end, Commit: commit, Changes: 1}) }
+	}
+	merged := func(at replicator.LSN) func() {
+		return func() {
+			l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Checkpoint: replicator.Checkpoint{LSN: at}}})
+		}
+	}
+	opened := func() { l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{LSN: 50}}) }
+	for name, test := range map[string]struct {
+		did  []func()
+		want string // what the log says, with its level
+	}{
+		"a standby":                      {nil, "info drained"},
+		"nothing came":                   {[]func(){opened}, "info drained 0/32"},
+		"all is merged":                  {[]func(){opened, sealed(100, true), sealed(200, true), merged(200)}, "info drained 0/C8"},
+		"one is not":                     {[]func(){opened, sealed(100, true), sealed(200, true), merged(100)}, "warn not drained 0/64"},
+		"a part of a transaction":        {[]func(){opened, sealed(100, true), merged(100), sealed(100, false)}, "info drained 0/64"},
+		"its end":                        {[]func(){opened, sealed(50, false), sealed(100, true)}, "warn not drained 0/32"},
+		"a pass failed before":           {[]func(){opened, sealed(100, true), func() { l.Restarted(replicator.Restart{Cause: errors.New("x")}) }}, "info drained 0/32"},
+		"a pass failed, another is open": {[]func(){opened, sealed(100, true), func() { l.Restarted(replicator.Restart{Cause: errors.New("x")}) }, opened}, "info drained 0/32"},
+	} {
+		s = newState(time.Now())
+		l = replicator.Tee(s.listener())
+		for _, do := range test.did {
+			do()
+		}
+		var b bytes.Buffer
+		newTeller(newLogger(zapcore.AddSync(&b), zapcore.InfoLevel, false), nil).ended(s.snapshot())
+		var line struct{ Level, Message, LSN, Means string }
+		err := json.Unmarshal(b.Bytes(), &line)
+		got := strings.TrimSpace(line.Level + " " + line.Message + " " + line.LSN)
+		if err != nil || got != test.want || (line.Level == "warn") != strings.Contains(line.Means, "nothing is lost") {
+			t.Errorf("%s: %v, %s, want %s", name, err, b.String(), test.want)
 		}
 	}
 }

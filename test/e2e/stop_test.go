@@ -33,6 +33,22 @@ func TestTerminateDrains(t *testing.T) {
 	}
 }
 
+// A stop waits for a merge as long as it may, and says truly that it was not enough; what
+// was not merged is read again.
+func TestAStopThatRunsOutOfTime(t *testing.T) {
+	t.Parallel()
+	w, d := live(t, harness.Setup{Accounts: small})
+	hangs := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Nth: 1, Stall: -1})
+	execute(t, w, "UPDATE company SET plan = 'handed over'")
+	reached(t, hangs)
+	if code := end(t, w, d); code != 0 || strings.Contains(d.Log(), `"message":"drained"`) || !strings.Contains(d.Log(), `"message":"not drained"`) {
+		t.Errorf("exit code %d\n%s", code, d.Tail(5))
+	}
+	hangs.Remove()
+	w.MustRun(t)
+	w.MustBecomeEqual(t)
+}
+
 // Promise 4: run --once drains to where it started and ends with 0, again and again.
 func TestRunOnce(t *testing.T) {
 	t.Parallel()
