@@ -64,6 +64,18 @@ var valueCases = map[string]struct {
 			t.Errorf("the binary ends with %d\n%s", code, stderr)
 		}
 	}},
+	"names in quotes": {`config: {tables: {public.invoice: {columns: ["n", "on", "1.50", "true"], target: "y", distkey: "n", unlisted_on_wire: yes, rename: {"n": "no", "true": "off"}, types: {"on": VARCHAR(300)}, rules: {"1.50": null, "on": {too_long: truncate}}}}}`, func(t *testing.T, from objects) {
+		text := one[*core.ConfigMap](t, from).Data["rowshift.yaml"]
+		for _, name := range []string{`- "n"`, `- "on"`, `- "1.50"`, `- "true"`, `target: "y"`, `"n": "no"`, `"true": "off"`, `"on": VARCHAR(300)`} {
+			if !strings.Contains(text, name) {
+				t.Errorf("%s is not in\n%s", name, text)
+			}
+		}
+		daemon, _ := from.pods()
+		if code, _, stderr := local(t, from, daemon).run(t, "status"); code != 1 {
+			t.Errorf("the binary ends with %d\n%s", code, stderr)
+		}
+	}},
 	"another port": {`config: {listen: ":8080"}`, func(t *testing.T, from objects) {
 		daemon, _ := from.pods()
 		if p := container(t, daemon).Ports[0].ContainerPort; p != 8080 {
@@ -164,6 +176,13 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"a token that is too long":    {`resetSlot: {token: "` + strings.Repeat("x", 201) + `"}`, "token"},
 		"a Secret that has no name":   {`existingSecret: "my secret"`, "existingSecret"},
 		"a config that is not a map":  {`config: rowshift.yaml`, "config"},
+		"a column n of YAML":          {`config: {tables: {public.invoice: {columns: [id, n]}}}`, "public.invoice.columns: a name is no text; YAML takes n, y,"},
+		"a target on of YAML":         {`config: {tables: {public.invoice: {columns: all, target: on}}}`, "public.invoice.target: a name is no text; YAML takes n, y,"},
+		"a column 1.50 of YAML":       {`config: {tables: {public.invoice: {exclude: [1.50]}}}`, "public.invoice.exclude: a name is no text; YAML takes n, y,"},
+		"a column null":               {`config: {tables: {public.invoice: {columns: [~]}}}`, "public.invoice.columns: a name is no text; YAML takes n, y,"},
+		"a key y of YAML":             {`config: {tables: {public.invoice: {columns: all, rename: {y: z}}}}`, "public.invoice.rename: a column is called true; YAML takes n, y,"},
+		"a name no of YAML":           {`config: {tables: {public.invoice: {columns: all, rename: {a: no}}}}`, "public.invoice.rename: a name is no text; YAML takes n, y,"},
+		"a rule of off of YAML":       {`config: {tables: {public.invoice: {columns: all, rules: {off: truncate}}}}`, "public.invoice.rules: a column is called false; YAML takes n, y,"},
 		"a bucket that is none of S3": {`config: {bucket: {url: "gs://a"}}`, "url"},
 	}
 	for name, test := range tests {
