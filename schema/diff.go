@@ -18,7 +18,7 @@ type Diff struct {
 	Dropped []Shape  // columns that are gone, or not chosen any more
 	Named   bool     // a column goes by another name in the source
 	Longer  bool     // a column needs a longer type in the warehouse
-	Grown   bool     // an enum has labels that were not known: none is due, but that they are known
+	Grown   bool     // an enum has labels that were not known, of which nothing becomes
 }
 
 // Rename is another name of a column in the warehouse.
@@ -26,7 +26,7 @@ type Rename struct{ From, To string }
 
 // Empty tells whether nothing became of the table.
 func (d Diff) Empty() bool {
-	return d.Uncertain == "" && len(d.Added) == 0 && len(d.Renamed) == 0 && len(d.Dropped) == 0 && !d.Named && !d.Longer && !d.Grown
+	return d.Uncertain == "" && len(d.Added) == 0 && len(d.Renamed) == 0 && len(d.Dropped) == 0 && !d.Named && !d.Longer
 }
 
 // Compare says what became of a table that had those columns, and was held so by the

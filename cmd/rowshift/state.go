@@ -94,7 +94,7 @@ func (s *state) listener() replicator.Listener {
 			s.update(func(now time.Time) {
 				if !s.lag.open {
 					s.enter(waiting, now)
-					s.forget()
+					s.known = false
 				}
 				s.why = what
 			})
@@ -161,10 +161,17 @@ func (s *state) enter(p phase, now time.Time) {
 	s.phase, s.why, s.halt = p, "", nil
 }
 
-// forget lets go of what only the daemon that has the slot is told: another one has it by
-// now, and what was so here would be told for ever.
-func (s *state) forget() {
-	s.known, s.epoch, s.tables, s.refused = false, 0, nil, nil
+// lingers is longer than a daemon waits for its own dead stream to let go of the slot: by
+// default wal_sender_timeout, a minute.
+const lingers = 2 * time.Minute
+
+// forget lets go of what only the daemon that has the slot is told, once it has waited for
+// so long that another one has it: what was so here would be told for ever.
+func (s *state) forget(now time.Time) {
+	if s.phase != waiting || now.Sub(s.since) < lingers {
+		return
+	}
+	s.epoch, s.tables, s.refused = 0, nil, nil
 	clear(s.tableSince)
 	clear(s.held)
 }
@@ -289,6 +296,7 @@ type snapshot struct {
 func (s *state) snapshot() snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forget(time.Now())
 	now := snapshot{
 		phase: s.phase, since: s.since, why: s.why, halt: s.halt,
 		epoch: s.epoch, tables: s.tables, load: s.load, slot: s.slot,

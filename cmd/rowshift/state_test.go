@@ -299,6 +299,11 @@ func TestAStandbyKnowsNoTable(t *testing.T) {
 	if names := ofTables(); len(names) != 6 {
 		t.Errorf("while it restarts it tells %q", names)
 	}
+	l.Waiting("the slot, which its own dead stream may have")
+	if names := ofTables(); len(names) != 6 {
+		t.Errorf("while it may have the slot it tells %q", names)
+	}
+	s.since = s.since.Add(-lingers)
 	l.Waiting("the slot, which another one has")
 	if names := ofTables(); len(names) > 0 {
 		t.Errorf("a standby tells %q", names)

@@ -161,11 +161,12 @@ WITH RECURSIVE below AS (
     SELECT DISTINCT t.root, a.attname FROM tree t JOIN pg_attribute a ON a.attrelid = t.relid AND a.attnum > 0 AND a.atthasmissing
 )
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
-       a.xmin::text::bigint, a.atthasmissing OR (a.attrelid, a.attname) IN (SELECT root, attname FROM filled),
+       a.xmin::text::bigint, a.atthasmissing OR f.root IS NOT NULL,
        a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
 FROM pg_attribute a
 JOIN below b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
 JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+LEFT JOIN filled f ON f.root = a.attrelid AND f.attname = a.attname
 ORDER BY a.attrelid, a.attnum`
 
 // readAttributes returns the columns of tables by the tables' OIDs.

@@ -164,7 +164,7 @@ func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, 
 		grants = []string{"grant the role what it says, or correct tables." + r.Name.String() + ".where in the config"}
 	}
 	f.Refused = "to look at it takes a temporary table: " + bare(cause).Error()
-	f.Repair = strings.Join(grants, "; ")
+	f.Repair = strings.Join(grants, "; ") + "; then rowshift resync " + r.Name.String() // the catalogue of tables does not tell of all of these
 	return f, nil
 }
 

@@ -233,7 +233,7 @@ func (s sight) became(t, is *schema.Table, now sight) string {
 	case d.Uncertain != "":
 		return fmt.Sprintf("%v: %s", t.Known, d.Uncertain)
 	case !d.Empty() || t.Name != is.Name || t.Known != is.Known:
-		return fmt.Sprintf("%v has other columns, or other names or labels", t.Known)
+		return fmt.Sprintf("%v has other columns, or other names", t.Known)
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // CredentialsError says why there are no credentials to sign a request with: none are to
@@ -93,6 +94,11 @@ func (s *Stager) diagnoseCredentials(e *CredentialsError) diagnosis {
 		}
 		from = inner
 	}
+	if from == nil {
+		if d, is := ofEndpoint(e); is {
+			return d
+		}
+	}
 	k := s.keys()
 	missing := "there are no credentials for S3: " + brief(e)
 	switch {
@@ -109,6 +115,25 @@ func (s *Stager) diagnoseCredentials(e *CredentialsError) diagnosis {
 	}
 	means, repair := k.refused(from, api.ErrorCode())
 	return diagnosis{refused, fmt.Sprintf("%s answers %s to %s", from.ServiceID, brief(e), from.OperationName), means, repair}
+}
+
+// ofEndpoint reads an error of the address that a container is given its credentials at, by
+// the agent of EKS or ECS: the SDK has no operation for it.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+func ofEndpoint(e *CredentialsError) (d diagnosis, is bool) {
+	answer, answered := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](e)
+	_, unsent := errors.AsType[*smithyhttp.RequestSendError](e)
+	switch {
+	case unsent, answered && (answer.HTTPStatusCode() >= 500 || answer.HTTPStatusCode() == http.StatusTooManyRequests):
+		return diagnosis{verdict: transient, repair: "look whether the agent that gives this container its credentials is at work on its machine"}, true
+	case answered:
+		return diagnosis{refused, "the agent that gives this container its credentials answers " + brief(e), "the daemon is given none",
+			"correct the role of its task, or the association of its service account with a role and that role's trust policy; or give the daemon others: " + giveKeys}, true
+	}
+	return d, false
 }
 
 func throttled(code string) bool {

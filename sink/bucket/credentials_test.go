@@ -130,6 +130,43 @@ func TestSTSFails(t *testing.T) {
 	}
 }
 
+// The agent that gives containers their credentials, of EKS and ECS, is waited for if it
+// does not answer, or fails; what it refuses is told as such.
+func TestTheAgentOfContainers(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int // 0: nobody answers
+		waits  bool
+	}{"away": {0, true}, "fails": {503, true}, "busy": {429, true}, "refuses": {403, false}} {
+		t.Run(name, func(t *testing.T) {
+			agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, `{"code":"AccessDeniedException","message":"because"}`)
+			}))
+			t.Cleanup(agent.Close)
+			cleanEnvironment(t)
+			url := agent.URL
+			if c.status == 0 {
+				url = "http://127.0.0.1:1"
+			}
+			t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+			s := wanting(t)
+			if !c.waits {
+				s.halted(t, "the agent that gives this container its credentials answers", "trust policy")
+				return
+			}
+			s.options.Patience = time.Nanosecond
+			_, ask := s.client.Options().Credentials.Retrieve(t.Context())
+			if err := s.judge(t.Context(), opPut, "key", ask); replicator.Final(err) || !replicator.Retryable(err) {
+				t.Errorf("%v", err)
+			}
+			if f := s.Check(t.Context(), func(string) {})[0]; f.Verdict != replicator.Unasked || !strings.Contains(f.Repair, "look whether the agent") {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
 func TestNoCredentials(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		cleanEnvironment(t)

@@ -56,13 +56,18 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by ro
 		case slices.Contains(a.Diff.Added, i):
 			d.fills = append(d.fills, emptyColumn(p, c.Target)) // of before it was dropped
 		}
-		_, begun := have[wide(c.Target)]
+		to := wide(t, c.Target)
+		left, begun := have[to]
+		if there && begun && !holds(is, needs) && !holds(left, needs) {
+			d.statements = append(d.statements, takeBack(p, by, c, to)...)
+			by, begun = by.renamed(to, c.Target), false
+		}
 		switch {
 		case !there || holds(is, needs):
 		case !begun && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target):
-			d.lengthen(lengthenColumn(p, c.Target, c.Mapping.Type), widenColumn(p, by, c, false))
+			d.lengthen(lengthenColumn(p, c.Target, c.Mapping.Type), widenColumn(p, by, c, to, false))
 		case holds(needs, is):
-			d.statements = append(d.statements, widenColumn(p, by, c, begun)...)
+			d.statements = append(d.statements, widenColumn(p, by, c, to, begun)...)
 		default:
 			return d, unfit(t, otherType(p, c, have, t))
 		}
@@ -91,7 +96,7 @@ func (m *merging) alter(ctx context.Context) error {
 	if err := m.sameEpoch(ctx, m.session, m.merge.Checkpoint.Epoch); err != nil {
 		return err
 	}
-	var all []string
+	var all, refused []string
 	for _, a := range m.merge.Alterations {
 		have, by, err := m.target(ctx, m.session, a.Table)
 		if err != nil {
@@ -105,6 +110,11 @@ func (m *merging) alter(ctx context.Context) error {
 			m.fills = append(m.fills, targetFill{a.Table, sql})
 		}
 		all = append(all, d.statements...)
+		for _, sql := range d.statements {
+			if d.instead[sql] != nil {
+				refused = append(refused, d.instead[sql]...)
+			}
+		}
 		if m.options.Print {
 			continue
 		}
@@ -117,10 +127,18 @@ func (m *merging) alter(ctx context.Context) error {
 			Reason: replicator.AlterationDue,
 			Found:  fmt.Sprintf("%d alterations of targets are due, and warehouse.ddl is print", len(all)),
 			Means:  "the source's tables have other columns than their targets",
-			Repair: shown(all),
+			Repair: shown(all) + otherwise(refused),
 		}
 	}
 	return nil
+}
+
+// otherwise says what to do where Redshift refuses to make a VARCHAR longer.
+func otherwise(statements []string) string {
+	if len(statements) == 0 {
+		return ""
+	}
+	return " where Redshift refuses ALTER COLUMN, for its encoding, instead: " + shown(statements)
 }
 
 // alterTarget runs what is due to one target.

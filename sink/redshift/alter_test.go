@@ -17,8 +17,8 @@ func TestAlterationSQL(t *testing.T) {
 	golden(t, "alter",
 		addColumn(target, "order", "VARCHAR(65535)"), renameColumn(target, "TAG", "order"), lengthenColumn(target, "note", "VARCHAR(160)"),
 		copyColumn(target, "label", "v"), emptyColumn(target, "note"),
-		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[0], false), ";\n"),
-		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[2], true), ";\n"),
+		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[0], "id__wide", false), ";\n"),
+		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[2], "balance__wide", true), ";\n"),
 	)
 }
 
@@ -55,6 +55,9 @@ func TestAlterations(t *testing.T) {
 		{"longer", nil, kind(2, "VARCHAR(40)"), kind(2, "VARCHAR(65535)"), schema.Diff{Longer: true}, `word, n, body`, 1},
 		{"a longer key", nil, kind(0, "VARCHAR(40)"), func(*schema.Table) {}, schema.Diff{Longer: true}, `word, n, body`, 8},
 		{"longer, with an encoding that forbids it", []string{"ALTER TABLE public_copy.words ALTER COLUMN body ENCODE bytedict"}, kind(2, "VARCHAR(40)"), kind(2, "VARCHAR(80)"), schema.Diff{Longer: true}, `word, n, body`, 6},
+		{"a longer key, of which a longer column of before is too short", []string{`ALTER TABLE public_copy.words ADD COLUMN "word__wide" VARCHAR(50)`}, kind(0, "VARCHAR(40)"), func(*schema.Table) {}, schema.Diff{Longer: true}, `word, n, body`, 9},
+		{"wider, beside one that has the name of a wide one", []string{`ALTER TABLE public_copy.words ADD COLUMN "n__wide" BIGINT`}, kind(1, "INTEGER"),
+			func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "n__wide", bigint, false)) }, schema.Diff{}, `word, n, body, n__wide`, 6},
 		{"shorter", nil, nil, kind(2, "VARCHAR(40)"), schema.Diff{}, `word, n, body`, 0},
 		{"wider", nil, kind(1, "INTEGER"), kind(1, "DECIMAL(20,2)"), schema.Diff{}, `word, CAST(n AS BIGINT), body`, 6},
 		{"a wider key", nil, func(t *schema.Table) { t.Columns[1].Mapping.Type, t.DistKey, t.SortKey = "INTEGER", 1, []int{0, 1} },

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -54,6 +55,27 @@ func TestDetailOfAWideTable(t *testing.T) {
 	c, err := r.Checkpoint(t.Context())
 	if err != nil || !reflect.DeepEqual(c.Tables, m.Checkpoint.Tables) {
 		t.Errorf("%d tables, %v", len(c.Tables), err)
+	}
+}
+
+// A root of thousands of partitions, which were attached by as many transactions, fits into
+// the column all the same: what does not is who attached them.
+func TestDetailOfManyPartitions(t *testing.T) {
+	table := replicator.TableState{OID: 1}
+	random := rand.New(rand.NewPCG(1, 2))
+	for table.Parts == nil || len(packedDetail(table)) <= maxDetail {
+		for range 100 {
+			n := uint32(len(table.Parts))
+			table.Parts = append(table.Parts, schema.Part{OID: 16384 + 3*n, File: 16384 + 3*n, XMin: random.Uint32()})
+		}
+	}
+	s := detailOf(table)
+	d, err := readDetail(s)
+	if err != nil || len(s) > maxDetail || len(d.Parts) != len(table.Parts) {
+		t.Fatalf("%d bytes of %d partitions, %d come back: %v", len(s), len(table.Parts), len(d.Parts), err)
+	}
+	if schema.Unseen(d.Parts, table.Parts) != "" || table.Parts[0].XMin == 0 {
+		t.Error("the partitions are others, or were altered")
 	}
 }
 

@@ -39,8 +39,22 @@ const (
 	packed = "zlib:"
 )
 
-// detailOf writes a table's detail: as JSON, packed if that is long.
+// detailOf writes a table's detail: as JSON, packed if that is long. Of thousands of
+// partitions that may be too long too: then it is left out which transaction attached each,
+// and as long as that is not known it counts as the same.
 func detailOf(t replicator.TableState) string {
+	s := packedDetail(t)
+	if len(s) <= maxDetail {
+		return s
+	}
+	t.Parts = slices.Clone(t.Parts)
+	for i := range t.Parts {
+		t.Parts[i].XMin = 0
+	}
+	return packedDetail(t)
+}
+
+func packedDetail(t replicator.TableState) string {
 	b, err := json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Renaming: t.Renaming, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
 	if err != nil {
 		panic(err) // it has numbers and strings only

@@ -94,7 +94,7 @@ func (l *logins) after(c *pgconn.Config, err error) error {
 	switch {
 	case strings.Contains(e.Message, unknownLogin):
 		return loginUnknown(c.User, e)
-	case !strings.HasPrefix(e.Code, "28") || fromIAM(c.User):
+	case !strings.HasPrefix(e.Code, "28") || fromIAM(c.User) || strings.Contains(e.Message, "pg_hba.conf"): // no password was looked at
 		return e
 	}
 	if l.tried == nil {

@@ -87,7 +87,13 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 				t.Known, quoted(name), dropColumn(in(w.options.Schema, t.Target), name)))
 		}
 	}
-	return append(append(statements, d.statements...), d.fills...), nil
+	for _, sql := range d.statements {
+		statements = append(statements, sql)
+		if instead := d.instead[sql]; instead != nil {
+			statements = append(statements, comment("if Redshift refuses that for the column's encoding, instead: %s", shown(instead)))
+		}
+	}
+	return append(statements, d.fills...), nil
 }
 
 // parked says that a table would be parked, and why.

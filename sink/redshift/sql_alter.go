@@ -57,30 +57,48 @@ func copyDifferent(p place, to string, from schema.Column) string {
 	return fmt.Sprintf("%s WHERE %s", copyColumn(p, to, from.Target), distinct(from.Mapping.Text, quoted(to), quoted(from.Target)))
 }
 
-// wide is the name of the column that takes the place of one of too narrow a type.
-func wide(name string) string {
-	const suffix = "__wide"
-	return name[:min(len(name), maxName-len(suffix))] + suffix
+// wide is the name of the column that takes the place of one of too narrow a type. It is
+// not one that the table has for another.
+func wide(t *schema.Table, name string) string {
+	suffix := "__wide"
+	for {
+		to := name[:min(len(name), maxName-len(suffix))] + suffix
+		if !slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return c.Target == to }) {
+			return to
+		}
+		suffix += "r"
+	}
 }
 
 // widenColumn puts a column of a wider type in the place of one: Redshift changes the
 // type of none but a VARCHAR, and of none that its rows are spread or sorted by
 // (github.com/estuary/connectors issue 4893), which it does not drop either. It may be run
 // again from the start as long as the last transaction is not committed; begun says that
-// the wide column is there.
-func widenColumn(p place, by rowKeys, c schema.Column, begun bool) []string {
+// the wide column, by the name to, is there.
+func widenColumn(p place, by rowKeys, c schema.Column, to string, begun bool) []string {
 	var statements []string
 	if !begun {
-		statements = append(statements, addColumn(p, wide(c.Target), c.Mapping.Type))
+		statements = append(statements, addColumn(p, to, c.Mapping.Type))
 	}
-	statements = append(statements, copyDifferent(p, wide(c.Target), c))
-	if by.dist == c.Target {
-		statements = append(statements, alterDistKey(p, wide(c.Target)))
+	statements = append(statements, copyDifferent(p, to, c))
+	statements = append(statements, moveKeys(p, by, c.Target, to)...)
+	return append(statements, "BEGIN", dropColumn(p, c.Target), renameColumn(p, to, c.Target), "COMMIT")
+}
+
+// moveKeys has the rows spread and sorted by another column, as far as they are by one.
+func moveKeys(p place, by rowKeys, from, to string) (statements []string) {
+	if by.dist == from {
+		statements = append(statements, alterDistKey(p, to))
 	}
-	if slices.Contains(by.sort, c.Target) {
-		statements = append(statements, alterSortKey(p, by.renamed(c.Target, wide(c.Target)).sort))
+	if slices.Contains(by.sort, from) {
+		statements = append(statements, alterSortKey(p, by.renamed(from, to).sort))
 	}
-	return append(statements, "BEGIN", dropColumn(p, c.Target), renameColumn(p, wide(c.Target), c.Target), "COMMIT")
+	return statements
+}
+
+// takeBack does away with a wide column of before that is too narrow itself by now.
+func takeBack(p place, by rowKeys, c schema.Column, to string) []string {
+	return append(moveKeys(p, by, to, c.Target), dropColumn(p, to))
 }
 
 // shown writes statements for people to run.
