@@ -96,7 +96,8 @@ func (m *merging) alter(ctx context.Context) error {
 	if err := m.sameEpoch(ctx, m.session, m.merge.Checkpoint.Epoch); err != nil {
 		return err
 	}
-	var all, refused []string
+	var all []string
+	longer := false
 	for _, a := range m.merge.Alterations {
 		have, by, err := m.target(ctx, m.session, a.Table)
 		if err != nil {
@@ -110,11 +111,7 @@ func (m *merging) alter(ctx context.Context) error {
 			m.fills = append(m.fills, targetFill{a.Table, sql})
 		}
 		all = append(all, d.statements...)
-		for _, sql := range d.statements {
-			if d.instead[sql] != nil {
-				refused = append(refused, d.instead[sql]...)
-			}
-		}
+		longer = longer || len(d.instead) > 0
 		if m.options.Print {
 			continue
 		}
@@ -123,22 +120,18 @@ func (m *merging) alter(ctx context.Context) error {
 		}
 	}
 	if m.options.Print && len(all) > 0 {
-		return &replicator.Halt{
+		h := &replicator.Halt{
 			Reason: replicator.AlterationDue,
 			Found:  fmt.Sprintf("%d alterations of targets are due, and warehouse.ddl is print", len(all)),
 			Means:  "the source's tables have other columns than their targets",
-			Repair: shown(all) + otherwise(refused),
+			Repair: shown(all),
 		}
+		if longer {
+			h.Means += "; where Redshift refuses ALTER COLUMN, for the column's encoding, rowshift plan tells what does instead"
+		}
+		return h
 	}
 	return nil
-}
-
-// otherwise says what to do where Redshift refuses to make a VARCHAR longer.
-func otherwise(statements []string) string {
-	if len(statements) == 0 {
-		return ""
-	}
-	return " where Redshift refuses ALTER COLUMN, for its encoding, instead: " + shown(statements)
 }
 
 // alterTarget runs what is due to one target.

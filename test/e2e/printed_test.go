@@ -42,7 +42,7 @@ var toPrint = []struct {
 		table: "types", before: "columns: all", after: "columns: all, types: {n: BIGINT}", source: "id, v, n, u, j",
 		says: []string{
 			`-- public.types is loaded again, beside its live copy: column "n" has another type in the warehouse`,
-			`ALTER TABLE "userdata"."types" ADD COLUMN "n__wide" BIGINT;`, `UPDATE "userdata"."types" SET "n__wide" = "n";`, "BEGIN;",
+			`ALTER TABLE "userdata"."types" ADD COLUMN "n__wide" BIGINT;`, `UPDATE "userdata"."types" SET "n__wide" = "n" WHERE "n__wide" <> "n" OR ("n__wide" IS NULL AND "n" IS NOT NULL) OR ("n__wide" IS NOT NULL AND "n" IS NULL);`, "BEGIN;",
 			`ALTER TABLE "userdata"."types" DROP COLUMN "n";`, `ALTER TABLE "userdata"."types" RENAME COLUMN "n__wide" TO "n";`, "COMMIT;",
 		},
 	},
