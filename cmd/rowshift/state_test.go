@@ -111,7 +111,7 @@ func TestPhases(t *testing.T) {
 // of a transaction whose commit has not come are not to be merged, and what a pass that
 // failed had handed over was let go of before.
 func TestWhatAStopHasLeft(t *testing.T) {
-	l, s := replicator.Listener{}, (*state)(nil)
+	var l replicator.Listener // of the state at hand
 	sealed := func(end replicator.LSN, commit bool) func() {
 		return func() { l.Sealed(replicator.SealedBatch{End: end, Commit: commit, Changes: 1}) }
 	}
@@ -134,7 +134,7 @@ func TestWhatAStopHasLeft(t *testing.T) {
 		"a pass failed before":           {[]func(){opened, sealed(100, true), func() { l.Restarted(replicator.Restart{Cause: errors.New("x")}) }}, "info drained 0/32"},
 		"a pass failed, another is open": {[]func(){opened, sealed(100, true), func() { l.Restarted(replicator.Restart{Cause: errors.New("x")}) }, opened}, "info drained 0/32"},
 	} {
-		s = newState(time.Now())
+		s := newState(time.Now())
 		l = replicator.Tee(s.listener())
 		for _, do := range test.did {
 			do()
