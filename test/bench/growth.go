@@ -353,6 +353,13 @@ func (f *field) rest(ctx context.Context) (d *harness.Daemon, r resting, err err
 		}
 	}()
 	began := time.Now()
+	err = harness.Await(ctx, patience, "the daemon to stream", func() (active bool, err error) {
+		err = f.source.QueryRow(ctx, "SELECT coalesce(bool_or(active), false) FROM pg_replication_slots WHERE slot_name = $1", slot).Scan(&active)
+		return active, err
+	})
+	if err != nil {
+		return d, r, err
+	}
 	last, err := usageOf(d.Pid())
 	for err == nil && ctx.Err() == nil {
 		pause(ctx, f.shorter(2*time.Second))
