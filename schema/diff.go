@@ -18,7 +18,6 @@ type Diff struct {
 	Dropped []Shape  // columns that are gone, or not chosen any more
 	Named   bool     // a column goes by another name in the source
 	Longer  bool     // a column needs a longer type in the warehouse
-	Grown   bool     // an enum has labels that were not known, of which nothing becomes
 }
 
 // Rename is another name of a column in the warehouse.
@@ -105,16 +104,12 @@ func (c *comparison) added(i int, now Shape) {
 	c.diff.Added = append(c.diff.Added, i)
 }
 
-// content compares what the texts of a column's type are made of with what it was. Of
-// another type's that says nothing.
+// content compares what the texts of a column's type are made of with what it was: nothing
+// becomes of labels that were added. Of another type's that says nothing.
 func (c *comparison) content(was Shape, i int) {
 	now := c.now[i]
-	switch {
-	case was.Type != now.Type || was.Content == "" || was.Content == now.Content:
-	case !c.table.Columns[i].Content.keeps(was.Content):
+	if was.Type == now.Type && was.Content != "" && was.Content != now.Content && !c.table.Columns[i].Content.keeps(was.Content) {
 		c.uncertain("labels or attributes of the type of column %q were altered, and so the texts of its rows of before", now.Name)
-	default:
-		c.diff.Grown = true
 	}
 }
 

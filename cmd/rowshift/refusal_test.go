@@ -37,6 +37,21 @@ func refusing(t *testing.T, code string) string {
 	return l.Addr().String()
 }
 
+// roomsOf opens the rooms of a config, and closes them with the test.
+func roomsOf(t *testing.T, path string) *rooms {
+	t.Helper()
+	c, err := loadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRooms(t.Context(), c, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.close)
+	return r
+}
+
 // TestRefusedLogins has both databases refuse the login: it counts as the runbook says,
 // whatever the code is, and plan says where to look.
 func TestRefusedLogins(t *testing.T) {
@@ -47,15 +62,7 @@ func TestRefusedLogins(t *testing.T) {
 				"postgres://rowshift@db.internal/app", "postgres://rowshift@"+address+"/app\n  tls: disable",
 				"postgres://loader@dw.internal:5439/dw", "postgres://loader@"+address+"/dw\n  tls: disable",
 			).Replace(goodConfig))
-			c, err := loadConfig(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := newRooms(t.Context(), c, nil, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.close()
+			r := roomsOf(t, path)
 			_, ofSource := r.origin.SlotState(t.Context())
 			_, ofWarehouse := r.warehouse.Checkpoint(t.Context())
 			for which, err := range map[string]error{"source": ofSource, "warehouse": ofWarehouse} {
@@ -87,16 +94,7 @@ func withoutCredentials(t *testing.T) {
 func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
 	path, _ := unreachable(t)
 	withoutCredentials(t)
-	c, err := loadConfig(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := newRooms(t.Context(), c, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	_, err = r.stager.Sweep(t.Context(), 1)
+	_, err := roomsOf(t, path).stager.Sweep(t.Context(), 1)
 	if got := causeOf(err); got != "bucket" {
 		t.Errorf("cause %s: %v", got, err)
 	}
