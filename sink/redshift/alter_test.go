@@ -145,6 +145,19 @@ func TestAlterationThatTakesLong(t *testing.T) {
 	}
 }
 
+// A plan tells what is done where Redshift refuses to make a VARCHAR longer: as a comment,
+// for what is printed is run.
+func TestPlanOfALongerColumn(t *testing.T) {
+	table := wordsWith(func(t *schema.Table) { t.Columns[2].Mapping.Type = "VARCHAR(80)" })
+	w := New(Options{Schema: "public_copy", MetadataSchema: "rowshift"})
+	have := map[string]string{"word": "VARCHAR(65535)", "n": "BIGINT", "body": "VARCHAR(40)"}
+	planned, err := w.planTable(table, have, rowKeys{dist: "word", sort: []string{"word"}}, replicator.Foreseen{})
+	if err != nil || len(planned) != 2 || planned[0] != `ALTER TABLE "public_copy"."words" ALTER COLUMN "body" TYPE VARCHAR(80)` ||
+		!strings.HasPrefix(planned[1], "-- if Redshift refuses") || !strings.Contains(planned[1], `ADD COLUMN "body__wide" VARCHAR(80)`) {
+		t.Errorf("%q, %v", planned, err)
+	}
+}
+
 // TestAlterationsThatAreNoUse shows that a table is unfit whose target no alteration helps,
 // or Redshift does not alter.
 func TestAlterationsThatAreNoUse(t *testing.T) {
