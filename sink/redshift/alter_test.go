@@ -158,6 +158,36 @@ func TestPlanOfALongerColumn(t *testing.T) {
 	}
 }
 
+// A plan tells of a target that is spread or sorted otherwise than the config has it by now,
+// which a run leaves so; what it says does what it says. Of one that is spread by no column
+// it says nothing.
+func TestPlanOfOtherKeys(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	now := wordsWith(func(t *schema.Table) { t.DistKey, t.SortKey = 1, []int{1, 0} })
+	planned, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(planned,
+		`-- public.words: its target has the DISTKEY "word", which is kept; for that of the config: ALTER TABLE "public_copy"."words" ALTER DISTKEY "n"`,
+		`-- public.words: its target has the SORTKEY ("word"), which is kept; for that of the config: ALTER TABLE "public_copy"."words" ALTER COMPOUND SORTKEY ("n", "word")`)
+	if as, err := r.Plan(t.Context(), []*schema.Table{table}, replicator.Foreseen{}); err != nil || len(as) > 0 {
+		t.Errorf("planned %q, %v for the keys that it has", as, err)
+	}
+	for _, line := range planned {
+		_, sql, _ := strings.Cut(line, "config: ")
+		w.admin(sql)
+	}
+	if left, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{}); err != nil || len(left) > 0 {
+		t.Errorf("planned %q, %v", left, err)
+	}
+	w.admin(`ALTER TABLE public_copy.words ALTER DISTSTYLE ALL`)
+	if left, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{}); err != nil || len(left) > 0 {
+		t.Errorf("planned %q, %v for a copy on each node", left, err)
+	}
+}
+
 // TestAlterationsThatAreNoUse shows that a table is unfit whose target no alteration helps,
 // or Redshift does not alter.
 func TestAlterationsThatAreNoUse(t *testing.T) {

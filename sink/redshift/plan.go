@@ -93,7 +93,28 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 			statements = append(statements, comment("if Redshift refuses that for the column's encoding, instead: %s", shown(instead)))
 		}
 	}
+	if len(d.statements) == 0 { // or they may be about to move the keys
+		statements = append(statements, w.otherKeys(t, by)...)
+	}
 	return append(statements, d.fills...), nil
+}
+
+// otherKeys says where a target's rows are spread or sorted otherwise than the config has
+// it, which decides for targets that are made only. One that is spread or sorted by no
+// column, as with DISTSTYLE ALL, is somebody's choice, as AUTO is.
+func (w *Warehouse) otherKeys(t *schema.Table, by rowKeys) (comments []string) {
+	p := in(w.options.Schema, t.Target)
+	if dist := t.Columns[t.DistKey].Target; by.dist != "" && by.dist != dist {
+		comments = append(comments, comment("%v: its target has the DISTKEY %s, which is kept; for that of the config: %s", t.Known, quoted(by.dist), alterDistKey(p, dist)))
+	}
+	var sort []string
+	for _, i := range t.SortKey {
+		sort = append(sort, t.Columns[i].Target)
+	}
+	if len(by.sort) > 0 && !slices.Equal(by.sort, sort) {
+		comments = append(comments, comment("%v: its target has the SORTKEY (%s), which is kept; for that of the config: %s", t.Known, quotedAll(by.sort), alterSortKey(p, sort)))
+	}
+	return comments
 }
 
 // parked says that a table would be parked, and why.

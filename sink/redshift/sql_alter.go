@@ -30,7 +30,12 @@ func lengthenColumn(p place, name, kind string) string {
 func alterDistKey(p place, name string) string { return toDistKey(p) + quoted(name) }
 
 func alterSortKey(p place, names []string) string {
-	return fmt.Sprintf("%s(%s)", toSortKey(p), list(names, func(_ int, n string) string { return quoted(n) }))
+	return fmt.Sprintf("%s(%s)", toSortKey(p), quotedAll(names))
+}
+
+// quotedAll writes names of columns.
+func quotedAll(names []string) string {
+	return list(names, func(_ int, name string) string { return quoted(name) })
 }
 
 func toDistKey(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER DISTKEY ", p) }
