@@ -70,8 +70,7 @@ func line(m harness.Metrics, err error, transactions int64) string {
 	case m.Sum(`rowshift_phase{phase="halted"}`) > 0:
 		return fmt.Sprintf("halted · source transactions %d", transactions)
 	case !live(m):
-		return fmt.Sprintf("loading: %.0f of about %.0f rows; tables loading %.0f",
-			m.Sum("rowshift_load_rows"), m.Sum("rowshift_load_rows_estimated"), m.Sum(`rowshift_table_state{state="loading"}`))
+		return loading(m)
 	}
 	kept := "-" // the slot was not looked at yet
 	if m.Has("rowshift_slot_retained_bytes") {
@@ -80,6 +79,19 @@ func line(m harness.Metrics, err error, transactions int64) string {
 	return fmt.Sprintf("lag %.1f s, %.0f kB · rows loaded and merged %.0f · batches %.0f · WAL kept %s · source transactions %d",
 		m.Sum("rowshift_lag_seconds"), m.Sum("rowshift_lag_bytes")/1e3, m.Sum("rowshift_rows_total"), m.Sum("rowshift_batches_total"),
 		kept, transactions)
+}
+
+// loading is a line for the first load.
+func loading(m harness.Metrics) string {
+	rows, estimated := m.Sum("rowshift_load_rows"), m.Sum("rowshift_load_rows_estimated")
+	left, loaded := m.Sum(`rowshift_load_tables{loaded="false"}`), m.Sum(`rowshift_load_tables{loaded="true"}`)
+	switch {
+	case estimated == 0:
+		return "preparing the load"
+	case left == 0 && loaded > 0:
+		return fmt.Sprintf("loaded %.0f rows; applying what changed meanwhile", rows)
+	}
+	return fmt.Sprintf("loading: %.0f of about %.0f rows; tables left %.0f", rows, estimated, left)
 }
 
 // haltOf is what /readyz says of a halt, for a person.

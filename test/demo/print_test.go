@@ -19,13 +19,16 @@ rowshift_rows_total{op="load",table="public.company"} 7
 `
 
 func TestLine(t *testing.T) {
+	toLoad := strings.ReplaceAll(page, "live", "loading")
 	for _, c := range []struct {
 		name, page string
 		err        error
 		want       string
 	}{
 		{"no answer", "", errors.New("refused"), "starting"},
-		{"loading", strings.ReplaceAll(page, "live", "loading"), nil, "loading: 0 of about 0 rows; tables loading 4"},
+		{"no load yet", toLoad, nil, "preparing the load"},
+		{"loading", toLoad + "rowshift_load_rows 5\nrowshift_load_rows_estimated 20\nrowshift_load_tables{loaded=\"false\"} 3\nrowshift_load_tables{loaded=\"true\"} 1\n", nil, "loading: 5 of about 20 rows; tables left 3"},
+		{"loaded", toLoad + "rowshift_load_rows 21\nrowshift_load_rows_estimated 20\nrowshift_load_tables{loaded=\"false\"} 0\nrowshift_load_tables{loaded=\"true\"} 4\n", nil, "loaded 21 rows; applying what changed meanwhile"},
 		{"the slot was not seen", page, nil, "rows loaded and merged 7 · batches 0 · WAL kept - ·"},
 		{"the slot was seen", page + "rowshift_slot_retained_bytes 2.5e+06\n", nil, "WAL kept 2.5 MB ·"},
 		{"halted", page + "rowshift_phase{phase=\"halted\"} 1\n", nil, "halted · source transactions 3"},
