@@ -90,15 +90,9 @@ func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
 	return t.Flush()
 }
 
-type quarantineRetry struct {
-	Tables []string `arg:"" name:"table" help:"Tables of the config to load again, as schema.table."`
-}
-
-// Run asks for the tables to be loaded again. What the load refuses is in quarantine
-// anew, and nothing else of the table.
-func (c quarantineRetry) Run(ctx context.Context, o *outside) error {
-	return resyncCommand(c).Run(ctx, o)
-}
+// quarantineRetry asks for the tables to be loaded again. What the load refuses is in
+// quarantine anew, and nothing else of the table.
+type quarantineRetry struct{ resyncCommand }
 
 type quarantineDrop struct {
 	Of []string `arg:"" name:"table|key" help:"A table, as schema.table, or \"my.schema\".table where a name holds a dot, for all of its entries, or with keys behind it, as list prints them, for theirs."`

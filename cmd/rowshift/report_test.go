@@ -57,7 +57,7 @@ func TestStatusIsPrinted(t *testing.T) {
 	s, cp, slot := reported()
 	s.remembered(cp, nil)
 	s.waits(cp, []redshift.OpenRequest{
-		{Kind: "resync", Table: schema.Name{Schema: "public", Table: "company"}, State: "taken", Age: 90 * time.Second},
+		{Kind: "resync", Table: schema.Name{Schema: "public", Table: "company"}, Token: "EQVQ5NQ4", State: "taken", Age: 90 * time.Second},
 		{Kind: "reset", Token: "2026-05", State: "requested", Age: 5 * time.Second},
 	}, map[uint32]int64{cp.Tables[1].OID: 1200}, nil)
 	s.refused(map[schema.Name]int64{{Schema: "public", Table: "company"}: 3}, nil)

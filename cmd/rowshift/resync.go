@@ -2,35 +2,107 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"rowshift/schema"
+	"rowshift/sink/redshift"
 )
 
 type resyncCommand struct {
+	Wait   bool     `help:"Wait until the tables have joined again."`
 	Tables []string `arg:"" name:"table" help:"Tables of the config to load again, as schema.table."`
 }
 
 // Run asks the daemon, by rows in the warehouse, to load tables again beside their
-// live copies.
+// live copies, and waits for it if it is to.
 func (c resyncCommand) Run(ctx context.Context, o *outside) error {
-	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
-		names, err := tablesNamed(config.tables, c.Tables)
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	names, err := tablesNamed(config.tables, c.Tables)
+	if err != nil {
+		return err
+	}
+	r, err := newRooms(ctx, config, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	word := rand.Text()
+	if err := r.warehouse.Request(asking, word, names); err != nil {
+		return err
+	}
+	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}}
+	for _, n := range names {
+		f.tell(redshift.Answer{Table: n, State: redshift.ResyncRequested})
+	}
+	if c.Wait {
+		return f.follow(ctx, func(ctx context.Context) ([]redshift.Answer, error) { return r.warehouse.Answers(ctx, word) }, r.slot)
+	}
+	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge or checkpoint refresh; see %s.request.\n", config.warehouse.metadataSchema)
+	return nil
+}
+
+// resyncs tells of tables that were asked for, each time that a state is another.
+type resyncs struct {
+	w    io.Writer
+	told map[schema.Name]redshift.ResyncState
+}
+
+func (f *resyncs) tell(a redshift.Answer) {
+	if f.told[a.Table] != a.State {
+		fmt.Fprintf(f.w, "%v: %s\n", a.Table, a.State)
+		f.told[a.Table] = a.State
+	}
+}
+
+// follow tells how far the tables are until none of them is to be waited for. It fails if
+// one was refused, or if nobody has the slot for so long that nobody sees to them.
+func (f *resyncs) follow(ctx context.Context, ask func(context.Context) ([]redshift.Answer, error), look func(context.Context) (slotSighting, error)) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for had := time.Now(); ; {
+		answers, err := ask(ctx)
 		if err != nil {
 			return err
 		}
-		if err := r.warehouse.Request(ctx, names); err != nil {
-			return err
+		open, refused := 0, 0
+		for _, a := range answers {
+			f.tell(a)
+			switch a.State {
+			case redshift.ResyncRequested, redshift.ResyncTaken:
+				open++
+			case redshift.ResyncRefused:
+				refused++
+			}
 		}
-		for _, n := range names {
-			fmt.Fprintf(o.stdout, "%v: requested\n", n)
+		if open == 0 && refused > 0 {
+			return fmt.Errorf("%d tables were refused: the daemon that runs does not replicate them; start it with this config", refused)
 		}
-		fmt.Fprintf(o.stdout, "The daemon reads it with its next merge or checkpoint refresh; see %s.request.\n", config.warehouse.metadataSchema)
-		return nil
-	})
+		if open == 0 {
+			return nil
+		}
+		if slot, err := look(ctx); err == nil && (slot.active || slot.making) {
+			had = time.Now()
+		}
+		if time.Since(had) > unheeded {
+			return fmt.Errorf("no daemon has had the slot for %v; the next one that has it loads the tables", unheeded)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // tablesNamed returns the tables that are meant, which must be of the config.

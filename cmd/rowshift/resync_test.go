@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"rowshift/schema"
+	"rowshift/sink/redshift"
 )
 
 func TestResyncNamesTablesOfTheConfig(t *testing.T) {
@@ -25,5 +31,50 @@ func TestResyncNamesTablesOfTheConfig(t *testing.T) {
 		if names, err := tablesNamed(choices, []string{text}); err != nil || len(names) != 1 {
 			t.Errorf("%s is %v, %v", text, names, err)
 		}
+	}
+}
+
+// A resync that is waited for ends when the last table has joined, fails for a table that
+// was refused, and does not wait for a daemon that is not there.
+func TestResyncIsFollowed(t *testing.T) {
+	person, company := schema.Name{Schema: "public", Table: "person"}, schema.Name{Schema: "public", Table: "company"}
+	both := func(one, other redshift.ResyncState) []redshift.Answer {
+		return []redshift.Answer{{Table: company, State: one}, {Table: person, State: other}}
+	}
+	broken := errors.New("broken")
+	for name, test := range map[string]struct {
+		answers [][]redshift.Answer // one look after another, the last one again and again
+		slot    slotSighting
+		blind   error // of looks at the slot
+		printed string
+		fails   string
+		after   time.Duration
+	}{
+		"done": {answers: [][]redshift.Answer{both("requested", "requested"), both("taken", "requested"), both("done", "taken"), both("done", "done")}, slot: slotSighting{active: true},
+			printed: "public.company: requested\npublic.person: requested\npublic.company: taken\npublic.company: done\npublic.person: taken\npublic.person: done\n", after: 3 * followEvery},
+		"refused": {answers: [][]redshift.Answer{both("requested", "refused"), both("done", "refused")}, slot: slotSighting{making: true},
+			printed: "public.company: requested\npublic.person: refused\npublic.company: done\n", fails: "1 tables were refused", after: followEvery},
+		"nobody has the slot": {answers: [][]redshift.Answer{both("requested", "requested")},
+			printed: "public.company: requested\npublic.person: requested\n", fails: "no daemon has had the slot for 30s", after: unheeded + followEvery},
+		"the source cannot be asked": {answers: [][]redshift.Answer{both("taken", "done")}, blind: broken,
+			printed: "public.company: taken\npublic.person: done\n", fails: "no daemon has had the slot", after: unheeded + followEvery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				n, began := 0, time.Now()
+				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}}
+				err := f.follow(t.Context(), func(context.Context) ([]redshift.Answer, error) {
+					n++
+					return test.answers[min(n, len(test.answers))-1], nil
+				}, func(context.Context) (slotSighting, error) { return test.slot, test.blind })
+				if took := time.Since(began); out.String() != test.printed || took != test.after {
+					t.Errorf("%v after %v:\n%s", err, took, out.String())
+				}
+				if failed := err != nil; failed != (test.fails != "") || failed && !strings.Contains(err.Error(), test.fails) {
+					t.Errorf("%v, not %q", err, test.fails)
+				}
+			})
+		})
 	}
 }

@@ -133,7 +133,7 @@ func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.Open
 	}
 	for _, r := range requests {
 		what := r.Token
-		if what == "" {
+		if r.Table != (schema.Name{}) {
 			what = r.Table.String()
 		}
 		s.Requests = append(s.Requests, requestStatus{Kind: r.Kind, What: what, State: r.State, Age: r.Age.Seconds()})

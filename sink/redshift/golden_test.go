@@ -104,7 +104,7 @@ func TestMetadataSQL(t *testing.T) {
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.deleteTables([]uint32{16501, 16507}), m.holders(), applicationOf("4711"), terminate("4711"),
 		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
 		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.load("held_1_2_3")),
-		m.requestResyncs([]schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(),
+		m.requestResyncs("3F7Q", []schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(), m.answersTo("3F7Q"),
 		m.answerRequests(schema.Name{Schema: "Sales", Table: "it's"}, requested, taken, "taken_at"), m.renameRequests(schema.Name{Schema: "Sales", Table: "it's"}, schema.Name{Schema: "Sales", Table: "people"}),
 		m.readResets(), m.insertReset("it's", requested), m.insertReset("2026-05", taken), m.takeReset("2026-05"), m.finishResets(), m.lastReset())
 	ledger := m.loadLedger("held_1_2_3")

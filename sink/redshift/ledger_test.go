@@ -134,7 +134,7 @@ func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
 	}
 	merge(r, changed(t, words, "insert a|1|"+bad, "insert b|1|"+bad, "insert c|1|"+bad, "insert c|2|x"))
 	merge(r, changed(t, others, "insert a|1|"+bad))
-	if err := r.Request(t.Context(), []schema.Name{words.Known}); err != nil {
+	if err := r.Request(t.Context(), "w", []schema.Name{words.Known}); err != nil {
 		t.Fatal(err)
 	}
 

@@ -8,17 +8,46 @@ import (
 	"rowshift/schema"
 )
 
-// Request asks the daemon to load tables again. It reads that in the transactions that
-// it makes anyway. The error is a *replicator.Halt if no daemon of this version has
-// run yet.
-func (w *Warehouse) Request(ctx context.Context, tables []schema.Name) error {
+// Request asks the daemon to load tables again, by a word that nobody else asks with. It
+// reads that in the transactions that it makes anyway. The error is a *replicator.Halt if
+// no daemon of this version has run yet.
+func (w *Warehouse) Request(ctx context.Context, word string, tables []schema.Name) error {
 	return w.with(ctx, func(s *session) error {
 		if err := w.requestable(ctx, s); err != nil {
 			return err
 		}
-		_, err := s.run(ctx, "request", w.metadata.requestResyncs(tables))
+		_, err := s.run(ctx, "request", w.metadata.requestResyncs(word, tables))
 		return err
 	})
+}
+
+// ResyncState is what has become of a request to load a table again.
+type ResyncState string
+
+// The states of such a request.
+const (
+	ResyncRequested ResyncState = requested // no daemon has taken it up yet
+	ResyncTaken     ResyncState = taken     // the table is loaded
+	ResyncDone      ResyncState = done      // it is live again
+	ResyncRefused   ResyncState = refused   // no such table is replicated
+)
+
+// Answer is what has become of the request for a table.
+type Answer struct {
+	Table schema.Name // by the name that the config has for it now
+	State ResyncState
+}
+
+// Answers reads what has become of the tables that were asked for by a word, sorted by name.
+func (w *Warehouse) Answers(ctx context.Context, word string) (answers []Answer, err error) {
+	err = w.with(ctx, func(s *session) error {
+		rows, err := s.rows(ctx, "read the requests", w.metadata.answersTo(word))
+		for _, r := range rows {
+			answers = append(answers, Answer{Table: schema.Name{Schema: string(r[0]), Table: string(r[1])}, State: ResyncState(r[2])})
+		}
+		return err
+	})
+	return answers, err
 }
 
 // requestable halts if there is no table to put a request into.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rowshift/replicator"
 	"rowshift/schema"
 	"rowshift/test/redshifttest"
@@ -39,7 +41,7 @@ func TestAMergeReadsRequestsIfThereAreAny(t *testing.T) {
 	}
 	merge() // it also reads what is in quarantine
 	without, none := merge()
-	if err := w.warehouse(nil).Request(t.Context(), []schema.Name{words.Name}); err != nil {
+	if err := w.warehouse(nil).Request(t.Context(), "w", []schema.Name{words.Name}); err != nil {
 		t.Fatal(err)
 	}
 	with, one := merge()
@@ -51,13 +53,13 @@ func TestAMergeReadsRequestsIfThereAreAny(t *testing.T) {
 func TestRequestsAreReadAndAnswered(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
-	if err := r.Request(t.Context(), nil); !replicator.Final(err) {
+	if err := r.Request(t.Context(), "w", nil); !replicator.Final(err) {
 		t.Errorf("before any daemon has run: %v", err)
 	}
 	words, accounts := keyed(), plain()
 	w.fence(r, words, accounts)
 	w.make(r, words, accounts)
-	if err := w.warehouse(nil).Request(t.Context(), []schema.Name{words.Name, accounts.Name, {Schema: "public", Table: "stranger"}}); err != nil {
+	if err := w.warehouse(nil).Request(t.Context(), "w", []schema.Name{words.Name, accounts.Name, {Schema: "public", Table: "stranger"}}); err != nil {
 		t.Fatal(err)
 	}
 	w.want(w.asked(), "accounts|requested|f|f", "stranger|requested|f|f", "words|requested|f|f")
@@ -93,7 +95,7 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 
 	l.HandOver = 5
 	merge(held)
-	if err := r.Request(t.Context(), []schema.Name{words.Known}); err != nil {
+	if err := r.Request(t.Context(), "later", []schema.Name{words.Known}); err != nil {
 		t.Fatal(err)
 	}
 	if got := merge(held); !slices.Equal(got, []schema.Name{accounts.Name, words.Known}) {
@@ -102,6 +104,17 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 	words.Name.Table = "renamed" // asked for, and answered, by the name that the config knows
 	merge(live, w.stage(&replicator.Batch{Commit: true, Joins: []replicator.Join{{Table: words, From: l.Into, Held: l.Held}}})...)
 	w.want(w.asked(), "accounts|requested|f|f", "stranger|refused|f|t", "words|done|t|t", "words|requested|f|f")
+	for word, want := range map[string][]Answer{
+		"w": {{Table: accounts.Name, State: ResyncRequested}, {Table: schema.Name{Schema: "public", Table: "stranger"}, State: ResyncRefused},
+			{Table: words.Known, State: ResyncDone}},
+		"later": {{Table: words.Known, State: ResyncRequested}},
+		"other": nil,
+	} {
+		answers, err := r.Answers(t.Context(), word)
+		if diff := cmp.Diff(want, answers); diff != "" || err != nil {
+			t.Error(word, err, diff)
+		}
+	}
 
 	c, err := w.warehouse(nil).Fence(t.Context(), first())
 	if err != nil || !slices.Equal(c.Resyncs, []schema.Name{accounts.Name, words.Known}) {

@@ -28,12 +28,18 @@ func (m metadata) createRequest() string {
 		`"state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP)`, m.request())
 }
 
-// requestResyncs asks for tables to be loaded again.
-func (m metadata) requestResyncs(tables []schema.Name) string {
+// requestResyncs asks by a word for tables to be loaded again.
+func (m metadata) requestResyncs(word string, tables []schema.Name) string {
 	return fmt.Sprintf(`INSERT INTO %s ("kind", "source_schema", "source_table", "token", "state", "requested_at") VALUES %s`, m.request(),
 		list(tables, func(_ int, n schema.Name) string {
-			return fmt.Sprintf("(%s, %s, %s, '', %s, GETDATE())", literal(resync), literal(n.Schema), literal(n.Table), literal(requested))
+			return fmt.Sprintf("(%s, %s, %s, %s, %s, GETDATE())", literal(resync), literal(n.Schema), literal(n.Table), literal(word), literal(requested))
 		}))
+}
+
+// answersTo reads what has become of the tables that were asked for by a word.
+func (m metadata) answersTo(word string) string {
+	return fmt.Sprintf(`SELECT "source_schema", "source_table", "state" FROM %s WHERE "kind" = %s AND "token" = %s ORDER BY "source_schema", "source_table"`,
+		m.request(), literal(resync), literal(word))
 }
 
 // readRequests reads what is asked for and not taken, each request by itself.

@@ -13,7 +13,7 @@ import (
 type OpenRequest struct {
 	Kind  string      // resync or reset
 	Table schema.Name // of a resync
-	Token string      // of a reset
+	Token string      // of a reset; of a resync the word that it was asked by
 	State string      // requested or taken
 	Age   time.Duration
 }

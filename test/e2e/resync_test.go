@@ -52,7 +52,8 @@ func TestResync(t *testing.T) {
 	stalled.Remove()
 	load = w.Load(harness.Workload{Seed: 22, Writers: 2, Pause: 5 * time.Millisecond})
 	d = w.MustRun(t)
-	answered(t, w, 2)
+	command(t, w, 0, "public.plan: done\n", "resync", "--wait", "public.plan")
+	answered(t, w, 3)
 	if err := load.Stop(); err != nil {
 		t.Error(err)
 	}

@@ -250,6 +250,7 @@ SELECT "name", COUNT(*) FROM "name"."name" WHERE "name" IS NULL GROUP BY "name",
 SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin" FROM "metadata"."checkpoint";
 SELECT "source_oid", "source_schema", "source_table", "target" FROM "metadata"."table_state";
 SELECT "source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail" FROM "metadata"."table_state" ORDER BY "source_oid";
+SELECT "source_schema", "source_table", "state" FROM "metadata"."request" WHERE "kind" = '?' AND "token" = '?' ORDER BY "source_schema", "source_table";
 SELECT "token", "state" FROM "metadata"."request" WHERE "kind" = '?' ORDER BY "taken_at", "requested_at", "token";
 SELECT "written_by" FROM "metadata"."checkpoint";
 SELECT (SELECT COUNT(*) FROM "name"."name") - (SELECT COUNT(*) FROM "name"."load_0_0_0");
