@@ -18,8 +18,34 @@ import (
 // filters remembers how the server reads the conditions of the config.
 type filters struct {
 	mu   sync.Mutex
-	read map[string]schema.Filter // by the condition, and the columns of its table
+	read map[string]reading // by the condition, and the columns of its table
 }
+
+// reading is how the server reads a condition, on whichever table has those columns. They
+// go by name, since each table has its own attnums for them.
+type reading struct {
+	text    string
+	columns []string // that it looks at
+	refused string   // why it is no condition on rows of such a table; else empty
+	repair  func(schema.Name) string
+}
+
+// of is the reading for one of those tables, which the config has by a name.
+func (s reading) of(r schema.Relation, name schema.Name) schema.Filter {
+	f := schema.Filter{Text: s.text, Refused: s.refused}
+	for _, a := range r.Attributes {
+		if slices.Contains(s.columns, a.Name) {
+			f.Columns = append(f.Columns, a.Attnum)
+		}
+	}
+	if s.refused != "" {
+		f.Repair = s.repair(name)
+	}
+	return f
+}
+
+// correct is the repair of a condition that is none.
+func correct(n schema.Name) string { return "correct tables." + n.String() + ".where in the config" }
 
 // readFilters says of each relation how the server reads the condition that is chosen
 // for its rows.
@@ -29,11 +55,11 @@ func (o *Origin) readFilters(ctx context.Context, q querier, relations relations
 		if c.Where == "" || r == nil {
 			continue
 		}
-		f, err := o.filters.of(ctx, q, *r, c.Where)
+		is, err := o.filters.of(ctx, q, *r, c.Where)
 		if err != nil {
 			return fmt.Errorf("postgres: read the condition of %v: %w", c.Name, err)
 		}
-		r.Filter = f
+		r.Filter = is.of(*r, c.Name)
 	}
 	return nil
 }
@@ -41,25 +67,25 @@ func (o *Origin) readFilters(ctx context.Context, q querier, relations relations
 // of returns how the server reads a condition on the rows of r. It is asked once for a
 // condition and a table as it is: from then on no transaction is needed for it. One that
 // was refused is asked for again where that can be done, for what was lacking may be there.
-func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where string) (schema.Filter, error) {
+func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where string) (reading, error) {
 	columns, err := definitions(ctx, q, r)
 	if err != nil {
-		return schema.Filter{}, err
+		return reading{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := columns + "\n" + where
-	if f, known := s.read[key]; known && (f.Refused == "" || !idle(q)) {
-		return f, nil
+	if is, known := s.read[key]; known && (is.refused == "" || !idle(q)) {
+		return is, nil
 	}
-	f, err := spell(ctx, q, r, columns, where)
+	is, err := spell(ctx, q, r, columns, where)
 	if err == nil {
 		if s.read == nil {
-			s.read = map[string]schema.Filter{}
+			s.read = map[string]reading{}
 		}
-		s.read[key] = f
+		s.read[key] = is
 	}
-	return f, err
+	return is, err
 }
 
 // definitions are the columns of a table as CREATE TABLE takes them.
@@ -78,13 +104,13 @@ func definitions(ctx context.Context, q querier, r schema.Relation) (columns str
 // condition of a publication, and says which columns it looks at, to whoever may make a
 // temporary table.
 // https://www.postgresql.org/docs/current/catalog-pg-constraint.html
-func spell(ctx context.Context, q querier, r schema.Relation, columns, where string) (f schema.Filter, err error) {
+func spell(ctx context.Context, q querier, r schema.Relation, columns, where string) (is reading, err error) {
 	if _, alone := q.(*pgx.Conn); alone && !idle(q) {
-		return f, errors.New("the table was altered meanwhile")
+		return is, errors.New("the table was altered meanwhile")
 	}
 	tx, err := q.Begin(ctx)
 	if err != nil {
-		return f, bare(err)
+		return is, bare(err)
 	}
 	defer func() {
 		if back := tx.Rollback(ctx); !errors.Is(back, pgx.ErrTxClosed) {
@@ -97,25 +123,16 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 	case codeOf(err) == insufficientRights:
 		return withheld(ctx, q, tx, r, err)
 	case errors.As(err, &refused) && ofCondition(refused.Code):
-		f.Refused, f.Repair = (&fault{code: refused.Code, message: refused.Message}).Error(), "correct tables."+r.Name.String()+".where in the config"
-		return f, nil
+		is.refused, is.repair = (&fault{code: refused.Code, message: refused.Message}).Error(), correct
+		return is, nil
 	case err != nil:
-		return f, bare(err)
+		return is, bare(err)
 	}
-	var names []string
 	err = tx.QueryRow(ctx, `
 		SELECT pg_get_expr(c.conbin, c.conrelid),
 		       (SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
-		FROM pg_constraint c WHERE c.conname = 'rowshift_filter' AND c.conrelid = to_regclass('pg_temp.rowshift_filter')`).Scan(&f.Text, &names)
-	if err != nil {
-		return f, bare(err)
-	}
-	for _, a := range r.Attributes {
-		if slices.Contains(names, a.Name) {
-			f.Columns = append(f.Columns, a.Attnum)
-		}
-	}
-	return f, nil
+		FROM pg_constraint c WHERE c.conname = 'rowshift_filter' AND c.conrelid = to_regclass('pg_temp.rowshift_filter')`).Scan(&is.text, &is.columns)
+	return is, bare(err)
 }
 
 // idle tells whether q is a session that is in no transaction.
@@ -139,15 +156,15 @@ SELECT has_database_privilege(current_database(), 'TEMP'), quote_ident(current_d
 
 // withheld is the refusal for a condition that cannot be looked at since the role lacks a
 // right, with the statements that give it.
-func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, cause error) (f schema.Filter, err error) {
+func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, cause error) (is reading, err error) {
 	if err := failed.Rollback(ctx); err != nil {
-		return f, bare(err)
+		return is, bare(err)
 	}
 	var temporary bool
 	var database, role string
 	var schemas, types *string
 	if err := q.QueryRow(ctx, withheldQuery, r.OID).Scan(&temporary, &database, &role, &schemas, &types); err != nil {
-		return f, bare(err)
+		return is, bare(err)
 	}
 	var grants []string
 	grant := func(right string) { grants = append(grants, "GRANT "+right+" TO "+role) }
@@ -160,12 +177,15 @@ func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, 
 	if types != nil {
 		grant("USAGE ON TYPE " + *types)
 	}
-	if grants == nil { // it is of something that the condition names
-		grants = []string{"grant the role what it says, or correct tables." + r.Name.String() + ".where in the config"}
+	is.refused = "to look at it takes a temporary table: " + bare(cause).Error()
+	is.repair = func(n schema.Name) string {
+		repair := strings.Join(grants, "; ")
+		if grants == nil { // it is of something that the condition names
+			repair = "grant the role what it says, or " + correct(n)
+		}
+		return repair + "; then rowshift resync " + n.String() // the catalogue of tables does not tell of all of these
 	}
-	f.Refused = "to look at it takes a temporary table: " + bare(cause).Error()
-	f.Repair = strings.Join(grants, "; ") + "; then rowshift resync " + r.Name.String() // the catalogue of tables does not tell of all of these
-	return f, nil
+	return is, nil
 }
 
 // ofCondition tells whether an error is of the condition as it is written. One of its

@@ -123,6 +123,41 @@ func TestFilterRefused(t *testing.T) {
 	w.exec(other, `INSERT INTO b VALUES (1, 'eu'); UPDATE b SET id = 2; DELETE FROM b; UPDATE a SET n = 1`)
 }
 
+// TestFilterOfAlikeTables shows that a condition which was read once is held against each
+// table's own columns and told by its own name: one of another table with the same columns,
+// and one of the same table whose column was dropped and added again.
+func TestFilterOfAlikeTables(t *testing.T) {
+	w := newWorld(t)
+	if w.major() < columnListMajor {
+		t.Skip("publications have no conditions before 15")
+	}
+	other := w.dial()
+	w.exec(other, `CREATE TABLE f (id int PRIMARY KEY, gone int, org int, v int); ALTER TABLE f DROP gone, REPLICA IDENTITY FULL; CREATE TABLE g (id int PRIMARY KEY, org int, v int)`)
+	w.options.Choices = []schema.Choice{filtered("f", "v > 1"), filtered("g", "v > 1")}
+	err := second(w.Tables(t.Context()))
+	if err := refusedWith(err, replicator.TableUnfit, `public.g: has a where that looks at column "v"`); err != nil {
+		t.Error(err)
+	}
+	w.options.Choices = w.options.Choices[:1]
+	if _, err := w.Tables(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(other, `ALTER TABLE f DROP v, ADD v int, REPLICA IDENTITY DEFAULT`)
+	err = second(w.Tables(t.Context()))
+	if err := refusedWith(err, replicator.TableUnfit, `public.f: has a where that looks at column "v"`); err != nil {
+		t.Error(err)
+	}
+	w.options.Choices = []schema.Choice{filtered("f", "nosuch"), filtered("g", "nosuch")}
+	tx := must(other.Begin(t.Context())) // where it is asked once only
+	_, faults, err := w.fit(t.Context(), tx, must(serverOf(t.Context(), tx)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := refusedWith(unfitTables(faults), replicator.TableUnfit, "correct tables.public.f.where", "correct tables.public.g.where"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFilterRights shows which right a role lacks to have a condition read, and that it is
 // read once that is given.
 func TestFilterRights(t *testing.T) {
