@@ -53,6 +53,7 @@
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
 //	a change of shape of a replicated table    a change that is unfit, by a *replicator.Halt
 //	rows in binary that cannot be rendered     a change that is unfit, or an error; the next stream is text
+//	a condition fails on a row                 *replicator.Halt; of a load, an *replicator.Unfit
 //	the slot cannot decode its log             wraps replicator.ErrUndecodable; once it has failed at one
 //	                                           position again and again, a *replicator.Halt
 package postgres

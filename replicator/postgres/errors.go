@@ -52,7 +52,7 @@ func bare(err error) error {
 // newFault returns the error for what the server said. What it says of a value that it
 // cannot read or write quotes it.
 func newFault(code, message string) *fault {
-	if strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") {
+	if strings.HasPrefix(code, dataException) || strings.HasPrefix(code, "23") {
 		message = "a value was refused"
 	}
 	return &fault{code: code, message: message}
@@ -98,6 +98,9 @@ type stuck struct {
 func (o *Origin) undecodable(at replicator.LSN, cause error) error {
 	if unsendable(cause) {
 		return unsendableHalt(o.options.Slot, at, cause)
+	}
+	if halt := o.filterHalt(at, cause); halt != nil {
+		return halt
 	}
 	if o.stuck.at != at {
 		o.stuck.at, o.stuck.times = at, 0

@@ -193,7 +193,7 @@ func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, 
 // config's own text, since the table that it looks at has no rows.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func ofCondition(code string) bool {
-	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22") || code == notSupported
+	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, dataException) || code == notSupported
 }
 
 // notSupported is what PostgreSQL says of a condition that it could take elsewhere.
@@ -203,12 +203,6 @@ const notSupported = "0A000"
 // takes few of all expressions. What the server says of it quotes no row.
 // https://www.postgresql.org/docs/current/logical-replication-row-filter.html#LOGICAL-REPLICATION-ROW-FILTER-RESTRICTIONS
 func (o *Origin) unpublishable(err error) error {
-	var conditions []string
-	for _, c := range o.options.Choices {
-		if c.Where != "" {
-			conditions = append(conditions, fmt.Sprintf("tables.%v.where", c.Name))
-		}
-	}
 	found := bare(err).Error()
 	var p *pgconn.PgError
 	if errors.As(err, &p) && p.Detail != "" {
@@ -218,9 +212,19 @@ func (o *Origin) unpublishable(err error) error {
 		Reason: replicator.PublicationDiffers,
 		Found:  "PostgreSQL refuses what the config wants of the publication: " + found,
 		Means:  "a publication takes simple conditions only",
-		Repair: "write it in another way, with casts of the constants if need be: " + strings.Join(conditions, ", ") + " in the config",
+		Repair: "write it in another way, with casts of the constants if need be: " + strings.Join(o.conditions(), ", ") + " in the config",
 		Cause:  bare(err),
 	}
+}
+
+// conditions are where the config has them.
+func (o *Origin) conditions() (paths []string) {
+	for _, c := range o.options.Choices {
+		if c.Where != "" {
+			paths = append(paths, fmt.Sprintf("tables.%v.where", c.Name))
+		}
+	}
+	return paths
 }
 
 // condition puts an operator's expression in brackets, whatever it ends with.

@@ -143,6 +143,8 @@ func unreadable(ctx context.Context, conn *pgx.Conn, t *schema.Table, err error)
 	switch {
 	case unsendable(err):
 		return unsendableTable(t, err)
+	case t.Where != "" && strings.HasPrefix(codeOf(err), dataException):
+		return filterTable(t, err)
 	case codeOf(err) != insufficientRights:
 		return fmt.Errorf("postgres: read %s: %w", t.Name, bare(err))
 	}
