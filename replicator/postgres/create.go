@@ -168,7 +168,7 @@ func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server, r replic
 		return nil
 	}
 	if r.Resumed { // the tables that it publishes otherwise are parked
-		_, err = o.leftAlone(ctx, conn, s, tables, nil)
+		_, err = o.leftAlone(ctx, conn, s, tables, nil, nil)
 		return err
 	}
 	return o.publicationHalt(p, tables, nil)

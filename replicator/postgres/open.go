@@ -266,7 +266,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.sight, err = p.alignFit(ctx, p.conn, p.server, true); err != nil {
+	if p.sight, err = p.alignFit(ctx, p.conn, p.server, true, true); err != nil {
 		return err
 	}
 	p.sight.print = print // what is altered from here on is looked at

@@ -120,38 +120,56 @@ func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name
 }
 
 // others are the tables in the publication that are neither these nor unfit ones that
-// the config names.
-func (p *publication) others(tables []*schema.Table, unfit []replicator.Unfit) (others []schema.Name) {
+// the config names, nor busy ones that are still to be taken out.
+func (p *publication) others(tables []*schema.Table, unfit []replicator.Unfit, busy ...uint32) (others []schema.Name) {
 	fit := byOID(tables)
 	for _, have := range p.tables {
-		if fit[have.oid] == nil && !slices.ContainsFunc(unfit, func(u replicator.Unfit) bool { return u.OID == have.oid || u.Name == have.name }) {
+		if fit[have.oid] == nil && !slices.Contains(busy, have.oid) && !slices.ContainsFunc(unfit, func(u replicator.Unfit) bool { return u.OID == have.oid || u.Name == have.name }) {
 			others = append(others, have.name)
 		}
 	}
 	return others
 }
 
-// difference returns the statements that bring the publication in line with the
-// tables, none if it is. They have to be run in one transaction. A table whose
-// columns differ is taken out and put in again, so that its row is another one and
-// its earlier rows, which crossed with other columns, are loaded again.
-func (o *Origin) difference(p *publication, tables []*schema.Table) []string {
+// alteration is what brings one table of the publication in line or, with no OID, its
+// options or all of it. Its statements have to be run in one transaction.
+type alteration struct {
+	oid        uint32
+	statements []string
+}
+
+// alterations bring the publication in line with the tables; there are none if it is. A
+// table whose columns differ is taken out and put in again, so that its row is another
+// one and its earlier rows, which crossed with other columns, are loaded again.
+func (o *Origin) alterations(p *publication, tables []*schema.Table) (due []alteration) {
 	name := pgx.Identifier{o.options.Publication}.Sanitize()
 	switch {
 	case p == nil:
-		return []string{o.createPublication(tables)}
+		return []alteration{{0, []string{o.createPublication(tables)}}}
 	case p.broad:
-		return []string{"DROP PUBLICATION " + name, o.createPublication(tables)}
+		return []alteration{{0, []string{"DROP PUBLICATION " + name, o.createPublication(tables)}}}
 	}
-	var statements []string
 	if !p.publishesAs(tables) {
-		statements = append(statements, "ALTER PUBLICATION "+name+" SET ("+publishedAs+")")
+		due = append(due, alteration{0, []string{"ALTER PUBLICATION " + name + " SET (" + publishedAs + ")"}})
 	}
-	for _, stranger := range p.strangers(tables) {
-		statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(stranger))
+	ours := byOID(tables)
+	for _, have := range p.tables {
+		if ours[have.oid] == nil {
+			due = append(due, alteration{have.oid, []string{"ALTER PUBLICATION " + name + " DROP TABLE ONLY " + quoted(have.name)}})
+		}
 	}
 	for _, t := range tables {
-		statements = append(statements, o.tableDifference(p, t)...)
+		if statements := o.tableDifference(p, t); statements != nil {
+			due = append(due, alteration{t.OID, statements})
+		}
+	}
+	return due
+}
+
+// difference returns the statements of all of them, which may be run in one transaction.
+func (o *Origin) difference(p *publication, tables []*schema.Table) (statements []string) {
+	for _, a := range o.alterations(p, tables) {
+		statements = append(statements, a.statements...)
 	}
 	return statements
 }
@@ -229,7 +247,7 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicat
 			return err
 		}
 	}
-	now, err := o.alignFit(ctx, conn, s, r.Resumed)
+	now, err := o.alignFit(ctx, conn, s, r.Resumed, r.Reset)
 	if err != nil {
 		return err
 	}
@@ -243,9 +261,11 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicat
 
 // alignFit brings the publication in line with those tables that are fit, and takes the
 // others out: an unfit table could make its owner's statements fail. What it may not do
-// makes the tables unfit that it concerns.
-func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours bool) (sight, error) {
+// makes the tables unfit that it concerns. With goOn so does, after a while, that somebody
+// else has the lock of one: the others are not to wait for that.
+func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours, goOn bool) (sight, error) {
 	say := o.waitingOnce()
+	began := time.Now()
 	var refused error
 	for {
 		tables, faults, err := o.fit(ctx, conn, s)
@@ -256,21 +276,23 @@ func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours bo
 		if err != nil {
 			return sight{}, err
 		}
-		statements := o.difference(p, tables)
+		due := o.alterations(p, tables)
 		switch {
 		case p == nil && len(tables) == 0:
 			return sight{}, unfitTables(faults)
-		case len(statements) == 0 || refused != nil || !o.mayAlter(p, tables, ours):
-			return o.leftAlone(ctx, conn, s, tables, refused)
+		case len(due) == 0 || refused != nil || !o.mayAlter(p, tables, ours):
+			return o.leftAlone(ctx, conn, s, tables, nil, refused)
 		}
 		if p != nil {
-			say("publication " + o.options.Publication + " to be altered: " + strings.Join(statements, "; "))
+			say("publication " + o.options.Publication + " to be altered: " + strings.Join(o.difference(p, tables), "; "))
 		}
-		err = o.alter(ctx, conn, s, statements)
+		err = o.alter(ctx, conn, s, due...)
 		switch {
 		case codeOf(err) == insufficientRights:
 			refused, err = err, nil
-		case codeOf(err) == lockNotAvailable, codeOf(err) == deadlockDetected:
+		case lockedOut(err) && goOn && p != nil && p.publishesAs(tables) && time.Since(began) >= o.options.LoadYield:
+			return o.alignApart(ctx, conn, s, due, tables)
+		case lockedOut(err):
 			say("a lock to alter publication " + o.options.Publication + ": a VACUUM or an ALTER of one of its tables holds it")
 			err = rest(ctx, time.Second)
 		}
@@ -282,13 +304,14 @@ func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours bo
 
 // leftAlone is what can be seen if the publication is not altered, or need not be. It
 // halts if that concerns more than single tables.
-func (o *Origin) leftAlone(ctx context.Context, conn *pgx.Conn, s server, tables []*schema.Table, refused error) (sight, error) {
+func (o *Origin) leftAlone(ctx context.Context, conn *pgx.Conn, s server, tables []*schema.Table, busy []uint32, refused error) (sight, error) {
 	now, err := o.see(ctx, conn, s)
 	if err != nil {
 		return now, err
 	}
+	now.wait(busy)
 	p := now.publication
-	if p == nil || p.broad || !p.publishesAs(tables) || len(p.others(tables, now.unfit)) > 0 {
+	if p == nil || p.broad || !p.publishesAs(tables) || len(p.others(tables, now.unfit, busy...)) > 0 {
 		return now, o.publicationHalt(p, tables, refused)
 	}
 	return now, nil
@@ -304,16 +327,21 @@ func (o *Origin) mayAlter(p *publication, tables []*schema.Table, ours bool) boo
 	return !p.broad && (ours || len(p.strangers(tables)) == 0)
 }
 
-// alter runs the statements so that all or none takes effect. It never waits long
+// alter makes alterations so that all or none takes effect. It never waits long
 // for a lock while it has others, and commits without waiting for a standby.
-func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, statements []string) error {
+func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, due ...alteration) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		for _, statement := range append([]string{`SET LOCAL lock_timeout = '300ms'`, `SET LOCAL synchronous_commit = local`}, statements...) {
-			if _, err := tx.Exec(ctx, statement); err != nil {
-				return err
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '300ms'; SET LOCAL synchronous_commit = local`); err != nil {
+			return err
+		}
+		for _, a := range due {
+			for _, statement := range a.statements {
+				if _, err := tx.Exec(ctx, statement); err != nil {
+					return err
+				}
 			}
 		}
-		return o.aligned(ctx, tx, s)
+		return o.aligned(ctx, tx, s, due)
 	})
 	if codeOf(err) == notSupported {
 		return o.unpublishable(err)
@@ -324,10 +352,10 @@ func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, statements
 	return nil
 }
 
-// aligned returns an error if the publication is not in line with the tables, asked
-// while our locks keep others from altering either: what one publishes is decided by
-// what its tables were a moment before.
-func (o *Origin) aligned(ctx context.Context, q querier, s server) error {
+// aligned returns an error if the publication is not in line with the tables that were
+// altered in it, asked while our locks keep others from altering either: what one publishes
+// is decided by what its tables were a moment before.
+func (o *Origin) aligned(ctx context.Context, q querier, s server, done []alteration) error {
 	tables, _, err := o.fit(ctx, q, s)
 	if err != nil {
 		return err
@@ -336,8 +364,10 @@ func (o *Origin) aligned(ctx context.Context, q querier, s server) error {
 	if err != nil {
 		return err
 	}
-	if left := o.difference(p, tables); len(left) > 0 {
-		return fmt.Errorf("its tables were altered meanwhile; what is due now is %s", strings.Join(left, "; "))
+	for _, left := range o.alterations(p, tables) {
+		if slices.ContainsFunc(done, func(a alteration) bool { return a.oid == left.oid || a.oid == 0 }) {
+			return fmt.Errorf("its tables were altered meanwhile; what is due now is %s", strings.Join(left.statements, "; "))
+		}
 	}
 	return nil
 }

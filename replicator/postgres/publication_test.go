@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -112,6 +115,7 @@ func TestAlignRefuses(t *testing.T) {
 func TestAlignWaits(t *testing.T) {
 	t.Parallel()
 	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "5s"}}))
+	w.options.LoadYield = time.Hour
 	other, third := w.dial(), w.dial()
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
@@ -140,6 +144,55 @@ func TestAlignWaits(t *testing.T) {
 		t.Error(d)
 	}
 	f.Close()
+}
+
+// TestAlignGoesOn shows that a VACUUM or the like of a table that is to be added, published
+// otherwise or taken out makes nobody wait but that table, which is parked with the reason,
+// and that it follows once the lock is free.
+func TestAlignGoesOn(t *testing.T) {
+	w := newWorld(t)
+	other, third := w.dial(), w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE gone (id int PRIMARY KEY)`)
+	w.choose(every("a", "gone")...)
+	w.create()
+	w.options.LoadYield, w.options.Look = time.Millisecond, 10*time.Millisecond
+	w.options.Choices = every("a", "b", "c")
+	w.exec(other, `BEGIN; LOCK TABLE b, gone IN SHARE UPDATE EXCLUSIVE MODE`)
+	open := func() *followed {
+		source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: w.confirmed(), Known: func(context.Context) (replicator.Known, error) { return replicator.Known{}, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { source.Close() })
+		return &followed{Source: source, w: w, opened: opened}
+	}
+	f := open()
+	if o := f.opened; len(o.Tables) != 2 || len(o.Unfit) != 1 || o.Unfit[0].Name.Table != "b" {
+		t.Fatalf("opened with %v, unfit %v", o.Tables, o.Unfit)
+	}
+	if err := refusedWith(f.opened.Unfit[0].Why, replicator.PublicationDiffers, "VACUUM", "the other tables go on", "pg_locks"); err != nil {
+		t.Error(err)
+	}
+	for range 3 { // looks meanwhile find nothing else
+		w.exec(third, `CREATE TABLE more (id int); INSERT INTO a VALUES (1); DELETE FROM a; INSERT INTO gone VALUES (1); DELETE FROM gone; INSERT INTO c VALUES (1); DELETE FROM c; DROP TABLE more`)
+		if d := cmp.Diff([]string{"insert a new(1)", "delete a key(1)", "insert c new(1)", "delete c key(1)"}, f.read(w.marked())); d != "" {
+			t.Error(d)
+		}
+	}
+	w.exec(other, `ROLLBACK`)
+	err := f.until(func(replicator.Change) bool { return false })
+	if err := alteredWith(err, 0, "the lock is free"); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	f = open()
+	defer f.Close()
+	if o := f.opened; len(o.Tables) != 3 || len(o.Unfit) != 0 {
+		t.Errorf("opened with %v, unfit %v", o.Tables, o.Unfit)
+	}
+	if got := w.rows(third, `SELECT tablename::text FROM pg_publication_tables WHERE pubname = 'rowshift'`); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("published are %v", got)
+	}
 }
 
 // TestNamesAreQuoted shows that names which need quotes cross as they are.

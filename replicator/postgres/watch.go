@@ -35,6 +35,7 @@ type sight struct {
 	publication *publication
 	tables      []*schema.Table // that are fit and published as they must be
 	unfit       []replicator.Unfit
+	busy        []uint32 // that the publication is still to be altered for, once others let go of their locks
 }
 
 // watch begins to look at what has been opened, every now and then and whenever the
@@ -104,6 +105,14 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswer)
 	defer cancel()
+	some, err := free(ctx, conn, w.opened.publication.id.OID, w.opened.busy)
+	if err != nil {
+		return err
+	}
+	if some {
+		w.altered.Store(&replicator.Altered{Found: "the lock is free that publication " + w.options.Publication + " waited for"})
+		return nil
+	}
 	print, err := fingerprint(ctx, conn, w.server)
 	if err != nil || print == w.print {
 		return err
@@ -112,6 +121,7 @@ func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
+	now.wait(w.opened.busy)
 	if found := w.opened.differs(now); found != "" {
 		w.altered.Store(&replicator.Altered{Found: found})
 	} else {
@@ -193,8 +203,8 @@ func (s sight) differs(now sight) string {
 		return "the publication is gone"
 	case p.id != s.publication.id || p.broad || !p.publishesAs(now.tables):
 		return "the publication was altered or made anew"
-	case len(p.others(now.tables, now.unfit)) > 0:
-		return fmt.Sprintf("the publication holds other tables: %v", p.others(now.tables, now.unfit))
+	case len(p.others(now.tables, now.unfit, s.busy...)) > 0:
+		return fmt.Sprintf("the publication holds other tables: %v", p.others(now.tables, now.unfit, s.busy...))
 	}
 	is, was := byOID(now.tables), byOID(s.tables)
 	for _, t := range s.tables {
