@@ -222,6 +222,8 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		why = "columns of its target were about to be renamed, and now are to go by other names"
 	case s.State == Loading && !diff.Empty():
 		why = "it was altered while it was loaded"
+	case s.Load != nil && o.lost(s.Load.HandOver):
+		why = "its snapshot saw what the source has lost"
 	case d.shapes.misread[t.OID] && diff.Empty():
 		why = "the log tells of it as it never was"
 	}
@@ -259,9 +261,9 @@ func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
 }
 
 // over tells whether a table is another than the one that was unfit.
-func (r *unfitness) over(t *schema.Table) bool {
-	if r.table == nil {
+func (u *unfitness) over(t *schema.Table) bool {
+	if u.table == nil {
 		return false
 	}
-	return r.table.Target != t.Target || !schema.Compare(r.table.Shape, r.table.Heap, t).Empty()
+	return u.table.Target != t.Target || !schema.Compare(u.table.Shape, u.table.Heap, t).Empty()
 }

@@ -100,3 +100,11 @@ func slotHolds(cp Checkpoint, o Opened) *Halt {
 		Repair: resetSlot,
 	}
 }
+
+// lost tells whether the source does not have, any more, what its log had up to a position:
+// a standby was promoted that lacked it, or the server was restored. What is not found out,
+// as for a look ahead, is 0. A load's snapshot may be past the checkpoint, so it can have
+// seen what is lost where the checkpoint does not.
+func (o Opened) lost(at LSN) bool {
+	return o.Fork != 0 && at > o.Fork || o.Flushed != 0 && at > o.Flushed
+}

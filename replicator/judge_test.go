@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"rowshift/schema"
 )
 
 func TestJudge(t *testing.T) {
@@ -34,6 +36,36 @@ func TestJudge(t *testing.T) {
 		}
 		if h != nil && (h.Found == "" || h.Means == "" || h.Repair == "" || !Final(err) || Retryable(err)) {
 			t.Errorf("%s: %v does not say all that an operator needs", test.name, err)
+		}
+	}
+}
+
+// TestASnapshotOfWhatIsLost shows that a load is begun anew if its snapshot saw what a
+// failover, or a restore, has lost, though the checkpoint is of before that. Its load table has
+// rows of transactions that never were, and leaves out new ones that got their ids.
+func TestASnapshotOfWhatIsLost(t *testing.T) {
+	table := &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+	for _, test := range []struct {
+		name          string
+		fork, flushed LSN
+		keeps         bool
+	}{
+		{"nothing is lost", 0, 100, true},
+		{"a standby that had all that the snapshot saw", 100, 500, true},
+		{"a standby that lacked some of it", 99, 500, false},
+		{"restored to an earlier state", 0, 99, false},
+		{"a look ahead, that knows nothing of the log", 0, 0, true},
+	} {
+		cp := Checkpoint{LSN: 60, Tables: []TableState{{
+			OID: 1, Target: "t", State: Loading, Shape: table.Shape(), Load: &LoadState{Into: "load_1", Held: "held_1", Loaded: true, HandOver: 100},
+		}}}
+		o := Opened{Fork: test.fork, Flushed: test.flushed, Tables: []Published{{Table: table}}}
+		if h := notBehind(cp, o); o.Flushed != 0 && h != nil {
+			t.Errorf("%s: %v", test.name, h)
+		}
+		f := Foresee(&cp, o)
+		if s, _ := f.Of(1); s.State != Loading || (s.Load != nil) != test.keeps || (s.Why == "") != test.keeps {
+			t.Errorf("%s: it is %+v", test.name, s)
 		}
 	}
 }
