@@ -115,6 +115,7 @@
 //
 //	what fails                                    what is done
 //	a step that surely left nothing (Retryable)   tried again in place, with backoff
+//	a load                                        what it held is forgotten, and it begins again beside the stream
 //	anything else                                 the pass ends, the next opens at the checkpoint
 //	COMMIT without an answer                      the same: the fence's lock waits for it to end
 //	another daemon took the warehouse (fenced)    the same: back to waiting for the slot

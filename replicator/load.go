@@ -113,13 +113,21 @@ func (l *load) state(t *schema.Table) LoadState {
 
 // fill takes snapshots until every table is loaded. Before each but the first, what
 // is held of the tables is forgotten: the next snapshot sees it.
+//
+// A load that fails is tried again beside the stream, as one that was given up is: to end
+// the pass for it would cancel the merge under way, and one that fails sooner than a merge
+// takes would keep the live tables from getting on for ever.
 func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
-	for n := 0; len(missing) > 0; n++ {
+	for n, failed := 0, 0; len(missing) > 0; n++ {
 		err := l.snapshot(ctx, missing)
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, ErrYielded) || ctx.Err() != nil {
+		yielded := errors.Is(err, ErrYielded)
+		if !yielded {
+			failed++
+		}
+		if ctx.Err() != nil || !yielded && l.endsPass(err, failed) {
 			return err
 		}
 		wait := l.Backoff.wait(n)
@@ -133,6 +141,14 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 		}
 	}
 	return nil
+}
+
+// endsPass tells whether a load failed with what no other try beside the same stream mends
+// or, with Once, often enough.
+func (l *load) endsPass(err error, failed int) bool {
+	_, altered := errors.AsType[*Altered](err)
+	_, refused := errors.AsType[*Refused](err)
+	return altered || refused || Final(err) || errors.Is(err, ErrFenced) || l.Once && failed >= l.Tries
 }
 
 // snapshot loads tables from one snapshot.

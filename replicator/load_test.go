@@ -1,0 +1,100 @@
+package replicator
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/schema"
+)
+
+// A table whose load fails sooner than a merge takes, each time, stops no table that is live:
+// it is loaded again beside the stream, with its changes held anew, and who looks is told.
+func TestALoadThatFailsStopsNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpoiled()
+		s.changes = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		passes, told := 0, 0
+		o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+		o.Listener.Restarted = func(Restart) { passes++ }
+		o.Listener.Retried = func(r Retry) {
+			if r.Step == "load" && r.Cause == errFlaky && r.Wait > 0 {
+				told++
+			}
+		}
+		_ = Run(ctx, o)
+		if passes > 0 || s.merged < 100 || s.holds < 10 || told < s.holds {
+			t.Errorf("within an hour %d passes ended, %d batches were merged, and of %d tries that were told %d held anew", passes, s.merged, told, s.holds)
+		}
+	})
+}
+
+// A run that is to drain gives up on a load that fails.
+func TestOnceGivesUpOnALoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpoiled()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		err := Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}, Once: true, Tries: 2})
+		if err != errFlaky || s.passes != 2 || s.snapshots != 4 {
+			t.Errorf("%v after %d snapshots in %d passes", err, s.snapshots, s.passes)
+		}
+	})
+}
+
+// spoiled is a source with a second table of which a page cannot be read, and a warehouse
+// whose merges take longer than it takes to find that.
+type spoiled struct {
+	flaky
+	bad                      *schema.Table
+	merged, holds, snapshots int
+}
+
+func newSpoiled() *spoiled {
+	s := &spoiled{bad: &schema.Table{OID: 2, Target: "bad", Key: []int{0}, Columns: make([]schema.Column, 1)}}
+	s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+	s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
+		{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "bad", State: Loading, Shape: s.bad.Shape()},
+	}}
+	return s
+}
+
+func (s *spoiled) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.flaky.Open(ctx, r)
+	o.Tables, o.Flushed = append(o.Tables, Published{Table: s.bad}), s.cp.LSN
+	return s, o, err
+}
+
+func (s *spoiled) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	s.opened = time.Now() // so that the stream does not break
+	return s.flaky.Next(ctx, wait)
+}
+
+func (s *spoiled) Snapshot(ctx context.Context, _ []*schema.Table) (Snapshot, error) {
+	if err := sleep(ctx, time.Second); err != nil {
+		return nil, err
+	}
+	s.snapshots++
+	return nil, errFlaky
+}
+
+func (s *spoiled) Stage(ctx context.Context, e Epoch, b *Batch) (*Staged, error) {
+	staged, err := s.flaky.Stage(ctx, e, b)
+	staged.Holds = b.Holds
+	return staged, err
+}
+
+func (s *spoiled) Merge(ctx context.Context, m *Merge) (Merged, error) {
+	if err := sleep(ctx, 3*time.Second); err != nil {
+		return Merged{}, err
+	}
+	for _, b := range m.Staged {
+		s.merged++
+		s.holds += len(b.Holds)
+	}
+	s.cp = m.Checkpoint
+	return Merged{}, nil
+}
