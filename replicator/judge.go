@@ -101,6 +101,21 @@ func slotHolds(cp Checkpoint, o Opened) *Halt {
 	}
 }
 
+// of returns what was opened as what it is to a checkpoint on the timeline now, if the
+// opening asked where the server left the timeline was. They differ if another daemon
+// followed a failover while this one waited for the slot: the server has not left the
+// timeline of the checkpoint if it is on it; else where it did was not asked.
+func (o Opened) of(now, was int32) (Opened, error) {
+	switch now {
+	case was:
+	case o.Timeline:
+		o.Fork = 0
+	default:
+		return o, fmt.Errorf("replicator: the pipeline went from timeline %d to %d while the source was opened", was, now)
+	}
+	return o, nil
+}
+
 // lost tells whether the source does not have, any more, what its log had up to a position:
 // a standby was promoted that lacked it, or the server was restored. What is not found out,
 // as for a look ahead, is 0. A load's snapshot may be past the checkpoint, so it can have

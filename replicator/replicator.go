@@ -155,6 +155,9 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	if err := d.shapes.current(now); err != nil {
 		return err
 	}
+	if opened, err = opened.of(now.Timeline, cp.Timeline); err != nil {
+		return err
+	}
 	if err := judge(now, opened); err != nil {
 		_ = source.Close() // a reset drops the slot
 		return d.repairLost(ctx, now, err)
