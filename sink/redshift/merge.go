@@ -16,7 +16,7 @@ type merging struct {
 	session  *session
 	merge    *replicator.Merge
 	merged   replicator.Merged
-	made     []place       // temporary tables
+	made     []place       // temporary tables that there are
 	ahead    prepared      // what of them was made ahead
 	asked    bool          // requests are open
 	stirred  bool          // something went into quarantine, or may have been lifted
@@ -60,6 +60,7 @@ func (m *merging) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	staged := len(m.made)
 	err = m.bounded(ctx, m.session, func() error {
 		for _, do := range []func(context.Context) error{m.compare, m.rename, m.opened} {
 			if err := do(ctx); err != nil {
@@ -92,7 +93,7 @@ func (m *merging) run(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		m.tables, m.inQuarantine = nil, nil
+		m.tables, m.inQuarantine, m.made = nil, nil, m.made[:staged]
 		return m.blame(ctx, err)
 	}
 	m.refusals.merged(m.targets())

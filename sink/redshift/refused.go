@@ -102,13 +102,18 @@ func (w *Warehouse) refused(ctx context.Context, s *session, c copying, cause er
 func (w *Warehouse) refusedRows(ctx context.Context, s *session, c copying) (replicator.Rows, error) {
 	const op = "look for refused rows"
 	fitting, texts := temporary("fitting"), temporary("texts")
-	defer func() { _, _ = s.run(context.WithoutCancel(ctx), op, drop(fitting, texts)) }()
 	copyInto := func(p place) string { return copyFiles(p, c.columns, c.files, w.options.CopyRole, w.options.Region) }
-	err := s.each(ctx, op, []string{
-		createLike(fitting, c.into), copyFitting(copyInto(fitting)), createTexts(texts, c.columns), copyTexts(copyInto(texts)),
-	})
-	if err != nil {
-		return nil, err
+	for _, made := range []struct {
+		place
+		create, fill string
+	}{{fitting, createLike(fitting, c.into), copyFitting(copyInto(fitting))}, {texts, createTexts(texts, c.columns), copyTexts(copyInto(texts))}} {
+		if _, err := s.run(ctx, op, made.create); err != nil {
+			return nil, err
+		}
+		defer func() { _, _ = s.run(context.WithoutCancel(ctx), op, drop(made.place)) }()
+		if _, err := s.run(ctx, op, made.fill); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := s.rows(ctx, op, selectRefused(texts, fitting, c))
 	if err != nil {

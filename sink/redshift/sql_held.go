@@ -108,9 +108,9 @@ func ofFold(statement string, held place, fold int64) string {
 	return fmt.Sprintf("%s AND %s = %d", statement, held.of(foldColumn), fold)
 }
 
-// ofAliased does so where the held table goes by the alias s.
+// ofAliased does so where the held table goes by asStaged.
 func ofAliased(statement string, fold int64) string {
-	return fmt.Sprintf("%s AND s.%s = %d", statement, quoted(foldColumn), fold)
+	return fmt.Sprintf("%s AND %s.%s = %d", statement, asStaged, quoted(foldColumn), fold)
 }
 
 // unfilledHeld counts the rows of a fold that have not found their origin.

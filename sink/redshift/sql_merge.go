@@ -15,8 +15,9 @@ type place string
 // in returns a table of a schema.
 func in(schema, table string) place { return place(quoted(schema) + "." + quoted(table)) }
 
-// temporary returns a temporary table: those have no schema.
-func temporary(name string) place { return place(quoted(name)) }
+// temporary returns a temporary table. Those have no schema, so that the name of one that is
+// not there is looked for along the search path: it is one that no target has.
+func temporary(name string) place { return place(quoted("rowshift_tmp_" + name)) }
 
 // of returns a column of the table.
 func (p place) of(column string) string { return string(p) + "." + quoted(column) }
@@ -82,6 +83,14 @@ func copyFiles(into place, columns []string, f replicator.Files, role, region st
 	return s
 }
 
+// Aliases of what a DELETE goes by: the target stands beside them by its own name, which may
+// be any but those.
+const (
+	asStaged = "rowshift_staged"
+	asLoaded = "rowshift_loaded"
+	asGone   = "rowshift_gone"
+)
+
 const copied = "SELECT pg_last_copy_count()"
 
 // same compares two columns that hold one type: text by its length as well.
@@ -144,9 +153,9 @@ func deleteAll(from place) string { return "DELETE FROM " + string(from) }
 
 // deleteKeys deletes the rows of all staged keys.
 func deleteKeys(target, stage place, t *schema.Table) string {
-	return fmt.Sprintf("DELETE FROM %s USING %s AS s WHERE %s", target, stage, sameStagedKey(t,
+	return fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s", target, stage, asStaged, sameStagedKey(t,
 		func(_, k int) string { return target.of(t.Columns[k].Target) },
-		func(_, k int) string { return "s." + quoted(valueColumn(k)) }))
+		func(_, k int) string { return asStaged + "." + quoted(valueColumn(k)) }))
 }
 
 // insertStaged inserts the staged rows that are not gone.
@@ -180,18 +189,18 @@ func deleteDifferent(target, load place, t *schema.Table) string {
 		if slices.Contains(t.Key, i) {
 			continue
 		}
-		a, b := target.of(c.Target), "l."+quoted(c.Target)
+		a, b := target.of(c.Target), asLoaded+"."+quoted(c.Target)
 		if unsure(c.Mapping.Type) {
-			return "DELETE FROM " + string(target) + " USING " + string(load) + " AS l WHERE " + sameKey(t,
-				func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased("l", t))
+			return "DELETE FROM " + string(target) + " USING " + string(load) + " AS " + asLoaded + " WHERE " + sameKey(t,
+				func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased(asLoaded, t))
 		}
 		differ = append(differ, distinct(c.Mapping.Text, a, b))
 	}
 	if len(differ) == 0 {
 		return "" // nothing but the key
 	}
-	return fmt.Sprintf("DELETE FROM %s USING %s AS l WHERE %s AND (%s)", target, load, sameKey(t,
-		func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased("l", t)), strings.Join(differ, " OR "))
+	return fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s AND (%s)", target, load, asLoaded, sameKey(t,
+		func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased(asLoaded, t)), strings.Join(differ, " OR "))
 }
 
 // distinct tells two columns that hold one type apart: NULLs are equal, and texts
@@ -220,9 +229,9 @@ func findGone(gone, target, load place, t *schema.Table) string {
 
 // deleteGone deletes the collected keys.
 func deleteGone(target, gone place, t *schema.Table) string {
-	return fmt.Sprintf("DELETE FROM %s USING %s AS g WHERE %s", target, gone, sameKey(t,
+	return fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s", target, gone, asGone, sameKey(t,
 		func(_, k int) string { return target.of(t.Columns[k].Target) },
-		func(i, _ int) string { return "g." + quoted(valueColumn(i)) }))
+		func(i, _ int) string { return asGone + "." + quoted(valueColumn(i)) }))
 }
 
 // insertLacking inserts the load table's rows that the target lacks.

@@ -15,7 +15,7 @@ func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]stag
 	var creates []string
 	var copies []copying
 	add := func(p place, create string, c copying) place {
-		creates, copies, m.made = append(creates, create), append(copies, c), append(m.made, p)
+		creates, copies = append(creates, create), append(copies, c)
 		return p
 	}
 	for _, s := range m.merge.Staged {
@@ -37,7 +37,11 @@ func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]stag
 	began := time.Now()
 	defer func() { m.merged.Steps["copy"] += time.Since(began) }()
 	if _, err := m.session.together(ctx, "copy", creates); err != nil {
+		m.session.close(ctx) // and with it those that there are
 		return nil, err
+	}
+	for _, c := range copies {
+		m.made = append(m.made, c.into)
 	}
 	return stages, m.copyAll(ctx, m.session, copies)
 }

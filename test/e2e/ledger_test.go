@@ -128,7 +128,7 @@ func TestLedgerAndQuarantine(t *testing.T) {
 	t.Parallel()
 	w := accounted(t)
 	for n, fault := range []redshifttest.Fault{
-		{Class: "INSERT", Match: `"ledger_`}, {Class: "COPY", Match: `"entries_`},
+		{Class: "INSERT", Match: `"ledger_`}, {Class: "COPY", Match: `"rowshift_tmp_entries_`},
 		{Class: "INSERT", Match: `INTO "rowshift"."ledger"`}, {Class: "INSERT", Match: `INTO "rowshift"."quarantine"`, After: true},
 	} {
 		diesAt(t, w, nil, n+1, fault)

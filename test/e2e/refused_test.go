@@ -73,7 +73,7 @@ func withoutRefused(t *testing.T, w *harness.World, ids ...string) {
 func TestRowsThatCopyRefuses(t *testing.T) {
 	t.Parallel()
 	w := refusedWorld(t)
-	looking := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"fitting"`, Application: "rowshift", Nth: 1, Stall: -1})
+	looking := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"rowshift_tmp_fitting"`, Application: "rowshift", Nth: 1, Stall: -1})
 	var d *harness.Daemon
 	narrowed(t, w, func() { d = w.MustRun(t) })
 	reached(t, looking)

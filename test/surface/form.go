@@ -82,7 +82,7 @@ func namesOwnTable(all []token) bool {
 
 var (
 	// temporary names a staging table or a load's, which has numbers in its name.
-	temporary = regexp.MustCompile(`^(stage|entries|keys|gone|load|held|ledger)(_[0-9]+)+$`)
+	temporary = regexp.MustCompile(`^(rowshift_tmp_(stage|entries|keys|gone)|load|held|ledger)(_[0-9]+)+$`)
 	// positional names a column of a staging table.
 	positional = regexp.MustCompile(`^[cou][0-9]+$`)
 	digits     = regexp.MustCompile(`[0-9]+`)
@@ -110,7 +110,7 @@ func masked(all []token, i int, own bool) string {
 		return `"metadata"`
 	case i > 0 && all[i-1].text == "TO":
 		return `"name"`
-	case own, slices.Contains([]string{"gone", "probe", "oid", "fold", "xid", "truncated"}, t.name()):
+	case own, slices.Contains([]string{"gone", "rowshift_tmp_probe", "oid", "fold", "xid", "truncated"}, t.name()):
 		return t.text
 	}
 	return `"name"`

@@ -62,7 +62,7 @@ func once(all []token) []token {
 }
 
 // names are what stands for the user's names, and for the numbers of tables.
-var names = []string{`"name"`, `"c0"`, `"o0"`, `"u0"`, `"stage_0"`, `"gone_0"`, `"load_0_0_0"`}
+var names = []string{`"name"`, `"c0"`, `"o0"`, `"u0"`, `"rowshift_tmp_stage_0"`, `"rowshift_tmp_gone_0"`, `"load_0_0_0"`}
 
 // varies tells whether there is a part for each column, table or row.
 func varies(part string) bool {

@@ -7,7 +7,7 @@ SELECT pg_last_copy_count();
 SELECT has_database_privilege(current_database(), 'CREATE');
 SELECT has_database_privilege(current_database(), 'TEMP');
 SELECT has_schema_privilege('sales', 'USAGE'), has_schema_privilege('sales', 'CREATE');
-CREATE TEMP TABLE "probe" ("c1" VARCHAR(1));
+CREATE TEMP TABLE "rowshift_tmp_probe" ("c1" VARCHAR(1));
 SELECT COUNT(*) FROM pg_user WHERE usename = 'ann';
 SELECT COUNT(*) FROM pg_group WHERE groname = 'analysts';
 SELECT COUNT(*) FROM svv_roles WHERE role_name = 'readers';
