@@ -322,46 +322,6 @@ func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) 
 	return err
 }
 
-// reconcile makes a target equal to a load table by writing only what differs.
-// Readers, views and grants notice nothing.
-func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone place) error {
-	target := in(m.options.Schema, t.Target)
-	n, err := m.session.number(ctx, "reconcile", countRows(target))
-	if err != nil {
-		m.refusing = t
-		return err
-	}
-	if n == 0 { // nothing to compare: of a large table that would be most of the work
-		return m.equalise(ctx, t, insertLoaded(target, load, t))
-	}
-	err = m.equalise(ctx, t,
-		deleteDifferent(target, load, t), findGone(gone, target, load, t), deleteGone(target, gone, t), insertLacking(target, load, t))
-	if err != nil {
-		return err
-	}
-	more, err := m.session.number(ctx, "reconcile", surplus(target, load))
-	if err != nil {
-		m.refusing = t
-	}
-	if err != nil || more == 0 {
-		return err
-	}
-	// What is the key now was none when the target's rows were written, or somebody wrote
-	// to it: it has rows without a key, or two of one.
-	return m.equalise(ctx, t,
-		deleteKeyless(target, t), deleteAll(gone), findTwice(gone, target, t), deleteGone(target, gone, t), insertLacking(target, load, t))
-}
-
-// equalise runs statements that bring a target closer to a load table.
-func (m *merging) equalise(ctx context.Context, t *schema.Table, statements ...string) error {
-	for _, sql := range statements {
-		if err := m.count(ctx, t, "reconcile", sql); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // move moves the checkpoint, and writes the tables' states if they changed.
 func (m *merging) move(ctx context.Context) error {
 	c := m.merge.Checkpoint

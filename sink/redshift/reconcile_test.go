@@ -1,6 +1,7 @@
 package redshift
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -91,6 +92,45 @@ func TestReconcileOfAnotherKey(t *testing.T) {
 	w.want(w.words(), "a|1|x", "b|2|y", "c|3|z", "a |1|x")
 	if after := w.places(); before["c"] != after["c"] || before["c"] == "" {
 		t.Errorf("row c moved from %q to %q", before["c"], after["c"])
+	}
+}
+
+// Redshift's row-level security hides rows from what reads, updates and deletes, the owner's
+// too, and lets all be inserted: what then cannot be made equal is told, whether some rows
+// are hidden or all, and nothing is written.
+func TestReconcileOfHiddenRows(t *testing.T) {
+	for name, policy := range map[string]string{"some": "n < 2", "all": "false"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r, table := w.withWords()
+			w.load(r, "load_1_1_16504", table, "a|1|x", "b|2|y")
+			w.join(r, table, "load_1_1_16504")
+			for _, sql := range []string{"ENABLE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY"} {
+				w.below("ALTER TABLE public_copy.words " + sql)
+			}
+			for _, command := range []string{"SELECT USING", "UPDATE USING", "DELETE USING", "INSERT WITH CHECK"} {
+				only := policy
+				if strings.HasPrefix(command, "INSERT") {
+					only = "true"
+				}
+				w.below(fmt.Sprintf("CREATE POLICY p%s ON public_copy.words FOR %s (%s)", command[:1], command, only))
+			}
+			w.load(r, "load_1_2_16504", table, "a|1|x", "c|3|z")
+			m := w.merging(w.stage(&replicator.Batch{Commit: true, Joins: joining(table, "load_1_2_16504")})...)
+			_, err := r.Merge(t.Context(), m)
+			u, ok := errors.AsType[*replicator.Unfit](err)
+			if !ok || u.OID != table.OID || u.Why.Reason != replicator.TargetDrift || !strings.Contains(u.Why.Found, "rows fewer than") ||
+				!strings.Contains(u.Why.Repair, `TO "loader"; or`) || !strings.Contains(u.Why.Repair, "OFF; then rowshift resync public.words") {
+				t.Errorf("%v", err)
+			}
+			w.unmoved()
+			w.want(w.below("SELECT word FROM public_copy.words ORDER BY 1"), "a", "b")
+			w.below("ALTER TABLE public_copy.words DISABLE ROW LEVEL SECURITY")
+			if _, err := r.Merge(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			w.want(w.words(), "a|1|x", "c|3|z")
+		})
 	}
 }
 

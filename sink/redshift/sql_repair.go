@@ -43,6 +43,16 @@ func changeOwner(p place, user string) string {
 	return fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", p, user)
 }
 
+// ignorePolicies lets a user see all rows, whatever row-level security says.
+// https://docs.aws.amazon.com/redshift/latest/dg/t_rls_usage.html
+func ignorePolicies(user string) string {
+	return fmt.Sprintf("CREATE ROLE rowshift_all_rows; GRANT IGNORE RLS TO ROLE rowshift_all_rows; GRANT ROLE rowshift_all_rows TO %s;", user)
+}
+
+// forgetPolicies turns row-level security off for a table.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+func forgetPolicies(p place) string { return fmt.Sprintf("ALTER TABLE %s ROW LEVEL SECURITY OFF;", p) }
+
 // changePassword gives a user another password. Here user is as the config has it, whose
 // name may be one that Redshift has not.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html

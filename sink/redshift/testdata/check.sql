@@ -21,6 +21,8 @@ GRANT TEMP ON DATABASE <the database> TO "ann";
 GRANT ASSUMEROLE ON 'arn:aws:iam::123456789012:role/copy' TO "ann" FOR COPY;
 CREATE USER "ann" PASSWORD '...';
 CREATE ROLE "readers";
+CREATE ROLE rowshift_all_rows; GRANT IGNORE RLS TO ROLE rowshift_all_rows; GRANT ROLE rowshift_all_rows TO "ann";
+ALTER TABLE "sales"."order lines" ROW LEVEL SECURITY OFF;
 ALTER USER "ann" PASSWORD '...';
 ALTER USER "ann" LOGIN PASSWORD '...';
 ALTER USER <the user> LOGIN PASSWORD '...';
