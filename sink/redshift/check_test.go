@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
+	"rowshift/test/redshifttest"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -138,6 +140,46 @@ func TestCheckOfTheRole(t *testing.T) {
 	}
 	if verdict, _ := w.judgeCopy(nil, "s3://acme/a", "l"); verdict != replicator.Warning {
 		t.Errorf("a COPY that loaded nothing from nowhere: %s", verdict)
+	}
+}
+
+// A role that lost its rights halts, once it has lasted: what IAM was told takes a while to be
+// known everywhere. A COPY that is refused for something else does not.
+func TestCopyThatMayNotReadHalts(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	now := time.Now()
+	r.role.now = func() time.Time { return now }
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	refused := func(says string, after time.Duration) error {
+		t.Helper()
+		now = now.Add(after)
+		f := w.server.Inject(redshifttest.Fault{Class: "COPY", Code: "XX000", Message: says})
+		defer f.Remove()
+		_, err := r.Merge(t.Context(), m)
+		if err == nil || replicator.Retryable(err) {
+			t.Errorf("%v", err)
+		}
+		return err
+	}
+	const denied, late = "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0", "S3CurlException: Connection timed out"
+	for i, err := range []error{refused(denied, 0), refused(late, 2*rolePatience), refused(denied, 20*rolePatience), refused(denied, rolePatience/2)} {
+		if replicator.Final(err) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	for range 2 {
+		if h := wantHalt(t, refused(denied, rolePatience/2), replicator.WarehouseUnfit); !strings.Contains(h.Found, "Access Denied") || !strings.Contains(h.Repair, `"s3:GetObject"`) {
+			t.Errorf("%+v", h)
+		}
+	}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.position = m.Checkpoint.LSN
+	m = w.merging(w.stage(batch(t, table, "insert b|1|x"))...)
+	if err := refused(denied, rolePatience); replicator.Final(err) {
+		t.Errorf("after a COPY that read: %v", err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"rowshift/replicator"
 )
@@ -67,6 +69,60 @@ func (w *Warehouse) judgeCopy(err error, manifest, user string) (v replicator.Ve
 		return replicator.Fine, ""
 	}
 	return replicator.Warning, "whether the role reads the bucket is not known: look into sys_query_history (stl_error on a cluster) for what Redshift said"
+}
+
+// rolePatience is how long Redshift may refuse COPY for the sake of the role or of the bucket
+// before that halts: what IAM was told is not known everywhere at once, and somebody may be
+// about to mend it.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+const rolePatience = time.Minute
+
+// roleRefusal remembers since when Redshift refuses COPY for such.
+type roleRefusal struct {
+	mu    sync.Mutex
+	since time.Time        // zero: it does not
+	last  time.Time        // when it last refused
+	now   func() time.Time // another in tests
+}
+
+// over forgets what a COPY shows to be no more.
+func (r *roleRefusal) over() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.since = time.Time{}
+}
+
+// lasts tells whether COPY, which is refused now, has been for as long as rolePatience. One
+// behind which nothing was copied for long is not the beginning of the next: the pauses between
+// tries, and between the looks of a halted pipeline, are shorter.
+func (r *roleRefusal) lasts() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if r.since.IsZero() || now.Sub(r.last) > 15*rolePatience {
+		r.since = now
+	}
+	r.last = now
+	return now.Sub(r.since) >= rolePatience
+}
+
+// unread is the halt for a COPY of a manifest that has been refused for long for the sake of
+// the role or of the bucket; nil if it was not.
+func (w *Warehouse) unread(s *session, err error, manifest string) error {
+	if codeOf(err) == "" || replicator.Retryable(err) || replicator.Final(err) {
+		return nil
+	}
+	verdict, repair := w.judgeCopy(err, manifest, w.user(s))
+	if verdict != replicator.Failure || !w.role.lasts() {
+		return nil
+	}
+	return &replicator.Halt{
+		Reason: replicator.WarehouseUnfit,
+		Found:  "Redshift has refused COPY for a minute or longer: " + bare(err),
+		Means:  "it does not read the bucket by " + w.options.CopyRole,
+		Repair: repair,
+		Cause:  err,
+	}
 }
 
 // bucketOf is the bucket of an object's URL.

@@ -46,7 +46,8 @@ type Warehouse struct {
 	wait     int         // mostWait, but in tests
 	applies  atomic.Bool // held changes are being applied, with the fence
 
-	logins logins // of all sessions
+	logins logins      // of all sessions
+	role   roleRefusal // of all COPYs
 
 	merges       link
 	stages       int                     // counts staging tables; used with the session for merges only, as the next
@@ -72,7 +73,7 @@ func New(o Options) *Warehouse {
 	if o.IdleClose == 0 {
 		o.IdleClose = 30 * time.Second
 	}
-	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, logins: newLogins()}
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, logins: newLogins(), role: roleRefusal{now: time.Now}}
 	w.merges = link{open: w.open, idle: o.IdleClose}
 	w.loads = link{open: w.open, idle: o.IdleClose}
 	return w
