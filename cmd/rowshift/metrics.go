@@ -49,7 +49,7 @@ var stepBounds = []float64{0.001, 0.005, 0.025, 0.1, 0.5, 1, 2, 5, 10, 20, 60, 1
 
 // newMetrics registers what it makes, with every series that is known from the start at
 // zero, so that an alert never waits for a first time; but see manyTables.
-func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
+func newMetrics(r prometheus.Registerer, tables []schema.Choice, interval time.Duration) *metrics {
 	m := &metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rowshift_rows_total", Help: "Changes merged by table and operation, before folding; op load counts rows of loads."}, []string{"table", "op"}),
@@ -83,7 +83,7 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice) *metrics {
 			Name: "rowshift_quarantined_rows_total", Help: "Rows that went into quarantine, by table and reason."}, []string{"table", "reason"}),
 	}
 	r.MustRegister(m.adjusted, m.refused, m.rows, m.steps, m.batches, m.batch, m.bytes, m.toMerge, m.restarts, m.retries, m.halts, m.swept, m.undone,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(), minInterval(interval))
 	m.endToEnd.observe = func(d time.Duration) { m.toMerge.Observe(d.Seconds()) }
 	m.begin(tables)
 	return m
@@ -149,6 +149,16 @@ func buildInfo() prometheus.Collector {
 		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go},
 	})
 	g.Set(1)
+	return g
+}
+
+// minInterval tells how long a batch may wait by the config, for which alerts of lag have to
+// allow. 0 in the config is a nanosecond by now.
+func minInterval(d time.Duration) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "rowshift_min_interval_seconds", Help: "batch.min_interval of the config: for how long changes may wait while all is well.",
+	})
+	g.Set(d.Truncate(time.Microsecond).Seconds())
 	return g
 }
 

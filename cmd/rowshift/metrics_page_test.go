@@ -126,7 +126,7 @@ func TestTheAlertOfSlowBatchesComparesWithABound(t *testing.T) {
 		bounds[strconv.FormatFloat(b, 'g', -1, 64)] = true
 	}
 	for path, written := range map[string]*regexp.Regexp{
-		"rules.yaml":      regexp.MustCompile(`expr: pipeline:rowshift_step_seconds:p90_15m > ([0-9.]+)`),
+		"rules.yaml":      regexp.MustCompile(`pipeline:rowshift_step_seconds:p[0-9]+_[0-9a-z]+ > ([0-9.]+)`),
 		"rules_test.yaml": regexp.MustCompile(`rowshift_step_seconds_bucket\{.*le="([^"]+)"`),
 	} {
 		page, err := os.ReadFile("../../deploy/prometheus/" + path)

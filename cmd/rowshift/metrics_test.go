@@ -72,7 +72,7 @@ func day(l replicator.Listener) {
 func world(t *testing.T) (*prometheus.Registry, *state, replicator.Listener) {
 	t.Helper()
 	r, s := prometheus.NewRegistry(), newState(time.Now())
-	m := newMetrics(r, []schema.Choice{{Name: schema.Name{Schema: "public", Table: "company"}}})
+	m := newMetrics(r, []schema.Choice{{Name: schema.Name{Schema: "public", Table: "company"}}}, 15*time.Minute)
 	r.MustRegister(gauges{state: s, dropped: func() int64 { return 2 }})
 	l := replicator.Tee(m.listener(), s.listener())
 	day(l)
@@ -110,6 +110,7 @@ rowshift_step_seconds_sum{step="merge_copy"} 0.3
 rowshift_step_seconds_sum{step="merge_commit"} 0.1
 rowshift_step_seconds_sum{step="load"} 9
 rowshift_batches_total 1
+rowshift_min_interval_seconds 900
 rowshift_end_to_end_seconds_count 1
 rowshift_changes_waiting 0
 rowshift_resyncs_waiting 0
@@ -279,13 +280,24 @@ func TestSeriesOfTables(t *testing.T) {
 		for i := range n {
 			tables = append(tables, schema.Choice{Name: schema.Name{Schema: "public", Table: fmt.Sprint("t", i)}})
 		}
-		m := newMetrics(prometheus.NewRegistry(), tables)
+		m := newMetrics(prometheus.NewRegistry(), tables, time.Second)
 		if got := testutil.CollectAndCount(m.rows); got != want {
 			t.Errorf("%d series of %d tables, want %d", got, n, want)
 		}
 		m.accounted([]replicator.Entries{{Table: tables[n-1].Name, Kind: schema.NotUTF8, Rule: schema.Quarantine, Count: 2}})
 		if got := testutil.ToFloat64(m.refused.WithLabelValues(tables[n-1].Name.String(), schema.NotUTF8)); got != 2 {
 			t.Errorf("of %d tables the last counts %v rows, want 2", n, got)
+		}
+	}
+}
+
+// Alerts allow for what the config says, and not for its default.
+func TestTheIntervalIsTheConfigs(t *testing.T) {
+	for d, want := range map[time.Duration]string{time.Hour: "3600", 1: "0"} {
+		d := newDaemon(&config{pipeline: "accounts", limits: replicator.Limits{MinInterval: d}}, io.Discard)
+		t.Cleanup(d.close)
+		if got := series(t, d.scrape)[`rowshift_min_interval_seconds{pipeline="accounts"}`]; got != want {
+			t.Errorf("%v is told as %q, want %s", d.config.limits.MinInterval, got, want)
 		}
 	}
 }

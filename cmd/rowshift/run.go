@@ -85,7 +85,7 @@ func newDaemon(c *config, stderr io.Writer) *daemon {
 	// The daemons that wait for a slot and the one that has it are one pipeline, whatever
 	// they are called where they run: rules and dashboards join them by this label.
 	named := prometheus.WrapRegistererWith(prometheus.Labels{"pipeline": c.pipeline}, d.scrape)
-	m := newMetrics(named, c.tables)
+	m := newMetrics(named, c.tables, c.limits.MinInterval)
 	named.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
 	// The log is told last: who has read a line finds it on the pages too.
 	d.listen = spelled(c, replicator.Tee(d.state.listener(), m.listener(), d.teller.listener()))
