@@ -54,6 +54,13 @@ var valueCases = map[string]struct {
 			t.Errorf("%+v", r)
 		}
 	}},
+	"no limit of CPU": {`resources: {requests: {cpu: null}, limits: {cpu: null}}`, func(t *testing.T, from objects) {
+		daemon, _ := from.pods()
+		r := container(t, daemon).Resources
+		if len(r.Requests) != 1 || len(r.Limits) != 1 || r.Requests.Memory().String() != "256Mi" || r.Limits.Memory().String() != "512Mi" {
+			t.Errorf("%+v", r)
+		}
+	}},
 	"another table": {`config: {tables: {public.invoice: {columns: [id, total], distkey: id}}}`, func(t *testing.T, from objects) {
 		text := one[*core.ConfigMap](t, from).Data["rowshift.yaml"]
 		if !strings.Contains(text, "public.company_person:") || !strings.Contains(text, "public.invoice:") {
@@ -170,6 +177,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"a listener for itself":       {`config: {listen: "127.0.0.1:9187"}`, "listen"},
 		"a role that is none":         {`serviceAccount: {roleArn: rowshift}`, "roleArn"},
 		"no limit of memory":          {`resources: {limits: {memory: null}}`, "memory"},
+		"no request of memory":        {`resources: {requests: {memory: null}}`, "memory"},
 		"a network that is none":      {`networkPolicy: {sourceCIDRs: [db.internal]}`, "sourceCIDRs"},
 		"no network":                  {`networkPolicy: {httpsCIDRs: []}`, "httpsCIDRs"},
 		"an interval that is none":    {`monitoring: {podMonitor: {interval: often}}`, "interval"},
