@@ -234,6 +234,26 @@ func TestAnUpgradeWhileAJobIsThere(t *testing.T) {
 	}
 }
 
+// An upgrade that reuses the values of a release has no default that the chart got since:
+// each that the page shows names its values.
+func TestUpgradesNameTheirValues(t *testing.T) {
+	page, err := os.ReadFile(chart + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "helm upgrade ") {
+			if found++; !strings.Contains(line, " -f values.yaml") || strings.Contains(line, "reuse-values") {
+				t.Errorf("the values are not named: %s", line)
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("only %d upgrades found: this test looks in the wrong place", found)
+	}
+}
+
 // A release that once reset its slot is torn down with the values that it has.
 func TestTeardownResetsNothing(t *testing.T) {
 	from, err := valued(t, `{resetSlot: {token: once}, teardown: true}`)
@@ -278,7 +298,7 @@ data:
 	if err := os.WriteFile(copied+"/templates/notes.yaml", []byte(shown), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for values, want := range map[string]string{"teardown=false": "--set teardown=true", "teardown=true": "component=teardown"} {
+	for values, want := range map[string]string{"teardown=false": " --reset-then-reuse-values --set teardown=true", "teardown=true": "component=teardown"} {
 		out, err := helm(t, "template", release, copied, "-f", chart+"/ci/base-values.yaml", "--set", values, "--show-only", "templates/notes.yaml")
 		if err != nil {
 			t.Fatal(err)
