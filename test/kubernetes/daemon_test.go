@@ -10,6 +10,7 @@ import (
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+	disruption "k8s.io/api/policy/v1"
 )
 
 // container returns the only one of a pod.
@@ -31,6 +32,23 @@ func TestUpdates(t *testing.T) {
 		case *spec.Replicas != 1 && rolling != nil && rolling.MaxSurge.IntValue() == 0 && rolling.MaxUnavailable.IntValue() == 1:
 		default:
 			t.Errorf("%d replicas are updated by %+v", *spec.Replicas, spec.Strategy)
+		}
+	})
+}
+
+// A drain leaves one of two daemons up, and is held up neither by the only one nor by one
+// that is halted, which is not ready.
+func TestDrains(t *testing.T) {
+	each(t, func(t *testing.T, from objects) {
+		standby := one[*apps.Deployment](t, from).Spec.Strategy.Type == apps.RollingUpdateDeploymentStrategyType
+		budgets := all[*disruption.PodDisruptionBudget](from)
+		if len(budgets) > 0 != standby {
+			t.Errorf("a standby: %v, and there are %d budgets", standby, len(budgets))
+		}
+		for _, b := range budgets {
+			if most, policy := b.Spec.MaxUnavailable, b.Spec.UnhealthyPodEvictionPolicy; most == nil || most.IntValue() != 1 || policy == nil || *policy != disruption.AlwaysAllow {
+				t.Errorf("a drain is held up by %+v", b.Spec)
+			}
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+	disruption "k8s.io/api/policy/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/json"
@@ -30,6 +31,7 @@ var kinds = map[meta.TypeMeta]func() object{
 	{APIVersion: "v1", Kind: "ConfigMap"}:                            func() object { return &core.ConfigMap{} },
 	{APIVersion: "v1", Kind: "ServiceAccount"}:                       func() object { return &core.ServiceAccount{} },
 	{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}:      func() object { return &networking.NetworkPolicy{} },
+	{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}:           func() object { return &disruption.PodDisruptionBudget{} },
 	{APIVersion: "monitoring.coreos.com/v1", Kind: "PodMonitor"}:     func() object { return &monitoring.PodMonitor{} },
 	{APIVersion: "monitoring.coreos.com/v1", Kind: "PrometheusRule"}: func() object { return &monitoring.PrometheusRule{} },
 }
@@ -115,9 +117,9 @@ func TestEachObjectIsOneOfKubernetes(t *testing.T) {
 	want := map[string][]string{
 		"base":                {"ConfigMap", "Deployment", "NetworkPolicy", "ServiceAccount"},
 		"overlays/dev":        {"ConfigMap", "Deployment", "NetworkPolicy", "ServiceAccount"},
-		"overlays/production": {"ConfigMap", "ConfigMap", "Deployment", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"},
-		"overlays/reset-slot": {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"},
-		"overlays/teardown":   {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodMonitor", "PrometheusRule", "ServiceAccount"},
+		"overlays/production": {"ConfigMap", "ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
+		"overlays/reset-slot": {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
+		"overlays/teardown":   {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
 	}
 	each(t, func(t *testing.T, from objects) {
 		_, form, _ := strings.Cut(t.Name(), "/")

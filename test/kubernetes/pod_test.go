@@ -11,6 +11,7 @@ import (
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+	disruption "k8s.io/api/policy/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/pod-security-admission/api"
@@ -147,8 +148,8 @@ func TestNamesLead(t *testing.T) {
 	})
 }
 
-// The Deployment counts its own pods only, the scrape finds these alone, and the policy
-// holds for all.
+// The Deployment and a budget count the daemon's pods only, the scrape finds these alone,
+// and the policy holds for all.
 func TestSelectorsSelect(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		daemon, jobs := from.pods()
@@ -166,6 +167,12 @@ func TestSelectorsSelect(t *testing.T) {
 			selects("the Deployment", d.Spec.Selector, daemon, true)
 			for _, job := range jobs {
 				selects("the Deployment", d.Spec.Selector, job, false)
+			}
+		}
+		for _, b := range all[*disruption.PodDisruptionBudget](from) {
+			selects("the PodDisruptionBudget", b.Spec.Selector, daemon, true)
+			for _, job := range jobs {
+				selects("the PodDisruptionBudget", b.Spec.Selector, job, false)
 			}
 		}
 		for _, m := range all[*monitoring.PodMonitor](from) {

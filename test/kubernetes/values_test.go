@@ -12,6 +12,7 @@ import (
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+	disruption "k8s.io/api/policy/v1"
 )
 
 // valued renders the chart with values on top of the least that can be given.
@@ -34,6 +35,7 @@ var valueCases = map[string]struct {
 		if *spec.Replicas != 2 || spec.Strategy.Type != apps.RollingUpdateDeploymentStrategyType || len(spec.Template.Spec.TopologySpreadConstraints) != 1 {
 			t.Errorf("%d replicas, %+v, spread %+v", *spec.Replicas, spec.Strategy, spec.Template.Spec.TopologySpreadConstraints)
 		}
+		one[*disruption.PodDisruptionBudget](t, from)
 	}},
 	"a Secret that is there": {`existingSecret: vault-made`, func(t *testing.T, from objects) {
 		daemon, _ := from.pods()
