@@ -180,6 +180,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"a role that is none":         {`serviceAccount: {roleArn: rowshift}`, "roleArn"},
 		"no limit of memory":          {`resources: {limits: {memory: null}}`, "memory"},
 		"no request of memory":        {`resources: {requests: {memory: null}}`, "memory"},
+		"a user that is no number":    {`podSecurityContext: {runAsUser: nobody}`, "runAsUser"},
 		"a network that is none":      {`networkPolicy: {sourceCIDRs: [db.internal]}`, "sourceCIDRs"},
 		"no network":                  {`networkPolicy: {httpsCIDRs: []}`, "httpsCIDRs"},
 		"an interval that is none":    {`monitoring: {podMonitor: {interval: often}}`, "interval"},

@@ -6,12 +6,16 @@ enableServiceLinks: false
 # More than the 45 s that a stop gives to what was handed over.
 terminationGracePeriodSeconds: 60
 securityContext:
+  {{- if kindIs "invalid" .Values.podSecurityContext }}{{/* reused values of an older release */}}
   runAsNonRoot: true
   runAsUser: 65532
   runAsGroup: 65532
   fsGroup: 65532
   seccompProfile:
     type: RuntimeDefault
+  {{- else }}
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+  {{- end }}
 volumes:
   - name: config
     configMap:
@@ -61,10 +65,14 @@ envFrom:
 {{- end }}
 resources: {{ toYaml .Values.resources | nindent 2 }}
 securityContext:
+  {{- if kindIs "invalid" .Values.securityContext }}{{/* reused values of an older release */}}
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
+  {{- else }}
+  {{- toYaml .Values.securityContext | nindent 2 }}
+  {{- end }}
 volumeMounts:
   - name: config
     mountPath: /etc/rowshift
