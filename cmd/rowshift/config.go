@@ -114,7 +114,7 @@ func (r *reading) config(d document) *config {
 	c.refresh = r.refresh(d.CheckpointRefresh)
 	c.refreshBytes = uint64(r.size("checkpoint_refresh_wal", d.CheckpointRefreshWAL, 256<<20, 1<<20, 1<<40))
 	c.listen = r.listen("listen", d.Listen, ":9187")
-	c.level = r.level("log.level", d.Log.Level)
+	c.level, _ = zapcore.ParseLevel(r.oneOf("log.level", d.Log.Level, "info", "debug", "warn", "error"))
 	return c
 }
 
@@ -143,21 +143,4 @@ func (r *reading) limits(d batchDocument) replicator.Limits {
 	}
 	l.MinInterval = max(l.MinInterval, 1) // 0 would mean the default
 	return l
-}
-
-// level reads the least level that is logged.
-func (r *reading) level(path string, s setting) zapcore.Level {
-	text := r.text(path, s, "info")
-	switch text {
-	case "debug":
-		return zapcore.DebugLevel
-	case "info":
-		return zapcore.InfoLevel
-	case "warn":
-		return zapcore.WarnLevel
-	case "error":
-		return zapcore.ErrorLevel
-	}
-	r.add(path, fmt.Sprintf("%q is not a level", shown(s, text)), "write debug, info, warn or error")
-	return zapcore.InfoLevel
 }

@@ -177,20 +177,10 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 	c.create = r.yes("source.create", d.Create, true)
 	c.loadYield = r.duration("source.load_yield", d.LoadYield, 10*time.Second, time.Second, time.Hour)
 	c.look = r.duration("source.catalogue_poll", d.CataloguePoll, 10*time.Second, 100*time.Millisecond, time.Hour)
-	switch text := r.text("source.protocol_format", d.ProtocolFormat, "auto"); text {
-	case "auto":
-	case string(postgres.Text), string(postgres.Binary):
-		c.format = postgres.Format(text)
-	default:
-		r.add("source.protocol_format", fmt.Sprintf("%q is not a format", shown(d.ProtocolFormat, text)), "write auto, text or binary")
+	if format := r.oneOf("source.protocol_format", d.ProtocolFormat, "auto", string(postgres.Text), string(postgres.Binary)); format != "auto" {
+		c.format = postgres.Format(format)
 	}
-	switch text := r.text("source.on_slot_lost", d.OnSlotLost, "halt"); text {
-	case "halt":
-	case "resync":
-		c.resyncLost = true
-	default:
-		r.add("source.on_slot_lost", fmt.Sprintf("%q is nothing that can be done", shown(d.OnSlotLost, text)), "write halt or resync")
-	}
+	c.resyncLost = r.oneOf("source.on_slot_lost", d.OnSlotLost, "halt", "resync") == "resync"
 	return c
 }
 

@@ -92,8 +92,8 @@ func TestFaultsOfTheSource(t *testing.T) {
 		{"publication: rowshift_accounts", "publication: public.accounts", `6: source.publication: "public.accounts" has a dot; write the name alone, without what it is in`},
 		{"publication: rowshift_accounts", "publication: " + strings.Repeat("p", 70), "6: source.publication: has a name of 70 bytes, and 7 are cut off; write 63 bytes at most"},
 		{"load_yield: 10s", "load_yield: 10", `8: source.load_yield: "10" is not a duration; write a number with its unit, like 500ms, 5s or 10m`},
-		{"load_yield: 10s", "protocol_format: json", `8: source.protocol_format: "json" is not a format; write auto, text or binary`},
-		{"load_yield: 10s", "on_slot_lost: drop", `8: source.on_slot_lost: "drop" is nothing that can be done; write halt or resync`},
+		{"load_yield: 10s", "protocol_format: json", `8: source.protocol_format: "json" is not one of the choices; write auto, text or binary`},
+		{"load_yield: 10s", "on_slot_lost: drop", `8: source.on_slot_lost: "drop" is not one of the choices; write halt or resync`},
 		{"load_yield: 10s", "load_yield: -1s", "8: source.load_yield: -1s is out of range; write 1s to 1h0m0s"},
 	})
 }
@@ -143,6 +143,8 @@ func TestFaultsOfTheWarehouse(t *testing.T) {
 		{"readers: [analysts]", "readers: [team bi]", `15: warehouse.readers: "team bi" is neither a user, nor group or role and a name; write like analysts, "group bi" or "role analyst"`},
 		{"readers: [analysts]", "readers: [group  bi]", `15: warehouse.readers: "group  bi" is neither a user, nor group or role and a name; write like analysts, "group bi" or "role analyst"`},
 		{"readers: [analysts]", "readers: {a: b}", "15: warehouse.readers: has keys under it, or is an alias; write one value"},
+		{"query_group: rowshift", "on_copy_error: drop", `16: warehouse.on_copy_error: "drop" is not one of the choices; write quarantine or halt`},
+		{"query_group: rowshift", "ddl: ask", `16: warehouse.ddl: "ask" is not one of the choices; write apply or print`},
 		{"query_group: rowshift", "query_group: [a]", "16: warehouse.query_group: is a list; write one value"},
 	})
 }
@@ -180,7 +182,7 @@ func TestFaultsOfBatchesAndTheRest(t *testing.T) {
 		{"listen: :9187", "listen: 256.1.1.1:80", `28: listen: "256.1.1.1:80" is not an address; write host:port, or :9187 for every interface`},
 		{"listen: :9187", "listen: 'a b:80'", `28: listen: "a b:80" is not an address; write host:port, or :9187 for every interface`},
 		{"listen: :9187", "listen: ''", "28: listen: is empty; write host:port, or leave it out for :9187"},
-		{"level: info", "level: verbose", `29: log.level: "verbose" is not a level; write debug, info, warn or error`},
+		{"level: info", "level: verbose", `29: log.level: "verbose" is not one of the choices; write info, debug, warn or error`},
 		{"log: {level: info}", "log: [info]", "29: log: is a list, and there should be keys under it; known here: level"},
 		{"log: {level: info}", "log: info", "29: log: is one value, and there should be keys under it; known here: level"},
 	})
@@ -220,7 +222,7 @@ func TestFaultsOfTables(t *testing.T) {
 		{company, "public.company: {columns: all, sortkey: {a: b}}", "22: tables.public.company.sortkey: has keys under it, or is an alias; write one value"},
 		{company, "public.company: {columns: all, target: " + strings.Repeat("t", 128) + "}", "22: tables.public.company.target: has a name of 128 bytes, and 1 are cut off; write 127 bytes at most"},
 		{company, "public.company: {columns: all, unlisted_on_wire: perhaps}", `22: tables.public.company.unlisted_on_wire: "perhaps" is neither true nor false; write true or false`},
-		{company, "public.company: all", "22: tables.public.company: is one value, and there should be keys under it; known here: columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, where, types, rules"},
+		{company, "public.company: all", "22: tables.public.company: is one value, and there should be keys under it; known here: columns, exclude, target, distkey, sortkey, where, unlisted_on_wire, hash, rename, types, rules"},
 		{company, "public.company: {columns: all, target: Plan}", `24: tables.public.plan: has the target "plan", which is that of public.company as well; give one of them another target`},
 		{company, "public.company: {columns: all, hash: [plan]}", `22: tables.public.company.hash: has no key to hash with; write hash_key: "${ENV}" or file:PATH beside tables`},
 		{company, "public.company: {columns: [id], rename: {name: title}}", `22: tables.public.company.rename: "name" is not among the columns; add it to columns, or name another`},

@@ -17,7 +17,7 @@ func TestKeysThatAreNoText(t *testing.T) {
 		{"min_interval: 1s", ".nan: 5", "20: batch..nan: unknown key; " + batch},
 		{"min_interval: 1s", "&a 5: 5", "20: batch: has a key that is no plain text; " + batch},
 		{"min_interval: 1s", "!!int 5: 5", "20: batch: has a key that is no plain text; " + batch},
-		{"log: {level: info}", "log:\n  ? level\n  : verbose", `30: log.level: "verbose" is not a level`},
+		{"log: {level: info}", "log:\n  ? level\n  : verbose", `30: log.level: "verbose" is not one of the choices`},
 		{"log: {level: info}", "log:\n  ? true\n  : 5", "30: log.true: unknown key; known here: level"},
 		{"batch: {rows: 500000,", "batch: &all {5: 5, rows: 500000,", "20: batch.5: unknown key; " + batch},
 		{"log: {level: info}", "log: {level: info}\n5: 5", "30: 5: unknown key; known here: pipeline,"},

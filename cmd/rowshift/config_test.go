@@ -3,8 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,31 +200,6 @@ func TestExpand(t *testing.T) {
 		if got, err := expand(text); err == nil {
 			t.Errorf("expand(%q) = %q; want an error", text, got)
 		}
-	}
-}
-
-// TestKnownKeys keeps the keys that faults name equal to those that are read.
-func TestKnownKeys(t *testing.T) {
-	read := map[string][]string{}
-	for _, path := range keys(reflect.TypeFor[document](), "") {
-		dot := strings.LastIndexByte(path, '.')
-		place := path[:max(dot, 0)]
-		read[place] = append(read[place], path[dot+1:])
-	}
-	for place, keys := range keysOf {
-		if place == "tables" || strings.HasPrefix(place, "tables.*.") {
-			continue // any name is a key there
-		}
-		named := strings.Split(keys, ", ")
-		slices.Sort(named)
-		slices.Sort(read[place])
-		if !slices.Equal(named, read[place]) {
-			t.Errorf("in %q faults name the keys %q, and %q are read", place, named, read[place])
-		}
-		delete(read, place)
-	}
-	if len(read) > 0 {
-		t.Errorf("faults name no key in %v", read)
 	}
 }
 

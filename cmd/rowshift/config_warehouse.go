@@ -36,20 +36,8 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 		r.reader("warehouse.readers", reader)
 	}
 	c.queryGroup = r.name("warehouse.query_group", d.QueryGroup, "", maxWarehouseName)
-	switch text := r.text("warehouse.on_copy_error", d.OnCopyError, "quarantine"); text {
-	case "quarantine":
-	case "halt":
-		c.haltOnCopy = true
-	default:
-		r.add("warehouse.on_copy_error", fmt.Sprintf("%q is nothing that can be done", shown(d.OnCopyError, text)), "write quarantine or halt")
-	}
-	switch text := r.text("warehouse.ddl", d.DDL, "apply"); text {
-	case "apply":
-	case "print":
-		c.printDDL = true
-	default:
-		r.add("warehouse.ddl", fmt.Sprintf("%q is nothing that can be done with an alteration", shown(d.DDL, text)), "write apply or print")
-	}
+	c.haltOnCopy = r.oneOf("warehouse.on_copy_error", d.OnCopyError, "quarantine", "halt") == "halt"
+	c.printDDL = r.oneOf("warehouse.ddl", d.DDL, "apply", "print") == "print"
 	return c
 }
 

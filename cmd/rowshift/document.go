@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -275,19 +275,12 @@ func join(parent, key string) string {
 	return parent + "." + key
 }
 
-// keysOf names the keys that a document has in each of its places.
-var keysOf = map[string]string{
-	"":                "pipeline, source, warehouse, bucket, batch, hash_key, tables, checkpoint_refresh, checkpoint_refresh_wal, listen, log",
-	"source":          "dsn, password, ca, tls, tls_insecure, slot, publication, create, load_yield, on_slot_lost, catalogue_poll, protocol_format",
-	"warehouse":       "dsn, password, ca, tls, tls_insecure, schema, metadata_schema, copy_role, readers, query_group, on_copy_error, ddl",
-	"bucket":          "url, region, kms_key, endpoint",
-	"batch":           "rows, bytes, max_age, min_interval",
+// anyName says which keys there are where any name is one.
+var anyName = map[string]string{
 	"tables":          "one key for each table, as the source spells it: public.company",
-	"tables.*":        "columns, exclude, target, distkey, sortkey, unlisted_on_wire, hash, rename, where, types, rules",
 	"tables.*.rename": "one key for each column that is to have another name in the warehouse: full_name: name",
 	"tables.*.types":  "one key for each column that is to have another type in Redshift: note: VARCHAR(300)",
 	"tables.*.rules":  "one key for each column, with a rule or with one for each kind of misfit: note: {too_long: null}",
-	"log":             "level",
 }
 
 // knownKeys says which keys there may be in a place.
@@ -301,9 +294,40 @@ func knownKeys(place string) string {
 		}
 		place = all
 	}
-	keys, ok := keysOf[place]
-	if !ok {
+	if names, is := anyName[place]; is {
+		return "known here: " + names
+	}
+	var here []string
+	for _, path := range keysOf(reflect.TypeFor[document](), "") {
+		if dot := strings.LastIndexByte(path, '.'); path[:max(dot, 0)] == place {
+			here = append(here, path[dot+1:])
+		}
+	}
+	if len(here) == 0 {
 		return "take it out"
 	}
-	return fmt.Sprintf("known here: %s", keys)
+	return "known here: " + strings.Join(here, ", ")
+}
+
+// keysOf returns the keys that a part of the document has in it, as paths from its root
+// on; the names of tables and columns are a star.
+func keysOf(part reflect.Type, path string) []string {
+	switch {
+	case part.Kind() == reflect.Map:
+		return keysOf(part.Elem(), join(path, "*"))
+	case part.Kind() != reflect.Struct || part == reflect.TypeFor[setting]() || part == reflect.TypeFor[rulesSetting]():
+		return nil
+	}
+	var all []string
+	for i := range part.NumField() {
+		f := part.Field(i)
+		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		at := path
+		if option != "inline" {
+			at = join(path, name)
+			all = append(all, at)
+		}
+		all = append(all, keysOf(f.Type, at)...)
+	}
+	return all
 }

@@ -86,31 +86,9 @@ func TestPagesShowCommandsThatExist(t *testing.T) {
 	}
 }
 
-// keys returns the config's keys with dots, a table's below "tables.*".
-func keys(typ reflect.Type, prefix string) []string {
-	var all []string
-	for _, f := range reflect.VisibleFields(typ) {
-		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		switch {
-		case option == "inline":
-			all = append(all, keys(f.Type, prefix)...)
-		case name == "":
-		case f.Type.Kind() == reflect.Map:
-			all = append(all, prefix+name)
-			all = append(all, keys(f.Type.Elem(), prefix+name+".*.")...)
-		default:
-			all = append(all, prefix+name)
-			if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[setting]() && f.Type != reflect.TypeFor[rulesSetting]() {
-				all = append(all, keys(f.Type, prefix+name+".")...)
-			}
-		}
-	}
-	return all
-}
-
 // Each key of the config that a page names is one, and each key is named somewhere.
 func TestPagesNameKeysThatExist(t *testing.T) {
-	known := keys(reflect.TypeFor[document](), "")
+	known := keysOf(reflect.TypeFor[document](), "")
 	key := regexp.MustCompile(`^((?:source|warehouse|bucket|batch|log|tables)\.[a-z_*.]+|checkpoint_refresh[a-z_]*)(?::.*)?$`)
 	named := map[string]bool{}
 	var all strings.Builder

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,17 @@ func (r *reading) matching(path string, s setting, p presence, form *regexp.Rege
 	if ok && !form.MatchString(text) {
 		r.add(path, fmt.Sprintf("%q is not of its form", shown(s, text)), "write "+allowed)
 		return ""
+	}
+	return text
+}
+
+// oneOf returns a setting that is one of those words, the first where none is written.
+func (r *reading) oneOf(path string, s setting, words ...string) string {
+	text := r.text(path, s, words[0])
+	if !slices.Contains(words, text) {
+		last := len(words) - 1
+		r.add(path, fmt.Sprintf("%q is not one of the choices", shown(s, text)), "write "+strings.Join(words[:last], ", ")+" or "+words[last])
+		return words[0]
 	}
 	return text
 }
