@@ -89,7 +89,7 @@ func readConfig(text []byte, f *faults) *config {
 	if !ok {
 		return nil // what is missing cannot be known
 	}
-	c := (&reading{faults: f}).config(d)
+	c := (&reading{faults: f, written: map[string]string{}}).config(d)
 	if len(f.found) > 0 {
 		return nil
 	}

@@ -97,6 +97,7 @@ func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 		r.add(path, "has options that cannot be read", "take out what stands behind the database's name")
 		return
 	}
+	strange := false
 	for name, values := range options {
 		switch {
 		case name == "password":
@@ -114,8 +115,11 @@ func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 			}
 			db.timeout = time.Duration(n) * time.Second
 		default:
-			r.add(path, fmt.Sprintf("has the option %q, which is not for a DSN to set here", name), "take it out")
+			strange = true
 		}
+	}
+	if strange { // it is not named: a password with a question mark in it may have become one
+		r.add(path, "has an option that is not for a DSN to set here", "take it out: behind the question mark may stand connect_timeout")
 	}
 }
 
@@ -167,8 +171,8 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 	unset := "rowshift_" + strings.ReplaceAll(pipeline, "-", "_")
 	c.slot = r.matching("source.slot", d.Slot, optional, slotName, "1 to 63 of a-z, 0-9 and _")
 	if slotTaken.MatchString(c.slot) {
-		r.add("source.slot", fmt.Sprintf("%q begins as Amazon's own slots do, and RDS refuses it", c.slot),
-			"begin it otherwise, like "+unset)
+		r.add("source.slot", r.quote(c.slot)+" begins as Amazon's own slots do, and RDS refuses it",
+			"begin it otherwise, as with rowshift_")
 	}
 	if c.slot == "" {
 		c.slot = unset
@@ -205,9 +209,9 @@ func (r *reading) plainName(path string, s setting, unset string, most int) stri
 func (r *reading) plain(path, name string) bool {
 	switch {
 	case strings.ContainsFunc(name, unicode.IsSpace):
-		r.add(path, fmt.Sprintf("%q has a blank", name), "write a name without")
+		r.add(path, r.quote(name)+" has a blank", "write a name without")
 	case strings.Contains(name, "."):
-		r.add(path, fmt.Sprintf("%q has a dot", name), "write the name alone, without what it is in")
+		r.add(path, r.quote(name)+" has a dot", "write the name alone, without what it is in")
 	default:
 		return true
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"rowshift/schema"
 )
@@ -28,7 +29,11 @@ func (r *reading) secret(path string, s setting, leave string) (reference secret
 		now, err = reference.read()
 	}
 	if err != nil {
-		r.add(path, err.Error(), `write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`)
+		found := err.Error()
+		if reference.file != "" { // the path may be of a variable too
+			found = strings.ReplaceAll(found, reference.file, strings.TrimPrefix(s.text, "file:"))
+		}
+		r.add(path, found, `write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`)
 	}
 	return reference, now
 }

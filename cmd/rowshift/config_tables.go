@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,14 +43,11 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 		names[name] = key
 		c := r.table(path, d[key])
 		c.Name = name
-		target := schema.Fold(c.Target)
-		if target == "" {
-			target = schema.Fold(name.Table)
+		target := cmp.Or(c.Target, name.Table)
+		if other, taken := targets[schema.Fold(target)]; taken && ok {
+			r.add(path, fmt.Sprintf("has the target %s, which is that of %s as well", r.quote(target), other), "give one of them another target")
 		}
-		if other, taken := targets[target]; taken && ok {
-			r.add(path, fmt.Sprintf("has the target %q, which is that of %s as well", target, other), "give one of them another target")
-		}
-		targets[target] = key
+		targets[schema.Fold(target)] = key
 		choices = append(choices, c)
 	}
 	return choices
@@ -82,7 +80,7 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		}
 		c.All = text == "all"
 		if !c.All {
-			r.add(path+".columns", fmt.Sprintf("%q is neither a list nor all", shown(d.Columns, "")), "write [name, ...] or all")
+			r.add(path+".columns", r.quote(text)+" is neither a list nor all", "write [name, ...] or all")
 			return c
 		}
 	case d.Columns.kind != unset:
@@ -117,7 +115,7 @@ func (r *reading) renames(path string, d map[string]setting) map[string]string {
 		}
 		for other, taken := range renames {
 			if sameName(taken, to) {
-				r.add(at, fmt.Sprintf("%q is the name of %q as well", to, other), "give one of them another")
+				r.add(at, fmt.Sprintf("%s is the name of %q as well", r.quote(to), other), "give one of them another")
 			}
 		}
 		if renames == nil {
@@ -151,9 +149,9 @@ func (r *reading) chosen(path string, c schema.Choice, names ...string) {
 		switch {
 		case name == "":
 		case len(c.Columns) > 0 && !slices.Contains(c.Columns, name):
-			r.add(path, fmt.Sprintf("%q is not among the columns", name), "add it to columns, or name another")
+			r.add(path, r.quote(name)+" is not among the columns", "add it to columns, or name another")
 		case slices.Contains(c.Exclude, name):
-			r.add(path, fmt.Sprintf("%q is excluded", name), "take it out of exclude, or name another")
+			r.add(path, r.quote(name)+" is excluded", "take it out of exclude, or name another")
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -50,7 +49,11 @@ func (r *reading) types(path string, d map[string]setting) map[string]string {
 		}
 		spelled, err := schema.Spelled(text)
 		if err != nil {
-			r.add(at, err.Error(), "write a type with its length, like VARCHAR(300) or DECIMAL(12,2)")
+			found := err.Error()
+			if r.asWritten(text) != text { // the error quotes what it was given
+				found = r.quote(text) + " is not a type of Redshift that rowshift makes"
+			}
+			r.add(at, found, "write a type with its length, like VARCHAR(300) or DECIMAL(12,2)")
 			continue
 		}
 		if types == nil {
@@ -97,7 +100,7 @@ func (r *reading) rule(path string, s setting, into map[string]schema.Rule, kind
 		}
 	}
 	if !slices.Contains(schema.Rules, schema.Rule(text)) {
-		r.add(path, fmt.Sprintf("%q is not a rule", shown(s, text)), "write fail, null, clamp, truncate or quarantine")
+		r.add(path, r.quote(text)+" is not a rule", "write fail, null, clamp, truncate or quarantine")
 		return
 	}
 	into[kind] = schema.Rule(text)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/url"
 	"os"
 	"regexp"
@@ -26,7 +25,7 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 		c.metadataSchema = "rowshift"
 	}
 	if sameName(c.schema, c.metadataSchema) {
-		r.add("warehouse.metadata_schema", fmt.Sprintf("is warehouse.schema too: %q", c.schema),
+		r.add("warehouse.metadata_schema", "is warehouse.schema too: "+r.quote(c.schema),
 			"give what Rowshift remembers a schema of its own, like rowshift")
 	}
 	c.copyRole = r.matching("warehouse.copy_role", d.CopyRole, required, roleARN,
@@ -48,7 +47,7 @@ func (r *reading) reader(path, reader string) {
 	case !named:
 		r.fits(path, reader, maxWarehouseName)
 	case kind != "group" && kind != "role" || strings.TrimSpace(name) == "" || name != strings.TrimSpace(name):
-		r.add(path, fmt.Sprintf("%q is neither a user, nor group or role and a name", reader), `write like analysts, "group bi" or "role analyst"`)
+		r.add(path, r.quote(reader)+" is neither a user, nor group or role and a name", `write like analysts, "group bi" or "role analyst"`)
 	default:
 		r.fits(path, name, maxWarehouseName)
 	}
@@ -62,7 +61,7 @@ func (r *reading) schema(path string, s setting, p presence) string {
 	}
 	folded := schema.Fold(text)
 	if strings.HasPrefix(folded, "pg_") || folded == "information_schema" {
-		r.add(path, fmt.Sprintf("%q is a schema of Redshift's own", shown(s, text)), "name another")
+		r.add(path, r.quote(text)+" is a schema of Redshift's own", "name another")
 		return ""
 	}
 	return text
@@ -104,7 +103,7 @@ func (r *reading) bucketURL(path string, s setting) string {
 	case err != nil || u.Scheme != "s3" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Port() != "":
 		r.add(path, "is not the URL of a bucket", form)
 	case !bucketName.MatchString(u.Host) || strings.Contains(u.Host, ".."):
-		r.add(path, fmt.Sprintf("%q is not a bucket's name", u.Host), form+", the bucket of 3 to 63 of a-z, 0-9, . and -")
+		r.add(path, r.quote(text)+" does not name a bucket", form+", the bucket of 3 to 63 of a-z, 0-9, . and -")
 	case !objectKey.MatchString(u.Path) || strings.Contains(u.Path, "//"):
 		r.add(path, "has a prefix with characters that objects' names should not have", form+", the prefix of letters, digits and !_.*()=-/")
 	default:

@@ -19,6 +19,7 @@ import (
 // something harmless is returned, so that the rest is read as well.
 type reading struct {
 	*faults
+	written map[string]string // by the value: how the file has one that was expanded
 }
 
 // presence says whether a setting may be left out.
@@ -34,7 +35,7 @@ const (
 func (r *reading) scalar(path string, s setting, p presence) (string, bool) {
 	switch s.kind {
 	case scalar:
-		text, err := expand(s.text)
+		text, err := r.expanded(s.text)
 		if err != nil {
 			r.add(path, err.Error(), "set it, or write the value")
 			return "", false
@@ -68,7 +69,7 @@ func (r *reading) text(path string, s setting, unset string) string {
 func (r *reading) matching(path string, s setting, p presence, form *regexp.Regexp, allowed string) string {
 	text, ok := r.scalar(path, s, p)
 	if ok && !form.MatchString(text) {
-		r.add(path, fmt.Sprintf("%q is not of its form", shown(s, text)), "write "+allowed)
+		r.add(path, r.quote(text)+" is not of its form", "write "+allowed)
 		return ""
 	}
 	return text
@@ -79,22 +80,37 @@ func (r *reading) oneOf(path string, s setting, words ...string) string {
 	text := r.text(path, s, words[0])
 	if !slices.Contains(words, text) {
 		last := len(words) - 1
-		r.add(path, fmt.Sprintf("%q is not one of the choices", shown(s, text)), "write "+strings.Join(words[:last], ", ")+" or "+words[last])
+		r.add(path, r.quote(text)+" is not one of the choices", "write "+strings.Join(words[:last], ", ")+" or "+words[last])
 		return words[0]
 	}
 	return text
 }
 
-// shown is what a fault may quote of a setting: the file's text, never what an
-// environment variable holds, and not more than a line of it.
-func shown(s setting, text string) string {
-	if s.kind == scalar {
-		text = s.text
+// expanded returns a value with its ${ENV} expanded, and remembers how the file has it.
+func (r *reading) expanded(written string) (string, error) {
+	text, err := expand(written)
+	if text != written && err == nil {
+		r.written[text] = written
 	}
+	return text, err
+}
+
+// asWritten is a value as the file has it.
+func (r *reading) asWritten(value string) string {
+	if written, is := r.written[value]; is {
+		return written
+	}
+	return value
+}
+
+// quote is how a fault quotes a value: as the file has it, never what an environment
+// variable holds, which may be a password that slipped, and not more than a line of it.
+func (r *reading) quote(value string) string {
+	text := r.asWritten(value)
 	if len(text) > 64 {
 		text = strings.ToValidUTF8(text[:64], "") + "..." // the cut may go through a character
 	}
-	return text
+	return strconv.Quote(text)
 }
 
 // list returns the texts of a setting that is a list, or one text.
@@ -108,14 +124,14 @@ func (r *reading) list(path string, s setting) []string {
 	texts := []string{}
 	seen := map[string]bool{}
 	for _, item := range s.list {
-		text, err := expand(item)
+		text, err := r.expanded(item)
 		switch {
 		case err != nil:
 			r.add(path, err.Error(), "set it, or write the value")
 		case text == "":
 			r.add(path, "has an empty entry", "take it out")
 		case seen[text]:
-			r.add(path, fmt.Sprintf("names %q twice", item), "keep one")
+			r.add(path, "names "+r.quote(text)+" twice", "keep one")
 		default:
 			texts = append(texts, text)
 		}
@@ -133,9 +149,9 @@ func (r *reading) duration(path string, s setting, unset, least, most time.Durat
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		r.add(path, fmt.Sprintf("%q is not a duration", shown(s, text)), "write a number with its unit, like 500ms, 5s or 10m")
+		r.add(path, r.quote(text)+" is not a duration", "write a number with its unit, like 500ms, 5s or 10m")
 	case d < least || d > most:
-		r.add(path, fmt.Sprintf("%v is out of range", d), fmt.Sprintf("write %v to %v", least, most))
+		r.add(path, r.quote(text)+" is out of range", fmt.Sprintf("write %v to %v", least, most))
 	default:
 		return d
 	}
@@ -151,9 +167,9 @@ func (r *reading) size(path string, s setting, unset, least, most int64) int64 {
 	n, err := humanize.ParseBytes(text)
 	switch {
 	case err != nil:
-		r.add(path, fmt.Sprintf("%q is not a size", shown(s, text)), "write a number with its unit, like 64MiB")
+		r.add(path, r.quote(text)+" is not a size", "write a number with its unit, like 64MiB")
 	case n < uint64(least) || n > uint64(most):
-		r.add(path, fmt.Sprintf("%s is out of range", humanize.IBytes(n)),
+		r.add(path, r.quote(text)+" is out of range",
 			fmt.Sprintf("write %s to %s", humanize.IBytes(uint64(least)), humanize.IBytes(uint64(most))))
 	default:
 		return int64(n)
@@ -170,9 +186,9 @@ func (r *reading) number(path string, s setting, unset, least, most int64) int64
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil:
-		r.add(path, fmt.Sprintf("%q is not a whole number", shown(s, text)), fmt.Sprintf("write %d to %d", least, most))
+		r.add(path, r.quote(text)+" is not a whole number", fmt.Sprintf("write %d to %d", least, most))
 	case n < least || n > most:
-		r.add(path, fmt.Sprintf("%d is out of range", n), fmt.Sprintf("write %d to %d", least, most))
+		r.add(path, r.quote(text)+" is out of range", fmt.Sprintf("write %d to %d", least, most))
 	default:
 		return n
 	}
@@ -186,7 +202,7 @@ func (r *reading) yes(path string, s setting, unset bool) bool {
 		return unset
 	}
 	if text != "true" && text != "false" {
-		r.add(path, fmt.Sprintf("%q is neither true nor false", shown(s, text)), "write true or false")
+		r.add(path, r.quote(text)+" is neither true nor false", "write true or false")
 		return unset
 	}
 	return text == "true"
@@ -204,7 +220,7 @@ func (r *reading) listen(path string, s setting, unset string) string {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil || !isHost(host) {
-		r.add(path, fmt.Sprintf("%q is not an address", shown(s, text)), "write host:port, or :9187 for every interface")
+		r.add(path, r.quote(text)+" is not an address", "write host:port, or :9187 for every interface")
 		return unset
 	}
 	return text
