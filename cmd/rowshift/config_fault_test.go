@@ -37,7 +37,7 @@ func TestFaultsOfTheFile(t *testing.T) {
 		{"accounts\n", "1: the file holds no keys; write keys, like pipeline: accounts"},
 		{"\ufeffpipeline: a\npipeline: b\n", `2: mapping key "pipeline" already defined at [1:1]; correct the YAML here`},
 		{"pipeline: accounts\nsource:\n  <<: *base\n  slot: x\n", "3: source.<<: is a merge key that cannot be read; write the keys out"},
-		{"pipeline: accounts\nsource: *base\n", `2: could not find alias "base"; correct the YAML here`},
+		{"pipeline: accounts\nsource: *base\n", "2: names an alias that is not there; write a value that begins with * in quotes"},
 	} {
 		path := writeConfig(t, c.text)
 		code, _, stderr := rowshift(t, "plan", "--config", path)
@@ -117,6 +117,21 @@ func TestFaultsOfSecrets(t *testing.T) {
 		{password, "password: file:/dev/null\n  slot", "4: source.password: /dev/null is empty" + remedy},
 		{password, "password: [" + canary + "]\n  slot", `4: source.password: is not one value; write "${ENV}" or file:PATH`},
 	})
+}
+
+// A password that YAML does not take for text is not quoted when that is told.
+func TestFaultsOfSecretsThatAreNoText(t *testing.T) {
+	for value, fault := range map[string]string{
+		"*" + canary:         "4: names an alias that is not there; write a value that begins with * in quotes",
+		"|" + canary:         "4: has text right behind | or >; write a value that begins with | or > in quotes",
+		">" + canary:         "4: has text right behind | or >; write a value that begins with | or > in quotes",
+		"!" + canary + "{":   "4: has a tag that cannot be read; write a value that begins with ! in quotes",
+		`"\q` + canary + `"`: `4: has a \ that escapes nothing; write it twice, or the value in single quotes`,
+		"@" + canary:         "4: begins with a character that YAML reserves; write the value in quotes",
+		"!!bool " + canary:   "4: cannot be read as YAML; correct the YAML here",
+	} {
+		testFaults(t, []faultCase{{"password: ${ROWSHIFT_TEST_PASSWORD}\n  slot", "password: " + value + "\n  slot", fault}})
+	}
 }
 
 func TestFaultsOfTheWarehouse(t *testing.T) {

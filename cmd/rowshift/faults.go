@@ -90,18 +90,43 @@ func excerpt(at position, key string) string {
 	return gutter + indent + key + ": ...\n" + strings.Repeat(" ", len(gutter)) + indent + "^"
 }
 
-// addYAML says that the file is not YAML, without quoting from it.
-func (f *faults) addYAML(err error) {
+// wordsOf says what is wrong with the YAML, and what to do about it. Where the library
+// quotes from the file we have words of our own: it may be the password of somebody who
+// did not know that its first character means something.
+func wordsOf(err error) (found, remedy string) {
+	const unreadable, correct = "cannot be read as YAML", "correct the YAML here"
 	var y interface{ GetMessage() string }
-	text := "cannot be read as YAML"
-	if errors.As(err, &y) {
-		text = y.GetMessage()
+	if !errors.As(err, &y) {
+		return unreadable, correct
 	}
+	message := y.GetMessage()
+	has := func(words string) bool { return strings.Contains(message, words) }
+	switch {
+	case strings.HasPrefix(message, "mapping key "): // keys are no secrets
+	case has("could not find alias"):
+		return "names an alias that is not there", "write a value that begins with * in quotes"
+	case has("invalid header option"):
+		return "has text right behind | or >", "write a value that begins with | or > in quotes"
+	case has("invalid tag character"):
+		return "has a tag that cannot be read", "write a value that begins with ! in quotes"
+	case has("unknown escape character"):
+		return `has a \ that escapes nothing`, "write it twice, or the value in single quotes"
+	case has("is a reserved character"):
+		return "begins with a character that YAML reserves", "write the value in quotes"
+	case has(`"`):
+		return unreadable, correct
+	}
+	return message, correct
+}
+
+// addYAML says that the file is not YAML, without quoting from it but keys.
+func (f *faults) addYAML(err error) {
 	at := position{1, 1}
 	if t := errorToken(err); t != nil && t.Position != nil {
 		at = position{t.Position.Line, t.Position.Column}
 	}
-	f.found = append(f.found, fault{position: at, text: text + "; correct the YAML here"})
+	found, remedy := wordsOf(err)
+	f.found = append(f.found, fault{position: at, text: found + "; " + remedy})
 }
 
 // addUndecodable says that the YAML cannot be taken as a config. Of a merge key the
