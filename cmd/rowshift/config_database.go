@@ -81,7 +81,7 @@ func (r *reading) dsn(path, place string, s setting, port uint16) database {
 	if u.Port() != "" {
 		n, err := strconv.ParseUint(u.Port(), 10, 16)
 		if err != nil || n == 0 {
-			r.add(path, "has a port that is none", "write 1 to 65535")
+			r.add(path, "has a port that is not valid", "write 1 to 65535")
 		}
 		db.port = uint16(n)
 	}
@@ -111,7 +111,7 @@ func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 		case name == "connect_timeout":
 			n, err := strconv.ParseUint(values[0], 10, 10)
 			if err != nil || n == 0 {
-				r.add(path, "has a connect_timeout that is none", "write 1 to 1023, in seconds")
+				r.add(path, "has a connect_timeout that is not valid", "write 1 to 1023, in seconds")
 			}
 			db.timeout = time.Duration(n) * time.Second
 		default:

@@ -29,7 +29,7 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 		name, ok := tableName(key)
 		switch {
 		case strings.Contains(key, "*") && !strings.Contains(key, `"`):
-			r.add(path, "is a wildcard, which is not known", "list the tables, one key for each")
+			r.add(path, "is a wildcard, and wildcards are not supported", "list the tables, one key for each")
 		case !ok:
 			r.add(path, "is not a table's name with its schema",
 				`write schema.table, as the catalogue spells it; "my.schema".table where a name holds a dot`)

@@ -15,7 +15,7 @@
 //
 // What happens is told by one replicator.Listener, which is three joined by Tee: the
 // log, the metrics and the state. The state remembers what is now, and answers
-// /readyz, the progress bar and the scrapes.
+// /readyz and the scrapes; the teller draws the progress of a load beneath the log.
 //
 // # States
 //

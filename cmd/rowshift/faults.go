@@ -50,6 +50,10 @@ func (f *faults) add(path, found, remedy string) {
 	f.found = append(f.found, fault{position: at, text: text})
 }
 
+// farthest is the last column that an excerpt shows: beyond it, as on one long line with
+// many keys, the caret would stand where a terminal has wrapped the line.
+const farthest = 60
+
 // addUnknown says that the file has a key that means nothing. The excerpt shows the
 // key alone: what stands beside it may be a password.
 func (f *faults) addUnknown(path string) {
@@ -85,6 +89,9 @@ func (f *faults) parent(path string) (place, key string) {
 }
 
 func excerpt(at position, key string) string {
+	if at.column > farthest {
+		return ""
+	}
 	gutter := fmt.Sprintf("%5d | ", at.line)
 	indent := strings.Repeat(" ", at.column-1)
 	return gutter + indent + key + ": ...\n" + strings.Repeat(" ", len(gutter)) + indent + "^"

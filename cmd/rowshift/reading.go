@@ -69,7 +69,7 @@ func (r *reading) text(path string, s setting, unset string) string {
 func (r *reading) matching(path string, s setting, p presence, form *regexp.Regexp, allowed string) string {
 	text, ok := r.scalar(path, s, p)
 	if ok && !form.MatchString(text) {
-		r.add(path, r.quote(text)+" is not of its form", "write "+allowed)
+		r.add(path, r.quote(text)+" does not have the right form", "write "+allowed)
 		return ""
 	}
 	return text
