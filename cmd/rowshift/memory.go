@@ -48,14 +48,17 @@ func (d *daemon) limitMemory(root fs.FS) error {
 			zap.Int("configured_bytes", d.config.limits.Bytes), zap.Int64("limit_bytes", limit))
 		d.config.limits.Bytes = int(budget)
 	}
-	if set == math.MaxInt64 {
+	if os.Getenv("GOMEMLIMIT") == "" { // "off" says something too
 		set = min(budget+besidesBuffers, limit/10*9)
 		debug.SetMemoryLimit(set)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	fields := []zap.Field{zap.Int64("buffer_bytes", budget), zap.Int64("gc_limit_bytes", set)}
+	fields := []zap.Field{zap.Int64("buffer_bytes", budget)}
+	if set != math.MaxInt64 {
+		fields = append(fields, zap.Int64("gc_limit_bytes", set))
+	}
 	if limit != math.MaxInt64 {
 		fields = append(fields, zap.Int64("limit_bytes", limit))
 	}

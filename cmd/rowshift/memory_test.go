@@ -81,6 +81,7 @@ func TestMemoryIsLimited(t *testing.T) {
 		"the smallest":                {limit: 112, wantBytes: 16 * mib, wantLimit: 112 * mib / 10 * 9, logged: "batch.bytes is lowered"},
 		"too small":                   {limit: 111, refused: "the memory limit is 111 MiB, and less than 112 MiB cannot be worked with: raise it, best to 224 MiB, which batch.bytes and 96 MiB make"},
 		"GOMEMLIMIT":                  {limit: 512, set: 300 * mib, wantBytes: 128 * mib, wantLimit: 300 * mib},
+		"GOMEMLIMIT=off":              {limit: 512, set: math.MaxInt64, wantBytes: 128 * mib, wantLimit: math.MaxInt64},
 		"a GOMEMLIMIT that is less":   {set: 160 * mib, wantBytes: 64 * mib, wantLimit: 160 * mib, logged: "batch.bytes is lowered"},
 	} {
 		root := tree(cgroupFile, "0::/", v2Max, "max")
@@ -88,8 +89,10 @@ func TestMemoryIsLimited(t *testing.T) {
 			root = tree(cgroupFile, "0::/", v2Max, strconv.FormatInt(c.limit*mib, 10))
 		}
 		debug.SetMemoryLimit(math.MaxInt64)
+		t.Setenv("GOMEMLIMIT", "")
 		if c.set > 0 {
-			debug.SetMemoryLimit(c.set)
+			debug.SetMemoryLimit(c.set) // as the runtime does
+			t.Setenv("GOMEMLIMIT", "is set")
 		}
 		var log bytes.Buffer
 		d := newDaemon(&config{pipeline: "accounts", limits: replicator.Limits{Bytes: int(cmp.Or(c.wanted, 128) * mib)}}, &log)
