@@ -13,6 +13,7 @@ import (
 
 // readiness is what /readyz answers with.
 type readiness struct {
+	Pipeline   string           `json:"pipeline"`
 	Ready      bool             `json:"ready"`
 	State      phase            `json:"state"`
 	Since      time.Time        `json:"since"`
@@ -85,8 +86,8 @@ func (s snapshot) answer() readiness {
 	return r
 }
 
-// endpoints answers /healthz, /readyz and /metrics.
-func endpoints(s *state, metrics prometheus.Gatherer) http.Handler {
+// endpoints answers /healthz, /readyz and /metrics of a pipeline.
+func endpoints(pipeline string, s *state, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -94,6 +95,7 @@ func endpoints(s *state, metrics prometheus.Gatherer) http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		answer := s.snapshot().answer()
+		answer.Pipeline = pipeline
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		if !answer.Ready {

@@ -26,7 +26,7 @@ func get(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRe
 
 func TestEndpoints(t *testing.T) {
 	r, s, l := world(t)
-	h := endpoints(s, r)
+	h := endpoints("accounts", s, r)
 	ready := func(code int) readiness {
 		t.Helper()
 		w := get(t, h, "GET", "/readyz")
@@ -41,7 +41,7 @@ func TestEndpoints(t *testing.T) {
 	}
 
 	answer := ready(200)
-	if answer.State != streaming || answer.Epoch != 3 || answer.LSN.Merged != "0/2000" || answer.LSN.Received != "0/3000" ||
+	if answer.Pipeline != "accounts" || answer.State != streaming || answer.Epoch != 3 || answer.LSN.Merged != "0/2000" || answer.LSN.Received != "0/3000" ||
 		len(answer.Tables) != 1 || answer.Tables[0] != (tableReadiness{Table: "public.company", State: "live"}) {
 		t.Errorf("/readyz says %+v", answer)
 	}
@@ -66,7 +66,7 @@ func TestEndpoints(t *testing.T) {
 // TestHealthDependsOnNothing asks whether a daemon lives in whatever it is doing.
 func TestHealthDependsOnNothing(t *testing.T) {
 	s := newState(time.Now())
-	h := endpoints(s, prometheus.NewRegistry())
+	h := endpoints("accounts", s, prometheus.NewRegistry())
 	l := s.listener()
 	for _, do := range []func(){
 		func() {},
@@ -82,7 +82,7 @@ func TestHealthDependsOnNothing(t *testing.T) {
 }
 
 func TestEndpointsTakeNothing(t *testing.T) {
-	h := endpoints(newState(time.Now()), prometheus.NewRegistry())
+	h := endpoints("accounts", newState(time.Now()), prometheus.NewRegistry())
 	for _, c := range []struct {
 		method, path string
 		code         int
@@ -101,7 +101,7 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := serve(l, endpoints(s, r), func(err error) { t.Error(err) })
+	stop := serve(l, endpoints("accounts", s, r), func(err error) { t.Error(err) })
 	response, err := http.Get("http://" + l.Addr().String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)

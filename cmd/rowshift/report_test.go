@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestStatusIsJSON(t *testing.T) {
 	s.saw("rowshift_accounts", cp, slot, nil)
 	st := newState(time.Now())
 	st.listener().Opened(replicator.OpenedPass{Checkpoint: *cp})
-	server := httptest.NewServer(endpoints(st, prometheus.NewRegistry()))
+	server := httptest.NewServer(endpoints("accounts", st, prometheus.NewRegistry()))
 	defer server.Close()
 	s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
 	var b bytes.Buffer
@@ -115,7 +116,7 @@ func TestStatusIsJSON(t *testing.T) {
 func TestStatusFindsProblems(t *testing.T) {
 	st := newState(time.Now())
 	st.listener().Halted(&replicator.Halt{Reason: replicator.SlotAhead, Found: "f", Means: "m", Repair: "r"})
-	server := httptest.NewServer(endpoints(st, prometheus.NewRegistry()))
+	server := httptest.NewServer(endpoints("accounts", st, prometheus.NewRegistry()))
 	defer server.Close()
 	for _, c := range []struct {
 		do   func(*statusReport, *replicator.Checkpoint, slotSighting)
@@ -141,6 +142,9 @@ func TestStatusFindsProblems(t *testing.T) {
 		{func(s *statusReport, _ *replicator.Checkpoint, _ slotSighting) {
 			s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
 		}, "halted: slot_ahead_of_checkpoint: f; m; repair: r"},
+		{func(s *statusReport, _ *replicator.Checkpoint, _ slotSighting) {
+			s.heard(&readiness{Pipeline: "orders", State: halted, Halt: &haltAnswer{Reason: "slot_lost"}}, nil)
+		}, `the daemon of pipeline "orders" answers there, at http://127.0.0.1:9187/readyz; give each pipeline's daemon a listen of its own`},
 	} {
 		s, cp, slot := reported()
 		c.do(&s, cp, slot)
@@ -161,9 +165,39 @@ func TestStatusBeforeTheFirstRun(t *testing.T) {
 }
 
 func TestAskDaemonTakesNoStranger(t *testing.T) {
-	server := httptest.NewServer(endpoints(newState(time.Now()), prometheus.NewRegistry()))
+	server := httptest.NewServer(endpoints("accounts", newState(time.Now()), prometheus.NewRegistry()))
 	defer server.Close()
 	if r, err := askDaemon(t.Context(), server.URL+"/healthz"); err == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What another pipeline's daemon says is nothing of ours: status shows that it is there, and
+// whether anybody has our slot.
+func TestStatusTakesNoOtherPipelinesDaemon(t *testing.T) {
+	server := httptest.NewServer(endpoints("orders", newState(time.Now()), prometheus.NewRegistry()))
+	defer server.Close()
+	s, cp, slot := reported()
+	slot.active = false
+	s.remembered(cp, nil)
+	s.saw("x", cp, slot, nil)
+	s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
+	if s.Daemon != nil || s.Unheard != `the daemon of pipeline "orders" answers there` || len(s.Problems) != 2 || !strings.Contains(s.Problems[1], "nobody replicates") {
+		t.Errorf("%+v, %q", s, s.Problems)
+	}
+}
+
+// TestAskDaemonGoesThroughNoProxy asks at an address that no proxy is spared of.
+func TestAskDaemonGoesThroughNoProxy(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy is asked") }))
+	defer proxy.Close()
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	t.Setenv("NO_PROXY", "")
+	if transport := direct.Transport.(*http.Transport); transport.Proxy != nil {
+		t.Error("it has a proxy") // that of the environment is read once, maybe before this test
+	}
+	_, port, _ := strings.Cut(closed(t), ":")
+	if r, err := askDaemon(t.Context(), "http://0.0.0.0:"+port+"/readyz"); err == nil {
 		t.Errorf("%+v", r)
 	}
 }

@@ -170,7 +170,7 @@ func (d *daemon) serve() (stop func(), err error) {
 		return nil, fmt.Errorf("cannot listen for /healthz, /readyz and /metrics: %w; set listen to another address", err)
 	}
 	d.log.Info("listening", zap.String("address", l.Addr().String()))
-	return serve(l, endpoints(d.state, d.scrape), func(err error) {
+	return serve(l, endpoints(d.config.pipeline, d.state, d.scrape), func(err error) {
 		d.log.Error("the HTTP endpoints ended", zap.String("error", safe(err)))
 	}), nil
 }

@@ -187,8 +187,13 @@ func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSigh
 
 // heard takes in what the daemon says, after the slot was seen. That it does not
 // answer is no problem as long as somebody has the slot: it may run on another
-// machine.
+// machine. Another pipeline's daemon that answers is no sign of ours: it may even have
+// kept ours from its address.
 func (s *statusReport) heard(r *readiness, err error) {
+	if err == nil && r.Pipeline != s.Pipeline {
+		err = fmt.Errorf("the daemon of pipeline %q answers there", r.Pipeline)
+		s.problem("%v, at %s; give each pipeline's daemon a listen of its own", err, s.DaemonURL)
+	}
 	if err != nil {
 		s.Unheard = unheard(err)
 		if s.Checkpoint != nil && s.Slot != nil && s.Slot.Exists && !s.Slot.Active {
@@ -228,6 +233,9 @@ func readyURL(listen string) string {
 	return "http://" + net.JoinHostPort(host, port) + "/readyz"
 }
 
+// direct asks without a proxy: the daemon is on this machine, whatever address it has.
+var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // askDaemon asks a daemon whether it is ready. One that is not answers as well.
 func askDaemon(ctx context.Context, address string) (*readiness, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -236,7 +244,7 @@ func askDaemon(ctx context.Context, address string) (*readiness, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Do(request)
 	if err != nil {
 		return nil, err
 	}
