@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,17 +12,23 @@ import (
 	"rowshift/replicator"
 )
 
-// askTimeout is how long check, plan and status ask before they give up.
+// askTimeout is how long a command asks before it gives up; of check, each part.
 const askTimeout = 2 * time.Minute
 
-// ask loads the config, opens the rooms, and does what takes askTimeout at most.
+// ask does something with the rooms that takes askTimeout at most.
 func (o *outside) ask(ctx context.Context, do func(context.Context, *config, *rooms) error) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return o.open(ctx, do)
+}
+
+// open loads the config and opens the rooms, for a command that bounds each part itself:
+// one that is slow is not to take the time of the others, and be blamed on them.
+func (o *outside) open(ctx context.Context, do func(context.Context, *config, *rooms) error) error {
 	config, err := o.load()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	r, err := newRooms(ctx, config, nil, nil)
 	if err != nil {
 		return err
@@ -35,8 +42,8 @@ type checkCommand struct{}
 // Run looks at everything that a first run needs. It changes nothing in the
 // databases, and puts and deletes one object in the bucket.
 func (checkCommand) Run(ctx context.Context, o *outside) error {
-	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
-		findings := r.check(ctx)
+	return o.open(ctx, func(ctx context.Context, _ *config, r *rooms) error {
+		findings := r.check(ctx, cmp.Or(o.patience, askTimeout))
 		printFindings(o.stdout, findings)
 		if _, bad := verdicts(findings); bad > 0 {
 			return errTold

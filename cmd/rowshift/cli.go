@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"rowshift/schema"
 
@@ -40,6 +41,8 @@ type commandLine struct {
 type outside struct {
 	config         string // path of the config file
 	stdout, stderr io.Writer
+
+	patience time.Duration // how long check and status ask each part, in tests; 0: as ever
 }
 
 // load reads the config.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"rowshift/replicator"
@@ -62,23 +64,40 @@ func (r *rooms) into(o *replicator.Options) {
 	o.Warehouse, o.Loader = r.warehouse, r.warehouse
 }
 
-// check looks at everything that a first run needs. The warehouse is asked about
-// the tables if the source could tell what they are, and reads what the bucket's check
-// has put.
-func (r *rooms) check(ctx context.Context) []replicator.Finding {
+// check looks at everything that a first run needs, at each part for so long at most. The
+// warehouse is asked about the tables if the source could tell what they are, and reads
+// what the bucket's check has put.
+func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Finding {
+	var source, warehouse []replicator.Finding
+	tables := make(chan []*schema.Table, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		r.expect(ctx, each/4)
+		asking, cancel := context.WithTimeout(ctx, each)
+		defer cancel()
+		source = r.origin.Check(asking)
+		all, _ := r.origin.Tables(asking) // if it cannot be asked, its findings say why
+		tables <- all
+	})
+	asking, cancel := context.WithTimeout(ctx, each)
+	defer cancel()
+	bucket := r.stager.Check(asking, func(manifest string) {
+		all := <-tables
+		asking, cancel := context.WithTimeout(ctx, each)
+		defer cancel()
+		warehouse = r.warehouse.Check(asking, all, manifest)
+	})
+	wg.Wait()
+	return slices.Concat(source, bucket, warehouse)
+}
+
+// expect has the origin know what the warehouse remembers, if that can be asked in time.
+func (r *rooms) expect(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	if cp, err := r.checkpoint(ctx); err == nil {
 		r.origin.Expect(cp, r.resyncLost)
 	}
-	findings := r.origin.Check(ctx)
-	tables, err := r.origin.Tables(ctx)
-	if err != nil {
-		tables = nil // the source's findings say why
-	}
-	var warehouse []replicator.Finding
-	findings = append(findings, r.stager.Check(ctx, func(manifest string) {
-		warehouse = r.warehouse.Check(ctx, tables, manifest)
-	})...)
-	return append(findings, warehouse...)
 }
 
 // plan returns the statements that a run would execute, and says of the tables that are

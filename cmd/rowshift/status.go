@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"syscall"
 	"time"
 
@@ -73,20 +75,15 @@ type slotStatusReport struct {
 	LagBytes      uint64 `json:"lag_bytes"`            // the log that the checkpoint is behind
 }
 
+// statusTimeout is how long status asks each part: who looks first at what is wrong is not
+// to wait for what hangs.
+const statusTimeout = time.Minute
+
 // Run asks the warehouse, the source and the daemon.
 func (c statusCommand) Run(ctx context.Context, o *outside) error {
-	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
+	return o.open(ctx, func(ctx context.Context, config *config, r *rooms) error {
 		report := statusReport{Pipeline: config.pipeline, DaemonURL: readyURL(config.listen)}
-		cp, err := r.checkpoint(ctx)
-		report.remembered(cp, err)
-		if cp != nil {
-			requests, held, err := r.waits(ctx, cp)
-			report.waits(cp, requests, held, err)
-		}
-		report.refused(r.quarantined(ctx, cp))
-		slot, err := r.slot(ctx)
-		report.saw(config.source.slot, cp, slot, err)
-		report.heard(askDaemon(ctx, report.DaemonURL))
+		report.ask(ctx, r, config.source.slot, cmp.Or(o.patience, statusTimeout))
 		if err := report.print(o.stdout, c.JSON); err != nil {
 			return err
 		}
@@ -95,6 +92,55 @@ func (c statusCommand) Run(ctx context.Context, o *outside) error {
 		}
 		return nil
 	})
+}
+
+// ask asks the warehouse, the source and the daemon side by side, and takes in what they say
+// in that order.
+func (s *statusReport) ask(ctx context.Context, r *rooms, slotName string, each time.Duration) {
+	var cp *replicator.Checkpoint
+	ofWarehouse := func(ctx context.Context) func() {
+		var err, notWaits error
+		var requests []redshift.OpenRequest
+		var held map[uint32]int64
+		if cp, err = r.checkpoint(ctx); cp != nil {
+			requests, held, notWaits = r.waits(ctx, cp)
+		}
+		open, notOpen := r.quarantined(ctx, cp)
+		return func() {
+			s.remembered(cp, err)
+			if cp != nil {
+				s.waits(cp, requests, held, notWaits)
+			}
+			s.refused(open, notOpen)
+		}
+	}
+	ofSource := func(ctx context.Context) func() {
+		slot, err := r.slot(ctx)
+		return func() { s.saw(slotName, cp, slot, err) }
+	}
+	ofDaemon := func(ctx context.Context) func() {
+		answer, err := askDaemon(ctx, s.DaemonURL)
+		return func() { s.heard(answer, err) }
+	}
+	sideBySide(ctx, each, ofWarehouse, ofSource, ofDaemon)
+}
+
+// sideBySide asks parts at once, each for so long at most, and then has them tell what they
+// found, one after another.
+func sideBySide(ctx context.Context, each time.Duration, parts ...func(context.Context) (tell func())) {
+	tells := make([]func(), len(parts))
+	var wg sync.WaitGroup
+	for i, ask := range parts {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, each)
+			defer cancel()
+			tells[i] = ask(ctx)
+		})
+	}
+	wg.Wait()
+	for _, tell := range tells {
+		tell()
+	}
 }
 
 func (s *statusReport) problem(format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -16,6 +17,10 @@ import (
 
 // checkName is what the names of the objects of checks begin with.
 const checkName = "check-"
+
+// deleteTimeout is how long the object of a check is tried to be deleted, however long its
+// reader took: nothing is to stay.
+const deleteTimeout = 30 * time.Second
 
 // Check puts, lists and deletes one object, and says of each whether it could, with
 // the statement of an IAM policy that allows it; and of a bucket that keeps versions, that
@@ -47,6 +52,8 @@ func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replic
 			Found: "nothing was put that could be deleted", Repair: "repair the put, then look again"})
 	}
 	read(s.url(key))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+	defer cancel()
 	return append(findings, s.finding(opDelete, s.remove(ctx, []string{key})))
 }
 

@@ -100,3 +100,14 @@ func TestCheckOfABucketWithVersions(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckDeletesAfterASlowReader shows that nothing stays where the reader took all the
+// time that there was.
+func TestCheckDeletesAfterASlowReader(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	findings := w.stager(nil).Check(ctx, func(string) { cancel() })
+	if last := findings[len(findings)-1]; last.Verdict != replicator.Fine || len(w.keys()) > 0 {
+		t.Errorf("%+v; %v are left", last, w.keys())
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// silent returns an address of this machine where somebody listens and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(io.Discard, c) }() // until who asks gives up
+		}
+	}()
+	return l.Addr().String()
+}
+
+// asked runs a command whose warehouse is silent, with source and daemon refused and a
+// bucket that denies, and returns its output.
+func asked(t *testing.T, run func(context.Context, *outside) error) []string {
+	t.Helper()
+	denies := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	t.Cleanup(denies.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "test")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", canary)
+	path := writeConfig(t, strings.NewReplacer(
+		"postgres://rowshift@db.internal/app", "postgres://rowshift@"+closed(t)+"/app\n  tls: disable",
+		"postgres://loader@dw.internal:5439/dw", "postgres://loader@"+silent(t)+"/dw\n  tls: disable",
+		"region: eu-west-1", "region: eu-west-1\n  endpoint: "+denies.URL,
+		"listen: :9187", "listen: "+closed(t),
+	).Replace(goodConfig))
+	var b bytes.Buffer
+	if err := run(t.Context(), &outside{config: path, stdout: &b, stderr: io.Discard, patience: time.Second}); err != errTold {
+		t.Errorf("it ends with %v", err)
+	}
+	return strings.Split(strings.TrimSpace(b.String()), "\n")
+}
+
+// late tells whether a line says that there was no answer in time.
+func late(line string) bool {
+	return strings.Contains(line, "deadline") || strings.Contains(line, "timeout") || strings.Contains(line, "in time")
+}
+
+// A warehouse that does not answer is what status and check say of it, and of nothing else.
+func TestASlowWarehouseIsBlamedAlone(t *testing.T) {
+	blamed := 0
+	for _, line := range asked(t, statusCommand{}.Run) {
+		switch {
+		case strings.HasPrefix(line, "the warehouse could not be asked"):
+			if blamed++; !late(line) {
+				t.Errorf("status: %s", line)
+			}
+		case late(line), strings.HasPrefix(line, "the slot") && !strings.Contains(line, "refused"), strings.HasPrefix(line, "daemon") && !strings.HasSuffix(line, "connection refused"):
+			t.Errorf("status: %s", line)
+		}
+	}
+	var order []string
+	for _, line := range asked(t, checkCommand{}.Run) {
+		for _, part := range []string{"source", "bucket", "warehouse"} {
+			if strings.Contains(line, " "+part+": ") {
+				order = append(order, part)
+			}
+		}
+		if ofWarehouse := strings.Contains(line, " warehouse: "); late(line) != ofWarehouse {
+			t.Errorf("check: %s", line)
+		} else if ofWarehouse {
+			blamed++
+		}
+	}
+	if blamed != 2 || strings.Join(order, " ") != "source bucket bucket bucket warehouse" {
+		t.Errorf("it is blamed %d times, check tells of %v", blamed, order)
+	}
+}
+
+// Parts that are asked at once take no time from each other, and tell in their order.
+func TestPartsAreAskedSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var told []string
+		part := func(name string, takes time.Duration) func(context.Context) func() {
+			return func(ctx context.Context) func() {
+				timer := time.NewTimer(takes)
+				defer timer.Stop()
+				select {
+				case <-timer.C:
+				case <-ctx.Done():
+					name += " is late"
+				}
+				return func() { told = append(told, name) }
+			}
+		}
+		sideBySide(t.Context(), time.Minute, part("one", time.Hour), part("two", 59*time.Second), part("three", 0))
+		if got := strings.Join(told, ", "); got != "one is late, two, three" || time.Since(begun) != time.Minute {
+			t.Errorf("after %v: %s", time.Since(begun), got)
+		}
+	})
+}
