@@ -169,11 +169,12 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	if err != nil {
 		return err
 	}
-	if err := l.order(ctx, order{taken: &taken}); err != nil {
+	learned := make(chan struct{})
+	if err := l.order(ctx, order{taken: &taken, learned: learned}); err != nil {
 		return err
 	}
 	l.announce(taken)
-	return l.bring(ctx, snapshot, taken)
+	return l.bring(ctx, snapshot, taken, learned)
 }
 
 // remember lets a change of the tables' states be written, in a transaction of its
@@ -274,8 +275,8 @@ func (l *load) announce(taken Taken) {
 }
 
 // bring reads all ranges, and copies what is at rest of them into the load tables
-// meanwhile.
-func (l *load) bring(ctx context.Context, snapshot Snapshot, taken Taken) error {
+// meanwhile. None is loaded before the reader has learned what the snapshot sees.
+func (l *load) bring(ctx context.Context, snapshot Snapshot, taken Taken, learned <-chan struct{}) error {
 	stop := l.report()
 	defer stop()
 	loads := map[uint32]*tableLoad{}
@@ -286,7 +287,7 @@ func (l *load) bring(ctx context.Context, snapshot Snapshot, taken Taken) error 
 		if err != nil {
 			return err
 		}
-		loads[t.OID] = &tableLoad{load: l, table: t, state: state, files: files, began: time.Now(), queue: q}
+		loads[t.OID] = &tableLoad{load: l, table: t, state: state, files: files, began: time.Now(), queue: q, learned: learned}
 	}
 	for _, r := range taken.Ranges {
 		loads[r.Table.OID].left++

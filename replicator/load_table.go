@@ -19,6 +19,8 @@ type tableLoad struct {
 	began time.Time
 	queue *queue
 
+	learned <-chan struct{} // closed once the reader knows what the snapshot sees
+
 	staged []StagedLoad // what was cut of the files; of who has the table from the queue
 	copied int          // how many of those are in the load table
 
@@ -124,7 +126,9 @@ func (t *tableLoad) letGo() {
 	t.enqueue()
 }
 
-// finish remembers that the load table holds what the snapshot saw.
+// finish remembers that the load table holds what the snapshot saw. Until the reader knows
+// what that is it lets rows go by that cannot be read and that the snapshot may not have seen,
+// and whoever comes after a kill would know of none.
 func (t *tableLoad) finish(ctx context.Context) error {
 	l := t.load
 	var rows int64
@@ -132,6 +136,9 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	for _, f := range t.staged {
 		rows += f.Rows
 		objects = slices.Concat(objects, f.Objects, f.Ledger.Objects)
+	}
+	if err := await(ctx, t.learned); err != nil {
+		return err
 	}
 	err := l.remember(ctx, func(c *Checkpoint) {
 		s := c.Table(t.table.OID)

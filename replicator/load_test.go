@@ -45,6 +45,33 @@ func TestOnceGivesUpOnALoad(t *testing.T) {
 	})
 }
 
+// A table is not remembered as loaded before the reader knows what its snapshot sees: rows that
+// cannot be read are let go by until then, and who dies would forget them.
+func TestALoadEndsOnceTheReaderKnowsItsSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := make(chan news, 1)
+		l := newLoad(&Options{Stager: discards{}}, Opened{}, Checkpoint{}, nil, told, nil)
+		learned := make(chan struct{})
+		ended := make(chan error, 1)
+		one := &tableLoad{load: l, table: &schema.Table{OID: 1}, learned: learned}
+		go func() { ended <- one.finish(t.Context()) }()
+		synctest.Wait()
+		if len(told) > 0 {
+			t.Error("it is remembered before that")
+		}
+		close(learned)
+		close((<-told).done)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// discards is a Stager that has nothing to discard.
+type discards struct{ Stager }
+
+func (discards) Discard(context.Context, []string) error { return nil }
+
 // spoiled is a source with a second table of which a page cannot be read, and a warehouse
 // whose merges take longer than it takes to find that.
 type spoiled struct {

@@ -8,9 +8,10 @@ import (
 // order is what the load tells the reader to do. The reader obeys between
 // transactions.
 type order struct {
-	hold  []Hold // hold the changes of these tables from the end of the batch on
-	taken *Taken // the snapshot of tables whose changes are held is known
-	join  bool   // let all tables that are held join, once the stream has passed their hand-over position
+	hold    []Hold          // hold the changes of these tables from the end of the batch on
+	taken   *Taken          // the snapshot of tables whose changes are held is known
+	learned chan<- struct{} // closed once that is taken in
+	join    bool            // let all tables that are held join, once the stream has passed their hand-over position
 }
 
 // obey does what the load has ordered, if no transaction is open.
@@ -25,6 +26,7 @@ func (r *reader) obey(ctx context.Context) error {
 			if err := r.learn(o.taken); err != nil {
 				return err
 			}
+			close(o.learned)
 		}
 		r.joining = r.joining || o.join
 		return r.sealIfDue(ctx, false)
