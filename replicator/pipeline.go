@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,8 @@ type pipeline struct {
 	done    chan []string // objects of merged batches
 	news    chan news     // what the load wants to be remembered
 	merged  atomic.Uint64 // the checkpoint's LSN
+	once    sync.Once     // for who of read and load writes ended
+	ended   error         // what the pass ends with once all that was handed over is merged
 	gained  bool          // something is done that the next pass need not do again; owned by merge
 }
 
@@ -119,22 +122,18 @@ func (p *pipeline) run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 
-	var ended error
 	merged := make(chan struct{})
-	g.Go(func() error { return unlessAsked(reading, p.load.run(reading)) })
+	g.Go(func() error {
+		err := unlessAsked(reading, p.load.run(reading))
+		if p.endsWell(err) {
+			stop()
+			return nil
+		}
+		return err
+	})
 	g.Go(func() error {
 		defer stop()
-		err := p.reader.run(reading)
-		switch {
-		case endsWell(err) && ctx.Err() == nil:
-			ended = err
-			_ = p.source.Close() // what was handed over is merged without it, whatever its end is like
-			return nil
-		case err != nil && ctx.Err() == nil:
-			return err
-		}
-		p.linger(work, merged)
-		return nil
+		return p.read(work, reading, merged)
 	})
 	g.Go(func() error { return p.stage(work) })
 	g.Go(func() error {
@@ -145,17 +144,39 @@ func (p *pipeline) run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if ended != nil {
-		return ended
+	if p.ended != nil {
+		return p.ended
 	}
 	return p.reader.acknowledge(hard)
 }
 
-// endsWell tells errors of the reader after which what was handed over is merged: of a
-// server that waits for us to leave, and of a source that was altered.
-func endsWell(err error) bool {
+// read reads until reading is done. If the reader was told to end it stays until all is merged.
+func (p *pipeline) read(work, reading context.Context, merged <-chan struct{}) error {
+	err := p.reader.run(reading)
+	switch {
+	case err == nil || reading.Err() != nil:
+		p.linger(work, merged)
+	case p.endsWell(err):
+		_ = p.source.Close() // what was handed over is merged without it, whatever its end is like
+	default:
+		return err
+	}
+	return nil
+}
+
+// endsWell tells whether the reader or the load ended with what only the reading ends for,
+// and what was handed over is merged: a server that waits for us to leave, a source that was
+// altered, a table that cannot go on, rows of a load that COPY refused. The pass then ends
+// with it, or with what the other had met before.
+func (p *pipeline) endsWell(err error) bool {
 	_, altered := errors.AsType[*Altered](err)
-	return altered || errors.Is(err, errShutdown)
+	_, unfit := errors.AsType[*Unfit](err)
+	_, refused := errors.AsType[*Refused](err)
+	well := altered || unfit || refused || errors.Is(err, errShutdown)
+	if well {
+		p.once.Do(func() { p.ended = err })
+	}
+	return well
 }
 
 // linger keeps the stream alive, and tells the slot of each merge, while what was

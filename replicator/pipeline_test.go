@@ -36,6 +36,57 @@ func TestSourceThatFailsToClose(t *testing.T) {
 	}
 }
 
+// What was handed over is merged, too, when it is the load that ends the pass with what only
+// reading ends for.
+func TestALoadThatEndsThePass(t *testing.T) {
+	for name, c := range map[string]struct {
+		cause error
+		want  LSN
+	}{
+		"a table was altered":     {&Altered{Found: "something"}, 3},
+		"a table cannot go on":    {&Unfit{OID: 2, Why: &Halt{Reason: TableUnfit}}, 3},
+		"COPY refused rows":       {&Refused{Table: &schema.Table{OID: 2}, Load: true, Rows: Rows{"a": true}, Halt: &Halt{}}, 3},
+		"a person has to look":    {&Halt{Reason: BucketUnfit}, 1},
+		"another daemon is there": {ErrFenced, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &quitting{cause: c.cause}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				refusals := refusals{}
+				o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}}
+				o.EnsureDefaults()
+				opened := Opened{Flushed: 1, Tables: []Published{{Table: s.table}, {Table: &schema.Table{OID: 2}}}}
+				cp := s.cp
+				cp.Tables = append(cp.Tables, TableState{OID: 2, State: Loading, Load: &LoadState{Held: "held"}})
+				p := newPipeline(o, s, opened, cp, func() int { return 1 }, &refusals)
+				if err := p.run(t.Context()); !errors.Is(err, c.cause) || s.cp.LSN != c.want {
+					t.Errorf("the pass ended with %v, at %v", err, s.cp.LSN)
+				}
+			})
+		})
+	}
+}
+
+// quitting is a source with a load that ends while its first transaction is merged.
+type quitting struct {
+	closing
+	cause error
+}
+
+func (s *quitting) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	if s.said < 3 {
+		return s.closing.Next(ctx, wait)
+	}
+	return Change{Op: Mark, LSN: 3, Idle: true}, sleep(ctx, time.Second)
+}
+
+func (s *quitting) Snapshot(ctx context.Context, _ []*schema.Table) (Snapshot, error) {
+	_ = sleep(ctx, 5*time.Second)
+	return nil, s.cause
+}
+
 // closing is a source that is altered behind its first transaction, while that is merged.
 type closing struct {
 	flaky

@@ -107,7 +107,7 @@ func (r *reader) run(ctx context.Context) error {
 	for {
 		err := r.obey(ctx)
 		if err != nil {
-			return err
+			return r.leave(ctx, err)
 		}
 		if !c.ofTable() || r.changes%lookEvery == 0 || r.loading() { // else the clock is not asked for each row
 			wait = r.patience()

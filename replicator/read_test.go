@@ -97,6 +97,45 @@ func TestWhatIsHandedOverAtAnAlteration(t *testing.T) {
 	}
 }
 
+// What is whole is handed over, too, where the alteration is that a snapshot does not see a row
+// that could not be read.
+func TestWhatIsHandedOverForARowThatNoSnapshotSaw(t *testing.T) {
+	table, other := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}, &schema.Table{OID: 2}
+	out := make(chan *Batch)
+	s := &snapshotted{orders: make(chan order, 1)}
+	s.changes = []Change{{Op: Begin, LSN: 10, XID: 8}, {Op: Insert, Table: table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}, {Op: Commit, LSN: 20}}
+	s.order = order{taken: &Taken{Tables: []*schema.Table{other}, Seen: Visibility{XMin: 5, XMax: 5}, HandOver: 30}, learned: make(chan struct{})}
+	r := &reader{
+		limits: Limits{Rows: 10, Bytes: math.MaxInt, MaxAge: time.Hour, MinInterval: time.Hour}, refresh: -1, refreshBytes: math.MaxInt64,
+		source: s, out: out, orders: s.orders, start: 1, merged: func() LSN { return 1 },
+		routes: map[uint32]*route{1: {table: table}, 2: {table: other, load: &LoadState{Held: "held"}, unfit: []uint32{7}, why: &Altered{OID: 2}}},
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.run(t.Context()) }()
+	var got []LSN
+	for b := range out {
+		got = append(got, b.End)
+	}
+	if _, altered := errors.AsType[*Altered](<-ended); !altered || !slices.Equal(got, []LSN{20}) {
+		t.Errorf("batches up to %v were handed over, and it ended with an alteration: %v", got, altered)
+	}
+}
+
+// snapshotted is a Source behind whose changes a snapshot is known.
+type snapshotted struct {
+	recital
+	orders chan order
+	order  order
+}
+
+func (s *snapshotted) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	if len(s.changes) == 0 {
+		s.orders <- s.order
+		return Change{Op: Mark}, nil
+	}
+	return s.recital.Next(ctx, wait)
+}
+
 // recital is a Source of some changes, behind which it is altered.
 type recital struct {
 	changes []Change
