@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -48,7 +49,7 @@ func asked(t *testing.T, run func(context.Context, *outside) error) []string {
 		"listen: :9187", "listen: "+closed(t),
 	).Replace(goodConfig))
 	var b bytes.Buffer
-	if err := run(t.Context(), &outside{config: path, stdout: &b, stderr: io.Discard, patience: time.Second}); err != errTold {
+	if err := run(t.Context(), &outside{config: path, stdout: &b, stderr: io.Discard, patience: time.Second}); !errors.Is(err, errTold) {
 		t.Errorf("it ends with %v", err)
 	}
 	return strings.Split(strings.TrimSpace(b.String()), "\n")
