@@ -150,6 +150,8 @@ func TestCommandLineFaults(t *testing.T) {
 		{[]string{"quarantine", "list", "--limit=0"}, "--limit is 0; write 1 or more"},
 		{[]string{"quarantine", "drop", `["1"]`}, `["1"] is a key, and no table stands before it`},
 		{[]string{"quarantine", "drop", "person"}, "person is neither a table"},
+		{[]string{"quarantine", "drop", "public.person"}, "no key stands behind public.person"},
+		{[]string{"quarantine", "list", "person"}, "person is not a table, as schema.table"},
 		{[]string{"resync", "public.persons", "--config", good}, "public.persons is not a table of the config"},
 		{[]string{"check", "--config", "/nowhere/rowshift.yaml"}, "/nowhere/rowshift.yaml: cannot be read: no such file or directory; name the config by --config or ROWSHIFT_CONFIG"},
 	} {

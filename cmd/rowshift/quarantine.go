@@ -26,6 +26,8 @@ type quarantineCommand struct {
 type quarantineList struct {
 	JSON  bool `name:"json" help:"Print JSON, a row in each line."`
 	Limit int  `help:"Print so many rows at most." default:"1000"`
+
+	Tables []string `arg:"" optional:"" name:"table" help:"Tables whose rows are listed, as schema.table; without any, all."`
 }
 
 // refusedRow is what is printed of a row in quarantine.
@@ -47,10 +49,17 @@ func (c quarantineList) Run(ctx context.Context, o *outside) error {
 	if c.Limit < 1 {
 		return misuse{fmt.Errorf("--limit is %d; write 1 or more", c.Limit)}
 	}
+	tables, err := namesOf(c.Tables)
+	if err != nil {
+		return err
+	}
 	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
-		rows, err := r.warehouse.Quarantine(ctx, c.Limit+1)
+		rows, err := r.warehouse.Quarantine(ctx, tables, c.Limit+1)
 		if err != nil {
 			return err
+		}
+		if len(rows) == 0 {
+			fmt.Fprintln(o.stderr, "rowshift:", nothingIn(tables))
 		}
 		more := len(rows) > c.Limit
 		if more {
@@ -64,6 +73,36 @@ func (c quarantineList) Run(ctx context.Context, o *outside) error {
 		}
 		return nil
 	})
+}
+
+// namesOf reads names of tables. Which there are is not asked: one may have been taken out
+// of the config.
+func namesOf(texts []string) ([]schema.Name, error) {
+	var names []schema.Name
+	var errs []error
+	for _, text := range texts {
+		name, ok := tableName(text)
+		switch {
+		case !ok:
+			errs = append(errs, misuse{fmt.Errorf(`%s is not a table, as schema.table, or "my.schema".table where a name holds a dot`, text)})
+		case !slices.Contains(names, name):
+			names = append(names, name)
+		}
+	}
+	return names, errors.Join(errs...)
+}
+
+// nothingIn says that there is nothing to list, so that an empty list is not taken for a
+// command that did nothing.
+func nothingIn(tables []schema.Name) string {
+	if len(tables) == 0 {
+		return "nothing is in quarantine"
+	}
+	var names []string
+	for _, n := range tables {
+		names = append(names, asRead(n))
+	}
+	return "nothing of " + strings.Join(names, ", ") + " is in quarantine"
 }
 
 func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
@@ -95,6 +134,8 @@ func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
 type quarantineRetry struct{ resyncCommand }
 
 type quarantineDrop struct {
+	Yes bool `help:"Drop all entries of the tables that no key stands behind."`
+
 	Of []string `arg:"" name:"table|key" help:"A table, as schema.table, or \"my.schema\".table where a name holds a dot, for all of its entries, or with keys behind it, as list prints them, for theirs."`
 }
 
@@ -159,6 +200,11 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 			errs = append(errs, misuse{fmt.Errorf(`%s is neither a table, as schema.table, or "my.schema".table where a name holds a dot, nor a key, as rowshift quarantine list prints it`, text)})
 		}
 		drops = append(drops, dropped{table: name})
+	}
+	for _, d := range drops {
+		if len(d.keys) == 0 && !c.Yes && len(errs) == 0 {
+			return nil, misuse{fmt.Errorf("no key stands behind %s, so all of its entries would be dropped, and the rows that they hold: name keys, or carry it out by --yes", asRead(d.table))}
+		}
 	}
 	return drops, errors.Join(errs...)
 }

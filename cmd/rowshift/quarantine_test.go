@@ -15,20 +15,32 @@ import (
 )
 
 func TestQuarantineDropReadsTablesAndKeys(t *testing.T) {
-	drops, err := quarantineDrop{Of: []string{"public.person", "Sales.Order Lines", `["a.b", "1"]`, `["c"]`}}.drops()
+	drops, err := quarantineDrop{Yes: true, Of: []string{"public.person", "Sales.Order Lines", `["a.b", "1"]`, `["c"]`}}.drops()
 	want := []dropped{{table: schema.Name{Schema: "public", Table: "person"}}, {table: schema.Name{Schema: "Sales", Table: "Order Lines"}, keys: []string{`["a.b", "1"]`, `["c"]`}}}
 	if diff := cmp.Diff(want, drops, cmp.AllowUnexported(dropped{})); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	drops, err = quarantineDrop{Of: []string{`"my.schema".person`, `["a"]`, `public."a ""b"".c"`}}.drops()
+	drops, err = quarantineDrop{Yes: true, Of: []string{`"my.schema".person`, `["a"]`, `public."a ""b"".c"`}}.drops()
 	want = []dropped{{table: schema.Name{Schema: "my.schema", Table: "person"}, keys: []string{`["a"]`}}, {table: schema.Name{Schema: "public", Table: `a "b".c`}}}
 	if diff := cmp.Diff(want, drops, cmp.AllowUnexported(dropped{})); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	for _, of := range [][]string{{`["a"]`}, {"person"}, {"public."}, {"my.schema.person"}, {`"my.schema.person`}} {
-		if _, err := (quarantineDrop{Of: of}).drops(); err == nil {
+		if _, err := (quarantineDrop{Yes: true, Of: of}).drops(); err == nil {
 			t.Errorf("%q is taken", of)
 		}
+	}
+}
+
+// What is dropped is gone: all of a table only by --yes, some keys as they are named.
+func TestQuarantineDropOfAWholeTableIsMeant(t *testing.T) {
+	for _, of := range [][]string{{"public.person"}, {"public.person", `["1"]`, "public.plan"}} {
+		if _, err := (quarantineDrop{Of: of}).drops(); err == nil || !strings.Contains(err.Error(), "--yes") || told(err, io.Discard) != exitBad {
+			t.Errorf("%q: %v", of, err)
+		}
+	}
+	if drops, err := (quarantineDrop{Of: []string{"public.person", `["1"]`}}).drops(); err != nil || len(drops) != 1 {
+		t.Errorf("%v, %v", drops, err)
 	}
 }
 
@@ -55,6 +67,18 @@ func TestNamesAreSpelledAsTheyAreRead(t *testing.T) {
 	}
 	if got := asRead(schema.Name{Schema: "Sales", Table: "Order Lines"}); got != "Sales.Order Lines" {
 		t.Errorf("%s has quotes that it does not need", got)
+	}
+}
+
+func TestQuarantineListSaysThatThereIsNothing(t *testing.T) {
+	tables, err := namesOf([]string{"public.person", `"my.schema".person`, "public.person"})
+	if err != nil || len(tables) != 2 {
+		t.Errorf("%v, %v", tables, err)
+	}
+	for want, of := range map[string][]schema.Name{"nothing is in quarantine": nil, `nothing of public.person, "my.schema".person is in quarantine`: tables} {
+		if got := nothingIn(of); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 

@@ -339,9 +339,18 @@ func TestQuarantineIsListedAndDropped(t *testing.T) {
 	r, table := w.withRules()
 	w.apply(r, batch(t, table, "insert a|1|"+bad, "insert b|2|"+bad))
 	w.apply(r, batch(t, table, "insert c|3|"+bad))
-	refused, err := r.Quarantine(t.Context(), 10)
+	refused, err := r.Quarantine(t.Context(), nil, 10)
 	if err != nil || len(refused) != 3 || refused[0].Key != `["a"]` || refused[0].Reason != "not_utf8" || refused[0].Column != "body" || refused[0].OriginalBytes != 4 || refused[2].Object == refused[0].Object {
 		t.Errorf("%+v, %v", refused, err)
+	}
+	other := schema.Name{Schema: table.Name.Schema, Table: "other"}
+	for want, c := range map[int]struct {
+		of    []schema.Name
+		limit int
+	}{0: {[]schema.Name{other}, 10}, 2: {[]schema.Name{table.Name}, 2}, 3: {[]schema.Name{other, table.Name}, 3}} {
+		if of, err := r.Quarantine(t.Context(), c.of, c.limit); err != nil || len(of) != want || want > 0 && of[want-1] != refused[want-1] {
+			t.Errorf("of %v: %+v, %v", c.of, of, err)
+		}
 	}
 	if n, over, err := r.DropQuarantine(t.Context(), table.Name, []string{`["a"]`}); err != nil || n != 1 || len(over) != 0 {
 		t.Errorf("dropped %d, %q, %v", n, over, err)

@@ -38,19 +38,28 @@ func (w *Warehouse) Quarantined(ctx context.Context) (open map[schema.Name]int64
 	return open, err
 }
 
-// Quarantine lists the rows in quarantine, so many at most.
-func (w *Warehouse) Quarantine(ctx context.Context, limit int) (refused []RefusedRow, err error) {
+// Quarantine lists the rows in quarantine, of those tables if there are any, so many at
+// most.
+func (w *Warehouse) Quarantine(ctx context.Context, tables []schema.Name, limit int) (refused []RefusedRow, err error) {
+	if len(tables) == 0 {
+		tables = []schema.Name{{}} // of all
+	}
 	err = w.inspected(ctx, func(s *session) error {
-		rows, err := s.rows(ctx, "list the quarantine", w.metadata.listOpen(limit))
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			r, err := scanRefused(row)
+		for _, n := range tables {
+			rows, err := s.rows(ctx, "list the quarantine", w.metadata.listOpen(n, limit-len(refused)))
 			if err != nil {
 				return err
 			}
-			refused = append(refused, r)
+			for _, row := range rows {
+				r, err := scanRefused(row)
+				if err != nil {
+					return err
+				}
+				refused = append(refused, r)
+			}
+			if len(refused) == limit {
+				break
+			}
 		}
 		return nil
 	})

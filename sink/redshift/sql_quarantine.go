@@ -6,10 +6,15 @@ import (
 	"rowshift/schema"
 )
 
-// listOpen lists the rows in quarantine, in the order that scanRefused takes.
-func (m metadata) listOpen(limit int) string {
+// listOpen lists the rows in quarantine, of a table if it has a name, in the order that
+// scanRefused takes.
+func (m metadata) listOpen(n schema.Name, limit int) string {
+	of := ""
+	if n != (schema.Name{}) {
+		of = fmt.Sprintf(` AND "source_schema" = %s AND "source_table" = %s`, literal(n.Schema), literal(n.Table))
+	}
 	return fmt.Sprintf(`SELECT "source_schema", "source_table", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at" FROM %s `+
-		`WHERE "lifted_at" IS NULL ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT %d`, m.quarantine(), limit)
+		`WHERE "lifted_at" IS NULL%s ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT %d`, m.quarantine(), of, limit)
 }
 
 // keptObjects lists what holds rows that were refused, as the quarantine or the ledger of

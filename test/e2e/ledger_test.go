@@ -181,9 +181,10 @@ func TestLedgerAndQuarantine(t *testing.T) {
 	if len(stuck) != 0 {
 		t.Errorf("in quarantine, though all rows fit: %v", stuck)
 	}
-	if out, errs, code, err := w.Command(t.Context(), "quarantine", "drop", "public.ragged"); err != nil || code != 0 || !strings.Contains(out, "entries dropped") {
+	if out, errs, code, err := w.Command(t.Context(), "quarantine", "drop", "--yes", "public.ragged"); err != nil || code != 0 || !strings.Contains(out, "entries dropped") {
 		t.Errorf("drop: exit code %d, %v, %s%s", code, err, out, errs)
 	}
+	command(t, w, 0, "rowshift: nothing is in quarantine", "quarantine", "list")
 	if left := rows(t, w.WarehouseDSN("dev", "dev"), "SELECT COUNT(*) FROM rowshift.quarantine"); left[0] != "0" {
 		t.Errorf("%v entries are left", left)
 	}

@@ -91,7 +91,10 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	withoutRefused(t, w, "7", "9")
 	command(t, w, 0, "entries dropped", "quarantine", "drop", "public.narrow", `["9"]`)
 	command(t, w, 1, "nothing of public.narrow, by the keys behind it, is in quarantine", "quarantine", "drop", "public.narrow", `["9"]`)
-	command(t, w, 1, "nothing of \"public.narrow\".narrow is in quarantine", "quarantine", "drop", `"public.narrow".narrow`)
+	command(t, w, 1, "nothing of \"public.narrow\".narrow is in quarantine", "quarantine", "drop", "--yes", `"public.narrow".narrow`)
+	command(t, w, 2, "--yes", "quarantine", "drop", "public.narrow")
+	command(t, w, 0, `["7"]`, "quarantine", "list", "public.narrow")
+	command(t, w, 0, "nothing of public.mark is in quarantine", "quarantine", "list", "public.mark")
 	listed(t, w, "7")
 	command(t, w, 0, "", "quarantine", "retry", "public.narrow")
 	arrived(t, w, 2) // with the next merge it is seen

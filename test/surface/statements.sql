@@ -243,6 +243,7 @@ SELECT "fold", COUNT(*), MAX("xid"), MAX(CASE WHEN "truncated" THEN 0 ELSE 0 END
 SELECT "kind", "source_schema", "source_table" FROM "metadata"."request" WHERE "state" = '?' ORDER BY "kind", "source_schema", "source_table";
 SELECT "kind", "source_schema", "source_table", "token", "state", COALESCE(DATEDIFF(second, "requested_at", GETDATE()), 0) FROM "metadata"."request" WHERE "state" = '?' OR "state" = '?' ORDER BY "requested_at", "source_schema", "source_table", "token";
 SELECT "layout" FROM "metadata"."checkpoint";
+SELECT "name" FROM "name"."name" WHERE "name" IS NULL AND "name" = '?' AND "name" = '?' ORDER BY "name", "name" LIMIT 0;
 SELECT "name" FROM "name"."name" WHERE "name" IS NULL ORDER BY "name", "name" LIMIT 0;
 SELECT "name", COUNT(*) FROM "name"."ledger_0_0_0" GROUP BY "name", "name" ORDER BY "name";
 SELECT "name", COUNT(*) FROM "name"."name" WHERE "name" IS NULL GROUP BY "name", "name" ORDER BY "name";

@@ -54,6 +54,7 @@ UPDATE "meta"."quarantine" SET "lifted_lsn" = '0/99', "lifted_at" = GETDATE() WH
 UPDATE "meta"."quarantine" SET "source_schema" = 'Sales', "source_table" = 'people' WHERE "target" = 'it''s' AND "lifted_at" IS NULL;
 SELECT "source_schema", "source_table", COUNT(*) FROM "meta"."quarantine" WHERE "lifted_at" IS NULL GROUP BY "source_schema", "source_table" ORDER BY "source_schema", "source_table";
 SELECT "source_schema", "source_table", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at" FROM "meta"."quarantine" WHERE "lifted_at" IS NULL ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT 10;
+SELECT "source_schema", "source_table", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at" FROM "meta"."quarantine" WHERE "lifted_at" IS NULL AND "source_schema" = 'Sales' AND "source_table" = 'it''s' ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT 10;
 SELECT DISTINCT "object" FROM "meta"."quarantine" WHERE "object" IS NOT NULL ORDER BY "object";
 DELETE FROM "meta"."quarantine" WHERE "source_schema" = 'Sales' AND "source_table" = 'it''s';
 DELETE FROM "meta"."quarantine" WHERE "source_schema" = 'Sales' AND "source_table" = 'it''s' AND "key" IN ('["a\\\\"]', '["b"]');
