@@ -4,7 +4,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // securityCases are values of who the pod is and what it may, and what each pod has of them.
@@ -55,8 +57,77 @@ func TestWhoThePodsAre(t *testing.T) {
 	}
 }
 
+// What runs beside the daemon does so in its own pod alone, and behind it, so that
+// `kubectl exec` finds the daemon; what runs before, and how names are looked up, is the
+// Jobs' as well.
+func TestWhatRunsBeside(t *testing.T) {
+	from, err := valued(t, `
+resetSlot: {token: again}
+initContainers: [{name: fetch, image: "vault:1", volumeMounts: [{name: config, mountPath: /c}]}]
+extraContainers: [{name: proxy, image: "proxy:2", ports: [{containerPort: 5432}]}]
+dnsConfig: {searches: [db.internal], options: [{name: ndots, value: "1"}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon, jobs := from.pods()
+	if c := daemon.Spec.Containers; len(c) != 2 || c[0].Name != "rowshift" || c[1].Name != "proxy" || c[1].Image != "proxy:2" || c[1].Ports[0].ContainerPort != 5432 {
+		t.Errorf("the daemon's pod has %+v", c)
+	}
+	if len(jobs) != 1 || len(jobs[0].Spec.Containers) != 1 {
+		t.Fatalf("the Jobs' pods are %+v", jobs)
+	}
+	for _, pod := range from.every() {
+		if c := pod.Spec.InitContainers; len(c) != 1 || c[0].Image != "vault:1" || c[0].VolumeMounts[0].MountPath != "/c" {
+			t.Errorf("before it runs %+v", c)
+		}
+		if d := pod.Spec.DNSConfig; d == nil || d.Searches[0] != "db.internal" || d.Options[0].Name != "ndots" || *d.Options[0].Value != "1" {
+			t.Errorf("names are looked up by %+v", d)
+		}
+	}
+}
+
+// The annotations are the Deployment's: what watches it looks there.
+func TestAnnotationsOfTheDeployment(t *testing.T) {
+	const name = "secret.reloader.stakater.com/reload"
+	from, err := valued(t, `deploymentAnnotations: {`+name+`: rowshift}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := one[*apps.Deployment](t, from)
+	if _, inPod := d.Spec.Template.Annotations[name]; inPod || d.Annotations[name] != "rowshift" {
+		t.Errorf("the Deployment has %v, its pods have %v", d.Annotations, d.Spec.Template.Annotations)
+	}
+}
+
+// A constraint counts the daemon's pods unless it says which; one of the values takes the
+// place of the chart's own.
+func TestSpread(t *testing.T) {
+	own := &meta.LabelSelector{MatchLabels: map[string]string{
+		"app.kubernetes.io/name": release, "app.kubernetes.io/instance": release, "app.kubernetes.io/component": "daemon",
+	}}
+	theirs := &meta.LabelSelector{MatchLabels: map[string]string{"team": "accounts"}}
+	zones := core.TopologySpreadConstraint{MaxSkew: 1, TopologyKey: "topology.kubernetes.io/zone", WhenUnsatisfiable: core.DoNotSchedule, LabelSelector: own}
+	nodes := core.TopologySpreadConstraint{MaxSkew: 2, TopologyKey: "kubernetes.io/hostname", WhenUnsatisfiable: core.ScheduleAnyway, LabelSelector: theirs}
+	from, err := valued(t, `
+replicas: 2
+topologySpreadConstraints:
+  - {maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}
+  - {maxSkew: 2, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {team: accounts}}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon, _ := from.pods()
+	if diff := cmp.Diff([]core.TopologySpreadConstraint{zones, nodes}, daemon.Spec.TopologySpreadConstraints); diff != "" {
+		t.Errorf("asked for (-) and rendered (+):\n%s", diff)
+	}
+}
+
 // since are the blocks of values that came after the chart's first release.
-var since = []string{"podSecurityContext", "securityContext"}
+var since = []string{
+	"podSecurityContext", "securityContext", "initContainers", "extraContainers", "deploymentAnnotations", "topologySpreadConstraints", "dnsConfig",
+}
 
 // `helm upgrade --reuse-values` of a release that is older than a block leaves it out: what
 // is rendered then is what the defaults give.

@@ -31,6 +31,12 @@ volumes:
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- with .Values.initContainers }}
+initContainers: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig: {{ toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
@@ -46,6 +52,24 @@ affinity: {{ toYaml . | nindent 2 }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- end -}}
+
+{{- /*
+How the daemon's pods are spread: as the values say, or a standby on another node if there is
+one. Who leaves labelSelector out means these pods, whose labels the chart makes.
+*/ -}}
+{{- define "rowshift.spread" -}}
+{{- $constraints := .Values.topologySpreadConstraints -}}
+{{- if and (not $constraints) (gt (int .Values.replicas) 1) -}}
+{{- $constraints = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") -}}
+{{- end -}}
+{{- $labels := merge (dict "app.kubernetes.io/component" "daemon") (include "rowshift.selector" . | fromYaml) -}}
+{{- with $constraints -}}
+topologySpreadConstraints:
+{{- range . }}
+  - {{- hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" (dict "matchLabels" $labels)) .) | toYaml | nindent 4 }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "rowshift.container" -}}
