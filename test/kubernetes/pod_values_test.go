@@ -1,12 +1,15 @@
 package kubernetes
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // securityCases are values of who the pod is and what it may, and what each pod has of them.
@@ -121,6 +124,33 @@ topologySpreadConstraints:
 	daemon, _ := from.pods()
 	if diff := cmp.Diff([]core.TopologySpreadConstraint{zones, nodes}, daemon.Spec.TopologySpreadConstraints); diff != "" {
 		t.Errorf("asked for (-) and rendered (+):\n%s", diff)
+	}
+}
+
+// What is deployed says its version: the image's, for the chart has none of its own to tell.
+// The pods do not: another tag is another image there already.
+func TestTheVersionIsTheImages(t *testing.T) {
+	for tag, want := range map[string]string{
+		"0.1.0":                        "0.1.0",
+		"1.10":                         "1.10",
+		"v1.2.3-4-gabcdef0-dirty":      "v1.2.3-4-gabcdef0-dirty",
+		"1.2.3@sha256:0123456789abcd":  "1.2.3",
+		"_edge.":                       "edge",
+		strings.Repeat("x", 62) + "-1": strings.Repeat("x", 62),
+	} {
+		from, err := valued(t, "image: {tag: "+strconv.Quote(tag)+"}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range from {
+			if got := o.GetLabels()["app.kubernetes.io/version"]; got != want || len(validation.IsValidLabelValue(got)) > 0 {
+				t.Errorf("of the tag %s %s says %q, want %q", tag, o.GetName(), got, want)
+			}
+		}
+		daemon, _ := from.pods()
+		if _, told := daemon.Labels["app.kubernetes.io/version"]; told {
+			t.Error("a pod has the label")
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func (all objects) kinds() []string {
 }
 
 // ofHelm are the labels and annotations that only Helm writes.
-var ofHelm = []string{"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/config"}
+var ofHelm = []string{"helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/version", "checksum/config"}
 
 // hashed matches the name that kustomize gives to the config: so it starts the daemon
 // anew when it has changed, as Helm's checksum does.

@@ -16,6 +16,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "rowshift.labels" -}}
 {{ include "rowshift.selector" . }}
+{{- /* The image's, which is all that runs: a tag without its digest, as far as a label takes it. */}}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*$" .Values.image.tag "" | trunc 63 | trimAll "-_." | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
