@@ -3,16 +3,20 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // Teardown returns the statements that remove from the source what keeps log there or
 // was made for us: the slot, and the publication unless a DBA makes it. There are none
-// if nothing is there. With apply they are run. The error is a *replicator.Halt if
-// somebody streams from the slot, or it is none of ours.
+// if nothing is there, and for a publication that somebody else may read a comment. With
+// apply they are run. The error is a *replicator.Halt if somebody streams from the slot, or
+// it is none of ours.
 func (o *Origin) Teardown(ctx context.Context, apply bool) ([]string, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -28,6 +32,9 @@ func (o *Origin) Teardown(ctx context.Context, apply bool) ([]string, error) {
 		return statements, err
 	}
 	for _, statement := range statements {
+		if strings.HasPrefix(statement, comment("")) {
+			continue
+		}
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return nil, fmt.Errorf("postgres: %s: %w", statement, bare(err))
 		}
@@ -58,8 +65,30 @@ func (o *Origin) remains(ctx context.Context, conn *pgx.Conn, s server) (stateme
 		return statements, nil
 	}
 	p, err := readPublication(ctx, conn, s, o.options.Publication)
-	if err == nil && p != nil {
-		statements = append(statements, "DROP PUBLICATION "+pgx.Identifier{o.options.Publication}.Sanitize())
+	if err != nil || p == nil {
+		return statements, err
 	}
-	return statements, err
+	drop := "DROP PUBLICATION " + pgx.Identifier{o.options.Publication}.Sanitize()
+	if foreign := o.unnamed(p); foreign != "" {
+		drop = comment(fmt.Sprintf("publication %q publishes %s: if nobody else reads it: %s", o.options.Publication, foreign, drop))
+	}
+	return append(statements, drop), nil
+}
+
+// unnamed says what a publication has that the config does not name, so that it may be
+// somebody else's; empty if it has nothing of that.
+func (o *Origin) unnamed(p *publication) string {
+	if p.broad {
+		return "all tables, or all of a schema"
+	}
+	var names []string
+	for _, have := range p.tables {
+		if !slices.ContainsFunc(o.options.Choices, func(c schema.Choice) bool { return c.Name == have.name }) {
+			names = append(names, have.name.String())
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "what the config does not name (" + strings.Join(names, ", ") + ")"
 }
