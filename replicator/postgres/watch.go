@@ -65,8 +65,12 @@ func (w *watcher) close() {
 	<-w.gone
 }
 
-// run looks until something was altered. What cannot be asked is asked again later: a
-// source that is away is noticed by the stream.
+// failedLooks is how many looks have to fail in a row for it to be said. A source that is
+// away is noticed by the stream, so it is something else, such as no session being left for
+// us, and whatever is altered goes unnoticed.
+const failedLooks = 3
+
+// run looks until something was altered. What cannot be asked is asked again later.
 func (w *watcher) run(ctx context.Context) {
 	defer close(w.gone)
 	var conn *pgx.Conn
@@ -77,6 +81,7 @@ func (w *watcher) run(ctx context.Context) {
 	}()
 	tick := time.NewTicker(w.options.Look)
 	defer tick.Stop()
+	say, failed := w.waitingOnce(), 0
 	for w.altered.Load() == nil {
 		select {
 		case <-ctx.Done():
@@ -85,19 +90,31 @@ func (w *watcher) run(ctx context.Context) {
 		case <-w.soon:
 		}
 		var err error
-		if conn == nil {
-			if conn, err = w.connect(ctx); err != nil {
-				continue
-			}
-		}
-		if err = w.look(ctx, conn); err != nil {
-			shut(conn)
-			conn = nil
+		if conn, err = w.lookBy(ctx, conn); err == nil {
+			say, failed = w.waitingOnce(), 0
+		} else if failed++; failed >= failedLooks && ctx.Err() == nil {
+			say("a look at the catalogue, which fails: " + err.Error())
 		}
 	}
 	for rest(ctx, 100*time.Millisecond) == nil {
 		w.wake()
 	}
+}
+
+// lookBy looks by a session, or by a new one if it is nil, and returns the one to look by
+// the next time.
+func (w *watcher) lookBy(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error) {
+	if conn == nil {
+		var err error
+		if conn, err = w.connect(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.look(ctx, conn); err != nil {
+		shut(conn)
+		return nil, err
+	}
+	return conn, nil
 }
 
 // look compares what can be seen now with what was when the stream was opened, or at the

@@ -3,8 +3,12 @@ package postgres
 import (
 	"context"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"rowshift/replicator"
 )
 
 // asked counts what is asked on a connection.
@@ -102,5 +106,32 @@ func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 		if n > 1 != c.read || (found != "") != c.altered {
 			t.Errorf("%s: %d questions, and found %q", c.statements, n, found)
 		}
+	}
+}
+
+// TestLooksThatFail shows that it is said when the catalogue cannot be looked at, while the
+// stream goes on.
+func TestLooksThatFail(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.create()
+	w.options.Look = 10 * time.Millisecond
+	source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: w.confirmed(), Known: func(context.Context) (replicator.Known, error) { return replicator.Known{}, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	admin := must(pgx.Connect(t.Context(), shared.Server(t).DSN("postgres")))
+	defer shut(admin)
+	w.exec(admin, "ALTER DATABASE "+w.config.Database+" ALLOW_CONNECTIONS false")
+	w.exec(other, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rowshift' AND datname = current_database() AND backend_type = 'client backend'`)
+	w.heard("a look at the catalogue, which fails", "not currently accepting connections")
+	w.exec(admin, "ALTER DATABASE "+w.config.Database+" ALLOW_CONNECTIONS true")
+	w.exec(other, `INSERT INTO a VALUES (1)`)
+	f := &followed{Source: source, w: w, opened: opened}
+	if d := cmp.Diff([]string{"insert a new(1)"}, f.read(w.marked())); d != "" {
+		t.Error(d)
 	}
 }
