@@ -13,7 +13,7 @@ import (
 // Create implements replicator.Origin. The publication comes before the slot: log
 // that was written before a publication was made cannot be decoded by it.
 func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c replicator.Created, err error) {
-	conn, err := o.connect(ctx)
+	conn, err := o.session(ctx) // that waits for hours, it may be, for its slot or for others' answers
 	if err != nil {
 		return c, err
 	}

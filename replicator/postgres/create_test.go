@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"rowshift/replicator"
 )
@@ -28,6 +29,32 @@ func TestCreate(t *testing.T) {
 	w.exec(other, `INSERT INTO a VALUES (1)`)
 	if got := w.follow(first.Start).read(first.Proof); first.Start == 0 || first.Proof <= first.Start || len(got) > 1 {
 		t.Errorf("%+v, then %v", first, got)
+	}
+}
+
+// TestCreateTakesItsTime shows that no setting of the role ends the session that makes the
+// slot, be it that it waits for a transaction or for the warehouse's answer.
+func TestCreateTakesItsTime(t *testing.T) {
+	w := newWorld(t)
+	other, third := w.dial(), w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.named(true)
+	w.exec(other, `ALTER DATABASE `+w.config.Database+` SET idle_session_timeout = '50ms'`)
+	if w.major() >= 17 {
+		w.exec(other, `ALTER DATABASE `+w.config.Database+` SET transaction_timeout = '50ms'`)
+	}
+	w.exec(other, `BEGIN; SELECT pg_current_xact_id()`)
+	made := make(chan error, 1)
+	go func() {
+		_, err := w.Create(t.Context(), replicator.CreateRequest{Still: func(ctx context.Context) error { return rest(ctx, 500*time.Millisecond) }})
+		made <- err
+	}()
+	w.heard("a running transaction to end, to make slot")
+	w.until(third, `EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND clock_timestamp() - query_start > '500ms')`, applicationName)
+	w.exec(other, `COMMIT`)
+	if err := <-made; err != nil {
+		t.Error(err)
 	}
 }
 

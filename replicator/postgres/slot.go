@@ -186,7 +186,7 @@ func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
 	if rest(ctx, tellPause) != nil {
 		return
 	}
-	conn, err := o.connect(ctx)
+	conn, err := o.session(ctx)
 	if err != nil {
 		return
 	}
