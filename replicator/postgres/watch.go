@@ -234,7 +234,9 @@ func (s sight) differs(now sight) string {
 			return fmt.Sprintf("%v can be replicated now", t.Known)
 		}
 	}
-	same := func(a, b replicator.Unfit) bool { return a.Name == b.Name && a.Why.Reason == b.Why.Reason }
+	same := func(a, b replicator.Unfit) bool { // the repair as well, which is what is followed
+		return a.Name == b.Name && a.Why.Reason == b.Why.Reason && a.Why.Found == b.Why.Found && a.Why.Repair == b.Why.Repair
+	}
 	if !slices.EqualFunc(s.unfit, now.unfit, same) {
 		return "what keeps tables from being replicated is something else"
 	}
