@@ -190,6 +190,13 @@ type decoder struct {
 	truncated []*relation          // of a Truncate message, not handed out yet
 	astray    func(replicator.LSN) // told of a transaction with a value that cannot be rendered
 
+	// root is the relation of the message before, and leaf the one of the message behind
+	// that which is not replicated. Where a row follows it is of that partition of the root;
+	// a truncation is described by roots alone.
+	root      *relation
+	leaf      *relationMessage
+	partition func(leaf relationMessage, root *relation) // nil: nobody wants to know
+
 	key, old, row replicator.Tuple // scratch
 	was, is       replicator.Tuple // the same, for what came in binary
 }
@@ -216,12 +223,12 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 		found = true
 	case 'R':
 		if m := c.relation(); c.err == nil {
-			if d.relations[m.oid] != nil && d.resent != nil {
-				d.resent()
-			}
-			d.relations[m.oid] = d.match(m, d.commit)
+			d.describe(m)
 		}
 	case 'I', 'U', 'D':
+		if d.leaf != nil && d.partition != nil {
+			d.partition(*d.leaf, d.root)
+		}
 		change, found = d.change(&c, kind)
 	case 'T':
 		d.truncate(&c)
@@ -231,6 +238,9 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	default:
 		c.fail("a pgoutput message of unknown kind %q", kind)
 	}
+	if kind != 'R' && kind != 'Y' {
+		d.root, d.leaf = nil, nil
+	}
 	if err := c.end(); err != nil {
 		if errors.Is(err, render.ErrMalformed) {
 			d.astray(d.commit)
@@ -238,6 +248,20 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 		return replicator.Change{}, false, err
 	}
 	return change, found, nil
+}
+
+// describe takes in a Relation message.
+func (d *decoder) describe(m relationMessage) {
+	if d.relations[m.oid] != nil && d.resent != nil {
+		d.resent()
+	}
+	r := d.match(m, d.commit)
+	d.relations[m.oid] = r
+	if r != nil {
+		d.root, d.leaf = r, nil
+	} else {
+		d.leaf = &m
+	}
 }
 
 // operation is what a message of that kind does.

@@ -227,6 +227,27 @@ func TestRootBesideItsPartition(t *testing.T) {
 	}
 }
 
+// TestTruncatedBesideAnother shows that a table which was published then and is described
+// behind a root is taken for no partition of it unless a row of the root follows.
+func TestTruncatedBesideAnother(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, tree+`; CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1, 1, 'v')`)
+	w.choose(every("a", "b")...)
+	w.create()
+	start := w.confirmed()
+	w.exec(other, "TRUNCATE a, b")
+	w.exec(other, "BEGIN; TRUNCATE a; INSERT INTO b VALUES (1); INSERT INTO a VALUES (1, 1, 'v'); COMMIT")
+	w.options.Choices = every("a")
+	for range 2 {
+		f := w.follow(start)
+		if d := cmp.Diff([]string{"truncate a", "truncate a", "insert a new(1|1|v)"}, f.read(w.marked())); d != "" || f.opened.Tables[0].Missed {
+			t.Errorf("missed %v, %s", f.opened.Tables[0].Missed, d)
+		}
+		f.Close()
+	}
+}
+
 // TestPartitionThatIsGone shows that rows of a partition which came and went while nobody
 // looked are told of, once, and can be read past then.
 func TestPartitionThatIsGone(t *testing.T) {

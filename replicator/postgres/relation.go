@@ -62,10 +62,7 @@ type relation struct {
 type matcher struct {
 	tables map[uint32]chosen
 
-	// last is the relation of the message before, and looked tells whether a partition of
-	// it that is not known has been looked into.
-	last   *relation
-	looked func(partition, root uint32) bool
+	looked func(partition, root uint32) bool // tells whether a partition that is not known has been looked into
 
 	astray func(replicator.LSN) // told of a transaction that cannot be read in binary
 }
@@ -85,24 +82,20 @@ type chosen struct {
 // alteration that the catalogue has. Rows of any other are unfit, by an Altered: they may
 // be rows that nobody needs, since the table is loaded as it is now.
 func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
-	root := m.last
-	m.last = nil
 	known, ok := m.tables[r.oid]
 	if !ok {
-		m.partition(r, root)
 		return nil
 	}
-	m.last = known.match(r, at)
-	if errors.Is(m.last.unfit, errUnrendered) {
+	to := known.match(r, at)
+	if errors.Is(to.unfit, errUnrendered) {
 		m.astray(at)
 	}
-	return m.last
+	return to
 }
 
-// partition takes a message for a table that is not replicated. Behind one of a
-// partitioned table it is of the partition whose rows follow as the root's. If that is not
-// known, they are rows of a partition that is newer than the catalogue that was read, or
-// is gone by now, without a word: the catalogue has to be read again.
+// partition takes what was described behind a root, before a row of the root. If that is
+// none of its partitions that are known, the row is of one that is newer than the catalogue
+// that was read, or is gone by now, without a word: the catalogue has to be read again.
 func (m *matcher) partition(r relationMessage, root *relation) {
 	if root == nil || !root.table.Partitioned || root.unfit != nil {
 		return

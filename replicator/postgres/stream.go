@@ -331,7 +331,7 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 		s.resend = min(sendAtLeast, timeout/4)
 		s.silence = max(2*s.heartbeat, timeout)
 	}
-	s.decoder.astray = o.astray.reached
+	s.decoder.astray, s.decoder.partition = o.astray.reached, m.partition
 	w.gather.begin(h.Conn)
 	return s, s.ask(time.Now())
 }
