@@ -58,7 +58,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	if r.Known != nil {
 		o.watch(s, p.sight, source)
 	}
-	return o.watchPartitions(source, p.opened.Tables), p.opened, nil
+	return source, p.opened, nil
 }
 
 // start waits for the slot and starts its stream.

@@ -128,9 +128,27 @@ func locked(t *schema.Table) []uint32 {
 // one stands in the way of no reader.
 // https://www.postgresql.org/docs/current/sql-altertable.html
 func sameParts(ctx context.Context, q querier, tables []*schema.Table) error {
-	changed, err := otherParts(ctx, q, tables)
-	if err == nil && changed != nil {
-		err = fmt.Errorf("%w: partitions of %v came or went meanwhile", replicator.ErrYielded, changed.Name)
+	var roots []schema.Relation
+	for _, t := range tables {
+		if t.Partitioned {
+			roots = append(roots, schema.Relation{OID: t.OID, Kind: 'p'})
+		}
 	}
-	return err
+	now, err := readParts(ctx, q, roots)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if !alikeParts(t.Parts, now[t.OID]) {
+			return fmt.Errorf("%w: partitions of %v came or went meanwhile", replicator.ErrYielded, t.Name)
+		}
+	}
+	return nil
+}
+
+// alikeParts tells whether partitions are those that they were, held by the same files and
+// attached by the same transactions.
+func alikeParts(was, is []schema.Part) bool {
+	same := func(a, b schema.Part) bool { return a.OID == b.OID && a.File == b.File && a.XMin == b.XMin }
+	return slices.EqualFunc(was, is, same)
 }

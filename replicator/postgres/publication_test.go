@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -155,18 +154,10 @@ func TestAlignGoesOn(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE gone (id int PRIMARY KEY)`)
 	w.choose(every("a", "gone")...)
 	w.create()
-	w.options.LoadYield, w.options.Look = time.Millisecond, 10*time.Millisecond
+	w.options.LoadYield = time.Millisecond
 	w.options.Choices = every("a", "b", "c")
 	w.exec(other, `BEGIN; LOCK TABLE b, gone IN SHARE UPDATE EXCLUSIVE MODE`)
-	open := func() *followed {
-		source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: w.confirmed(), Known: func(context.Context) (replicator.Known, error) { return replicator.Known{}, nil }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { source.Close() })
-		return &followed{Source: source, w: w, opened: opened}
-	}
-	f := open()
+	f := w.watched(w.confirmed())
 	if o := f.opened; len(o.Tables) != 2 || len(o.Unfit) != 1 || o.Unfit[0].Name.Table != "b" {
 		t.Fatalf("opened with %v, unfit %v", o.Tables, o.Unfit)
 	}
@@ -185,7 +176,7 @@ func TestAlignGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	f = open()
+	f = w.watched(w.confirmed())
 	defer f.Close()
 	if o := f.opened; len(o.Tables) != 3 || len(o.Unfit) != 0 {
 		t.Errorf("opened with %v, unfit %v", o.Tables, o.Unfit)

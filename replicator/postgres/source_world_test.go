@@ -50,7 +50,19 @@ type followed struct {
 // follow opens the stream behind a position.
 func (w *world) follow(after replicator.LSN) *followed {
 	w.t.Helper()
-	source, opened, err := w.Open(w.t.Context(), replicator.OpenRequest{After: after})
+	return w.open(replicator.OpenRequest{After: after})
+}
+
+// watched is follow with a look at the catalogue beside it, every 20 milliseconds.
+func (w *world) watched(after replicator.LSN) *followed {
+	w.t.Helper()
+	w.options.Look = 20 * time.Millisecond
+	return w.open(replicator.OpenRequest{After: after, Known: func(context.Context) (replicator.Known, error) { return replicator.Known{}, nil }})
+}
+
+func (w *world) open(r replicator.OpenRequest) *followed {
+	w.t.Helper()
+	source, opened, err := w.Open(w.t.Context(), r)
 	if err != nil {
 		w.t.Fatal(err)
 	}

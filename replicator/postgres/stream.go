@@ -46,6 +46,7 @@ type stream struct {
 	decoder decoder
 	failed  func(at replicator.LSN, cause error) error // what an error of decoding comes to
 	watcher *watcher                                   // nil: nobody looks at the catalogue
+	begin   func()                                     // called before the first change: what was opened is known to the core
 
 	heartbeat time.Duration
 	resend    time.Duration // how long the server may go without a status update
@@ -72,13 +73,17 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 	if c, ok := s.decoder.nextTruncated(); ok {
 		return c, nil
 	}
+	if s.begin != nil {
+		s.begin()
+		s.begin = nil
+	}
 	if wait <= 0 || wait > s.heartbeat {
 		wait = s.heartbeat
 	}
 	s.watch(ctx)
 	var until time.Time
 	for {
-		if s.watcher != nil && !s.inside {
+		if s.watcher != nil && !s.inside { // a transaction that takes longer than they do to come would else never get through
 			if altered := s.watcher.altered.Load(); altered != nil {
 				return replicator.Change{}, altered
 			}
@@ -323,7 +328,7 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 		return nil, fmt.Errorf("postgres: take over the stream: %w", err)
 	}
 	s := &stream{
-		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable,
+		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable, begin: o.partitions.told,
 		heartbeat: o.options.Heartbeat, resend: sendAtLeast, silence: silentFor,
 		position: after, commit: after, acked: confirmed, ctx: context.Background(),
 	}

@@ -15,8 +15,9 @@ import (
 
 // watcher looks at the catalogue and the publication beside a stream. A table that is
 // idle tells nothing of what becomes of it, and even of one that is not the stream says
-// less than the catalogue: no attnums, nothing of a table that is written anew, and
-// nothing of one that is out of the publication.
+// less than the catalogue: no attnums, nothing of a table that is written anew, nothing of
+// one that is out of the publication, and nothing of a partition that was attached,
+// detached, dropped or truncated alone.
 type watcher struct {
 	*Origin
 	server  server
@@ -263,6 +264,8 @@ func (s sight) became(t, is *schema.Table, now sight) string {
 		return fmt.Sprintf("%v: %s", t.Known, d.Uncertain)
 	case !d.Empty() || t.Name != is.Name || t.Known != is.Known:
 		return fmt.Sprintf("%v has other columns, or other names", t.Known)
+	case !alikeParts(t.Parts, is.Parts):
+		return fmt.Sprintf("partitions of %v came, went or were emptied", t.Known)
 	}
 	return ""
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -77,8 +76,9 @@ func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 		{`ANALYZE`, false, false},
 		{`VACUUM a`, false, false},
 		{`CREATE TABLE more (id int PRIMARY KEY)`, true, false},
-		{`TRUNCATE other`, true, false},                                              // it has another file
-		{`CREATE TABLE r2 PARTITION OF r FOR VALUES FROM (10) TO (20)`, true, false}, // partitions are looked at elsewhere
+		{`TRUNCATE other`, true, false}, // it has another file
+		{`CREATE TABLE r2 PARTITION OF r FOR VALUES FROM (10) TO (20)`, true, true},
+		{`TRUNCATE r2`, true, true},
 		{`ALTER TABLE a ADD w int`, true, true},
 		{`ALTER TABLE a ALTER w TYPE bigint`, true, true},
 		{`ALTER TABLE a RENAME w TO u`, true, true},
@@ -118,12 +118,7 @@ func TestLooksThatFail(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
 	w.create()
-	w.options.Look = 10 * time.Millisecond
-	source, opened, err := w.Open(t.Context(), replicator.OpenRequest{After: w.confirmed(), Known: func(context.Context) (replicator.Known, error) { return replicator.Known{}, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer source.Close()
+	f := w.watched(w.confirmed())
 	admin := must(pgx.Connect(t.Context(), shared.Server(t).DSN("postgres")))
 	defer shut(admin)
 	w.exec(admin, "ALTER DATABASE "+w.config.Database+" ALLOW_CONNECTIONS false")
@@ -131,8 +126,35 @@ func TestLooksThatFail(t *testing.T) {
 	w.heard("a look at the catalogue, which fails", "not currently accepting connections")
 	w.exec(admin, "ALTER DATABASE "+w.config.Database+" ALLOW_CONNECTIONS true")
 	w.exec(other, `INSERT INTO a VALUES (1)`)
-	f := &followed{Source: source, w: w, opened: opened}
 	if d := cmp.Diff([]string{"insert a new(1)"}, f.read(w.marked())); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestLooksEndNoTransaction shows that a stream ends behind the transaction that is being
+// received when something is found to be altered, not within it.
+func TestLooksEndNoTransaction(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.create()
+	f := w.watched(w.confirmed())
+	w.exec(other, `INSERT INTO a VALUES (1), (2)`)
+	var ops []replicator.Op
+	err := f.until(func(c replicator.Change) bool {
+		if c.Op == replicator.Begin {
+			f.Source.(*stream).watcher.altered.Store(&replicator.Altered{Found: "it was"})
+		}
+		if c.Op != replicator.Mark {
+			ops = append(ops, c.Op)
+		}
+		return false
+	})
+	if err := alteredWith(err, 0, "it was"); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff([]replicator.Op{replicator.Begin, replicator.Insert, replicator.Insert, replicator.Commit}, ops); d != "" {
 		t.Error(d)
 	}
 }
