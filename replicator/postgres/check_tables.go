@@ -115,12 +115,12 @@ func (c *check) followed(t *schema.Table) {
 
 // rights are what a role may do with one table.
 type rights struct {
-	usage, all, ctid, policies bool
-	columns                    []string // the chosen ones that it may not read
+	usage, ctid, policies bool
+	columns               []string // the chosen ones that it may not read
 }
 
 const rightsQuery = `
-SELECT has_schema_privilege(c.relnamespace, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), has_column_privilege(c.oid, 'ctid', 'SELECT'),
+SELECT has_schema_privilege(c.relnamespace, 'USAGE'), has_column_privilege(c.oid, 'ctid', 'SELECT'),
        row_security_active(c.oid),
        coalesce((SELECT array_agg(n ORDER BY n) FROM unnest($2::text[]) n WHERE NOT has_column_privilege(c.oid, n, 'SELECT')), '{}')
 FROM pg_class c WHERE c.oid = $1`
@@ -131,7 +131,7 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 	names, err := loaded(ctx, c.conn, t)
 	var r rights
 	if err == nil {
-		err = c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns)
+		err = c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.ctid, &r.policies, &r.columns)
 	}
 	if err != nil {
 		c.unasked(subject, bare(err))

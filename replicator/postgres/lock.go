@@ -173,7 +173,7 @@ func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, er
 		return "", err
 	}
 	var r rights
-	if err := conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.all, &r.ctid, &r.policies, &r.columns); err != nil {
+	if err := conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.ctid, &r.policies, &r.columns); err != nil {
 		return "", err
 	}
 	err = conn.QueryRow(ctx, `SELECT bool_or(row_security_active(o)) FROM unnest($1::oid[]) o`, locked(t)).Scan(&r.policies) // a partition is read by itself
