@@ -191,35 +191,34 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 	if err != nil {
 		return nil, err
 	}
+	useless := found != nil && (r.Remake || r.Reset && o.options.Create || found.lost())
+	if found != nil && !useless {
+		return o.waitForSlot(ctx, conn, s.database)
+	}
+	if !o.options.Create {
+		return nil, o.slotIsDue(found)
+	}
 	still := func() error {
 		if r.Still == nil {
 			return nil
 		}
 		return r.Still(ctx)
 	}
-	useless := found != nil && (r.Remake || r.Reset && o.options.Create || found.lost())
-	if !o.options.Create && (found == nil || useless) {
-		return nil, o.slotIsDue(found)
+	if err := still(); err != nil {
+		return nil, err
 	}
-	if found == nil || useless {
-		if err := still(); err != nil {
-			return nil, err
-		}
-	}
-	if useless && r.Reset && found.active {
+	if found != nil && found.active && r.Reset {
 		if err := o.endOurs(ctx, conn, found.activePID); err != nil {
 			return nil, err
 		}
 	}
-	if useless {
+	if found != nil {
 		if err := o.letGo(ctx, conn, still); err != nil {
 			return nil, err
 		}
 	}
-	if found == nil || useless {
-		if err := o.makeSlot(ctx, conn, s); err != nil {
-			return nil, err
-		}
+	if err := o.makeSlot(ctx, conn, s); err != nil {
+		return nil, err
 	}
 	return o.waitForSlot(ctx, conn, s.database)
 }
