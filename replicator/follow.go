@@ -163,6 +163,31 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	return p
 }
 
+// ready carries out what is planned before the stream is read, and remembers it: held
+// tables are made for tables that are loading and have none, and targets are altered.
+// What loads of before have held that did not end is forgotten: the checkpoint does not
+// name it any more.
+func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p planned) (Checkpoint, error) {
+	next := p.next.Clone()
+	err := besides(ctx, source, next.LSN, func(ctx context.Context) error {
+		if p.first != nil {
+			if _, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: *p.first}); err != nil {
+				return err
+			}
+		}
+		made, err := d.makeHeld(ctx, opened, &next)
+		if err != nil || !made && !p.changed {
+			return err
+		}
+		merged, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations})
+		if err == nil && len(merged.Altered) > 0 {
+			tell(d.Listener.Altered, merged.Altered)
+		}
+		return err
+	})
+	return next, err
+}
+
 // renames has it remembered that columns of a target are being given other names, before
 // they are: a pass that dies then cannot tell, once the source has given them others
 // again, by which of the names the target knows them.

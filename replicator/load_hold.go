@@ -34,40 +34,6 @@ func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
 	return await(ctx, l.held)
 }
 
-// ready carries out what is planned before the stream is read, and remembers it: held
-// tables are made for tables that are loading and have none, and targets are altered.
-// What loads of before have held that did not end is forgotten: the checkpoint does not
-// name it any more.
-func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p planned) (Checkpoint, error) {
-	next := p.next.Clone()
-	err := besides(ctx, source, next.LSN, func(ctx context.Context) error {
-		if p.first != nil {
-			if _, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: *p.first}); err != nil {
-				return err
-			}
-		}
-		made, err := d.makeHeld(ctx, opened, &next)
-		if err != nil || !made && !p.changed {
-			return err
-		}
-		merged, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations})
-		if err == nil && len(merged.Altered) > 0 {
-			tell(d.Listener.Altered, merged.Altered)
-		}
-		return err
-	})
-	return next, err
-}
-
-// merge is one transaction of the warehouse, tried until it is committed.
-func (d *daemon) merge(ctx context.Context, m *Merge) (merged Merged, err error) {
-	err = again(ctx, d.Options, "merge", func() (err error) {
-		merged, err = d.Warehouse.Merge(ctx, m)
-		return err
-	})
-	return merged, err
-}
-
 // makeHeld makes the held tables that are missing and names them in the checkpoint.
 func (d *daemon) makeHeld(ctx context.Context, opened Opened, c *Checkpoint) (made bool, err error) {
 	tables := opened.byOID()

@@ -333,11 +333,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	}
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(staged), Staged: staged}
 	began := time.Now()
-	var merged Merged
-	err := again(ctx, p.Options, "merge", func() (err error) {
-		merged, err = p.Warehouse.Merge(ctx, m)
-		return err
-	})
+	merged, err := p.Options.merge(ctx, m)
 	if refused, ok := errors.AsType[*Refused](err); ok {
 		refused.until = last.End
 	}
@@ -380,11 +376,7 @@ func resetBy(m Merged) error {
 // remember writes the tables' states anew, in a transaction of its own.
 func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: next}
-	var merged Merged
-	err := again(ctx, p.Options, "merge", func() (err error) {
-		merged, err = p.Warehouse.Merge(ctx, m)
-		return err
-	})
+	merged, err := p.Options.merge(ctx, m)
 	if err != nil {
 		return err
 	}

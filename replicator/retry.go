@@ -43,3 +43,12 @@ func again(ctx context.Context, o *Options, step string, do func() error) error 
 		}
 	}
 }
+
+// merge is one transaction of the warehouse, tried until it is committed.
+func (o *Options) merge(ctx context.Context, m *Merge) (merged Merged, err error) {
+	err = again(ctx, o, "merge", func() (err error) {
+		merged, err = o.Warehouse.Merge(ctx, m)
+		return err
+	})
+	return merged, err
+}
