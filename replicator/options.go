@@ -13,8 +13,7 @@ type Options struct {
 	Loader    Loader
 	Listener  Listener
 
-	Limits    Limits
-	Heartbeat time.Duration // how often a quiet stream brings a mark; 10 s
+	Limits Limits
 
 	// A quiet stream moves the checkpoint this often, so that the slot lets go of
 	// log that holds nothing for us: 5 min; negative: only by Refresh bytes.
@@ -67,7 +66,6 @@ func (o *Options) EnsureDefaults() {
 	ensure(&o.Limits.Bytes, 128<<20)
 	ensure(&o.Limits.MaxAge, 5*time.Second)
 	ensure(&o.Limits.MinInterval, time.Second)
-	ensure(&o.Heartbeat, 10*time.Second)
 	ensure(&o.Refresh, 5*time.Minute)
 	ensure(&o.RefreshBytes, 256<<20)
 	ensure(&o.Drain, 45*time.Second)
