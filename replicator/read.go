@@ -109,7 +109,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err != nil {
 			return r.leave(ctx, err)
 		}
-		if !c.ofTable() || r.changes%lookEvery == 0 || r.loading() { // else the clock is not asked for each row
+		if !c.ofTable() || r.changes%lookEvery == 0 { // else the clock is not asked for each row
 			wait = r.patience()
 		}
 		if c, err = r.source.Next(ctx, wait); err != nil {
