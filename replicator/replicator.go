@@ -123,7 +123,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 			return err
 		}
 	} else {
-		tell(d.Listener.Remembered, cp.Clone())
+		tell(d.Listener.Remembered, *cp)
 	}
 	if cp == nil || cp.Phase == Creating || d.due(cp) != "" {
 		err := d.Origin.Alone(ctx, func(ctx context.Context) (err error) {
@@ -220,8 +220,8 @@ func keepAlive(ctx context.Context, source Source, at LSN) error {
 // checkpoint that it has come to.
 func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) (Checkpoint, error) {
 	planned := d.plan(cp, opened)
-	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next.Clone()})
-	tell(d.Listener.Tables, planned.next.Clone().Tables)
+	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next})
+	tell(d.Listener.Tables, planned.next.Tables)
 	cp, err := d.ready(ctx, source, opened, planned)
 	if err != nil {
 		return cp, err

@@ -53,7 +53,7 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 	}
 	_, err = d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
 	if err == nil {
-		tell(d.Listener.Tables, next.Clone().Tables)
+		tell(d.Listener.Tables, next.Tables)
 		tell(d.Listener.Waiting, "the slot to be made anew, for the reset "+token)
 	}
 	return err
