@@ -35,10 +35,14 @@
 //	merge      Warehouse, checkpoint       a staged batch                stage closed the channel
 //	discard    Stager.Discard              objects of a merged batch     merge closed the channel
 //	sweep      Sweeper                     an hour                       stop
-//	load       Snapshot, Loader            tables to load, a merge, hold or join     stop
+//	load       Origin.Snapshot             tables to load, a merge, hold or join     stop
 //	n workers  a session of the Snapshot   a range, while tables load                no range is left
 //	n more     LoadPart.Close              a range that was read                     no range is left
 //	n others   Loader.MakeLoad, Load       ranges of a table that are at rest        every table is loaded
+//
+// What follows load in the table are a haul's, which brings what one snapshot sees. It
+// outlives the pass in which that was taken: the next goes on with it, if the tables are as
+// they were and no other daemon was in charge between, and loads the others behind it.
 //
 // load tells read what to hold and what to let join (order), and asks merge to remember
 // how far tables are (news): the Source and the checkpoint keep one owner each. Before

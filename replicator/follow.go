@@ -109,13 +109,15 @@ func (s *shapes) current(cp Checkpoint) error {
 	return errors.New("replicator: the tables' states were written while the source was opened")
 }
 
-// fenced takes in the epoch that a pass begins with. If it is not the next one, another
-// daemon was in charge meanwhile, and may have repaired tables.
-func (s *shapes) fenced(e Epoch) {
-	if e != s.epoch+1 {
+// fenced takes in the epoch that a pass begins with, and tells whether it is the next one. If
+// not, another daemon was in charge meanwhile, and may have repaired tables.
+func (s *shapes) fenced(e Epoch) (next bool) {
+	next = e == s.epoch+1
+	if !next {
 		s.unfit = nil
 	}
 	s.epoch = e
+	return next
 }
 
 // planned is what an opening leads to, before the stream is read.
@@ -128,7 +130,7 @@ type planned struct {
 
 // plan brings the checkpoint's tables in line with what the source publishes. Those
 // that have to be loaded are loading then, with nothing loaded: the ones that are new,
-// whose load did not end, that were out of the publication for a while, that changed
+// whose load did not end and is not under way still, that were out of the publication for a while, that changed
 // their shape in a way that cannot be followed, and those that somebody asked for. Those
 // that cannot go on are parked.
 func (d *daemon) plan(cp Checkpoint, o Opened) planned {
@@ -258,7 +260,7 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	case unfit != nil:
 		unfit.table = &s
 		return park(Checkpoint{Tables: []TableState{s}}, Unfit{OID: t.OID, Name: t.Known, Why: unfit.why}), schema.Diff{}
-	case why != "" || s.State == Loading && (s.Load == nil || !s.Load.Loaded):
+	case why != "" || s.State == Loading && (s.Load == nil || !s.Load.Loaded && !d.loads.brings(s)):
 		s.State, s.Load, s.Past = Loading, nil, nil
 		if why != "" {
 			s.Reason, s.Why, s.Repair = "", why, ""

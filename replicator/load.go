@@ -5,11 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"rowshift/schema"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // load brings tables into load tables of the warehouse, beside the stream, whose
@@ -22,7 +19,7 @@ type load struct {
 	*Options
 	epoch   Epoch
 	tables  map[uint32]*schema.Table
-	attempt func() int // counts the loads of this process
+	loads   *loads
 	refused *refusals
 	orders  chan order // to the reader
 	news    chan<- news
@@ -38,8 +35,6 @@ type load struct {
 	empty      map[string]bool // held tables that nothing was added to since all was applied
 	checkpoint Checkpoint      // as it was last remembered
 	resyncs    []schema.Name   // tables that somebody asked for, as of the last merge
-	progress   LoadProgress
-	began      time.Time
 }
 
 // news is a change of the tables' states that the load wants to be remembered.
@@ -48,9 +43,9 @@ type news struct {
 	done   chan struct{} // closed once it is
 }
 
-func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to chan<- news, refused *refusals) *load {
+func newLoad(o *Options, opened Opened, cp Checkpoint, loads *loads, to chan<- news, refused *refusals) *load {
 	l := &load{
-		Options: o, epoch: cp.Epoch, tables: opened.byOID(), attempt: attempt, checkpoint: cp, news: to, refused: refused,
+		Options: o, epoch: cp.Epoch, tables: opened.byOID(), loads: loads, checkpoint: cp, news: to, refused: refused,
 		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 		turn: make(chan bool, 1), empty: map[string]bool{}, tried: cp.Resyncs,
 	}
@@ -61,6 +56,7 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, attempt func() int, to ch
 // run loads the tables that are not loaded, lets all that are loading join, and does
 // so again for those that somebody asks for.
 func (l *load) run(ctx context.Context) error {
+	l.takeOn(ctx)
 	for {
 		if n := l.revived(); n != (schema.Name{}) {
 			return &Altered{Found: n.String() + ", which is parked, is to be loaded again"}
@@ -118,10 +114,11 @@ func (l *load) state(t *schema.Table) LoadState {
 // the pass for it would cancel the merge under way, and one that fails sooner than a merge
 // takes would keep the live tables from getting on for ever.
 func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
-	for n, failed := 0, 0; len(missing) > 0; n++ {
-		err := l.snapshot(ctx, missing)
+	for n, failed := 0, 0; len(missing) > 0; {
+		err := l.bring(ctx, missing)
 		if err == nil {
-			return nil
+			_, missing = l.loading() // some may be missing in what the pass before had begun
+			continue
 		}
 		yielded := errors.Is(err, ErrYielded)
 		if !yielded {
@@ -131,6 +128,7 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 			return err
 		}
 		wait := l.Backoff.wait(n)
+		n++
 		tell(l.Listener.Retried, Retry{Step: "load", Cause: err, Wait: wait})
 		if err := sleep(ctx, wait); err != nil {
 			return err
@@ -151,13 +149,28 @@ func (l *load) endsPass(err error, failed int) bool {
 	return altered || refused || Final(err) || errors.Is(err, ErrFenced) || l.Once && failed >= l.Tries
 }
 
-// snapshot loads tables from one snapshot.
+// bring waits until a haul has ended: the one that the pass before had begun, or else one of
+// these tables.
+func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
+	if l.loads.haul == nil {
+		if err := l.snapshot(ctx, tables); err != nil {
+			return err
+		}
+	}
+	h := l.loads.haul
+	if err := await(ctx, h.ended); err != nil {
+		return err
+	}
+	l.loads.haul = nil
+	return h.err
+}
+
+// snapshot takes a snapshot of tables, and begins to bring what it sees.
 func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	snapshot, err := l.Origin.Snapshot(ctx, tables)
 	if err != nil {
 		return err
 	}
-	defer snapshot.Close()
 	taken := snapshot.Taken()
 	err = l.remember(ctx, func(c *Checkpoint) {
 		for _, t := range taken.Tables {
@@ -166,15 +179,16 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 			s.changeLoad(func(l *LoadState) { l.Seen, l.HandOver = taken.Seen, taken.HandOver })
 		}
 	})
-	if err != nil {
-		return err
-	}
 	learned := make(chan struct{})
-	if err := l.order(ctx, order{taken: &taken, learned: learned}); err != nil {
+	if err == nil {
+		err = l.order(ctx, order{taken: &taken, learned: learned})
+	}
+	if err != nil {
+		_ = snapshot.Close()
 		return err
 	}
-	l.announce(taken)
-	return l.bring(ctx, snapshot, taken, learned)
+	l.loads.haul = l.begin(ctx, snapshot, learned)
+	return nil
 }
 
 // remember lets a change of the tables' states be written, in a transaction of its
@@ -259,110 +273,4 @@ func (l *load) order(ctx context.Context, o order) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// announce tells of a snapshot that is about to be read.
-func (l *load) announce(taken Taken) {
-	l.mu.Lock()
-	l.began = time.Now()
-	l.progress = LoadProgress{Tables: len(taken.Tables)}
-	for _, r := range taken.Ranges {
-		l.progress.RowsEstimated += r.Rows
-		l.progress.BytesEstimated += r.Bytes
-	}
-	l.mu.Unlock()
-	tell(l.Listener.LoadBegun, taken)
-}
-
-// bring reads all ranges, and copies what is at rest of them into the load tables
-// meanwhile. None is loaded before the reader has learned what the snapshot sees.
-func (l *load) bring(ctx context.Context, snapshot Snapshot, taken Taken, learned <-chan struct{}) error {
-	stop := l.report()
-	defer stop()
-	loads := map[uint32]*tableLoad{}
-	q := newQueue(len(taken.Tables))
-	for _, t := range taken.Tables {
-		state := l.state(t)
-		files, err := l.Stager.Load(ctx, LoadRequest{Epoch: l.epoch, Into: state.Into, Table: t, At: taken.HandOver, Refused: l.refused.known()[t.OID]})
-		if err != nil {
-			return err
-		}
-		loads[t.OID] = &tableLoad{load: l, table: t, state: state, files: files, began: time.Now(), queue: q, learned: learned}
-	}
-	for _, r := range taken.Ranges {
-		loads[r.Table.OID].left++
-	}
-	for _, t := range loads {
-		if t.left == 0 { // no block, so no range
-			t.letGo()
-		}
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.read(ctx, snapshot, taken.Ranges, loads) })
-	for range min(l.Workers, len(taken.Tables)) {
-		g.Go(func() error { return q.work(ctx) })
-	}
-	return g.Wait()
-}
-
-// read reads ranges by several workers. What a worker has read is put to rest while it
-// reads the next range.
-func (l *load) read(ctx context.Context, snapshot Snapshot, ranges []Range, loads map[uint32]*tableLoad) error {
-	closing, ctx := errgroup.WithContext(ctx)
-	closing.SetLimit(l.Workers)
-	reading, work := errgroup.WithContext(ctx)
-	reading.SetLimit(l.Workers)
-	for _, r := range ranges {
-		reading.Go(func() error {
-			if err := work.Err(); err != nil {
-				return err // another range failed
-			}
-			t := loads[r.Table.OID]
-			part, err := t.files.Part(ctx)
-			if err != nil {
-				return err
-			}
-			if err := t.read(work, snapshot, r, part); err != nil {
-				return err
-			}
-			closing.Go(func() error { return t.rest(part) })
-			return nil
-		})
-	}
-	err := reading.Wait()
-	if failed := closing.Wait(); failed != nil && !errors.Is(err, ErrYielded) {
-		return failed // which may be why nothing was read any more
-	}
-	return err
-}
-
-// report tells of the progress about once a second, until stop is called.
-func (l *load) report() (stop func()) {
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				l.tellProgress()
-			case <-done:
-				return
-			}
-		}
-	})
-	return func() {
-		close(done)
-		wg.Wait()
-		l.tellProgress()
-	}
-}
-
-func (l *load) tellProgress() {
-	l.mu.Lock()
-	p := l.progress
-	l.mu.Unlock()
-	p.Elapsed = time.Since(l.began)
-	tell(l.Listener.LoadProgress, p)
 }

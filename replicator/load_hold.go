@@ -19,7 +19,7 @@ func tablesOfLoad(epoch Epoch, attempt int, oid uint32) (into, held string) {
 // now, and forgotten.
 func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
 	var o order
-	attempt := l.attempt()
+	attempt := l.loads.attempt()
 	for _, t := range tables {
 		h := Hold{Table: t}
 		h.Into, h.Held = tablesOfLoad(l.epoch, attempt, t.OID)
@@ -44,7 +44,7 @@ func (d *daemon) makeHeld(ctx context.Context, opened Opened, c *Checkpoint) (ma
 			continue
 		}
 		if attempt == 0 {
-			attempt = d.attempt()
+			attempt = d.loads.attempt()
 		}
 		into, held := tablesOfLoad(c.Epoch, attempt, s.OID)
 		fresh := s.Load == nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rowshift/schema"
@@ -12,14 +13,13 @@ import (
 // tableLoad is the load of one table under one snapshot. Its ranges are put to rest one by
 // one, and those that are at rest are copied into the load table while others are read.
 type tableLoad struct {
-	load  *load
+	haul  *haul
 	table *schema.Table
-	state LoadState
+	state LoadState // as it was begun
 	files LoadFiles
 	began time.Time
-	queue *queue
 
-	learned <-chan struct{} // closed once the reader knows what the snapshot sees
+	dropped atomic.Bool // another load of it has begun: what is brought is for nothing
 
 	staged []StagedLoad // what was cut of the files; of who has the table from the queue
 	copied int          // how many of those are in the load table
@@ -38,10 +38,10 @@ const progressEvery = 1024
 func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part LoadPart) error {
 	var rows, bytes int64
 	count := func() {
-		t.load.mu.Lock()
-		t.load.progress.Rows += rows
-		t.load.progress.Bytes += bytes
-		t.load.mu.Unlock()
+		t.haul.mu.Lock()
+		t.haul.progress.Rows += rows
+		t.haul.progress.Bytes += bytes
+		t.haul.mu.Unlock()
 		rows, bytes = 0, 0
 	}
 	err := snapshot.Copy(ctx, r, func(row Tuple) error {
@@ -60,10 +60,17 @@ func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part L
 	return nil
 }
 
-// rest puts the part of a range to rest.
+// loadedBy tells whether a table's state is of this load.
+func (t *tableLoad) loadedBy(s *TableState) bool {
+	return s != nil && s.Load != nil && s.Load.Into == t.state.Into
+}
+
+// rest puts the part of a range to rest, if there is one.
 func (t *tableLoad) rest(part LoadPart) error {
-	if err := part.Close(); err != nil {
-		return err
+	if part != nil {
+		if err := part.Close(); err != nil {
+			return err
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -80,8 +87,8 @@ func (t *tableLoad) rest(part LoadPart) error {
 // Each COPY is a commit, for which the warehouse queues, and reads the better the more files
 // it has: so it waits until each worker has brought a range, or all are there.
 func (t *tableLoad) enqueue() {
-	if t.queued = t.left == 0 || t.more >= t.load.Workers; t.queued {
-		t.queue.tables <- t
+	if t.queued = t.left == 0 || t.more >= t.haul.Workers; t.queued {
+		t.haul.queue.tables <- t
 	}
 }
 
@@ -90,13 +97,19 @@ func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 	t.mu.Lock()
 	all, t.more = t.left == 0, 0
 	t.mu.Unlock()
+	if t.dropped.Load() {
+		return all, nil
+	}
 	files, err := t.files.Cut(ctx)
 	if err != nil {
 		return false, err
 	}
 	t.staged = append(t.staged, files)
-	l := t.load
-	if err := again(ctx, l.Options, "load", func() error { return t.copyStaged(ctx) }); err != nil || !all {
+	err = again(ctx, t.haul.Options, "load", func() error { return t.copyStaged(ctx) })
+	if t.dropped.Load() {
+		return all, nil // its load table may be gone
+	}
+	if err != nil || !all {
 		return false, err
 	}
 	return true, t.finish(ctx)
@@ -104,14 +117,15 @@ func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 
 // copyStaged copies what was cut and is not in the load table.
 func (t *tableLoad) copyStaged(ctx context.Context) error {
-	l := t.load
+	h := t.haul
 	if t.copied == 0 {
-		if err := l.Loader.MakeLoad(ctx, l.epoch, t.table, t.state); err != nil {
+		err := h.within(ctx, func(_ context.Context, l *load) error { return h.Loader.MakeLoad(ctx, l.epoch, t.table, t.state) })
+		if err != nil {
 			return err
 		}
 	}
 	for ; t.copied < len(t.staged); t.copied++ {
-		if err := l.Loader.Load(ctx, t.state, t.table, t.staged[t.copied]); err != nil {
+		if err := h.Loader.Load(ctx, t.state, t.table, t.staged[t.copied]); err != nil {
 			return err
 		}
 	}
@@ -130,30 +144,29 @@ func (t *tableLoad) letGo() {
 // what that is it lets rows go by that cannot be read and that the snapshot may not have seen,
 // and whoever comes after a kill would know of none.
 func (t *tableLoad) finish(ctx context.Context) error {
-	l := t.load
+	h := t.haul
 	var rows int64
 	var objects []string
 	for _, f := range t.staged {
 		rows += f.Rows
 		objects = slices.Concat(objects, f.Objects, f.Ledger.Objects)
 	}
-	if err := await(ctx, t.learned); err != nil {
+	if err := await(ctx, h.learned); err != nil {
 		return err
 	}
-	err := l.remember(ctx, func(c *Checkpoint) {
-		s := c.Table(t.table.OID)
+	err := h.remember(ctx, t, func(s *TableState) {
 		s.changeLoad(func(l *LoadState) { l.Loaded, l.Rows = true, rows })
 		s.LastLoad = max(time.Since(t.began), time.Millisecond)
 	})
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.progress.TablesLoaded++
-	l.mu.Unlock()
-	tell(l.Listener.Loaded, LoadedTable{Table: t.table, Rows: rows, Took: time.Since(t.began)})
-	err = l.Stager.Discard(ctx, objects)
-	tell(l.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
+	h.mu.Lock()
+	h.progress.TablesLoaded++
+	h.mu.Unlock()
+	tell(h.Listener.Loaded, LoadedTable{Table: t.table, Rows: rows, Took: time.Since(t.began)})
+	err = h.Stager.Discard(ctx, objects)
+	tell(h.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,7 @@ func TestALoadThatFailsStopsNobodyElse(t *testing.T) {
 		o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
 		o.Listener.Restarted = func(Restart) { passes++ }
 		o.Listener.Retried = func(r Retry) {
-			if r.Step == "load" && r.Cause == errFlaky && r.Wait > 0 {
+			if r.Step == "load" && errors.Is(r.Cause, errFlaky) && r.Wait > 0 {
 				told++
 			}
 		}
@@ -39,7 +40,7 @@ func TestOnceGivesUpOnALoad(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		err := Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}, Once: true, Tries: 2})
-		if err != errFlaky || s.passes != 2 || s.snapshots != 4 {
+		if !errors.Is(err, errFlaky) || s.passes != 2 || s.snapshots != 4 {
 			t.Errorf("%v after %d snapshots in %d passes", err, s.snapshots, s.passes)
 		}
 	})
@@ -53,7 +54,8 @@ func TestALoadEndsOnceTheReaderKnowsItsSnapshot(t *testing.T) {
 		l := newLoad(&Options{Stager: discards{}}, Opened{}, Checkpoint{}, nil, told, nil)
 		learned := make(chan struct{})
 		ended := make(chan error, 1)
-		one := &tableLoad{load: l, table: &schema.Table{OID: 1}, learned: learned}
+		h := &haul{Options: l.Options, learned: learned, load: l, pass: t.Context()}
+		one := &tableLoad{haul: h, table: &schema.Table{OID: 1}}
 		go func() { ended <- one.finish(t.Context()) }()
 		synctest.Wait()
 		if len(told) > 0 {

@@ -30,7 +30,7 @@ func TestATransactionLargerThanTheBudget(t *testing.T) {
 		o.EnsureDefaults()
 		opened := Opened{End: w.end(), Tables: []Published{{Table: table}}}
 		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, State: Live}}}
-		p := newPipeline(o, w, opened, cp, func() int { return 1 }, &refusals{})
+		p := newPipeline(o, w, opened, cp, &loads{}, &refusals{})
 		w.reader = p.reader
 		w.before = inUse()
 		if err := p.run(t.Context()); err != nil {
@@ -72,7 +72,7 @@ func TestABatchIsToldInOrder(t *testing.T) {
 			Merged: func(b MergedBatch) { hear("merged "+b.Merge.Checkpoint.LSN.String(), 0) },
 		}}
 		o.EnsureDefaults()
-		p := newPipeline(o, w, Opened{End: w.end(), Tables: []Published{{Table: table}}}, Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, State: Live}}}, func() int { return 1 }, &refusals{})
+		p := newPipeline(o, w, Opened{End: w.end(), Tables: []Published{{Table: table}}}, Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, State: Live}}}, &loads{}, &refusals{})
 		w.reader = p.reader
 		if err := p.run(t.Context()); err != nil {
 			t.Fatal(err)

@@ -45,7 +45,7 @@ type pipeline struct {
 
 // newPipeline returns a pipeline that begins at the checkpoint, whose tables are
 // all live or held.
-func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attempt func() int, refused *refusals) *pipeline {
+func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, loads *loads, refused *refusals) *pipeline {
 	p := &pipeline{
 		Options:    o,
 		source:     source,
@@ -58,7 +58,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, attemp
 		done:       make(chan []string, 16),
 		news:       make(chan news),
 	}
-	p.load = newLoad(o, opened, cp, attempt, p.news, refused)
+	p.load = newLoad(o, opened, cp, loads, p.news, refused)
 	p.merged.Store(uint64(cp.LSN))
 	p.reader = &reader{
 		limits:       o.Limits,
@@ -125,6 +125,9 @@ func (p *pipeline) run(ctx context.Context) error {
 	merged := make(chan struct{})
 	g.Go(func() error {
 		err := unlessAsked(reading, p.load.run(reading))
+		if ctx.Err() != nil {
+			p.load.loads.giveUp()
+		}
 		if p.endsWell(err) {
 			stop()
 			return nil

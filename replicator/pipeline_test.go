@@ -60,7 +60,7 @@ func TestALoadThatEndsThePass(t *testing.T) {
 				opened := Opened{Flushed: 1, Tables: []Published{{Table: s.table}, {Table: &schema.Table{OID: 2}}}}
 				cp := s.cp
 				cp.Tables = append(cp.Tables, TableState{OID: 2, State: Loading, Load: &LoadState{Held: "held"}})
-				p := newPipeline(o, s, opened, cp, func() int { return 1 }, &refusals)
+				p := newPipeline(o, s, opened, cp, &loads{}, &refusals)
 				if err := p.run(t.Context()); !errors.Is(err, c.cause) || s.cp.LSN != c.want {
 					t.Errorf("the pass ended with %v, at %v", err, s.cp.LSN)
 				}

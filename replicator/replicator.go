@@ -23,6 +23,7 @@ var ErrInterrupted = errors.New("replicator: told to end before everything was d
 func Run(ctx context.Context, o Options) error {
 	o.EnsureDefaults()
 	d := &daemon{Options: &o}
+	defer d.loads.giveUp()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	sweeping, stop := context.WithCancel(ctx)
@@ -47,7 +48,11 @@ func Run(ctx context.Context, o Options) error {
 		if o.Once && (Final(err) || failures+1 >= o.Tries) {
 			return err
 		}
-		if sleep(ctx, d.settle(err, failures)) != nil {
+		wait := d.settle(err, failures)
+		if Final(err) || errors.Is(err, ErrFenced) {
+			d.loads.giveUp() // it may be long until it can go on, if it can
+		}
+		if sleep(ctx, wait) != nil {
 			return d.end()
 		}
 		failures++
@@ -75,7 +80,7 @@ func (d *daemon) end() error {
 // daemon is what lasts over passes.
 type daemon struct {
 	*Options
-	loads     int // snapshots that were loaded from
+	loads     loads
 	refusals  refusals
 	shapes    shapes
 	stuck     int      // streams in a row that ended since the slot cannot decode
@@ -126,6 +131,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		tell(d.Listener.Remembered, *cp)
 	}
 	if cp == nil || cp.Phase == Creating || d.due(cp) != "" {
+		d.loads.giveUp() // all tables are loaded anew
 		err := d.Origin.Alone(ctx, func(ctx context.Context) (err error) {
 			cp, err = d.begin(ctx)
 			return err
@@ -148,7 +154,9 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 		return err
 	}
 	fenced(now.Epoch)
-	d.shapes.fenced(now.Epoch)
+	if !d.shapes.fenced(now.Epoch) {
+		d.loads.giveUp() // another daemon may have begun the loads anew
+	}
 	if now.Phase == Creating {
 		return errors.New("replicator: the checkpoint was reset while the source was opened")
 	}
@@ -226,15 +234,9 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	if err != nil {
 		return cp, err
 	}
-	p := newPipeline(d.Options, source, opened, cp, d.attempt, &d.refusals)
+	p := newPipeline(d.Options, source, opened, cp, &d.loads, &d.refusals)
 	err = p.run(ctx)
 	d.drained = err == nil && p.reader.drained
 	d.gained = p.gained
 	return p.checkpoint, err
-}
-
-// attempt counts the loads of this process.
-func (d *daemon) attempt() int {
-	d.loads++
-	return d.loads
 }

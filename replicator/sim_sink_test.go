@@ -71,6 +71,9 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 	if at == nil || books == nil {
 		return errInjected // another daemon has dropped them
 	}
+	if !strings.HasPrefix(state.Into, fmt.Sprintf("load_%d_", l.warehouse.checkpoint.Epoch)) {
+		l.tall.count("load outlives a pass")
+	}
 	if len(at.rows) > 0 {
 		l.tall.count("more is copied into a load table")
 	}

@@ -127,6 +127,9 @@ func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c r
 	if err := w.regrant(ctx, c); err != nil {
 		return c, err
 	}
+	if w.first == 0 {
+		w.first = c.Epoch
+	}
 	w.sweepLoads(ctx, c)
 	return c, nil
 }
@@ -295,9 +298,10 @@ func older(name string, epoch replicator.Epoch) bool {
 	return replicator.Epoch(n) < epoch
 }
 
-// sweepLoads drops load and held tables of earlier epochs, but for those of tables that
-// the checkpoint says are loaded: a load that did not end begins again with others.
-// One that cannot be dropped now is dropped at the next fence.
+// sweepLoads drops load and held tables of earlier epochs, but for those that the checkpoint
+// names of tables which are loaded, or whose load this process has begun and may go on with:
+// a load of another that did not end begins again with others. One that cannot be dropped now
+// is dropped at the next fence.
 func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	_ = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -307,7 +311,7 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		var loads []place
 		for _, name := range names {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
-				return t.Load != nil && t.Load.Loaded && slices.Contains([]string{t.Load.Into, t.Load.Held, ledgerOf(t.Load.Held)}, name)
+				return t.Load != nil && (t.Load.Loaded || !older(name, w.first)) && slices.Contains([]string{t.Load.Into, t.Load.Held, ledgerOf(t.Load.Held)}, name)
 			})
 			if !named && older(name, c.Epoch) {
 				loads = append(loads, w.metadata.load(name))

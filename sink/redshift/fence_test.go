@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -73,6 +74,31 @@ func TestFenceDropsLoadTablesOfEarlierEpochsOnly(t *testing.T) {
 	if strings.Join(got, " ") != "load_9_1_5 load_balance load_x_1_2" {
 		t.Errorf("left: %v", got)
 	}
+}
+
+// A load that has not ended goes on over a fence of its own process, and is not missed by
+// another's.
+func TestFenceLeavesALoadThatGoesOn(t *testing.T) {
+	w := newWorld(t)
+	table := keyed()
+	r := w.warehouse(nil)
+	w.fence(r)
+	w.make(r, table)
+	l := w.loading(r, table, 1, "a|1|x")
+	m := w.merging()
+	m.Checkpoint.Tables = first(table).Tables
+	m.Checkpoint.Tables[0].State, m.Checkpoint.Tables[0].Load = replicator.Loading, &replicator.LoadState{Into: l.Into, Held: l.Held, HandOver: 90}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	there := func() []string {
+		return w.ask(fmt.Sprintf("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'rowshift_accounts' AND table_name IN ('%s', '%s')", l.Into, l.Held))
+	}
+	w.fence(r)
+	w.fence(r)
+	w.want(there(), "2")
+	w.fence(w.warehouse(nil))
+	w.want(there(), "0")
 }
 
 func TestIdleSessionCloses(t *testing.T) {

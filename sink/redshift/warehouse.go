@@ -49,6 +49,8 @@ type Warehouse struct {
 	logins logins      // of all sessions
 	role   roleRefusal // of all COPYs
 
+	first replicator.Epoch // of this process; 0: it had none yet
+
 	merges       link
 	stages       int                     // counts staging tables; used with the session for merges only, as the next
 	tables       []replicator.TableState // as last written; nil: not known
