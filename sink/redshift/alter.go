@@ -167,7 +167,7 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, sql string) erro
 		return reset
 	}
 	if replicator.Retryable(err) || codeOf(err) == "" || replicator.Final(err) {
-		return err
+		return m.ofAnother(ctx, m.session, t, err)
 	}
 	p := in(m.options.Schema, t.Target)
 	return unfit(t, &replicator.Halt{

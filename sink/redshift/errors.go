@@ -54,7 +54,7 @@ func (s *session) failed(op string, err error) error {
 	if (op == opCommit || s.commits) && p.Severity != "ERROR" {
 		e.retry = false // a session that is ended at its commit may have committed
 	}
-	if p.Code == "42501" {
+	if p.Code == lacksRight {
 		return &replicator.Halt{
 			Reason: replicator.WarehouseUnfit,
 			Found:  fmt.Sprintf("Redshift refuses %q: %s", op, e.Message),
@@ -92,6 +92,9 @@ func passing(p *pgconn.PgError) bool {
 	}
 	return false
 }
+
+// lacksRight is the SQLSTATE of a statement that the user may not run.
+const lacksRight = "42501"
 
 // isolationViolation is the number that Redshift gives to such a failure.
 const isolationViolation = "1023"

@@ -121,7 +121,7 @@ func TestMetadataSQL(t *testing.T) {
 
 func TestSessionAndCheckSQL(t *testing.T) {
 	statements := append(beginSession("it's"), setTimeout(3000), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
-		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), changeOwner(in("Sales", "order lines"), `"ann"`),
+		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), ofOthers("Sales"), changeOwner(in("Sales", "order lines"), `"ann"`),
 		createSchemaFor("Sales", `"ann"`), grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers"), ignorePolicies(`"ann"`), forgetPolicies(in("Sales", "order lines")), changePassword("Ann"), unlockUser("Ann"), unlockUser(""))
 	golden(t, "check", append(statements, loadErrors...)...)
 }

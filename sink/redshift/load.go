@@ -14,7 +14,7 @@ import (
 func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) error {
 	return w.loads.with(ctx, func(s *session) error {
 		if err := w.ensureTarget(ctx, s, epoch, t); err != nil {
-			return err
+			return w.ofAnother(ctx, s, t, err)
 		}
 		p := w.metadata.load(l.Into)
 		s.lasting = true // what comes late would undo what another try has done

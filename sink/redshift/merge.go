@@ -104,6 +104,9 @@ func (m *merging) run(ctx context.Context) error {
 // blame returns a *replicator.Unfit instead of err if Redshift refused the merge because
 // of one target: it is not what it was, or refuses a statement. The others go on without it.
 func (m *merging) blame(ctx context.Context, err error) error {
+	if m.refusing != nil {
+		err = m.ofAnother(ctx, m.session, m.refusing, err)
+	}
 	if replicator.Final(err) || replicator.Retryable(err) || codeOf(err) == "" || m.session.conn.IsClosed() {
 		return err
 	}

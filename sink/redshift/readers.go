@@ -71,7 +71,8 @@ func (w *Warehouse) readable(ctx context.Context, s *session, targets []string) 
 }
 
 // regrant gives the readers their rights on all that the checkpoint knows: one may have
-// been named in the config since, or taken its rights by somebody.
+// been named in the config since, or taken its rights by somebody. A target that somebody
+// else owns is left to the merge that finds it so.
 func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error {
 	if len(w.options.Readers) == 0 {
 		return nil
@@ -81,13 +82,27 @@ func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error 
 		targets = append(targets, t.Target)
 	}
 	return w.with(ctx, func(s *session) error {
-		all, err := w.readable(ctx, s, targets)
-		if err != nil {
+		err := w.grantAll(ctx, s, targets)
+		if codeOf(err) != lacksRight {
+			return w.granted(err)
+		}
+		others, asked := s.rows(ctx, "look for targets of others", ofOthers(w.options.Schema))
+		if asked != nil || len(others) == 0 {
 			return err
 		}
-		_, err = s.together(ctx, "grant the readers their rights", w.grants(all))
-		return w.granted(err)
+		return w.granted(w.grantAll(ctx, s, slices.DeleteFunc(targets, func(t string) bool {
+			return slices.ContainsFunc(others, func(r [][]byte) bool { return string(r[0]) == schema.Fold(t) })
+		})))
 	})
+}
+
+// grantAll gives the readers their rights on what is there of the metadata and some targets.
+func (w *Warehouse) grantAll(ctx context.Context, s *session, targets []string) error {
+	all, err := w.readable(ctx, s, targets)
+	if err == nil {
+		_, err = s.together(ctx, "grant the readers their rights", w.grants(all))
+	}
+	return err
 }
 
 // granted halts instead of err if a grant was refused for good.

@@ -1,6 +1,7 @@
 package redshift
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -55,6 +56,26 @@ func (r *refusals) merged(targets []*schema.Table) {
 	case len(targets) > 0:
 		r.parked = false
 	}
+}
+
+// ofAnother returns a *replicator.Unfit instead of err if Redshift refused a statement on a
+// target for want of a right because somebody else owns that one: all else can go on.
+func (w *Warehouse) ofAnother(ctx context.Context, s *session, t *schema.Table, err error) error {
+	if codeOf(err) != lacksRight || s.conn.IsClosed() {
+		return err
+	}
+	owner, asked := s.rows(ctx, "look whose the target is", ownerOf(w.options.Schema, t.Target))
+	if asked != nil || len(owner) != 1 || string(owner[0][1]) == "t" {
+		return err
+	}
+	p := in(w.options.Schema, t.Target)
+	return unfit(t, &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("%s is owned by %s: %v", p, owner[0][0], err),
+		Means:  "somebody gave the target to another user, and rowshift can neither write nor grant it",
+		Repair: changeOwner(p, w.user(s)) + " then " + resyncOf(t),
+		Cause:  err,
+	})
 }
 
 // ofServer are the classes of SQLSTATE that speak of links, transactions, sessions, room

@@ -96,6 +96,52 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 	}
 }
 
+// A target that somebody gave to another user parks its table alone: at a merge, a load, an
+// alteration and a join, and the grants at a start go on without it. A right that is lacking
+// on one of ours halts all.
+func TestTargetOfAnotherUser(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(func(o *Options) { o.Readers = []string{"analysts"} })
+	table, other := keyed(), plain()
+	w.fence(r, table, other)
+	w.make(r, table, other)
+	w.load(r, "load_1_1_16504", table, "a|1|x")
+	known := w.merging()
+	known.Checkpoint.Tables = first(table, other).Tables
+	if _, err := r.Merge(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	lacks := w.server.Inject(redshifttest.Fault{Class: "DELETE", Match: "words", Code: lacksRight, Message: "permission denied for schema public_copy"})
+	_, err := r.Merge(t.Context(), m)
+	wantHalt(t, err, replicator.WarehouseUnfit)
+	lacks.Remove()
+	parked := func(of string, err error) {
+		t.Helper()
+		u, ok := errors.AsType[*replicator.Unfit](err)
+		if !ok || u.OID != table.OID || !strings.Contains(u.Why.Found, "is owned by dev") || !strings.HasPrefix(u.Why.Repair, `ALTER TABLE "public_copy"."words" OWNER TO "loader"; then rowshift resync`) {
+			t.Errorf("%s: %v", of, err)
+		}
+	}
+	w.admin("ALTER TABLE public_copy.words OWNER TO dev")
+	_, err = r.Merge(t.Context(), m)
+	parked("a merge", err)
+	_, err = r.Merge(t.Context(), w.merging(w.stage(&replicator.Batch{Commit: true, Joins: joining(table, "load_1_1_16504")})...))
+	parked("a join", err)
+	parked("a load", r.MakeLoad(t.Context(), w.epoch, table, loadState("load_1_2_1")))
+	w.admin("GRANT SELECT, INSERT, DELETE ON public_copy.words TO loader")
+	altering := w.merging()
+	altering.Alterations = []replicator.Alteration{{Table: wordsWith(func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "note", bigint, false)) })}}
+	_, err = r.Merge(t.Context(), altering)
+	parked("an alteration", err)
+	w.unmoved()
+	w.admin("REVOKE SELECT ON public_copy.accounts FROM analysts", "REVOKE ALL ON public_copy.words FROM loader")
+	if _, err := r.Fence(t.Context(), first(table, other)); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.query(must(w.config("analysts")(t.Context())), "SELECT COUNT(*) FROM public_copy.accounts"), "0")
+}
+
 // A view in a target's place is told beforehand, of whatever kind: by plan, and by check.
 func TestViewInATargetsPlaceIsTold(t *testing.T) {
 	w := newWorld(t)

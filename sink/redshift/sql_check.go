@@ -41,6 +41,14 @@ func ownerOf(name, table string) string {
 		literal(schema.Fold(name)) + " AND c.relname = " + literal(schema.Fold(table))
 }
 
+// ofOthers lists the tables and views of a schema that another user owns, none if ours may do
+// everything.
+func ofOthers(name string) string {
+	return "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.\"oid\" = c.relnamespace " +
+		"JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = " +
+		literal(schema.Fold(name)) + " AND o.usename <> CURRENT_USER AND NOT me.usesuper"
+}
+
 // probeTable is what the COPY role is tried with.
 var probeTable = temporary("probe")
 

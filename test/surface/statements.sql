@@ -277,6 +277,7 @@ SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" =
 SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = 0 AND TRIM(application_name) <> '?' ORDER BY record_time DESC LIMIT 0;
 SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 0;
 SELECT c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relkind IN ('?') AND c.relname = '?';
+SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = '?' AND o.usename <> CURRENT_USER AND NOT me.usesuper;
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relkind IN ('?') ORDER BY c.relname;
 SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' ORDER BY ABS(sortkey), ordinal_position;
 SELECT has_database_privilege(current_database(), '?');

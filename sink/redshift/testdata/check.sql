@@ -14,6 +14,7 @@ SELECT COUNT(*) FROM svv_roles WHERE role_name = 'readers';
 SELECT has_schema_privilege('ann', 'sales', 'USAGE');
 SELECT has_table_privilege('ann', '"sales"."order lines"', 'SELECT');
 SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = 'sales' AND c.relname = 'order lines';
+SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = 'sales' AND o.usename <> CURRENT_USER AND NOT me.usesuper;
 ALTER TABLE "sales"."order lines" OWNER TO "ann";
 CREATE SCHEMA IF NOT EXISTS "sales" AUTHORIZATION "ann";
 GRANT USAGE, CREATE ON SCHEMA "sales" TO "ann";
