@@ -262,13 +262,38 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	for _, needed := range []string{"fence", "checkpoint", "table_state", "request", "freshness"} {
-		if !slices.Contains(names, needed) {
-			statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
-			break
+	lacks := func(name string) bool { return !slices.Contains(names, name) }
+	needed := []string{"fence", "checkpoint", "table_state", "request", "freshness"}
+	if !lacks("checkpoint") {
+		is, err := w.readLayout(ctx, s)
+		switch {
+		case err != nil:
+			return err
+		case is == 0: // somebody began to make them
+			needed = append(needed, "ledger", "quarantine")
+		case is == layout && (lacks("ledger") || lacks("quarantine")):
+			return w.unaccounted(lacks("ledger"))
 		}
 	}
+	if slices.ContainsFunc(needed, lacks) {
+		statements = append(statements, w.createMetadata(!lacks("freshness"))...)
+	}
 	return w.granted(s.each(ctx, "create the metadata tables", statements))
+}
+
+// unaccounted halts because the ledger is gone, or the quarantine. An empty one in its place
+// would say that nothing was adjusted, or that the target lacks no row; a load finds all anew.
+func (w *Warehouse) unaccounted(ledger bool) error {
+	p, create := w.metadata.quarantine(), w.metadata.createLedger()[1]
+	if ledger {
+		p, create = w.metadata.ledger(), w.metadata.createLedger()[0]
+	}
+	return &replicator.Halt{
+		Reason: replicator.WarehouseUnfit,
+		Found:  fmt.Sprintf("there is no table %s", p),
+		Means:  "somebody dropped it, and with it what it tells of rows and values that the targets do not have as the source has them",
+		Repair: fmt.Sprintf("restore it from a snapshot, or make it anew as the loader's user: %s; then rowshift resync each table, which finds what it told of", create),
+	}
 }
 
 // createMetadata are the statements that make the metadata tables, and the view if

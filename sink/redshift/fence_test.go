@@ -134,3 +134,31 @@ func wantHalt(t testing.TB, err error, reason replicator.Reason) *replicator.Hal
 	}
 	return h
 }
+
+// A ledger or quarantine that somebody dropped halts with what makes it anew, and is made
+// without being asked for where nothing can have been in it.
+func TestLedgerAndQuarantineAreMissed(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	for _, name := range []string{"quarantine", "ledger"} {
+		w.admin("DROP TABLE rowshift_accounts." + name)
+		_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert a|1|x"))...))
+		if name == "quarantine" && err == nil {
+			t.Error("merged without a quarantine")
+		}
+		_, err = r.Fence(t.Context(), first(table))
+		h := wantHalt(t, err, replicator.WarehouseUnfit)
+		_, create, _ := strings.Cut(h.Repair, "user: ")
+		create, _, _ = strings.Cut(create, "; then rowshift resync")
+		if !strings.Contains(h.Found, name) || !strings.HasPrefix(create, "CREATE TABLE") {
+			t.Fatal(h)
+		}
+		w.query(must(w.config("loader")(t.Context())), create)
+		w.fence(r, table)
+	}
+	w.apply(r, batch(t, table, "insert a|1|x"))
+	w.admin("DELETE FROM rowshift_accounts.checkpoint", "DROP TABLE rowshift_accounts.ledger", "DROP TABLE rowshift_accounts.quarantine")
+	w.fence(r, table)
+	w.want(w.ledger())
+	w.want(w.quarantine())
+}
