@@ -174,7 +174,7 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 			return nil, err
 		}
 	}
-	if p.opened.Flushed, err = endOfLog(ctx, p.conn); err != nil {
+	if p.opened.Flushed, err = endOfLog(ctx, p.conn, "pg_current_wal_flush_lsn"); err != nil {
 		return nil, err
 	}
 	if p.request.Judge != nil {
@@ -259,7 +259,8 @@ func (p *opening) look(ctx context.Context) (err error) {
 		p.Remember(known)
 	}
 	p.lookedAt(p.opened.System, p.server.database)
-	if p.opened.Read, err = insertedLog(ctx, p.conn); err != nil {
+	// What an asynchronous commit changed in the catalogue is seen before its record is flushed.
+	if p.opened.Read, err = endOfLog(ctx, p.conn, "pg_current_wal_insert_lsn"); err != nil {
 		return err
 	}
 	print, err := fingerprint(ctx, p.conn, p.server)
@@ -298,20 +299,12 @@ func (p *opening) look(ctx context.Context) (err error) {
 	return err
 }
 
-// insertedLog returns where the log ends that may not be flushed yet: what an
-// asynchronous commit changed in the catalogue is seen before its record is.
-func insertedLog(ctx context.Context, q querier) (replicator.LSN, error) {
+// endOfLog returns where the server's log ends: by pg_current_wal_flush_lsn what is flushed
+// of it, by pg_current_wal_insert_lsn all of it.
+// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-BACKUP
+func endOfLog(ctx context.Context, q querier, function string) (replicator.LSN, error) {
 	var text string
-	if err := q.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&text); err != nil {
-		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
-	}
-	return replicator.ParseLSN(text)
-}
-
-// endOfLog returns the end of the server's flushed log.
-func endOfLog(ctx context.Context, q querier) (replicator.LSN, error) {
-	var text string
-	if err := q.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&text); err != nil {
+	if err := q.QueryRow(ctx, `SELECT `+function+`()::text`).Scan(&text); err != nil {
 		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
 	}
 	return replicator.ParseLSN(text)
