@@ -33,7 +33,11 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err := o.sameSlot(ctx, conn, s.database, r); err != nil {
 		return c, err
 	}
-	if err := o.stranger(ctx, conn, s, r); err != nil {
+	found, err := findSlot(ctx, conn, o.options.Slot)
+	if err != nil {
+		return c, err
+	}
+	if err := o.mayTake(found, s.database, r.Resumed); err != nil {
 		return c, err
 	}
 	o.Remember(r.Known)
@@ -108,17 +112,8 @@ func (o *Origin) sameSlot(ctx context.Context, q querier, database string, r rep
 	}
 }
 
-// stranger returns a *replicator.Halt if there is a slot that is not ours. If we make
-// slots, one is ours only if an earlier daemon of the pipeline began to create.
-func (o *Origin) stranger(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
-	found, err := findSlot(ctx, conn, o.options.Slot)
-	if err != nil {
-		return err
-	}
-	return o.mayTake(found, s.database, r.Resumed)
-}
-
-// mayTake returns a *replicator.Halt if a slot, nil if there is none, is not ours.
+// mayTake returns a *replicator.Halt if a slot, nil if there is none, is not ours. If we
+// make slots, one is ours only if an earlier daemon of the pipeline began to create.
 func (o *Origin) mayTake(found *slot, database string, resumed bool) error {
 	switch {
 	case found == nil:

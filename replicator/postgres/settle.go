@@ -154,14 +154,6 @@ func unsettled(ctx context.Context, conn *pgx.Conn, xid int64) (string, error) {
 // instead: it may stand behind a page header that an idle server never sends.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 func (o *Origin) mark(ctx context.Context, conn *pgx.Conn) (replicator.LSN, error) {
-	lsn, err := emit(ctx, conn)
-	if err != nil {
-		return 0, fmt.Errorf("postgres: emit a message: %w", err)
-	}
-	return lsn, nil
-}
-
-func emit(ctx context.Context, conn *pgx.Conn) (replicator.LSN, error) {
 	var text string
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL synchronous_commit = local`); err != nil {
@@ -170,7 +162,7 @@ func emit(ctx context.Context, conn *pgx.Conn) (replicator.LSN, error) {
 		return tx.QueryRow(ctx, `SELECT pg_logical_emit_message(true, 'rowshift', '')::text`).Scan(&text)
 	})
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("postgres: emit a message: %w", err)
 	}
 	return replicator.ParseLSN(text)
 }
