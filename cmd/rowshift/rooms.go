@@ -41,7 +41,7 @@ func newRooms(ctx context.Context, c *config, waiting, warned func(string)) (*ro
 	return &rooms{
 		origin: postgres.New(postgres.Options{
 			Config: c.source.connect, Slot: c.source.slot, Publication: c.source.publication,
-			Create: c.source.create, LoadYield: c.source.loadYield, Look: c.source.look, Format: c.source.format, Choices: choices, Waiting: waiting,
+			Create: c.source.create, LoadYield: c.source.loadYield, LookEvery: c.source.look, Format: c.source.format, Choices: choices, Waiting: waiting,
 		}),
 		stager: stager,
 		warehouse: redshift.New(redshift.Options{

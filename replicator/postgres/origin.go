@@ -29,7 +29,7 @@ type Options struct {
 	LoadYield time.Duration // how long others wait for a lock of a load before it is given up; 10 s
 	Workers   int           // sessions that a Snapshot reads with; 4
 	Heartbeat time.Duration // how often a quiet stream brings a mark; 10 s
-	Look      time.Duration // how often the catalogue is looked at while a stream is open; 10 s
+	LookEvery time.Duration // how often the catalogue is looked at while a stream is open; 10 s
 
 	// Waiting is told what is waited for, if that may take long. It must return at
 	// once.
@@ -63,8 +63,8 @@ func New(o Options) *Origin {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 10 * time.Second
 	}
-	if o.Look == 0 {
-		o.Look = 10 * time.Second
+	if o.LookEvery == 0 {
+		o.LookEvery = 10 * time.Second
 	}
 	return &Origin{options: o}
 }

@@ -56,7 +56,7 @@ func (w *world) follow(after replicator.LSN) *followed {
 // watched is follow with a look at the catalogue beside it, every 20 milliseconds.
 func (w *world) watched(after replicator.LSN) *followed {
 	w.t.Helper()
-	w.options.Look = 20 * time.Millisecond
+	w.options.LookEvery = 20 * time.Millisecond
 	return w.open(replicator.OpenRequest{After: after, Known: func(context.Context) (replicator.Known, error) { return replicator.Known{}, nil }})
 }
 

@@ -80,7 +80,7 @@ func (w *watcher) run(ctx context.Context) {
 			shut(conn)
 		}
 	}()
-	tick := time.NewTicker(w.options.Look)
+	tick := time.NewTicker(w.options.LookEvery)
 	defer tick.Stop()
 	say, failed := w.waitingOnce(), 0
 	for w.altered.Load() == nil {
