@@ -90,7 +90,7 @@ func named(tables []*schema.Table, some func(*schema.Table) bool) string {
 
 // migration is the transaction that alters a table that is tied to the publication.
 func (c *check) migration(t *schema.Table) string {
-	name := pgx.Identifier{c.options.Publication}.Sanitize()
+	name := c.publicationName()
 	return inOne([]string{
 		"ALTER PUBLICATION " + name + " DROP TABLE ONLY " + quoted(t.Name),
 		"ALTER TABLE " + quoted(t.Name) + " ...",
@@ -159,9 +159,7 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 // loaded names the columns that a load of t reads: the chosen ones, and those that the
 // condition on its rows looks at.
 func loaded(ctx context.Context, q querier, t *schema.Table) (names []string, err error) {
-	for _, column := range t.Columns {
-		names = append(names, column.Name)
-	}
+	names = columnNames(t)
 	err = q.QueryRow(ctx, `SELECT $2::text[] || coalesce((SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1 AND attnum = ANY ($3::int2[]) AND attname <> ALL ($2::text[])), '{}')`,
 		t.OID, names, t.Filter.Columns).Scan(&names)
 	return names, err
@@ -239,7 +237,7 @@ func (c *check) publication(ctx context.Context, tables []*schema.Table) {
 		c.unasked(subject, err)
 	case len(lacks) > 0:
 		c.fail(subject, "run would make or alter it, but the role lacks "+strings.Join(lacks, ", "),
-			"give it that, or have a DBA run BEGIN; "+strings.Join(statements, "; ")+"; COMMIT and set source.create to false")
+			"give it that, or have a DBA run "+inOne(statements)+" and set source.create to false")
 	default:
 		c.fine(subject, "run makes it so: "+strings.Join(statements, "; "))
 	}
@@ -272,6 +270,15 @@ func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (
 		lacks = append(lacks, "ownership of "+strings.Join(foreign, ", "))
 	}
 	return lacks, nil
+}
+
+// columnNames are the names of a table's columns that are chosen.
+func columnNames(t *schema.Table) []string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	return names
 }
 
 // identifiers quotes names for a list in SQL.

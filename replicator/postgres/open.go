@@ -189,7 +189,8 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout'); `+asItLies).Close(); err != nil {
 		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
-	plugin := []string{"proto_version '1'", "publication_names " + publicationNames(p.options.Publication)}
+	// The option's value is a list of identifiers.
+	plugin := []string{"proto_version '1'", "publication_names " + literal(p.publicationName())}
 	if p.format == Binary {
 		plugin = append(plugin, "binary 'true'")
 	}
@@ -214,10 +215,6 @@ func (p *opening) unsent(at replicator.LSN, cause error) error {
 	p.astray.reached(at)
 	return fmt.Errorf("postgres: the stream in the binary format ended, and is opened again as text: %w", cause)
 }
-
-// publicationNames quotes a name for pgoutput's option: as an identifier, since the
-// option is a list of identifiers, and then as a literal.
-func publicationNames(name string) string { return literal(pgx.Identifier{name}.Sanitize()) }
 
 // literal quotes a string for SQL.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -142,7 +142,7 @@ type alteration struct {
 // table whose columns differ is taken out and put in again, so that its row is another
 // one and its earlier rows, which crossed with other columns, are loaded again.
 func (o *Origin) alterations(p *publication, tables []*schema.Table) (due []alteration) {
-	name := pgx.Identifier{o.options.Publication}.Sanitize()
+	name := o.publicationName()
 	switch {
 	case p == nil:
 		return []alteration{{0, []string{o.createPublication(tables)}}}
@@ -174,6 +174,9 @@ func (o *Origin) difference(p *publication, tables []*schema.Table) (statements 
 	return statements
 }
 
+// publicationName is the publication's name as SQL spells it.
+func (o *Origin) publicationName() string { return pgx.Identifier{o.options.Publication}.Sanitize() }
+
 // publishedAs are the options that a publication has. Changes of partitions cross as the
 // root's, by its columns, its list and its condition, where the root is in it; those of
 // other tables are as they are, so that a root can be added without anything else.
@@ -187,7 +190,7 @@ func partitioned(tables []*schema.Table) bool {
 // tableDifference returns the statements that publish one table as it must be, none if
 // it is so.
 func (o *Origin) tableDifference(p *publication, t *schema.Table) (statements []string) {
-	name := pgx.Identifier{o.options.Publication}.Sanitize()
+	name := o.publicationName()
 	have, there := p.of(t)
 	if there && have.publishes(t) {
 		return nil
@@ -216,7 +219,7 @@ func (o *Origin) createPublication(tables []*schema.Table) string {
 	for _, t := range tables {
 		list = append(list, publishedTable(t))
 	}
-	return "CREATE PUBLICATION " + pgx.Identifier{o.options.Publication}.Sanitize() +
+	return "CREATE PUBLICATION " + o.publicationName() +
 		" FOR TABLE ONLY " + strings.Join(list, ", ONLY ") + " WITH (" + publishedAs + ")"
 }
 
@@ -225,11 +228,7 @@ func (o *Origin) createPublication(tables []*schema.Table) string {
 func publishedTable(t *schema.Table) string {
 	text := quoted(t.Name)
 	if t.Listed {
-		var columns []string
-		for _, c := range t.Columns {
-			columns = append(columns, c.Name)
-		}
-		text += " (" + identifiers(columns) + ")"
+		text += " (" + identifiers(columnNames(t)) + ")"
 	}
 	if t.Where != "" {
 		text += " WHERE " + condition(t.Where)

@@ -127,10 +127,6 @@ func cut(t *schema.Table, s size, each int64) []replicator.Range {
 // ctid reads those blocks alone.
 // https://www.postgresql.org/docs/current/release-14.html
 func copyOf(r replicator.Range) string {
-	columns := make([]string, len(r.Table.Columns))
-	for i, c := range r.Table.Columns {
-		columns[i] = pgx.Identifier{c.Name}.Sanitize()
-	}
 	of := from(r.Table)
 	if r.Part != (schema.Name{}) {
 		of = "ONLY " + quoted(r.Part)
@@ -145,7 +141,7 @@ func copyOf(r replicator.Range) string {
 	if r.Last > 0 {
 		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", r.Last))
 	}
-	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + of
+	query := "SELECT " + identifiers(columnNames(r.Table)) + " FROM " + of
 	if len(conditions) > 0 {
 		query += " WHERE " + strings.Join(conditions, " AND ")
 	}

@@ -200,7 +200,7 @@ func (o *Origin) reader(ctx context.Context, id string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '`+strings.ReplaceAll(id, "'", "''")+`'`)
+	_, err = conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT `+literal(id))
 	if err != nil {
 		shut(conn)
 		return nil, fmt.Errorf("postgres: import the snapshot: %w", err)

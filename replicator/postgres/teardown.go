@@ -68,7 +68,7 @@ func (o *Origin) remains(ctx context.Context, conn *pgx.Conn, s server) (stateme
 	if err != nil || p == nil {
 		return statements, err
 	}
-	drop := "DROP PUBLICATION " + pgx.Identifier{o.options.Publication}.Sanitize()
+	drop := "DROP PUBLICATION " + o.publicationName()
 	if foreign := o.unnamed(p); foreign != "" {
 		drop = comment(fmt.Sprintf("publication %q publishes %s: if nobody else reads it: %s", o.options.Publication, foreign, drop))
 	}
