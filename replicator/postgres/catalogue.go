@@ -45,8 +45,8 @@ func newRelations(all []schema.Relation) relations {
 	return rs
 }
 
-// of returns the table of a choice, nil if it is not there: the one that has its name or, if none has, the one
-// that had it.
+// of returns the table of a choice, nil if it is not there: the one that has its name or,
+// if none has, the one that had it.
 func (rs relations) of(c schema.Choice, known map[schema.Name]replicator.TableState) *schema.Relation {
 	at, there := rs.byName[c.Name]
 	if k, ok := known[c.Name]; ok && !there {

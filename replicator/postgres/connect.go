@@ -14,8 +14,8 @@ import (
 //
 // An interval is printed as ISO 8601 has it, the one form that other systems read,
 // with a sign for each of its parts. Money is printed as in the locale C: $1,234.50.
-// https://www.postgresql.org/docs/current/runtime-config-client.html
 // Rows of a database in SQL_ASCII are read otherwise, see asItLies.
+// https://www.postgresql.org/docs/current/runtime-config-client.html
 var pinned = map[string]string{
 	"client_encoding":               "UTF8",
 	"TimeZone":                      "UTC",

@@ -51,7 +51,7 @@
 //	a dropped link, a restart, a time-out      a plain error: the core opens again
 //	the slot is active elsewhere               waited for, by looking only
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
-//	a change of shape of a replicated table    a change that is unfit, by a *replicator.Halt
+//	a change of shape of a replicated table    a change that is unfit, by a *replicator.Altered
 //	rows in binary that cannot be rendered     a change that is unfit, or an error; the next stream is text
 //	a condition fails on a row                 *replicator.Halt; of a load, an *replicator.Unfit
 //	the slot cannot decode its log             wraps replicator.ErrUndecodable; once it has failed at one

@@ -206,8 +206,8 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 }
 
 // unsent returns the error for a stream in binary that the server ended with an error of
-// decoding behind a position. Unless that is of the publication or of text, it may be that a type has
-// no binary form there, so it is tried as text before the slot is suspected.
+// decoding behind a position. Unless that is of the publication or of text, it may be that
+// a type has no binary form there, so it is tried as text before the slot is suspected.
 func (p *opening) unsent(at replicator.LSN, cause error) error {
 	if codeOf(cause) == undefinedObject || unsendable(cause) {
 		return p.undecodable(at, cause)

@@ -157,8 +157,8 @@ func (known chosen) read(r relationMessage, places []int) *relation {
 
 // earlier tells whether the message is of the table as it was or came to be, between the
 // past and the catalogue: each of its columns has the name that it had or has, in the
-// order of attnums, and a type that it had or has; and what it lacks was added since, behind all that it has. It
-// corrects the places of columns that were renamed.
+// order of attnums, and a type that it had or has; and what it lacks was added since,
+// behind all that it has. It corrects the places of columns that were renamed.
 func (known chosen) earlier(r relationMessage, places *[]int) bool {
 	t := known.table
 	var last int16

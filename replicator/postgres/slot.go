@@ -207,13 +207,14 @@ func createSlot(name string) string {
 
 func dropSlot(name string) string { return "SELECT pg_drop_replication_slot(" + literal(name) + ")" }
 
-// endOurs ends the server process that streams from the slot if it is one of ours, by
-// its pid and its session's name: a daemon of before, which the server may take for alive for a
-// while, and which can write nothing any more. Another's is waited for.
+// endOurs ends the server process that streams from the slot, or keeps others from making
+// it, if it is one of ours, by its pid and its session's name: that of a daemon of before,
+// which the server may take for alive for a while, and which can write nothing any more.
+// Another's is waited for.
 func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
 	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2 AND usename = current_user`, pid, applicationName)
 	if err != nil && codeOf(err) != insufficientRights {
-		return fmt.Errorf("postgres: end server process %d, which streams from slot %q: %w", pid, o.options.Slot, bare(err))
+		return fmt.Errorf("postgres: end server process %d, which has slot %q: %w", pid, o.options.Slot, bare(err))
 	}
 	return nil
 }

@@ -127,7 +127,8 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 // session opens a session that, beside what all of ours have, may be silent and read
 // for as long as it takes, whatever the role's settings say; that fails rather than
 // leave out rows that a policy hides; that gets text as it lies in the database; and that
-// reads by one process, and a range's blocks only. What the server's version does not know is left out.
+// reads by one process, and a range's blocks only. What the server's version does not know
+// is left out.
 func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
