@@ -346,8 +346,13 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	})
 }
 
-// dropLoads drops load tables. One that somebody reads is left: neither merges nor a
-// fence wait for readers. The error says that the session is of no more use.
+// dropAtOnce is how many load tables are dropped by one request, and so by one commit.
+const dropAtOnce = 60
+
+// dropLoads drops load tables, many by one request, since thousands of tables may join
+// together. One that somebody reads is left: neither merges nor a fence wait for readers. For
+// its sake Redshift takes back a request's others too, which are then dropped one by one. The
+// error says that the session is of no more use.
 func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) error {
 	if len(loads) == 0 {
 		return nil
@@ -355,11 +360,30 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
 		return err
 	}
-	for _, p := range loads {
-		if _, err := s.run(ctx, "drop a load table", drop(p)); !answered(err) {
+	for some := range slices.Chunk(loads, dropAtOnce) {
+		if err := dropSome(ctx, s, some); err != nil {
 			return err
 		}
 	}
 	_, err := s.run(ctx, "set statement_timeout", setTimeout(0))
 	return err
+}
+
+// dropSome drops load tables by one request, or one by one if that is refused.
+func dropSome(ctx context.Context, s *session, loads []place) error {
+	const op = "drop load tables"
+	var statements []string
+	for _, p := range loads {
+		statements = append(statements, drop(p))
+	}
+	_, err := s.together(ctx, op, statements)
+	if err == nil || !answered(err) {
+		return err
+	}
+	for _, sql := range statements {
+		if _, err := s.run(ctx, op, sql); !answered(err) {
+			return err
+		}
+	}
+	return nil
 }

@@ -185,3 +185,42 @@ func TestRequestsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadTablesAreDroppedTogether shows that load tables of many joins cost few requests,
+// and that one which somebody reads keeps none of the others.
+func TestLoadTablesAreDroppedTogether(t *testing.T) {
+	w := newWorld(t)
+	r, requests := w.counting()
+	w.fence(r)
+	loader := must(w.config("loader")(t.Context()))
+	for _, read := range []bool{false, true} {
+		var loads []place
+		for i := range 4 {
+			p := r.metadata.load(fmt.Sprintf("load_1_%d_5", i))
+			w.query(loader, fmt.Sprintf("CREATE TABLE %s (id INT)", p))
+			loads = append(loads, p)
+		}
+		reader, err := pgx.ConnectConfig(t.Context(), must(w.config("dev")(t.Context())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close(context.Background())
+		want, left := int64(3), []string(nil) // with the timeout's
+		if read {
+			want, left = 7, []string{"load_1_2_5"}
+			for _, sql := range []string{"BEGIN", "SELECT COUNT(*) FROM " + string(loads[2])} {
+				if _, err := reader.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		before := requests.Load()
+		if err := r.with(t.Context(), func(s *session) error { return r.dropLoads(t.Context(), s, loads) }); err != nil {
+			t.Fatal(err)
+		}
+		if n := requests.Load() - before; n != want {
+			t.Errorf("%d requests, want %d", n, want)
+		}
+		w.want(w.ask("SELECT table_name FROM svv_tables WHERE table_name LIKE 'load%'"), left...)
+	}
+}
