@@ -174,7 +174,7 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, sql string) erro
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("Redshift refuses an alteration of %s that is due: %s", p, sql),
 		Means:  err.Error(),
-		Repair: fmt.Sprintf("do away with what stands in its way, such as a view that is not WITH NO SCHEMA BINDING, or rename the table: %s then %s", renameTable(p, t.Target+"_old"), resyncOf(t)),
+		Repair: "do away with what stands in its way, such as a view that is not WITH NO SCHEMA BINDING, or " + outOfTheWay(p, t),
 		Cause:  err,
 	})
 }

@@ -36,6 +36,14 @@ func TestCheckpointThatWasAltered(t *testing.T) {
 	wantHalt(t, err, replicator.WarehouseUnfit)
 }
 
+// Of a row with several faults the first is told.
+func TestFirstFaultOfARowIsTold(t *testing.T) {
+	s := &scanner{row: columns("x")}
+	if s.number(); s.text() != "" || s.err == nil || !strings.Contains(s.err.Error(), "column 1 of a metadata row is not a number") {
+		t.Error(s.err)
+	}
+}
+
 // A table of 1,590 columns has a shape that is longer than the column that keeps it.
 func TestDetailOfAWideTable(t *testing.T) {
 	w := newWorld(t)

@@ -21,6 +21,17 @@ func quoted(name string) string {
 	return `"` + strings.ReplaceAll(schema.Fold(name), `"`, `""`) + `"`
 }
 
+// spare is a name with a suffix, as often as it takes for one that is not taken. Of one that is
+// too long then, what stands before the suffix is cut, between characters.
+func spare(name, suffix string, taken func(string) bool) string {
+	for behind := suffix; ; behind += suffix {
+		cut := name[:min(len(name), maxName-len(behind))]
+		if to := strings.ToValidUTF8(cut, "") + behind; !taken(to) {
+			return to
+		}
+	}
+}
+
 // escaped is what literal writes for what a literal cannot hold as it is.
 var escaped = strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", "")
 

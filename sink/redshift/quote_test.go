@@ -47,6 +47,18 @@ func FuzzQuoted(f *testing.F) {
 	})
 }
 
+// A spare name is one that may be a name, and that is not taken.
+func TestSpareNames(t *testing.T) {
+	long := strings.Repeat("x", maxName-2)
+	for _, test := range []struct{ name, want string }{
+		{"a", "a_old"}, {"b", "b_old_old"}, {long, long[:maxName-4] + "_old"}, {long[1:] + "é", long[:maxName-4] + "_old"}, {strings.Repeat("é", maxName/2), strings.Repeat("é", 61) + "_old"},
+	} {
+		if got := spare(test.name, "_old", func(name string) bool { return name == "b_old" }); got != test.want || quoted(got) == "" {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
 func FuzzLiteral(f *testing.F) {
 	for _, s := range []string{"", "it's", `\`, `\'`, `'\`, `\\'`, `'; DROP TABLE x; --`, "a\nb", `\N`} {
 		f.Add(s)

@@ -97,7 +97,7 @@ func (m *merging) refusal(err error) *replicator.Halt {
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("Redshift refuses rows of %v in %s: %v", t.Name, p, err),
 		Means:  means,
-		Repair: fmt.Sprintf("%s, or rename the table: %s; then %s", repair, renameTable(p, t.Target+"_old"), resyncOf(t)),
+		Repair: repair + ", or " + outOfTheWay(p, t),
 		Cause:  err,
 	}
 }

@@ -226,6 +226,17 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 	}
 }
 
+// What repairs a target can be said of the longest name that one may have, and can be run.
+func TestRepairOfALongName(t *testing.T) {
+	table := keyed()
+	table.Target = strings.Repeat("x", maxName)
+	m := &merging{Warehouse: New(Options{Schema: "public_copy"}), refusing: table}
+	want := `or rename the table: ALTER TABLE "public_copy"."` + table.Target + `" RENAME TO "` + table.Target[:maxName-4] + `_old"; then rowshift resync public.words`
+	if h := m.refusal(&Error{Code: "42804"}); !strings.Contains(h.Repair, want) {
+		t.Error(h.Repair)
+	}
+}
+
 // What is refused as XX000 at one table after another, with nothing merged between, is the
 // server's: a full disk is to park no more than one.
 func TestRefusalsOfTableAfterTable(t *testing.T) {

@@ -65,14 +65,9 @@ func copyDifferent(p place, to string, from schema.Column) string {
 // wide is the name of the column that takes the place of one of too narrow a type. It is
 // not one that the table has for another.
 func wide(t *schema.Table, name string) string {
-	suffix := "__wide"
-	for {
-		to := name[:min(len(name), maxName-len(suffix))] + suffix
-		if !slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return c.Target == to }) {
-			return to
-		}
-		suffix += "r"
-	}
+	return spare(name, "__wide", func(to string) bool {
+		return slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return c.Target == to })
+	})
 }
 
 // widenColumn puts a column of a wider type in the place of one: Redshift changes the

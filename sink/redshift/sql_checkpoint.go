@@ -90,7 +90,7 @@ func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return "NULL"
 	}
-	return literal(t.UTC().Format("2006-01-02 15:04:05.999999"))
+	return literal(t.UTC().Format(timeLayout))
 }
 
 func (m metadata) insertCheckpoint(c replicator.Checkpoint, version string) string {

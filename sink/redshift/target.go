@@ -1,0 +1,125 @@
+package redshift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// target reads the columns of a target with their types as the catalogue names them, none
+// if it is not there, and its keys. The error is a *replicator.Unfit if a view has its name.
+func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (have map[string]string, by rowKeys, err error) {
+	const op = "look at the target"
+	kind, err := s.rows(ctx, op, kindOf(w.options.Schema, t.Target))
+	if err != nil || len(kind) == 0 {
+		return nil, by, err
+	}
+	if string(kind[0][0]) != "r" {
+		return nil, by, unfit(t, isView(in(w.options.Schema, t.Target), t))
+	}
+	rows, err := s.rows(ctx, op, columnsOf(w.options.Schema, t.Target))
+	have = make(map[string]string, len(rows))
+	for _, r := range rows {
+		name := string(r[0])
+		have[name] = catalogueType(string(r[1]))
+		if string(r[2]) == "t" {
+			by.dist = name
+		}
+		if position := string(r[3]); position != "0" && position != "" {
+			by.sort = append(by.sort, name)
+		}
+	}
+	return have, by, err
+}
+
+// rowKeys are the columns that a target's rows are spread and sorted by, which need not be
+// those of its table: a column may have become the key, or taken another's name.
+type rowKeys struct {
+	dist string // empty: none
+	sort []string
+}
+
+// has tells whether rows are spread or sorted by a column.
+func (k rowKeys) has(name string) bool { return k.dist == name || slices.Contains(k.sort, name) }
+
+// renamed are the keys once a column has another name.
+func (k rowKeys) renamed(from, to string) rowKeys {
+	if k.dist == from {
+		k.dist = to
+	}
+	k.sort = slices.Clone(k.sort)
+	if i := slices.Index(k.sort, from); i >= 0 {
+		k.sort[i] = to
+	}
+	return k
+}
+
+// otherType is the halt for a column whose type does not hold the source's values: by
+// another name it stands in nobody's way.
+func otherType(p place, c schema.Column, have map[string]string, t *schema.Table) *replicator.Halt {
+	old := spare(c.Target, "_old", func(name string) bool { return have[name] != "" })
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("column %s of %s is %s", quoted(c.Target), p, have[c.Target]),
+		Means:  "values of the source's type need " + c.Mapping.Type,
+		Repair: fmt.Sprintf("%s; then %s", renameColumn(p, c.Target, old), resyncOf(t)),
+	}
+}
+
+// outOfTheWay renames a target, so that a load makes it anew.
+func outOfTheWay(p place, t *schema.Table) string {
+	old := spare(t.Target, "_old", func(string) bool { return false })
+	return fmt.Sprintf("rename the table: %s then %s", renameTable(p, old), resyncOf(t))
+}
+
+// isView is the halt for a view in a target's place: nothing can be written to it.
+func isView(p place, t *schema.Table) *replicator.Halt {
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("%s is a view", p),
+		Means:  "somebody put it in the place of the target, and Redshift writes to tables only",
+		Repair: "drop the view or give it another name, and put the table back under its name or leave it to be made anew; then " + resyncOf(t),
+	}
+}
+
+// unfit says of which table a halt is, so that the others go on. Other errors are left
+// as they are.
+func unfit(t *schema.Table, err error) error {
+	h, ok := errors.AsType[*replicator.Halt](err)
+	if !ok || h.Reason != replicator.TargetDrift {
+		return err
+	}
+	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: h}
+}
+
+// drift halts if a target is not there, lacks a column, or has one of another type.
+func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
+	p := in(w.options.Schema, t.Target)
+	if len(have) == 0 {
+		return &replicator.Halt{
+			Reason: replicator.TargetDrift,
+			Found:  fmt.Sprintf("there is no table %s", p),
+			Means:  "the target was dropped or renamed by somebody",
+			Repair: "put it back under its name, or have it made anew; then " + resyncOf(t),
+		}
+	}
+	for _, c := range t.Columns {
+		is, there := have[c.Target]
+		switch {
+		case !there:
+			return &replicator.Halt{
+				Reason: replicator.TargetDrift,
+				Found:  fmt.Sprintf("%s has no column %s", p, quoted(c.Target)),
+				Means:  "the target was altered by somebody",
+				Repair: resyncOf(t) + "; that adds the column",
+			}
+		case !holds(is, c.Mapping.Type):
+			return otherType(p, c, have, t)
+		}
+	}
+	return nil
+}
