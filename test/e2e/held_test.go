@@ -60,6 +60,50 @@ func TestALoadHoldsNobodyUp(t *testing.T) {
 	})
 }
 
+// A load goes on while another table is altered again and again: each time the stream is
+// opened anew, and its changes are held where they were.
+func TestALoadOutlivesAlterations(t *testing.T) {
+	t.Parallel()
+	const person, plan = 1, 2
+	w := harness.Start(t, harness.Setup{
+		Accounts: small,
+		Config: harness.Config{
+			Tables: []string{harness.AccountTables[0], harness.AccountTables[plan], harness.AccountTables[3]},
+			Batch:  "{rows: 1000, min_interval: 100ms, max_age: 400ms}", Source: []string{"catalogue_poll: 200ms"},
+		},
+	})
+	others := []harness.Pair{harness.AccountPairs[0], harness.AccountPairs[plan], harness.AccountPairs[3]}
+	d := w.MustRun(t)
+	w.MustBecomeEqual(t, others...)
+	d.Terminate(t)
+	if err := w.SetConfig(func(c *harness.Config) { c.Tables = harness.AccountTables }); err != nil {
+		t.Fatal(err)
+	}
+	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
+	d = w.MustRun(t)
+	reached(t, stalled)
+	held := heldTable(t, w)
+	load := w.Load(harness.Workload{Seed: 19, Writers: 2, Pause: 5 * time.Millisecond})
+	for i := range 3 {
+		execute(t, w, fmt.Sprintf("ALTER TABLE plan ADD COLUMN extra%d int", i))
+		harness.Until(t, "the column to be in the target", func() (bool, error) {
+			return warehouse(t, w, fmt.Sprintf("SELECT COUNT(*) FROM svv_columns WHERE table_schema = 'userdata' AND table_name = 'plan' AND column_name = 'extra%d'", i)) == "1", d.Alive()
+		})
+	}
+	if now := heldTable(t, w); now != held {
+		t.Errorf("changes are held in %s, and were in %s", now, held)
+	}
+	stalled.Remove()
+	watchPerson(t, w)
+	if err := load.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.MustBecomeEqual(t, harness.AccountPairs[0], harness.AccountPairs[person], harness.AccountPairs[3])
+	if got := loadedBy(d); got != "public.person" {
+		t.Errorf("loaded: %q", got)
+	}
+}
+
 // heldTable is the name of the one held table.
 func heldTable(t *testing.T, w *harness.World) string {
 	t.Helper()
