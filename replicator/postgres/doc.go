@@ -37,7 +37,8 @@
 //
 // The publication follows the config at each Open. A table whose list of columns
 // differs is taken out and put in again, so that its row in the catalogue is another
-// and the core loads it again. What is not known to be ours is left alone.
+// and the core loads it again. One that somebody else has locked for long is parked, and
+// follows once it is free. What is not known to be ours is left alone.
 //
 // # Positions
 //
