@@ -13,11 +13,39 @@ import (
 
 // due is what has to be done to a target before what its table has can be written to it.
 type due struct {
-	statements []string // each for itself
-	fills      []string // in the transaction of the merge
+	alterations []alteration // one after another
+	fills       []string     // in the transaction of the merge
+}
 
-	// instead is what is done in place of a statement that Redshift refuses.
-	instead map[string][]string
+// alteration is one statement, or several of one transaction that takes the fence.
+type alteration struct {
+	statements []string
+	instead    []alteration // what is done in its place if Redshift refuses it
+}
+
+// alone are alterations of one statement each.
+func alone(statements ...string) (all []alteration) {
+	for _, sql := range statements {
+		all = append(all, alteration{statements: []string{sql}})
+	}
+	return all
+}
+
+// printed are the statements of alterations, as people run them.
+func printed(all []alteration) (statements []string) {
+	for _, a := range all {
+		if len(a.statements) > 1 {
+			statements = append(append(append(statements, "BEGIN"), a.statements...), "COMMIT")
+			continue
+		}
+		statements = append(statements, a.statements...)
+	}
+	return statements
+}
+
+// among tells whether an alteration is one of some, or of what is done in their place.
+func (a alteration) among(all []alteration) bool {
+	return slices.ContainsFunc(all, func(b alteration) bool { return slices.Equal(a.statements, b.statements) || a.among(b.instead) })
 }
 
 // targetFill is a statement that fills a column of a target.
@@ -43,47 +71,36 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by ro
 			d.fills = append(d.fills, copyColumn(p, r.To, r.From)) // of a column that was dropped once
 			continue
 		}
-		d.statements = append(d.statements, renameColumn(p, r.From, r.To))
+		d.alterations = append(d.alterations, alone(renameColumn(p, r.From, r.To))...)
 		delete(have, r.From)
 		have[r.To], by = kind, by.renamed(r.From, r.To)
 	}
 	for i, c := range t.Columns {
 		is, there := have[c.Target]
-		needs := declaredType(c.Mapping.Type)
-		switch {
-		case !there:
-			d.statements = append(d.statements, addColumn(p, c.Target, c.Mapping.Type))
-		case slices.Contains(a.Diff.Added, i):
+		if !there {
+			d.alterations = append(d.alterations, alone(addColumn(p, c.Target, c.Mapping.Type))...)
+			continue
+		}
+		if slices.Contains(a.Diff.Added, i) {
 			d.fills = append(d.fills, emptyColumn(p, c.Target)) // of before it was dropped
 		}
-		to := wide(t, c.Target)
-		left, begun := have[to]
-		if there && begun && !holds(is, needs) && !holds(left, needs) {
-			d.statements = append(d.statements, takeBack(p, by, c, to)...)
-			by, begun = by.renamed(to, c.Target), false
-		}
-		switch {
-		case !there || holds(is, needs):
-		case !begun && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target):
-			d.lengthen(lengthenColumn(p, c.Target, c.Mapping.Type), widenColumn(p, by, c, to, false))
+		needs, to := declaredType(c.Mapping.Type), wide(t, c.Target)
+		switch left := have[to]; {
+		case holds(is, needs):
+		case left == "" && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target):
+			// That costs nothing, but of some encodings, which Redshift may have chosen, it makes
+			// none longer. https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+			longer := alone(lengthenColumn(p, c.Target, c.Mapping.Type))[0]
+			longer.instead = widenColumn(p, by, c, to, "")
+			d.alterations = append(d.alterations, longer)
 		case holds(needs, is):
-			d.statements = append(d.statements, widenColumn(p, by, c, to, begun)...)
+			d.alterations = append(d.alterations, widenColumn(p, by, c, to, left)...)
+			by = by.renamed(to, c.Target)
 		default:
 			return d, unfit(t, otherType(p, c, have, t))
 		}
 	}
 	return d, nil
-}
-
-// lengthen makes a VARCHAR longer, which costs nothing, or puts a longer one in its place:
-// of some encodings, which Redshift may have chosen, it makes none longer.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
-func (d *due) lengthen(sql string, instead []string) {
-	d.statements = append(d.statements, sql)
-	if d.instead == nil {
-		d.instead = map[string][]string{}
-	}
-	d.instead[sql] = instead
 }
 
 // alter brings targets in line with their tables before anything is written to them. An
@@ -96,37 +113,25 @@ func (m *merging) alter(ctx context.Context) error {
 	if err := m.sameEpoch(ctx, m.session, m.merge.Checkpoint.Epoch); err != nil {
 		return err
 	}
-	var all []string
-	longer := false
+	var all []alteration
 	for _, a := range m.merge.Alterations {
-		have, by, err := m.target(ctx, m.session, a.Table)
-		if err != nil {
-			return err
-		}
-		d, err := m.dueOf(a, have, by)
+		d, err := m.alterTarget(ctx, a)
 		if err != nil {
 			return err
 		}
 		for _, sql := range d.fills {
 			m.fills = append(m.fills, targetFill{a.Table, sql})
 		}
-		all = append(all, d.statements...)
-		longer = longer || len(d.instead) > 0
-		if m.options.Print {
-			continue
-		}
-		if err := m.alterTarget(ctx, a.Table, d); err != nil {
-			return err
-		}
+		all = append(all, d.alterations...)
 	}
 	if m.options.Print && len(all) > 0 {
 		h := &replicator.Halt{
 			Reason: replicator.AlterationDue,
-			Found:  fmt.Sprintf("%d alterations of targets are due, and warehouse.ddl is print", len(all)),
+			Found:  fmt.Sprintf("%d alterations of targets are due, and warehouse.ddl is print", len(printed(all))),
 			Means:  "the source's tables have other columns than their targets",
-			Repair: shown(all),
+			Repair: shown(printed(all)),
 		}
-		if longer {
+		if slices.ContainsFunc(all, func(a alteration) bool { return a.instead != nil }) {
 			h.Means += "; where Redshift refuses ALTER COLUMN, for the column's encoding, rowshift plan tells what does instead"
 		}
 		return h
@@ -134,48 +139,107 @@ func (m *merging) alter(ctx context.Context) error {
 	return nil
 }
 
-// alterTarget runs what is due to one target.
-func (m *merging) alterTarget(ctx context.Context, t *schema.Table, d due) error {
-	for _, sql := range d.statements {
-		run := []string{sql}
-		err := m.alterBy(ctx, t, sql)
-		if u, ok := errors.AsType[*replicator.Unfit](err); ok && d.instead[sql] != nil && !strings.Contains(u.Why.Means, "used by a view") {
-			run, err = d.instead[sql], nil
-			for i := 0; i < len(run) && err == nil; i++ {
-				err = m.alterBy(ctx, t, run[i])
-			}
+// alterTarget does what is due to one target, but where nothing is to be altered. What
+// Redshift refuses may have been done by a try of before, which the server went on with when
+// its link was lost: so the target is read again, and it is refused only if it is still due.
+func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d due, err error) {
+	for {
+		have, by, read := m.target(ctx, m.session, a.Table)
+		if read != nil {
+			return d, read
+		}
+		again := err
+		if d, err = m.dueOf(a, have, by); err != nil || m.options.Print {
+			return d, err
+		}
+		if u, ok := errors.AsType[*refusedAlteration](again); ok && u.alteration.among(d.alterations) {
+			return d, u.Unfit
+		}
+		err = m.alterAll(ctx, a.Table, d.alterations)
+		if _, ok := errors.AsType[*refusedAlteration](err); !ok {
+			return d, err
+		}
+	}
+}
+
+// refusedAlteration is one that Redshift refuses for the target's sake.
+type refusedAlteration struct {
+	*replicator.Unfit
+	alteration alteration
+}
+
+// alterAll does some alterations, or what stands in their place.
+func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteration) error {
+	for _, a := range all {
+		run := []alteration{a}
+		err := m.alterBy(ctx, t, a)
+		if r, ok := errors.AsType[*refusedAlteration](err); ok && a.instead != nil && !strings.Contains(r.Why.Means, "used by a view") {
+			run, err = nil, m.alterAll(ctx, t, a.instead)
 		}
 		if err != nil {
 			return err
 		}
-		m.merged.Altered = append(m.merged.Altered, run...)
+		m.merged.Altered = append(m.merged.Altered, printed(run)...)
 	}
 	return nil
 }
 
-// alterBy runs one statement. What Redshift refuses it refuses for that table.
-func (m *merging) alterBy(ctx context.Context, t *schema.Table, sql string) error {
-	const op = "alter a target"
-	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(m.alterLimit(t, sql))); err != nil {
-		return err
-	}
-	_, err := m.session.run(ctx, op, sql)
-	if err != nil && !m.session.conn.IsClosed() {
-		_, _ = m.session.run(context.WithoutCancel(ctx), "rollback", "ROLLBACK")
+// alterBy does one alteration. What Redshift refuses it refuses for that table.
+func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) error {
+	var err error
+	if len(a.statements) > 1 {
+		err = m.alterFenced(ctx, t, a.statements)
+	} else {
+		err = m.alterLimited(ctx, t, a.statements[0])
 	}
 	if _, reset := m.session.run(context.WithoutCancel(ctx), "set statement_timeout", setTimeout(0)); err == nil {
 		return reset
 	}
-	if replicator.Retryable(err) || codeOf(err) == "" || replicator.Final(err) {
-		return m.ofAnother(ctx, m.session, t, err)
+	switch {
+	case replicator.Retryable(err), codeOf(err) == "", m.session.conn.IsClosed():
+		return err
+	case replicator.Final(err):
+		err = m.ofAnother(ctx, m.session, t, err)
+	default:
+		p := in(m.options.Schema, t.Target)
+		err = unfit(t, &replicator.Halt{
+			Reason: replicator.TargetDrift,
+			Found:  fmt.Sprintf("Redshift refuses an alteration of %s that is due: %s", p, strings.Join(a.statements, "; ")),
+			Means:  err.Error(),
+			Repair: "do away with what stands in its way, such as a view that is not WITH NO SCHEMA BINDING, or " + outOfTheWay(p, t),
+			Cause:  err,
+		})
 	}
-	p := in(m.options.Schema, t.Target)
-	return unfit(t, &replicator.Halt{
-		Reason: replicator.TargetDrift,
-		Found:  fmt.Sprintf("Redshift refuses an alteration of %s that is due: %s", p, sql),
-		Means:  err.Error(),
-		Repair: "do away with what stands in its way, such as a view that is not WITH NO SCHEMA BINDING, or " + outOfTheWay(p, t),
-		Cause:  err,
+	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
+		return &refusedAlteration{u, a}
+	}
+	return err
+}
+
+const opAlter = "alter a target"
+
+// alterLimited runs one statement, which is given up where others hold it up for long.
+func (m *merging) alterLimited(ctx context.Context, t *schema.Table, sql string) error {
+	_, err := m.session.run(ctx, "set statement_timeout", setTimeout(m.alterLimit(t, sql)))
+	if err == nil {
+		_, err = m.session.run(ctx, opAlter, sql)
+	}
+	return err
+}
+
+// alterFenced runs statements in a transaction that takes the fence: they take a column away
+// that a daemon which has taken over meanwhile would be writing to.
+func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements []string) error {
+	return m.bounded(ctx, m.session, func() error {
+		if err := m.sameEpoch(ctx, m.session, m.merge.Checkpoint.Epoch); err != nil {
+			return err
+		}
+		for _, sql := range statements {
+			if err := m.alterLimited(ctx, t, sql); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,8 +18,8 @@ func TestAlterationSQL(t *testing.T) {
 	golden(t, "alter",
 		addColumn(target, "order", "VARCHAR(65535)"), renameColumn(target, "TAG", "order"), lengthenColumn(target, "note", "VARCHAR(160)"),
 		copyColumn(target, "label", "v"), emptyColumn(target, "note"),
-		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[0], "id__wide", false), ";\n"),
-		strings.Join(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[2], "balance__wide", true), ";\n"),
+		strings.Join(printed(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[0], "id__wide", "")), ";\n"),
+		strings.Join(printed(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[2], "balance__wide", "DECIMAL(10,2)")), ";\n"),
 	)
 }
 
@@ -234,5 +235,64 @@ func TestAlterationsThatArePrinted(t *testing.T) {
 	planned, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{})
 	if err != nil || strings.Join(planned, "; ") != `ALTER TABLE "public_copy"."words" ADD COLUMN "note" BIGINT` {
 		t.Errorf("planned %q, %v", planned, err)
+	}
+}
+
+// TestWideningEndsUnderTheFence shows that a daemon which was replaced takes no column away
+// that the one of now may be writing to.
+func TestWideningEndsUnderTheFence(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.admin(`ALTER TABLE public_copy.words ADD COLUMN "n__wide" DECIMAL(30,2)`)
+	m := newMerging(r, w.merging())
+	end := alteration{statements: []string{dropColumn(in("public_copy", "words"), "n"), renameColumn(in("public_copy", "words"), "n__wide", "n")}}
+	w.fence(w.warehouse(nil))
+	columns := func() []string {
+		return w.ask("SELECT column_name FROM svv_columns WHERE table_schema = 'public_copy' AND table_name = 'words' ORDER BY 1")
+	}
+	run := func() error {
+		return r.with(t.Context(), func(s *session) error {
+			m.session = s
+			return m.alterBy(t.Context(), table, end)
+		})
+	}
+	if err := run(); !errors.Is(err, replicator.ErrFenced) {
+		t.Errorf("a fenced daemon: %v", err)
+	}
+	w.want(columns(), "body", "n", "n__wide", "word")
+	m.merge.Checkpoint.Epoch = w.epoch
+	if err := run(); err != nil {
+		t.Error(err)
+	}
+	w.want(columns(), "body", "n", "word")
+}
+
+// TestAlterationThatIsDone shows that what Redshift refuses because it has it already, of a try
+// whose link was lost, is no reason to park the table.
+func TestAlterationThatIsDone(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.apply(r, batch(t, table, "insert a|1|x"))
+	done := w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Match: "ADD COLUMN", Code: "42701", Message: `column "note" already exists`, After: true, Nth: 1})
+	m := w.merging()
+	m.Alterations = []replicator.Alteration{{Table: wordsWith(func(t *schema.Table) {
+		t.Columns[1].Mapping.Type = "DECIMAL(30,2)"
+		t.Columns = append(t.Columns, column(5, "note", bigint, false))
+	}), Diff: schema.Diff{Added: []int{3}}}}
+	merged, err := r.Merge(t.Context(), m)
+	if err != nil || done.Hits() != 1 || len(merged.Altered) != 6 {
+		t.Fatalf("ran %q, hit %d times: %v", merged.Altered, done.Hits(), err)
+	}
+	w.want(w.ask("SELECT word, CAST(n AS BIGINT), body, note FROM public_copy.words"), "a|1|x|~")
+}
+
+// TestWideningBesideOneThatWasBegun shows that a target which is still sorted by a wide column
+// of before is sorted by its name of then for the next one.
+func TestWideningBesideOneThatWasBegun(t *testing.T) {
+	table := wordsWith(func(t *schema.Table) { t.SortKey = []int{0, 1} })
+	have := map[string]string{"word": "VARCHAR(40)", "word__wide": "VARCHAR(65535)", "n": "INTEGER", "body": "VARCHAR(65535)"}
+	d, err := New(Options{Schema: "s"}).dueOf(replicator.Alteration{Table: table}, have, rowKeys{dist: "word__wide", sort: []string{"word__wide", "n"}})
+	if err != nil || !slices.Contains(printed(d.alterations), `ALTER TABLE "s"."words" ALTER COMPOUND SORTKEY ("word", "n__wide")`) {
+		t.Errorf("%q, %v", printed(d.alterations), err)
 	}
 }

@@ -108,8 +108,8 @@ func TestCatalogueTypesThatCannotBeRead(t *testing.T) {
 			table.Columns[0].Mapping.Type = kind
 			d, err := w.dueOf(replicator.Alteration{Table: table}, map[string]string{table.Columns[0].Target: is}, rowKeys{})
 			u, ok := errors.AsType[*replicator.Unfit](err)
-			if len(d.statements) > 0 || !ok || !strings.Contains(u.Why.Found, strconv.Quote(text)) {
-				t.Errorf("%q for %s: %q, %v", text, kind, d.statements, err)
+			if len(d.alterations) > 0 || !ok || !strings.Contains(u.Why.Found, strconv.Quote(text)) {
+				t.Errorf("%q for %s: %q, %v", text, kind, d.alterations, err)
 			}
 		}
 	}

@@ -166,11 +166,11 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)
 	}
-	if len(d.statements) > 0 {
-		f.Found = "there, and a run would alter it: " + shown(d.statements)
+	if statements := printed(d.alterations); len(statements) > 0 {
+		f.Found = "there, and a run would alter it: " + shown(statements)
 		if w.options.Print {
 			f.Verdict, f.Found = replicator.Failure, "there, and has to be altered, which warehouse.ddl leaves to you"
-			f.Repair = shown(d.statements)
+			f.Repair = shown(statements)
 		}
 	}
 	return f

@@ -87,13 +87,13 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 				t.Known, quoted(name), dropColumn(in(w.options.Schema, t.Target), name)))
 		}
 	}
-	for _, sql := range d.statements {
-		statements = append(statements, sql)
-		if instead := d.instead[sql]; instead != nil {
-			statements = append(statements, comment("if Redshift refuses that for the column's encoding, instead: %s", shown(instead)))
+	for i, one := range d.alterations {
+		statements = append(statements, printed(d.alterations[i:i+1])...)
+		if one.instead != nil {
+			statements = append(statements, comment("if Redshift refuses that for the column's encoding, instead: %s", shown(printed(one.instead))))
 		}
 	}
-	if len(d.statements) == 0 { // or they may be about to move the keys
+	if len(d.alterations) == 0 { // or they may be about to move the keys
 		statements = append(statements, w.otherKeys(t, by)...)
 	}
 	return append(statements, d.fills...), nil

@@ -73,16 +73,21 @@ func wide(t *schema.Table, name string) string {
 // widenColumn puts a column of a wider type in the place of one: Redshift changes the
 // type of none but a VARCHAR, and of none that its rows are spread or sorted by
 // (github.com/estuary/connectors issue 4893), which it does not drop either. It may be run
-// again from the start as long as the last transaction is not committed; begun says that
-// the wide column, by the name to, is there.
-func widenColumn(p place, by rowKeys, c schema.Column, to string, begun bool) []string {
+// again from the start as long as the last transaction is not committed; left is the type of
+// the wide column, by the name to, that is there, empty if none is. One that is too narrow
+// itself by now is done away with.
+func widenColumn(p place, by rowKeys, c schema.Column, to, left string) []alteration {
 	var statements []string
-	if !begun {
+	if left != "" && !holds(left, c.Mapping.Type) {
+		statements = append(moveKeys(p, by, to, c.Target), dropColumn(p, to))
+		by, left = by.renamed(to, c.Target), ""
+	}
+	if left == "" {
 		statements = append(statements, addColumn(p, to, c.Mapping.Type))
 	}
 	statements = append(statements, copyDifferent(p, to, c))
 	statements = append(statements, moveKeys(p, by, c.Target, to)...)
-	return append(statements, "BEGIN", dropColumn(p, c.Target), renameColumn(p, to, c.Target), "COMMIT")
+	return append(alone(statements...), alteration{statements: []string{dropColumn(p, c.Target), renameColumn(p, to, c.Target)}})
 }
 
 // moveKeys has the rows spread and sorted by another column, as far as they are by one.
@@ -94,11 +99,6 @@ func moveKeys(p place, by rowKeys, from, to string) (statements []string) {
 		statements = append(statements, alterSortKey(p, by.renamed(from, to).sort))
 	}
 	return statements
-}
-
-// takeBack does away with a wide column of before that is too narrow itself by now.
-func takeBack(p place, by rowKeys, c schema.Column, to string) []string {
-	return append(moveKeys(p, by, to, c.Target), dropColumn(p, to))
 }
 
 // shown writes statements for people to run.
