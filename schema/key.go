@@ -2,7 +2,6 @@ package schema
 
 import (
 	"slices"
-	"strings"
 )
 
 // key returns the indices of the key columns, in the key's order.
@@ -142,8 +141,7 @@ func (v *resolver) chosen(key, name string, columns []Column) int {
 // https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html
 // https://docs.aws.amazon.com/redshift/latest/dg/spatial-limitations.html
 func (v *resolver) spread(key string, c Column) {
-	name, _, _ := strings.Cut(c.Mapping.Type, "(")
-	if slices.Contains([]string{"SUPER", "GEOMETRY", "GEOGRAPHY", "HLLSKETCH"}, name) {
+	if WithoutEquality(c.Mapping.Type) || c.Mapping.Type == "HLLSKETCH" {
 		v.fault("name a column of another type: "+v.config(key), "%s %q is %s, which Redshift does not take for that", key, c.Name, c.Mapping.Type)
 	}
 }

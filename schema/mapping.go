@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -124,7 +125,7 @@ func (v *resolver) types(t *Table) {
 			v.fault("correct "+v.config("types."+c.Name), "column %q: %v", c.Name, err)
 		case key && m.Type == "TIMETZ":
 			v.fault("take out "+v.config("types."+c.Name), "column %q is of the key, and times that differ in their offset only are one TIMETZ", c.Name)
-		case key && slices.Contains(withoutEquality, m.Type):
+		case key && WithoutEquality(m.Type):
 			v.fault("take out "+v.config("types."+c.Name), "column %q is of the key, and values of %s are not compared", c.Name, m.Type)
 		default:
 			c.Mapping = m
@@ -135,8 +136,11 @@ func (v *resolver) types(t *Table) {
 	}
 }
 
-// withoutEquality are Redshift's types whose values have no equality to rely on.
-var withoutEquality = []string{"SUPER", "GEOMETRY", "GEOGRAPHY"}
+// WithoutEquality tells Redshift's types whose values have no equality to rely on.
+func WithoutEquality(kind string) bool {
+	name, _, _ := strings.Cut(kind, "(")
+	return slices.Contains([]string{"SUPER", "GEOMETRY", "GEOGRAPHY"}, name)
+}
 
 // asIs is the Mapping of a type whose text COPY reads as PostgreSQL prints it, and
 // whose every value fits.

@@ -22,11 +22,10 @@ const checkName = "check-"
 // reader took: nothing is to stay.
 const deleteTimeout = 30 * time.Second
 
-// Check puts, lists and deletes one object, and says of each whether it could, with
-// the statement of an IAM policy that allows it; and of a bucket that keeps versions, that
-// it does. The object is a manifest that names a
-// file which is not there. It is handed to read in between, as its URL, empty if it
-// could not be put.
+// Check puts, lists and deletes one object, and says of each whether it could, with the
+// statement of an IAM policy that allows it; and of a bucket that keeps versions, that it
+// does. The object is a manifest that names a file which is not there. It is handed to read
+// in between, as its URL, empty if it could not be put.
 func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replicator.Finding {
 	key := s.folder + checkName + random() + ".manifest"
 	content, err := json.Marshal(manifest{Entries: []manifestEntry{{URL: s.url(key + ".nothing"), Mandatory: true}}})

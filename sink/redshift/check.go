@@ -40,15 +40,15 @@ func unreached(err error) replicator.Finding {
 	if e, ok := errors.AsType[*Error](err); ok && e.user != "" {
 		err = loginRefused(e)
 	}
-	f = asked(f, err)
+	f = unasked(f, err)
 	if _, ok := errors.AsType[*replicator.Halt](err); !ok {
 		f.Repair = "correct warehouse.dsn, password, ca or tls, or let the network through to it"
 	}
 	return f
 }
 
-// asked makes a finding of a question that could not be asked.
-func asked(f replicator.Finding, err error) replicator.Finding {
+// unasked makes a finding of a question that could not be asked.
+func unasked(f replicator.Finding, err error) replicator.Finding {
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		f = halts(f, h)
 	} else {
@@ -69,13 +69,13 @@ func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) re
 	f := replicator.Finding{Subject: "warehouse: schema " + name, Verdict: replicator.Fine, Found: "there, with USAGE and CREATE"}
 	n, err := s.number(ctx, "look for a schema", countSchema(name))
 	if err != nil {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	if n == 0 {
 		may, err := s.rows(ctx, "ask for rights", mayCreateSchema)
 		switch {
 		case err != nil:
-			return asked(f, err)
+			return unasked(f, err)
 		case string(may[0][0]) == "t":
 			f.Found = "not there; a run makes it"
 		default:
@@ -87,7 +87,7 @@ func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) re
 	may, err := s.rows(ctx, "ask for rights", mayUseSchema(name))
 	switch {
 	case err != nil:
-		return asked(f, err)
+		return unasked(f, err)
 	case string(may[0][0]) != "t" || string(may[0][1]) != "t":
 		f.Verdict, f.Found = replicator.Failure, "the user lacks USAGE or CREATE"
 		f.Repair = grantSchema(name, w.user(s))
@@ -107,7 +107,7 @@ func (w *Warehouse) checkTemporary(ctx context.Context, s *session) replicator.F
 	may, err := s.rows(ctx, "ask for rights", mayMakeTemporary)
 	switch {
 	case err != nil:
-		return asked(f, err)
+		return unasked(f, err)
 	case string(may[0][0]) != "t":
 		f.Verdict, f.Found = replicator.Failure, "the user may not make any, and stages in them"
 		f.Repair = grantTemporary(w.user(s))
@@ -120,18 +120,18 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 	f := replicator.Finding{Subject: "warehouse: checkpoint", Verdict: replicator.Fine, Found: "none yet: the first run loads all tables"}
 	names, err := w.tableNames(ctx, s)
 	if err != nil {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	if !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
 		return f
 	}
-	c, err := w.read(ctx, s)
+	c, _, err := w.read(ctx, s)
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)
 	}
 	switch {
 	case err != nil:
-		return asked(f, err)
+		return unasked(f, err)
 	case c != nil:
 		f.Found = fmt.Sprintf("%s at %v, epoch %d, %d tables", c.Phase, c.LSN, c.Epoch, len(c.Tables))
 	}
@@ -146,7 +146,7 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 	owner, err := s.rows(ctx, "look whose the target is", ownerOf(w.options.Schema, t.Target))
 	switch {
 	case err != nil:
-		return asked(f, err)
+		return unasked(f, err)
 	case len(owner) == 0:
 		return f
 	case string(owner[0][1]) != "t":
@@ -159,7 +159,7 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return halts(f, u.Why)
 	}
 	if err != nil {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	f.Found = "there; a load writes only what differs"
 	d, err := w.dueOf(replicator.Alteration{Table: t}, have, by)

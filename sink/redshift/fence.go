@@ -18,7 +18,7 @@ func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, err
 		if err != nil || !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
 			return err
 		}
-		c, err = w.read(ctx, s)
+		c, _, err = w.read(ctx, s)
 		if err != nil || c == nil || !slices.Contains(names, "request") {
 			return err
 		}
@@ -45,15 +45,15 @@ func (w *Warehouse) namesIn(ctx context.Context, s *session, schema string) ([]s
 	return names, nil
 }
 
-// read reads the checkpoint, nil if there is none. It must be of this pipeline and
-// of a layout that is known.
-func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoint, error) {
-	c, err := w.readCheckpoint(ctx, s)
+// read reads the checkpoint, nil if there is none, and the layout that it is of, which must be
+// known. It must be of this pipeline.
+func (w *Warehouse) read(ctx context.Context, s *session) (c *replicator.Checkpoint, is int, err error) {
+	c, is, err = w.readCheckpoint(ctx, s)
 	if err != nil || c == nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if c.Pipeline != w.options.Pipeline {
-		return nil, &replicator.Halt{
+		return nil, 0, &replicator.Halt{
 			Reason: replicator.WarehouseTaken,
 			Found:  fmt.Sprintf("metadata schema %s belongs to pipeline %q", w.options.MetadataSchema, c.Pipeline),
 			Means:  "one metadata schema belongs to one pipeline",
@@ -62,34 +62,35 @@ func (w *Warehouse) read(ctx context.Context, s *session) (*replicator.Checkpoin
 	}
 	rows, err := s.rows(ctx, "read the tables' states", w.metadata.readTables())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	c.Tables = slices.Grow(c.Tables, len(rows))
 	for _, r := range rows {
 		t, err := scanTable(r)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		c.Tables = append(c.Tables, t)
 	}
 	slices.SortFunc(c.Tables, replicator.ByOID) // several may have none, in any order
-	return c, nil
+	return c, is, nil
 }
 
 // readCheckpoint reads the one row, if its layout is known.
-func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator.Checkpoint, error) {
-	if is, err := w.readLayout(ctx, s); err != nil || is == 0 {
-		return nil, err
+func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator.Checkpoint, int, error) {
+	is, err := w.readLayout(ctx, s)
+	if err != nil || is == 0 {
+		return nil, 0, err
 	}
 	rows, err := s.rows(ctx, "read the checkpoint", w.metadata.readCheckpoint())
 	if err != nil || len(rows) == 0 {
-		return nil, err
+		return nil, 0, err
 	}
 	c, err := scanCheckpoint(rows[0])
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return &c, nil
+	return &c, is, nil
 }
 
 const (
@@ -161,7 +162,7 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
 		return c, nil, err
 	}
-	was, err := w.read(ctx, s)
+	was, is, err := w.read(ctx, s)
 	if err != nil {
 		return c, nil, err
 	}
@@ -174,10 +175,6 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	}
 	c = *was
 	c.Epoch++
-	is, err := w.readLayout(ctx, s)
-	if err != nil {
-		return c, nil, err
-	}
 	if is == layout {
 		there = append([]replicator.TableState{}, c.Tables...)
 	}
@@ -306,8 +303,8 @@ func (w *Warehouse) createMetadata(viewed bool) []string {
 	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState(), w.metadata.ledger(), w.metadata.quarantine()))...)
 }
 
-// older tells whether a table is a load's, by its name, of an epoch before that one. Those of later ones belong to a daemon that took over meanwhile, others to
-// nobody we know.
+// older tells whether a table is a load's, by its name, of an epoch before that one. Those of
+// later ones belong to a daemon that took over meanwhile, others to nobody we know.
 func older(name string, epoch replicator.Epoch) bool {
 	kind, numbers, _ := strings.Cut(name, "_")
 	parts := strings.Split(numbers, "_")
@@ -336,10 +333,10 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		var loads []place
 		for _, name := range names {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
-				return t.Load != nil && (t.Load.Loaded || !older(name, w.first)) && slices.Contains([]string{t.Load.Into, t.Load.Held, ledgerOf(t.Load.Held)}, name)
+				return t.Load != nil && (t.Load.Loaded || !older(name, w.first)) && slices.Contains(tablesOfLoad(t.Load.Into, t.Load.Held), name)
 			})
 			if !named && older(name, c.Epoch) {
-				loads = append(loads, w.metadata.load(name))
+				loads = append(loads, w.metadata.table(name))
 			}
 		}
 		return w.dropLoads(ctx, s, loads)

@@ -49,9 +49,9 @@ func TestTableSQL(t *testing.T) {
 			full := replicator.StagedFold{Table: table, Files: files}
 			partial := replicator.StagedFold{Table: table, Files: files, Unchanged: unchanged}
 			two := replicator.StagedFold{Table: table, Files: files, Unchanged: []int{1, 3}}
-			target, stage, gone, load := in("Sales", table.Target), temporary("stage_1"), temporary("gone_1"), metadata("meta").load("load_1_2_3")
+			target, stage, gone, load := in("Sales", table.Target), temporary("stage_1"), temporary("gone_1"), metadata("meta").table("load_1_2_3")
 			m := metadata("meta")
-			held, ledger, at := m.load("held_1_2_3"), m.loadLedger("held_1_2_3"), replicator.Written{LSN: 0x99, Time: time.Unix(1, 0)}
+			held, ledger, at := m.table("held_1_2_3"), m.loadLedger("held_1_2_3"), replicator.Written{LSN: 0x99, Time: time.Unix(1, 0)}
 			statements := []string{
 				createTable(target, table), grantSelect(target, "Ann", "group Analysts"), kindOf("Sales", table.Target), columnsOf("Sales", table.Target),
 				createStage(stage, full), copyFiles(stage, stageColumns(full), files, copyRole, ""),
@@ -102,8 +102,8 @@ func TestMetadataSQL(t *testing.T) {
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
 		m.lock(), m.position(), m.readLayout(), m.readEpoch(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.readNames(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.deleteTables([]uint32{16501, 16507}), m.holders(), applicationOf("4711"), terminate("4711"),
-		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
-		deleteSeen(m.load("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.load("held_1_2_3")),
+		deleteSeen(m.table("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
+		deleteSeen(m.table("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.table("held_1_2_3")),
 		m.requestResyncs("3F7Q", []schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(), m.answersTo("3F7Q"),
 		m.answerRequests(schema.Name{Schema: "Sales", Table: "it's"}, requested, taken, "taken_at"), m.renameRequests(schema.Name{Schema: "Sales", Table: "it's"}, schema.Name{Schema: "Sales", Table: "people"}),
 		m.readResets(), m.insertReset("it's", requested), m.insertReset("2026-05", taken), m.takeReset("2026-05"), m.finishResets(), m.lastReset())

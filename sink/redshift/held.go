@@ -26,7 +26,7 @@ const (
 // Hold implements replicator.Loader.
 func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) error {
 	return w.loads.with(ctx, func(s *session) error {
-		p, ledger := w.metadata.load(held), w.metadata.loadLedger(held)
+		p, ledger := w.metadata.table(held), w.metadata.loadLedger(held)
 		s.lasting = true // as of a load table
 		_, err := s.together(ctx, "create a held table", []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)})
 		s.lasting = !answered(err)
@@ -38,7 +38,7 @@ func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) erro
 func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState, left int) (replicator.Applied, error) {
 	var applied replicator.Applied
 	err := w.loads.with(ctx, func(s *session) error {
-		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.load(l.Held), load: w.metadata.load(l.Into), ledger: w.metadata.loadLedger(l.Held),
+		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.table(l.Held), load: w.metadata.table(l.Into), ledger: w.metadata.loadLedger(l.Held),
 			doubled: min(left, mostDoubled)}
 		return w.transaction(ctx, s, func() error {
 			if err := w.sameEpoch(ctx, s, epoch); err != nil {

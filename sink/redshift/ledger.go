@@ -16,8 +16,19 @@ const loadLedgers = "ledger_"
 // ledgerOf names the ledger of a load by its held table.
 func ledgerOf(held string) string { return loadLedgers + strings.TrimPrefix(held, "held_") }
 
+// tablesOfLoad names the tables of a load, as far as it has any.
+func tablesOfLoad(into, held string) (names []string) {
+	if into != "" {
+		names = append(names, into)
+	}
+	if held != "" {
+		names = append(names, held, ledgerOf(held))
+	}
+	return names
+}
+
 // loadLedger is the ledger of a load.
-func (m metadata) loadLedger(held string) place { return m.load(ledgerOf(held)) }
+func (m metadata) loadLedger(held string) place { return m.table(ledgerOf(held)) }
 
 // staging are the staging tables of a fold; empty where it has no such files.
 type staging struct {
@@ -225,7 +236,7 @@ func (b loadBook) forget(ctx context.Context, s *session, truncated bool, create
 
 // numberOf returns the number of the next fold that goes into a load table.
 func (m *merging) numberOf(ctx context.Context, j replicator.Join) (int64, error) {
-	last, err := m.session.number(ctx, "account", lastHeld(m.metadata.load(j.Held), m.metadata.loadLedger(j.Held)))
+	last, err := m.session.number(ctx, "account", lastHeld(m.metadata.table(j.Held), m.metadata.loadLedger(j.Held)))
 	return last + 1, err
 }
 

@@ -13,7 +13,7 @@ func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *sch
 		if err := w.ensureTarget(ctx, s, epoch, t); err != nil {
 			return w.ofAnother(ctx, s, t, err)
 		}
-		p := w.metadata.load(l.Into)
+		p := w.metadata.table(l.Into)
 		s.lasting = true // what comes late would undo what another try has done
 		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
 		s.lasting = !answered(err)
@@ -39,7 +39,7 @@ func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.
 			columns = append(columns, c.Target)
 		}
 		named := func(k int) string { return t.Columns[k].Target }
-		copies = append(copies, copying{into: w.metadata.load(l.Into), columns: columns, files: f.Files, table: t, name: named, whole: true})
+		copies = append(copies, copying{into: w.metadata.table(l.Into), columns: columns, files: f.Files, table: t, name: named, whole: true})
 	}
 	if f.Ledger.Manifest == "" {
 		return w.copyAll(ctx, s, copies)

@@ -77,7 +77,7 @@ func (m *merging) run(ctx context.Context) error {
 				return err
 			}
 			for _, j := range s.Joins {
-				if err := m.reconcile(ctx, j.Table, m.metadata.load(j.From), gone[j.From]); err != nil {
+				if err := m.reconcile(ctx, j.Table, m.metadata.table(j.From), gone[j.From]); err != nil {
 					return err
 				}
 				if err := m.joinLedger(ctx, j, s.End); err != nil {
@@ -249,7 +249,7 @@ func (m *merging) applyInto(ctx context.Context, s *replicator.Staged, f replica
 			return err
 		}
 	}
-	err = m.write(ctx, f, at.rows, m.metadata.load(f.Into), func(int64) error {
+	err = m.write(ctx, f, at.rows, m.metadata.table(f.Into), func(int64) error {
 		return m.account(ctx, insertUnfilledEntries(book.ledger, at.rows, f.Table, number, book.at, anyOf(f.Unchanged)), forgoUnfilled(at.rows, f.Unchanged))
 	})
 	m.refusing = nil // a load table is ours: what it refuses says nothing of the target
@@ -290,7 +290,7 @@ func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging)
 	if at.rows == "" && at.entries == "" {
 		return nil
 	}
-	held, ledger := m.metadata.load(f.Held), m.metadata.loadLedger(f.Held)
+	held, ledger := m.metadata.table(f.Held), m.metadata.loadLedger(f.Held)
 	last, err := m.session.number(ctx, "hold", lastHeld(held, ledger))
 	if err != nil {
 		return err
@@ -342,22 +342,18 @@ func (m *merging) move(ctx context.Context) error {
 // of loads that begin again. The merge is committed: what cannot be dropped now is
 // dropped at the next fence.
 func (m *merging) dropOver(ctx context.Context) {
-	var names []string
-	for _, s := range m.merge.Staged {
-		for _, j := range s.Joins {
-			names = append(names, j.From, j.Held, ledgerOf(j.Held))
-		}
-		for _, h := range s.Holds {
-			names = append(names, h.Before.Into, h.Before.Held)
-			if h.Before.Held != "" {
-				names = append(names, ledgerOf(h.Before.Held))
-			}
+	var loads []place
+	over := func(into, held string) {
+		for _, name := range tablesOfLoad(into, held) {
+			loads = append(loads, m.metadata.table(name))
 		}
 	}
-	var loads []place
-	for _, name := range names {
-		if name != "" {
-			loads = append(loads, m.metadata.load(name))
+	for _, s := range m.merge.Staged {
+		for _, j := range s.Joins {
+			over(j.From, j.Held)
+		}
+		for _, h := range s.Holds {
+			over(h.Before.Into, h.Before.Held)
 		}
 	}
 	if err := m.dropLoads(ctx, m.session, loads); err != nil {

@@ -39,7 +39,7 @@ func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
 // waits tells whether something is prepared in the session, if there is one.
 func (s *session) waits() bool { return s != nil && len(s.ahead.made) > 0 }
 
-// forget drops what was prepared: for merges of a pass that is over.
+// forget drops what was prepared for merges of a pass that is over: each fence begins with it.
 func (s *session) forget(ctx context.Context) error {
 	made := s.ahead.made
 	s.ahead = prepared{}

@@ -96,7 +96,7 @@ func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) 
 		places := []place{}
 		for _, name := range names {
 			if strings.HasPrefix(name, loadLedgers) {
-				places = append(places, w.metadata.load(name))
+				places = append(places, w.metadata.table(name))
 			}
 		}
 		places = append(places, w.metadata.quarantine()) // the last: entries move here

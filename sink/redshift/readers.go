@@ -150,7 +150,7 @@ func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string, 
 	f := replicator.Finding{Subject: "warehouse: reader " + reader, Verdict: replicator.Fine, Found: "there"}
 	n, err := s.number(ctx, "look for a reader", countReader(reader))
 	if err != nil {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	if n == 0 {
 		f.Verdict, f.Found = replicator.Failure, "there is no such user, group or role"
@@ -163,12 +163,12 @@ func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string, 
 	}
 	all, err := w.readable(ctx, s, targetsOf(tables))
 	if err != nil {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	due, err := w.lacking(ctx, s, reader, all)
 	switch {
 	case err != nil:
-		return asked(f, err)
+		return unasked(f, err)
 	case len(due) > 0:
 		f.Verdict, f.Found = replicator.Warning, "there, and may not read all that it should; a run grants it when it opens the warehouse"
 		f.Repair = "restart rowshift run, or: " + strings.Join(due, "; ") + ";"

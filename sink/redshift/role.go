@@ -20,13 +20,13 @@ func (w *Warehouse) checkRole(ctx context.Context, s *session, manifest string) 
 		return f
 	}
 	if _, err := s.run(ctx, "create a staging table", createProbe); err != nil {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	files := replicator.Files{Manifest: manifest, Null: "null", Compression: "ZSTD"}
 	_, err := s.run(ctx, "copy", copyFiles(probeTable, []string{valueColumn(0)}, files, w.options.CopyRole, w.options.Region))
 	_, _ = s.run(ctx, "drop a staging table", drop(probeTable))
 	if err != nil && !answered(err) {
-		return asked(f, err)
+		return unasked(f, err)
 	}
 	f.Verdict, f.Repair = w.judgeCopy(err, manifest, w.user(s))
 	switch {

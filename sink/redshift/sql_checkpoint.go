@@ -17,8 +17,8 @@ func (m metadata) checkpoint() place { return in(string(m), "checkpoint") }
 func (m metadata) tableState() place { return in(string(m), "table_state") }
 func (m metadata) freshness() place  { return in(string(m), "freshness") }
 
-// load is a load table or a held table.
-func (m metadata) load(name string) place { return in(string(m), name) }
+// table is a table of a load, by its name.
+func (m metadata) table(name string) place { return in(string(m), name) }
 
 // create makes the metadata tables. The view is bound late, as all views on tables
 // that may be altered should be.

@@ -126,9 +126,10 @@ func matchKey(t *schema.Table, text func(schema.Mapping) bool, a, b func(i, colu
 // their origin key.
 func fill(stage, target place, f replicator.StagedFold) string {
 	t := f.Table
-	var sets []string
+	var sets, flags []string
 	for _, u := range f.Unchanged {
 		c, flag := quoted(valueColumn(u)), stage.of(unchangedColumn(u))
+		flags = append(flags, flag)
 		sets = append(sets, fmt.Sprintf("%s = CASE WHEN %s THEN t.%s ELSE %s END", c, flag, quoted(t.Columns[u].Target), stage.of(valueColumn(u))))
 	}
 	for _, u := range f.Unchanged {
@@ -137,14 +138,12 @@ func fill(stage, target place, f replicator.StagedFold) string {
 	where := sameStagedKey(t,
 		func(i, _ int) string { return stage.of(originColumn(i)) },
 		func(_, k int) string { return "t." + quoted(t.Columns[k].Target) })
-	flags := list(f.Unchanged, func(_, u int) string { return stage.of(unchangedColumn(u)) })
-	return fmt.Sprintf("UPDATE %s SET %s FROM %s AS t WHERE (%s) AND %s", stage, strings.Join(sets, ", "), target, strings.ReplaceAll(flags, ", ", " OR "), where)
+	return fmt.Sprintf("UPDATE %s SET %s FROM %s AS t WHERE (%s) AND %s", stage, strings.Join(sets, ", "), target, strings.Join(flags, " OR "), where)
 }
 
 // unfilled counts the staged rows that have not found their origin.
 func unfilled(stage place, f replicator.StagedFold) string {
-	flags := list(f.Unchanged, func(_, u int) string { return quoted(unchangedColumn(u)) })
-	return fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", stage, strings.ReplaceAll(flags, ", ", " OR "))
+	return fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", stage, anyOf(f.Unchanged))
 }
 
 // deleteAll empties a table. TRUNCATE would commit.
@@ -190,7 +189,7 @@ func deleteDifferent(target, load place, t *schema.Table) string {
 			continue
 		}
 		a, b := target.of(c.Target), asLoaded+"."+quoted(c.Target)
-		if unsure(c.Mapping.Type) {
+		if schema.WithoutEquality(c.Mapping.Type) {
 			return "DELETE FROM " + string(target) + " USING " + string(load) + " AS " + asLoaded + " WHERE " + sameKey(t,
 				func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased(asLoaded, t))
 		}
@@ -211,11 +210,6 @@ func distinct(text bool, a, b string) string {
 		s += fmt.Sprintf(" OR OCTET_LENGTH(%s) <> OCTET_LENGTH(%s)", a, b)
 	}
 	return s + fmt.Sprintf(" OR (%s IS NULL AND %s IS NOT NULL) OR (%s IS NOT NULL AND %s IS NULL)", a, b, a, b)
-}
-
-// unsure tells types whose values have no equality to rely on.
-func unsure(kind string) bool {
-	return strings.HasPrefix(kind, "SUPER") || strings.HasPrefix(kind, "GEO")
 }
 
 // findGone collects the keys of the target that the load table lacks.

@@ -196,7 +196,7 @@ func TestLoadTablesAreDroppedTogether(t *testing.T) {
 	for _, read := range []bool{false, true} {
 		var loads []place
 		for i := range 4 {
-			p := r.metadata.load(fmt.Sprintf("load_1_%d_5", i))
+			p := r.metadata.table(fmt.Sprintf("load_1_%d_5", i))
 			w.query(loader, fmt.Sprintf("CREATE TABLE %s (id INT)", p))
 			loads = append(loads, p)
 		}

@@ -56,7 +56,7 @@ func (w *Warehouse) HeldRows(ctx context.Context, tables []replicator.TableState
 			if t.Load == nil || !slices.Contains(names, t.Load.Held) {
 				continue
 			}
-			n, err := s.number(ctx, "count held rows", countRows(w.metadata.load(t.Load.Held)))
+			n, err := s.number(ctx, "count held rows", countRows(w.metadata.table(t.Load.Held)))
 			if !answered(err) {
 				return err
 			}

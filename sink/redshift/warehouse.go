@@ -101,9 +101,9 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 // bounded is a transaction that does not wait for the fence for ever: of a client that has
 // vanished while it had it, Redshift keeps the session for hours. Then the error is not
 // Retryable, so that the pass ends: the next one takes the fence, which ends such sessions.
-// While held changes are applied it may be that, and it waits on. The bound costs no round
-// trip. It is for merges only; those of loads may wait for the join of a large table, and
-// end with the pass.
+// But where this daemon applies held changes they may be what has the fence, and it is tried
+// again. The bound costs no round trip. It is for the session that merges; transactions of
+// loads may wait for the join of a large table, and end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
 	err := w.within(ctx, s, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
 	if e, ok := errors.AsType[*Error](err); ok && e.Op == opLock && e.Code == cancelled {
