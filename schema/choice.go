@@ -9,8 +9,8 @@ type Choice struct {
 	All     bool     // all, also those that are added later
 
 	Target  string   // name in the warehouse; empty: the source's table name
-	DistKey string   // a source column; empty: the first key column
-	SortKey []string // source columns; empty: the first key column
+	DistKey string   // a source column; empty: the first key column of a type that can be it
+	SortKey []string // source columns; empty: the same
 
 	// Types are Redshift types by source column, where it is not to be the one that the
 	// column's own type maps to.

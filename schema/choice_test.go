@@ -22,9 +22,10 @@ func person() Relation {
 }
 
 var (
-	uuidType = Type{OID: 2950, Base: 2950, Typmod: -1, Name: "uuid", Category: 'U'}
-	textType = Type{OID: 25, Base: 25, Typmod: -1, Name: "text", Category: 'S'}
-	intType  = Type{OID: 23, Base: 23, Typmod: -1, Name: "int4", Category: 'N'}
+	uuidType  = Type{OID: 2950, Base: 2950, Typmod: -1, Name: "uuid", Category: 'U'}
+	textType  = Type{OID: 25, Base: 25, Typmod: -1, Name: "text", Category: 'S'}
+	byteaType = Type{OID: 17, Base: 17, Typmod: -1, Name: "bytea", Category: 'U'}
+	intType   = Type{OID: 23, Base: 23, Typmod: -1, Name: "int4", Category: 'N'}
 )
 
 func TestResolve(t *testing.T) {
@@ -64,6 +65,19 @@ func TestResolve(t *testing.T) {
 			r.Attributes[1].NotNull, r.Attributes[2].NotNull = true, true
 		}, choice: Choice{Columns: []string{"Email", "seen"}}, major: 15,
 			columns: "Email seen", targets: "email seen", key: []int{1, 0}, listed: true, dist: 1, sort: []int{1}},
+		{name: "a key of bytea", alter: func(r *Relation) { r.Attributes[0].Type = byteaType }, choice: Choice{All: true}, major: 15,
+			columns: "id Email seen", targets: "id email seen", key: []int{0}, dist: -1},
+		{name: "a key of bytea and another", alter: func(r *Relation) {
+			r.Attributes[0].Type, r.Primary = byteaType, []int16{1, 4}
+			r.Attributes[2].NotNull = true
+		}, choice: Choice{All: true}, major: 15,
+			columns: "id Email seen", targets: "id email seen", key: []int{0, 2}, dist: 2, sort: []int{2}},
+		{name: "a key of bytea, and keys of the config", alter: func(r *Relation) { r.Attributes[0].Type = byteaType },
+			choice: Choice{All: true, DistKey: "Email", SortKey: []string{"seen"}}, major: 15,
+			columns: "id Email seen", targets: "id email seen", key: []int{0}, dist: 1, sort: []int{2}},
+		{name: "a key of bytea that is hashed", alter: func(r *Relation) { r.Attributes[0].Type = byteaType },
+			choice: Choice{All: true, Hash: []string{"id"}, HashKey: hashKey(t, strings.Repeat("k", MinHashKey))}, major: 15,
+			columns: "id Email seen", targets: "id email seen", key: []int{0}, sort: []int{0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := person()

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 )
 
 // key returns the indices of the key columns, in the key's order.
@@ -79,10 +80,10 @@ func (v *resolver) keyLeftOut(attnum int16) {
 	}
 }
 
-// distKey returns the index of the distribution key.
+// distKey returns the index of the distribution key, -1 if there is none.
 func (v *resolver) distKey(t *Table) int {
 	if v.choice.DistKey == "" {
-		return v.firstKey(t, "distkey")
+		return firstSpread(t)
 	}
 	i := v.chosen("distkey", v.choice.DistKey, t.Columns)
 	if i >= 0 {
@@ -99,7 +100,10 @@ const maxSortKey = 400
 func (v *resolver) sortKey(t *Table) []int {
 	names := v.choice.SortKey
 	if len(names) == 0 {
-		return []int{v.firstKey(t, "sortkey")}
+		if i := firstSpread(t); i >= 0 {
+			return []int{i}
+		}
+		return nil
 	}
 	if len(names) > maxSortKey {
 		v.fault("shorten "+v.config("sortkey"), "has a sort key of %d columns, and Redshift takes %d", len(names), maxSortKey)
@@ -118,13 +122,15 @@ func (v *resolver) sortKey(t *Table) []int {
 	return key
 }
 
-// firstKey is the default of distkey and sortkey.
-func (v *resolver) firstKey(t *Table, key string) int {
-	if len(t.Key) == 0 {
-		return 0
+// firstSpread is the default of distkey and sortkey: the first key column of a type that can
+// be one, -1 if none is. A key of bytea alone is thus spread evenly and not sorted.
+func firstSpread(t *Table) int {
+	for _, i := range t.Key {
+		if spreads(t.Columns[i]) {
+			return i
+		}
 	}
-	v.spread(key, t.Columns[t.Key[0]])
-	return t.Key[0]
+	return -1
 }
 
 // chosen returns the index of the column that a config key names, -1 with a fault
@@ -138,10 +144,23 @@ func (v *resolver) chosen(key, name string, columns []Column) int {
 }
 
 // spread faults a column of a type by which Redshift neither distributes nor sorts.
-// https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html
-// https://docs.aws.amazon.com/redshift/latest/dg/spatial-limitations.html
 func (v *resolver) spread(key string, c Column) {
-	if WithoutEquality(c.Mapping.Type) || c.Mapping.Type == "HLLSKETCH" {
+	if !spreads(c) {
 		v.fault("name a column of another type: "+v.config(key), "%s %q is %s, which Redshift does not take for that", key, c.Name, c.Mapping.Type)
 	}
+}
+
+// spreadable are the types that a DISTKEY and a SORTKEY may have, by AWS's lists. They
+// leave out SUPER, VARBYTE, GEOMETRY, GEOGRAPHY and HLLSKETCH.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
+var spreadable = []string{
+	"BOOLEAN", "REAL", "DOUBLE PRECISION", "SMALLINT", "INTEGER", "BIGINT", "DECIMAL",
+	"DATE", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "CHAR", "VARCHAR",
+}
+
+// spreads tells whether Redshift can distribute and sort rows by a column.
+func spreads(c Column) bool {
+	name, _, _ := strings.Cut(c.Mapping.Type, "(")
+	return slices.Contains(spreadable, name)
 }

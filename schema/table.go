@@ -21,8 +21,8 @@ type Table struct {
 	Heap        Heap   // how the source holds it
 
 	Target  string // the table's name in the warehouse, folded
-	DistKey int    // index into Columns
-	SortKey []int  // indices into Columns
+	DistKey int    // index into Columns; -1: none of the key can be it, and rows are spread evenly
+	SortKey []int  // indices into Columns; empty: none of the key can be it
 }
 
 // Column is one replicated column.

@@ -166,7 +166,15 @@ func TestPlanOfOtherKeys(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
 	now := wordsWith(func(t *schema.Table) { t.DistKey, t.SortKey = 1, []int{1, 0} })
-	planned, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{})
+	none := wordsWith(func(t *schema.Table) { t.DistKey, t.SortKey = -1, nil })
+	planned, err := r.Plan(t.Context(), []*schema.Table{none}, replicator.Foreseen{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(planned,
+		`-- public.words: its target has the DISTKEY "word", which is kept; for that of the config: ALTER TABLE "public_copy"."words" ALTER DISTSTYLE EVEN`,
+		`-- public.words: its target has the SORTKEY ("word"), which is kept; for that of the config: ALTER TABLE "public_copy"."words" ALTER SORTKEY NONE`)
+	planned, err = r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +190,10 @@ func TestPlanOfOtherKeys(t *testing.T) {
 	}
 	if left, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{}); err != nil || len(left) > 0 {
 		t.Errorf("planned %q, %v", left, err)
+	}
+	w.admin(`ALTER TABLE public_copy.words ALTER DISTSTYLE EVEN`, `ALTER TABLE public_copy.words ALTER SORTKEY NONE`)
+	if left, err := r.Plan(t.Context(), []*schema.Table{none}, replicator.Foreseen{}); err != nil || len(left) > 0 {
+		t.Errorf("planned %q, %v for a table without keys", left, err)
 	}
 	w.admin(`ALTER TABLE public_copy.words ALTER DISTSTYLE ALL`)
 	if left, err := r.Plan(t.Context(), []*schema.Table{now}, replicator.Foreseen{}); err != nil || len(left) > 0 {

@@ -43,5 +43,6 @@
 //	COPY refused rows that should fit           *replicator.Refused, which tells them by what they are staged as
 //	COPY refused more, rights, another
 //	pipeline's schema                           *replicator.Halt
-//	a target that was altered                   *replicator.Unfit
+//	a target that was altered, or that
+//	Redshift refuses to make                    *replicator.Unfit
 package redshift

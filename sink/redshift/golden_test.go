@@ -43,7 +43,7 @@ func golden(t *testing.T, name string, statements ...string) {
 var files = replicator.Files{Manifest: "s3://acme/p/accounts/1/2-a/16501-0.manifest", Null: `\N1f'`, Compression: "ZSTD", Rows: 3}
 
 func TestTableSQL(t *testing.T) {
-	for name, table := range map[string]*schema.Table{"plain": plain(), "composite": composite(), "document": document(), "reserved": reserved()} {
+	for name, table := range map[string]*schema.Table{"plain": plain(), "composite": composite(), "document": document(), "reserved": reserved(), "keyless": keyless()} {
 		t.Run(name, func(t *testing.T) {
 			unchanged := []int{len(table.Columns) - 1}
 			full := replicator.StagedFold{Table: table, Files: files}
@@ -80,6 +80,13 @@ func reserved() *schema.Table {
 	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Known: schema.Name{Schema: "public", Table: "User"}, Target: "user",
 		Columns: []schema.Column{column(1, "TAG", bigint, false), column(2, "Order", text, true), column(3, "c1", text, true), column(4, `"; DROP TABLE x; --`, text, true)},
 		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
+}
+
+// keyless has a key of bytea, by which Redshift neither spreads nor sorts.
+func keyless() *schema.Table {
+	return &schema.Table{OID: 16506, Name: schema.Name{Schema: "public", Table: "digests"}, Known: schema.Name{Schema: "public", Table: "digests"}, Target: "digests",
+		Columns: []schema.Column{column(1, "digest", bytea, false), column(2, "n", bigint, false), column(3, "note", text, true), column(4, "body", text, true)},
+		Key:     []int{0}, DistKey: -1}
 }
 
 func TestKeyOnlyTableHasNothingThatDiffers(t *testing.T) {

@@ -17,7 +17,7 @@ func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *sch
 		s.lasting = true // what comes late would undo what another try has done
 		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
 		s.lasting = !answered(err)
-		return err
+		return w.unmade(t, p, err)
 	})
 }
 
@@ -86,15 +86,20 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicat
 		if err != nil {
 			return err
 		}
-		statements := w.createTarget(t)
 		if n == 0 {
-			statements = append([]string{createSchema(w.options.Schema)}, statements...)
+			if _, err := s.run(ctx, "create the schema", createSchema(w.options.Schema)); err != nil {
+				return err
+			}
 		}
-		return w.granted(s.each(ctx, "create a target", statements))
+		statements := w.createTarget(t)
+		if _, err := s.run(ctx, "create a target", statements[0]); err != nil {
+			return w.unmade(t, in(w.options.Schema, t.Target), err)
+		}
+		return w.granted(s.each(ctx, "create a target", statements[1:]))
 	})
 }
 
-// createTarget are the statements that make a target.
+// createTarget are the statements that make a target, and then let the readers read it.
 func (w *Warehouse) createTarget(t *schema.Table) []string {
 	p := in(w.options.Schema, t.Target)
 	return append([]string{createTable(p, t)}, w.grants(rights(w.options.Schema, p))...)

@@ -104,15 +104,23 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 // column, as with DISTSTYLE ALL, is somebody's choice, as AUTO is.
 func (w *Warehouse) otherKeys(t *schema.Table, by rowKeys) (comments []string) {
 	p := in(w.options.Schema, t.Target)
-	if dist := t.Columns[t.DistKey].Target; by.dist != "" && by.dist != dist {
-		comments = append(comments, comment("%v: its target has the DISTKEY %s, which is kept; for that of the config: %s", t.Known, quoted(by.dist), alterDistKey(p, dist)))
+	dist, alter := "", spreadEvenly(p)
+	if t.DistKey >= 0 {
+		dist = t.Columns[t.DistKey].Target
+		alter = alterDistKey(p, dist)
+	}
+	if by.dist != "" && by.dist != dist {
+		comments = append(comments, comment("%v: its target has the DISTKEY %s, which is kept; for that of the config: %s", t.Known, quoted(by.dist), alter))
 	}
 	var sort []string
 	for _, i := range t.SortKey {
 		sort = append(sort, t.Columns[i].Target)
 	}
+	if alter = unsort(p); len(sort) > 0 {
+		alter = alterSortKey(p, sort)
+	}
 	if len(by.sort) > 0 && !slices.Equal(by.sort, sort) {
-		comments = append(comments, comment("%v: its target has the SORTKEY (%s), which is kept; for that of the config: %s", t.Known, quotedAll(by.sort), alterSortKey(p, sort)))
+		comments = append(comments, comment("%v: its target has the SORTKEY (%s), which is kept; for that of the config: %s", t.Known, quotedAll(by.sort), alter))
 	}
 	return comments
 }

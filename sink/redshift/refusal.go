@@ -78,6 +78,26 @@ func (w *Warehouse) ofAnother(ctx context.Context, s *session, t *schema.Table, 
 	})
 }
 
+// unmade returns a *replicator.Unfit instead of err if Redshift refused for good to make a
+// table of ours for that one, as it would whenever it is asked again: all else can go on. It
+// is for what is made by the session for loads.
+func (w *Warehouse) unmade(t *schema.Table, p place, err error) error {
+	if err == nil {
+		w.makes.merged([]*schema.Table{t})
+		return nil
+	}
+	if replicator.Final(err) || replicator.Retryable(err) || !w.makes.ofTarget(t.OID, codeOf(err)) {
+		return err
+	}
+	return unfit(t, &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("Redshift refuses to make %s for %v: %v", p, t.Name, err),
+		Means:  "Redshift does not take a table of such columns, types or keys",
+		Repair: fmt.Sprintf("leave the column that it speaks of out of tables.%v in the config, or give it another of its types, or name another distkey and sortkey; then %s", t.Known, resyncOf(t)),
+		Cause:  err,
+	})
+}
+
 // ofServer are the classes of SQLSTATE that speak of links, transactions, sessions, room
 // and the system, and of no table. Those of them that pass are tried again.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html

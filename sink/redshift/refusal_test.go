@@ -260,6 +260,70 @@ func TestRefusalsOfTableAfterTable(t *testing.T) {
 	}
 }
 
+// A table that Redshift refuses to make for good, be it a target, a load table or a held one,
+// parks the source's table alone. What passes is tried again, what may be the server's parks
+// nothing at first, and what is the server's nothing at all.
+func TestTableThatIsNotMadeParksItsTable(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.warehouse(nil), keyed()
+	w.fence(r, table)
+	l := loadState("load_1_1_1")
+	hold := func() error { return r.Hold(t.Context(), l.Held, table) }
+	load := func() error { return r.MakeLoad(t.Context(), w.epoch, table, l) }
+	refused := func(match, code string, do func() error) error {
+		t.Helper()
+		f := w.server.Inject(redshifttest.Fault{Class: "CREATE TABLE", Match: match, Code: code, Message: "not for a key"})
+		defer f.Remove()
+		err := do()
+		if err == nil {
+			t.Fatalf("%s %s was made", code, match)
+		}
+		return err
+	}
+	parks := func(match, code string, do func() error) {
+		t.Helper()
+		err := refused(match, code, do)
+		u, ok := errors.AsType[*replicator.Unfit](err)
+		if !ok || u.OID != table.OID || u.Why.Reason != replicator.TargetDrift || !strings.Contains(u.Why.Found, match) || !strings.Contains(u.Why.Found, code) || !strings.Contains(u.Why.Repair, "rowshift resync public.words") {
+			t.Errorf("%s of %s: %v", code, match, err)
+		}
+	}
+	parks("held_1_1_1", "42601", hold)
+	parks("public_copy", "0A000", load)
+	w.want(w.ask("SELECT COUNT(*) FROM svv_tables WHERE table_name = 'words'"), "0")
+	if err := refused("public_copy", "53100", load); !replicator.Retryable(err) {
+		t.Errorf("a full disk: %v", err)
+	}
+	if err := refused("public_copy", "58030", load); replicator.Retryable(err) || replicator.Final(err) {
+		t.Errorf("the server's: %v", err)
+	}
+	for range mostRefusals - 1 {
+		if err := refused("public_copy", "XX000", load); replicator.Final(err) {
+			t.Errorf("of nobody knows what: %v", err)
+		}
+	}
+	parks("public_copy", "XX000", load)
+	if err := hold(); err != nil || r.makes != (refusals{}) {
+		t.Errorf("remembered once one is made: %v, %v", r.makes, err)
+	}
+	if err := load(); err != nil {
+		t.Error(err)
+	}
+	parks("load_1_1_1", "42611", load)
+}
+
+// A table whose key is bytea is loaded and merged: nothing of it is spread or sorted by that.
+func TestKeyOfBytea(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.warehouse(nil), keyless()
+	w.fence(r, table)
+	w.load(r, "load_1_1_16506", table, `\x00|1|x|y`, `\x0020|2|x|y`)
+	w.apply(r, &replicator.Batch{Commit: true, Joins: joining(table, "load_1_1_16506")})
+	w.apply(r, batch(t, table, `update \x00|3|^|z`, `insert \x61|4|x|y`, `delete \x0020`))
+	w.want(w.ask("SELECT digest, n, note, body FROM public_copy.digests ORDER BY n"), "00|3|x|z", "61|4|x|y")
+	w.want(w.ask("SELECT COUNT(*) FROM svv_redshift_columns WHERE table_name IN ('digests', 'load_1_1_16506') AND (distkey OR sortkey <> 0)"), "0")
+}
+
 // A target with a constraint that somebody gave it parks its table, and is met once: what
 // it refuses it would refuse for ever.
 func TestConstraintOfSomebodyParksTheTable(t *testing.T) {

@@ -33,6 +33,10 @@ func alterSortKey(p place, names []string) string {
 	return fmt.Sprintf("%s(%s)", toSortKey(p), quotedAll(names))
 }
 
+// spreadEvenly and unsort do away with such keys.
+func spreadEvenly(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER DISTSTYLE EVEN", p) }
+func unsort(p place) string       { return fmt.Sprintf("ALTER TABLE %s ALTER SORTKEY NONE", p) }
+
 // quotedAll writes names of columns.
 func quotedAll(names []string) string {
 	return list(names, func(_ int, name string) string { return quoted(name) })

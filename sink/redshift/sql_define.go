@@ -13,9 +13,22 @@ import (
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
 func createTable(p place, t *schema.Table) string {
 	columns := list(t.Columns, func(_ int, c schema.Column) string { return quoted(c.Target) + " " + c.Mapping.Type })
-	sort := list(t.SortKey, func(_, i int) string { return quoted(t.Columns[i].Target) })
-	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s) DISTSTYLE KEY DISTKEY (%s) COMPOUND SORTKEY (%s)",
-		p, columns, quoted(t.Columns[t.DistKey].Target), sort)
+	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s) %s", p, columns, spread(t, func(i int) string { return t.Columns[i].Target }))
+	if len(t.SortKey) > 0 {
+		sql += fmt.Sprintf(" COMPOUND SORTKEY (%s)", list(t.SortKey, func(_, i int) string { return quoted(t.Columns[i].Target) }))
+	}
+	return sql
+}
+
+// spread is how a table's rows are spread over the cluster, where its columns have those
+// names. A table with no column that can be the key is spread evenly, and so is all that is
+// compared with it: AUTO begins as ALL, which writes each row on every node.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_choosing_dist_sort.html
+func spread(t *schema.Table, named func(column int) string) string {
+	if t.DistKey < 0 {
+		return "DISTSTYLE EVEN"
+	}
+	return fmt.Sprintf("DISTSTYLE KEY DISTKEY (%s)", quoted(named(t.DistKey)))
 }
 
 func createSchema(name string) string { return "CREATE SCHEMA IF NOT EXISTS " + quoted(name) }

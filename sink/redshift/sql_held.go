@@ -31,8 +31,8 @@ func heldColumns(t *schema.Table) []string {
 
 // defineHeld writes the columns of a held table with their types.
 func defineHeld(t *schema.Table) string {
-	return fmt.Sprintf("(%s BIGINT, %s BIGINT, %s BOOLEAN, %s) DISTSTYLE KEY DISTKEY (%s)", quoted(foldColumn), quoted(xidColumn), quoted(truncatedColumn),
-		strings.Join(defineStage(heldFold(t)), ", "), quoted(valueColumn(t.DistKey)))
+	return fmt.Sprintf("(%s BIGINT, %s BIGINT, %s BOOLEAN, %s) %s", quoted(foldColumn), quoted(xidColumn), quoted(truncatedColumn),
+		strings.Join(defineStage(heldFold(t)), ", "), spread(t, valueColumn))
 }
 
 // createHeld makes a held table.

@@ -33,8 +33,8 @@ const goneColumn = "gone"
 
 // createStage makes the staging table of a fold.
 func createStage(stage place, f replicator.StagedFold) string {
-	return fmt.Sprintf("CREATE TEMP TABLE %s (%s) DISTSTYLE KEY DISTKEY (%s)",
-		stage, strings.Join(defineStage(f), ", "), quoted(valueColumn(f.Table.DistKey)))
+	return fmt.Sprintf("CREATE TEMP TABLE %s (%s) %s",
+		stage, strings.Join(defineStage(f), ", "), spread(f.Table, valueColumn))
 }
 
 // defineStage are the columns of a fold's staging table with their types.

@@ -58,7 +58,8 @@ type Warehouse struct {
 	refusals     refusals                // of the last merges
 	tries        map[string]int          // of statements that move all rows of a target
 
-	loads link // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
+	makes refusals // of tables that were to be made for loads; used with the session for loads only
+	loads link     // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
 }
 
 // mostWait is how long a merge waits for the fence, in milliseconds: who else locks it does

@@ -337,6 +337,9 @@ func (a *alteration) layout(style *string, key string, sort []string) {
 		if err != nil || len(is) == 0 {
 			return err
 		}
+		if err := c.mayBeKeys(ctx, oid, append([]string{key}, sort...)); err != nil {
+			return err
+		}
 		if style != nil && *style != "" {
 			if is[0][0] == "INTERLEAVED" || is[0][1] == "t" && *style != "KEY" {
 				return ruled("R-435", unknown("the distribution of a temporary table, or of one with an interleaved sort key, cannot be changed"))

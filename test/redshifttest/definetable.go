@@ -343,8 +343,8 @@ func (p *parser) signed() int {
 
 // check refuses attributes that do not go together.
 func (c *columnDefinition) check() {
-	if c.kind.sql == superType && (c.DistKey || c.sorted) {
-		panic(notInGrammar("R-413", "a SUPER column cannot be a DISTKEY or SORTKEY"))
+	if c.DistKey || c.sorted {
+		refuseAsKey(c.kind)
 	}
 	if c.Identity != "" && !strings.HasPrefix(c.fallback, "GENERATED") {
 		panic(notInGrammar("R-414", "an identity column has no DEFAULT"))

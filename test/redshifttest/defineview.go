@@ -187,6 +187,8 @@ func outputType(name string) columnType {
 		return columnType{sql: "varchar"}
 	case "bytea":
 		return columnType{sql: "bytea", binary: true}
+	case "jsonb": // an output of a domain is described as what that is over
+		return types["super"]
 	case "timestamp without time zone":
 		return types["timestamp"]
 	case "timestamp with time zone":

@@ -1,6 +1,41 @@
 package redshifttest
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
+
+// refuseAsKey refuses the types that are modelled and that AWS's lists of those that a
+// DISTKEY and a SORTKEY may have leave out.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
+func refuseAsKey(kind columnType) {
+	name := ""
+	switch {
+	case kind.sql == superType:
+		name = "SUPER"
+	case kind.binary:
+		name = "VARBYTE"
+	default:
+		return
+	}
+	panic(notInGrammar("R-413", "a %s column cannot be a DISTKEY or SORTKEY", name))
+}
+
+// mayBeKeys refuses columns that a table cannot be laid out by.
+func (c *session) mayBeKeys(ctx context.Context, oid string, columns []string) error {
+	found, err := c.ask(ctx, `SELECT format_type(atttypid, NULL) FROM pg_attribute
+		WHERE attrelid = $1::text::oid AND attname = ANY ($2::text[]) AND attnum > 0`, oid, textArray(columns))
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if err := caught(func() { refuseAsKey(outputType(f[0])) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // settle puts what columns say and what the table says together.
 func (d *tableDefinition) settle() {
