@@ -97,7 +97,7 @@ func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) re
 
 func (w *Warehouse) user(s *session) string {
 	if name := s.conn.ParameterStatus("session_authorization"); name != "" {
-		return quoted(name)
+		return quotedUser(name)
 	}
 	return "the loader's user"
 }

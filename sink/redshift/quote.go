@@ -15,7 +15,7 @@ const maxName = 127
 // that no reserved word is one. A name that cannot be one is a mistake of ours or
 // was let through by the config: it panics.
 func quoted(name string) string {
-	if name == "" || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
+	if !mayBeName(name) {
 		panic(fmt.Sprintf("redshift: %q cannot be a name", name))
 	}
 	return `"` + strings.ReplaceAll(schema.Fold(name), `"`, `""`) + `"`
@@ -30,6 +30,20 @@ func spare(name, suffix string, taken func(string) bool) string {
 			return to
 		}
 	}
+}
+
+// quotedUser writes the name of a user, which keeps its case in quotes, as others do not:
+// names of IAM and of identity providers, such as IAMR:Analyst, have capitals.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+func quotedUser(name string) string {
+	if !mayBeName(name) {
+		panic(fmt.Sprintf("redshift: %q cannot be the name of a user", name))
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+func mayBeName(name string) bool {
+	return name != "" && len(name) <= maxName && strings.IndexByte(name, 0) < 0
 }
 
 // escaped is what literal writes for what a literal cannot hold as it is.

@@ -98,6 +98,36 @@ func TestTargetsThatAreThereAreGranted(t *testing.T) {
 	w.reads()
 }
 
+// The names of users keep their case, as those that IAM and identity providers make need: a
+// reader's, and in what is advised the loader's own.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+func TestUsersKeepTheirCase(t *testing.T) {
+	w := newWorld(t)
+	for _, user := range []string{"IAMR:Analyst", "Loader"} {
+		if err := w.server.SetUser(t.Context(), user, user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.admin("CREATE SCHEMA theirs")
+	r := w.warehouse(func(o *Options) { o.Readers = []string{"IAMR:Analyst"} })
+	w.fence(r)
+	w.make(r, keyed())
+	w.want(w.ask("SELECT has_table_privilege('IAMR:Analyst', 'public_copy.words', 'SELECT'), has_schema_privilege('IAMR:Analyst', 'rowshift_accounts', 'USAGE')"), "t|t")
+	if f := find(t, w.check(r, keyed()), "reader IAMR:Analyst"); f.Verdict != replicator.Fine || !strings.Contains(f.Found, "may read all") {
+		t.Errorf("%+v", f)
+	}
+	other := w.warehouse(func(o *Options) {
+		o.Config, o.Schema, o.Readers = w.config("Loader"), "theirs", []string{"iamr:analyst"}
+	})
+	findings := w.check(other)
+	if f := find(t, findings, "reader iamr:analyst"); f.Verdict != replicator.Failure || !strings.Contains(f.Repair, `CREATE USER "iamr:analyst"`) {
+		t.Errorf("%+v", f)
+	}
+	if f := find(t, findings, "schema theirs"); f.Repair != `GRANT USAGE, CREATE ON SCHEMA "theirs" TO "Loader";` {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestReaderWhoIsNotThereHalts(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.Readers = []string{"nobody_there"} })

@@ -1,10 +1,6 @@
 package redshift
 
-import (
-	"strings"
-
-	"rowshift/schema"
-)
+import "rowshift/schema"
 
 // Questions about rights run on the leader node, without tables.
 const (
@@ -20,17 +16,17 @@ func mayUseSchema(name string) string {
 // mayUse and mayRead ask about a user. There is no such question about a group or a
 // role: https://docs.aws.amazon.com/redshift/latest/dg/r_HAS_TABLE_PRIVILEGE.html
 func mayUse(user, name string) string {
-	return "SELECT has_schema_privilege(" + literal(schema.Fold(user)) + ", " + literal(schema.Fold(name)) + ", 'USAGE')"
+	return "SELECT has_schema_privilege(" + literal(user) + ", " + literal(schema.Fold(name)) + ", 'USAGE')"
 }
 
 func mayRead(user string, p place) string {
-	return "SELECT has_table_privilege(" + literal(schema.Fold(user)) + ", " + literal(string(p)) + ", 'SELECT')"
+	return "SELECT has_table_privilege(" + literal(user) + ", " + literal(string(p)) + ", 'SELECT')"
 }
 
 // isUser tells whether a reader is a user, and not a group or a role.
 func isUser(reader string) bool {
-	reader = strings.ToLower(reader)
-	return !strings.HasPrefix(reader, "group ") && !strings.HasPrefix(reader, "role ")
+	kind, _ := readerOf(reader)
+	return kind == ""
 }
 
 // ownerOf reads who owns a table, and whether that is the user, or one who may do
@@ -54,13 +50,15 @@ var probeTable = temporary("probe")
 
 var createProbe = "CREATE TEMP TABLE " + string(probeTable) + " (" + quoted(valueColumn(0)) + " VARCHAR(1))"
 
-// countReader looks for a user or group.
+// countReader looks for a user, group or role. Of roles it finds those that the loader was
+// given or owns.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLES.html
 func countReader(reader string) string {
-	if name, ok := strings.CutPrefix(strings.ToLower(reader), "group "); ok {
-		return "SELECT COUNT(*) FROM pg_group WHERE groname = " + literal(schema.Fold(strings.TrimSpace(name)))
+	switch kind, name := readerOf(reader); kind {
+	case "GROUP":
+		return "SELECT COUNT(*) FROM pg_group WHERE groname = " + literal(schema.Fold(name))
+	case "ROLE":
+		return "SELECT COUNT(*) FROM svv_roles WHERE role_name = " + literal(schema.Fold(name))
 	}
-	if name, ok := strings.CutPrefix(strings.ToLower(reader), "role "); ok {
-		return "SELECT COUNT(*) FROM svv_roles WHERE role_name = " + literal(schema.Fold(strings.TrimSpace(name)))
-	}
-	return "SELECT COUNT(*) FROM pg_user WHERE usename = " + literal(schema.Fold(reader))
+	return "SELECT COUNT(*) FROM pg_user WHERE usename = " + literal(reader)
 }

@@ -45,14 +45,22 @@ func grantees(readers []string) string {
 	return list(readers, func(_ int, reader string) string { return grantee(reader) })
 }
 
-// grantee writes a reader: a user, or with "group " or "role " before it such a one.
+// grantee writes a reader.
 func grantee(reader string) string {
-	for _, kind := range []string{"group ", "role "} {
-		if name, ok := strings.CutPrefix(strings.ToLower(reader), kind); ok {
-			return strings.ToUpper(kind) + quoted(strings.TrimSpace(name))
+	if kind, name := readerOf(reader); kind != "" {
+		return kind + " " + quoted(name)
+	}
+	return quotedUser(reader)
+}
+
+// readerOf parts a reader of warehouse.readers: its kind is GROUP or ROLE, or none of a user.
+func readerOf(reader string) (kind, name string) {
+	for _, kind := range []string{"GROUP", "ROLE"} {
+		if word, name, ok := strings.Cut(reader, " "); ok && strings.EqualFold(word, kind) {
+			return kind, strings.TrimSpace(name)
 		}
 	}
-	return quoted(reader)
+	return "", reader
 }
 
 // countSchema tells whether a schema is there.

@@ -2,7 +2,6 @@ package redshift
 
 import (
 	"fmt"
-	"strings"
 )
 
 // What follows is for people to run, as findings and halts advise. user is quoted
@@ -32,7 +31,7 @@ func createReader(reader string) string {
 	if !isUser(reader) {
 		return "CREATE " + grantee(reader) + ";"
 	}
-	return "CREATE USER " + quoted(reader) + " PASSWORD '...';"
+	return "CREATE USER " + quotedUser(reader) + " PASSWORD '...';"
 }
 
 func renameTable(p place, to string) string {
@@ -63,8 +62,8 @@ func changePassword(user string) string { return alterUser(user) + " PASSWORD '.
 func unlockUser(user string) string { return alterUser(user) + " LOGIN PASSWORD '...';" }
 
 func alterUser(user string) string {
-	if user == "" || len(user) > maxName || strings.Contains(user, "\x00") {
+	if !mayBeName(user) {
 		return "ALTER USER <the user>"
 	}
-	return "ALTER USER " + quoted(user)
+	return "ALTER USER " + quotedUser(user)
 }

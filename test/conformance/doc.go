@@ -13,8 +13,9 @@
 // from what the rule says: there the rule, and the stand-in with it, is to be mended.
 //
 // The suite works in a schema of its own with a random name, and below a folder of its
-// own in the bucket, and removes both. It needs a user that may create schemas; the
-// bucket must be in the cluster's region, and its keys are found as AWS's own tools find
-// them. Tables have a few rows: it takes some minutes of the smallest cluster. Without
-// bucket or role, what needs COPY is left out, and said to be.
+// own in the bucket, and removes both. It needs a user that may create schemas, and for
+// users-keep-their-case and groups-and-roles-fold one that may create users; the bucket
+// must be in the cluster's region, and its keys are found as AWS's own tools find them.
+// Tables have a few rows: it takes some minutes of the smallest cluster. Without bucket
+// or role, what needs COPY is left out, and said to be.
 package conformance

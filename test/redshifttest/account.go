@@ -67,10 +67,21 @@ func accounts(tag string, steps []string) *statement {
 	return s
 }
 
+// account reads the name of a user, which keeps its case in quotes, whatever the setting
+// for other names is.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+func (p *parser) account() string {
+	t, folded := p.peek(), p.name()
+	if t.kind != quotedToken {
+		return folded
+	}
+	return strings.ReplaceAll(t.raw[1:len(t.raw)-1], `""`, `"`)
+}
+
 // userName reads the name of a user; PUBLIC is none.
 func (p *parser) userName() string {
-	n := p.name()
-	if n == "public" || strings.HasPrefix(n, "rs ") {
+	n := p.account()
+	if lower(n) == "public" || strings.HasPrefix(n, "rs ") {
 		panic(notInGrammar("R-460", "%q is not the name of a user", n))
 	}
 	return n
@@ -163,28 +174,26 @@ func regrant(name, to string) string {
 
 // dropUser reads DROP USER.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_USER.html
-func (p *parser) dropUser() *statement { return p.dropAccounts("USER", "") }
-
-// dropGroup reads DROP GROUP.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_GROUP.html
-func (p *parser) dropGroup() *statement {
-	name := p.name()
-	return accounts("DROP GROUP", []string{"DROP ROLE " + quote(groupPrefix+name), regrant(groupPrefix+name, "NULL")})
-}
-
-func (p *parser) dropAccounts(what, prefix string) *statement {
+func (p *parser) dropUser() *statement {
 	drop := "DROP ROLE "
 	if p.accept("if", "exists") {
 		drop += "IF EXISTS "
 	}
 	var steps []string
 	for {
-		name := prefix + p.name()
+		name := p.account()
 		steps = append(steps, drop+quote(name), regrant(name, "NULL"))
 		if !p.accept(",") {
-			return accounts("DROP "+what, steps)
+			return accounts("DROP USER", steps)
 		}
 	}
+}
+
+// dropGroup reads DROP GROUP.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_GROUP.html
+func (p *parser) dropGroup() *statement {
+	name := p.name()
+	return accounts("DROP GROUP", []string{"DROP ROLE " + quote(groupPrefix+name), regrant(groupPrefix+name, "NULL")})
 }
 
 // createGroup reads CREATE GROUP.

@@ -44,7 +44,7 @@ func (p *parser) alterSchema() *statement {
 	case p.accept("rename", "to"):
 		s += " RENAME TO " + quote(p.name())
 	case p.accept("owner", "to"):
-		s += " OWNER TO " + quote(p.name())
+		s += " OWNER TO " + quote(p.account())
 	case p.accept("quota"):
 		panic(ruled("R-406", unknown("quotas are not on the list")))
 	default:
@@ -73,7 +73,7 @@ func (p *parser) alterTable() *statement {
 	case p.accept("rename"):
 		a.rename()
 	case p.accept("owner", "to"):
-		a.plain(" OWNER TO " + quote(p.name()))
+		a.plain(" OWNER TO " + quote(p.account()))
 	case p.accept("append", "from"):
 		p.table()
 		a.append()

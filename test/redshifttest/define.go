@@ -54,7 +54,7 @@ func (p *parser) createSchema() *statement {
 		s += quote(p.name())
 	}
 	if p.accept("authorization") {
-		s += " AUTHORIZATION " + quote(p.name())
+		s += " AUTHORIZATION " + quote(p.account())
 	}
 	if p.accept("quota") && !p.accept("unlimited") {
 		p.integer()
@@ -72,7 +72,7 @@ func (p *parser) createDatabase() *statement {
 		switch {
 		case p.accept("owner"):
 			p.accept("=")
-			p.name()
+			p.account()
 		case p.accept("connection", "limit"):
 			if !p.accept("unlimited") {
 				p.integer()

@@ -131,7 +131,7 @@ func (g *granting) grantees() []grantee {
 		case p.accept("public"):
 			who.sql = "PUBLIC"
 		default:
-			who = grantee{sql: quote(p.name()), user: true}
+			who = grantee{sql: quote(p.account()), user: true}
 		}
 		if g.verb == "GRANT" && p.accept("with", "grant", "option") {
 			if !who.user {
@@ -251,7 +251,7 @@ func (g *granting) membership() *statement {
 		if p.accept("role") {
 			who = quote(rolePrefix + p.name())
 		} else {
-			who = quote(p.name())
+			who = quote(p.account())
 		}
 		s := g.verb + " " + strings.Join(roles, ", ") + direction + who
 		if p.accept("with", "admin", "option") {
@@ -319,9 +319,9 @@ func (g *granting) purpose() string {
 func (p *parser) defaultPrivileges() *statement {
 	s := "ALTER DEFAULT PRIVILEGES"
 	if p.accept("for", "user") {
-		s += " FOR ROLE " + quote(p.name())
+		s += " FOR ROLE " + quote(p.account())
 		for p.accept(",") {
-			s += ", " + quote(p.name())
+			s += ", " + quote(p.account())
 		}
 	}
 	if p.accept("in", "schema") {

@@ -21,7 +21,7 @@ const maxFailedLogins = 5
 func (s *Server) FailedLogins(user string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failed[lower(user)]
+	return s.failed[user]
 }
 
 // mayLogIn takes in whether a user's password was right, and refuses a user that is locked,

@@ -91,7 +91,7 @@ func (c *session) login(ctx context.Context, name string) (string, error) {
 	case len(name) > 63: // the backing server holds no longer ones
 		return "", wrong
 	case temporary == nil:
-		role = lower(name)
+		role = name
 		var err error
 		if hash, err = c.server.storedPassword(ctx, role); err != nil {
 			return "", err
@@ -132,7 +132,7 @@ func (s *Server) temporary(name string) (string, *credential) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.credentials[name]
-	return lower(role), &found
+	return role, &found
 }
 
 // storedPassword is the hash of a user's password; empty if it has none, or is none.

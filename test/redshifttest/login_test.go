@@ -37,6 +37,12 @@ func TestLogin(t *testing.T) {
 	if got := refused(c.config("nobody", "")); got != "28000" {
 		t.Errorf("an unknown user: %s", got)
 	}
+	if err := c.SetUser(t.Context(), "Kept", "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if got := refused(c.config("kept", "kept")) + " " + refused(c.config("Kept", "kept")); got != "28000 taken" {
+		t.Errorf("a user whose name has a capital, without and with it: %s", got)
+	}
 	for _, database := range []string{"nowhere", "postgres"} {
 		elsewhere := c.config("dev", "dev")
 		elsewhere.Database = database
