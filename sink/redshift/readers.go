@@ -152,8 +152,13 @@ func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string, 
 	if err != nil {
 		return unasked(f, err)
 	}
+	if kind, _ := readerOf(reader); n == 0 && kind == "ROLE" {
+		f.Verdict, f.Found = replicator.Warning, "not among the roles that Redshift shows to the loader, which are those that it was given or owns; a run grants it its rights, and halts if it is not there"
+		f.Repair = "let a superuser look for it in svv_roles, and if it is not there: " + createReader(reader)
+		return f
+	}
 	if n == 0 {
-		f.Verdict, f.Found = replicator.Failure, "there is no such user, group or role"
+		f.Verdict, f.Found = replicator.Failure, "there is no such user or group"
 		f.Repair = "correct warehouse.readers, or make it: " + createReader(reader)
 		return f
 	}

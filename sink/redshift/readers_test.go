@@ -98,6 +98,32 @@ func TestTargetsThatAreThereAreGranted(t *testing.T) {
 	w.reads()
 }
 
+// Groups and roles are granted what users are. A role is shown to nobody who was not given it,
+// so that check cannot tell one that is not there from one that is.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLES.html
+func TestGroupsAndRolesAreGranted(t *testing.T) {
+	w := newWorld(t)
+	group, role := "group g1_"+w.database, "role bi_"+w.database
+	w.admin("CREATE "+group, "CREATE "+role, "ALTER "+group+" ADD USER analysts")
+	r := w.warehouse(func(o *Options) { o.Readers = []string{role, strings.ToUpper(group), "dev"} })
+	w.fence(r)
+	w.make(r, keyed())
+	w.reads()
+	granted := "SELECT COUNT(*) FROM svv_relation_privileges WHERE relation_name = 'words' AND privilege_type = 'SELECT' AND identity_type = 'role' AND identity_name = 'bi_" + w.database + "'"
+	w.want(w.ask(granted), "1")
+	findings := w.check(r, keyed())
+	if f := find(t, findings, "reader "+strings.ToUpper(group)); f.Verdict != replicator.Fine || !strings.Contains(f.Found, "there; a run grants") {
+		t.Errorf("%+v", f)
+	}
+	if f := find(t, findings, "reader "+role); f.Verdict != replicator.Warning || !strings.Contains(f.Found, "not among the roles") || !strings.Contains(f.Repair, `CREATE ROLE "bi_`) {
+		t.Errorf("%+v", f)
+	}
+	w.admin("GRANT " + role + " TO loader")
+	if f := find(t, w.check(r, keyed()), "reader "+role); f.Verdict != replicator.Fine || !strings.Contains(f.Found, "there; a run grants") {
+		t.Errorf("%+v", f)
+	}
+}
+
 // The names of users keep their case, as those that IAM and identity providers make need: a
 // reader's, and in what is advised the loader's own.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html

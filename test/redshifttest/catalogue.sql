@@ -130,8 +130,9 @@ CREATE OR REPLACE VIEW redshift_catalog.svv_user_info AS
 CREATE OR REPLACE VIEW redshift_catalog.pg_group AS
   SELECT substr(r.rolname, 10)::name AS groname, r.oid::int AS grosysid, ARRAY(SELECT m.member::int FROM pg_catalog.pg_auth_members m WHERE m.roleid = r.oid) AS grolist
   FROM pg_catalog.pg_roles r WHERE r.rolname LIKE 'rs group %';
+-- who may not do everything sees the roles that he was given, or owns as who made them
 CREATE OR REPLACE VIEW redshift_catalog.svv_roles AS
-  SELECT oid::int AS role_id, substr(rolname, 9)::varchar AS role_name, 'dev'::varchar AS role_owner, NULL::varchar AS external_id FROM pg_catalog.pg_roles WHERE rolname LIKE 'rs role %';
+  SELECT oid::int AS role_id, substr(rolname, 9)::varchar AS role_name, 'dev'::varchar AS role_owner, NULL::varchar AS external_id FROM pg_catalog.pg_roles WHERE rolname LIKE 'rs role %' AND pg_has_role(oid, 'MEMBER');
 CREATE OR REPLACE VIEW redshift_catalog.svv_user_grants AS
   SELECT m.member::int AS user_id, u.rolname::varchar AS user_name, g.oid::int AS role_id, substr(g.rolname, 9)::varchar AS role_name, m.admin_option
   FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u ON u.oid = m.member AND u.rolcanlogin JOIN pg_catalog.pg_roles g ON g.oid = m.roleid AND g.rolname LIKE 'rs role %';

@@ -42,6 +42,19 @@ func TestRightsAreEnforced(t *testing.T) {
 	s, dev := connect(t, redshifttest.Options{Postgres: postgres, Users: map[string]string{"dev": "dev", "ann": "ann"}})
 	exec(t, dev, "CREATE TABLE t (id INT, v VARCHAR(10))", "CREATE SCHEMA s", "CREATE TABLE s.u (id INT)", "CREATE GROUP g WITH USER ann")
 	ann := dialAs(t, s, "ann")
+	exec(t, dev, "CREATE ROLE inner_circle", "CREATE ROLE outer_circle", "GRANT ROLE inner_circle TO ROLE outer_circle")
+	for _, test := range []struct {
+		grant      string
+		ann, shown int64
+	}{{"", 0, 2}, {"GRANT ROLE inner_circle TO ann", 1, 2}, {"GRANT ROLE outer_circle TO ann", 2, 2}} {
+		if test.grant != "" {
+			exec(t, dev, test.grant)
+		}
+		const roles = "SELECT COUNT(*) FROM svv_roles WHERE role_name LIKE '%_circle'"
+		if a, d := one[int64](t, ann, roles), one[int64](t, dev, roles); a != test.ann || d != test.shown {
+			t.Errorf("after %q ann sees %d roles, dev %d", test.grant, a, d)
+		}
+	}
 	refused(t, ann, "42501", "SELECT id FROM t", "INSERT INTO t VALUES (1, 'a')", "UPDATE t SET id = 1", "DELETE FROM t", "SELECT id FROM s.u", "TRUNCATE t",
 		"DROP TABLE t", "ALTER TABLE t ADD COLUMN x INT", "ALTER TABLE t ADD UNIQUE (id)", "ALTER TABLE t ALTER SORTKEY (id)", "ALTER TABLE t RENAME TO x",
 		"GRANT SELECT ON t TO ann", "GRANT DROP ON t TO ann", "VACUUM t", "ANALYZE t", "CREATE USER x PASSWORD 'Secret123'", "CREATE GROUP x", "CREATE TABLE s.v (id INT)",

@@ -9,14 +9,15 @@ import (
 // Forms returns what is left of a statement: literals are '?', numbers 0, the names of
 // replicated tables and of their columns "name", and equal parts of a list are written
 // once. A column that is defined in such a table is a form by itself, so that there is
-// not one form for each table, and so is each table that is dropped.
+// not one form for each table, and so is each table that is dropped, and each user, group or
+// role that is granted something.
 func Forms(statement string) []string {
 	all := tokens(strings.TrimSuffix(strings.TrimSpace(statement), ";"))
 	own := namesOwnTable(all)
 	for i := range all {
 		all[i].text = masked(all, i, own)
 	}
-	if parts := dropped(all); parts != nil {
+	if parts := each(all); parts != nil {
 		return parts
 	}
 	var defined []string
@@ -43,14 +44,20 @@ func apart(request string) (statements []string) {
 	return statements
 }
 
-// dropped returns the forms of a DROP TABLE, nil of other statements: which staging tables
-// there were is chance.
-func dropped(all []token) (forms []string) {
-	const head = "DROP TABLE IF EXISTS"
-	if len(all) < 5 || written(all[:4]) != head {
+// each returns the forms of a DROP TABLE and of a GRANT, nil of other statements: which
+// staging tables there were is chance, and of which kinds the readers are is the config's.
+func each(all []token) (forms []string) {
+	from := 0
+	switch {
+	case len(all) > 4 && written(all[:4]) == "DROP TABLE IF EXISTS":
+		from = 4
+	case len(all) > 0 && all[0].text == "GRANT":
+		from = 1 + slices.IndexFunc(all, func(t token) bool { return t.text == "TO" })
+	}
+	if from == 0 {
 		return nil
 	}
-	from := 4
+	head := written(all[:from])
 	for i := from; i <= len(all); i++ {
 		if i == len(all) || all[i].text == "," {
 			forms = append(forms, head+" "+strings.TrimSpace(written(all[from:i])))
@@ -108,7 +115,7 @@ func masked(all []token, i int, own bool) string {
 		return digits.ReplaceAllString(t.text, "0")
 	case own && i+2 < len(all) && all[i+1].text == "." && slices.Contains(ownTables, all[i+2].name()):
 		return `"metadata"`
-	case i > 0 && all[i-1].text == "TO":
+	case i > 0 && all[i-1].text == "TO", all[0].text == "GRANT" && slices.ContainsFunc(all[:i], func(t token) bool { return t.text == "TO" }):
 		return `"name"`
 	case own, slices.Contains([]string{"gone", "rowshift_tmp_probe", "oid", "fold", "xid", "truncated"}, t.name()):
 		return t.text

@@ -189,10 +189,20 @@ DROP TABLE IF EXISTS "rowshift_tmp_stage_0";
 
 -- GRANT
 GRANT SELECT ON "metadata"."checkpoint" TO "name";
+GRANT SELECT ON "metadata"."checkpoint" TO GROUP "name";
+GRANT SELECT ON "metadata"."checkpoint" TO ROLE "name";
 GRANT SELECT ON "metadata"."freshness" TO "name";
+GRANT SELECT ON "metadata"."freshness" TO GROUP "name";
+GRANT SELECT ON "metadata"."freshness" TO ROLE "name";
 GRANT SELECT ON "metadata"."table_state" TO "name";
+GRANT SELECT ON "metadata"."table_state" TO GROUP "name";
+GRANT SELECT ON "metadata"."table_state" TO ROLE "name";
 GRANT SELECT ON "name"."name" TO "name";
+GRANT SELECT ON "name"."name" TO GROUP "name";
+GRANT SELECT ON "name"."name" TO ROLE "name";
 GRANT USAGE ON SCHEMA "name" TO "name";
+GRANT USAGE ON SCHEMA "name" TO GROUP "name";
+GRANT USAGE ON SCHEMA "name" TO ROLE "name";
 
 -- INSERT
 INSERT INTO "metadata"."checkpoint" ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", "publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (0, '?', 0, '?', '?', '?', '?', 0, '?', '?', 0, 0, GETDATE(), '?');
@@ -274,6 +284,7 @@ SELECT COUNT(*) FROM "rowshift_tmp_stage_0" WHERE "u0";
 SELECT COUNT(*) FROM pg_group WHERE groname = '?';
 SELECT COUNT(*) FROM pg_namespace WHERE nspname = '?';
 SELECT COUNT(*) FROM pg_user WHERE usename = '?';
+SELECT COUNT(*) FROM svv_roles WHERE role_name = '?';
 SELECT DATEDIFF(second, "taken_at", "done_at") FROM "metadata"."request" WHERE "kind" = '?' AND "state" = '?' ORDER BY "done_at" DESC LIMIT 0;
 SELECT DISTINCT "name" FROM "name"."ledger_0_0_0" WHERE "name" IS NOT NULL ORDER BY "name";
 SELECT DISTINCT "name" FROM "name"."name" WHERE "name" IS NOT NULL ORDER BY "name";
