@@ -281,6 +281,29 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	wantRefused(t, "load", w.bring(r, l, table, staged), want, true)
 }
 
+// Rows are told by keys of bytes and of booleans, too, in merges and in held folds.
+func TestRowsThatCopyRefusesByOtherKeys(t *testing.T) {
+	w := newWorld(t)
+	table := keyed()
+	table.Columns[0] = column(1, "open", schema.Type{OID: 16, Base: 16, Typmod: -1, Name: "bool", Category: 'B'}, false)
+	table.Columns = append(table.Columns, column(4, "hash", bytea, true))
+	table.Key = []int{0, 3}
+	r := w.warehouse(nil)
+	w.fence(r, table)
+	w.make(r, table)
+	wrong := *table
+	wrong.Columns = append([]schema.Column{}, table.Columns...)
+	wrong.Columns[1].Mapping.Append = nil // as if a check were missing
+	changes := []string{`insert t|1|x|\x0a`, `insert t|secret|x|\x0b`, `insert f|secret|x|\x0a`, `insert f|2|x|\x0b`}
+	want := replicator.Rows{digested("t", "secret", "x", "0b"): true, digested("f", "secret", "x", "0a"): true}
+	l := w.loading(r, table, 1)
+	for name, b := range map[string]*replicator.Batch{"live": batch(t, &wrong, changes...), "held": held(batch(t, &wrong, changes...), l, 0)} {
+		_, err := r.Merge(t.Context(), w.merging(w.stage(b)...))
+		wantRefused(t, name, err, want, false)
+	}
+	w.unmoved()
+}
+
 // digested is what a row is known by in replicator.Rows.
 func digested(texts ...string) string {
 	var dst []byte

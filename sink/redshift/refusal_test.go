@@ -356,6 +356,24 @@ func TestRefusedFileHaltsWithoutTheValue(t *testing.T) {
 	w.unmoved()
 }
 
+// A serverless workgroup has no stl_load_errors: the column is told from
+// sys_load_error_detail.
+// https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-known-issues.html
+func TestRefusedFileOfAServerlessWorkgroup(t *testing.T) {
+	w := newWorld(t)
+	_, table := w.withWords()
+	r := w.warehouse(func(o *Options) { o.HaltOnCopyError = true })
+	wrong := *table
+	wrong.Columns = append([]schema.Column{}, table.Columns...)
+	wrong.Columns[1].Mapping.Append = nil
+	lacks := w.server.Inject(redshifttest.Fault{Match: "stl_load_errors", Code: "42P01", Message: `relation "stl_load_errors" does not exist`})
+	_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, &wrong, "insert b|secret|y"))...))
+	h := wantHalt(t, err, replicator.LoadRefused)
+	if lacks.Hits() != 1 || strings.Contains(err.Error(), "secret") || !strings.Contains(h.Found, "column n, error 1207 (not a digit)") || !strings.Contains(h.Found, "s3://") {
+		t.Errorf("%d refused: %s", lacks.Hits(), h.Found)
+	}
+}
+
 func TestMissingRightHalts(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()

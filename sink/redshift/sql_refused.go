@@ -46,7 +46,7 @@ func selectRefused(texts, fitting place, c copying) string {
 	conditions := []string{}
 	for _, k := range t.Key {
 		m := t.Columns[k].Mapping
-		conditions = append(conditions, same(m.Text, cast("a."+quoted(c.name(k)), m), "b."+quoted(c.name(k))))
+		conditions = append(conditions, sameAsText("a."+quoted(c.name(k)), "b."+quoted(c.name(k)), m))
 	}
 	if c.held {
 		conditions = append(conditions, fmt.Sprintf("CAST(a.%s AS BIGINT) = b.%s", quoted(foldColumn), quoted(foldColumn)))
@@ -61,14 +61,17 @@ func selectRefused(texts, fitting place, c copying) string {
 		strings.Join(digest, " || "), texts, fitting, strings.Join(conditions, " AND "), first, first)
 }
 
-// cast makes a key's column of its text, as COPY reads it.
-func cast(c string, m schema.Mapping) string {
+// sameAsText compares the text of a key's column with what COPY makes of it. Bytes are
+// compared as the hex digits that they were copied from: FROM_HEX may want a literal.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_FROM_HEX.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_TO_HEX.html
+func sameAsText(written, c string, m schema.Mapping) string {
 	kind, _, _ := strings.Cut(m.Type, "(")
 	switch kind {
 	case "VARBYTE":
-		return "FROM_HEX(" + c + ")"
+		return written + " = TO_HEX(" + c + ")"
 	case "BOOLEAN":
-		return "(" + c + " = 't')"
+		return "(" + written + " = 't') = " + c
 	}
-	return "CAST(" + c + " AS " + m.Type + ")"
+	return same(m.Text, "CAST("+written+" AS "+m.Type+")", c)
 }
