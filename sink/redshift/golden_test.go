@@ -128,9 +128,15 @@ func TestMetadataSQL(t *testing.T) {
 
 func TestSessionAndCheckSQL(t *testing.T) {
 	statements := append(beginSession("it's"), setTimeout(3000), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
-		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), ofOthers("Sales"), changeOwner(in("Sales", "order lines"), `"ann"`),
-		createSchemaFor("Sales", `"ann"`), grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers"), ignorePolicies(`"ann"`), forgetPolicies(in("Sales", "order lines")), changePassword("Ann"), unlockUser("Ann"), unlockUser(""))
+		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), ofOthers("Sales"),
+		grantUsage("Sales", "Ann", "group Bi", "role Readers"), grantSelect(in("Sales", "order lines"), "Ann", "group Bi", "role Readers"))
 	golden(t, "check", append(statements, loadErrors...)...)
+}
+
+// TestAdvisedSQL is what findings and halts advise people to run.
+func TestAdvisedSQL(t *testing.T) {
+	golden(t, "advice", changeOwner(in("Sales", "order lines"), `"ann"`),
+		createSchemaFor("Sales", `"ann"`), grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers"), ignorePolicies(`"ann"`), forgetPolicies(in("Sales", "order lines")), changePassword("Ann"), unlockUser("Ann"), unlockUser(""))
 }
 
 // statement tells text that is a statement from prose.

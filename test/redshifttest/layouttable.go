@@ -10,7 +10,7 @@ import (
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
 func refuseAsKey(kind columnType) {
-	name := ""
+	var name string
 	switch {
 	case kind.sql == superType:
 		name = "SUPER"

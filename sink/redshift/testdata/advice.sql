@@ -1,0 +1,12 @@
+ALTER TABLE "sales"."order lines" OWNER TO "ann";
+CREATE SCHEMA IF NOT EXISTS "sales" AUTHORIZATION "ann";
+GRANT USAGE, CREATE ON SCHEMA "sales" TO "ann";
+GRANT TEMP ON DATABASE <the database> TO "ann";
+GRANT ASSUMEROLE ON 'arn:aws:iam::123456789012:role/copy' TO "ann" FOR COPY;
+CREATE USER "Ann" PASSWORD '...';
+CREATE ROLE "readers";
+CREATE ROLE rowshift_all_rows; GRANT IGNORE RLS TO ROLE rowshift_all_rows; GRANT ROLE rowshift_all_rows TO "ann";
+ALTER TABLE "sales"."order lines" ROW LEVEL SECURITY OFF;
+ALTER USER "Ann" PASSWORD '...';
+ALTER USER "Ann" LOGIN PASSWORD '...';
+ALTER USER <the user> LOGIN PASSWORD '...';
