@@ -220,11 +220,14 @@ const opAlter = "alter a target"
 
 // alterLimited runs one statement, which is given up where others hold it up for long.
 func (m *merging) alterLimited(ctx context.Context, t *schema.Table, sql string) error {
-	_, err := m.session.run(ctx, "set statement_timeout", setTimeout(m.alterLimit(t, sql)))
-	if err == nil {
-		_, err = m.session.run(ctx, opAlter, sql)
+	limit := m.alterLimit(t, sql)
+	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(limit)); err != nil {
+		return err
 	}
-	return err
+	return m.session.patient(ctx, limit, func() error {
+		_, err := m.session.run(ctx, opAlter, sql)
+		return err
+	})
 }
 
 // alterFenced runs statements in a transaction that takes the fence: they take a column away
@@ -244,26 +247,31 @@ func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements [
 }
 
 // alterLimit is how long a statement may take, in milliseconds; 0: as long as it takes, as a
-// copy of a column may. One that moves all rows to other slices or into another order takes
-// as long as they are many, while who reads the target waits: twice as long with each try.
+// copy of a column may. Who reads the target waits meanwhile, so that is short at first, and
+// twice as long with each try. One that moves all rows to other slices or into another order
+// takes as long as they are many; others wait for those who read, and for their commit.
 func (m *merging) alterLimit(t *schema.Table, sql string) int {
-	switch {
-	case !strings.HasPrefix(sql, "ALTER"):
+	if !strings.HasPrefix(sql, "ALTER") {
 		return 0
-	case !movesRows(in(m.options.Schema, t.Target), sql):
-		return patience
+	}
+	most := somePatience
+	if movesRows(in(m.options.Schema, t.Target), sql) {
+		most = mostPatience
 	}
 	if m.tries == nil {
 		m.tries = map[string]int{}
 	}
 	n := m.tries[sql]
-	m.tries[sql] = min(n+1, mostPatience)
+	m.tries[sql] = min(n+1, most)
 	return patience << n
 }
 
-// mostPatience is how often the patience for a statement that moves all rows is doubled: up
-// to an hour and three quarters.
-const mostPatience = 11
+// How often the patience for a statement is doubled: up to 48 seconds or, for one that moves
+// all rows, to an hour and three quarters.
+const (
+	somePatience = 4
+	mostPatience = 11
+)
 
 // empty gives the columns that were added, or go by another name, what they have in the
 // rows of before.

@@ -141,7 +141,7 @@ func TestAlterationThatTakesLong(t *testing.T) {
 		}
 		limits = append(limits, tried.alterLimit(old, sql))
 	}
-	if diff := cmp.Diff([]int{patience << mostPatience, patience << mostPatience, patience, 0}, limits); diff != "" {
+	if diff := cmp.Diff([]int{patience << mostPatience, patience << mostPatience, patience << somePatience, 0}, limits); diff != "" {
 		t.Error(diff)
 	}
 }

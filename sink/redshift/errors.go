@@ -3,6 +3,7 @@ package redshift
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rowshift/replicator"
@@ -85,12 +86,20 @@ func passing(p *pgconn.PgError) bool {
 	if number, _, _ := strings.Cut(p.Message, " "); number == isolationViolation {
 		return true
 	}
-	for _, words := range passingWords {
-		if strings.Contains(strings.ToLower(p.Message), words) {
-			return true
-		}
-	}
-	return false
+	return passes(p.Message)
+}
+
+// passes tells whether a message is of what passes by itself.
+func passes(message string) bool {
+	message = strings.ToLower(message)
+	return slices.ContainsFunc(passingWords, func(words string) bool { return strings.Contains(message, words) })
+}
+
+// waitedForFence tells whether the fence was waited for until that was ended. A resize ends
+// statements by the same code, and nobody has the fence for it.
+func waitedForFence(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Op == opLock && e.Code == cancelled && !passes(e.Message)
 }
 
 // lacksRight is the SQLSTATE of a statement that the user may not run.

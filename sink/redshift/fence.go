@@ -113,7 +113,7 @@ func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c r
 		}
 		for range attempts {
 			c, err = w.take(ctx, s, first)
-			if codeOf(err) != cancelled {
+			if !waitedForFence(err) {
 				return err
 			}
 			if err := w.endHolders(ctx, s); err != nil {
@@ -141,7 +141,7 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		return c, err
 	}
 	var there []replicator.TableState
-	err = w.transaction(ctx, s, func() (err error) {
+	err = w.within(ctx, s, patience, []string{"BEGIN"}, []string{w.metadata.lock()}, func() (err error) {
 		c, there, err = w.raise(ctx, s, first)
 		return err
 	})
@@ -358,7 +358,7 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 		return err
 	}
 	for some := range slices.Chunk(loads, dropAtOnce) {
-		if err := dropSome(ctx, s, some); err != nil {
+		if err := s.patient(ctx, patience, func() error { return dropSome(ctx, s, some) }); err != nil {
 			return err
 		}
 	}

@@ -122,6 +122,39 @@ func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	w.want(w.words(), "a|1|x")
 }
 
+// Where statement_timeout does not end a wait for a lock, the server is asked to cancel it.
+func TestALockIsCancelled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	r.wait = 100
+	deaf := w.server.Inject(redshifttest.Fault{Class: "LOCK", Stall: -1, Nth: 1})
+	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
+	if _, err := r.Merge(t.Context(), m); codeOf(err) != cancelled || !strings.Contains(err.Error(), "kept the fence locked") {
+		t.Errorf("%v", err)
+	}
+	deaf.Remove()
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	w.want(w.words(), "a|1|x")
+}
+
+// A resize ends statements as a timeout does. Nobody is asked for who has the fence then, nor
+// ended.
+func TestFenceBesideAResize(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.server.SetResizing(true)
+	looked := w.server.Inject(redshifttest.Fault{Class: "SELECT", Match: "svv_transactions", Code: "XX000", Message: "assert"})
+	if _, err := r.Fence(t.Context(), first(table)); !replicator.Retryable(err) || looked.Hits() != 0 {
+		t.Errorf("%v; the holders of the fence were looked for %d times", err, looked.Hits())
+	}
+	w.server.SetResizing(false)
+	w.fence(r, table)
+}
+
 // A merge that waits for held changes of ours to be applied waits on.
 func TestMergeWaitsForWhatIsApplied(t *testing.T) {
 	t.Parallel()

@@ -101,6 +101,29 @@ func number(op string, rows [][][]byte) (n int64, err error) {
 	return n, nil
 }
 
+// patient runs what waits for a lock, while statement_timeout is that many milliseconds, 0
+// for ever. It has the server cancel what goes on for more than twice as long: that the
+// timeout counts such a wait is not in its page, which names planning, queueing and execution.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CANCEL.html
+func (s *session) patient(ctx context.Context, timeout int, do func() error) error {
+	if timeout == 0 {
+		return do()
+	}
+	over := make(chan struct{})
+	overdue := time.AfterFunc(2*time.Duration(timeout)*time.Millisecond+2*time.Second, func() {
+		defer close(over)
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		_ = s.conn.CancelRequest(ctx)
+	})
+	err := do()
+	if !overdue.Stop() {
+		<-over
+	}
+	return err
+}
+
 // close says good-bye. A server that does not listen is not waited for.
 func (s *session) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

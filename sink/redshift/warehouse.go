@@ -96,7 +96,7 @@ func (w *Warehouse) with(ctx context.Context, do func(*session) error) error {
 // transaction runs do in a transaction whose first statement locks the fence. An
 // error of do, or of COMMIT if the server answered, leaves nothing behind.
 func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error) error {
-	return w.within(ctx, s, []string{"BEGIN"}, []string{w.metadata.lock()}, do)
+	return w.within(ctx, s, 0, []string{"BEGIN"}, []string{w.metadata.lock()}, do)
 }
 
 // bounded is a transaction that does not wait for the fence for ever: of a client that has
@@ -106,8 +106,8 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 // again. The bound costs no round trip. It is for the session that merges; transactions of
 // loads may wait for the join of a large table, and end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
-	err := w.within(ctx, s, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
-	if e, ok := errors.AsType[*Error](err); ok && e.Op == opLock && e.Code == cancelled {
+	err := w.within(ctx, s, w.wait, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
+	if e, _ := errors.AsType[*Error](err); waitedForFence(err) {
 		if e.retry = w.applies.Load(); !e.retry {
 			e.Message += "; another session has kept the fence locked"
 		}
@@ -119,8 +119,9 @@ func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) er
 // opLock is the statement that locks the fence.
 const opLock = "lock"
 
-// within runs do in a transaction by the requests that begin it and lock the fence.
-func (w *Warehouse) within(ctx context.Context, s *session, begin, lock []string, do func() error) error {
+// within runs do in a transaction by the requests that begin it and lock the fence. If the
+// session has a statement_timeout by which it waits, that is wait, in milliseconds.
+func (w *Warehouse) within(ctx context.Context, s *session, wait int, begin, lock []string, do func() error) error {
 	if _, err := s.together(ctx, "begin", begin); err != nil {
 		if len(begin) > 1 {
 			s.close(ctx) // it may have begun
@@ -128,7 +129,10 @@ func (w *Warehouse) within(ctx context.Context, s *session, begin, lock []string
 		return err
 	}
 	s.lasting = true
-	_, err := s.together(ctx, opLock, lock)
+	err := s.patient(ctx, wait, func() error {
+		_, err := s.together(ctx, opLock, lock)
+		return err
+	})
 	if err == nil {
 		err = do()
 	}
