@@ -35,7 +35,7 @@ func (o *Origin) Teardown(ctx context.Context, apply bool) ([]string, error) {
 		if strings.HasPrefix(statement, comment("")) {
 			continue
 		}
-		if _, err := conn.Exec(ctx, statement); err != nil {
+		if _, err := conn.Exec(ctx, "SET synchronous_commit = local; "+statement); err != nil { // no standby is waited for
 			return nil, fmt.Errorf("postgres: %s: %w", statement, bare(err))
 		}
 	}
