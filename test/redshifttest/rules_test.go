@@ -26,10 +26,11 @@ import (
 // A line that begins with "R-" names the rule that the next statements show. "> " is a
 // statement; lines that begin with two blanks go on with it; "2> " is one of a second
 // session, and so on. What follows up to an empty line is what it answers: rows, with |
-// between values and NULL; "= TAG", its command tag; "! CODE text", an error of that
+// between values and NULL, which a statement that has none must say with "(no rows)" if
+// it is a query; "= TAG", its command tag; "! CODE text", an error of that
 // SQLSTATE with that part of its message or detail; "i text", a part of one of its
 // notices. "@ KEY" puts the lines up to an empty one into the bucket, under that key.
-// {bucket} is the bucket's name. "#" is a comment.
+// {bucket} is the bucket's name, {database} that of the database. "#" is a comment.
 func TestRules(t *testing.T) {
 	files, err := filepath.Glob("testdata/rules/*.txt")
 	if err != nil || len(files) == 0 {
@@ -43,6 +44,7 @@ func TestRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := redshifttest.Options{Postgres: backing, Database: fmt.Sprint("rules", n)}
+			script = bytes.ReplaceAll(script, []byte("{database}"), []byte(o.Database))
 			r := &scriptRun{t: t, database: o.Database, sessions: map[string]*pgx.Conn{}}
 			if strings.Contains(string(script), "\n@ ") {
 				r.bucket = s3test.Start(t)
@@ -170,7 +172,11 @@ func (r *scriptRun) run(s step) {
 		}
 		tag = result.CommandTag.String()
 	}
-	if len(s.rows) > 0 && !slices.Equal(rows, s.rows) {
+	queried := slices.ContainsFunc(results, func(r *pgconn.Result) bool { return len(r.FieldDescriptions) > 0 })
+	if queried && len(rows) == 0 {
+		rows = []string{"(no rows)"}
+	}
+	if !slices.Equal(rows, s.rows) {
 		r.t.Errorf("line %d: %s:\n got %q\nwant %q", s.line, s.statement, rows, s.rows)
 	}
 	if !strings.Contains(strings.Join(r.notices, "\n"), s.notice) {
@@ -212,7 +218,12 @@ func TestRulesAreShown(t *testing.T) {
 				if !written[name] {
 					t.Errorf("%s names %s, which RULES.md has not", file, name)
 				}
-				if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+				if strings.HasSuffix(file, "_test.go") {
+					shown[name] = true
+				}
+			}
+			if strings.HasSuffix(file, ".txt") {
+				for _, name := range headed(t, file, string(content)) {
 					shown[name] = true
 				}
 			}
@@ -229,3 +240,25 @@ func TestRulesAreShown(t *testing.T) {
 		t.Errorf("shown by no script and no test: %v", missing)
 	}
 }
+
+// headed are the rules that a script shows: those whose names stand by themselves on lines
+// above a statement. A name that no statement follows is an error.
+func headed(t *testing.T, file, script string) (shown []string) {
+	t.Helper()
+	var waiting []string
+	for line := range strings.Lines(script) {
+		switch {
+		case strings.HasPrefix(line, "R-"):
+			waiting = append(waiting, ruleName.FindAllString(line, -1)...)
+		case statementLine.MatchString(line):
+			shown, waiting = append(shown, waiting...), nil
+		}
+	}
+	if len(waiting) > 0 {
+		t.Errorf("%s: no statement stands below %v", file, waiting)
+	}
+	return shown
+}
+
+// statementLine is one that begins a statement, of any session.
+var statementLine = regexp.MustCompile(`^.?> `)
