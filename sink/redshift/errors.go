@@ -80,7 +80,7 @@ func (s *session) failed(op string, err error) error {
 // those of VACUUM, beside which no ALTER DISTKEY runs, from github.com/dbt-labs/dbt-core issue 639.
 func passing(p *pgconn.PgError) bool {
 	switch p.Code {
-	case "40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "53100", "53200", "53300", "53400":
+	case "40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "57P05", "53100", "53200", "53300", "53400":
 		return true
 	}
 	if number, _, _ := strings.Cut(p.Message, " "); number == isolationViolation {

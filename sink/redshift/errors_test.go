@@ -27,6 +27,8 @@ func TestServersErrors(t *testing.T) {
 		{"delete", "ERROR", "40P01", "deadlock detected", true, false},
 		{"lock", "ERROR", "57014", "Query (12) cancelled on user's request", true, false},
 		{"lock", "FATAL", "57P01", "terminating connection due to administrator command", true, false},
+		{"copy", "FATAL", "57P05", "terminating connection due to idle session timeout", true, false},
+		{opCommit, "FATAL", "57P05", "terminating connection due to idle-in-transaction timeout", false, false},
 		{opCommit, "ERROR", "XX000", "1023", true, false},
 		{opCommit, "FATAL", "57P01", "terminating connection due to administrator command", false, false},
 		{"copy", "ERROR", "XX000", "Load into table 'stage_1' failed.  Check 'stl_load_errors' system table for details.", false, false},
