@@ -79,7 +79,7 @@ func cycles(s *server) string {
 	told := s.session("").QueryRow(s.ctx, "SELECT LOWER(TRIM(isolation_level)) FROM stv_db_isolation_level WHERE db_name = CURRENT_DATABASE()").Scan(&level)
 	switch {
 	case told != nil: // only some may ask
-		return ""
+		s.notTold = "the level cannot be read: " + told.Error()
 	case strings.Contains(level, "snapshot") != (err == nil):
 		return fmt.Sprintf("the level is %s, and a cycle ended with %v", level, err)
 	}

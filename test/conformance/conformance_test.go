@@ -22,6 +22,7 @@ var summary struct {
 	tried     int
 	different []string
 	leftOut   []string
+	notTold   []string
 }
 
 func TestMain(m *testing.M) {
@@ -32,8 +33,11 @@ func TestMain(m *testing.M) {
 	if len(summary.leftOut) > 0 {
 		fmt.Println("LEFT OUT, without REDSHIFT_TEST_BUCKET and REDSHIFT_TEST_ROLE:", strings.Join(summary.leftOut, " "))
 	}
+	for _, line := range summary.notTold {
+		fmt.Println("LEFT OUT, not told:", line)
+	}
 	if summary.tried > 0 {
-		fmt.Printf("%d behaviours tried, %d different, %d left out\n", summary.tried, len(summary.different), len(summary.leftOut))
+		fmt.Printf("%d behaviours tried, %d different, %d left out\n", summary.tried, len(summary.different), len(summary.leftOut)+len(summary.notTold))
 	}
 	os.Exit(code)
 }
@@ -54,13 +58,21 @@ func TestConformance(t *testing.T) {
 				s.files = place.bucket.url() + "/" + b.name
 			}
 			defer s.close()
+			difference := s.try(b)
+			if difference == "" && s.notTold != "" {
+				summary.notTold = append(summary.notTold, b.name+": "+s.notTold)
+				t.Skip(s.notTold)
+			}
 			summary.tried++
-			if difference := s.try(b); difference != "" {
+			if difference != "" {
 				line := fmt.Sprintf("%s (%s, grade %s): %s", b.name, strings.Join(b.rules, " "), b.grade, difference)
 				summary.different = append(summary.different, line)
 				t.Error(line)
 			}
 		})
+	}
+	if place.bucket != nil && !t.Failed() {
+		place.tellSent(t)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"rowshift/test/pgtest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
+	"rowshift/test/surface"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -23,6 +24,7 @@ type place struct {
 	schema string
 	role   string
 	bucket *bucketFolder // nil if there is none: what needs COPY is left out
+	sent   surface.Recorder
 }
 
 // server is a place as one behaviour sees it.
@@ -32,6 +34,7 @@ type server struct {
 	ctx      context.Context // ends when the behaviour has taken too long
 	files    string          // URL of the behaviour's folder, without a slash at its end
 	sessions map[string]*pgx.Conn
+	notTold  string // why a behaviour that was tried shows nothing; empty: it shows something
 }
 
 // standInRole is the role that COPY may name on the stand-in.

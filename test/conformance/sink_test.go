@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,14 +10,14 @@ import (
 	"rowshift/schema"
 	"rowshift/sink/bucket"
 	"rowshift/sink/redshift"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // sinkRules are those that the sink leans on most.
 var sinkRules = []string{"R-106", "R-305", "R-307", "R-648"}
 
-// sink is what the daemon's own sink does with a server: all of its SQL, in order.
+// sink is what the daemon's own sink does with a server, in order: the statements of its
+// checks, of loads, of merges and of the fence. TestConformance tells which of the forms on
+// the list of test/surface it did not send.
 var sink = []*behaviour{
 	{name: "sink-checks-a-server", rules: sinkRules, grade: "C", files: true, observe: sinkChecks},
 	{name: "sink-loads-and-merges", rules: sinkRules, grade: "C", files: true, observe: sinkMerges},
@@ -45,7 +44,7 @@ func (s *server) pipeline(name string) (*pipeline, error) {
 		return nil, err
 	}
 	w := redshift.New(redshift.Options{
-		Config: func(context.Context) (*pgx.ConnConfig, error) { return s.config() }, Pipeline: name,
+		Config: s.recorded, Pipeline: name,
 		Schema: s.schema, MetadataSchema: s.schema + "_" + name, CopyRole: s.role,
 	})
 	s.t.Cleanup(func() {
@@ -233,7 +232,7 @@ func sinkFences(s *server) string {
 	}
 	second := *first
 	second.warehouse = redshift.New(redshift.Options{
-		Config: func(context.Context) (*pgx.ConnConfig, error) { return s.config() }, Pipeline: "fences",
+		Config: s.recorded, Pipeline: "fences",
 		Schema: s.schema, MetadataSchema: s.schema + "_fences", CopyRole: s.role,
 	})
 	defer second.warehouse.Close()

@@ -84,6 +84,19 @@ func (r *Recorder) Leave() error {
 	return leave(dir, slices.DeleteFunc(slices.Sorted(maps.Keys(r.sent)), func(f string) bool { return !listed(f) }))
 }
 
+// Missing are the forms on the list that were not sent, of so many in all: what a suite
+// that tries the daemon's statements has not tried.
+func (r *Recorder) Missing() (forms []string, all int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range known() {
+		if r.sent[f] == "" {
+			forms = append(forms, f)
+		}
+	}
+	return forms, len(known())
+}
+
 // known are the forms on the list.
 var known = sync.OnceValue(func() []string { return lines(statements) })
 
