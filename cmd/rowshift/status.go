@@ -236,7 +236,7 @@ func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSigh
 // machine. Another pipeline's daemon that answers is no sign of ours: it may even have
 // kept ours from its address.
 func (s *statusReport) heard(r *readiness, err error) {
-	if err == nil && r.Pipeline != s.Pipeline {
+	if err == nil && r.Pipeline != "" && r.Pipeline != s.Pipeline {
 		err = fmt.Errorf("the daemon of pipeline %q answers there", r.Pipeline)
 		s.problem("%v, at %s; give each pipeline's daemon a listen of its own", err, s.DaemonURL)
 	}

@@ -242,7 +242,8 @@ func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements [
 				return err
 			}
 		}
-		return nil
+		_, err := m.session.run(ctx, "set statement_timeout", setTimeout(0)) // a COMMIT takes its time
+		return err
 	})
 }
 

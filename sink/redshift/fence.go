@@ -354,11 +354,12 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 	if len(loads) == 0 {
 		return nil
 	}
-	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
+	timeout := patience + min(len(loads), dropAtOnce)*dropTime
+	if _, err := s.run(ctx, "set statement_timeout", setTimeout(timeout)); err != nil {
 		return err
 	}
 	for some := range slices.Chunk(loads, dropAtOnce) {
-		if err := s.patient(ctx, patience, func() error { return dropSome(ctx, s, some) }); err != nil {
+		if err := dropSome(ctx, s, timeout, some); err != nil {
 			return err
 		}
 	}
@@ -366,21 +367,34 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 	return err
 }
 
+// dropTime is how much longer one table more may take, in milliseconds: the timeout may count
+// for a request as a whole.
+const dropTime = 500
+
 // dropSome drops load tables by one request, or one by one if that is refused.
-func dropSome(ctx context.Context, s *session, loads []place) error {
-	const op = "drop load tables"
+func dropSome(ctx context.Context, s *session, timeout int, loads []place) error {
 	var statements []string
 	for _, p := range loads {
 		statements = append(statements, drop(p))
 	}
-	_, err := s.together(ctx, op, statements)
+	within := func(timeout int, statements ...string) error {
+		return s.patient(ctx, timeout, func() error {
+			_, err := s.together(ctx, "drop load tables", statements)
+			return err
+		})
+	}
+	err := within(timeout, statements...)
 	if err == nil || !answered(err) {
 		return err
 	}
+	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
+		return err
+	}
 	for _, sql := range statements {
-		if _, err := s.run(ctx, op, sql); !answered(err) {
+		if err := within(patience, sql); !answered(err) {
 			return err
 		}
 	}
-	return nil
+	_, err = s.run(ctx, "set statement_timeout", setTimeout(timeout))
+	return err
 }

@@ -17,7 +17,7 @@ func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *sch
 		s.lasting = true // what comes late would undo what another try has done
 		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
 		s.lasting = !answered(err)
-		return w.unmade(t, p, err)
+		return w.makes.unmade(t, p, err)
 	})
 }
 
@@ -93,7 +93,7 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicat
 		}
 		statements := w.createTarget(t)
 		if _, err := s.run(ctx, "create a target", statements[0]); err != nil {
-			return w.unmade(t, in(w.options.Schema, t.Target), err)
+			return w.makes.unmade(t, in(w.options.Schema, t.Target), err)
 		}
 		return w.granted(s.each(ctx, "create a target", statements[1:]))
 	})

@@ -80,13 +80,14 @@ func (w *Warehouse) ofAnother(ctx context.Context, s *session, t *schema.Table, 
 
 // unmade returns a *replicator.Unfit instead of err if Redshift refused for good to make a
 // table of ours for that one, as it would whenever it is asked again: all else can go on. It
-// is for what is made by the session for loads.
-func (w *Warehouse) unmade(t *schema.Table, p place, err error) error {
+// is for what is made by the session for loads. Of what the refusals are is counted apart: a
+// held table that is made says nothing of a target that is not.
+func (r *refusals) unmade(t *schema.Table, p place, err error) error {
 	if err == nil {
-		w.makes.merged([]*schema.Table{t})
+		r.merged([]*schema.Table{t})
 		return nil
 	}
-	if replicator.Final(err) || replicator.Retryable(err) || !w.makes.ofTarget(t.OID, codeOf(err)) {
+	if replicator.Final(err) || replicator.Retryable(err) || !r.ofTarget(t.OID, codeOf(err)) {
 		return err
 	}
 	return unfit(t, &replicator.Halt{

@@ -205,9 +205,9 @@ func TestLoadTablesAreDroppedTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer reader.Close(context.Background())
-		want, left := int64(3), []string(nil) // with the timeout's
+		want, left := int64(3), []string(nil) // with the timeouts
 		if read {
-			want, left = 7, []string{"load_1_2_5"}
+			want, left = 9, []string{"load_1_2_5"}
 			for _, sql := range []string{"BEGIN", "SELECT COUNT(*) FROM " + string(loads[2])} {
 				if _, err := reader.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
 					t.Fatal(err)

@@ -58,7 +58,8 @@ type Warehouse struct {
 	refusals     refusals                // of the last merges
 	tries        map[string]int          // of statements that move all rows of a target
 
-	makes refusals // of tables that were to be made for loads; used with the session for loads only
+	holds refusals // of held tables that were to be made; used with the session for loads only, as the next
+	makes refusals // of targets and load tables
 	loads link     // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
 }
 
@@ -107,10 +108,13 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 // loads may wait for the join of a large table, and end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
 	err := w.within(ctx, s, w.wait, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
-	if e, _ := errors.AsType[*Error](err); waitedForFence(err) {
+	e, ok := errors.AsType[*Error](err)
+	if waitedForFence(err) {
 		if e.retry = w.applies.Load(); !e.retry {
 			e.Message += "; another session has kept the fence locked"
 		}
+	}
+	if ok && e.Op == opLock {
 		s.close(ctx) // and with it whatever timeout the rollback has left
 	}
 	return err
