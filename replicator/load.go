@@ -107,8 +107,9 @@ func (l *load) state(t *schema.Table) LoadState {
 	return *l.checkpoint.Table(t.OID).Load
 }
 
-// fill takes snapshots until every table is loaded. Before each but the first, what
-// is held of the tables is forgotten: the next snapshot sees it.
+// fill takes snapshots until every table is loaded. Before each but the first, and the first
+// behind a haul of the pass before, what is held of the tables is forgotten: the next
+// snapshot sees it.
 //
 // A load that fails is tried again beside the stream, as one that was given up is: to end
 // the pass for it would cancel the merge under way, and one that fails sooner than a merge
@@ -117,7 +118,12 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 	for n, failed := 0, 0; len(missing) > 0; {
 		err := l.bring(ctx, missing)
 		if err == nil {
-			_, missing = l.loading() // some may be missing in what the pass before had begun
+			if _, missing = l.loading(); len(missing) == 0 {
+				return nil
+			}
+			if err := l.hold(ctx, missing); err != nil { // they were none of what the pass before had begun
+				return err
+			}
 			continue
 		}
 		yielded := errors.Is(err, ErrYielded)
@@ -145,8 +151,13 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 // or, with Once, often enough.
 func (l *load) endsPass(err error, failed int) bool {
 	_, altered := errors.AsType[*Altered](err)
+	return altered || lasts(err) || errors.Is(err, ErrFenced) || l.Once && failed >= l.Tries
+}
+
+// lasts tells whether a load has failed with what another load would meet as well.
+func lasts(err error) bool {
 	_, refused := errors.AsType[*Refused](err)
-	return altered || refused || Final(err) || errors.Is(err, ErrFenced) || l.Once && failed >= l.Tries
+	return refused || Final(err)
 }
 
 // bring waits until a haul has ended: the one that the pass before had begun, or else one of

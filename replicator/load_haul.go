@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,26 @@ func (l *loads) giveUp() {
 	}
 }
 
+// keep drops from the haul the tables that are loaded anew by now, so that nothing is made
+// and nothing copied for them from here on. It returns what the haul ended with if it has
+// failed and none is left that would tell; it is to be given up then.
+func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
+	if l.haul == nil {
+		return true, nil
+	}
+	for oid, t := range l.haul.tables {
+		if t.loadedBy(cp.Table(oid)) {
+			kept = true
+		} else if !t.dropped.Swap(true) {
+			l.haul.forget(t)
+		}
+	}
+	if !kept && closed(l.haul.ended) {
+		err = l.haul.err
+	}
+	return kept, err
+}
+
 // brings tells whether a table of which a load has begun is being brought still, so that the
 // load goes on in the next pass. Of a snapshot that the reader was not told of, nobody knows
 // whether rows were let go by that it did not see.
@@ -38,11 +59,11 @@ func (l *loads) brings(s TableState) bool {
 		return false
 	}
 	t := l.haul.tables[s.OID]
-	return t != nil && t.state.Into == s.Load.Into && over(l.haul.learned) && !(over(l.haul.ended) && l.haul.err != nil)
+	return t != nil && t.state.Into == s.Load.Into && closed(l.haul.learned) && !(closed(l.haul.ended) && l.haul.err != nil)
 }
 
-// over tells whether a channel is closed.
-func over(c <-chan struct{}) bool {
+// closed tells whether a channel is.
+func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true
@@ -102,28 +123,19 @@ func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan stru
 	return h
 }
 
-// takeOn lets the haul that a pass before has begun go on, but for tables that are loaded
-// anew. If that are all it is given up.
+// takeOn lets the haul that a pass before has begun go on in this one. One that is over, and
+// well, has nothing to go on with.
 func (l *load) takeOn(ctx context.Context) {
 	h := l.loads.haul
-	if h == nil {
-		return
+	switch {
+	case h == nil:
+	case closed(h.ended) && h.err == nil:
+		l.loads.haul = nil
+	default:
+		tell(h.Listener.LoadBegun, h.taken)
+		h.tellProgress()
+		h.enter(ctx, l)
 	}
-	l.mu.Lock()
-	cp := l.checkpoint
-	l.mu.Unlock()
-	kept := false
-	for oid, t := range h.tables {
-		goesOn := t.loadedBy(cp.Table(oid))
-		t.dropped.Store(!goesOn)
-		kept = kept || goesOn
-	}
-	if !kept {
-		l.loads.giveUp()
-		return
-	}
-	tell(h.Listener.LoadBegun, h.taken)
-	h.enter(ctx, l)
 }
 
 // enter lets a pass remember for the haul, until ctx is done.
@@ -135,15 +147,20 @@ func (h *haul) enter(ctx context.Context, l *load) {
 	h.came = make(chan struct{})
 }
 
-// within waits for a pass, and does what needs one. If the pass has ended meanwhile, that is
-// done again in the next: who fails then may have met the fence of that one.
+// within waits for a pass, and does what needs one, until that or the haul is to end. If the
+// pass has ended meanwhile, it is done again in the next: who fails then may have met the
+// fence of that one.
 func (h *haul) within(ctx context.Context, do func(pass context.Context, l *load) error) error {
 	for {
 		h.mu.Lock()
 		l, pass, came := h.load, h.pass, h.came
 		h.mu.Unlock()
 		if pass.Err() == nil {
-			err := do(pass, l)
+			both, stop := context.WithCancel(pass)
+			undo := context.AfterFunc(ctx, stop)
+			err := do(both, l)
+			undo()
+			stop()
 			if err == nil || pass.Err() == nil {
 				return err
 			}
@@ -154,15 +171,47 @@ func (h *haul) within(ctx context.Context, do func(pass context.Context, l *load
 	}
 }
 
-// remember lets a change of a table's state be written, if it still is loaded by this haul.
-func (h *haul) remember(ctx context.Context, t *tableLoad, change func(*TableState)) error {
-	return h.within(ctx, func(pass context.Context, l *load) error {
+// remember lets a change of a table's state be written, if it still is loaded by this haul,
+// and tells whether it is.
+func (h *haul) remember(ctx context.Context, t *tableLoad, change func(*TableState)) (bool, error) {
+	var is atomic.Bool // a pass that has ended may still be at it
+	err := h.within(ctx, func(pass context.Context, l *load) error {
 		return l.remember(pass, func(c *Checkpoint) {
-			if s := c.Table(t.table.OID); t.loadedBy(s) {
+			s := c.Table(t.table.OID)
+			is.Store(t.loadedBy(s))
+			if is.Load() {
 				change(s)
 			}
 		})
 	})
+	return is.Load(), err
+}
+
+// count adds what was read of a table to the progress, unless it is dropped.
+func (h *haul) count(t *tableLoad, rows, bytes int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.dropped.Load() {
+		return
+	}
+	t.rows, t.bytes = t.rows+rows, t.bytes+bytes
+	h.progress.Rows += rows
+	h.progress.Bytes += bytes
+}
+
+// forget takes a table that is dropped out of the progress.
+func (h *haul) forget(t *tableLoad) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.progress.Tables--
+	h.progress.Rows -= t.rows
+	h.progress.Bytes -= t.bytes
+	for _, r := range h.taken.Ranges {
+		if r.Table.OID == t.table.OID {
+			h.progress.RowsEstimated -= r.Rows
+			h.progress.BytesEstimated -= r.Bytes
+		}
+	}
 }
 
 // announce tells of a snapshot that is about to be read.

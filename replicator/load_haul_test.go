@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,7 +42,7 @@ func TestALoadOutlivesAlterations(t *testing.T) {
 }
 
 // restless is a source that is altered every two minutes, for an hour, with a table whose
-// ranges take half of that to be read.
+// ranges take longer to be read.
 type restless struct {
 	flaky
 	large           *schema.Table
@@ -95,7 +96,7 @@ func (s *restless) Stage(ctx context.Context, e Epoch, b *Batch) (*Staged, error
 func (s *restless) Load(context.Context, LoadRequest) (LoadFiles, error) { return nothing{}, nil }
 func (s *restless) Discard(context.Context, []string) error              { return nil }
 
-// slowly is a snapshot whose ranges take a minute each.
+// slowly is a snapshot whose ranges take four minutes each.
 type slowly struct {
 	source *restless
 	taken  Taken
@@ -124,3 +125,65 @@ func (nothing) Cut(context.Context) (StagedLoad, error) { return StagedLoad{}, n
 func (nothing) Write(Tuple) error                       { return nil }
 func (nothing) Close() error                            { return nil }
 func (nothing) Abandon()                                {}
+
+// What waits for a pass to make a load table makes none, and no target, for a table that is
+// loaded anew by then, which may be another; for one that is not it makes it in that pass, and
+// ends with it.
+func TestALoadTableIsMadeInAPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, end := context.WithCancel(t.Context())
+		end()
+		m := &maker{}
+		table := func(oid uint32) *tableLoad {
+			return &tableLoad{table: &schema.Table{OID: oid}, state: LoadState{Into: "first"}, staged: []StagedLoad{{}}}
+		}
+		h := &haul{
+			Options: &Options{Loader: m}, pass: before, came: make(chan struct{}), ended: make(chan struct{}),
+			tables: map[uint32]*tableLoad{1: table(1), 2: table(2)},
+		}
+		ends := map[uint32]chan error{}
+		for oid, tl := range h.tables {
+			ended := make(chan error, 1)
+			tl.haul, ends[oid] = h, ended
+			go func() { ended <- tl.copyStaged(t.Context()) }()
+		}
+		synctest.Wait()
+		now := Checkpoint{Tables: []TableState{{OID: 1, Load: &LoadState{Into: "second"}}, {OID: 2, Load: &LoadState{Into: "first"}}}}
+		if kept, err := (&loads{haul: h}).keep(now); !kept || err != nil {
+			t.Errorf("kept %v, %v", kept, err)
+		}
+		pass, end := context.WithCancel(t.Context())
+		h.enter(pass, &load{epoch: 2})
+		synctest.Wait()
+		end() // and with it who makes the table
+		synctest.Wait()
+		m.quick = true
+		h.enter(t.Context(), &load{epoch: 3})
+		if err := <-ends[1]; !errors.Is(err, errDropped) {
+			t.Errorf("the table that was dropped: %v", err)
+		}
+		if err := <-ends[2]; err != nil || !slices.Equal(m.made, []Epoch{2, 3}) {
+			t.Errorf("the other: %v; made in %v", err, m.made)
+		}
+	})
+}
+
+// maker makes load tables that take until their time is over, or no time.
+type maker struct {
+	applies
+	quick bool
+	made  []Epoch
+}
+
+func (m *maker) MakeLoad(ctx context.Context, e Epoch, t *schema.Table, _ LoadState) error {
+	m.made = append(m.made, e)
+	if t.OID != 2 {
+		return errors.New("made for a table that was dropped")
+	}
+	if !m.quick {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (m *maker) Load(context.Context, LoadState, *schema.Table, StagedLoad) error { return nil }

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type tableLoad struct {
 	staged []StagedLoad // what was cut of the files; of who has the table from the queue
 	copied int          // how many of those are in the load table
 
+	rows, bytes int64 // that were read and are in the haul's progress, whose lock guards them
+
 	mu     sync.Mutex
 	left   int  // ranges that are not at rest
 	more   int  // ranges that came to rest since the table was last taken from the queue
@@ -38,10 +41,7 @@ const progressEvery = 1024
 func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part LoadPart) error {
 	var rows, bytes int64
 	count := func() {
-		t.haul.mu.Lock()
-		t.haul.progress.Rows += rows
-		t.haul.progress.Bytes += bytes
-		t.haul.mu.Unlock()
+		t.haul.count(t, rows, bytes)
 		rows, bytes = 0, 0
 	}
 	err := snapshot.Copy(ctx, r, func(row Tuple) error {
@@ -97,39 +97,55 @@ func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 	t.mu.Lock()
 	all, t.more = t.left == 0, 0
 	t.mu.Unlock()
-	if t.dropped.Load() {
-		return all, nil
-	}
 	files, err := t.files.Cut(ctx)
 	if err != nil {
 		return false, err
 	}
 	t.staged = append(t.staged, files)
-	err = again(ctx, t.haul.Options, "load", func() error { return t.copyStaged(ctx) })
-	if t.dropped.Load() {
-		return all, nil // its load table may be gone
+	if !t.dropped.Load() {
+		err = again(ctx, t.haul.Options, "load", func() error { return t.copyStaged(ctx) })
 	}
-	if err != nil || !all {
+	switch {
+	case t.dropped.Load(): // and so its load table may be gone
+		if all {
+			t.discard(ctx)
+		}
+		return all, nil
+	case err != nil || !all:
 		return false, err
 	}
 	return true, t.finish(ctx)
 }
 
+// errDropped is met by who is about to make something for a table that was dropped.
+var errDropped = errors.New("replicator: the table is loaded anew")
+
 // copyStaged copies what was cut and is not in the load table.
 func (t *tableLoad) copyStaged(ctx context.Context) error {
 	h := t.haul
 	if t.copied == 0 {
-		err := h.within(ctx, func(_ context.Context, l *load) error { return h.Loader.MakeLoad(ctx, l.epoch, t.table, t.state) })
-		if err != nil {
+		if err := h.within(ctx, t.make); err != nil {
 			return err
 		}
 	}
 	for ; t.copied < len(t.staged); t.copied++ {
+		if t.dropped.Load() {
+			return errDropped
+		}
 		if err := h.Loader.Load(ctx, t.state, t.table, t.staged[t.copied]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// make makes the load table, and the target if there is none, for the pass at hand. A table
+// that was dropped before it began may be another by now, and its target with it.
+func (t *tableLoad) make(pass context.Context, l *load) error {
+	if t.dropped.Load() {
+		return errDropped
+	}
+	return t.haul.Loader.MakeLoad(pass, l.epoch, t.table, t.state)
 }
 
 // letGo ends the copying of a table of which there is more: it goes on at once, if enough
@@ -146,28 +162,37 @@ func (t *tableLoad) letGo() {
 func (t *tableLoad) finish(ctx context.Context) error {
 	h := t.haul
 	var rows int64
-	var objects []string
 	for _, f := range t.staged {
 		rows += f.Rows
-		objects = slices.Concat(objects, f.Objects, f.Ledger.Objects)
 	}
 	if err := await(ctx, h.learned); err != nil {
 		return err
 	}
-	err := h.remember(ctx, t, func(s *TableState) {
+	loaded, err := h.remember(ctx, t, func(s *TableState) {
 		s.changeLoad(func(l *LoadState) { l.Loaded, l.Rows = true, rows })
 		s.LastLoad = max(time.Since(t.began), time.Millisecond)
 	})
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	h.progress.TablesLoaded++
-	h.mu.Unlock()
-	tell(h.Listener.Loaded, LoadedTable{Table: t.table, Rows: rows, Took: time.Since(t.began)})
-	err = h.Stager.Discard(ctx, objects)
-	tell(h.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
+	if loaded {
+		h.mu.Lock()
+		h.progress.TablesLoaded++
+		h.mu.Unlock()
+		tell(h.Listener.Loaded, LoadedTable{Table: t.table, Rows: rows, Took: time.Since(t.began)})
+	}
+	t.discard(ctx)
 	return nil
+}
+
+// discard deletes what was staged.
+func (t *tableLoad) discard(ctx context.Context) {
+	var objects []string
+	for _, f := range t.staged {
+		objects = slices.Concat(objects, f.Objects, f.Ledger.Objects)
+	}
+	err := t.haul.Stager.Discard(ctx, objects)
+	tell(t.haul.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
 }
 
 // queue are tables of which something is at rest that is not in the load table. Those who

@@ -155,7 +155,9 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	}
 	fenced(now.Epoch)
 	if !d.shapes.fenced(now.Epoch) {
-		d.loads.giveUp() // another daemon may have begun the loads anew
+		if err := d.giveUp(ctx, source, opened.Confirmed); err != nil { // another daemon may have begun the loads anew
+			return err
+		}
 	}
 	if now.Phase == Creating {
 		return errors.New("replicator: the checkpoint was reset while the source was opened")
@@ -195,6 +197,14 @@ func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint
 	return c, err
 }
 
+// giveUp gives the haul up, which waits for its sessions to end.
+func (d *daemon) giveUp(ctx context.Context, source Source, at LSN) error {
+	return besides(ctx, source, at, func(context.Context) error {
+		d.loads.giveUp()
+		return nil
+	})
+}
+
 // besides does something that may take its time, and keeps the slot's connection
 // alive meanwhile.
 func besides(ctx context.Context, source Source, at LSN, do func(context.Context) error) error {
@@ -230,6 +240,17 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	planned := d.plan(cp, opened)
 	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next})
 	tell(d.Listener.Tables, planned.next.Tables)
+	if kept, ended := d.loads.keep(planned.next); !kept {
+		if err := d.giveUp(ctx, source, cp.LSN); err != nil {
+			return cp, err
+		}
+		if lasts(ended) {
+			return cp, ended
+		}
+		if ended != nil {
+			tell(d.Listener.Retried, Retry{Step: "load", Cause: ended})
+		}
+	}
 	cp, err := d.ready(ctx, source, opened, planned)
 	if err != nil {
 		return cp, err
