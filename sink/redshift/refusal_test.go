@@ -123,7 +123,7 @@ func TestTargetOfAnotherUser(t *testing.T) {
 			t.Errorf("%s: %v", of, err)
 		}
 	}
-	w.server.Inject(redshifttest.Fault{Class: "DELETE", Match: "words", Code: lacksRight, Message: "permission denied for schema public_copy"})
+	w.admin("ALTER TABLE public_copy.words OWNER TO dev")
 	_, err = r.Merge(t.Context(), m)
 	parked("a merge", err)
 	_, err = r.Merge(t.Context(), w.merging(w.stage(&replicator.Batch{Commit: true, Joins: joining(table, "load_1_1_16504")})...))
@@ -377,7 +377,7 @@ func TestRefusedFileOfAServerlessWorkgroup(t *testing.T) {
 func TestMissingRightHalts(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
-	w.admin("ALTER TABLE public_copy.words OWNER TO dev")
+	w.server.Inject(redshifttest.Fault{Class: "DELETE", Match: "words", Code: lacksRight, Message: "permission denied for schema public_copy"})
 	_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert a|1|x"))...))
 	wantHalt(t, err, replicator.WarehouseUnfit)
 	w.unmoved()
