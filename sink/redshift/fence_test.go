@@ -101,6 +101,26 @@ func TestFenceLeavesALoadThatGoesOn(t *testing.T) {
 	w.want(there(), "0")
 }
 
+// A load that was given up, so that the states have it no longer, leaves no tables behind.
+func TestTablesOfALoadThatIsGivenUpAreDropped(t *testing.T) {
+	w := newWorld(t)
+	table := keyed()
+	r := w.warehouse(nil)
+	w.fence(r)
+	w.make(r, table)
+	l := w.loading(r, table, 1, "a|1|x")
+	for _, load := range []*replicator.LoadState{{Into: l.Into, Held: l.Held, HandOver: 90}, nil} {
+		m := w.merging()
+		m.Checkpoint.Tables = first(table).Tables
+		m.Checkpoint.Tables[0].State, m.Checkpoint.Tables[0].Load = replicator.Loading, load
+		if _, err := r.Merge(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		w.position = m.Checkpoint.LSN
+	}
+	w.want(w.ask(fmt.Sprintf("SELECT table_name FROM svv_tables WHERE table_name IN ('%s', '%s', '%s')", l.Into, l.Held, ledgerOf(l.Held))))
+}
+
 func TestIdleSessionCloses(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.IdleClose = 20 * time.Millisecond })

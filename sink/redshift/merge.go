@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -16,13 +17,14 @@ type merging struct {
 	session  *session
 	merge    *replicator.Merge
 	merged   replicator.Merged
-	made     []place       // temporary tables that there are
-	ahead    prepared      // what of them was made ahead
-	asked    bool          // requests are open
-	stirred  bool          // something went into quarantine, or may have been lifted
-	fills    []targetFill  // what new columns get, in the transaction
-	plain    []plainFold   // folds that are still to be written
-	refusing *schema.Table // whose target a statement was of that was refused
+	made     []place                // temporary tables that there are
+	ahead    prepared               // what of them was made ahead
+	asked    bool                   // requests are open
+	stirred  bool                   // something went into quarantine, or may have been lifted
+	fills    []targetFill           // what new columns get, in the transaction
+	plain    []plainFold            // folds that are still to be written
+	refusing *schema.Table          // whose target a statement was of that was refused
+	over     []replicator.LoadState // that no table has any longer
 }
 
 func newMerging(w *Warehouse, m *replicator.Merge) *merging {
@@ -338,15 +340,20 @@ func (m *merging) move(ctx context.Context) error {
 	return m.writeStates(ctx, c.Tables)
 }
 
-// dropOver drops what belonged to loads that are over: of tables that have joined, and
-// of loads that begin again. The merge is committed: what cannot be dropped now is
-// dropped at the next fence.
+// dropOver drops what belonged to loads that are over: of tables that have joined, of loads
+// that begin again, and of those that the states have no longer. The merge is committed: what
+// cannot be dropped now is dropped at the next fence.
 func (m *merging) dropOver(ctx context.Context) {
 	var loads []place
 	over := func(into, held string) {
 		for _, name := range tablesOfLoad(into, held) {
-			loads = append(loads, m.metadata.table(name))
+			if p := m.metadata.table(name); !slices.Contains(loads, p) {
+				loads = append(loads, p)
+			}
 		}
+	}
+	for _, l := range m.over {
+		over(l.Into, l.Held)
 	}
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {

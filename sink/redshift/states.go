@@ -15,15 +15,36 @@ const mostStates = 200
 
 // writeStates writes the states of the tables that have another than was written last.
 func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) error {
-	for _, sql := range m.metadata.writeStates(m.tables, now) {
+	statements := m.metadata.writeStates(m.tables, now)
+	for _, sql := range statements {
 		if _, err := m.step(ctx, "checkpoint", sql); err != nil {
 			return err
 		}
+	}
+	if len(statements) > 0 {
+		m.over = loadsGone(m.tables, now)
 	}
 	if m.tables = now; now == nil {
 		m.tables = []replicator.TableState{}
 	}
 	return nil
+}
+
+// loadsGone are the loads that states had and others have no longer.
+func loadsGone(was, now []replicator.TableState) (gone []replicator.LoadState) {
+	type names struct{ into, held string }
+	goesOn := map[names]bool{}
+	for _, s := range now {
+		if s.Load != nil {
+			goesOn[names{s.Load.Into, s.Load.Held}] = true
+		}
+	}
+	for _, s := range was {
+		if s.Load != nil && !goesOn[names{s.Load.Into, s.Load.Held}] {
+			gone = append(gone, *s.Load)
+		}
+	}
+	return gone
 }
 
 // rename brings what is open of tables that the config has other names for to those: their
