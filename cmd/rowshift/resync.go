@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rowshift/replicator"
 	"rowshift/schema"
 	"rowshift/sink/redshift"
 )
@@ -46,7 +47,18 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 		f.tell(redshift.Answer{Table: n, State: redshift.ResyncRequested})
 	}
 	if c.Wait {
-		return f.follow(ctx, func(ctx context.Context) ([]redshift.Answer, error) { return r.warehouse.Answers(ctx, word) }, r.slot)
+		return f.follow(ctx, func(ctx context.Context) (seen resyncsSeen, err error) {
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			if seen.answers, err = r.warehouse.Answers(ctx, word); err != nil {
+				return seen, err
+			}
+			if len(seen.answers) != len(names) {
+				return seen, errTaken
+			}
+			seen.checkpoint, err = r.checkpoint(ctx)
+			return seen, err
+		}, r.slot)
 	}
 	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge or checkpoint refresh; see %s.request.\n", config.warehouse.metadataSchema)
 	return nil
@@ -65,31 +77,53 @@ func (f *resyncs) tell(a redshift.Answer) {
 	}
 }
 
-// follow tells how far the tables are until none of them is to be waited for. It fails if
-// one was refused, or if nobody has the slot for so long that nobody sees to them.
-func (f *resyncs) follow(ctx context.Context, ask func(context.Context) ([]redshift.Answer, error), look func(context.Context) (slotSighting, error)) error {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for had := time.Now(); ; {
-		answers, err := ask(ctx)
-		if err != nil {
-			return err
-		}
-		open, refused := 0, 0
-		for _, a := range answers {
-			f.tell(a)
-			switch a.State {
-			case redshift.ResyncRequested, redshift.ResyncTaken:
-				open++
-			case redshift.ResyncRefused:
-				refused++
+// errTaken says that a request was deleted by somebody.
+var errTaken = errors.New("the request is there no longer: somebody deleted it from the warehouse's table of requests")
+
+// resyncsSeen is what the warehouse tells of the tables.
+type resyncsSeen struct {
+	answers    []redshift.Answer
+	checkpoint *replicator.Checkpoint
+}
+
+// parked returns a table that was asked for and is parked, with why: nobody will load it until
+// that is repaired. One that is not taken up yet may have been parked before, and is given the
+// time that a daemon takes to hear of the request.
+func (s resyncsSeen) parked(waited time.Duration) error {
+	if s.checkpoint == nil {
+		return nil
+	}
+	for _, a := range s.answers {
+		open := a.State == redshift.ResyncTaken || a.State == redshift.ResyncRequested && waited > unnoticed
+		for _, t := range s.checkpoint.Tables {
+			if open && t.Name == a.Table && t.State == replicator.Parked {
+				return fmt.Errorf("%v is parked, %s; rowshift status says what repairs it", t.Name, t.Why)
 			}
 		}
-		if open == 0 && refused > 0 {
-			return fmt.Errorf("%d tables were refused: the daemon that runs does not replicate them; start it with this config", refused)
-		}
-		if open == 0 {
-			return nil
+	}
+	return nil
+}
+
+// unnoticed is how long a daemon may take to hear of a request, and somewhat more.
+const unnoticed = 6 * time.Minute
+
+// follow tells how far the tables are until none of them is to be waited for. It fails if
+// one was refused or is parked, if nobody has the slot for so long that nobody sees to them,
+// and if the warehouse cannot be asked for some minutes.
+func (f *resyncs) follow(ctx context.Context, ask func(context.Context) (resyncsSeen, error), look func(context.Context) (slotSighting, error)) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	began := time.Now()
+	for had, asked := began, began; ; {
+		seen, err := ask(ctx)
+		if err == nil {
+			asked = time.Now()
+			var open bool
+			if open, err = f.look(seen, time.Since(began)); err != nil || !open {
+				return err
+			}
+		} else if errors.Is(err, errTaken) || time.Since(asked) > ignored {
+			return err
 		}
 		if slot, err := look(ctx); err == nil && (slot.active || slot.making) {
 			had = time.Now()
@@ -103,6 +137,24 @@ func (f *resyncs) follow(ctx context.Context, ask func(context.Context) ([]redsh
 			return ctx.Err()
 		}
 	}
+}
+
+// look tells what is new of the tables, and whether one is still to be waited for.
+func (f *resyncs) look(seen resyncsSeen, waited time.Duration) (open bool, err error) {
+	refused := 0
+	for _, a := range seen.answers {
+		f.tell(a)
+		switch a.State {
+		case redshift.ResyncRequested, redshift.ResyncTaken:
+			open = true
+		case redshift.ResyncRefused:
+			refused++
+		}
+	}
+	if !open && refused > 0 {
+		return false, fmt.Errorf("%d tables were refused: the daemon that runs does not replicate them; start it with this config", refused)
+	}
+	return open, seen.parked(waited)
 }
 
 // tablesNamed returns the tables that are meant, which must be of the config.

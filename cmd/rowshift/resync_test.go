@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rowshift/replicator"
 	"rowshift/schema"
 	"rowshift/sink/redshift"
 )
@@ -44,6 +45,8 @@ func TestResyncIsFollowed(t *testing.T) {
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {
 		answers [][]redshift.Answer // one look after another, the last one again and again
+		parked  string              // why the first table is
+		deaf    int                 // looks at the warehouse that fail, the first ones
 		slot    slotSighting
 		blind   error // of looks at the slot
 		printed string
@@ -54,6 +57,13 @@ func TestResyncIsFollowed(t *testing.T) {
 			printed: "public.company: requested\npublic.person: requested\npublic.company: taken\npublic.company: done\npublic.person: taken\npublic.person: done\n", after: 3 * followEvery},
 		"refused": {answers: [][]redshift.Answer{both("requested", "refused"), both("done", "refused")}, slot: slotSighting{making: true},
 			printed: "public.company: requested\npublic.person: refused\npublic.company: done\n", fails: "1 tables were refused", after: followEvery},
+		"parked once it is loaded": {answers: [][]redshift.Answer{both("requested", "requested"), both("taken", "requested")}, parked: "its target drifted", slot: slotSighting{active: true},
+			printed: "public.company: requested\npublic.person: requested\npublic.company: taken\n", fails: "public.company is parked, its target drifted", after: followEvery},
+		"parked before, and not taken up": {answers: [][]redshift.Answer{both("requested", "done")}, parked: "it has no key", slot: slotSighting{active: true},
+			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: unnoticed + followEvery},
+		"the warehouse restarts": {answers: [][]redshift.Answer{nil, nil, both("done", "done")}, deaf: 2, slot: slotSighting{active: true},
+			printed: "public.company: done\npublic.person: done\n", after: 2 * followEvery},
+		"the warehouse is gone": {answers: [][]redshift.Answer{nil}, deaf: 1000, slot: slotSighting{active: true}, fails: "broken", after: ignored + followEvery},
 		"nobody has the slot": {answers: [][]redshift.Answer{both("requested", "requested")},
 			printed: "public.company: requested\npublic.person: requested\n", fails: "no daemon has had the slot for 30s", after: unheeded + followEvery},
 		"the source cannot be asked": {answers: [][]redshift.Answer{both("taken", "done")}, blind: broken,
@@ -64,9 +74,17 @@ func TestResyncIsFollowed(t *testing.T) {
 				var out bytes.Buffer
 				n, began := 0, time.Now()
 				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}}
-				err := f.follow(t.Context(), func(context.Context) ([]redshift.Answer, error) {
+				err := f.follow(t.Context(), func(context.Context) (resyncsSeen, error) {
 					n++
-					return test.answers[min(n, len(test.answers))-1], nil
+					cp := &replicator.Checkpoint{Tables: []replicator.TableState{{Name: company, State: replicator.Loading}}}
+					if test.parked != "" {
+						cp.Tables[0].State, cp.Tables[0].Why = replicator.Parked, test.parked
+					}
+					seen := resyncsSeen{answers: test.answers[min(n, len(test.answers))-1], checkpoint: cp}
+					if n <= test.deaf {
+						return seen, broken
+					}
+					return seen, nil
 				}, func(context.Context) (slotSighting, error) { return test.slot, test.blind })
 				if took := time.Since(began); out.String() != test.printed || took != test.after {
 					t.Errorf("%v after %v:\n%s", err, took, out.String())
