@@ -125,7 +125,10 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 	if !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
 		return f
 	}
-	c, _, err := w.read(ctx, s)
+	c, is, err := w.read(ctx, s)
+	if err == nil && c != nil && is == layout && !(slices.Contains(names, "ledger") && slices.Contains(names, "quarantine")) {
+		err = w.unaccounted(!slices.Contains(names, "ledger"))
+	}
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)
 	}

@@ -173,6 +173,11 @@ func TestLedgerAndQuarantineAreMissed(t *testing.T) {
 		if !strings.Contains(h.Found, name) || !strings.HasPrefix(create, "CREATE TABLE") {
 			t.Fatal(h)
 		}
+		if f := find(t, w.check(r, table), "checkpoint"); f.Verdict != replicator.Failure || !strings.HasPrefix(f.Found, h.Found) {
+			t.Errorf("check says %+v", f)
+		}
+		_, err = r.Quarantine(t.Context(), nil, 10)
+		wantHalt(t, err, replicator.WarehouseUnfit)
 		w.query(must(w.config("loader")(t.Context())), create)
 		w.fence(r, table)
 	}

@@ -120,14 +120,25 @@ func (w *Warehouse) objects(ctx context.Context, s *session, of place) (urls []s
 	return urls, err
 }
 
-// inspected calls do if there is a quarantine: if a daemon of this version has run.
+// inspected calls do if there is a quarantine: if a daemon of this version has run. One that
+// somebody dropped since is no empty one.
 func (w *Warehouse) inspected(ctx context.Context, do func(*session) error) error {
 	return w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
-		if err != nil || !slices.Contains(names, "quarantine") {
+		if err != nil || slices.Contains(names, "quarantine") && slices.Contains(names, "ledger") {
+			if err == nil {
+				err = do(s)
+			}
 			return err
 		}
-		return do(s)
+		if !slices.Contains(names, "checkpoint") {
+			return nil
+		}
+		is, err := w.readLayout(ctx, s)
+		if err != nil || is != layout {
+			return err
+		}
+		return w.unaccounted(!slices.Contains(names, "ledger"))
 	})
 }
 

@@ -69,8 +69,8 @@ func (m *merging) equal(ctx context.Context, t *schema.Table, load place) error 
 	return unfit(t, &replicator.Halt{
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("%s shows "+found+" were just made to be in it", p, more),
-		Means:  "row-level security hides rows of the target from the loader, whose changes then leave rows that should go and write others twice",
-		Repair: fmt.Sprintf("%s or do without it: %s then %s", ignorePolicies(m.user(m.session)), forgetPolicies(p), resyncOf(t)),
+		Means:  "most likely row-level security hides rows of the target from the loader, whose changes then leave rows that should go and write others twice",
+		Repair: fmt.Sprintf("as a superuser or sys:secadmin, the role once for all targets: %s or do without it: %s then %s", ignorePolicies(m.user(m.session)), forgetPolicies(p), resyncOf(t)),
 	})
 }
 
