@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// refusing answers each login with an error of the server, and returns where it listens.
-func refusing(t *testing.T, code string) string {
+// listening has each connection to this machine served, and returns where it listens.
+func listening(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,15 +26,25 @@ func refusing(t *testing.T, code string) string {
 			if err != nil {
 				return
 			}
-			b := pgproto3.NewBackend(c, c)
-			if _, err := b.ReceiveStartupMessage(); err == nil {
-				b.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: "because"})
-				_ = b.Flush()
-			}
-			c.Close()
+			go func() {
+				defer c.Close()
+				serve(c)
+			}()
 		}
 	}()
 	return l.Addr().String()
+}
+
+// refusing answers each login with an error of the server, and returns where it listens.
+func refusing(t *testing.T, code string) string {
+	t.Helper()
+	return listening(t, func(c net.Conn) {
+		b := pgproto3.NewBackend(c, c)
+		if _, err := b.ReceiveStartupMessage(); err == nil {
+			b.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: "because"})
+			_ = b.Flush()
+		}
+	})
 }
 
 // roomsOf opens the rooms of a config, and closes them with the test.

@@ -17,21 +17,7 @@ import (
 // silent returns an address of this machine where somebody listens and says nothing.
 func silent(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(io.Discard, c) }() // until who asks gives up
-		}
-	}()
-	return l.Addr().String()
+	return listening(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // until who asks gives up
 }
 
 // asked runs a command whose warehouse is silent, with source and daemon refused and a

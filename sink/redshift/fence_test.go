@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 	"rowshift/test/redshifttest"
 )
 
@@ -76,6 +77,18 @@ func TestFenceDropsLoadTablesOfEarlierEpochsOnly(t *testing.T) {
 	}
 }
 
+// remembersLoad merges nothing but that a table is loading, and by what load.
+func (w *world) remembersLoad(r *Warehouse, table *schema.Table, load *replicator.LoadState) {
+	w.t.Helper()
+	m := w.merging()
+	m.Checkpoint.Tables = first(table).Tables
+	m.Checkpoint.Tables[0].State, m.Checkpoint.Tables[0].Load = replicator.Loading, load
+	if _, err := r.Merge(w.t.Context(), m); err != nil {
+		w.t.Fatal(err)
+	}
+	w.position = m.Checkpoint.LSN
+}
+
 // A load that has not ended goes on over a fence of its own process, and is not missed by
 // another's.
 func TestFenceLeavesALoadThatGoesOn(t *testing.T) {
@@ -85,12 +98,7 @@ func TestFenceLeavesALoadThatGoesOn(t *testing.T) {
 	w.fence(r)
 	w.make(r, table)
 	l := w.loading(r, table, 1, "a|1|x")
-	m := w.merging()
-	m.Checkpoint.Tables = first(table).Tables
-	m.Checkpoint.Tables[0].State, m.Checkpoint.Tables[0].Load = replicator.Loading, &replicator.LoadState{Into: l.Into, Held: l.Held, HandOver: 90}
-	if _, err := r.Merge(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
+	w.remembersLoad(r, table, &replicator.LoadState{Into: l.Into, Held: l.Held, HandOver: 90})
 	there := func() []string {
 		return w.ask(fmt.Sprintf("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'rowshift_accounts' AND table_name IN ('%s', '%s')", l.Into, l.Held))
 	}
@@ -109,15 +117,8 @@ func TestTablesOfALoadThatIsGivenUpAreDropped(t *testing.T) {
 	w.fence(r)
 	w.make(r, table)
 	l := w.loading(r, table, 1, "a|1|x")
-	for _, load := range []*replicator.LoadState{{Into: l.Into, Held: l.Held, HandOver: 90}, nil} {
-		m := w.merging()
-		m.Checkpoint.Tables = first(table).Tables
-		m.Checkpoint.Tables[0].State, m.Checkpoint.Tables[0].Load = replicator.Loading, load
-		if _, err := r.Merge(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-		w.position = m.Checkpoint.LSN
-	}
+	w.remembersLoad(r, table, &replicator.LoadState{Into: l.Into, Held: l.Held, HandOver: 90})
+	w.remembersLoad(r, table, nil)
 	w.want(w.ask(fmt.Sprintf("SELECT table_name FROM svv_tables WHERE table_name IN ('%s', '%s', '%s')", l.Into, l.Held, ledgerOf(l.Held))))
 }
 

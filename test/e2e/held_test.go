@@ -24,15 +24,7 @@ func TestALoadHoldsNobodyUp(t *testing.T) {
 		Accounts: small,
 		Config:   harness.Config{Tables: tables, Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}"},
 	})
-	d := w.MustRun(t)
-	w.MustBecomeEqual(t, others...)
-	d.Terminate(t)
-	if err := w.SetConfig(func(c *harness.Config) { c.Tables = harness.AccountTables }); err != nil {
-		t.Fatal(err)
-	}
-	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
-	d = w.MustRun(t)
-	reached(t, stalled)
+	d, stalled := stalledLoad(t, w, others...)
 	load := w.Load(harness.Workload{Seed: 17, Writers: 2, Pause: 5 * time.Millisecond})
 	execute(t, w, "UPDATE person SET is_active = NOT is_active", "UPDATE person SET id = uid('moved', 1) WHERE id = uid('p', 50)")
 	at := one(t, w, "SELECT pg_current_wal_flush_lsn()")
@@ -60,6 +52,22 @@ func TestALoadHoldsNobodyUp(t *testing.T) {
 	})
 }
 
+// stalledLoad returns the daemon of a world to which the tables were added that it did not
+// have, with their load stalled in a COPY.
+func stalledLoad(t *testing.T, w *harness.World, others ...harness.Pair) (*harness.Daemon, *redshifttest.Injected) {
+	t.Helper()
+	d := w.MustRun(t)
+	w.MustBecomeEqual(t, others...)
+	d.Terminate(t)
+	if err := w.SetConfig(func(c *harness.Config) { c.Tables = harness.AccountTables }); err != nil {
+		t.Fatal(err)
+	}
+	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
+	d = w.MustRun(t)
+	reached(t, stalled)
+	return d, stalled
+}
+
 // A load goes on while another table is altered again and again: each time the stream is
 // opened anew, and its changes are held where they were.
 func TestALoadOutlivesAlterations(t *testing.T) {
@@ -73,15 +81,7 @@ func TestALoadOutlivesAlterations(t *testing.T) {
 		},
 	})
 	others := []harness.Pair{harness.AccountPairs[0], harness.AccountPairs[plan], harness.AccountPairs[3]}
-	d := w.MustRun(t)
-	w.MustBecomeEqual(t, others...)
-	d.Terminate(t)
-	if err := w.SetConfig(func(c *harness.Config) { c.Tables = harness.AccountTables }); err != nil {
-		t.Fatal(err)
-	}
-	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
-	d = w.MustRun(t)
-	reached(t, stalled)
+	d, stalled := stalledLoad(t, w, others...)
 	held := heldTable(t, w)
 	load := w.Load(harness.Workload{Seed: 19, Writers: 2, Pause: 5 * time.Millisecond})
 	for i := range 3 {
