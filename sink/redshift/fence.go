@@ -163,6 +163,9 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 		return c, nil, err
 	}
 	was, is, err := w.read(ctx, s)
+	if err == nil {
+		err = w.ensureAccounts(ctx, s, is)
+	}
 	if err != nil {
 		return c, nil, err
 	}
@@ -260,22 +263,27 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 		return err
 	}
 	lacks := func(name string) bool { return !slices.Contains(names, name) }
-	needed := []string{"fence", "checkpoint", "table_state", "request", "freshness"}
-	if !lacks("checkpoint") {
-		is, err := w.readLayout(ctx, s)
-		switch {
-		case err != nil:
-			return err
-		case is == 0: // somebody began to make them
-			needed = append(needed, "ledger", "quarantine")
-		case is == layout && (lacks("ledger") || lacks("quarantine")):
-			return w.unaccounted(lacks("ledger"))
-		}
-	}
-	if slices.ContainsFunc(needed, lacks) {
+	if slices.ContainsFunc([]string{"fence", "checkpoint", "table_state", "request", "freshness"}, lacks) {
 		statements = append(statements, w.createMetadata(!lacks("freshness"))...)
 	}
 	return w.granted(s.each(ctx, "create the metadata tables", statements))
+}
+
+// ensureAccounts halts where the ledger or the quarantine is gone, and makes both where no
+// checkpoint was written, since then there is nothing that they could tell of. It is asked
+// with the fence in hand: who dies while the tables are moved up keeps them locked till then.
+func (w *Warehouse) ensureAccounts(ctx context.Context, s *session, is int) error {
+	names, err := w.tableNames(ctx, s)
+	if err != nil || slices.Contains(names, "ledger") && slices.Contains(names, "quarantine") {
+		return err
+	}
+	switch is {
+	case 0:
+		return s.each(ctx, "create the metadata tables", w.metadata.createLedger())
+	case layout:
+		return w.unaccounted(!slices.Contains(names, "ledger"))
+	}
+	return nil // they are made as the tables are moved up
 }
 
 // unaccounted halts because the ledger is gone, or the quarantine. An empty one in its place
