@@ -2,34 +2,34 @@ package replicator
 
 import "sync"
 
-// chunkBytes is how much an arena asks for at once.
+// chunkBytes is how much memory an arena asks for at once.
 const chunkBytes = 64 << 10
 
-// chunks are those that no arena has: a batch that is staged leaves its chunks to the
-// ones that fill. What is not asked for in a while is the garbage collector's.
+// chunks holds the chunks that no arena uses: a batch that was staged leaves its chunks to
+// the batches that fill. The garbage collector takes those that nobody asks for in a while.
 var chunks = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
 
 // arena keeps copies of tuples, many to an allocation, for one batch or for the open
-// transaction. They live until it is released. It holds no pointers but those to its
-// chunks, so that the garbage collector has nothing to look at.
+// transaction. The copies live until the arena is released. Its only pointers are those to
+// its chunks, so the garbage collector has almost nothing to scan.
 type arena struct {
 	chunks [][]byte // all but the last are full, or as full as they get
-	end    int      // of what is kept in the last
-	used   int      // bytes kept, and lost at the ends of chunks
+	end    int      // where the free part of the last one begins
+	used   int      // bytes kept, and wasted at the ends of chunks
 }
 
-// place is where an arena keeps a tuple. The zero place is of no tuple: one of a row has
-// a byte at least.
+// place is where an arena keeps a tuple. The zero place stands for no tuple: the tuple of a
+// row has at least one byte.
 type place struct {
 	chunk, start, size uint32
 }
 
-// within tells whether a place is the beginning of another.
+// within reports whether p is the beginning of other.
 func (p place) within(other place) bool {
 	return p.size > 0 && p.chunk == other.chunk && p.start == other.start && p.size <= other.size
 }
 
-// add keeps a copy of t.
+// add keeps a copy of t and returns its place.
 func (a *arena) add(t Tuple) place {
 	if len(t) == 0 {
 		return place{}
@@ -44,7 +44,7 @@ func (a *arena) add(t Tuple) place {
 	return p
 }
 
-// grow begins another chunk. A large tuple has one of its own.
+// grow begins another chunk. A tuple that is larger than a chunk gets one of its own.
 func (a *arena) grow(size int) {
 	if n := len(a.chunks); n > 0 {
 		a.used += len(a.chunks[n-1]) - a.end
@@ -57,7 +57,8 @@ func (a *arena) grow(size int) {
 	a.end = 0
 }
 
-// at returns the tuple at a place, nil for none. Its capacity is its length.
+// at returns the tuple at a place, nil for the zero place. Its capacity is its length, so
+// that an append to it overwrites nothing.
 func (a *arena) at(p place) Tuple {
 	if p.size == 0 {
 		return nil
@@ -66,9 +67,9 @@ func (a *arena) at(p place) Tuple {
 	return a.chunks[p.chunk][p.start:end:end]
 }
 
-// overwrite keeps a copy of t in the place of an old one of which there is room for so
-// many bytes, if that is enough: a row that changes a thousand times takes the room of
-// one. It returns the place and its room.
+// overwrite keeps a copy of t at old, which has room for that many bytes, or elsewhere if t
+// is longer. So a row that changes a thousand times takes the room of one. It returns the
+// place of the copy and the room there.
 func (a *arena) overwrite(old place, room uint32, t Tuple) (place, uint32) {
 	if room < uint32(len(t)) {
 		p := a.add(t)
@@ -79,8 +80,8 @@ func (a *arena) overwrite(old place, room uint32, t Tuple) (place, uint32) {
 	return old, room
 }
 
-// takeOver takes the chunks of another, which is empty then, and returns by how much the
-// places in them have moved.
+// takeOver moves the chunks of other into a, and leaves other empty. It returns by how much
+// the chunk numbers of other's places have grown.
 func (a *arena) takeOver(other *arena) (moved uint32) {
 	if n := len(a.chunks); n > 0 {
 		a.used += len(a.chunks[n-1]) - a.end
@@ -94,7 +95,8 @@ func (a *arena) takeOver(other *arena) (moved uint32) {
 	return moved
 }
 
-// reset forgets all copies. A single chunk stays, for what comes next.
+// reset forgets all copies. A single chunk of the usual size stays for what comes next;
+// otherwise all chunks are released.
 func (a *arena) reset() {
 	if len(a.chunks) > 1 || len(a.chunks) == 1 && len(a.chunks[0]) != chunkBytes {
 		a.release()

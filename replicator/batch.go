@@ -13,13 +13,13 @@ type Batch struct {
 	Folds        []*Fold         // in the order in which they are to be applied
 	Joins        []Join          // tables that join the live ones at End
 	Holds        []Hold          // tables whose changes are held from End on
-	Refused      map[uint32]Rows // rows that are refused before they are staged, since COPY refuses them; nil if there are none
+	Refused      map[uint32]Rows // rows that COPY is known to refuse, so they are refused before they are staged; nil if none
 
-	arena arena         // of its folds
-	told  chan struct{} // closed once the listener knows that it is sealed
+	arena arena         // what its folds keep their rows in
+	told  chan struct{} // closed once the listener was told that the batch is sealed
 }
 
-// release leaves the batch's memory to others. Nobody may look at its rows any more.
+// release gives the batch's memory to others. Its rows must not be read any more.
 func (b *Batch) release() {
 	for _, f := range b.Folds {
 		f.release()

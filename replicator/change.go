@@ -9,8 +9,8 @@ import (
 // Op says what a Change does.
 type Op uint8
 
-// The operations. Mark, Begin and Commit are of the stream; the others are of a
-// table and stand between a Begin and its Commit.
+// The operations. Mark, Begin and Commit belong to the stream; the others change a table,
+// and stand between a Begin and its Commit.
 const (
 	Mark     Op = iota // everything that committed up to LSN has been received; changes nothing
 	Begin              // a transaction starts
@@ -26,9 +26,9 @@ func (o Op) String() string {
 	return [...]string{"mark", "begin", "insert", "update", "delete", "truncate", "commit"}[o]
 }
 
-// Change is one thing that the stream says. Transactions arrive whole, one after
-// another in commit order: Begin, changes, Commit. Marks come between them and
-// within them; one within says nothing of the transaction around it.
+// Change is one message of the stream. Transactions arrive whole, one after another in
+// commit order: Begin, changes, Commit. Marks come between and within them; a mark within a
+// transaction says nothing of that transaction.
 type Change struct {
 	Op Op
 
@@ -41,14 +41,14 @@ type Change struct {
 	Time time.Time // Begin, Commit: commit time by the source's clock; never an order
 	XID  uint32    // Begin: the top-level transaction id
 	Urge bool      // Mark: the server is shutting down and waits for us to acknowledge
-	Idle bool      // Mark: nothing came for as long as was waited
+	Idle bool      // Mark: nothing came during the whole wait
 
 	// Table is the table of a change as it was when the change was written.
 	Table *schema.Table
 
-	// Key is the key that the row had before: always set for a Delete, for an Update
-	// only if the source sent it, that is if the key changed or is stored out of line
-	// or the whole old row was sent. Its columns are those of Table.Key, in that order.
+	// Key is the key that the row had before, with the columns of Table.Key in that order.
+	// It is always set for a Delete. For an Update it is set only if the source sent it: if
+	// the key changed or is stored out of line, or if the whole old row was sent.
 	Key Tuple
 
 	// Old is the whole old row, under REPLICA IDENTITY FULL only.
@@ -57,10 +57,10 @@ type Change struct {
 	// New is the new row of an Insert or Update, with all of Table.Columns.
 	New Tuple
 
-	// Unfit says why the row cannot be read as one of Table: it was written when the
-	// table had another shape. Whoever needs the row fails with it. It is an *Altered.
+	// Unfit says why the row cannot be read as a row of Table: it was written when the
+	// table had another shape. It is an *Altered, and whoever needs the row fails with it.
 	Unfit error
 }
 
-// ofTable tells whether the change is one of a table.
+// ofTable reports whether the change is one of a table.
 func (c *Change) ofTable() bool { return c.Op >= Insert && c.Op <= Truncate }

@@ -24,29 +24,30 @@ type Checkpoint struct {
 	Slot        string
 	Publication PublicationID
 
-	// Tables are by OID; those that the source has not, or is not known to have yet, have
-	// none and are by name. Nobody writes to what was given to another: who changes a state
-	// does so in a Clone, and gives it another Load. So states can be shared, and be told
-	// to be the same without a look at what is in them.
+	// Tables are in order of their OIDs. Tables that the source does not have, or is not
+	// yet known to have, have no OID, and are in order of their names.
+	//
+	// Checkpoints share states, so a state is never changed in place: to change one, Clone
+	// the checkpoint, and give the state a new Load. Because of that, shared states are
+	// known to be equal without a look at what is in them.
 	Tables []TableState
 
-	// Resyncs are the source's names of tables whose load somebody has asked for in the
-	// warehouse and that no load was begun for since, once for each time. It is read with
-	// the checkpoint, and not written.
+	// Resyncs are tables, by their names in the source, that somebody has asked in the
+	// warehouse to have loaded again, and of which no load has begun since. A name stands
+	// here once for each request. They are read with the checkpoint, and not written.
 	Resyncs []schema.Name
 
-	// Reset is the token of the slot reset that brings the pipeline back to phase
-	// Creating, or brought it there and is under way. The warehouse remembers each that
-	// is written; Resets are those that it remembers, which are read and not written.
+	// Reset is the token of the slot reset that brings the pipeline back to phase Creating,
+	// or that brought it there and is under way. The warehouse remembers each token that is
+	// written. Resets are those that it remembers; they are read, and not written.
 	Reset  string
 	Resets []Reset
 }
 
-// Epoch counts the daemons that took over the warehouse, from 1. The latest one
-// alone may write.
+// Epoch counts the daemons that took over the warehouse, from 1. Only the latest may write.
 type Epoch int64
 
-// Phase says how far a pipeline's beginning got.
+// Phase says how far the beginning of a pipeline got.
 type Phase string
 
 // The phases of a pipeline.
@@ -68,26 +69,27 @@ type TableState struct {
 	Name   schema.Name
 	Target string
 	State  State
-	Row    PublicationID // the table's pg_publication_rel row: another one means that it was out for a while
+	Row    PublicationID // the table's pg_publication_rel row: if it is another one, the table was out for a while
 	Shape  []schema.Shape
-	Parts  []schema.Part // of a partitioned table, as they were when its rows were what the target has
+	Parts  []schema.Part // of a partitioned table: its partitions as of the rows that the target has
 	Heap   schema.Heap
 
-	// Past is how the table was before it was altered, as long as the log may still tell
-	// of it so. Nil: the log tells of it as it is.
+	// Past is how the table was before it was altered, as long as the log may still
+	// describe it like that. Nil: the log describes it as it is.
 	Past *Past
 
-	// Renaming are names that columns of the target are being given, as long as it is not
-	// known that they have them.
+	// Renaming are the new names that columns of the target are being given. They stay here
+	// until it is known that the columns have them.
 	Renaming []schema.Rename
 
 	// Load is set while the table is loading.
 	Load *LoadState
 
-	LastLoad time.Duration // how long the last load took that brought all rows, from its snapshot on; 0: not known
+	LastLoad time.Duration // how long the last load that brought all rows took, from its snapshot on; 0: not known
 
-	// Why says why the table is parked or loaded again, and Repair what lets a parked one
-	// go on. Both are empty of a table that is live, or loaded for the first time.
+	// Why says why the table is parked or is loaded again, and Repair what lets a parked
+	// table go on. Both are empty for a table that is live, or that is loaded for the first
+	// time.
 	Reason Reason
 	Why    string
 	Repair string
@@ -97,7 +99,7 @@ type TableState struct {
 type Past struct {
 	Shape []schema.Shape
 	Heap  schema.Heap
-	Until LSN // transactions that commit behind it know the table as it is
+	Until LSN // transactions that commit after it know the table as it is
 }
 
 // State is where a table stands.
@@ -129,12 +131,12 @@ func (c *Checkpoint) Table(oid uint32) *TableState {
 	return &c.Tables[at]
 }
 
-// loads tells whether tables are loading.
+// loads reports whether any table is loading.
 func (c *Checkpoint) loads() bool {
 	return slices.ContainsFunc(c.Tables, func(t TableState) bool { return t.State == Loading })
 }
 
-// loaded is of how many tables the load table holds what the snapshot saw.
+// loaded returns the number of tables whose load table holds what the snapshot saw.
 func (c *Checkpoint) loaded() (n int) {
 	for _, t := range c.Tables {
 		if t.Load != nil && t.Load.Loaded {
@@ -144,15 +146,15 @@ func (c *Checkpoint) loaded() (n int) {
 	return n
 }
 
-// Known is what the warehouse remembers of the tables of one database. In another one
-// their OIDs may be other tables', and their columns' numbers other columns'.
+// Known is what the warehouse remembers of the tables of one database. In another database
+// their OIDs may belong to other tables, and their column numbers to other columns.
 type Known struct {
 	System   string // the cluster's system identifier
 	Database string
 	Tables   []TableState
 }
 
-// Known returns what is remembered of the tables, nothing of no checkpoint.
+// Known returns what c remembers of the tables: nothing if c is nil.
 func (c *Checkpoint) Known() Known {
 	if c == nil {
 		return Known{}
@@ -160,9 +162,10 @@ func (c *Checkpoint) Known() Known {
 	return Known{System: c.System, Database: c.Database, Tables: c.Tables}
 }
 
-// In is what is known of the tables where the source is that database: if that is another
-// one, their names and targets alone. They have no OIDs then, so that no table and no
-// column of it is taken for one of them, and each that is found by its name is loaded.
+// In returns what is known of the tables if the source is the given database. In another
+// one only names, targets and how long loads took still hold. The states then have no OIDs,
+// so that no table or column there is taken for a known one, and each table that is found
+// by its name is loaded.
 func (k Known) In(system, database string) []TableState {
 	if k.System == system && k.Database == database {
 		return k.Tables
@@ -175,14 +178,14 @@ func (k Known) In(system, database string) []TableState {
 	return named
 }
 
-// ByOID is the order of a checkpoint's tables: those that have no OID are by their names.
+// ByOID is the order of a checkpoint's tables. Those that have no OID are ordered by name.
 func ByOID(a, b TableState) int {
 	return cmp.Or(cmp.Compare(a.OID, b.OID), cmp.Compare(a.Name.String(), b.Name.String()))
 }
 
-// remembered returns the state of a table that cannot go on: of the one with that OID or,
-// if there is none, as of a table that is not in the source or was known in another
-// database, of the one of that name that has none. Nil if there is none.
+// remembered returns the state of a table that cannot go on, nil if there is none: the
+// state with that OID or else the one of that name that has no OID. A state has no OID if
+// the source lacks the table, or if the table was known in another database.
 func (c *Checkpoint) remembered(oid uint32, name schema.Name) *TableState {
 	if s := c.Table(oid); oid != 0 && s != nil {
 		return s
@@ -194,8 +197,8 @@ func (c *Checkpoint) remembered(oid uint32, name schema.Name) *TableState {
 	return &c.Tables[i]
 }
 
-// loading returns the tables that are loading and, of those, the ones that are not
-// loaded yet, by OID.
+// loading returns the OIDs of the tables that are loading and, of those, of the ones that
+// are not loaded yet. Both are in order.
 func (c *Checkpoint) loading() (all, missing []uint32) {
 	for _, t := range c.Tables {
 		if t.State != Loading {
@@ -209,13 +212,13 @@ func (c *Checkpoint) loading() (all, missing []uint32) {
 	return all, missing
 }
 
-// Clone returns a copy whose tables' states can be changed, but not what they point to.
+// Clone returns a copy whose states may be changed, but not what they point to.
 func (c Checkpoint) Clone() Checkpoint {
 	c.Tables = slices.Clone(c.Tables)
 	return c
 }
 
-// changeLoad gives the table's load another state.
+// changeLoad gives the table a changed copy of its load state.
 func (s *TableState) changeLoad(change func(*LoadState)) {
 	var l LoadState
 	if s.Load != nil {
@@ -225,8 +228,8 @@ func (s *TableState) changeLoad(change func(*LoadState)) {
 	s.Load = &l
 }
 
-// Same tells whether two states are the same: of those that were not written anew since
-// one was the other's copy without a look at what is in them.
+// Same reports whether two states are equal. It need not look at what is in them if one is
+// a copy of the other and neither was written anew since.
 func (s TableState) Same(o TableState) bool {
 	if s.Load == o.Load && s.Past == o.Past && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && shared(s.Heap.Dropped, o.Heap.Dropped) && shared(s.Renaming, o.Renaming) &&
 		s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State && s.Row == o.Row && s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last &&
@@ -236,12 +239,12 @@ func (s TableState) Same(o TableState) bool {
 	return reflect.DeepEqual(s, o)
 }
 
-// shared tells whether two slices are one.
+// shared reports whether a and b are the same slice.
 func shared[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 && (a == nil) == (b == nil) || len(a) > 0 && &a[0] == &b[0])
 }
 
-// SameTables tells whether the states of two checkpoints are the same.
+// SameTables reports whether the states of two checkpoints are equal.
 func SameTables(a, b []TableState) bool {
 	return shared(a, b) || slices.EqualFunc(a, b, TableState.Same)
 }

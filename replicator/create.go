@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// remakes is how often a slot that cannot decode is made again before the pass is
+// remakes is how many slots in a row may turn out to be unable to decode before the pass is
 // given up.
 const remakes = 5
 
-// lookForStranger halts if the slot is there though the warehouse remembers
-// nothing, unless another daemon of this pipeline has just begun.
+// lookForStranger returns a halt if the slot exists though the warehouse remembers nothing,
+// unless another daemon of this pipeline has just begun.
 func (d *daemon) lookForStranger(ctx context.Context) error {
 	_, err := d.Origin.Create(ctx, CreateRequest{Look: true})
 	if err == nil {
@@ -24,8 +24,9 @@ func (d *daemon) lookForStranger(ctx context.Context) error {
 	return err
 }
 
-// begin takes up a reset that is due and brings the pipeline out of phase Creating.
-// One daemon at a time does so: what it had waited for may be done when it comes to it.
+// begin takes up a reset that is due and brings the pipeline out of phase Creating. Only
+// one daemon at a time does so; by the time it is this one's turn, another may have done
+// it.
 func (d *daemon) begin(ctx context.Context) (*Checkpoint, error) {
 	cp, err := d.Warehouse.Checkpoint(ctx)
 	if err != nil {
@@ -46,12 +47,12 @@ func (d *daemon) begin(ctx context.Context) (*Checkpoint, error) {
 	return d.create(ctx)
 }
 
-// create brings a pipeline out of phase Creating: fence, slot, proof. Whatever dies
-// in between, it begins again; only here a missing slot is made and an unusable
-// one made again.
+// create brings a pipeline out of phase Creating: it takes the fence, makes the slot and
+// proves it. Whatever dies in between, it begins again. Only here is a missing slot made,
+// or an unusable one made again.
 //
-// That the fence is not of the first epoch tells that an earlier daemon began: the
-// checkpoint that was read before does not, since another may have begun meanwhile.
+// An epoch above 1 tells that an earlier daemon began. The checkpoint that was read before
+// the fence does not tell, since another daemon may have begun after that.
 func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	cp, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
 	if err != nil || cp.Phase != Creating {
@@ -89,8 +90,9 @@ func (d *daemon) create(ctx context.Context) (*Checkpoint, error) {
 	return nil, fmt.Errorf("replicator: %d slots in a row could not decode", remakes)
 }
 
-// prove reads the slot's stream past the proof: a slot that was made beside running
-// DDL can be unable to decode for ever. What it reads stays in the slot.
+// prove reads the slot's stream past the proof: a slot that was made while DDL was running
+// may never be able to decode. It acknowledges nothing past the slot's start, so what it
+// reads stays in the slot.
 func (d *daemon) prove(ctx context.Context, created Created) (Opened, error) {
 	source, opened, err := d.Origin.Open(ctx, OpenRequest{After: created.Start})
 	if err != nil {
@@ -113,10 +115,10 @@ func (d *daemon) prove(ctx context.Context, created Created) (Opened, error) {
 	}
 }
 
-// created writes that the slot holds what the warehouse lacks: from here on no
-// other is ever made. If it is the slot of another database than the one of before, what
-// was known of that one's tables goes by the same write: the next opening sees the new
-// one with nothing of it, wherever this daemon dies.
+// created writes that the slot holds what the warehouse lacks: from here on no other is
+// ever made. If the slot is of another database than the one before, the same write forgets
+// what was known of the old database's tables. So wherever this daemon dies, the next
+// opening never mixes the two.
 func (d *daemon) created(ctx context.Context, cp Checkpoint, created Created, o Opened) (*Checkpoint, error) {
 	next := cp.Clone()
 	next.Phase = Streaming

@@ -47,7 +47,7 @@ const (
 	PublicationMissing Reason = "publication_missing"
 	PublicationDiffers Reason = "publication_differs"
 	TableUnfit         Reason = "table_unfit"     // no key, unlogged, a column that is not there, ...
-	AlterationDue      Reason = "alteration_due"  // a target has to be altered, by somebody else as the config wants it
+	AlterationDue      Reason = "alteration_due"  // a target has to be altered, and the config leaves that to somebody else
 	ValueMisfit        Reason = "value_misfit"    // a value that Redshift cannot hold
 	LoadRefused        Reason = "load_refused"    // COPY refused a file of ours
 	WarehouseUnfit     Reason = "warehouse_unfit" // rights, login, version of the metadata tables
@@ -57,11 +57,11 @@ const (
 	CheckpointMissing  Reason = "checkpoint_missing"
 )
 
-// Unfit is a table that cannot go on, and why. It is parked, and the others go on. As an
-// error it is of a step that failed because of that table only.
+// Unfit names a table that cannot go on, and says why. The table is parked, and the others
+// go on. A step that returns it as an error failed because of that table only.
 type Unfit struct {
 	OID  uint32      // 0: the source has no such table, and none is remembered
-	Name schema.Name // by which the config knows it
+	Name schema.Name // the config's name for it
 	Why  *Halt
 }
 
@@ -73,7 +73,7 @@ func (u *Unfit) Unwrap() error { return u.Why }
 // they were when the stream was opened. What was handed over is merged; then the stream
 // is opened again.
 type Altered struct {
-	OID   uint32 // the table that has a row which could not be read; 0: the catalogue told of it
+	OID   uint32 // the table with a row that could not be read; 0: the catalogue showed the change
 	Found string
 	Cause error // what was wrapped, if anything
 }
@@ -82,15 +82,15 @@ func (a *Altered) Error() string { return "the source was altered: " + a.Found }
 
 func (a *Altered) Unwrap() error { return a.Cause }
 
-// Final tells whether err is one that only a person can mend.
+// Final reports whether only a person can mend err.
 func Final(err error) bool {
 	var h *Halt
 	return errors.As(err, &h)
 }
 
-// Retryable tells whether what failed with err surely left nothing behind and may
-// be tried again as it is, with the same connection or another: an error whose
-// method Retryable() says so.
+// Retryable reports whether what failed with err has surely left nothing behind, and may be
+// tried again as it is, on the same connection or another. An error says so of itself by a
+// method Retryable.
 func Retryable(err error) bool {
 	var r interface{ Retryable() bool }
 	return errors.As(err, &r) && r.Retryable()

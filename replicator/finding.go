@@ -1,6 +1,6 @@
 package replicator
 
-// Finding is one thing that was looked at before a first run: a line of `rowshift
+// Finding is the result of one check that is made before a first run: a line of `rowshift
 // check`.
 type Finding struct {
 	Subject string // what was looked at: "source: wal_level"
@@ -9,7 +9,7 @@ type Finding struct {
 	Repair  string // the command, statement or config line that repairs it; empty if fine
 }
 
-// Verdict says whether a Finding stands in the way.
+// Verdict says whether a Finding stands in the way of a run.
 type Verdict string
 
 // The verdicts.
@@ -17,5 +17,5 @@ const (
 	Fine    Verdict = "ok"
 	Warning Verdict = "warn"  // works, but somebody should know
 	Failure Verdict = "fail"  // a run would stop here
-	Unasked Verdict = "error" // it could not be asked
+	Unasked Verdict = "error" // the check could not be made
 )

@@ -24,27 +24,26 @@ type Fold struct {
 	Table     *schema.Table
 	Into      string // the load table that it applies to; empty: the target
 	Held      string // the held table that it waits in for its load table; empty: it is applied at once
-	XID       uint32 // held before the snapshot was known: the one transaction that it is of; else 0
-	Truncated bool   // all rows of before are gone
+	XID       uint32 // if it was held before the snapshot was known: its only transaction; else 0
+	Truncated bool   // all earlier rows are gone
 	Counts    Counts
 
 	rows    series[folded]
-	written []Written // of the transactions that its rows were written by, in their order
+	written []Written // the transactions that wrote its rows, in order
 	index   index
 	arena   *arena // of the batch, or its own
 	key     Tuple  // scratch: the key of the row at hand
 	row     Tuple  // scratch: the row at hand, filled
 }
 
-// spareRows are blocks of rows that no fold has.
+// spareRows holds blocks of rows that no fold uses.
 var spareRows sync.Pool
 
-// folded is a Row at rest. It has no pointers: the garbage collector need not look at
-// rows.
+// folded is a Row at rest. It has no pointers, so the garbage collector need not scan rows.
 type folded struct {
-	key, new, origin place  // key is the beginning of new where that has it: rows often begin with their keys
+	key, new, origin place  // key is the beginning of new if new begins with it, as rows often do
 	room             uint32 // bytes that new has room for
-	written          int32  // the index of what it was written by; -1 if that is not known
+	written          int32  // index into Fold.written; -1 if the writer is not known
 	hash             uint32 // of the key
 }
 
@@ -54,18 +53,18 @@ type Written struct {
 	Time time.Time // by the source's clock
 }
 
-// Row is what a fold says of one key. Its tuples are valid until the fold's batch is staged:
-// another batch then has their memory.
+// Row is what a fold says of one key. Its tuples are valid until the fold's batch is
+// staged: then another batch reuses their memory.
 type Row struct {
-	// Key is the key that the row speaks of, by the columns of Table.Key.
+	// Key is the key that the row is about, with the columns of Table.Key.
 	Key Tuple
 
-	// New is the row that the key now has, nil if it is gone.
+	// New is the row that the key has now, nil if it is gone.
 	New Tuple
 
-	// Origin is the key under which the target holds the values that New leaves
-	// unchanged, before this fold is applied to it. Nil if New leaves none unchanged, or
-	// if no earlier value of them can be known: such a row cannot be filled.
+	// Origin is the key under which the target, before this fold is applied to it, holds
+	// the values that New leaves unchanged. It is nil if New leaves none unchanged, or if
+	// their earlier values cannot be known: such a row cannot be filled.
 	Origin Tuple
 
 	// Written says which transaction wrote the row last.
@@ -76,12 +75,12 @@ type Row struct {
 // or to the target if it is empty.
 func NewFold(t *schema.Table, into string) *Fold { return newFold(t, into, new(arena)) }
 
-// newFold returns one that keeps its rows in an arena.
+// newFold returns an empty fold that keeps its rows in a.
 func newFold(t *schema.Table, into string, a *arena) *Fold {
 	return &Fold{Table: t, Into: into, index: newIndex(), arena: a}
 }
 
-// At says which transaction the changes are of that are added next.
+// At says which transaction wrote the changes that are added next.
 func (f *Fold) At(w Written) {
 	if n := len(f.written); n == 0 || f.written[n-1] != w {
 		f.written = append(f.written, w)
@@ -91,7 +90,7 @@ func (f *Fold) At(w Written) {
 // Add folds a change of the fold's table. It keeps copies of what it needs.
 func (f *Fold) Add(c Change) { f.add(c, place{}) }
 
-// add folds a change whose new row the arena has already, at a place, or has not.
+// add folds a change. If the arena has the change's new row already, kept is its place.
 func (f *Fold) add(c Change, kept place) {
 	switch c.Op {
 	case Insert:
@@ -113,7 +112,7 @@ func (f *Fold) add(c Change, kept place) {
 	}
 }
 
-// update folds a change of a row that may change its key.
+// update folds an update, which may change the row's key.
 func (f *Fold) update(c Change, kept place) {
 	key := f.keyOf(c.New, c.Key)
 	moved := c.Key != nil && !bytes.Equal(c.Key, key)
@@ -140,8 +139,8 @@ func (f *Fold) update(c Change, kept place) {
 	f.put(key, f.row, place{}, origin)
 }
 
-// fill appends c.New to row, with its unchanged values taken from the old row or
-// key where the source sent them, else from the fold's earlier row.
+// fill appends c.New to row. Values that c leaves unchanged are taken from the old row or
+// key if the source sent them, else from the fold's earlier row.
 func (f *Fold) fill(row Tuple, c Change, earlier *folded) Tuple {
 	var before Tuple
 	if earlier != nil {
@@ -165,8 +164,9 @@ func (f *Fold) fill(row Tuple, c Change, earlier *folded) Tuple {
 	return row
 }
 
-// carried returns the value that a column which a change leaves unchanged is known
-// to have, Unchanged if it is not known. An empty Value is one that was not there.
+// carried returns the value of a column that a change leaves unchanged, or Unchanged if it
+// is not known. old and before are the column's values in the old row and in the fold's
+// earlier row; the zero Value if there is no such row.
 func (f *Fold) carried(column int, key Tuple, old, before Value) Value {
 	if old.Kind != 0 && old.Kind != Unchanged {
 		return old
@@ -182,7 +182,7 @@ func (f *Fold) carried(column int, key Tuple, old, before Value) Value {
 	return Value{Kind: Unchanged}
 }
 
-// put makes row what key has. The arena has it already at the place kept, if that is one.
+// put makes row the row of key. If the arena has row already, kept is its place.
 func (f *Fold) put(key, row Tuple, kept place, origin Tuple) {
 	if !leavesUnchanged(row) {
 		origin = nil
@@ -215,7 +215,7 @@ func (f *Fold) put(key, row Tuple, kept place, origin Tuple) {
 	}
 }
 
-// drop makes key gone.
+// drop marks key as gone.
 func (f *Fold) drop(key Tuple) {
 	at, fresh := f.take(key)
 	if fresh {
@@ -224,8 +224,9 @@ func (f *Fold) drop(key Tuple) {
 	at.new, at.room, at.origin = place{}, 0, place{}
 }
 
-// take returns the row of key, made if there is none, to be written by the transaction
-// at hand. One that is fresh has no key yet: it can be the beginning of what it gets.
+// take returns the row of key, which it adds if there is none, and notes the transaction at
+// hand as its writer. A fresh row has no key yet: the key can be the beginning of the tuple
+// that the row gets.
 func (f *Fold) take(key Tuple) (at *folded, fresh bool) {
 	written := int32(len(f.written)) - 1
 	hash := f.index.hash(key)
@@ -247,8 +248,8 @@ func (f *Fold) find(key Tuple) *folded {
 	return nil
 }
 
-// keyOf returns the key of row, in scratch space. What row leaves unchanged is as
-// it was in old.
+// keyOf returns the key of row, in scratch space. Key columns that row leaves unchanged are
+// taken from old, the key before.
 func (f *Fold) keyOf(row, old Tuple) Tuple {
 	f.key = f.key[:0]
 	for i, column := range f.Table.Key {
@@ -292,9 +293,10 @@ func (f *Fold) Rows() iter.Seq[Row] {
 func (f *Fold) Len() int { return f.rows.length }
 
 // Unchanged returns the indices of the columns that some row may leave unchanged,
-// ascending; none if no row leaves any. Which of them a fold's rows do leave is chance, and
-// the warehouse's statements would be others for each choice, while Redshift compiles those
-// that it has not seen for seconds.
+// ascending; none if no row leaves any. Which columns the rows of a fold leave unchanged is
+// chance, so all toastable ones are returned. Otherwise each choice would need other
+// statements in the warehouse, and Redshift takes seconds to compile a statement that it
+// has not seen.
 // https://docs.aws.amazon.com/redshift/latest/dg/c-query-performance.html
 func (f *Fold) Unchanged() []int {
 	some, seen := false, make([]bool, len(f.Table.Columns))
@@ -327,11 +329,10 @@ func (f *Fold) Unchanged() []int {
 	return columns
 }
 
-// foldedBytes is what a row costs beside its tuples: it, and its places in the index.
+// foldedBytes is what a row costs besides its tuples: itself, and its places in the index.
 const foldedBytes = 48 + 16
 
-// emptyBytes is about what a fold costs that holds nothing. There may be as many as
-// transactions.
+// emptyBytes is about what an empty fold costs. There may be as many folds as transactions.
 const emptyBytes = 512
 
 // writtenBytes is what a Written costs.
@@ -342,7 +343,7 @@ func (f *Fold) size() int {
 	return emptyBytes + f.rows.room()*foldedBytes + len(f.written)*writtenBytes
 }
 
-// release leaves the memory of the rows, but for the arena's, to other folds.
+// release gives the memory of the rows to other folds, except what is in the arena.
 func (f *Fold) release() {
 	f.rows.release(&spareRows)
 	f.index.release()

@@ -9,9 +9,10 @@ import (
 	"rowshift/schema"
 )
 
-// Follow says what became of a live table, and how the log behind a position may still
-// tell of it: nil if as it is. read is where the log ended before the catalogue was
-// read, in which the table is as t has it.
+// Follow compares the state of a live table with t, and returns what became of the table.
+// The Past says how the log that follows position after may still describe the table: nil
+// if as it is. read is where the log ended before the catalogue was read; from there on the
+// log is taken to describe the table as t.
 func (s TableState) Follow(t *schema.Table, after, read LSN) (schema.Diff, *Past) {
 	diff := schema.Compare(s.Shape, s.Heap, t)
 	past := s.Past
@@ -32,31 +33,32 @@ func (s TableState) Follow(t *schema.Table, after, read LSN) (schema.Diff, *Past
 	return diff, &Past{Shape: past.Shape, Heap: past.Heap, Until: read}
 }
 
-// shapes is what lasts over passes of what is known of tables.
+// shapes is what a daemon knows of the tables from one pass to the next.
 type shapes struct {
-	known   []TableState          // as the stream's opening was told
-	misread map[uint32]bool       // tables of which a row could not be read
-	unfit   map[uint32]*unfitness // tables that a step of ours found to be unfit
+	known   []TableState          // the states that the last opening was told
+	misread map[uint32]bool       // tables with a row that could not be read
+	unfit   map[uint32]*unfitness // tables that one of our steps found to be unfit
 	waiting []TableState          // tables that are parked
-	epoch   Epoch                 // of the last pass that had one
-	asked   []schema.Name         // whose load somebody has asked for, as of the last pass
+	epoch   Epoch                 // of the last pass that took the fence
+	asked   []schema.Name         // tables that somebody had asked to have loaded, as of the last pass
 
-	last   string // what the last alteration was
-	repeat int    // how often it was that
+	last   string // the error of the last alteration
+	repeat int    // how many times in a row it came
 }
 
-// unfitness is why a table was found to be unfit, and how it was then.
+// unfitness says why a table was found to be unfit, and what it was like then.
 type unfitness struct {
 	why   *Halt
 	table *TableState
-	asked int // how often it had been asked for: to be tried again, it has to be once more
+	asked int // how often it had been asked for; one more request has it tried again
 }
 
-// mostRepeats is how often one alteration, or unfitness, begins a pass at once.
+// mostRepeats is how many times in a row the same alteration, or unfitness, has the next
+// pass begin at once.
 const mostRepeats = 4
 
-// learn takes in what ended a pass, and tells whether the next can begin at once: it
-// has something else to begin with.
+// learn takes in the error that ended a pass, and reports whether the next pass can begin
+// at once because it has something else to begin with.
 func (s *shapes) learn(err error) bool {
 	altered, isAltered := errors.AsType[*Altered](err)
 	unfit, isUnfit := errors.AsType[*Unfit](err)
@@ -82,7 +84,7 @@ func (s *shapes) learn(err error) bool {
 	return s.repeat <= mostRepeats
 }
 
-// parked returns an error if tables are parked.
+// parked returns an error for the first of the parked tables, nil if there are none.
 func (s *shapes) parked() error {
 	if len(s.waiting) == 0 {
 		return nil
@@ -91,7 +93,7 @@ func (s *shapes) parked() error {
 	return &Unfit{OID: t.OID, Name: t.Name, Why: &Halt{Reason: t.Reason, Found: t.Why, Repair: t.Repair}}
 }
 
-// known reads what is remembered of the tables, for an opening.
+// known reads what is remembered of the tables, for an opening of the source, and notes it.
 func (d *daemon) known(ctx context.Context) (Known, error) {
 	cp, err := d.Warehouse.Checkpoint(ctx)
 	if err != nil || cp == nil {
@@ -101,7 +103,7 @@ func (d *daemon) known(ctx context.Context) (Known, error) {
 	return cp.Known(), nil
 }
 
-// current makes sure that the opening was told what the checkpoint says now.
+// current returns an error unless the opening was told what the checkpoint says now.
 func (s *shapes) current(cp Checkpoint) error {
 	if len(s.known) == 0 && len(cp.Tables) == 0 || reflect.DeepEqual(s.known, cp.Tables) {
 		return nil
@@ -109,8 +111,9 @@ func (s *shapes) current(cp Checkpoint) error {
 	return errors.New("replicator: the tables' states were written while the source was opened")
 }
 
-// fenced takes in the epoch that a pass begins with, and tells whether it is the next one. If
-// not, another daemon was in charge meanwhile, and may have repaired tables.
+// fenced takes in the epoch that a pass begins with, and reports whether it is the next
+// one. If not, another daemon was in charge in between and may have repaired tables, so
+// none is taken for unfit any more.
 func (s *shapes) fenced(e Epoch) (next bool) {
 	next = e == s.epoch+1
 	if !next {
@@ -120,19 +123,19 @@ func (s *shapes) fenced(e Epoch) (next bool) {
 	return next
 }
 
-// planned is what an opening leads to, before the stream is read.
+// planned is what has to be done after an opening, before the stream is read.
 type planned struct {
-	first       *Checkpoint // remembered before targets are altered; nil: nothing is
+	first       *Checkpoint // to be remembered before targets are altered; nil: nothing need be
 	next        Checkpoint
 	alterations []Alteration
-	changed     bool // what is remembered of the tables differs
+	changed     bool // next has other states of tables than what is remembered
 }
 
-// plan brings the checkpoint's tables in line with what the source publishes. Those
-// that have to be loaded are loading then, with nothing loaded: the ones that are new,
-// whose load did not end and is not under way still, that were out of the publication for a while, that changed
-// their shape in a way that cannot be followed, and those that somebody asked for. Those
-// that cannot go on are parked.
+// plan brings the checkpoint's tables in line with what the source publishes. Tables that
+// have to be loaded become loading, with nothing loaded. Those are tables that are new,
+// whose load has neither ended nor is still under way, that were out of the publication for
+// a while, whose shape changed in a way that cannot be followed, or that somebody asked
+// for. Tables that cannot go on are parked.
 func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	p := planned{next: cp.Clone()}
 	p.next.Timeline = o.Timeline
@@ -165,10 +168,9 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	return p
 }
 
-// ready carries out what is planned before the stream is read, and remembers it: held
-// tables are made for tables that are loading and have none, and targets are altered.
-// What loads of before have held that did not end is forgotten: the checkpoint does not
-// name it any more.
+// ready carries out, before the stream is read, what was planned, and remembers it. It
+// makes held tables for the loading tables that have none, and alters targets. What
+// unfinished loads had held is forgotten, since the checkpoint does not name it any more.
 func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p planned) (Checkpoint, error) {
 	next := p.next.Clone()
 	err := besides(ctx, source, next.LSN, func(ctx context.Context) error {
@@ -191,8 +193,8 @@ func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p plan
 }
 
 // renames has it remembered that columns of a target are being given other names, before
-// they are: a pass that dies then cannot tell, once the source has given them others
-// again, by which of the names the target knows them.
+// they are. If this pass dies and the source renames the columns once more, the next pass
+// could not tell otherwise by which of the names the target knows them.
 func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 	if known := cp.Table(oid); len(names) == 0 || slices.Equal(known.Renaming, names) {
 		return
@@ -205,7 +207,8 @@ func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 	p.first.Table(oid).Renaming = names
 }
 
-// park is the state of a table that the source has not, or not as it must be.
+// park returns the state of a table that the source does not have, or does not have as it
+// must be.
 func park(cp Checkpoint, u Unfit) TableState {
 	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
 	if known := cp.remembered(u.OID, u.Name); known != nil {
@@ -216,8 +219,7 @@ func park(cp Checkpoint, u Unfit) TableState {
 	return s
 }
 
-// next returns the state of a table that is published, and what became of it if it goes
-// on.
+// next returns the state of a published table and, if the table goes on, what became of it.
 func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.Diff) {
 	t := p.Table
 	s := TableState{OID: t.OID, State: Loading}
@@ -272,8 +274,8 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	return s, diff
 }
 
-// stillUnfit returns why a table is unfit that was found to be so, nil if it is another by
-// now, or was asked for once more.
+// stillUnfit returns why a table was found to be unfit. It returns nil, and forgets it, if
+// the table has changed since or was asked for once more.
 func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
 	unfit := s.unfit[t.OID]
 	switch {
@@ -287,7 +289,7 @@ func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
 	return unfit
 }
 
-// over tells whether a table is another than the one that was unfit.
+// over reports whether t has another target or shape than the table that was unfit.
 func (u *unfitness) over(t *schema.Table) bool {
 	if u.table == nil {
 		return false

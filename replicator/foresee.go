@@ -1,14 +1,14 @@
 package replicator
 
-// Foreseen is what an opening of the source makes of the tables.
+// Foreseen is what an opening of the source would make of the tables.
 type Foreseen struct {
-	Tables      []TableState // as they stand then
-	Alterations []Alteration // of targets that are there, as far as the tables tell; and each table that is loaded
+	Tables      []TableState // their states after it
+	Alterations []Alteration // of existing targets, as far as the tables tell; and one for each table that is loaded
 }
 
-// Foresee says what the next daemon makes of the tables if it finds the source like that:
-// which it loads again and why, which it parks, and what becomes of the others. cp is nil
-// if nothing is remembered. What only the stream could tell it does not know.
+// Foresee says what the next daemon would make of the tables if it found the source like o:
+// which ones it loads again and why, which ones it parks, and what becomes of the others.
+// cp is nil if nothing is remembered. What only the stream could tell is not foreseen.
 func Foresee(cp *Checkpoint, o Opened) Foreseen {
 	was := Checkpoint{}
 	if cp != nil {
@@ -19,8 +19,8 @@ func Foresee(cp *Checkpoint, o Opened) Foreseen {
 	return Foreseen{Tables: p.next.Tables, Alterations: p.alterations}
 }
 
-// Of returns what is foreseen of the table with that OID. The state is nil, and the
-// alteration empty, if that is nothing.
+// Of returns what is foreseen of the table with that OID. If nothing is, the state is nil
+// and the alteration empty.
 func (f Foreseen) Of(oid uint32) (state *TableState, a Alteration) {
 	for i := range f.Tables {
 		if f.Tables[i].OID == oid {

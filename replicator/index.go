@@ -7,24 +7,25 @@ import (
 	"sync"
 )
 
-// index finds a fold's rows by their keys: a table of their numbers, with open
-// addressing. It knows nothing of keys but what the rows keep of their hashes, and has no
-// pointers, so the garbage collector does not look into it. Nothing is taken out of it.
+// index finds a fold's rows by their keys. It is a hash table of row numbers, with open
+// addressing; the hashes and the keys are kept by the rows. It has no pointers, so the
+// garbage collector does not scan it. Nothing is taken out of it.
 type index struct {
 	seed  maphash.Seed
-	slots []int32 // the number of a row, from 1; 0: free. A power of two of them, half of them free
+	slots []int32 // the number of a row, from 1; 0: free. Their number is a power of two, and half of them are free
 }
 
-// firstSlots is how many an index begins with: there can be many small folds.
+// firstSlots is how many slots an index begins with. It is small, since there can be many
+// small folds.
 const firstSlots = 16
 
-// spareSlots are those of indexes that have grown or are no more, by the power of two that
-// their number is. Few are not worth the keeping.
+// spareSlots holds the slots of indexes that have grown or were released, by the power of
+// two that their number is. Up to fewSlots are not worth keeping.
 var spareSlots [32]sync.Pool
 
 const fewSlots = 1024
 
-// newSlots returns so many that are free.
+// newSlots returns n free slots.
 func newSlots(n int) []int32 {
 	if n > fewSlots {
 		if spare, ok := spareSlots[bits.Len(uint(n))].Get().(*[]int32); ok {
@@ -37,10 +38,10 @@ func newSlots(n int) []int32 {
 
 func newIndex() index { return index{seed: maphash.MakeSeed()} }
 
-// hash is what rows keep of their key's.
+// hash returns the hash of a key, as rows keep it.
 func (x *index) hash(key Tuple) uint32 { return uint32(maphash.Bytes(x.seed, key)) }
 
-// find returns the number of the row that has a key, from 0; -1 if there is none.
+// find returns the number of the row with that key, from 0; -1 if there is none.
 func (x *index) find(f *Fold, hash uint32, key Tuple) int {
 	if len(x.slots) == 0 {
 		return -1
@@ -55,7 +56,7 @@ func (x *index) find(f *Fold, hash uint32, key Tuple) int {
 	return -1
 }
 
-// add takes the last of the rows in.
+// add enters the last of the rows.
 func (x *index) add(rows *series[folded]) {
 	last := rows.length - 1
 	if 2*rows.length > len(x.slots) {
@@ -81,7 +82,7 @@ func (x *index) place(row int, hash uint32) {
 // clear forgets all rows.
 func (x *index) clear() { clear(x.slots) }
 
-// release forgets all rows, and leaves the slots to others.
+// release forgets all rows, and gives the slots to other indexes.
 func (x *index) release() {
 	if n := len(x.slots); n > fewSlots {
 		slots := x.slots

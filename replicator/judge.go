@@ -2,23 +2,23 @@ package replicator
 
 import "fmt"
 
-// judge tells whether a source, as it was opened, is the one that the checkpoint
-// speaks of, and its slot still holds all that the warehouse lacks. A slot is never
-// trusted by its name: PostgreSQL starts one that was made anew, or advanced, at
-// its own position without a word.
+// judge returns a halt unless the source, as it was opened, is the one that the checkpoint
+// is of, and its slot still holds all that the warehouse lacks. A slot is never trusted by
+// its name: if it was made anew or advanced, PostgreSQL starts it at its own position
+// without a word.
 func judge(cp Checkpoint, o Opened) error {
 	return firstOf(cp, o, sameSource, sameSlot, notBehind, slotHolds)
 }
 
-// judgeEarly is the part of judge that can be told by a checkpoint that may be old,
-// since a wait for the slot came after its reading: whether this is the source at
-// all, before anything there is touched.
+// judgeEarly makes those checks of judge that hold for an old checkpoint as well: the wait
+// for the slot comes after the checkpoint was read. It tells, before anything there is
+// touched, whether this is the right source at all.
 func judgeEarly(cp Checkpoint, o Opened) error {
 	return firstOf(cp, o, sameSource, sameSlot, notBehind)
 }
 
-// JudgeSlot is the part of judge that is of the slot alone: its name and, unless that is
-// 0, its confirmed position.
+// JudgeSlot makes those checks of judge that are about the slot alone: its name and, unless
+// that is 0, its confirmed position.
 func JudgeSlot(cp Checkpoint, o Opened) error { return firstOf(cp, o, sameSlot, slotHolds) }
 
 func firstOf(cp Checkpoint, o Opened, checks ...func(Checkpoint, Opened) *Halt) error {
@@ -32,8 +32,8 @@ func firstOf(cp Checkpoint, o Opened, checks ...func(Checkpoint, Opened) *Halt) 
 
 const resetSlot = "make sure that the config names the right source; to load all tables again from this one: rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before"
 
-// AnotherSource is the repair where the source is another database than the one that the
-// tables are known of.
+// AnotherSource is the repair if the source is another database than the one whose tables
+// are known.
 const AnotherSource = resetSlot + ". It goes by the names that the config has: write there what tables and columns are called now, those too that were renamed and followed without it, and to a table that gets another name there target: with the target of before"
 
 func sameSource(cp Checkpoint, o Opened) *Halt {
@@ -101,10 +101,10 @@ func slotHolds(cp Checkpoint, o Opened) *Halt {
 	}
 }
 
-// of returns what was opened as what it is to a checkpoint on the timeline now, if the
-// opening asked where the server left the timeline was. They differ if another daemon
-// followed a failover while this one waited for the slot: the server has not left the
-// timeline of the checkpoint if it is on it; else where it did was not asked.
+// of returns o as it is to a checkpoint on timeline now, where the opening asked at which
+// position the server had left timeline was. The two differ if another daemon followed a
+// failover while this one waited for the slot. If the server is on timeline now, it has not
+// left it; otherwise nobody asked where it did, which is an error.
 func (o Opened) of(now, was int32) (Opened, error) {
 	switch now {
 	case was:
@@ -116,10 +116,10 @@ func (o Opened) of(now, was int32) (Opened, error) {
 	return o, nil
 }
 
-// lost tells whether the source does not have, any more, what its log had up to a position:
-// a standby was promoted that lacked it, or the server was restored. What is not found out,
-// as for a look ahead, is 0. A load's snapshot may be past the checkpoint, so it can have
-// seen what is lost where the checkpoint does not.
+// lost reports whether the source no longer has what its log had up to a position, because
+// a standby was promoted that lacked it, or the server was restored. What o does not know,
+// as in a look ahead, is 0 and speaks against nothing. A load's snapshot may be past the
+// checkpoint, so it can have seen something that is lost though the checkpoint has not.
 func (o Opened) lost(at LSN) bool {
 	return o.Fork != 0 && at > o.Fork || o.Flushed != 0 && at > o.Flushed
 }

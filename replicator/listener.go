@@ -6,13 +6,13 @@ import (
 	"rowshift/schema"
 )
 
-// Listener is told what happened. Each function is called on the goroutine where
-// it happened and must return at once; nil ones are skipped. What they are given
-// holds counts, positions and names, never a row's value. Of a batch it is told in order
-// that it is sealed, staged and merged: who is slow to hear the one holds up what follows.
+// Listener is told what happens. Each function is called on the goroutine where it happened
+// and must return at once; nil functions are skipped. Their arguments hold counts,
+// positions and names, never a row's value. Each batch is reported as sealed, then staged,
+// then merged: a function that is slow to return holds up what follows.
 type Listener struct {
-	Waiting      func(what string) // for the slot, for old transactions, for a lock: said once for each
-	Remembered   func(Checkpoint)  // what the warehouse remembers, as a pass begins; not of a pipeline that is new to it
+	Waiting      func(what string) // for the slot, for old transactions, for a lock: called once for each
+	Remembered   func(Checkpoint)  // what the warehouse remembers, as a pass begins; not called while it remembers nothing
 	Opened       func(OpenedPass)  // a pass began: its stream is open and the fence taken
 	Restarted    func(Restart)     // a pass failed, and another will begin
 	Halted       func(*Halt)
@@ -110,7 +110,7 @@ type Deletion struct {
 	Err     error
 }
 
-// Tee joins listeners: each is told, in order.
+// Tee returns a Listener that tells each of the listeners, in order.
 func Tee(listeners ...Listener) Listener {
 	return Listener{
 		Waiting:      each(listeners, func(l Listener) func(string) { return l.Waiting }),

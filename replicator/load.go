@@ -9,11 +9,11 @@ import (
 	"rowshift/schema"
 )
 
-// load brings tables into load tables of the warehouse, beside the stream, whose
-// changes of them are held meanwhile; applies what is held; and then lets them join
-// the live ones.
+// load brings tables into load tables of the warehouse, beside the stream, which holds
+// their changes meanwhile. It then applies what is held, and lets the tables join the live
+// ones.
 //
-// A table that is loaded is remembered at once, with what its snapshot saw: a load
+// Each table that is loaded is remembered at once, with what its snapshot saw. So a load
 // that is given up or dies costs at most the tables that are not loaded yet.
 type load struct {
 	*Options
@@ -27,17 +27,17 @@ type load struct {
 	held    chan struct{} // holds one: the changes of tables are held from here on
 	joined  chan struct{} // holds one: the tables have joined
 
-	tried []schema.Name // parked tables that were asked for before the pass, once for each time, and could not go on
+	tried []schema.Name // parked tables that had been asked for before the pass, once for each request
 
-	turn chan bool // holds one, for who applies held changes: whether the last was applied
+	turn chan bool // holds one, as a lock for who applies held changes: whether the last of them was applied
 
 	mu         sync.Mutex      // guards what follows
-	empty      map[string]bool // held tables that nothing was added to since all was applied
+	empty      map[string]bool // held tables to which nothing was added since all was applied
 	checkpoint Checkpoint      // as it was last remembered
 	resyncs    []schema.Name   // tables that somebody asked for, as of the last merge
 }
 
-// news is a change of the tables' states that the load wants to be remembered.
+// news is a change of the tables' states that the load wants to have remembered.
 type news struct {
 	change func(*Checkpoint)
 	done   chan struct{} // closed once it is
@@ -53,8 +53,8 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, loads *loads, to chan<- n
 	return l
 }
 
-// run loads the tables that are not loaded, lets all that are loading join, and does
-// so again for those that somebody asks for.
+// run loads the tables that are not loaded, lets all that are loading join, and does the
+// same again for tables that somebody asks for.
 func (l *load) run(ctx context.Context) error {
 	l.takeOn(ctx)
 	for {
@@ -68,7 +68,7 @@ func (l *load) run(ctx context.Context) error {
 			if err := l.join(ctx); err != nil {
 				return err
 			}
-			continue // what was asked for meanwhile may have been stirred for already
+			continue // stirred may have told already of what was asked for meanwhile
 		}
 		asked := l.asked()
 		if len(asked) > 0 {
@@ -107,13 +107,13 @@ func (l *load) state(t *schema.Table) LoadState {
 	return *l.checkpoint.Table(t.OID).Load
 }
 
-// fill takes snapshots until every table is loaded. Before each but the first, and the first
-// behind a haul of the pass before, what is held of the tables is forgotten: the next
-// snapshot sees it.
+// fill takes snapshots until every table is loaded. Before each one but the first it lets
+// what is held of the tables be forgotten, since the next snapshot sees it. It does so
+// before the first one too if a haul of the pass before was there to wait for.
 //
-// A load that fails is tried again beside the stream, as one that was given up is: to end
-// the pass for it would cancel the merge under way, and one that fails sooner than a merge
-// takes would keep the live tables from getting on for ever.
+// A load that failed is tried again beside the stream, like one that was given up. To end
+// the pass for it would cancel the merge under way: a load that kept failing faster than a
+// merge takes would keep the live tables from ever getting on.
 func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 	for n, failed := 0, 0; len(missing) > 0; {
 		err := l.bring(ctx, missing)
@@ -121,7 +121,7 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 			if _, missing = l.loading(); len(missing) == 0 {
 				return nil
 			}
-			if err := l.hold(ctx, missing); err != nil { // they were none of what the pass before had begun
+			if err := l.hold(ctx, missing); err != nil { // they were not in the haul that the pass before had begun
 				return err
 			}
 			continue
@@ -147,21 +147,21 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 	return nil
 }
 
-// endsPass tells whether a load failed with what no other try beside the same stream mends
-// or, with Once, often enough.
+// endsPass reports whether a load failed in a way that no other try beside the same stream
+// mends or, with Once, has failed often enough.
 func (l *load) endsPass(err error, failed int) bool {
 	_, altered := errors.AsType[*Altered](err)
 	return altered || lasts(err) || errors.Is(err, ErrFenced) || l.Once && failed >= l.Tries
 }
 
-// lasts tells whether a load has failed with what another load would meet as well.
+// lasts reports whether a load failed with an error that another load would meet as well.
 func lasts(err error) bool {
 	_, refused := errors.AsType[*Refused](err)
 	return refused || Final(err)
 }
 
-// bring waits until a haul has ended: the one that the pass before had begun, or else one of
-// these tables.
+// bring waits until a haul has ended, and returns its error. It is the haul that the pass
+// before had begun or, without one, a new haul of these tables.
 func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 	if l.loads.haul == nil {
 		if err := l.snapshot(ctx, tables); err != nil {
@@ -176,7 +176,7 @@ func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 	return h.err
 }
 
-// snapshot takes a snapshot of tables, and begins to bring what it sees.
+// snapshot takes a snapshot of tables, and begins a haul of what it sees.
 func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	snapshot, err := l.Origin.Snapshot(ctx, tables)
 	if err != nil {
@@ -202,8 +202,8 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	return nil
 }
 
-// remember lets a change of the tables' states be written, in a transaction of its
-// own.
+// remember has a change of the tables' states written, in a transaction of its own, and
+// waits for that.
 func (l *load) remember(ctx context.Context, change func(*Checkpoint)) error {
 	done := make(chan struct{})
 	select {
@@ -214,7 +214,7 @@ func (l *load) remember(ctx context.Context, change func(*Checkpoint)) error {
 	return await(ctx, done)
 }
 
-// await waits until a channel is closed or brings something.
+// await waits until c is closed or brings something.
 func await(ctx context.Context, c <-chan struct{}) error {
 	select {
 	case <-c:
@@ -224,7 +224,7 @@ func await(ctx context.Context, c <-chan struct{}) error {
 	}
 }
 
-// know takes in the checkpoint as it was remembered, and which tables are asked for.
+// know takes in the checkpoint as it was last remembered, and which tables are asked for.
 func (l *load) know(c Checkpoint, resyncs []schema.Name) {
 	l.mu.Lock()
 	l.checkpoint, l.resyncs = c, resyncs
@@ -235,12 +235,12 @@ func (l *load) know(c Checkpoint, resyncs []schema.Name) {
 	}
 }
 
-// asked returns the tables that are live and asked for.
+// asked returns the live tables that somebody has asked to have loaded again.
 func (l *load) asked() (tables []*schema.Table) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.resyncs) == 0 {
-		return nil // of thousands of tables none need be looked at
+		return nil // no need to look at thousands of tables
 	}
 	for _, t := range l.checkpoint.Tables {
 		if t.State == Live && slices.Contains(l.resyncs, t.Name) {
@@ -250,8 +250,8 @@ func (l *load) asked() (tables []*schema.Table) {
 	return tables
 }
 
-// revived returns a parked table that was asked for again since the pass began, which is
-// for the next to look at.
+// revived returns a parked table that was asked for again since the pass began, for the
+// next pass to look at. It returns the zero Name if there is none.
 func (l *load) revived() (n schema.Name) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -266,7 +266,7 @@ func (l *load) revived() (n schema.Name) {
 	return n
 }
 
-// times is how often a table was asked for.
+// times returns how often a table was asked for.
 func times(resyncs []schema.Name, n schema.Name) (times int) {
 	for _, asked := range resyncs {
 		if asked == n {
@@ -276,7 +276,7 @@ func times(resyncs []schema.Name, n schema.Name) (times int) {
 	return times
 }
 
-// order gives the reader an order, which it obeys when it comes to it.
+// order gives the reader an order, which it obeys once no transaction is open.
 func (l *load) order(ctx context.Context, o order) error {
 	select {
 	case l.orders <- o:

@@ -2,9 +2,9 @@ package replicator
 
 import "context"
 
-// join applies what is held to the load tables, as it comes, until the tables join
-// the live ones. The reader decides with which batch, once it is told that the load
-// tables have caught up.
+// join applies what is held to the load tables, as it comes, until the tables join the live
+// ones. Once the load tables have caught up it tells the reader, which decides with which
+// batch they join.
 func (l *load) join(ctx context.Context) error {
 	<-l.turn
 	l.turn <- false
@@ -28,13 +28,13 @@ func (l *load) join(ctx context.Context) error {
 	}
 }
 
-// settle applies what is left of held changes before the merge of the batch with which
-// the tables join, so that their load tables stand where that batch begins. It is the
-// last that is applied.
+// settle applies what is left of held changes before the merge of the batch with which the
+// tables join, so that their load tables stand where that batch begins. Nothing is applied
+// after it.
 func (l *load) settle(ctx context.Context) error { return l.apply(ctx, true) }
 
-// apply applies all that is held of the tables that are loaded, unless the last was. One
-// of which nothing is held costs no lock of the fence.
+// apply applies all that is held of the loading tables, unless settle has applied the last
+// of it. A table of which nothing is held costs no lock of the fence.
 func (l *load) apply(ctx context.Context, last bool) error {
 	var over bool
 	select {
@@ -56,7 +56,7 @@ func (l *load) apply(ctx context.Context, last bool) error {
 				return err
 			})
 			if err != nil {
-				l.emptied(state.Held, false) // told to end, the load is over, and the last merges are not
+				l.emptied(state.Held, false) // a pass told to end stops the load, but its last merges still apply
 				return err
 			}
 			tell(l.Listener.Applied, AppliedTable{Table: t, Applied: applied})
@@ -65,8 +65,8 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	return nil
 }
 
-// emptied notes whether a held table is empty, or will be by what follows, and tells
-// whether it was before.
+// emptied notes whether a held table is empty, or is about to be, and returns what was
+// noted before.
 func (l *load) emptied(held string, empty bool) (before bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,8 +74,8 @@ func (l *load) emptied(held string, empty bool) (before bool) {
 	return before
 }
 
-// merged tells the load of tables of which more is held, that are held, or that have
-// joined, since a merge.
+// merged tells the load what a merge has changed for it: which held tables have more, and
+// that tables are held now or have joined.
 func (l *load) merged(staged []*Staged) {
 	for _, s := range staged {
 		for _, f := range s.Folds {

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// loads is what lasts of loads over passes.
+// loads is what a daemon keeps of loads from one pass to the next.
 type loads struct {
-	begun int   // in this process
-	haul  *haul // that is under way, or has ended and nobody has asked how; nil: none
+	begun int   // loads that this process has begun
+	haul  *haul // the haul that is under way, or that has ended and whose error nobody has taken; nil: none
 }
 
-// attempt counts the loads of this process.
+// attempt returns the number of a load that begins: loads are counted by process.
 func (l *loads) attempt() int {
 	l.begun++
 	return l.begun
 }
 
-// giveUp ends the haul that is under way, if there is one.
+// giveUp ends the haul, if there is one, and waits until it has ended.
 func (l *loads) giveUp() {
 	if l.haul != nil {
 		l.haul.end()
@@ -32,8 +32,9 @@ func (l *loads) giveUp() {
 }
 
 // keep drops from the haul the tables that are loaded anew by now, so that nothing is made
-// and nothing copied for them from here on. It returns what the haul ended with if it has
-// failed and none is left that would tell; it is to be given up then.
+// and nothing copied for them from here on. It reports whether any table is left. If none
+// is, the haul is to be given up; err is what it has failed with, if it has, since no table
+// is left whose load would return that.
 func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
 	if l.haul == nil {
 		return true, nil
@@ -51,9 +52,10 @@ func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
 	return kept, err
 }
 
-// brings tells whether a table of which a load has begun is being brought still, so that the
-// load goes on in the next pass. Of a snapshot that the reader was not told of, nobody knows
-// whether rows were let go by that it did not see.
+// brings reports whether the haul is still bringing a table, so that its load goes on in
+// the next pass. It does not count if the reader was never told of the snapshot: the reader
+// may then have skipped rows that it could not read, and nobody knows whether the snapshot
+// saw them.
 func (l *loads) brings(s TableState) bool {
 	if l.haul == nil || s.Load == nil {
 		return false
@@ -62,7 +64,7 @@ func (l *loads) brings(s TableState) bool {
 	return t != nil && t.state.Into == s.Load.Into && closed(l.haul.learned) && !(closed(l.haul.ended) && l.haul.err != nil)
 }
 
-// closed tells whether a channel is.
+// closed reports whether c is closed.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -73,10 +75,10 @@ func closed(c <-chan struct{}) bool {
 }
 
 // haul brings what one snapshot sees into load tables. It outlives the pass that took the
-// snapshot: one that ends since some other table was altered, or the stream broke, leaves the
-// rows to be read as they are, and the changes go on to be held in the same tables. So a load
-// comes to its end that takes longer than passes do. What it wants to be remembered, and a
-// load table that is to be made, wait for a pass.
+// snapshot. When a pass ends because some other table was altered, or the stream broke, the
+// rows of the snapshot can still be read, and changes go on to be held in the same held
+// tables. So a load comes to its end even if it takes longer than passes do. Two things
+// wait for a pass: having something remembered, and making a load table.
 type haul struct {
 	*Options
 	refused  *refusals
@@ -87,8 +89,8 @@ type haul struct {
 	learned  <-chan struct{} // closed once the reader knows what the snapshot sees
 
 	end   context.CancelFunc
-	ended chan struct{} // closed once nothing is done any more
-	err   error         // why, to be read then; nil: all tables are loaded
+	ended chan struct{} // closed once the haul has ended
+	err   error         // why it ended, to be read after that; nil: all tables are loaded
 
 	mu       sync.Mutex // guards what follows
 	load     *load      // of the pass at hand
@@ -98,7 +100,7 @@ type haul struct {
 	began    time.Time
 }
 
-// begin begins to bring what a snapshot sees.
+// begin begins a haul of what a snapshot sees.
 func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan struct{}) *haul {
 	taken := snapshot.Taken()
 	h := &haul{
@@ -123,8 +125,8 @@ func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan stru
 	return h
 }
 
-// takeOn lets the haul that a pass before has begun go on in this one. One that is over, and
-// well, has nothing to go on with.
+// takeOn lets the haul of an earlier pass go on in this one. If the haul has ended well, it
+// is forgotten.
 func (l *load) takeOn(ctx context.Context) {
 	h := l.loads.haul
 	switch {
@@ -138,7 +140,7 @@ func (l *load) takeOn(ctx context.Context) {
 	}
 }
 
-// enter lets a pass remember for the haul, until ctx is done.
+// enter makes the pass of l the one that the haul can use, until ctx is done.
 func (h *haul) enter(ctx context.Context, l *load) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -147,9 +149,9 @@ func (h *haul) enter(ctx context.Context, l *load) {
 	h.came = make(chan struct{})
 }
 
-// within waits for a pass, and does what needs one, until that or the haul is to end. If the
-// pass has ended meanwhile, it is done again in the next: who fails then may have met the
-// fence of that one.
+// within waits for a pass and calls do with a context that ends with the pass or with ctx.
+// If do fails and the pass has ended, it is called again in the next pass: it may have
+// failed only because the fence is the next one's.
 func (h *haul) within(ctx context.Context, do func(pass context.Context, l *load) error) error {
 	for {
 		h.mu.Lock()
@@ -171,10 +173,10 @@ func (h *haul) within(ctx context.Context, do func(pass context.Context, l *load
 	}
 }
 
-// remember lets a change of a table's state be written, if it still is loaded by this haul,
-// and tells whether it is.
+// remember has a change of a table's state written if the table still is loaded by this
+// haul, and reports whether it is.
 func (h *haul) remember(ctx context.Context, t *tableLoad, change func(*TableState)) (bool, error) {
-	var is atomic.Bool // a pass that has ended may still be at it
+	var is atomic.Bool // atomic, since a pass that has ended may still be at it
 	err := h.within(ctx, func(pass context.Context, l *load) error {
 		return l.remember(pass, func(c *Checkpoint) {
 			s := c.Table(t.table.OID)
@@ -187,7 +189,7 @@ func (h *haul) remember(ctx context.Context, t *tableLoad, change func(*TableSta
 	return is.Load(), err
 }
 
-// count adds what was read of a table to the progress, unless it is dropped.
+// count adds what was read of a table to the progress, unless the table was dropped.
 func (h *haul) count(t *tableLoad, rows, bytes int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -199,7 +201,7 @@ func (h *haul) count(t *tableLoad, rows, bytes int64) {
 	h.progress.Bytes += bytes
 }
 
-// forget takes a table that is dropped out of the progress.
+// forget takes a dropped table out of the progress.
 func (h *haul) forget(t *tableLoad) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -214,7 +216,7 @@ func (h *haul) forget(t *tableLoad) {
 	}
 }
 
-// announce tells of a snapshot that is about to be read.
+// announce begins the progress, and tells of the snapshot that is about to be read.
 func (h *haul) announce(taken Taken) {
 	h.began = time.Now()
 	h.progress = LoadProgress{Tables: len(taken.Tables)}
@@ -225,8 +227,8 @@ func (h *haul) announce(taken Taken) {
 	tell(h.Listener.LoadBegun, taken)
 }
 
-// bring reads all ranges, and copies what is at rest of them into the load tables
-// meanwhile.
+// bring reads all ranges and, meanwhile, copies those that are at rest into the load
+// tables.
 func (h *haul) bring(ctx context.Context, epoch Epoch) error {
 	defer h.snapshot.Close()
 	stop := h.report()
@@ -240,7 +242,7 @@ func (h *haul) bring(ctx context.Context, epoch Epoch) error {
 		}
 	}
 	for _, t := range h.tables {
-		if t.left == 0 { // no block, so no range
+		if t.left == 0 { // the table has no block, and so no range
 			t.letGo()
 		}
 	}
@@ -252,8 +254,8 @@ func (h *haul) bring(ctx context.Context, epoch Epoch) error {
 	return g.Wait()
 }
 
-// read reads ranges by several workers. What a worker has read is put to rest while it
-// reads the next range. The snapshot is closed once that is over.
+// read lets several workers read ranges. What a worker has read is put to rest while it
+// reads the next range. The snapshot is closed once nothing more is read.
 func (h *haul) read(ctx context.Context) error {
 	closing, ctx := errgroup.WithContext(ctx)
 	closing.SetLimit(h.Workers)
@@ -280,14 +282,15 @@ func (h *haul) read(ctx context.Context) error {
 		})
 	}
 	err := reading.Wait()
-	_ = h.snapshot.Close() // what is read stands in nobody's way any more
+	_ = h.snapshot.Close() // so that it stands in nobody's way any more
 	if failed := closing.Wait(); failed != nil && !errors.Is(err, ErrYielded) {
-		return failed // which may be why nothing was read any more
+		return failed // this may be why the reading ended
 	}
 	return err
 }
 
-// report tells of the progress about once a second, until stop is called.
+// report tells of the progress about once a second until stop is called, and once more
+// then.
 func (h *haul) report() (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup

@@ -7,16 +7,17 @@ import (
 	"rowshift/schema"
 )
 
-// tablesOfLoad names a load's tables in the metadata schema, by epoch, attempt and
-// source table: no daemon but one, and no load but one, ever writes to them.
+// tablesOfLoad returns the names of a load's tables in the metadata schema. Epoch, attempt
+// and source table are in them, so that only one load of one daemon ever writes to a table
+// of that name.
 func tablesOfLoad(epoch Epoch, attempt int, oid uint32) (into, held string) {
 	name := fmt.Sprintf("%d_%d_%d", epoch, attempt, oid)
 	return "load_" + name, "held_" + name
 }
 
-// hold lets the changes of tables be held anew, from the end of some batch on, and
-// returns once they are. All that was held before is seen by a snapshot that is taken
-// now, and forgotten.
+// hold has the changes of tables held anew, from the end of some batch on, and returns once
+// they are. What was held before is forgotten: a snapshot that is taken from now on sees
+// it.
 func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
 	var o order
 	attempt := l.loads.attempt()
@@ -34,7 +35,8 @@ func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
 	return await(ctx, l.held)
 }
 
-// makeHeld makes the held tables that are missing and names them in the checkpoint.
+// makeHeld makes the held tables that are missing and names them in the checkpoint. It
+// reports whether there were any.
 func (d *daemon) makeHeld(ctx context.Context, opened Opened, c *Checkpoint) (made bool, err error) {
 	tables := opened.byOID()
 	attempt := 0

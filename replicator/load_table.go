@@ -11,7 +11,7 @@ import (
 	"rowshift/schema"
 )
 
-// tableLoad is the load of one table under one snapshot. Its ranges are put to rest one by
+// tableLoad is the load of one table from one snapshot. Its ranges are put to rest one by
 // one, and those that are at rest are copied into the load table while others are read.
 type tableLoad struct {
 	haul  *haul
@@ -20,24 +20,24 @@ type tableLoad struct {
 	files LoadFiles
 	began time.Time
 
-	dropped atomic.Bool // another load of it has begun: what is brought is for nothing
+	dropped atomic.Bool // another load of the table has begun, and this one is in vain
 
-	staged []StagedLoad // what was cut of the files; of who has the table from the queue
+	staged []StagedLoad // what was cut of files; owned by who has taken the table from the queue
 	copied int          // how many of those are in the load table
 
-	rows, bytes int64 // that were read and are in the haul's progress, whose lock guards them
+	rows, bytes int64 // read, and counted in the haul's progress; guarded by the haul's lock
 
 	mu     sync.Mutex
 	left   int  // ranges that are not at rest
 	more   int  // ranges that came to rest since the table was last taken from the queue
-	queued bool // or taken, and not let go of; for good once it is loaded
+	queued bool // in the queue, or taken from it and not let go of; stays so once the table is loaded
 }
 
 // progressEvery is how many rows a worker reads between two additions to the
 // progress.
 const progressEvery = 1024
 
-// read reads one range into a part, and gives the part up if that fails.
+// read reads one range into a part, and abandons the part if that fails.
 func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part LoadPart) error {
 	var rows, bytes int64
 	count := func() {
@@ -60,12 +60,12 @@ func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part L
 	return nil
 }
 
-// loadedBy tells whether a table's state is of this load.
+// loadedBy reports whether s is the state of a table that this load is bringing.
 func (t *tableLoad) loadedBy(s *TableState) bool {
 	return s != nil && s.Load != nil && s.Load.Into == t.state.Into
 }
 
-// rest puts the part of a range to rest, if there is one.
+// rest puts the part of a range to rest. part is nil if the range is left out.
 func (t *tableLoad) rest(part LoadPart) error {
 	if part != nil {
 		if err := part.Close(); err != nil {
@@ -82,17 +82,19 @@ func (t *tableLoad) rest(part LoadPart) error {
 	return nil
 }
 
-// enqueue has the table copied by somebody, if enough is at rest. The caller holds the lock.
+// enqueue puts the table into the queue if enough of it is at rest. The caller holds t.mu.
 //
-// Each COPY is a commit, for which the warehouse queues, and reads the better the more files
-// it has: so it waits until each worker has brought a range, or all are there.
+// Each COPY is a commit, for which the warehouse queues, and it reads many files better
+// than few. So a table waits until as many ranges are at rest as there are workers, or all
+// are.
 func (t *tableLoad) enqueue() {
 	if t.queued = t.left == 0 || t.more >= t.haul.Workers; t.queued {
 		t.haul.queue.tables <- t
 	}
 }
 
-// copy copies what is at rest into the load table. It tells whether that was all of it.
+// copy copies what is at rest into the load table, and reports whether that completed the
+// table.
 func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 	t.mu.Lock()
 	all, t.more = t.left == 0, 0
@@ -117,10 +119,10 @@ func (t *tableLoad) copy(ctx context.Context) (all bool, err error) {
 	return true, t.finish(ctx)
 }
 
-// errDropped is met by who is about to make something for a table that was dropped.
+// errDropped is the error of making or copying something for a table that was dropped.
 var errDropped = errors.New("replicator: the table is loaded anew")
 
-// copyStaged copies what was cut and is not in the load table.
+// copyStaged copies what was cut and is not in the load table yet.
 func (t *tableLoad) copyStaged(ctx context.Context) error {
 	h := t.haul
 	if t.copied == 0 {
@@ -139,8 +141,9 @@ func (t *tableLoad) copyStaged(ctx context.Context) error {
 	return nil
 }
 
-// make makes the load table, and the target if there is none, for the pass at hand. A table
-// that was dropped before it began may be another by now, and its target with it.
+// make makes the load table, and the target if there is none, in the given pass. It refuses
+// to if the table was dropped before it began: the table, and its target with it, may be
+// another by now.
 func (t *tableLoad) make(pass context.Context, l *load) error {
 	if t.dropped.Load() {
 		return errDropped
@@ -148,17 +151,18 @@ func (t *tableLoad) make(pass context.Context, l *load) error {
 	return t.haul.Loader.MakeLoad(pass, l.epoch, t.table, t.state)
 }
 
-// letGo ends the copying of a table of which there is more: it goes on at once, if enough
-// has come to rest meanwhile, or else once it has.
+// letGo ends the copying of a table of which there is more to come. The table goes back
+// into the queue at once if enough has come to rest meanwhile, or else once it has.
 func (t *tableLoad) letGo() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.enqueue()
 }
 
-// finish remembers that the load table holds what the snapshot saw. Until the reader knows
-// what that is it lets rows go by that cannot be read and that the snapshot may not have seen,
-// and whoever comes after a kill would know of none.
+// finish remembers that the load table holds what the snapshot saw. It waits first until
+// the reader knows what that is. Until then the reader skips rows that it cannot read,
+// which the snapshot may not have seen, and a daemon that came after a kill would not know
+// of them.
 func (t *tableLoad) finish(ctx context.Context) error {
 	h := t.haul
 	var rows int64
@@ -185,7 +189,7 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	return nil
 }
 
-// discard deletes what was staged.
+// discard deletes the files that were staged.
 func (t *tableLoad) discard(ctx context.Context) {
 	var objects []string
 	for _, f := range t.staged {
@@ -195,9 +199,9 @@ func (t *tableLoad) discard(ctx context.Context) {
 	tell(t.haul.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
 }
 
-// queue are tables of which something is at rest that is not in the load table. Those who
-// copy take one after another: a table that is large holds up no other while it is read,
-// and what has come to rest of it meanwhile goes by one COPY.
+// queue holds tables with something at rest that is not in the load table. Workers copy one
+// table after another, so that a large table holds up no other while it is read. What has
+// come to rest of it meanwhile goes by one COPY.
 type queue struct {
 	tables chan *tableLoad // each at most once
 
@@ -207,7 +211,7 @@ type queue struct {
 
 func newQueue(tables int) *queue { return &queue{tables: make(chan *tableLoad, tables), left: tables} }
 
-// work copies until every table is loaded.
+// work copies tables until every table is loaded.
 func (q *queue) work(ctx context.Context) error {
 	for {
 		select {
@@ -230,7 +234,7 @@ func (q *queue) work(ctx context.Context) error {
 	}
 }
 
-// loaded counts a table that is loaded. Behind the last nobody waits any more.
+// loaded counts a table as loaded. After the last one the workers end.
 func (q *queue) loaded() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -15,25 +15,25 @@ type Options struct {
 
 	Limits Limits
 
-	// A quiet stream moves the checkpoint this often, so that the slot lets go of
-	// log that holds nothing for us: 5 min; negative: only by Refresh bytes.
+	// A quiet stream moves the checkpoint this often, so that the slot lets go of log that
+	// holds nothing for us; 5 min. Negative: only by RefreshBytes.
 	Refresh      time.Duration
-	RefreshBytes uint64 // and once so much log has passed since the last; 256 MiB
+	RefreshBytes uint64 // and whenever so much log has passed; 256 MiB
 
 	Drain     time.Duration // how long a stop waits for what was handed over; 45 s
 	Backoff   Backoff
 	HaltRetry time.Duration // how often a halted pipeline looks again; 5 min
 	Workers   int           // sessions that read a load in parallel; 4
 
-	// ResetSlot is a token. The slot is made anew and all tables are loaded again, once
-	// for each token: the warehouse remembers it. Empty: not.
+	// ResetSlot is a token. For each new token the slot is made anew and all tables are
+	// loaded again, once: the warehouse remembers the tokens. Empty: nothing is reset.
 	ResetSlot string
 
-	// ResyncLost lets a slot that is gone, lost or ahead of the checkpoint be reset
-	// without anybody's word, if the source still is the one that the checkpoint is of.
+	// ResyncLost lets a slot that is gone, lost or ahead of the checkpoint be reset without
+	// anybody asking for it, if the source still is the one that the checkpoint is of.
 	ResyncLost bool
 
-	// Once drains to the position of the start, merges and ends.
+	// Once ends the run when everything up to the position of its start is merged.
 	Once  bool
 	Tries int // with Once: how often in a row a step or a pass may fail; 5
 }
@@ -41,21 +41,21 @@ type Options struct {
 // Limits say when a batch is sealed.
 type Limits struct {
 	Rows        int           // changes that the batch and the open transaction hold together; 500,000
-	Bytes       int           // of memory that all holds which is buffered; 128 MiB
+	Bytes       int           // memory of all that is buffered; 128 MiB
 	MaxAge      time.Duration // since the batch's first change; 5 s
-	MinInterval time.Duration // since the seal before, if the sink is idle; 1 s
+	MinInterval time.Duration // since the last seal, if the sink is idle; 1 s
 }
 
-// ofBatch is the part of Bytes that the batch which fills holds together with the open
-// transaction. Another such part is the one's that is staged.
+// ofBatch returns the part of Bytes that the filling batch and the open transaction share.
+// The batch that is being staged has another part of that size.
 func (l Limits) ofBatch() int { return l.Bytes / 8 * 3 }
 
-// Files is the part of Bytes that the Stager has for the objects which it fills and puts,
-// those of loads too.
+// Files returns the part of Bytes that the Stager has for the objects that it fills and
+// puts, those of loads included.
 func (l Limits) Files() int { return l.Bytes / 4 }
 
-// Backoff says how long to wait before a try: between nothing and a bound that
-// starts at Min and doubles up to Max.
+// Backoff says how long to wait before a try: a random time up to a bound that starts at
+// Min and doubles up to Max.
 type Backoff struct {
 	Min, Max time.Duration // 1 s, 1 min
 }

@@ -9,12 +9,12 @@ import (
 // transactions.
 type order struct {
 	hold    []Hold          // hold the changes of these tables from the end of the batch on
-	taken   *Taken          // the snapshot of tables whose changes are held is known
-	learned chan<- struct{} // closed once that is taken in
+	taken   *Taken          // the snapshot of tables whose changes are held, which is known now
+	learned chan<- struct{} // closed once the reader has learned of it
 	join    bool            // let all tables that are held join, once the stream has passed their hand-over position
 }
 
-// obey does what the load has ordered, if no transaction is open.
+// obey does what the load has ordered, unless a transaction is open.
 func (r *reader) obey(ctx context.Context) error {
 	if r.tx.open {
 		return nil
@@ -35,10 +35,11 @@ func (r *reader) obey(ctx context.Context) error {
 	}
 }
 
-// learn takes in what a snapshot sees: its transactions are left out from here on,
-// and out of the folds that are not handed over. What is held already tells its
-// transactions, and is left out when it is applied. The error is of a transaction that
-// the snapshot does not see, and whose rows could not be read.
+// learn takes in what a snapshot sees. From here on the transactions that it saw are left
+// out, and their folds that are not handed over yet are dropped. What is in a held table
+// already has its transaction noted beside it, and is left out when it is applied. If the
+// snapshot does not see a transaction whose rows could not be read, learn returns the error
+// of those rows.
 func (r *reader) learn(taken *Taken) error {
 	for _, t := range taken.Tables {
 		to := r.routes[t.OID]
@@ -71,18 +72,19 @@ func (r *reader) learn(taken *Taken) error {
 	return nil
 }
 
-// turns tells whether tables are to change between live and loading at the end of
-// the batch: only between transactions, and only if the batch is a whole merge. Parts
-// of its transaction that were handed over before would be held, and not in the load
-// tables that join.
+// turns reports whether tables are to change between live and loading at the end of the
+// batch. That can be only between transactions, and only if the batch is a whole merge.
+// Otherwise parts of its transaction were handed over before: they would be held, and be
+// missing from the load tables that join.
 func (r *reader) turns() bool {
 	return !r.tx.open && !r.inside && (len(r.holds) > 0 || r.joinable())
 }
 
-// joinable tells whether the tables that are loading can join at the batch's end.
+// joinable reports whether the loading tables can join at the end of the batch.
 func (r *reader) joinable() bool { return r.joining && r.position >= r.joinsAt }
 
-// turn makes the batch the one with which tables change. It may be empty.
+// turn makes the batch the one with which tables change between live and loading. The batch
+// may be empty.
 func (r *reader) turn() {
 	r.batch.Commit = true
 	r.batch.Holds = r.holds
@@ -96,8 +98,8 @@ func (r *reader) turn() {
 	}
 }
 
-// join lets the tables that are loading join with the batch: its changes of them go
-// straight to their load tables.
+// join lets the loading tables join with the batch: its changes of them go straight to
+// their load tables.
 func (r *reader) join() {
 	for _, to := range r.routes {
 		if to.load != nil {
@@ -112,7 +114,7 @@ func (r *reader) join() {
 	}
 }
 
-// turned sends the changes that follow where the tables stand behind the batch.
+// turned routes the changes that follow by where the tables stand after the batch.
 func (r *reader) turned(b *Batch) {
 	for _, j := range b.Joins {
 		to := r.routes[j.Table.OID]
@@ -133,7 +135,7 @@ func (r *reader) turned(b *Batch) {
 	}
 }
 
-// survey looks at all routes, whenever one of them has become another.
+// survey sums up all routes. It is called whenever one of them has changed.
 func (r *reader) survey() {
 	r.loads, r.rulesPast = 0, 0
 	for _, to := range r.routes {
@@ -146,5 +148,5 @@ func (r *reader) survey() {
 	}
 }
 
-// loading tells whether a table is not live, or will not be.
+// loading reports whether any table is loading, or is about to.
 func (r *reader) loading() bool { return r.loads > 0 || len(r.holds) > 0 }

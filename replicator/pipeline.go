@@ -11,18 +11,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// looksEvery is how often requests are looked for where no merge or refresh does so,
-// unless refreshes are less often: a log that stands still has none.
+// looksEvery is how often requests are looked for if no merge and no refresh does so, as
+// when the log stands still. If refreshes are less often than that, it is as often as they
+// are.
 const looksEvery = 5 * time.Minute
 
-// aheadBy is how many batches may wait, at rest, while one is merged: they are merged as
-// one then.
+// aheadBy is how many staged batches may wait while one is merged. They are then merged as
+// one.
 const aheadBy = 4
 
-// pipeline is one pass over the stream, from a checkpoint to an error or a stop.
-// Each of its goroutines owns what it talks to: read the source, stage the bucket,
-// merge the warehouse; discard deletes what is merged, and load brings tables into
-// load tables beside them.
+// pipeline is one pass over the stream, from a checkpoint to an error or a stop. Each of
+// its goroutines owns what it talks to: read the source, stage the bucket, merge the
+// warehouse. Beside them, discard deletes what is merged, and load brings tables into load
+// tables.
 type pipeline struct {
 	*Options
 	source     Source
@@ -31,16 +32,16 @@ type pipeline struct {
 	refusals   *refusals
 	epoch      Epoch
 	checkpoint Checkpoint // owned by merge
-	looked     time.Time  // when requests were looked for; likewise
+	looked     time.Time  // when requests were last looked for; owned by merge
 
 	batches chan *Batch
 	staged  chan *Staged
 	done    chan []string // objects of merged batches
 	news    chan news     // what the load wants to be remembered
 	merged  atomic.Uint64 // the checkpoint's LSN
-	once    sync.Once     // for who of read and load writes ended
+	once    sync.Once     // for ended, which read or load sets
 	ended   error         // what the pass ends with once all that was handed over is merged
-	gained  bool          // something is done that the next pass need not do again; owned by merge
+	gained  bool          // something was done that the next pass need not do again; owned by merge
 }
 
 // newPipeline returns a pipeline that begins at the checkpoint, whose tables are
@@ -86,7 +87,7 @@ func newPipeline(o *Options, source Source, opened Opened, cp Checkpoint, loads 
 	return p
 }
 
-// routes says where the changes of each table go.
+// routes returns where the changes of each table go.
 func routes(opened Opened, cp Checkpoint) map[uint32]*route {
 	m := map[uint32]*route{}
 	for _, published := range opened.Tables {
@@ -104,10 +105,10 @@ func routes(opened Opened, cp Checkpoint) map[uint32]*route {
 	return m
 }
 
-// run returns nil once ctx is done, or the reader has reached its end, and every
-// batch handed over has been merged and acknowledged. Stopping flows downstream:
-// read stops at ctx, stage and merge when their channel closes. Failing flows
-// upstream: any error cancels work.
+// run returns nil once ctx is done, or the reader has reached its end, and every batch
+// handed over has been merged and acknowledged. Stopping flows downstream: read stops when
+// ctx is done, stage and merge when their channel is closed. Failing flows upstream: any
+// error cancels work.
 func (p *pipeline) run(ctx context.Context) error {
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
@@ -153,7 +154,8 @@ func (p *pipeline) run(ctx context.Context) error {
 	return p.reader.acknowledge(hard)
 }
 
-// read reads until reading is done. If the reader was told to end it stays until all is merged.
+// read reads until reading is done. If it was told to end, it keeps the stream alive until
+// all is merged.
 func (p *pipeline) read(work, reading context.Context, merged <-chan struct{}) error {
 	err := p.reader.run(reading)
 	switch {
@@ -167,10 +169,10 @@ func (p *pipeline) read(work, reading context.Context, merged <-chan struct{}) e
 	return nil
 }
 
-// endsWell tells whether the reader or the load ended with what only the reading ends for,
-// and what was handed over is merged: a server that waits for us to leave, a source that was
-// altered, a table that cannot go on, rows of a load that COPY refused. The pass then ends
-// with it, or with what the other had met before.
+// endsWell reports whether err, of the reader or of the load, ends only the reading, so
+// that what was handed over is still merged. That is so if the server waits for us to
+// leave, the source was altered, a table cannot go on, or COPY refused rows of a load. The
+// pass then ends with the first such error.
 func (p *pipeline) endsWell(err error) bool {
 	_, altered := errors.AsType[*Altered](err)
 	_, unfit := errors.AsType[*Unfit](err)
@@ -182,9 +184,9 @@ func (p *pipeline) endsWell(err error) bool {
 	return well
 }
 
-// linger keeps the stream alive, and tells the slot of each merge, while what was
-// handed over is merged: that may take longer than the server's patience. A stream
-// that is lost meanwhile is no loss: the next opening tells the slot.
+// linger keeps the stream alive, and tells the slot of each merge, until all that was
+// handed over is merged: that may take longer than the server's patience. If the stream is
+// lost meanwhile nothing is lost with it, since the next opening tells the slot.
 func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
@@ -200,7 +202,7 @@ func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 	}
 }
 
-// unlessAsked returns err, but if ctx is done: it was asked to stop.
+// unlessAsked returns err, or nil if ctx is done: then we were asked to stop.
 func unlessAsked(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // that is no failure
@@ -235,8 +237,9 @@ func (p *pipeline) stage(ctx context.Context) error {
 	return nil
 }
 
-// merge applies what is staged, one merge for all batches that are, up to one that ends
-// at a commit. What waits for its commit is prepared as long as there is reading.
+// merge applies what is staged: in one merge all batches that are staged, up to the last
+// that ends at a commit. As long as the reading goes on, batches that wait for their commit
+// are prepared.
 func (p *pipeline) merge(ctx, reading context.Context) error {
 	defer close(p.done)
 	var pending []*Staged
@@ -246,7 +249,7 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 		select {
 		case <-looks.C:
 			if len(pending) > 0 || time.Since(p.looked) < max(looksEvery, p.Refresh) {
-				continue // a merge is due and looks for requests, or one did
+				continue // a merge is due, which looks for requests, or one did not long ago
 			}
 			if err := p.remember(ctx, p.checkpoint); err != nil {
 				return err
@@ -262,7 +265,7 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 				}
 				pending = slices.Clone(pending[n:])
 			}
-			if reading.Err() == nil { // else the commit does not come
+			if reading.Err() == nil { // otherwise the commit will not come
 				p.prepare(ctx, pending)
 			}
 		case n := <-p.news:
@@ -277,9 +280,9 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 	}
 }
 
-// prepare has the warehouse copy what waits for its transaction's commit, while the rest
-// of it is read: the merge then is that much shorter. A failure is told, and left to the
-// merge, which does it all.
+// prepare has the warehouse copy batches that wait for their transaction's commit while the
+// rest of the transaction is read: the merge is shorter for it. A failure is only reported,
+// since the merge then does it all.
 func (p *pipeline) prepare(ctx context.Context, pending []*Staged) {
 	for _, s := range pending {
 		if !s.prepared {
@@ -291,7 +294,7 @@ func (p *pipeline) prepare(ctx context.Context, pending []*Staged) {
 	}
 }
 
-// andStaged adds what else is staged by now.
+// andStaged adds the other batches that are staged by now.
 func (p *pipeline) andStaged(pending []*Staged) []*Staged {
 	for {
 		select {
@@ -306,9 +309,9 @@ func (p *pipeline) andStaged(pending []*Staged) []*Staged {
 	}
 }
 
-// together returns how many of the batches are merged as one: all up to the last that
-// ends at a commit, since a commit costs the warehouse as much as many rows. A batch with
-// which tables change between live and loading is merged by itself: what the ones before
+// together returns how many of the batches are merged as one: all up to the last that ends
+// at a commit, since a commit costs the warehouse as much as many rows. A batch with which
+// tables change between live and loading is merged by itself, since what the batches before
 // it hold has to be there when it begins.
 func together(pending []*Staged) (n int) {
 	for i, s := range pending {
@@ -325,8 +328,8 @@ func together(pending []*Staged) (n int) {
 	return n
 }
 
-// mergeOnce is one transaction of the warehouse, tried until it is committed. What is
-// held of tables that join is applied to their load tables first.
+// mergeOnce runs one transaction of the warehouse. If tables join with it, what is held of
+// them is applied to their load tables first.
 func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	last := staged[len(staged)-1]
 	if len(last.Joins) > 0 {
@@ -357,8 +360,9 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	return resetBy(merged)
 }
 
-// gains tells whether a merge did something that the next pass need not do again. While
-// tables load that is their joining only: the stream goes on beside a load that fails.
+// gains reports whether a merge did something that the next pass need not do again. While
+// tables load only their joining counts, since the stream goes on even beside a load that
+// keeps failing.
 func gains(m *Merge) bool {
 	for _, s := range m.Staged {
 		if len(s.Joins) > 0 || s.Changes > 0 && !m.Checkpoint.loads() {
@@ -368,7 +372,7 @@ func gains(m *Merge) bool {
 	return false
 }
 
-// resetBy returns what ends the pass if a slot reset was asked for.
+// resetBy returns the error that ends the pass if a slot reset was asked for.
 func resetBy(m Merged) error {
 	if m.ResetAsked {
 		return errReset
@@ -389,8 +393,8 @@ func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	return resetBy(merged)
 }
 
-// after returns the checkpoint that stands behind batches that are merged as one. It
-// shares the tables' states if the last of them, which alone may, changes none.
+// after returns the checkpoint after batches that are merged as one. Only the last of them
+// may change states of tables; if it does not, they are shared with c.
 func (c Checkpoint) after(staged []*Staged) Checkpoint {
 	next, s := c, staged[len(staged)-1]
 	if len(s.Joins)+len(s.Holds) > 0 {
@@ -415,8 +419,8 @@ func (c Checkpoint) after(staged []*Staged) Checkpoint {
 	return next
 }
 
-// leave gives the objects of merged batches to discard. If it is far behind they
-// are left to be swept.
+// leave hands the objects of merged batches to discard. If discard is far behind, they are
+// left to be swept.
 func (p *pipeline) leave(staged []*Staged) {
 	var objects []string
 	for _, s := range staged {
@@ -433,8 +437,8 @@ func (p *pipeline) leave(staged []*Staged) {
 	}
 }
 
-// discard deletes the objects of merged batches. That it cannot is nobody's loss
-// but the bucket's.
+// discard deletes the objects of merged batches. If that fails, it costs nothing but room
+// in the bucket.
 func (p *pipeline) discard(ctx context.Context) error {
 	for objects := range p.done {
 		err := p.Stager.Discard(ctx, objects)

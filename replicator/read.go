@@ -10,22 +10,23 @@ import (
 )
 
 const (
-	// aliveEvery is how often the slot's connection is looked after while the reader
-	// waits for something else. A Source sends less often if the server allows it.
+	// aliveEvery is how often the slot's connection is looked after while the reader waits
+	// for something else. A Source sends less often if the server allows it.
 	aliveEvery = 250 * time.Millisecond
 
-	// sinkEvery is how often a batch that is due looks whether the sink can take it.
+	// sinkEvery is how often the reader looks whether the sink can take a batch that is
+	// due.
 	sinkEvery = 20 * time.Millisecond
 
-	// offerEvery is how often a batch that is due is offered while more comes, to a sink that
-	// was not waiting for it: each time all its folds are looked at for what is told of it,
-	// which can be one for each transaction.
+	// offerEvery is the least time between two offers of a due batch to a sink that was not
+	// waiting for it, while more changes come. Each offer looks at all folds to say what is
+	// in the batch, and there can be a fold for each transaction.
 	offerEvery = time.Millisecond
 
 	// pauseAfter is how long the stream has to be silent for a backlog to be over.
 	pauseAfter = 10 * time.Millisecond
 
-	// lookEvery is how many changes of an open transaction go by between two looks at
+	// lookEvery is how many changes of an open transaction are read between two looks at
 	// the clock.
 	lookEvery = 256
 )
@@ -53,26 +54,26 @@ type reader struct {
 	joining bool   // the tables that are loading are to join
 	joinsAt LSN    // where they can; 0 if not known
 
-	// What is known of all routes without looking at them: there may be thousands, and
-	// none of them is looked at for a change of another's.
-	loads     int // of tables that are loading
+	// A summary of all routes. There may be thousands of them, and a change of one table
+	// must not need a look at the others.
+	loads     int // tables that are loading
 	rulesPast LSN // the least position at which a rule is over; 0: there is none
 
 	tx        transaction
 	batch     *Batch
 	folds     map[uint32]*Fold // the latest fold of each table in batch
 	began     time.Time        // when batch got its first change
-	position  LSN              // up to where everything has been received and, but for tx, is in batch
-	sealed    LSN              // End of the last batch handed over
-	before    LSN              // and of the one before it
+	position  LSN              // everything up to here was received and, but for tx, folded
+	sealed    LSN              // End of the last batch handed over that ends at a commit or mark
+	before    LSN              // and of the one before that
 	sealedAt  time.Time
 	refusedAt time.Time // when the sink was last not waiting for a batch
 	acked     LSN
 	backlog   LSN  // the log ended here when the reader began; 0 once all of it is handed over
-	pressed   bool // the batch before had reached a limit, or the backlog is not over: more is about to come
-	paused    bool // the last that the stream told is that nothing comes
+	pressed   bool // the last batch had reached a limit, or the backlog is not over: more is about to come
+	paused    bool // the last thing that the stream told is that nothing comes
 	bytes     int  // that batch's folds hold
-	inside    bool // batches were handed over whose transaction's commit was not
+	inside    bool // parts of a transaction were handed over, and not yet its commit
 	drained   bool // everything up to until was handed over
 	changes   int  // since the reader began, to look at the clock now and then
 }
@@ -80,18 +81,19 @@ type reader struct {
 // route is where the changes of one table go.
 type route struct {
 	table *schema.Table
-	load  *LoadState // nil: to the target; else they are held
-	none  bool       // the table is parked: they are let go, for it will be loaded again
+	load  *LoadState // nil: they go to the target; else they are held
+	none  bool       // the table is parked: they are dropped, for it will be loaded again
 	rule  bool       // transactions that the load's snapshot saw are left out
 
-	// unfit are transactions with rows that cannot be read, by id, as long as nobody
-	// knows whether the load's snapshot will see them: they are of when the table had
-	// another shape, or was published with other columns.
+	// unfit are the ids of transactions with rows that cannot be read because the table
+	// then had another shape, or was published with other columns. They are kept as long as
+	// nobody knows whether the load's snapshot will see those transactions.
 	unfit []uint32
 	why   error // what is wrong with the first of them
 }
 
-// mostUnfit is how many of a table's transactions may be put off so: half a megabyte.
+// mostUnfit is how many transactions of a table may be put off like that: half a megabyte
+// of ids.
 const mostUnfit = 100_000
 
 // run reads until ctx is done, the source fails, or everything up to until has been
@@ -109,7 +111,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err != nil {
 			return r.leave(ctx, err)
 		}
-		if !c.ofTable() || r.changes%lookEvery == 0 { // else the clock is not asked for each row
+		if !c.ofTable() || r.changes%lookEvery == 0 { // not for each row, since that would cost too much
 			wait = r.patience()
 		}
 		if c, err = r.source.Next(ctx, wait); err != nil {
@@ -136,9 +138,10 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// leave hands over what is whole of the batch, if the pass ends for a source that was
-// altered: a table that is altered again and again must not keep the others from
-// getting on. The end of a transaction whose parts are in the bucket may be all of it.
+// leave hands over what is whole of the batch if the pass ends because the source was
+// altered: otherwise a table that is altered again and again would keep the others from
+// getting on. A batch without changes is handed over too if parts of its transaction are in
+// the bucket. leave returns err, or why the handing over failed.
 func (r *reader) leave(ctx context.Context, err error) error {
 	if _, altered := errors.AsType[*Altered](err); altered && r.batch.Commit && (r.batch.Changes > 0 || r.inside) {
 		if failed := r.handOver(ctx); failed != nil {
@@ -148,8 +151,8 @@ func (r *reader) leave(ctx context.Context, err error) error {
 	return err
 }
 
-// patience is how long the source may keep silent: not long while tables load, since
-// the load gives orders.
+// patience returns how long the source may keep silent. While tables load that is not long,
+// since the load gives orders.
 func (r *reader) patience() time.Duration {
 	wait := r.wait()
 	if r.loading() && (wait <= 0 || wait > aliveEvery) {
@@ -165,7 +168,7 @@ func (r *reader) open() {
 	r.bytes = 0
 }
 
-// change takes one change of a table into the open transaction.
+// change adds one change of a table to the open transaction.
 func (r *reader) change(ctx context.Context, c Change) error {
 	route := r.routes[c.Table.OID]
 	switch {
@@ -188,9 +191,9 @@ func (r *reader) change(ctx context.Context, c Change) error {
 	return nil
 }
 
-// puts what is wrong with a row of a transaction off, as long as nobody knows whether
-// the load's snapshot sees the transaction: then its rows are not wanted. Else it
-// returns it.
+// puts returns nil as long as nobody knows whether the load's snapshot sees the transaction
+// of a row that cannot be read: if it does, the row is not needed. It notes the
+// transaction, for learn to decide. Otherwise it returns err.
 func (r *route) puts(xid uint32, err error) error {
 	if r.load == nil || r.load.HandOver != 0 {
 		return err
@@ -208,22 +211,23 @@ func (r *route) puts(xid uint32, err error) error {
 	return nil
 }
 
-// leavesOut tells whether a transaction is in the load table by its snapshot.
+// leavesOut reports whether a transaction is in the load table already, because the
+// snapshot saw it.
 func (r *route) leavesOut(xid uint32) bool {
 	return r.rule && r.load.Seen.Sees(xid)
 }
 
-// full tells whether the batch and the open transaction have reached a limit, and
+// full reports whether the batch and the open transaction have reached a limit, and
 // something of the transaction is left that could be handed over.
 func (r *reader) full() bool { return r.tx.changes.length > 0 && r.reached() }
 
-// reached tells whether the batch and the open transaction have reached a limit.
+// reached reports whether the batch and the open transaction have reached a limit.
 func (r *reader) reached() bool {
 	return r.batch.Changes+r.tx.changes.length >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes
 }
 
-// relieve hands over what is committed or, if that is nothing, the part of the open
-// transaction that has been received.
+// relieve hands over what is committed or, if nothing is, the part of the open transaction
+// that was received.
 func (r *reader) relieve(ctx context.Context) error {
 	if r.batch.Changes > 0 {
 		return r.handOver(ctx)
@@ -248,9 +252,9 @@ func (r *reader) foldOpen() {
 	})
 }
 
-// fold returns the fold that takes t's next change: another one once t's shape has
-// changed, and for each transaction while nobody knows which of them a load's snapshot
-// will see.
+// fold returns the fold that takes t's next change. That is a new one once t's shape has
+// changed and, while nobody knows which transactions a load's snapshot will see, for each
+// transaction.
 func (r *reader) fold(t *schema.Table) *Fold {
 	load := r.routes[t.OID].load
 	var xid uint32
@@ -284,8 +288,8 @@ func (r *reader) commit(ctx context.Context, c Change) error {
 	return r.sealIfDue(ctx, false)
 }
 
-// mark moves the position, if the mark is not within a transaction and not of
-// before: a keepalive may name a position below the checkpoint after a reconnect.
+// mark moves the position, unless the mark is within a transaction or behind: after a
+// reconnect a keepalive may name a position below the checkpoint.
 func (r *reader) mark(ctx context.Context, c Change) error {
 	if !r.tx.open && c.LSN > r.position {
 		r.reach(Received{LSN: c.LSN})
@@ -299,7 +303,7 @@ func (r *reader) mark(ctx context.Context, c Change) error {
 	return r.sealIfDue(ctx, false)
 }
 
-// reach says that everything up to a position is in the batch.
+// reach notes that everything up to a position is in the batch.
 func (r *reader) reach(to Received) {
 	r.position = to.LSN
 	r.batch.End = to.LSN
@@ -310,8 +314,8 @@ func (r *reader) reach(to Received) {
 	tell(r.listener.Received, to)
 }
 
-// forgetRules lets go of snapshots that the position has passed: no transaction
-// that they saw can come any more.
+// forgetRules forgets snapshots that the position has passed: no transaction that they saw
+// can come any more.
 func (r *reader) forgetRules() {
 	for _, route := range r.routes {
 		if route.rule && r.position >= route.load.HandOver {
@@ -321,8 +325,8 @@ func (r *reader) forgetRules() {
 	r.survey()
 }
 
-// shutdown lets a server go that waits for our position: by a checkpoint at once,
-// if nothing is unmerged, else by leaving it.
+// shutdown lets a server go that waits for our position: by moving the checkpoint at once
+// if everything is merged, else by ending the pass.
 func (r *reader) shutdown(ctx context.Context) error {
 	if r.batch.Changes > 0 || r.tx.open || r.merged() < r.sealed {
 		return errShutdown

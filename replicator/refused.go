@@ -18,22 +18,23 @@ const (
 	RowTooLong = "row_too_big" // it is longer than COPY takes
 )
 
-// Lifted is the rule of an entry that says of a key which does not fit that it is gone.
+// Lifted is the rule of a ledger entry which says that a key that does not fit is gone.
 const Lifted = "lifted"
 
-// LongKey is the length in bytes beyond which a key's column is given by its SHA-256.
+// LongKey is the length in bytes beyond which a key column is given by its SHA-256.
 const LongKey = 1024
 
-// Rows are rows that COPY has refused, each by what its columns are staged as: see
-// AppendDigest. So it is that version of the row, and no other of its key.
+// Rows are rows that COPY has refused. Each is known by what its columns are staged as (see
+// AppendDigest). So it stands for that version of the row, and for no other of the same
+// key.
 type Rows map[string]bool
 
-// LongText is the length in bytes beyond which a column is not told apart in Rows.
+// LongText is the length in bytes beyond which texts are not told apart in Rows.
 const LongText = 65_500
 
-// AppendDigest appends what a column of a row is known by in Rows: the first 16 digits of
-// its text's SHA-256, "-" for NULL or what is left unchanged, "+" for what is long; and a
-// comma.
+// AppendDigest appends what stands for one column of a row in Rows: the first 16
+// hexadecimal digits of its text's SHA-256, "-" for NULL or a value that is left unchanged,
+// or "+" for a text beyond LongText; and then a comma.
 func AppendDigest(dst, text []byte, null bool) []byte {
 	switch {
 	case null:
@@ -45,14 +46,14 @@ func AppendDigest(dst, text []byte, null bool) []byte {
 	return append(hex.AppendEncode(dst, sum[:8]), ',')
 }
 
-// Refused is an error of a Warehouse whose COPY refused rows that should fit, because of
-// a mistake of ours. Nothing of the merge or load is there. The pass ends, and the next
+// Refused is an error of a Warehouse: COPY refused rows that should fit, because of a
+// mistake of ours. Nothing of the merge or load was kept. The pass ends, and the next one
 // refuses the rows before they are staged.
 type Refused struct {
 	Table *schema.Table
 	Load  bool // in the files of a load
 	Rows  Rows
-	Halt  *Halt // what it is if nothing can be done
+	Halt  *Halt // what the error becomes if nothing can be done
 
 	until LSN // the end of the merge
 }
@@ -61,20 +62,20 @@ func (r *Refused) Error() string {
 	return fmt.Sprintf("%s; its rows that COPY refuses, %d of them, go to quarantine", r.Halt.Found, len(r.Rows))
 }
 
-// The bounds of what is refused because COPY refuses it. Beyond them it is no matter of
-// single rows any more.
+// Bounds on the rows that are refused because COPY refuses them. Beyond these it is not a
+// matter of single rows any more.
 const (
 	mostRefused  = 1000 // rows of one table
-	mostRefusals = 20   // passes that end so without any progress between
+	mostRefusals = 20   // passes that end like this without any progress between
 )
 
-// refusals remember the rows that COPY refuses: of a merge until the checkpoint has
-// passed it, of a load until its table has joined. A kill forgets them, and COPY tells
-// them again.
+// refusals remembers the rows that COPY refuses: those of a merge until the checkpoint has
+// passed it, those of a load until its table has joined. A kill forgets them, and then COPY
+// refuses them again.
 type refusals struct {
 	mu     sync.Mutex
 	tables map[uint32]refusal
-	passes int // that have ended so since there was progress
+	passes int // passes that have ended like this since there was progress
 }
 
 // refusal is what is remembered of one table.
@@ -84,8 +85,8 @@ type refusal struct {
 	load  bool // a load met some
 }
 
-// learn takes in the rows of an error. It returns the halt that the error is if it tells
-// nothing new or there are too many: no row is met for ever.
+// learn takes in the rows of an error. It returns the halt that the error becomes if the
+// rows are not new or are too many, so that no row is met for ever.
 func (r *refusals) learn(e *Refused) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,8 +105,8 @@ func (r *refusals) learn(e *Refused) error {
 	return nil
 }
 
-// reached forgets what a checkpoint has passed, and what tables that join were loaded
-// without.
+// reached forgets the rows of merges that the checkpoint has passed, and those of loads
+// whose tables have joined.
 func (r *refusals) reached(checkpoint LSN, joins []Join) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +122,8 @@ func (r *refusals) reached(checkpoint LSN, joins []Join) {
 	}
 }
 
-// known returns the rows that are refused before they are staged, nil if there are none.
+// known returns, by table, the rows to be refused before they are staged; nil if there are
+// none.
 func (r *refusals) known() map[uint32]Rows {
 	r.mu.Lock()
 	defer r.mu.Unlock()

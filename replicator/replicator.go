@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrInterrupted ends a run with Once that was told to end before it had drained.
+// ErrInterrupted is returned by a run with Once that was told to end before it had drained.
 var ErrInterrupted = errors.New("replicator: told to end before everything was drained")
 
-// Run replicates until ctx is done or, with Once, until it has drained to the
-// position of its start. There is one way to recover, from a dropped connection as
-// from a kill: open the source again at the warehouse's checkpoint.
+// Run replicates until ctx is done or, with Once, until it has drained to the position of
+// its start. There is one way to recover, from a dropped connection as from a kill: open
+// the source again at the warehouse's checkpoint.
 //
 // It returns nil if it was asked to stop: what was handed over is then merged and
-// acknowledged, or will be read again. With Once it returns what kept it from
-// draining: a *Halt, what failed Tries times in a row, or ErrInterrupted. Without, a
-// halted pipeline stays, and looks again every HaltRetry.
+// acknowledged, or will be read again. With Once it returns what kept it from draining: a
+// *Halt, what failed Tries times in a row, or ErrInterrupted. Without Once a halted
+// pipeline stays, and looks again every HaltRetry.
 func Run(ctx context.Context, o Options) error {
 	o.EnsureDefaults()
 	d := &daemon{Options: &o}
@@ -59,14 +59,15 @@ func Run(ctx context.Context, o Options) error {
 	}
 }
 
-// gotOn tells whether a pass that took so long has got on, so that its failure is not one
-// more in a row. One of a run that is to drain has to have gained something: what hangs
-// until a time-out takes long too, and nobody would hear of it.
+// gotOn reports whether a pass that took so long has got on, so that its failure is not one
+// more in a row. With Once the pass has to have gained something as well: one that hangs
+// until a time-out takes long too, and its failure would never end the run.
 func (d *daemon) gotOn(took time.Duration) bool {
 	return took > d.Backoff.Max && (d.gained || !d.Once)
 }
 
-// end is what a run that was told to end, or has drained, comes to.
+// end returns what Run returns if it was told to end or has drained: nil without Once;
+// ErrInterrupted if it has not drained; else an error if tables are parked.
 func (d *daemon) end() error {
 	switch {
 	case !d.Once:
@@ -77,21 +78,21 @@ func (d *daemon) end() error {
 	return d.shapes.parked()
 }
 
-// daemon is what lasts over passes.
+// daemon is what lasts from one pass to the next.
 type daemon struct {
 	*Options
 	loads     loads
 	refusals  refusals
 	shapes    shapes
-	stuck     int      // streams in a row that ended since the slot cannot decode
-	again     repeated // of a reset whose slots are lost
+	stuck     int      // streams in a row that ended because the slot lacks something
+	again     repeated // a reset that was begun again because its slot was lost
 	sweepOnce sync.Once
 	drained   bool // with Once: everything up to the position of the start is merged
 	gained    bool // the pass at hand did something that the next need not do again
 }
 
-// refuses takes in rows that COPY refused, if err is of such, and tells whether the next
-// pass goes on without them.
+// refuses takes in the rows that COPY refused, if err is about such, and reports whether
+// the next pass goes on without them. If it cannot, the error is the halt that err becomes.
 func (d *daemon) refuses(err error) (error, bool) {
 	refused, ok := errors.AsType[*Refused](err)
 	if !ok {
@@ -103,7 +104,7 @@ func (d *daemon) refuses(err error) (error, bool) {
 	return err, true
 }
 
-// settle tells of a failed pass and returns how long to wait for the next.
+// settle tells of a failed pass, and returns how long to wait for the next.
 func (d *daemon) settle(err error, failures int) time.Duration {
 	var h *Halt
 	if errors.As(err, &h) {
@@ -186,9 +187,9 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	return d.repairStream(ctx, now, err)
 }
 
-// fence takes the warehouse over, which may wait for a dying transaction, and keeps
-// the source alive meanwhile. Until the source is judged the slot is told only what
-// it knows: it might be another's.
+// fence takes the warehouse over. That may wait for a dying transaction, so it keeps the
+// source alive meanwhile. Until the source is judged, the slot is told only the position
+// that it has confirmed already: it might be another pipeline's slot.
 func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint, err error) {
 	err = besides(ctx, source, at, func(ctx context.Context) (err error) {
 		c, err = d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
@@ -197,7 +198,8 @@ func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint
 	return c, err
 }
 
-// giveUp gives the haul up, which waits for its sessions to end.
+// giveUp gives the haul up. That waits for the haul's sessions to end, so it keeps the
+// source alive meanwhile.
 func (d *daemon) giveUp(ctx context.Context, source Source, at LSN) error {
 	return besides(ctx, source, at, func(context.Context) error {
 		d.loads.giveUp()
@@ -205,8 +207,8 @@ func (d *daemon) giveUp(ctx context.Context, source Source, at LSN) error {
 	})
 }
 
-// besides does something that may take its time, and keeps the slot's connection
-// alive meanwhile.
+// besides calls do, which may take its time, and keeps the slot's connection alive
+// meanwhile.
 func besides(ctx context.Context, source Source, at LSN, do func(context.Context) error) error {
 	g, work := errgroup.WithContext(ctx)
 	waiting, done := context.WithCancel(work)
@@ -234,8 +236,8 @@ func keepAlive(ctx context.Context, source Source, at LSN) error {
 	}
 }
 
-// replicate follows the stream, and loads what is not loaded beside it. It returns the
-// checkpoint that it has come to.
+// replicate follows the stream and, beside it, loads the tables that are not loaded. It
+// returns the checkpoint that it has come to.
 func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) (Checkpoint, error) {
 	planned := d.plan(cp, opened)
 	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next})

@@ -15,11 +15,11 @@ type Reset struct {
 	Done  bool // all tables have joined since
 }
 
-// errReset ends a pass because a slot reset is due, with which the next one begins.
+// errReset ends a pass because a slot reset is due. The next pass begins with it.
 var errReset = errors.New("a slot reset is due")
 
-// due returns the token of a reset that is to be begun: the one of the options, unless
-// it was begun already, or one that somebody asked for. Empty if none is.
+// due returns the token of the reset that is to be begun: that of the options, unless it
+// was begun already, or else one that somebody asked for. It is empty if none is.
 func (d *daemon) due(cp *Checkpoint) string {
 	asked := slices.IndexFunc(cp.Resets, func(r Reset) bool { return !r.Begun })
 	known := slices.ContainsFunc(cp.Resets, func(r Reset) bool { return r.Token == d.ResetSlot && r.Begun })
@@ -32,11 +32,11 @@ func (d *daemon) due(cp *Checkpoint) string {
 	return ""
 }
 
-// beginReset takes the pipeline back to phase Creating, with a token that choose
-// returns for the checkpoint once the warehouse is taken over; it may find that none is
-// due any more. From there on, whatever dies, the slot is made anew, proved, and then
-// streamed from with all tables to be loaded again: so no new slot is ever streamed from
-// with what the warehouse remembered of an old one.
+// beginReset takes the pipeline back to phase Creating. Once it has taken the warehouse
+// over it calls choose for the reset's token; an empty one means that no reset is due any
+// more. From there on, whatever dies, the slot is made anew, proved, and then streamed from
+// with all tables to be loaded again. So a new slot is never streamed from with what the
+// warehouse remembered of an old one.
 func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string) error {
 	cp, err := d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
 	if err != nil {
@@ -59,7 +59,7 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 	return err
 }
 
-// unasked begins the tokens of resets that nobody asked for.
+// unasked is how tokens of resets begin that nobody asked for.
 const unasked = "lost slot "
 
 // underWay returns the token of a reset that was begun and is not done; empty if none is.
@@ -71,20 +71,19 @@ func (c *Checkpoint) underWay() string {
 	return c.Resets[i].Token
 }
 
-// lacking are the reasons that say of the slot that it does not hold what the warehouse
-// lacks.
+// lacking are the reasons which say that the slot does not hold what the warehouse lacks.
 var lacking = []Reason{SlotMissing, SlotLost, SlotAhead}
 
-// Repairs tells whether a run that stands at the checkpoint resets the slot rather than
-// halt: if it lacks something, and a reset is under way or, by resyncLost, wanted without
-// anybody's word.
+// Repairs reports whether a run that stands at the checkpoint resets the slot instead of
+// halting: if h says that the slot lacks something, and a reset is under way or resyncLost
+// allows one that nobody asked for.
 func (c *Checkpoint) Repairs(h *Halt, resyncLost bool) bool {
 	return slices.Contains(lacking, h.Reason) && (resyncLost || c.underWay() != "")
 }
 
-// repairStream is repairLost for what a stream ended by: it may have turned out that the slot
-// cannot decode. That may be the server's trouble of the moment, and a new slot is dear, so
-// the first time it is a halt as if nothing were to be repaired, and the next look, a
+// repairStream is repairLost for an error that ended a stream. That may say that the slot
+// cannot decode, which may be a passing trouble of the server, and a new slot is expensive.
+// So the first time it repairs nothing, and the error halts the pipeline. The next look, a
 // HaltRetry later, has to find the same.
 func (d *daemon) repairStream(ctx context.Context, was Checkpoint, cause error) error {
 	h, ok := errors.AsType[*Halt](cause)
@@ -98,10 +97,11 @@ func (d *daemon) repairStream(ctx context.Context, was Checkpoint, cause error) 
 	return d.repairLost(ctx, was, cause)
 }
 
-// repairLost looks what is to be done if cause says that the slot does not hold what
-// the warehouse lacks by the checkpoint was. Another daemon may reset the slot, or have
-// gone on: that is no reason to halt. A reset that is under way is begun again, and one
-// that nobody asked for if that is wanted. Else it returns cause.
+// repairLost decides what to do if cause says that the slot does not hold what the
+// warehouse lacks by the checkpoint was. If another daemon is resetting the slot, or has
+// gone on, that is no reason to halt. Otherwise a reset that is under way is begun again
+// or, if ResyncLost is set, one is begun that nobody asked for. In all other cases
+// repairLost returns cause.
 func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) error {
 	var h *Halt
 	if !errors.As(cause, &h) || !slices.Contains(lacking, h.Reason) {
@@ -142,9 +142,9 @@ func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) er
 	return fmt.Errorf("%w: %s", errReset, h.Found)
 }
 
-// mostAgain is how often a reset that is under way is begun again because its slot was
-// lost too: each time loads all tables from the start, and what lost one slot after
-// another, a limit of the log that a load does not keep within, does so again.
+// mostAgain is how often a reset that is under way is begun again because its slot was lost
+// too. Each time loads all tables from the start, and what loses one slot after another
+// will do so again: a load can exceed a limit of the log, for instance.
 const mostAgain = 3
 
 // repeated counts how often in a row a process began the same reset again.
@@ -153,7 +153,8 @@ type repeated struct {
 	times int
 }
 
-// begun counts the reset that is under way by that token; empty: it is the first for it.
+// begun counts that the reset with that token was begun again. An empty token stands for a
+// reset that was begun for the first time.
 func (r *repeated) begun(token string) {
 	if token == "" || token != r.token {
 		*r = repeated{token: token}
@@ -163,12 +164,12 @@ func (r *repeated) begun(token string) {
 	}
 }
 
-// tooOften tells whether it was begun again so often that a person has to look.
+// tooOften reports whether the reset was begun again so often that a person has to look.
 func (r *repeated) tooOften(token string) bool {
 	return token != "" && token == r.token && r.times >= mostAgain
 }
 
-// halt is the halt for the slot of a reset that was begun again too often.
+// halt returns h, for the slot of a reset that was begun again too often.
 func (r *repeated) halt(h *Halt) error {
 	with := *h
 	with.Found = fmt.Sprintf("%s; the reset %q was begun again %d times, and lost its slot each time before all tables were loaded", h.Found, r.token, r.times)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// wait returns how long to wait before try n, counted from 0: anything up to a
-// bound that doubles, so that many that failed together do not come back together.
+// wait returns how long to wait before try n, counted from 0: a random time up to a bound
+// that doubles, so that many that failed together do not come back together.
 func (b Backoff) wait(n int) time.Duration {
 	bound := b.Max
 	if n < 30 {
@@ -28,8 +28,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// again does a step until it succeeds or fails in a way that may have left
-// something behind; with Once, Tries times at most.
+// again repeats a step until it succeeds, fails in a way that may have left something
+// behind, or ctx is done; with Once, Tries times at most.
 func again(ctx context.Context, o *Options, step string, do func() error) error {
 	for n := 0; ; n++ {
 		err := do()
@@ -44,7 +44,7 @@ func again(ctx context.Context, o *Options, step string, do func() error) error 
 	}
 }
 
-// merge is one transaction of the warehouse, tried until it is committed.
+// merge runs one transaction of the warehouse, as often as again allows.
 func (o *Options) merge(ctx context.Context, m *Merge) (merged Merged, err error) {
 	err = again(ctx, o, "merge", func() (err error) {
 		merged, err = o.Warehouse.Merge(ctx, m)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// sealIfDue hands the batch over if it is due. A batch that has reached no limit
-// waits, and grows, while the sink is busy.
+// sealIfDue hands the batch over if it is due. A batch that has reached no limit waits, and
+// grows, while the sink is busy. With now, it is offered though it may not be due.
 func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 	switch {
 	case r.turns():
@@ -22,10 +22,10 @@ func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 	return nil
 }
 
-// ends tells whether this is the last batch.
+// ends reports whether this is the last batch.
 func (r *reader) ends() bool { return r.until > 0 && r.position >= r.until && !r.loading() }
 
-// due tells whether the batch should go as soon as the sink can take it.
+// due reports whether the batch should go as soon as the sink can take it.
 func (r *reader) due() bool {
 	if r.inside {
 		return true // parts of its transaction wait for it in the bucket
@@ -36,15 +36,17 @@ func (r *reader) due() bool {
 	return r.stale()
 }
 
-// aged tells whether the batch goes for its age, beside the merge of the one before it. No
-// further: while the warehouse is slow, changes that fold cost it less than batches.
+// aged reports whether the batch is old enough to go beside the merge of the one before it,
+// but no further ahead: while the warehouse is slow, changes that fold cost it less than
+// more batches.
 func (r *reader) aged() bool {
 	return time.Since(r.began) >= r.limits.MaxAge && r.single()
 }
 
-// tail tells whether the batch is what is left of a backlog: nothing more comes for which
-// it would have to wait, so it is staged beside the merges before it. A pause before the
-// end of the backlog of the beginning is none: the server had something else to do.
+// tail reports whether the batch is what is left of a backlog. Nothing more comes for which
+// it would have to wait, so it is staged beside the merges before it. Until the backlog of
+// the beginning is over, a pause counts only while the warehouse is idle: the server may
+// only have had something else to do.
 func (r *reader) tail() bool {
 	if r.backlog > r.position {
 		return r.paused && r.idle()
@@ -52,14 +54,14 @@ func (r *reader) tail() bool {
 	return r.pressed && (r.paused || r.backlog > 0)
 }
 
-// mostTables is of how many tables a full batch has rows enough: whatever is in one's
-// fold, it costs two objects and the statements of a merge.
+// mostTables is how many tables a full batch may have and still be rows enough for each: a
+// fold costs two objects and the statements of a merge, however few rows are in it.
 const mostTables = 250
 
-// worth tells whether the batch is worth a merge of its own before the backlog of the
-// beginning is over, so that a warehouse that merges as fast as we read need not rest: for
-// one that rests already an eighth of what a batch may be is, and a half beside the merge
-// of the one before it. One of many tables has to have rows for each.
+// worth reports whether the batch is worth a merge of its own before the backlog of the
+// beginning is over, so that a warehouse that merges as fast as we read need not rest. If
+// the warehouse is idle an eighth of a full batch is enough, and a half beside the merge of
+// the one before it. A batch of many tables has to have rows for each.
 func (r *reader) worth() bool {
 	if r.backlog == 0 || !r.single() || r.batch.Changes < len(r.folds)*(r.limits.Rows/mostTables) {
 		return false
@@ -71,17 +73,17 @@ func (r *reader) worth() bool {
 	return r.batch.Changes >= r.limits.Rows/part || r.bytes+r.batch.arena.used >= r.limits.Bytes/part
 }
 
-// single tells whether no more than one batch is on its way into the warehouse.
+// single reports whether no more than one batch is on its way into the warehouse.
 func (r *reader) single() bool { return r.merged() >= r.before }
 
-// idle tells whether the warehouse has everything that was handed over.
+// idle reports whether the warehouse has everything that was handed over.
 func (r *reader) idle() bool { return !r.inside && r.merged() >= r.sealed }
 
-// rested tells whether the minimum interval since the last seal has passed.
+// rested reports whether the minimum interval since the last seal has passed.
 func (r *reader) rested() bool { return time.Since(r.sealedAt) >= r.limits.MinInterval }
 
-// stale tells whether a batch without changes should move the checkpoint, so that
-// the slot lets go of log that holds nothing for us.
+// stale reports whether a batch without changes should move the checkpoint, so that the
+// slot lets go of log that holds nothing for us.
 func (r *reader) stale() bool {
 	if !r.idle() {
 		return false
@@ -90,8 +92,8 @@ func (r *reader) stale() bool {
 		r.sealed.Behind(r.position) >= r.refreshBytes
 }
 
-// wait returns how long the source may keep silent before the reader has to look
-// at the clock; 0 for its heartbeat interval.
+// wait returns how long the source may keep silent before the reader has to look at the
+// clock; 0 means the source's heartbeat interval.
 func (r *reader) wait() time.Duration {
 	switch {
 	case r.batch.Commit && r.batch.End > r.sealed && r.due():
@@ -151,8 +153,8 @@ func (r *reader) handOver(ctx context.Context) error {
 	}
 }
 
-// seal tells of the batch at hand, before it is handed over: from then on it is the
-// sink's.
+// seal returns what is to be told of the batch. It is called before the batch is handed
+// over, since from then on the batch is the sink's.
 func (r *reader) seal() SealedBatch {
 	b := r.batch
 	sealed := SealedBatch{
@@ -168,7 +170,7 @@ func (r *reader) seal() SealedBatch {
 	return sealed
 }
 
-// handedOver opens the next batch behind one that the sink has taken.
+// handedOver opens the next batch after the sink has taken one.
 func (r *reader) handedOver(sealed SealedBatch) {
 	r.turned(r.batch)
 	r.sealedAt = time.Now()

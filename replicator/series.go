@@ -5,19 +5,19 @@ import "sync"
 // blockLength is how many elements a series grows by, once it has that many.
 const blockLength = 256
 
-// firstLength is how many it has room for at first: there can be many short ones.
+// firstLength is how many elements a series has room for at first. It is small, since there
+// can be many short ones.
 const firstLength = 8
 
-// series is a list in blocks, of which a long one has many. But for its first block it is
-// not copied as it grows, has hardly more room than it needs, and leaves its blocks to
-// others of its kind: a slice that doubles leaves as much garbage as it holds, with each
-// batch.
+// series is a list in blocks. Only its first block is copied as it grows, it has hardly
+// more room than it needs, and it leaves its blocks to others of its kind. A slice that
+// doubles would leave as much garbage as it holds, with each batch.
 type series[T any] struct {
-	blocks [][]T // each has blockLength places, but for a single one
+	blocks [][]T // each has blockLength places; a single one may have fewer
 	length int
 }
 
-// add appends an element. It takes a block of the spare ones, if it needs one.
+// add appends an element and returns where it is. If it needs a block it takes a spare one.
 func (s *series[T]) add(spare *sync.Pool, element T) *T {
 	block, at := s.length/blockLength, s.length%blockLength
 	if block == len(s.blocks) || at == len(s.blocks[block]) {
@@ -58,7 +58,7 @@ func (s *series[T]) at(i int) *T {
 	return &s.blocks[uint(i)/blockLength][uint(i)%blockLength]
 }
 
-// room returns for how many elements there is room.
+// room returns how many elements there is room for.
 func (s *series[T]) room() int {
 	if len(s.blocks) == 0 {
 		return 0
@@ -66,7 +66,7 @@ func (s *series[T]) room() int {
 	return len(s.blocks) * len(s.blocks[0])
 }
 
-// reset forgets all elements and keeps the first block. The others are spare then.
+// reset forgets all elements and keeps the first block. The others become spare.
 func (s *series[T]) reset(spare *sync.Pool) {
 	if len(s.blocks) > 1 {
 		for _, b := range s.blocks[1:] {
@@ -78,7 +78,7 @@ func (s *series[T]) reset(spare *sync.Pool) {
 	s.length = 0
 }
 
-// release forgets all elements. All blocks are spare then.
+// release forgets all elements. All blocks become spare.
 func (s *series[T]) release(spare *sync.Pool) {
 	s.reset(spare)
 	if len(s.blocks) == 1 && len(s.blocks[0]) == blockLength {

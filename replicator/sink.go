@@ -7,10 +7,10 @@ import (
 	"rowshift/schema"
 )
 
-// Stager makes batches and loads durable where the warehouse can read them. Stage
-// is called by one goroutine; Load, and Discard, may be called beside it by others.
+// Stager makes batches and loads durable where the warehouse can read them. Stage is called
+// by one goroutine; Load and Discard may be called by others meanwhile.
 type Stager interface {
-	// Stage writes a batch's folds as compressed parts, a manifest for each. It keeps
+	// Stage writes each of a batch's folds as compressed parts and a manifest. It keeps
 	// nothing of the batch after it returns.
 	Stage(ctx context.Context, epoch Epoch, b *Batch) (*Staged, error)
 
@@ -27,14 +27,14 @@ type LoadRequest struct {
 	Epoch   Epoch
 	Into    string // the load table
 	Table   *schema.Table
-	At      LSN  // the hand-over position, which the rows are accounted with
-	Refused Rows // rows that COPY is known to refuse, and that are refused before
+	At      LSN  // the hand-over position, which stands in the ledger as the rows' LSN
+	Refused Rows // rows that COPY is known to refuse, so they are refused before
 }
 
 // Sweeper deletes what crashed daemons left in the bucket.
 type Sweeper interface {
-	// Sweep deletes objects of epochs before that one that are old enough, and returns
-	// how many.
+	// Sweep deletes objects of epochs before the given one if they are old enough, and
+	// returns how many.
 	Sweep(ctx context.Context, before Epoch) (int, error)
 }
 
@@ -48,8 +48,8 @@ type LoadFiles interface {
 	Cut(ctx context.Context) (StagedLoad, error)
 }
 
-// LoadPart takes the rows of one range, by one goroutine. A part that is not
-// closed, or whose Close failed, is in no manifest.
+// LoadPart takes the rows of one range from one goroutine. A part that was not closed, or
+// whose Close failed, is in no manifest.
 type LoadPart interface {
 	Write(Tuple) error // a row with all of the table's columns
 	Close() error
@@ -68,9 +68,9 @@ type Files struct {
 	Objects     []string // URLs of parts and manifest, to discard
 }
 
-// StagedLoad is a table's load at rest, or some ranges of it: files that have the table's
-// columns, in their order, and those of its ledger, as StagedFold has it of a fold that is
-// not held.
+// StagedLoad is a table's load at rest, or some ranges of it. Files has the table's
+// columns, in their order. Ledger has what StagedFold.Ledger has of a fold that is not
+// held.
 type StagedLoad struct {
 	Files
 	Ledger Files
@@ -90,42 +90,41 @@ type Staged struct {
 	prepared bool // the warehouse was asked to prepare its merge
 }
 
-// StagedFold is a Fold at rest. Its files have, as CSV, the table's columns in
-// their order; then, if Unchanged is not empty, the columns of the row's origin key
-// in the order of Table.Key, NULL where the row needs no fill, and one boolean for
-// each of Unchanged that tells whether the row leaves that column unchanged; then
-// one boolean that tells whether the key is gone. A row whose key is gone has its
-// key columns only, NULL in the others. There is one row per key.
+// StagedFold is a Fold at rest. Its files have one row per key, as CSV. First come the
+// table's columns in their order. Then, if Unchanged is not empty, come the columns of the
+// row's origin key in the order of Table.Key, NULL where the row needs no fill, and for
+// each of Unchanged a boolean: whether the row leaves that column unchanged. The last is a
+// boolean: whether the key is gone. A row whose key is gone has its key columns only, and
+// NULL in the others.
 type StagedFold struct {
 	Table     *schema.Table
-	Truncated bool  // all rows of before are gone
+	Truncated bool  // all earlier rows are gone
 	Unchanged []int // indices of columns that some row may leave unchanged, ascending; empty if none leaves any
 	Gone      int64 // rows whose key is gone
 	Counts    Counts
 	Files     Files
 
-	// Ledger are entries for the values that were adjusted and the rows that were
-	// refused. A row that was refused is one whose key is gone in Files, but if the key
-	// itself does not fit: then it is not in Files. The entries have: if Held is set, the
-	// number of the fold and the transaction, as in Files; the key columns in the order
-	// of Table.Key; the key as text where they do not hold it, else NULL; the source's
-	// name of the column, NULL if it is of no one; the kind of misfit or the reason; the
-	// rule, schema.Quarantine for a row that was refused, Lifted for a key that does not
-	// fit and is gone; how many bytes the source's text has; LSN and time of the commit;
-	// and the URL of the object that holds the row.
+	// Ledger has entries for the values that were adjusted and the rows that were refused.
+	// In Files the key of a refused row is gone; if the key itself does not fit, the row is
+	// not in Files at all. The columns of an entry are: if Held is set, the number of the
+	// fold and the transaction, as in Files; the key columns in the order of Table.Key; the
+	// key as text where they cannot hold it, else NULL; the source's name of the column,
+	// NULL if the entry is about no single one; the kind of misfit, or the reason; the
+	// rule, which is schema.Quarantine for a refused row and Lifted for a key that does not
+	// fit and is gone; the length in bytes of the source's text; LSN and time of the
+	// commit; and the URL of the object that holds the row.
 	Ledger Files
 
 	// Into is the load table that the fold applies to, in the batch with which its
 	// table joins; empty: the target.
 	Into string
 
-	// Held is the held table that the rows are added to while the table is loading;
-	// empty: they are applied. They then are of one or more folds, and there is more in
-	// the files: first of each row the number of its fold, from 1, the transaction that
-	// the fold is of, NULL if it is of several, and a boolean that tells whether all
-	// rows of before are gone, as a row of its own that has nothing else; and flags for
-	// all of Table.Toastable instead of Unchanged. Truncated, Unchanged and Gone are not
-	// set.
+	// Held is the held table that the rows are added to while the table is loading; empty:
+	// they are applied. Held rows may be of several folds, and their files have more. Each
+	// row begins with the number of its fold, from 1; the transaction that the fold is of,
+	// NULL if it is of several; and a boolean: whether all earlier rows are gone, which is
+	// a row of its own that has nothing else. There are flags for all of Table.Toastable
+	// instead of Unchanged. Truncated, Unchanged and Gone are not set.
 	Held string
 }
 
@@ -134,7 +133,7 @@ type Counts struct {
 	Inserts, Updates, Deletes, Truncates int64
 }
 
-// Add adds others to c.
+// Add adds o to c.
 func (c *Counts) Add(o Counts) {
 	c.Inserts += o.Inserts
 	c.Updates += o.Updates
@@ -154,22 +153,22 @@ type Warehouse interface {
 	// nothing. It may be older than a merge that is under way.
 	Checkpoint(context.Context) (*Checkpoint, error)
 
-	// Fence takes over: it ends the sessions of its own user and application name that
-	// hold the fence, and in one transaction raises the epoch and reads the checkpoint. If there
-	// is none it writes first, with epoch 1.
+	// Fence takes the warehouse over. It ends the sessions of its own user and application
+	// name that hold the fence, and in one transaction raises the epoch and reads the
+	// checkpoint. If there is no checkpoint it writes first, with epoch 1.
 	Fence(ctx context.Context, first Checkpoint) (Checkpoint, error)
 
-	// Prepare does ahead what Merge will do for s outside of its transaction: nothing that
-	// lasts. After an error, of which Merge tells again, Merge does it all.
+	// Prepare does ahead what Merge would do for s outside of its transaction, and nothing
+	// that lasts. If it fails Merge does it all, and returns the error if it is still
+	// there.
 	Prepare(ctx context.Context, s *Staged) error
 
-	// Merge applies m in one transaction, if the checkpoint still is of m.Checkpoint's
-	// epoch and at m.Expect; else the error wraps ErrFenced.
+	// Merge applies m in one transaction if the checkpoint still is of m.Checkpoint's epoch
+	// and at m.Expect; else the error wraps ErrFenced.
 	//
-	// In it requests to load tables again are read and answered: one whose table is
-	// loading by m.Checkpoint, and has no snapshot yet, is taken; one that was taken is
-	// done when the table joins; one for a table that m.Checkpoint does not have is
-	// refused.
+	// The same transaction reads requests to load tables again, and answers them. A request
+	// is taken if its table is loading by m.Checkpoint and has no snapshot yet, it is done
+	// when the table then joins, and it is refused if m.Checkpoint does not have the table.
 	Merge(ctx context.Context, m *Merge) (Merged, error)
 }
 
@@ -179,18 +178,17 @@ type Merge struct {
 	Expect     LSN        // where the checkpoint stands
 	Checkpoint Checkpoint // what it becomes, with its tables as they will be
 
-	// Alterations are carried out before the transaction, each for itself, and again if
-	// the merge is tried again. The error is an *Unfit for a target that cannot be
-	// altered so.
+	// Alterations are carried out before the transaction, each by itself, and again if the
+	// merge is tried again. If a target cannot be altered that way, the error is an *Unfit.
 	Alterations []Alteration
 
 	Staged []*Staged // in order; all but the last may end inside a transaction
 }
 
-// Alteration brings a target, if it is there, in line with what became of its table: it
-// gets the columns that it lacks, and longer or wider types, and columns go by other
-// names. No column is dropped. A column that was added is NULL in all rows, in the
-// transaction of the merge.
+// Alteration brings a target, if there is one, in line with what became of its table. It
+// adds the columns that the target lacks, makes types longer or wider, and gives columns
+// other names. It drops no column. In the transaction of the merge, the columns that the
+// table was given become NULL in all rows.
 type Alteration struct {
 	Table *schema.Table
 	Diff  schema.Diff // empty for a table that is loaded
@@ -205,8 +203,8 @@ type Join struct {
 	Held  string // the held table
 }
 
-// Hold lets a table's changes be held, from the end of the batch that it comes with
-// on, for a load that begins.
+// Hold has a table's changes held for a load that begins, from the end of the batch that it
+// comes with.
 type Hold struct {
 	Table  *schema.Table
 	Into   string    // the load table, which is not there yet
@@ -219,8 +217,8 @@ type Merged struct {
 	Rows  map[uint32]int64         // rows deleted or inserted by table, as the warehouse counted them
 	Steps map[string]time.Duration // by step: copy, fill, delete, insert, reconcile, checkpoint, commit
 
-	// Resyncs are the tables whose load somebody has asked for, and that are not about
-	// to be loaded with this merge.
+	// Resyncs are the tables that somebody has asked to have loaded again, but for those
+	// that are about to be loaded with this merge.
 	Resyncs []schema.Name
 
 	Altered []string // the statements that altered targets
@@ -251,27 +249,27 @@ type Loader interface {
 	// Hold makes the held table anew, empty, and beside it the load's ledger.
 	Hold(ctx context.Context, held string, t *schema.Table) error
 
-	// MakeLoad makes the load table anew, empty, of the target's shape, with no entry in the
-	// load's ledger; and the target, with its grants, if it is not there. It does the latter
-	// under the fence: one that is made behind the back of a newer daemon, which has brought
-	// the targets in line already, would stay of another shape. The error wraps ErrFenced if
-	// the checkpoint is of another epoch then.
+	// MakeLoad makes the load table anew: empty, of the target's shape, with no entry in
+	// the load's ledger. If there is no target, it makes that as well, with its grants,
+	// under the fence: a target that is made behind the back of a newer daemon, which has
+	// brought the targets in line already, would stay of another shape. The error wraps
+	// ErrFenced if the checkpoint is of another epoch by then.
 	MakeLoad(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) error
 
-	// Load copies files into the load table, compares the counts, and keeps their ledger,
-	// which goes by the held table, until the table joins. An error that is Retryable has
+	// Load copies files into the load table and compares the counts. It keeps the files'
+	// ledger, beside the held table, until the table joins. An error that is Retryable has
 	// left nothing of them.
 	Load(ctx context.Context, l LoadState, t *schema.Table, f StagedLoad) error
 
-	// Apply applies the first held changes to the load table, but for those of
-	// transactions that its snapshot saw, and takes them out of the held table, in one
-	// transaction of seconds under the fence. The error wraps ErrFenced if the checkpoint is
-	// of another epoch.
+	// Apply applies the first held changes to the load table, but for those of transactions
+	// that its snapshot saw, and takes them out of the held table. It does so in one
+	// transaction of seconds, under the fence. The error wraps ErrFenced if the checkpoint
+	// is of another epoch.
 	//
-	// left is how many transactions before it, one after another, have left some of the
-	// same table. Each of them may do more than the one before, and take longer, since a
-	// merge comes between two of them: what is held by that must be less, in the end, than
-	// what one of them applies, or the table never catches up.
+	// left is how many transactions in a row before this one have left some of the same
+	// table. Each may do more than the one before, and so take longer. A merge comes
+	// between two of them: in the end what it holds must be less than what one of them
+	// applies, or the table never catches up.
 	Apply(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState, left int) (Applied, error)
 }
 

@@ -12,20 +12,20 @@ import (
 // slot's stream and takes snapshots. Its methods are called by one goroutine at a
 // time.
 type Origin interface {
-	// Alone calls do while no other daemon does so with this slot: it waits as long as
-	// one lives that does. The context that do is given ends if another may have taken
-	// its place.
+	// Alone calls do while no other daemon is in Alone with this slot, and waits as long as
+	// one is. The context that do is given ends if another daemon may have taken its place.
 	Alone(ctx context.Context, do func(context.Context) error) error
 
-	// Create makes the publication and the slot, or takes those that are there, and
-	// proves nothing yet: the stream must pass Created.Proof first. It may wait for
-	// hours, for transactions of others. Called in phase Creating and by Alone only, but
-	// for CreateRequest.Look.
+	// Create makes the publication and the slot, or takes those that are there. Nothing is
+	// proved by that: the stream must pass Created.Proof first. It may wait for hours, for
+	// transactions of others. It is called in phase Creating and by Alone only, except with
+	// CreateRequest.Look.
 	Create(context.Context, CreateRequest) (Created, error)
 
-	// Open waits until nobody streams from the slot, without touching anything else,
-	// lets OpenRequest.Judge see whose it is, then starts its stream, brings the publication in line with the config (or
-	// halts with the statements, where a DBA owns it) and reads the catalogue.
+	// Open waits until nobody streams from the slot, without touching anything else, and
+	// lets OpenRequest.Judge see what it found. Then it starts the stream, brings the
+	// publication in line with the config (or halts with the statements, where a DBA owns
+	// it), and reads the catalogue.
 	Open(context.Context, OpenRequest) (Source, Opened, error)
 
 	// Snapshot waits for the transactions that were running, locks the tables, takes a
@@ -35,12 +35,12 @@ type Origin interface {
 
 // Source is one stream from the slot, used by one goroutine.
 type Source interface {
-	// Next returns the next change. If none comes it returns a Mark after wait at the
-	// latest, of the last position known, so that its caller can look at the clock;
-	// a wait of zero or less means the heartbeat interval. The tuples of a Change are
-	// valid until the call after. It answers the server's keepalives by itself. Between
-	// transactions the error may be an *Altered: the tables or the publication are not
-	// what they were when the stream was opened, so that it has to be opened again.
+	// Next returns the next change. If none comes, it returns a Mark of the last known
+	// position after wait at the latest, so that its caller can look at the clock; a wait
+	// of zero or less means the heartbeat interval. The tuples of a Change are valid until
+	// the next call. Next answers the server's keepalives by itself. Between transactions
+	// the error may be an *Altered: the tables or the publication are not what they were
+	// when the stream was opened, so it has to be opened again.
 	Next(ctx context.Context, wait time.Duration) (Change, error)
 
 	// Acknowledge tells the slot that it may forget everything up to lsn, and that we
@@ -55,48 +55,50 @@ type Source interface {
 
 // CreateRequest is what Origin.Create has to know.
 type CreateRequest struct {
-	// Look changes nothing: it only returns a *Halt if the slot or the publication must be
-	// a stranger's. A pipeline that has not begun halts for a table that cannot be
-	// replicated too; a reset, which is Resumed then, has it parked.
+	// Look has Create change nothing, and only return a *Halt if the slot or the
+	// publication must be a stranger's. For a pipeline that has not begun, a table that
+	// cannot be replicated is a halt too; a reset, which sets Resumed, has such a table
+	// parked.
 	Look bool
 
-	// Resumed says that an earlier daemon of this pipeline began to create, so a slot
-	// that is there is ours. If not, one that is there is a stranger's, unless the
-	// config says that a DBA made it.
+	// Resumed says that an earlier daemon of this pipeline began to create, so that a slot
+	// that is there is ours. Otherwise such a slot is a stranger's, unless the config says
+	// that a DBA made it.
 	Resumed bool
 
-	// Remake drops the slot first: it was proved to be unable to decode. Where a DBA makes
-	// slots, a *Halt says that one has to be made anew.
+	// Remake drops the slot first, because it was proved to be unable to decode. Where a
+	// DBA makes slots, a *Halt says that one has to be made anew.
 	Remake bool
 
-	// Reset drops the slot first because somebody wants it reset: a server process of ours
-	// that streams from it is ended. Where a DBA makes slots, one that is there is taken as
-	// it is, as long as nothing speaks against it.
+	// Reset drops the slot first, because somebody wants it reset. If a server process of
+	// ours streams from it, that is ended. Where a DBA makes slots, a slot that is there is
+	// taken as it is, as long as nothing speaks against it.
 	Reset bool
 
-	// System is the system identifier that the source must have, since nobody looks at
-	// what is done: else a *Halt says so before anything is touched. Empty: any.
+	// System is the system identifier that the source must have; for another source a *Halt
+	// says so before anything is touched. It is set for a reset that nobody asked for.
+	// Empty: any.
 	System string
 
-	// Slot is the slot that a pipeline has which is to be begun anew. If the config names
-	// another, a *Halt says so: the old one would keep log for ever, and the new one may
-	// be another pipeline's. Empty: any.
+	// Slot is the slot of a pipeline that is to be begun anew. If the config names another,
+	// a *Halt says so: the old one would keep log for ever, and the new one may be another
+	// pipeline's. Empty: any.
 	Slot string
 
 	// Known is what the warehouse remembers of the tables: some go by other names now, and
-	// the publication has them by those. It holds if the source is that database.
+	// the publication has them by those. It holds only if the source is that database.
 	Known Known
 
-	// Still is asked before the slot is dropped or made, which may come hours after the
-	// call, and its error ends it: another daemon may have gone on meanwhile, and the
-	// slot be its. Nil: nobody else can.
+	// Still is called before the slot is dropped or made, which may be hours after the call
+	// of Create. If it fails Create ends with its error: another daemon may have gone on
+	// meanwhile, and the slot be its. Nil: nobody else can.
 	Still func(context.Context) error
 }
 
 // Created is what Origin.Create made or found.
 type Created struct {
 	Start LSN // where the slot's stream begins
-	Proof LSN // a message written after every transaction of before had ended: past it the slot is known to decode
+	Proof LSN // position of a message that was written after every earlier transaction had ended: past it the slot can decode
 }
 
 // OpenRequest is what Origin.Open has to know.
@@ -105,17 +107,18 @@ type OpenRequest struct {
 	Timeline int32 // the timeline that After was on; 0 if not known
 	End      bool  // find the position of now, to drain to
 
-	// Slot is the slot that the pipeline has. If the config names another, which is not
-	// there, what is to be done depends on whether this one is. Empty: none is known.
+	// Slot is the pipeline's slot. If the config names another one, which is not there,
+	// what is to be done depends on whether this one is. Empty: not known.
 	Slot string
 
-	// Known returns what is remembered of the tables, once the stream is ours: the log
-	// may tell of them as they were, and some go by other names now. Nil: nothing is.
+	// Known returns what is remembered of the tables. It is called once the stream is ours:
+	// the log may tell of tables as they were, and some go by other names now. Nil: nothing
+	// is remembered.
 	Known func(context.Context) (Known, error)
 
-	// Judge is asked before the stream is started and the publication touched, with
-	// what is known by then: all but Format, Publication, Tables and End. Its error ends the
-	// opening. Nil: nothing is to be judged yet.
+	// Judge is called before the stream is started and the publication touched, with what
+	// is known by then: all but Format, Publication, Tables, Unfit, Read and End. Its error
+	// ends Open. Nil: there is nothing to judge by yet.
 	Judge func(Opened) error
 }
 
@@ -128,7 +131,7 @@ type Opened struct {
 	Slot        string
 	Confirmed   LSN    // the slot's confirmed position as found before the stream was started
 	Flushed     LSN    // the end of the server's flushed log
-	Format      string // how values are sent, by the source's own word, for people to know
+	Format      string // how values are sent, in the source's own words, for people
 	Publication PublicationID
 	Tables      []Published
 	Unfit       []Unfit // tables that are chosen and cannot be replicated, or are not published as they must be
@@ -150,32 +153,33 @@ type Published struct {
 	Table *schema.Table
 	Row   PublicationID // its row in pg_publication_rel
 
-	// Missed says that a partition of it was in the stream, and is gone without a word.
+	// Missed says that a partition of the table was in the stream, and is gone without a
+	// trace.
 	Missed bool
 
-	// Seen is how the catalogue had it while streams were open, its rows meaning the same;
-	// nil: as it was remembered.
+	// Seen is what looks at the catalogue have told of the table while streams were open;
+	// nil: nothing.
 	Seen *Seen
 }
 
-// Seen says that a table which looked like the one had, by looks at the catalogue in
-// between, the same rows when it looked like the other.
+// Seen says that a table that looked like Was, and then like Is, had the same rows all
+// along: the catalogue was looked at in between.
 type Seen struct{ Was, Is Looks }
 
-// Looks are what is remembered of how a table is.
+// Looks is how a table looks, as far as that is remembered.
 type Looks struct {
 	Shape []schema.Shape
 	Heap  schema.Heap
 }
 
-// Equal tells whether two looks are the same.
+// Equal reports whether two looks are the same.
 func (l Looks) Equal(o Looks) bool {
 	return slices.Equal(l.Shape, o.Shape) && l.Heap.File == o.Heap.File && l.Heap.Last == o.Heap.Last && slices.Equal(l.Heap.Dropped, o.Heap.Dropped)
 }
 
-// After returns the state as it is after what was seen, if that begins with it. A column
-// whose default was altered, and later a table that was written anew by VACUUM FULL, would
-// at one look be taken for values that were written anew.
+// After returns the state after what was seen, if what was seen begins with the state.
+// Taken as one change, a new default of a column and a later VACUUM FULL of its table would
+// look like values that were written anew.
 func (s TableState) After(seen *Seen) TableState {
 	if seen != nil && seen.Was.Equal(Looks{Shape: s.Shape, Heap: s.Heap}) {
 		s.Shape, s.Heap = seen.Is.Shape, seen.Is.Heap
@@ -196,7 +200,7 @@ type Snapshot interface {
 	Close() error
 }
 
-// Taken is what a Snapshot is of.
+// Taken says what a Snapshot is of.
 type Taken struct {
 	Tables   []*schema.Table // with the shapes read under the locks
 	Seen     Visibility

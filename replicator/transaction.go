@@ -6,45 +6,46 @@ import (
 	"rowshift/schema"
 )
 
-// transaction holds the changes of the source transaction that is being received,
-// apart from the batch until its commit: a batch can so be sealed behind the last
-// commit, without them.
+// transaction holds the changes of the source transaction that is being received. They are
+// kept apart from the batch until the commit, so that the batch can be sealed behind the
+// last commit without them.
 type transaction struct {
 	open    bool
 	skip    bool // the warehouse has it already
 	xid     uint32
-	written Written // known from its beginning on, since it arrives once it has committed
+	written Written // known from Begin on, since a transaction arrives once it has committed
 
 	count   int             // changes received
 	changes series[pending] // those that are not folded yet
-	tables  []*schema.Table // that they are of: one more whenever a change is of another than the one before
+	tables  []*schema.Table // the changes' tables: one more whenever it is not that of the change before
 	arena   arena
 }
 
-// sparePending are blocks of changes that no transaction has.
+// sparePending holds blocks of changes that no transaction uses.
 var sparePending sync.Pool
 
-// pending is a Change of a table, at rest in the transaction's arena. It has no pointers:
-// the garbage collector need not look at it.
+// pending is a Change of a table, at rest in the transaction's arena. It has no pointers,
+// so the garbage collector need not scan it.
 type pending struct {
 	key, old, new place
-	table         uint32 // its index in the transaction's
+	table         uint32 // index into transaction.tables
 	op            Op
 }
 
 const (
-	// pendingBytes is what a pending costs beside its tuples.
+	// pendingBytes is what a pending costs besides its tuples.
 	pendingBytes = 48
 
-	// tableBytes is what it costs that a change is of another table.
+	// tableBytes is what one entry of tables costs.
 	tableBytes = 8
 
-	// fewTables are so few that the room for them is kept in any case.
+	// fewTables is up to how many entries the room for tables is kept for the next
+	// transaction.
 	fewTables = 4096
 )
 
-// begin opens the transaction of a Begin. start is the position up to which the
-// warehouse has everything.
+// begin opens the transaction of a Begin. start is the position up to which the warehouse
+// had everything when the pass began.
 func (t *transaction) begin(c Change, start LSN) {
 	t.open = true
 	t.skip = c.LSN < start
@@ -68,9 +69,9 @@ func (t *transaction) add(c Change) {
 	})
 }
 
-// into gives the changes to fold, one after another, and forgets them. What they hold is
-// kept by the arena then: it takes over the chunks of a transaction that fills some,
-// instead of making copies of all that they hold.
+// into passes the changes to fold one by one, and forgets them. fold's new is the place of
+// the new row if a has it already: a takes over the chunks of a transaction that fills more
+// than one, which saves copies of all that they hold.
 func (t *transaction) into(a *arena, fold func(c Change, new place)) {
 	from, moved, taken := &t.arena, uint32(0), len(t.arena.chunks) > 1
 	if taken {
@@ -96,8 +97,8 @@ func (t *transaction) into(a *arena, fold func(c Change, new place)) {
 	t.arena.reset()
 }
 
-// size returns about how many bytes of memory the changes hold, with the rows that they
-// become beside them.
+// size returns about how many bytes of memory the changes hold, together with the rows that
+// they will become.
 func (t *transaction) size() int {
 	return t.arena.used + t.changes.room()*pendingBytes + cap(t.tables)*tableBytes + t.changes.length*foldedBytes
 }

@@ -11,9 +11,9 @@ type Visibility struct {
 	InProgress []uint64 `json:"xip,omitempty"` // top-level transactions between them that had not ended, ascending
 }
 
-// Sees tells whether a transaction that the stream says has committed is seen by
-// the snapshot. The stream's ids have 32 bits: they are widened to the one
-// nearest to XMax, which is right while fewer than 2^31 transactions lie between.
+// Sees reports whether the snapshot sees a transaction that has committed by the stream.
+// The stream's ids have 32 bits: they are widened to the one nearest to XMax, which is
+// right while fewer than 2^31 transactions lie between.
 func (v Visibility) Sees(xid uint32) bool {
 	wide := v.XMax + uint64(int64(int32(xid-uint32(v.XMax))))
 	if wide < v.XMin {
