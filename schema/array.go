@@ -18,7 +18,7 @@ func arrays() []Family {
 	}}
 }
 
-// array reads the text of one.
+// array reads the text of an array.
 type array struct {
 	text    []byte
 	element string // the type of its elements, as far as its name tells
@@ -46,7 +46,7 @@ func appendArray(t Type, dst, value []byte) ([]byte, bool) {
 	return dst, ok && len(a.text) == 0
 }
 
-// next takes the byte c, if it is next.
+// next skips the byte c if it comes next, and reports whether it did.
 func (a *array) next(c byte) bool {
 	if len(a.text) == 0 || a.text[0] != c {
 		return false
@@ -55,7 +55,7 @@ func (a *array) next(c byte) bool {
 	return true
 }
 
-// appendValues writes what is between braces.
+// appendValues writes what is between two braces.
 func (a *array) appendValues(dst []byte) ([]byte, bool) {
 	if a.depth++; a.depth > maxDimensions || !a.next('{') {
 		return dst, false
@@ -106,8 +106,8 @@ func (a *array) appendElement(dst []byte) ([]byte, bool) {
 	return appendAs(a.element, dst, element), true
 }
 
-// unquoted returns what is before the closing quote, and what follows it: behind a
-// backslash a byte stands for itself and, where doubled, a quote does.
+// unquoted returns what is before the closing quote and what follows it. A byte after a
+// backslash stands for itself and, with doubled, two quotes stand for one.
 func unquoted(text []byte, doubled bool) (value, rest []byte, ok bool) {
 	for i := 0; i < len(text); i++ {
 		switch {
@@ -128,8 +128,8 @@ func unquoted(text []byte, doubled bool) (value, rest []byte, ok bool) {
 	return value, nil, false
 }
 
-// appendAs writes a value of a type that is known by its name as JSON has it: numbers
-// and booleans as such, documents as they are, all else as text.
+// appendAs writes a value as JSON, by the name of its type: numbers and booleans as such,
+// documents as they are, all else as text.
 func appendAs(name string, dst, value []byte) []byte {
 	switch name {
 	case "int2", "int4", "int8", "oid", "float4", "float8", "numeric", "json", "jsonb":

@@ -7,8 +7,8 @@ func bits() []Family {
 	}}
 }
 
-// bitsOf makes a Mapping of the length that is the type's typmod. The first bits of a
-// value that is too long are such a value, but another: so NULL takes its place.
+// bitsOf returns the Mapping for the length that is the type's typmod. The beginning of a
+// value that is too long would be another value, so NULL takes its place.
 func bitsOf(t Type) Mapping {
 	n := int(t.Typmod)
 	if n <= 0 || n > maxVarchar {

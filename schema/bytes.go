@@ -17,9 +17,10 @@ func bytesFamily() []Family {
 	}}
 }
 
-// varbyte writes the hexadecimal digits of a bytea, without the \x that PostgreSQL
-// prints before them under bytea_output = hex. An empty value is a misfit: COPY
-// documents an empty field outside of character types as NULL.
+// varbyte returns the Mapping to a VARBYTE of n bytes. It writes the hexadecimal digits of
+// a bytea without the \x that PostgreSQL prints before them under bytea_output = hex. An
+// empty value is a misfit: COPY documents an empty field outside of character types as
+// NULL.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-usage-varbyte.html
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
 func varbyte(n int) Mapping {
@@ -53,8 +54,8 @@ func varbyte(n int) Mapping {
 	}
 }
 
-// allHex tells whether s is hexadecimal digits only, as PostgreSQL prints them in lower
-// case and PostGIS in upper case.
+// allHex reports whether s is hexadecimal digits only: PostgreSQL prints them in lower
+// case, PostGIS in upper case.
 func allHex(s []byte) bool {
 	for _, c := range s {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {

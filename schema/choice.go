@@ -1,7 +1,7 @@
 package schema
 
-// Choice is what the operator wants of one table. Exactly one of Columns, Exclude
-// and All is set; a list that is empty but not nil is set.
+// Choice is what the operator wants of one table. Exactly one of Columns, Exclude and All
+// is set; an empty list that is not nil is set.
 type Choice struct {
 	Name    Name
 	Columns []string // only these
@@ -9,16 +9,16 @@ type Choice struct {
 	All     bool     // all, also those that are added later
 
 	Target  string   // name in the warehouse; empty: the source's table name
-	DistKey string   // a source column; empty: the first key column of a type that can be it
-	SortKey []string // source columns; empty: the same
+	DistKey string   // a source column; empty: the first key column of a suitable type
+	SortKey []string // source columns; empty: the same one
 
-	// Types are Redshift types by source column, where it is not to be the one that the
-	// column's own type maps to.
+	// Types are Redshift types, by source column, that are wanted in place of the ones that
+	// the columns' own types map to.
 	Types map[string]string
 
-	// Rules say, by source column and kind of Misfit, what is done with a value that
-	// does not fit, where that is not the type's own rule. The kind AnyMisfit stands for
-	// all that are not named.
+	// Rules say, by source column and kind of Misfit, what is done with a value that does
+	// not fit, in place of the type's own rule. The kind AnyMisfit stands for all that are
+	// not named.
 	Rules map[string]map[string]Rule
 
 	Hash    []string          // source columns whose values are hashed on the way
@@ -33,22 +33,21 @@ type Choice struct {
 	// connection where PostgreSQL cannot keep them back.
 	UnlistedOnWire bool
 
-	// Followed is what Follow makes: by a column's name the config's name for it, where
-	// that is the one of before it was renamed.
+	// Followed is set by Follow: for columns that were renamed in the source, by their name
+	// there, the name that the config still has for them.
 	Followed map[string]string
 }
 
-// Resolve makes the Table that c wants of r, as a server of that major version
-// would publish it. The error joins one *Fault for each thing that is wrong (see
-// Faults): an unknown column, a key column left out, no key, two names that
-// Redshift takes for one, a partial column list that the server or the replica
-// identity does not admit without UnlistedOnWire, a column to hash without a key, an
-// unlogged or temporary table.
+// Resolve makes the Table that c wants of r, as a server of that major version would
+// publish it. The error joins one *Fault for each thing that is wrong (see Faults): an
+// unknown column, a key column left out, no key, two names that Redshift takes for one, a
+// partial column list that the server or the replica identity does not admit without
+// UnlistedOnWire, a column to hash without a key, an unlogged or temporary table.
 //
-// The key is the primary key under IdentityDefault and IdentityFull, the index's
-// columns under IdentityIndex. Generated columns are left out unless Columns names
-// them, which only PostgreSQL 18 and later can follow. A name that Redshift would
-// refuse or take for another is a fault, never changed beyond being folded.
+// The key is the primary key under IdentityDefault and IdentityFull, and the index's
+// columns under IdentityIndex. Generated columns are left out unless Columns names them,
+// which only PostgreSQL 18 and later can publish. A name that Redshift would refuse or take
+// for another is a fault; no name is changed except by Fold.
 func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	v := resolver{choice: c, relation: r, major: major}
 	if !v.takeable() {

@@ -44,7 +44,7 @@ func appendComposite(_ Type, dst, value []byte) ([]byte, bool) {
 	}
 }
 
-// compositeField takes the first field off: nothing at all is NULL.
+// compositeField splits off the first field. A field of nothing at all is NULL.
 func compositeField(text []byte) (field, rest []byte, null, ok bool) {
 	if len(text) > 0 && text[0] == '"' {
 		field, rest, ok = unquoted(text[1:], true)

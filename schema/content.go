@@ -10,22 +10,23 @@ import (
 	"strings"
 )
 
-// Content is what a type's texts are made of beside a row's own: the labels of an enum and
-// the attributes of a composite, those too of what the type is an array, a domain, a range
-// or a composite of. ALTER TYPE changes them, and so the text of every value, and writes no
-// row.
+// Content is what the texts of a type's values depend on besides the rows: the labels of an
+// enum and the attributes of a composite. Those of types count too that the type is an
+// array, a domain, a range or a composite of. ALTER TYPE changes them, and so the text of
+// every value, without writing any row.
 // https://www.postgresql.org/docs/current/sql-altertype.html
 type Content []Piece
 
-// Piece is one of them.
+// Piece is one label of a Content, or the attributes of one composite.
 type Piece struct {
-	OID  uint32 // of the label, which no new name changes; 0: attributes
+	OID  uint32 // of the label, which keeps it when it is renamed; 0: attributes
 	Text string // the label, or the attributes with their types
 }
 
-// digest is what is remembered of the content: the highest label's OID, and a hash of all
-// up to it. Labels that are added do not change that, for they have later OIDs. Where the
-// counter of OIDs began again they may not, and then are a difference that is none.
+// digest returns what is remembered of the content: the highest OID of a label, and a hash
+// of everything up to it. Labels that are added later have higher OIDs, so the digest still
+// holds (see keeps). Once the counter of OIDs has wrapped around they may have lower ones,
+// which looks like a difference though there is none.
 func (c Content) digest() string {
 	if len(c) == 0 {
 		return ""
@@ -34,7 +35,7 @@ func (c Content) digest() string {
 	return c.upTo(last)
 }
 
-// upTo is the digest of what was there when that label was the last.
+// upTo returns the digest as of when the label with that OID was the last.
 func (c Content) upTo(last uint32) string {
 	sorted := slices.SortedFunc(slices.Values(c), func(a, b Piece) int {
 		return cmp.Or(cmp.Compare(a.OID, b.OID), strings.Compare(a.Text, b.Text))
@@ -48,7 +49,7 @@ func (c Content) upTo(last uint32) string {
 	return fmt.Sprintf("%d:%s", last, hex.EncodeToString(hash.Sum(nil)[:8]))
 }
 
-// keeps tells whether all that a digest is of is there as it was.
+// keeps reports whether everything that a digest is of is still there as it was.
 func (c Content) keeps(digest string) bool {
 	label, _, _ := strings.Cut(digest, ":")
 	last, err := strconv.ParseUint(label, 10, 32)

@@ -9,28 +9,28 @@ import (
 // attnum, which neither a new name nor a new place changes.
 type Diff struct {
 	// Uncertain says why what the warehouse holds of the table cannot be brought in line
-	// without loading it again: its rows, or the names in its log, may mean something
-	// else now. Empty: it can, by what follows.
+	// without loading it again: its rows, or the names in its log, may mean something else
+	// now. Empty: the fields below bring it in line.
 	Uncertain string
 
-	Added   []int    // indices of columns that were not there, and are NULL in the rows of before
+	Added   []int    // indices of columns that were not there, and are NULL in all earlier rows
 	Renamed []Rename // columns that go by another name in the warehouse
 	Dropped []Shape  // columns that are gone, or not chosen any more
 	Named   bool     // a column goes by another name in the source
 	Longer  bool     // a column needs a longer type in the warehouse
 }
 
-// Rename is another name of a column in the warehouse.
+// Rename is a new name of a column in the warehouse.
 type Rename struct{ From, To string }
 
-// Empty tells whether nothing became of the table.
+// Empty reports whether nothing became of the table.
 func (d Diff) Empty() bool {
 	return d.Uncertain == "" && len(d.Added) == 0 && len(d.Renamed) == 0 && len(d.Dropped) == 0 && !d.Named && !d.Longer
 }
 
-// Compare says what became of a table that had those columns, and was held so by the
-// source. A table that was remembered by a rowshift that did not look at its heap is
-// compared by its columns' names and types only.
+// Compare returns what became of a table that had those columns, and that the source held
+// as heap says. If the table was remembered by a rowshift that did not look at its heap,
+// only the names and types of its columns are compared.
 func Compare(was []Shape, heap Heap, t *Table) Diff {
 	c := comparison{was: was, heap: heap, table: t, now: t.Shape()}
 	c.run()
@@ -74,7 +74,7 @@ func (c *comparison) run() {
 	}
 }
 
-// gone is a column that is not there any more.
+// gone notes a column that is not there any more.
 func (c *comparison) gone(was Shape) {
 	if was.Key > 0 {
 		c.uncertain("column %q, which was of the key, is gone", was.Name)
@@ -85,8 +85,9 @@ func (c *comparison) gone(was Shape) {
 	c.diff.Dropped = append(c.diff.Dropped, was)
 }
 
-// added is a column that was not there. It is NULL in the rows of before if it was
-// added since, and neither a default nor the table written anew gave them a value.
+// added notes a column that was not there before. It is NULL in all earlier rows, unless it
+// was there but not chosen, or they got values by a default or because the table was
+// written anew: then it is uncertain what they have.
 func (c *comparison) added(i int, now Shape) {
 	dropped := slices.ContainsFunc(c.table.Heap.Dropped, func(n int16) bool { return n > c.heap.Last })
 	switch {
@@ -104,8 +105,8 @@ func (c *comparison) added(i int, now Shape) {
 	c.diff.Added = append(c.diff.Added, i)
 }
 
-// content compares what the texts of a column's type are made of with what it was: nothing
-// becomes of labels that were added. Of another type's that says nothing.
+// content compares the Content of a column's type with what it was. Labels that were added
+// make no difference. For another type the comparison would say nothing.
 func (c *comparison) content(was Shape, i int) {
 	now := c.now[i]
 	if was.Type == now.Type && was.Content != "" && was.Content != now.Content && !c.table.Columns[i].Content.keeps(was.Content) {
@@ -146,8 +147,8 @@ func (c *comparison) column(was, now Shape) {
 	}
 }
 
-// renamed is a column that has another name. If some other column had or has one of the
-// two, the log does not tell which it speaks of.
+// renamed notes a column that has another name. If some other column had or has one of the
+// two names, the log does not tell which column it speaks of.
 func (c *comparison) renamed(was, now Shape) {
 	c.diff.Named = true
 	other := func(s Shape) bool { return s.Attnum != now.Attnum && (s.Name == was.Name || s.Name == now.Name) }
@@ -156,7 +157,7 @@ func (c *comparison) renamed(was, now Shape) {
 	}
 }
 
-// target is the column's name in the warehouse.
+// target returns the column's name in the warehouse.
 func (s Shape) target() string {
 	if s.Target != "" {
 		return s.Target
@@ -171,15 +172,15 @@ const (
 	oidVarchar = 1043
 )
 
-// longer tells whether a column's texts are what they were and only may be longer now:
-// PostgreSQL then does not write the table anew.
+// longer reports whether a column's texts are what they were, and only may be longer now.
+// PostgreSQL does not write the table anew for that.
 // https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
 func longer(was, now Shape) bool {
 	texts := []uint32{oidText, oidVarchar}
 	return slices.Contains(texts, was.Type) && slices.Contains(texts, now.Type) && limit(was) <= limit(now)
 }
 
-// limit is the length that a text may have.
+// limit returns the greatest length that a text may have.
 func limit(s Shape) int32 {
 	if s.Typmod < 0 {
 		return 1<<31 - 1

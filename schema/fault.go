@@ -30,8 +30,8 @@ func Faults(err error) []*Fault {
 	return nil
 }
 
-// Together says which of the tables cannot stand side by side in the warehouse,
-// because they would share a target. The error joins one *Fault for each.
+// Together returns an error if some of the tables cannot stand side by side in the
+// warehouse because they would share a target. It joins one *Fault for each.
 func Together(tables []*Table) error {
 	var faults []error
 	first := map[string]*Table{}

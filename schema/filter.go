@@ -7,7 +7,7 @@ import (
 
 // Filter is how the source reads a Choice's Where.
 type Filter struct {
-	Text    string  // as the source spells it, by which two are told from each other
+	Text    string  // as the source spells it; two filters are the same if their texts are
 	Columns []int16 // attnums of the columns that it looks at
 
 	Refused string // why it is no condition on rows of the table; else empty
@@ -18,9 +18,9 @@ type Filter struct {
 // https://www.postgresql.org/docs/current/logical-replication-row-filter.html
 const rowFilters = 15
 
-// where takes the choice's filter, and faults one that PostgreSQL would not publish by,
-// that would make statements of the owner fail, or that would bring rows with values
-// that nobody knows.
+// where takes the choice's filter. It faults a filter by which PostgreSQL would not
+// publish, that would make the owner's statements fail, or that would bring rows with
+// values that nobody knows.
 func (v *resolver) where(t *Table) {
 	if v.choice.Where == "" {
 		return

@@ -18,7 +18,7 @@ func floats() []Family {
 	}
 }
 
-// limits are those of a binary floating-point type.
+// limits are the limits of a binary floating-point type.
 type limits struct {
 	bits              int
 	smallest, largest float64 // normal numbers
@@ -29,9 +29,10 @@ var (
 	doubleLimits = limits{bits: 64, smallest: 0x1p-1022, largest: math.MaxFloat64}
 )
 
-// float checks what COPY refuses though the type could hold it: NaN, the infinities
-// (https://github.com/databricks/spark-redshift/pull/269), and numbers below the
-// smallest normal one, which PostgreSQL 8.0, that Redshift was made from, refuses.
+// float returns a Mapping that checks for what COPY refuses though the type could hold it:
+// NaN, the infinities (https://github.com/databricks/spark-redshift/pull/269), and numbers
+// below the smallest normal one, which are refused by PostgreSQL 8.0, from which Redshift
+// was made.
 func float(spelled string, l limits) Mapping {
 	m := checked(spelled, l.fault, func(dst, value []byte, _ string, _ Rule) []byte { return l.appendNearest(dst, value) },
 		Remedy{Kind: OutOfRange, Default: Clamp, Clamp: true},
@@ -44,9 +45,9 @@ func float(spelled string, l limits) Mapping {
 	return m
 }
 
-// largestReal writes the largest REAL with more digits than PostgreSQL prints of it. The
-// number 3.4028235e+38 is beyond it, and only nearest to it: PostgreSQL 8.0 compares it
-// as a double precision, and refuses it.
+// largestReal returns write, but writes the largest REAL with more digits than PostgreSQL
+// prints. The number that it prints, 3.4028235e+38, is a little beyond the largest REAL.
+// PostgreSQL 8.0 compares it as a double precision, and refuses it.
 // https://github.com/postgres/postgres/blob/REL8_0_STABLE/src/backend/utils/adt/float.c (float4in)
 func largestReal(write func(dst, value []byte) ([]byte, error)) func(dst, value []byte) ([]byte, error) {
 	return func(dst, value []byte) ([]byte, error) {
@@ -80,8 +81,8 @@ func (l limits) fault(value []byte) string {
 	return ""
 }
 
-// appendNearest writes the number nearest to value that the type holds, and no other: as
-// a double precision, which each REAL is.
+// appendNearest writes the number nearest to value that the type holds. It is written as a
+// double precision, which can hold each REAL exactly.
 func (l limits) appendNearest(dst, value []byte) []byte {
 	f, _ := strconv.ParseFloat(string(value), 64) // infinite, or 0, where it is out of range
 	size := math.Abs(f)
@@ -96,13 +97,13 @@ func (l limits) appendNearest(dst, value []byte) []byte {
 	return strconv.AppendFloat(dst, math.Copysign(size, f), 'e', -1, 64)
 }
 
-// allZeros tells whether no digit of the mantissa is another than 0.
+// allZeros reports whether all digits of the mantissa are 0.
 func allZeros(value []byte) bool {
 	mantissa, _, _ := bytes.Cut(value, []byte("e"))
 	return !bytes.ContainsAny(mantissa, "123456789")
 }
 
-// floatForm tells whether value is digits with at most one point, perhaps a sign,
+// floatForm reports whether value is digits with at most one point, perhaps a sign and
 // perhaps an exponent.
 func floatForm(value []byte) bool {
 	mantissa, exponent, scientific := bytes.Cut(bytes.TrimPrefix(value, []byte("-")), []byte("e"))

@@ -2,10 +2,10 @@ package schema
 
 import "slices"
 
-// Follow returns the choice as it is to be resolved with a relation that was known with
-// those columns: a name of the config that the relation has no more, because the column
-// was renamed, gives way to the one that it has now. A column that goes by the config's
-// name is the one that the config means, whatever it was before.
+// Follow returns the choice as it is to be resolved with r, whose columns were known as
+// was. A name in the config that r does not have any more, because the column was renamed,
+// is replaced by the column's name of now. If some column of r does have the name, the
+// config means that one, whatever it was before.
 func (c Choice) Follow(was []Shape, r Relation) Choice {
 	for _, s := range was {
 		known := s.Known
@@ -22,7 +22,7 @@ func (c Choice) Follow(was []Shape, r Relation) Choice {
 	return c
 }
 
-// names tells whether the choice speaks of a column by that name.
+// names reports whether the choice speaks of a column by that name.
 func (c Choice) names(name string) bool {
 	_, ruled := c.Rules[name]
 	_, renamed := c.Rename[name]
@@ -31,7 +31,7 @@ func (c Choice) names(name string) bool {
 		slices.Contains(c.Columns, name) || slices.Contains(c.SortKey, name) || slices.Contains(c.Hash, name)
 }
 
-// renamed returns the choice with another name for one column.
+// renamed returns a choice that calls one column by another name.
 func (c Choice) renamed(from, to string) Choice {
 	c.Columns, c.SortKey, c.Hash = put(c.Columns, from, to), put(c.SortKey, from, to), put(c.Hash, from, to)
 	if c.DistKey == from {
@@ -44,7 +44,7 @@ func (c Choice) renamed(from, to string) Choice {
 	return c
 }
 
-// knownAs is the name by which the config knows a column.
+// knownAs returns the config's name for a column.
 func (c Choice) knownAs(name string) string {
 	if known, ok := c.Followed[name]; ok {
 		return known
@@ -52,7 +52,7 @@ func (c Choice) knownAs(name string) string {
 	return name
 }
 
-// put returns the names with one in the place of another.
+// put returns names with from replaced by to.
 func put(names []string, from, to string) []string {
 	if i := slices.Index(names, from); i >= 0 {
 		names = slices.Clone(names)
@@ -61,7 +61,7 @@ func put(names []string, from, to string) []string {
 	return names
 }
 
-// putKey returns a copy of a map with one key in the place of another.
+// putKey returns a copy of a map with key from replaced by to.
 func putKey[V any](of map[string]V, from, to string) map[string]V {
 	changed := map[string]V{}
 	for k, v := range of {

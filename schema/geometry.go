@@ -6,9 +6,9 @@ import "strings"
 // https://docs.aws.amazon.com/redshift/latest/dg/spatial-limitations.html
 const maxGeometry = 1048447
 
-// PostgreSQL's own shapes cross as text; PostGIS' geometry and geography, which are
-// an extension's, cross as the hexadecimal EWKB that they print, which
-// ST_GeomFromEWKB takes in Redshift and COPY reads into a GEOMETRY.
+// PostgreSQL's own shapes cross as text. The geometry and geography of PostGIS, which is an
+// extension, cross as the hexadecimal EWKB that they print: ST_GeomFromEWKB takes it in
+// Redshift, and COPY reads it into a GEOMETRY.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-spatial-data.html
 func geometries() []Family {
 	return []Family{
@@ -22,7 +22,7 @@ func geometries() []Family {
 	}
 }
 
-// spatial is the Mapping to Redshift's type of the same name.
+// spatial returns the Mapping to Redshift's type of the same name.
 func spatial(t Type, s spelling) (Mapping, bool) {
 	if s.name != "GEOMETRY" && s.name != "GEOGRAPHY" || !strings.EqualFold(t.Name, s.name) {
 		return Mapping{}, false

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// MinHashKey is the least length of a HashKey in bytes. A shorter one weakens the
-// hash, and what is hashed can often be guessed.
+// MinHashKey is the least length of a HashKey in bytes. A shorter key weakens the hash, and
+// the values that are hashed can often be guessed.
 // https://www.rfc-editor.org/rfc/rfc2104#section-3
 const MinHashKey = sha256.Size
 
@@ -23,16 +23,16 @@ type HashKey struct {
 	states      sync.Pool // of *hashState
 }
 
-// hashState is the room that one hash takes.
+// hashState is the working memory of one hash.
 type hashState struct {
 	hash.Hash
 	sum [sha256.Size]byte
 }
 
-// fingerprinted is what a key's fingerprint is the hash of.
+// fingerprinted is the text whose hash by a key is the key's fingerprint.
 const fingerprinted = "rowshift: the fingerprint of a hash key"
 
-// NewHashKey makes a HashKey of a secret's bytes, taken as they are. The error holds
+// NewHashKey returns a HashKey made of a secret's bytes, taken as they are. The error holds
 // none of them.
 func NewHashKey(key []byte) (*HashKey, error) {
 	if len(key) < MinHashKey {
@@ -44,8 +44,8 @@ func NewHashKey(key []byte) (*HashKey, error) {
 	return k, nil
 }
 
-// Fingerprint tells whether a key is another one, without telling the key. It may be
-// remembered and shown.
+// Fingerprint returns what tells two keys from each other without telling the keys. It may
+// be remembered and shown.
 func (k *HashKey) Fingerprint() string { return k.fingerprint }
 
 // append appends the hash of value to dst.
@@ -58,7 +58,7 @@ func (k *HashKey) append(dst, value []byte) []byte {
 	return dst
 }
 
-// mapping is the Mapping of a hashed column, whatever its type. Every value fits.
+// mapping returns the Mapping of a hashed column, whatever its type. Every value fits.
 func (k *HashKey) mapping() Mapping {
 	return Mapping{Type: varchar(hex.EncodedLen(sha256.Size)), Text: true, Blankless: true, Append: func(dst, value []byte) ([]byte, error) {
 		return k.append(dst, value), nil
@@ -70,8 +70,8 @@ const redacted = "[redacted]"
 func (k *HashKey) String() string   { return redacted }
 func (k *HashKey) GoString() string { return redacted }
 
-// Format covers every verb, those too that would walk through the fields.
+// Format redacts the key for every verb, also those that would walk through its fields.
 func (k *HashKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// MarshalJSON covers encoders, and those that use reflection.
+// MarshalJSON redacts the key for encoders, also those that use reflection.
 func (k *HashKey) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }

@@ -24,7 +24,8 @@ func (v *resolver) key(columns []Column) []int {
 	return key
 }
 
-// keyAttnums returns the attnums of the key, none with a fault if there is none.
+// keyAttnums returns the attnums of the key. If there is no key, it faults that and returns
+// none.
 // https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-REPLICA-IDENTITY
 func (v *resolver) keyAttnums() []int16 {
 	r := v.relation
@@ -56,7 +57,7 @@ func (v *resolver) keyAttnums() []int16 {
 	return nil
 }
 
-// cures are the two ways to give a table a key.
+// cures returns the two ways to give a table a key.
 func (v *resolver) cures() string {
 	return "either ALTER TABLE " + v.table() + " ADD PRIMARY KEY (...), " +
 		"or CREATE UNIQUE INDEX i ON " + v.table() + " (...) over columns that are NOT NULL and ALTER TABLE " + v.table() + " REPLICA IDENTITY USING INDEX i"
@@ -96,7 +97,7 @@ func (v *resolver) distKey(t *Table) int {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 const maxSortKey = 400
 
-// sortKey returns the indices of the sort key.
+// sortKey returns the indices of the sort key's columns.
 func (v *resolver) sortKey(t *Table) []int {
 	names := v.choice.SortKey
 	if len(names) == 0 {
@@ -122,8 +123,9 @@ func (v *resolver) sortKey(t *Table) []int {
 	return key
 }
 
-// firstSpread is the default of distkey and sortkey: the first key column of a type that can
-// be one, -1 if none is. A key of bytea alone is thus spread evenly and not sorted.
+// firstSpread returns the default of distkey and sortkey: the first key column of a type
+// that can be one, -1 if none is. So a table whose key is one bytea is spread evenly and
+// not sorted.
 func firstSpread(t *Table) int {
 	for _, i := range t.Key {
 		if spreads(t.Columns[i]) {
@@ -133,8 +135,8 @@ func firstSpread(t *Table) int {
 	return -1
 }
 
-// chosen returns the index of the column that a config key names, -1 with a fault
-// if it is not among the chosen ones.
+// chosen returns the index of the column that a config key names. If that is not one of the
+// chosen columns, it faults that and returns -1.
 func (v *resolver) chosen(key, name string, columns []Column) int {
 	i := slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
 	if i < 0 {
@@ -143,15 +145,15 @@ func (v *resolver) chosen(key, name string, columns []Column) int {
 	return i
 }
 
-// spread faults a column of a type by which Redshift neither distributes nor sorts.
+// spread faults a column whose type Redshift can neither distribute nor sort by.
 func (v *resolver) spread(key string, c Column) {
 	if !spreads(c) {
 		v.fault("name a column of another type: "+v.config(key), "%s %q is %s, which Redshift does not take for that", key, c.Name, c.Mapping.Type)
 	}
 }
 
-// spreadable are the types that a DISTKEY and a SORTKEY may have, by AWS's lists. They
-// leave out SUPER, VARBYTE, GEOMETRY, GEOGRAPHY and HLLSKETCH.
+// spreadable are the types that a DISTKEY and a SORTKEY may have, by AWS's lists. SUPER,
+// VARBYTE, GEOMETRY, GEOGRAPHY and HLLSKETCH are not among them.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
 var spreadable = []string{
@@ -159,7 +161,7 @@ var spreadable = []string{
 	"DATE", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "CHAR", "VARCHAR",
 }
 
-// spreads tells whether Redshift can distribute and sort rows by a column.
+// spreads reports whether Redshift can distribute and sort rows by a column.
 func spreads(c Column) bool {
 	name, _, _ := strings.Cut(c.Mapping.Type, "(")
 	return slices.Contains(spreadable, name)

@@ -1,6 +1,7 @@
 package schema
 
-// A path of labels and the patterns for such cross as text: Top.Science.Astronomy.
+// A path of labels, such as Top.Science.Astronomy, and the patterns for paths cross as
+// text.
 // https://www.postgresql.org/docs/current/ltree.html
 func ltrees() []Family {
 	return []Family{{

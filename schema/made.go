@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// column makes the Column of an attribute, with what the choice makes of it on the way.
+// column returns the Column of an attribute, renamed or hashed if the choice says so.
 func (v *resolver) column(a Attribute) Column {
 	c := Column{Attribute: a, Known: v.choice.knownAs(a.Name), Target: Fold(a.Name), Mapping: MappingOf(a.Type)}
 	if name, renamed := v.choice.Rename[a.Name]; renamed {
@@ -18,8 +18,8 @@ func (v *resolver) column(a Attribute) Column {
 	return c
 }
 
-// made faults what the choice wants to make of columns that are not chosen, and hashes
-// without a key.
+// made faults columns to hash or rename that are not chosen, and columns to hash where
+// there is no key.
 func (v *resolver) made(columns []Column) {
 	for i, name := range v.choice.Hash {
 		if slices.Contains(v.choice.Hash[:i], name) {

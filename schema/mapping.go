@@ -9,20 +9,20 @@ import (
 	"sync"
 )
 
-// Family is a set of PostgreSQL types that cross in the same way. It is what the
-// manual's table of types is made of.
+// Family is a set of PostgreSQL types that cross in the same way. The manual's table of
+// types is made of the families.
 type Family struct {
 	Types     []string // as pg_type.typname spells them; none for a family that is known by its category
 	Category  byte     // pg_type.typcategory; 0 for a family that is known by its names
 	Extension bool     // the types are an extension's, not PostgreSQL's own
 	Shown     string   // the types as the manual shows them
 	Redshift  string   // what holds them, as the manual shows it
-	Choices   string   // what else may, by the operator's choice; besides, every type may be a VARCHAR(n) that is long enough
+	Choices   string   // what else may hold them, by the operator's choice; besides, every type may be a VARCHAR(n) that is long enough
 	Lost      string   // what does not cross, or crosses as something else
 
 	mapping func(Type) Mapping
 	longest func(Type) int // bytes of the longest text of a value; nil or 0: there is no bound
-	cut     bool           // the beginning of a value's text is a value as well
+	cut     bool           // the beginning of a value's text is a value of the type as well
 	as      func(Type, spelling) (Mapping, bool)
 }
 
@@ -44,7 +44,8 @@ func Families() []Family {
 	)
 }
 
-// allFamilies are made once: they are asked for each column whenever tables are compared.
+// allFamilies returns the families, which are made only once: they are asked for each
+// column whenever tables are compared.
 var allFamilies = sync.OnceValue(Families)
 
 // familyOf returns the family that t belongs to.
@@ -58,8 +59,8 @@ func familyOf(t Type) Family {
 	return families[len(families)-1]
 }
 
-// takes tells whether t is of the family. An enum or composite that has the name of
-// an extension's type is none of it.
+// takes reports whether t is of the family. An enum or composite that has the name of an
+// extension's type is not.
 func (f Family) takes(t Type) bool {
 	switch {
 	case f.Category != 0:
@@ -70,10 +71,10 @@ func (f Family) takes(t Type) bool {
 	return t.Base < firstUserOID && slices.Contains(f.Types, t.Name)
 }
 
-// MappingOf says how values of t are held by Redshift.
+// MappingOf returns how Redshift holds values of t.
 func MappingOf(t Type) Mapping { return familyOf(t).mapping(t) }
 
-// MappingAs says how values of t are held by the Redshift type that the operator has
+// MappingAs returns how values of t are held by the Redshift type that the operator has
 // chosen for them. The error says why that type cannot hold them.
 func MappingAs(t Type, chosen string) (Mapping, error) {
 	s, err := spell(chosen)
@@ -104,8 +105,8 @@ func MappingAs(t Type, chosen string) (Mapping, error) {
 
 // types gives columns the types that the choice names.
 //
-// A timetz of a key is text: Redshift keeps a TIMETZ in UTC, so that 10:00+00 and
-// 11:00+01, which PostgreSQL tells apart, would be one key.
+// A timetz in a key is held as text. Redshift keeps a TIMETZ in UTC, so 10:00+00 and
+// 11:00+01 would be one key there, and PostgreSQL tells them apart.
 func (v *resolver) types(t *Table) {
 	for i := range t.Columns {
 		c := &t.Columns[i]
@@ -136,35 +137,36 @@ func (v *resolver) types(t *Table) {
 	}
 }
 
-// WithoutEquality tells Redshift's types whose values have no equality to rely on.
+// WithoutEquality reports whether values of a Redshift type have no equality to rely on.
 func WithoutEquality(kind string) bool {
 	name, _, _ := strings.Cut(kind, "(")
 	return slices.Contains([]string{"SUPER", "GEOMETRY", "GEOGRAPHY"}, name)
 }
 
-// asIs is the Mapping of a type whose text COPY reads as PostgreSQL prints it, and
-// whose every value fits.
+// asIs returns the Mapping of a type whose every value fits, and whose text COPY reads as
+// PostgreSQL prints it.
 func asIs(redshift string) func(Type) Mapping {
 	return func(Type) Mapping { return Mapping{Type: redshift} }
 }
 
-// ascii is the Mapping of a type whose text is never longer than n bytes, all of
-// them ASCII, and never ends in a blank.
+// ascii returns the Mapping of a type whose text is never longer than n bytes, is all
+// ASCII, and never ends in a blank.
 func ascii(n int) func(Type) Mapping {
 	return func(Type) Mapping { return Mapping{Type: varchar(n), Text: true, Blankless: true} }
 }
 
-// atMost is the longest text of a type whose values all have a bounded one.
+// atMost returns the longest text of a type whose texts all have up to n bytes.
 func atMost(n int) func(Type) int { return func(Type) int { return n } }
 
-// wider lets values be held by any of the types, which hold all of them as they are.
+// wider lets values be held by any of the given types, each of which holds all of them as
+// they are.
 func wider(types ...string) func(Type, spelling) (Mapping, bool) {
 	return func(_ Type, s spelling) (Mapping, bool) {
 		return Mapping{Type: s.String()}, slices.Contains(types, s.name)
 	}
 }
 
-// checked is a Mapping that writes a value as it is unless fault returns a kind of
+// checked returns a Mapping that writes a value as it is unless fault returns a kind of
 // Misfit for it.
 func checked(spelled string, fault func(value []byte) string, adjust adjuster, remedies ...Remedy) Mapping {
 	return Mapping{Type: spelled, Remedies: remedies, adjust: adjust, Append: func(dst, value []byte) ([]byte, error) {
@@ -175,5 +177,5 @@ func checked(spelled string, fault func(value []byte) string, adjust adjuster, r
 	}}
 }
 
-// varchar spells a character type of n bytes.
+// varchar returns the name of a character type of n bytes.
 func varchar(n int) string { return "VARCHAR(" + strconv.Itoa(n) + ")" }

@@ -6,14 +6,14 @@ type Misfit struct {
 	Kind string // one of the kinds below: short, stable, for a metric
 	Type string // the Redshift type
 	Size int    // length of the value's text in bytes
-	Rule Rule   // what is to be done: Fail or Quarantine, once the column's rule was looked up
+	Rule Rule   // what is to be done: Fail or Quarantine; set once the column's rule was looked up
 }
 
 // The kinds of Misfit.
 const (
 	TooLong    = "too_long"     // more bytes than the type holds
 	OutOfRange = "out_of_range" // a number or a year beyond the type's
-	Inexact    = "inexact"      // more digits behind the point than the type has
+	Inexact    = "inexact"      // more digits after the point than the type has
 	NotNumber  = "nan"          // NaN, which COPY refuses
 	Infinite   = "infinity"     // an infinite number, date or timestamp
 	BeforeEra  = "before_era"   // a year BC, a form that COPY is not known to read
@@ -26,7 +26,7 @@ const (
 	Malformed  = "malformed"    // not the text of such a value
 )
 
-// Misfits are all kinds, for the config.
+// Misfits are all kinds of Misfit, for the config.
 var Misfits = []string{TooLong, OutOfRange, Inexact, NotNumber, Infinite, BeforeEra, OddOffset, NotUTF8, ZeroByte, Empty, TooDeep, SameName, Malformed}
 
 func (m *Misfit) Error() string { return m.Kind + " for " + m.Type }

@@ -2,9 +2,9 @@ package schema
 
 import "bytes"
 
-// money is printed by the source's lc_monetary, which is pinned to C: $1,234.50. A
-// DECIMAL is chosen, not taken, for the locale of the database may count in something
-// else than hundredths.
+// money is printed by the source's lc_monetary, which is pinned to C: $1,234.50. It becomes
+// a DECIMAL only where the operator chooses that, because the locale of the database may
+// count in something else than hundredths.
 // https://www.postgresql.org/docs/current/datatype-money.html
 func money() []Family {
 	return []Family{{
@@ -16,7 +16,7 @@ func money() []Family {
 	}}
 }
 
-// amount is the Mapping of money to a DECIMAL: without the currency and the commas.
+// amount returns the Mapping of money to a DECIMAL, without the currency and the commas.
 func amount(_ Type, s spelling) (Mapping, bool) {
 	if s.name != "DECIMAL" || s.scale < 2 || s.size-s.scale < 17 {
 		return Mapping{}, false

@@ -12,8 +12,8 @@ type Name struct {
 // String returns schema.table, without quotes: for people, never for SQL.
 func (n Name) String() string { return n.Schema + "." + n.Table }
 
-// Fold returns name as Redshift stores it: ASCII letters in lower case, which it
-// does even inside quotes unless enable_case_sensitive_identifier is on.
+// Fold returns name as Redshift stores it: with its ASCII letters in lower case. Redshift
+// does so even inside quotes, unless enable_case_sensitive_identifier is on.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
 func Fold(name string) string {
 	return strings.Map(func(r rune) rune {

@@ -19,8 +19,8 @@ func integers() []Family {
 	}
 }
 
-// digits lets whole numbers of so many digits be held by any of the types, or by a
-// DECIMAL that has room for them.
+// digits lets whole numbers of n digits be held by any of the types, or by a DECIMAL that
+// has room for them.
 func digits(n int, types ...string) func(Type, spelling) (Mapping, bool) {
 	return func(t Type, s spelling) (Mapping, bool) {
 		if s.name == "DECIMAL" {
@@ -36,8 +36,9 @@ const (
 	maxScale     = 37
 )
 
-// int64Digits is the precision up to which a DECIMAL is kept in an int64, which ends at
-// 9223372036854775807: at that precision it holds not all numbers of so many digits.
+// int64Digits is the precision up to which Redshift keeps a DECIMAL in an int64. The int64
+// ends at 9223372036854775807, so at exactly this precision it does not hold all numbers of
+// so many digits.
 const int64Digits = 19
 
 func decimals() []Family {
@@ -63,8 +64,8 @@ func decimals() []Family {
 	}}
 }
 
-// precisionOf returns the digits of a numeric, and of those the ones behind the point,
-// and whether its typmod says them.
+// precisionOf returns how many digits a numeric has, how many of those are after the point,
+// and whether its typmod says so.
 // https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/numeric.c (make_numeric_typmod)
 func precisionOf(t Type) (precision, scale int, ok bool) {
 	if t.Typmod < 4 {
@@ -79,7 +80,7 @@ func precisionOf(t Type) (precision, scale int, ok bool) {
 	return max(precision, scale), scale, true // numeric(3,5) holds 0.00999
 }
 
-// decimalOf makes a Mapping of a numeric's typmod.
+// decimalOf returns the Mapping for a numeric's typmod.
 func decimalOf(t Type) Mapping {
 	precision, scale, ok := precisionOf(t)
 	if precision == int64Digits {
@@ -91,8 +92,8 @@ func decimalOf(t Type) Mapping {
 	return decimal(precision, scale)
 }
 
-// decimal checks that a number has no more digits than a DECIMAL(precision,scale):
-// COPY would cut those of a fraction without a word.
+// decimal returns a Mapping that checks that a number has no more digits than a
+// DECIMAL(precision,scale): COPY would silently cut those of a fraction.
 func decimal(precision, scale int) Mapping {
 	spelled := spelling{name: "DECIMAL", size: precision, scale: scale}.String()
 	whole := precision - scale
@@ -110,8 +111,8 @@ func decimal(precision, scale int) Mapping {
 		Remedy{Kind: Malformed, Default: Quarantine})
 }
 
-// decimalFault returns the kind of Misfit that a number is for a type of so many
-// digits before and after the point, empty if it fits.
+// decimalFault returns the kind of Misfit that a number is for a type with so many digits
+// before and after the point; empty if it fits.
 func decimalFault(value []byte, whole, fraction int) string {
 	switch string(value) {
 	case "NaN":
@@ -131,7 +132,7 @@ func decimalFault(value []byte, whole, fraction int) string {
 	return ""
 }
 
-// appendMost writes the largest number of so many digits, or the smallest.
+// appendMost writes the largest number of so many digits or, if negative, the smallest.
 func appendMost(dst []byte, negative bool, whole, fraction int) []byte {
 	if negative {
 		dst = append(dst, '-')
@@ -146,9 +147,10 @@ func appendMost(dst []byte, negative bool, whole, fraction int) []byte {
 	return dst
 }
 
-// appendRounded writes a number with no more than fraction digits behind the point: the
-// nearest one, away from zero where two are as near, or without the digits behind them.
-// What would need more than whole digits before the point then is the largest number.
+// appendRounded writes a number with no more than fraction digits after the point. With
+// nearest that is the nearest such number, away from zero if two are as near; otherwise the
+// further digits are cut off. If the result needs more than whole digits before the point,
+// the largest number takes its place.
 func appendRounded(dst, value []byte, whole, fraction int, nearest bool) []byte {
 	start := len(dst)
 	number, negative := bytes.CutPrefix(value, []byte("-"))
@@ -166,7 +168,7 @@ func appendRounded(dst, value []byte, whole, fraction int, nearest bool) []byte 
 		dst = dst[:len(dst)-1]
 	}
 	if len(before) > 0 && dst[first] == '0' {
-		dst = append(dst[:first], dst[first+1:]...) // it was there to carry into
+		dst = append(dst[:first], dst[first+1:]...) // it was only there to carry into
 	}
 	if decimalFault(dst[start:], whole, fraction) != "" {
 		return appendMost(dst[:start], negative, whole, fraction)

@@ -9,9 +9,9 @@ import (
 // partitioned again.
 type Part struct {
 	OID  uint32 `json:"oid"`
-	File uint32 `json:"file"` // pg_class.relfilenode: another one once it was truncated or written anew; 0: it has no rows of its own
+	File uint32 `json:"file"` // pg_class.relfilenode, which changes when it is truncated or written anew; 0: it has no rows of its own
 
-	// XMin is of its pg_inherits row: another one once it was detached and attached again.
+	// XMin is of its pg_inherits row, and changes when it is detached and attached again.
 	// 0: it was remembered by a rowshift that did not look at it.
 	XMin uint32 `json:"xmin,omitempty"`
 
@@ -21,13 +21,13 @@ type Part struct {
 	Identity    Identity `json:"-"`
 	Key         []string `json:"-"` // names of its replica identity's columns; empty under FULL and NOTHING
 
-	// Born says that it was made as a partition, and so was empty when it came to be one.
+	// Born says that it was made as a partition, and so was empty when it became one.
 	Born bool `json:"-"`
 }
 
-// partitions faults what is below the root of a partitioned table and cannot be
-// followed. Its changes cross as the root's, marked by the root's replica identity,
-// while the log of each partition holds the old row by the partition's own.
+// partitions faults what is below the root of a partitioned table and cannot be followed.
+// Changes cross as the root's, and are marked by the root's replica identity. But the log
+// of each partition has the old row by the partition's own replica identity.
 // https://www.postgresql.org/docs/current/sql-createpublication.html
 func (v *resolver) partitions(t *Table) {
 	if v.relation.Kind != 'p' {
@@ -51,7 +51,7 @@ func (v *resolver) partitions(t *Table) {
 	}
 }
 
-// partition faults one partition, whose root has its key over those columns.
+// partition faults one partition of a root whose key has those columns.
 func (v *resolver) partition(p Part, key []string, listed bool) {
 	name := quote(p.Name.Schema) + "." + quote(p.Name.Table)
 	like := "ALTER TABLE " + name + " REPLICA IDENTITY DEFAULT"
@@ -72,11 +72,11 @@ func (v *resolver) partition(p Part, key []string, listed bool) {
 	}
 }
 
-// Unseen says what became of the partitions of a table that the log does not tell of;
-// empty if that is nothing. A table that is attached brings rows, one that is detached
-// or dropped takes them away, and a partition that is truncated alone loses them: no
-// change of a row is logged as the root's. One that was detached for a while may have other
-// rows. One that was made as a partition was empty.
+// Unseen says what became of a table's partitions that the log does not tell of; empty if
+// nothing did. A table that is attached brings rows, a partition that is detached or
+// dropped takes them away, and one that is truncated alone loses them, and none of this is
+// logged as a change of the root's rows. A partition that was detached for a while may have
+// other rows. A table that was made as a partition was empty.
 func Unseen(was, now []Part) string {
 	for _, w := range was {
 		i := slices.IndexFunc(now, func(n Part) bool { return n.OID == w.OID })

@@ -11,14 +11,14 @@ type Relation struct {
 	Heap        Heap
 	Attributes  []Attribute // live columns by attnum, dropped ones left out
 	Primary     []int16     // attnums of the primary key, in the key's order; empty if there is none or it is deferrable
-	Replica     []int16     // attnums of the index that is the replica identity: the primary key's under IdentityDefault
-	Parts       []Part      // what is below the root of a partitioned table, by OID
+	Replica     []int16     // attnums of the replica identity's index: the primary key's under IdentityDefault
+	Parts       []Part      // the tables below the root of a partitioned table, by OID
 	Filter      Filter      // how the source reads the choice's Where, if it has one
 }
 
-// Heap is how the source holds a table, as far as that tells what was done to it.
+// Heap is how the source holds a table, as far as that shows what was done to it.
 type Heap struct {
-	File    uint32  `json:"file"`              // pg_class.relfilenode: another one once the table was written anew
+	File    uint32  `json:"file"`              // pg_class.relfilenode, which changes when the table is written anew
 	Last    int16   `json:"last"`              // the highest attnum, of dropped columns too
 	Dropped []int16 `json:"dropped,omitempty"` // attnums of dropped columns
 }
@@ -53,10 +53,10 @@ func (i Identity) String() string {
 type Attribute struct {
 	Attnum    int16
 	Name      string
-	XMin      uint32 // of its pg_attribute row: another one once the column was altered
+	XMin      uint32 // of its pg_attribute row, which changes when the column is altered
 	Type      Type
 	Content   Content
-	Missing   bool // rows from before it was added, those of a partition too, have a value that is not in them: attmissingval
+	Missing   bool // rows from before it was added, also of a partition, have a value that is not stored in them: attmissingval
 	NotNull   bool
 	Generated bool // GENERATED ALWAYS AS (...): never in the stream before PostgreSQL 18
 	Virtual   bool // a generated column that is not stored: never in the stream

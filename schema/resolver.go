@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// resolver gathers what is wrong while a Choice is made into a Table.
+// resolver makes a Choice into a Table, and gathers what is wrong.
 type resolver struct {
 	choice   Choice
 	relation Relation
@@ -29,7 +29,7 @@ func (v *resolver) fault(repair, found string, args ...any) {
 	v.faults = append(v.faults, &Fault{Table: v.known(), Found: fmt.Sprintf(found, args...), Repair: repair})
 }
 
-// known is the table's name in the config.
+// known returns the table's name in the config.
 func (v *resolver) known() Name {
 	if v.choice.Name == (Name{}) {
 		return v.relation.Name
@@ -37,18 +37,18 @@ func (v *resolver) known() Name {
 	return v.choice.Name
 }
 
-// config names a key of the table's entry in the config.
+// config returns how a person finds a key of the table's entry in the config.
 func (v *resolver) config(key string) string {
 	return "tables." + v.known().String() + "." + key + " in the config"
 }
 
-// table is the table's name for a statement.
+// table returns the table's name for a statement.
 func (v *resolver) table() string {
 	return quote(v.relation.Name.Schema) + "." + quote(v.relation.Name.Table)
 }
 
-// takeable tells whether the relation is of a kind that logical replication
-// carries; of another nothing more is worth saying.
+// takeable reports whether logical replication carries a relation of this kind. If not, it
+// is faulted for that, and nothing else is worth saying.
 // https://www.postgresql.org/docs/current/logical-replication-restrictions.html
 func (v *resolver) takeable() bool {
 	remove := "take tables." + v.known().String() + " out of the config"
@@ -69,7 +69,7 @@ func (v *resolver) takeable() bool {
 	return true
 }
 
-// kindName names a pg_class.relkind.
+// kindName returns the name of a pg_class.relkind.
 func kindName(kind byte) string {
 	switch kind {
 	case 'v':
@@ -103,8 +103,8 @@ func (v *resolver) columns() []Column {
 	return columns
 }
 
-// wanted tells which names the choice wants, and faults what is wrong with the
-// choice itself.
+// wanted returns a function that reports whether the choice wants a name. It faults what is
+// wrong with the choice itself.
 func (v *resolver) wanted() func(string) bool {
 	c := v.choice
 	ways := 0
@@ -156,8 +156,9 @@ func (v *resolver) attribute(name string) *Attribute {
 	return nil
 }
 
-// generated tells whether a generated column is taken: only if it is named, since
-// a publication without a column list leaves it out by default.
+// generated reports whether a generated column is taken: only if it is named, since a
+// publication without a column list leaves it out by default. It faults one that cannot be
+// published.
 func (v *resolver) generated(a Attribute) bool {
 	if !slices.Contains(v.choice.Columns, a.Name) {
 		return false
@@ -174,8 +175,8 @@ func (v *resolver) generated(a Attribute) bool {
 	return true
 }
 
-// listed tells whether the publication is to name the columns, and faults columns
-// that would cross the wire though they were not chosen.
+// listed reports whether the publication is to name the columns. It faults columns that
+// would cross the wire though they were not chosen.
 func (v *resolver) listed() bool {
 	if v.choice.All {
 		return false
@@ -197,7 +198,7 @@ func (v *resolver) listed() bool {
 	return false
 }
 
-// left names the columns that the log carries and the choice does not want.
+// left returns the names of the columns that the log carries and the choice does not want.
 func (v *resolver) left() []string {
 	c := v.choice
 	var left []string

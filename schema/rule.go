@@ -15,15 +15,15 @@ const (
 	Fail       Rule = "fail"       // the pipeline halts
 	Null       Rule = "null"       // NULL takes its place
 	Clamp      Rule = "clamp"      // the nearest value that the type holds takes its place
-	Truncate   Rule = "truncate"   // its beginning takes its place: text is cut between characters, a number behind a digit
+	Truncate   Rule = "truncate"   // its beginning takes its place: text is cut between characters, a number between digits
 	Quarantine Rule = "quarantine" // its row is kept out of the target
 )
 
 // Rules are all rules, for the config.
 var Rules = []Rule{Fail, Null, Clamp, Truncate, Quarantine}
 
-// Remedy is what may be done with one kind of Misfit of a type. Fail, Null and
-// Quarantine always may.
+// Remedy says what may be done with one kind of Misfit of a type, besides Fail, Null and
+// Quarantine, which may always be chosen.
 type Remedy struct {
 	Kind     string
 	Default  Rule
@@ -31,7 +31,7 @@ type Remedy struct {
 	Truncate bool
 }
 
-// Admits tells whether the rule may be chosen.
+// Admits reports whether the rule may be chosen.
 func (r Remedy) Admits(rule Rule) bool {
 	switch rule {
 	case Clamp:
@@ -49,9 +49,9 @@ type Adjustment struct {
 	Size int    // length of the source's text in bytes
 }
 
-// Write writes value, the text that PostgreSQL's output function gave, to dst as
-// COPY is to read it, before any quoting: as it is, or adjusted by the column's rule.
-// Where that is Null, nothing is written. The error is a *Misfit whose Rule is Fail or
+// Write writes value, the text that PostgreSQL's output function gave, to dst as COPY is to
+// read it, before any quoting. It writes the value as it is, or adjusted by the column's
+// rule; if the rule is Null it writes nothing. The error is a *Misfit whose Rule is Fail or
 // Quarantine, and dst then comes back as it was.
 func (c *Column) Write(dst, value []byte) ([]byte, *Adjustment, error) {
 	if c.Mapping.Append == nil {
@@ -79,7 +79,8 @@ func (c *Column) Write(dst, value []byte) ([]byte, *Adjustment, error) {
 }
 
 // strictest returns the rule for a value that is a Misfit of that kind, and perhaps of
-// others too: that of one is no leave to do what that of another forbids.
+// others too, and the kind that has this rule. What the rule for one kind allows, the rule
+// for another may forbid.
 func (c *Column) strictest(kind string, value []byte) (string, Rule) {
 	rule := c.RuleOf(kind)
 	if c.Mapping.kinds == nil {
@@ -93,7 +94,8 @@ func (c *Column) strictest(kind string, value []byte) (string, Rule) {
 	return kind, rule
 }
 
-// strictness orders the rules that do not keep any of a value; the others come before.
+// strictness has the rules that keep nothing of a value, the strictest last. All other
+// rules are less strict than these.
 var strictness = []Rule{Null, Quarantine, Fail}
 
 // RuleOf returns the rule for a kind of Misfit.
@@ -107,8 +109,8 @@ func (c *Column) RuleOf(kind string) Rule {
 // AnyMisfit stands for all kinds of Misfit in Choice.Rules.
 const AnyMisfit = ""
 
-// rules gives each column its rule for each kind of Misfit: that of the choice, else
-// the type's own. A key is never adjusted: where it does not fit, its row does not.
+// rules gives each column its rule for each kind of Misfit: that of the choice, else the
+// type's own. A key is never adjusted: if it does not fit, its row is refused.
 func (v *resolver) rules(t *Table) {
 	for _, name := range slices.Sorted(maps.Keys(v.choice.Rules)) {
 		if i := v.chosen("rules", name, t.Columns); i >= 0 {
@@ -135,7 +137,7 @@ func (v *resolver) rules(t *Table) {
 	}
 }
 
-// admitted faults rules that cannot be those of the column.
+// admitted faults rules that the column cannot have.
 func (v *resolver) admitted(c Column, key bool) {
 	where := v.config("rules." + c.Name)
 	if len(c.Mapping.Remedies) == 0 {
@@ -155,7 +157,7 @@ func (v *resolver) admitted(c Column, key bool) {
 	}
 }
 
-// ruling writes a rule for a kind as the config does.
+// ruling returns a rule for a kind as the config spells it.
 func ruling(kind string, rule Rule) string {
 	if kind == AnyMisfit {
 		return string(rule)
@@ -163,7 +165,7 @@ func ruling(kind string, rule Rule) string {
 	return kind + ": " + string(rule)
 }
 
-// shown writes what may be done with the values of a type, but for what always may.
+// shown returns what may be done with the values of a type, for people.
 func shown(remedies []Remedy) string {
 	var kinds []string
 	for _, r := range remedies {

@@ -23,7 +23,7 @@ func (s spelling) String() string {
 	return s.name
 }
 
-// redshiftNames are the names of Redshift's types, by all that mean the same.
+// redshiftNames are all names of Redshift's types, with the name that we use for each.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
 var redshiftNames = map[string]string{
 	"SMALLINT": "SMALLINT", "INT2": "SMALLINT",
@@ -42,8 +42,8 @@ var redshiftNames = map[string]string{
 
 var spelled = regexp.MustCompile(`^([A-Z0-9 ]+?)\s*(?:\(\s*(\w+)\s*(?:,\s*(\d+)\s*)?\))?$`)
 
-// spell takes a Redshift type apart as a person writes it. The error says what is
-// wrong with it.
+// spell takes apart a Redshift type that a person wrote. The error says what is wrong with
+// it.
 func spell(text string) (spelling, error) {
 	parts := spelled.FindStringSubmatch(strings.Join(strings.Fields(strings.ToUpper(text)), " "))
 	if parts == nil || redshiftNames[parts[1]] == "" {
@@ -60,15 +60,15 @@ func spell(text string) (spelling, error) {
 	return s, nil
 }
 
-// Spelled returns a Redshift type that a person wrote as it is spelled in statements.
+// Spelled returns a Redshift type that a person wrote, as statements spell it.
 func Spelled(text string) (string, error) {
 	s, err := spell(text)
 	return s.String(), err
 }
 
-// sized adds the numbers that a type has in parentheses. They may not be left out:
-// what Redshift then takes, 256 bytes or whole numbers of 18 digits, is not what is
-// meant. https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+// sized adds the numbers that a type has in parentheses. They may not be left out: Redshift
+// would take 256 bytes, or whole numbers of 18 digits, and nobody means that.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
 func (s spelling) sized(size, scale string) (spelling, error) {
 	least, most := 1, map[string]int{"VARCHAR": maxVarchar, "VARBYTE": maxVarbyte, "DECIMAL": maxPrecision}[s.name]
 	if size == "MAX" && s.name == "VARCHAR" {

@@ -9,16 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxSuper is the most bytes of text that a SUPER is made of. A value may have 16 MB,
-// but its strings only so many bytes, and rows with more fail in joins.
+// maxSuper is the greatest length in bytes of the text that a SUPER is made of. A SUPER may
+// have 16 MB, but its strings only this much, and rows with more fail in joins.
 // https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html
 const maxSuper = 65535
 
 // maxDepth is how deep a SUPER may be nested.
 const maxDepth = 1000
 
-// asSuper lets values be held by a SUPER, of the JSON that write makes of their text.
-// It returns false for what is not such a text.
+// asSuper lets values be held by a SUPER, made of the JSON that write makes of their text.
+// write returns false for what is not such a text.
 func asSuper(write func(t Type, dst, value []byte) ([]byte, bool)) func(Type, spelling) (Mapping, bool) {
 	return func(t Type, s spelling) (Mapping, bool) {
 		written := func(dst, value []byte) ([]byte, string) {
@@ -52,7 +52,7 @@ func asSuper(write func(t Type, dst, value []byte) ([]byte, bool)) func(Type, sp
 	}
 }
 
-// superFault returns the kind of Misfit that a JSON text is for a SUPER.
+// superFault returns the kind of Misfit that a JSON text is for a SUPER; empty if it fits.
 // https://docs.aws.amazon.com/redshift/latest/dg/JSON_PARSE.html
 func superFault(text []byte) string {
 	if len(text) > maxSuper {
@@ -94,7 +94,8 @@ type level struct {
 	value bool            // of an object: a name was read, and its value comes next
 }
 
-// take tells where a token leads to, and whether it is a name that was there before.
+// take returns the levels that are open after a token, and reports whether the token is a
+// name that its object has already.
 func take(open []level, token json.Token) (after []level, twice bool) {
 	if token == json.Delim('}') || token == json.Delim(']') {
 		return open[:len(open)-1], false
@@ -117,14 +118,14 @@ func take(open []level, token json.Token) (after []level, twice bool) {
 	return open, false
 }
 
-// endless tells whether a number is beyond what a DOUBLE PRECISION holds.
+// endless reports whether a number is beyond what a DOUBLE PRECISION holds.
 func endless(number string) bool {
 	f, _ := strconv.ParseFloat(number, 64)
 	return math.IsInf(f, 0)
 }
 
-// exact tells whether a number is one that a BIGINT or a DOUBLE PRECISION holds to its
-// last digit: of more than 15 it may not be.
+// exact reports whether a BIGINT or a DOUBLE PRECISION holds the number to its last digit.
+// A DOUBLE PRECISION may not if there are more than 15.
 func exact(number string) bool {
 	if _, err := strconv.ParseInt(number, 10, 64); err == nil {
 		return true
@@ -142,7 +143,7 @@ func exact(number string) bool {
 	return err == nil && significant <= 15 && (f == 0) == (significant == 0) && !math.IsInf(f, 0)
 }
 
-// appendJSONText writes a text as a string of JSON.
+// appendJSONText writes a text as a JSON string.
 func appendJSONText(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

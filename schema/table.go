@@ -2,13 +2,13 @@ package schema
 
 import "slices"
 
-// Table is a table that is replicated: the chosen columns of a Relation and the
-// table in the warehouse that they are kept equal in. It is made by
-// Choice.Resolve and read-only afterwards, so it may be shared freely.
+// Table is a table that is replicated: the chosen columns of a Relation, and the table in
+// the warehouse that is kept equal to them. It is made by Choice.Resolve and is read-only
+// afterwards, so it may be shared freely.
 type Table struct {
 	OID      uint32
 	Name     Name
-	Known    Name // by which the config knows it: the one that it had before it was renamed
+	Known    Name // the config's name for it: the one that it had before it was renamed
 	Identity Identity
 	Columns  []Column // by attnum
 	Key      []int    // indices into Columns: the columns by which a row is known, never empty
@@ -17,7 +17,7 @@ type Table struct {
 	Filter   Filter   // how the source reads it
 
 	Partitioned bool   // it is the root of a partitioned table, which has no rows of its own
-	Parts       []Part // and this is below it, by OID
+	Parts       []Part // the tables below it, by OID
 	Heap        Heap   // how the source holds it
 
 	Target  string // the table's name in the warehouse, folded
@@ -28,20 +28,20 @@ type Table struct {
 // Column is one replicated column.
 type Column struct {
 	Attribute
-	Known   string          // the name by which the config knows it: the one that it had before it was renamed
+	Known   string          // the config's name for it: the one that it had before it was renamed
 	Target  string          // the column's name in the warehouse, folded
 	Mapping Mapping         // how its values cross
 	Rules   map[string]Rule // by kind of Misfit: what is done with a value that does not fit
 	HashKey *HashKey        // what they are hashed with; nil: they are not
 }
 
-// Mapping says how values of a PostgreSQL type are held by Redshift.
+// Mapping says how Redshift holds values of a PostgreSQL type.
 type Mapping struct {
 	Type string // Redshift's type as CREATE TABLE spells it: "VARCHAR(65535)"
 	Text bool   // a character type, so two values are the same only if their lengths are too
 
-	// Blankless is a character type no value of which ends in a blank, so that two that
-	// are equal are the same.
+	// Blankless is set for a character type none of whose values ends in a blank, so that
+	// two values that are equal are the same.
 	// https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-significance-of-trailing-blanks
 	Blankless bool
 
@@ -50,19 +50,19 @@ type Mapping struct {
 	// *Misfit, and dst then comes back as it was.
 	Append func(dst, value []byte) ([]byte, error)
 
-	// Remedies say what kinds of Misfit there can be, and what may be done with them.
+	// Remedies are the kinds of Misfit that there can be, and what may be done with each.
 	Remedies []Remedy
 
 	adjust adjuster
-	kinds  func(value []byte) []string // all kinds of Misfit that a value is; nil: there is none of two
+	kinds  func(value []byte) []string // all kinds of Misfit that a value is; nil: no value is of more than one
 }
 
-// adjuster writes to dst what Clamp or Truncate make of a value that is a misfit of a
-// kind whose Remedy admits that rule.
+// adjuster writes to dst what Clamp or Truncate makes of a value. The value is a misfit of
+// a kind whose Remedy admits that rule.
 type adjuster func(dst, value []byte, kind string, rule Rule) []byte
 
-// Shape is what a load remembers of a column, so that a later change of its shape, or
-// of what is made of it on the way, can be told from no change.
+// Shape is what is remembered of a column, so that a later change of its shape, or of what
+// is made of it on the way, is noticed.
 type Shape struct {
 	Attnum int16  `json:"n"`
 	Name   string `json:"name"`
@@ -70,13 +70,13 @@ type Shape struct {
 	Typmod int32  `json:"mod"`
 	Target string `json:"target,omitempty"` // its name in the warehouse, if the config gives it one
 	Hash   string `json:"hash,omitempty"`   // the fingerprint of the key that it is hashed with
-	Held   string `json:"held,omitempty"`   // the Redshift type that holds it, if it is not the one that its own maps to
+	Held   string `json:"held,omitempty"`   // the Redshift type that holds it, if that is not the one that its own type maps to
 	XMin   uint32 `json:"xmin,omitempty"`   // who last wrote its row of the catalogue
 	Key    int    `json:"key,omitempty"`    // its place in the key, from 1; 0: none
 	Known  string `json:"known,omitempty"`  // the name by which the config knows it, if that is another
 	Into   string `json:"into,omitempty"`   // the Redshift type that its values need
 
-	// Content is a digest of the Content of its type; empty: that has none, or it was
+	// Content is a digest of the Content of its type. Empty: there is none, or it was
 	// remembered by a rowshift that did not look at it.
 	Content string `json:"content,omitempty"`
 }

@@ -17,7 +17,7 @@ const maxColumns = 1600
 // systemColumns are names that no column of a Redshift table can have.
 var systemColumns = []string{"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 
-// names faults names that Redshift refuses, cuts, or takes for one.
+// names faults names that Redshift refuses, cuts, or takes for the same name.
 func (v *resolver) names(t *Table) {
 	v.name(t.Target, "set another "+v.config("target"), "the target's name")
 	first := map[string]string{}
@@ -45,10 +45,9 @@ func (v *resolver) name(name, repair, what string) {
 	}
 }
 
-// width faults a table that is too wide for the table that holds its changes while it
-// loads, which has beside its columns an origin key, a flag for each column that may be
-// left unchanged, one that says that the row is gone, and three columns that tell the
-// folds apart.
+// width faults a table if its held table would be too wide. Beside the table's columns that
+// has the columns of an origin key, a flag for each column that may be left unchanged, one
+// that says that the row is gone, and three columns that tell the folds apart.
 func (v *resolver) width(t *Table) {
 	wide := len(t.Columns) + len(t.Key) + 4 + len(t.Toastable())
 	if wide > maxColumns {

@@ -27,7 +27,7 @@ func texts() []Family {
 
 func anyText(Type) Mapping { return text(maxVarchar, true) }
 
-// textOf makes a Mapping of the length that is a varchar's or char's typmod.
+// textOf returns the Mapping for the length that is the typmod of a varchar or char.
 func textOf(t Type) Mapping {
 	n := int64(t.Typmod) - 4
 	if n <= 0 || n*4 > maxVarchar {
@@ -36,10 +36,10 @@ func textOf(t Type) Mapping {
 	return text(int(n)*4, true)
 }
 
-// text is the Mapping to a VARCHAR of n bytes. COPY refuses bytes that are not
-// UTF-8, but takes code points that Unicode reserves. What is too long is cut if its
-// beginning is such a value as well; else, unless the operator wants it, NULL takes its
-// place.
+// text returns the Mapping to a VARCHAR of n bytes. COPY refuses bytes that are not UTF-8,
+// but takes code points that Unicode reserves. With cut, the beginning of a value is a
+// value as well, and a value that is too long is cut by default; without, NULL takes its
+// place by default.
 // https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
 func text(n int, cut bool) Mapping {
 	tooLong := Remedy{Kind: TooLong, Default: Null, Truncate: true}
@@ -54,8 +54,8 @@ func text(n int, cut bool) Mapping {
 	return m
 }
 
-// textFaults returns all kinds of Misfit that a text is for n bytes. One that has no more
-// of them, but would once it is mended, is too long as well.
+// textFaults returns all kinds of Misfit that a text is for n bytes. A text that only gets
+// longer than n by being mended is too long as well.
 func textFaults(value []byte, n int) (kinds []string) {
 	if max(len(value), len(mended(value))) > n {
 		kinds = append(kinds, TooLong)

@@ -26,7 +26,7 @@ func dates() []Family {
 	return []Family{date, plain, zoned}
 }
 
-// A time of 24:00:00 is one in both.
+// Both databases have a time of 24:00:00.
 func times() []Family {
 	return []Family{
 		{Types: []string{"time"}, Shown: "time", Redshift: "TIME", mapping: asIs("TIME"), longest: atMost(len("23:59:59.999999"))},
@@ -38,7 +38,7 @@ func times() []Family {
 // timetzText is the length of the longest text of a timetz.
 const timetzText = len("23:59:59.999999+15:59:59")
 
-// dated is the Mapping of a type whose text begins with a year.
+// dated returns the Mapping of a type whose text begins with a year.
 func dated(spelled string) Mapping {
 	return checked(spelled, dateFault, func(dst, value []byte, kind string, _ Rule) []byte {
 		return appendEdge(dst, spelled, kind, value[0] == '-')
@@ -65,7 +65,7 @@ func appendEdge(dst []byte, spelled, kind string, negative bool) []byte {
 	return dst
 }
 
-// inUTC is the Mapping of a timestamptz to a TIMESTAMP: all of them are printed in UTC.
+// inUTC returns the Mapping of a timestamptz to a TIMESTAMP: all are printed in UTC.
 func inUTC(_ Type, s spelling) (Mapping, bool) {
 	m := dated("TIMESTAMP")
 	m.Append = func(dst, value []byte) ([]byte, error) {
@@ -99,8 +99,8 @@ func dateFault(value []byte) string {
 	return ""
 }
 
-// dateForm tells whether value begins with yyyy-mm-dd and goes on, if at all, with
-// what a time is made of.
+// dateForm reports whether value begins with yyyy-mm-dd and goes on, if at all, with what a
+// time is made of.
 func dateForm(value []byte) bool {
 	if len(value) < 10 || value[7] != '-' || !allDigits(value[:4]) || !allDigits(value[5:7]) || !allDigits(value[8:10]) {
 		return false
@@ -108,8 +108,8 @@ func dateForm(value []byte) bool {
 	return len(value) == 10 || value[10] == ' ' && timeForm(value[11:])
 }
 
-// timeForm tells whether value begins with hh:mm:ss and goes on, if at all, with
-// what a fraction and an offset are made of.
+// timeForm reports whether value begins with hh:mm:ss and goes on, if at all, with what a
+// fraction and an offset are made of.
 func timeForm(value []byte) bool {
 	if len(value) < 8 || value[2] != ':' || value[5] != ':' || !allDigits(value[:2]) || !allDigits(value[3:5]) || !allDigits(value[6:8]) {
 		return false
@@ -122,8 +122,8 @@ func timeForm(value []byte) bool {
 	return true
 }
 
-// oddOffset tells whether a time ends in an offset with seconds, as local mean times
-// have: +00:53:28.
+// oddOffset reports whether a time ends in an offset with seconds, such as +00:53:28, which
+// local mean times have.
 func oddOffset(time []byte) bool {
 	sign := len(time) - 1
 	for sign >= 0 && time[sign] != '+' && time[sign] != '-' {
@@ -132,7 +132,7 @@ func oddOffset(time []byte) bool {
 	return sign >= 0 && len(time)-sign > len("+00:00")
 }
 
-// timetz is the Mapping of a time with its offset.
+// timetz returns the Mapping of a time with its offset.
 func timetz() Mapping {
 	return checked("TIMETZ", func(value []byte) string {
 		switch {
@@ -168,7 +168,8 @@ func appendInUTC(dst, value []byte) []byte {
 	return append(dst, "+00"...)
 }
 
-// secondsOf adds up hours, minutes and seconds that have colons between them.
+// secondsOf returns the seconds of hours, minutes and seconds that have colons between
+// them.
 func secondsOf(clock []byte) int {
 	seconds, unit := 0, 3600
 	for part := range bytes.SplitSeq(clock, []byte(":")) {
