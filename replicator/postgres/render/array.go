@@ -10,10 +10,10 @@ import (
 // maxDimensions is PostgreSQL's MAXDIM.
 const maxDimensions = 6
 
-// array is of arrays whose elements have that type and form: the number of dimensions,
-// whether there are nulls, the elements' type, and each dimension's length and lower
-// bound; and then the elements, each behind its length, which is -1 for NULL. No type
-// that has a Form has another delimiter than a comma.
+// array returns the Form of arrays whose elements have that type and form. Their bytes are
+// the number of dimensions, whether there are nulls, the elements' type, each dimension's
+// length and lower bound, and then the elements, each after its length, which is -1 for
+// NULL. All types that have a Form are delimited by a comma.
 // https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/arrayfuncs.c
 func array(oid uint32, form Form) Form {
 	if form == nil {
@@ -77,7 +77,7 @@ func (w *writer) bounds() {
 	w.dst = append(w.dst, '=')
 }
 
-// level writes what is in one pair of braces, and returns what is left of v.
+// level writes one pair of braces and what is in it, and returns what is left of v.
 func (w *writer) level(v []byte, dimension int) (_ []byte, err error) {
 	w.dst = append(w.dst, '{')
 	for i := range w.lengths[dimension] {
@@ -119,8 +119,8 @@ func (w *writer) element(v []byte) (_ []byte, err error) {
 	return v[length:], nil
 }
 
-// quote puts what stands in dst from start on in quotes, if an array's element needs
-// them: it is nothing, or the word NULL, or has a character that means something.
+// quote puts dst[start:] in quotes if an array needs that of an element: because it is
+// empty, or the word NULL, or has a character with a meaning of its own.
 func quote(dst []byte, start int) []byte {
 	text := dst[start:]
 	needed := len(text) == 0 || len(text) == 4 && bytes.EqualFold(text, []byte("NULL"))

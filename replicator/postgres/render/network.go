@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// network is of inet and cidr: the family, the bits of the mask, whether it is a cidr,
-// and how many bytes the address has; and then the address.
+// network is the Form of inet and cidr. Their bytes are the family, the bits of the mask,
+// whether it is a cidr, how many bytes the address has, and the address.
 // https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/network.c
 func network(dst, v []byte) ([]byte, error) {
 	if len(v) < 4 || len(v) != 4+int(v[3]) {
@@ -37,8 +37,8 @@ func appendIPv4(dst, address []byte) []byte {
 	return dst
 }
 
-// appendIPv6 leaves out the first of the longest runs of two or more zeros, and writes
-// the end of an address that stands for one of IPv4 as such.
+// appendIPv6 leaves out the first of the longest runs of two or more zero words. If the
+// address stands for one of IPv4, it writes the end as such.
 // https://github.com/postgres/postgres/blob/master/src/port/inet_net_ntop.c
 func appendIPv6(dst, address []byte) []byte {
 	var words [8]uint16
@@ -75,7 +75,7 @@ func appendIPv6(dst, address []byte) []byte {
 	return dst
 }
 
-// hardware is of an address of so many bytes.
+// hardware returns the Form of MAC addresses of that many bytes.
 func hardware(size int) Form {
 	return func(dst, v []byte) ([]byte, error) {
 		if len(v) != size {

@@ -59,12 +59,12 @@ func float8(dst, v []byte) ([]byte, error) {
 	return double.append(dst, math.Float64frombits(b), b&(1<<52-1)|1<<52, int(b>>52&0x7ff)-1075), nil
 }
 
-// floats are the numbers of a floating-point type.
+// floats describes a floating-point type.
 type floats struct {
 	size        int
-	least, most float64 // they are written without an exponent from the one to below the other: FLT_DIG and DBL_DIG
-	far         float64 // above it neither they nor the middles between them are decimals that are short enough
-	digits      int     // from so many on, a decimal can be as near as the one beside it
+	least, most float64 // numbers from least to below most are written without an exponent: FLT_DIG and DBL_DIG
+	far         float64 // above it, neither numbers nor the middles between them are decimals that are short enough
+	digits      int     // with so many digits or more, two neighbouring decimals can be equally near
 }
 
 var (
@@ -72,8 +72,8 @@ var (
 	double = floats{size: 64, least: 1e-4, most: 1e15, far: 1e40, digits: 16}
 )
 
-// append writes f, which is mantissa times two to the exponent if it is a normal number,
-// as the shortest decimal that reads back as it.
+// append writes f as the shortest decimal that reads back as f. A normal number f is
+// mantissa times two to the exponent.
 // https://github.com/postgres/postgres/blob/master/src/common/d2s.c
 func (t floats) append(dst []byte, f float64, mantissa uint64, exponent int) []byte {
 	abs := math.Abs(f)
@@ -90,17 +90,17 @@ func (t floats) append(dst []byte, f float64, mantissa uint64, exponent int) []b
 	}
 	start := len(dst)
 	dst = strconv.AppendFloat(dst, f, format, -1, t.size)
-	// A number of a bit below 2^-26 has more than 18 digits: five to that power has.
+	// A number with a bit below 2^-26 has more than 18 digits, as five to that power has.
 	if abs > t.far || mantissa == 0 || bits.TrailingZeros64(mantissa)+exponent < -26 {
 		return dst
 	}
 	return t.correct(dst, start, f, format, mantissa, exponent)
 }
 
-// correct does what Go does not do as PostgreSQL does. Of two decimals that are equally
-// near it takes the even one, if that reads back: 2^-12 is 0.00024414062 as a float4. And
-// it takes none that lies exactly in the middle between two numbers, though it reads back
-// as the even one of them: 1e23 is 9.999999999999999e+22.
+// correct writes the decimal as PostgreSQL does where Go does not. Of two decimals that are
+// equally near, PostgreSQL takes the even one, if that reads back as f: 2^-12 is
+// 0.00024414062 as a float4. And it takes none that lies exactly in the middle between two
+// numbers, even if that reads back as the even one of them: 1e23 is 9.999999999999999e+22.
 func (t floats) correct(dst []byte, start int, f float64, format byte, mantissa uint64, exponent int) []byte {
 	digits, count, power := decimalOf(dst[start:])
 	if count >= t.digits {
@@ -112,7 +112,7 @@ func (t floats) correct(dst []byte, start int, f float64, format byte, mantissa 
 				behind = -power
 			}
 			dst = strconv.AppendFloat(dst[:start], f, format, behind, t.size)
-			// Below a power of two the next number is half as far.
+			// Below a power of two, the next number is only half as far away.
 			if back, err := strconv.ParseFloat(string(dst[start:]), t.size); err != nil || back != f {
 				dst = strconv.AppendFloat(dst[:start], f, format, -1, t.size)
 			}
@@ -126,8 +126,7 @@ func (t floats) correct(dst []byte, start int, f float64, format byte, mantissa 
 	return dst
 }
 
-// decimalOf takes a number apart: it has so many digits, and is digits times ten to the
-// power.
+// decimalOf parses a number, which has count digits and is digits times ten to the power.
 func decimalOf(text []byte) (digits uint64, count, power int) {
 	behind := false
 	for i, c := range text {
@@ -150,15 +149,15 @@ func decimalOf(text []byte) (digits uint64, count, power int) {
 	return digits, count, power
 }
 
-// amid tells whether a decimal is exactly in the middle between a number and one of its
-// neighbours. The middle is the number with a bit more, which is set; below a power of
-// two it is one with two bits more.
+// amid reports whether a decimal is exactly in the middle between a number and one of its
+// neighbours. The middle has one more bit than the number, which is set; below a power of
+// two it has two more.
 func amid(digits uint64, power int, mantissa uint64, exponent int) bool {
 	return same(digits, power, 2*mantissa+1, exponent-1) || same(digits, power, 2*mantissa-1, exponent-1) ||
 		mantissa&(mantissa-1) == 0 && same(digits, power, 4*mantissa-1, exponent-2)
 }
 
-// same tells whether digits times ten to the power is mantissa times two to the exponent.
+// same reports whether digits times ten to the power is mantissa times two to the exponent.
 func same(digits uint64, power int, mantissa uint64, exponent int) bool {
 	if digits == 0 || power >= len(fives) {
 		return false
@@ -202,8 +201,9 @@ const (
 	numericMinus    = 0xF000
 )
 
-// numeric is a count of digits to the base 10,000, the first one's weight, the sign, and
-// how many decimal digits are behind the point; and then the digits.
+// numeric is the Form of numeric. Its bytes are the count of digits to the base 10,000, the
+// first one's weight, the sign, how many decimal digits come after the point, and then the
+// digits.
 func numeric(dst, v []byte) ([]byte, error) {
 	if len(v) < 8 {
 		return dst, ErrMalformed
@@ -267,7 +267,8 @@ func append2(dst []byte, n int64) []byte {
 	return append(dst, '0'+byte(n/10), '0'+byte(n%10))
 }
 
-// money is a number of cents, which the locale C prints with a dollar and commas.
+// money is the Form of money: a number of cents, which the locale C prints with a dollar
+// sign and commas.
 func money(dst, v []byte) ([]byte, error) {
 	if len(v) != 8 {
 		return dst, ErrMalformed

@@ -7,16 +7,17 @@ import (
 	"rowshift/schema"
 )
 
-// Form writes the text of a value to dst, given the bytes that the type's send function
-// made of it. It keeps nothing of either. What comes with an error is of no use.
+// Form appends the text of a value to dst, given the bytes that the type's send function
+// made of the value. It keeps neither slice. If it returns an error, its result is of no
+// use.
 type Form func(dst, value []byte) ([]byte, error)
 
-// ErrMalformed says that bytes are no value of the type, or one whose text is not
+// ErrMalformed says that bytes are not a value of the type, or are one whose text is not
 // certain. It holds no value.
 var ErrMalformed = errors.New("render: a value in the binary format cannot be read")
 
-// Of returns how values of a type are written that a server of that major version has
-// sent; nil if their text is not certain. A domain's are those of the type below it.
+// Of returns the Form of a type's values as a server of that major version sends them, nil
+// if their text is not certain. A domain has the Form of the type below it.
 func Of(t schema.Type, major int) Form {
 	switch {
 	case t.Base < firstUserOID:
@@ -33,7 +34,7 @@ func Of(t schema.Type, major int) Form {
 // https://github.com/postgres/postgres/blob/master/src/include/access/transam.h
 const firstUserOID = 16384
 
-// OfOID is Of for one of PostgreSQL's own types, which has the same OID everywhere.
+// OfOID is Of for PostgreSQL's own types, which have the same OIDs everywhere.
 func OfOID(oid uint32, major int) Form {
 	for _, b := range builtins {
 		switch oid {
@@ -93,7 +94,7 @@ var builtins = []builtin{
 	{"xid8", 5069, 271, always(uint8s)},
 }
 
-// raw is of types whose binary form is their text.
+// raw is the Form of types whose binary form is their text.
 func raw(dst, v []byte) ([]byte, error) { return append(dst, v...), nil }
 
 func boolean(dst, v []byte) ([]byte, error) {
@@ -106,8 +107,9 @@ func boolean(dst, v []byte) ([]byte, error) {
 	return append(dst, 'f'), nil
 }
 
-// char is of "char", a single byte: none at all for zero, and since 16 as \ooo if it is
-// not ASCII. Before, such a byte was converted from the database's encoding, or not.
+// char returns the Form of "char", a single byte. Zero is printed as nothing. A byte that
+// is not ASCII is printed as \ooo from version 16 on. Before, it was converted from the
+// database's encoding, or not, so its text is not certain.
 // https://www.postgresql.org/docs/16/release-16.html
 func char(major int) Form {
 	return func(dst, v []byte) ([]byte, error) {
@@ -152,7 +154,7 @@ func uuid(dst, v []byte) ([]byte, error) {
 	return append(dst, text[:]...), nil
 }
 
-// jsonb is its text behind the number of the form's version.
+// jsonb is the Form of jsonb: its text, after the version number of the binary form.
 func jsonb(dst, v []byte) ([]byte, error) {
 	if len(v) == 0 || v[0] != 1 {
 		return dst, ErrMalformed
@@ -160,7 +162,7 @@ func jsonb(dst, v []byte) ([]byte, error) {
 	return append(dst, v[1:]...), nil
 }
 
-// bitString is a count of bits and then the bits.
+// bitString is the Form of bit and varbit: a count of bits and then the bits.
 func bitString(dst, v []byte) ([]byte, error) {
 	if len(v) < 4 {
 		return dst, ErrMalformed

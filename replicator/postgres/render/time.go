@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Days and microseconds count from the first day of 2000.
+// Days and microseconds are counted from the first day of 2000.
 // https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/datetime.c
 const (
 	second = 1_000_000
@@ -30,11 +30,11 @@ func date(dst, v []byte) ([]byte, error) {
 	return append(dst, era...), nil
 }
 
-// appendDate writes the day without its era, which comes last of all.
+// appendDate writes the day without its era, and returns the era, which comes last of all.
 // https://howardhinnant.github.io/date_algorithms.html#civil_from_days
 func appendDate(dst []byte, days int64) (_ []byte, era string) {
 	const cycle = 146097 // the days of 400 years, which begin in March
-	days += 730425       // from the first of March of the year 0
+	days += 730425       // now from the first of March of the year 0
 	of := days / cycle
 	if days %= cycle; days < 0 {
 		days += cycle
@@ -96,7 +96,7 @@ func clock(dst, v []byte) ([]byte, error) {
 	return appendClock(dst, t), nil
 }
 
-// timetz is a time and how many seconds it is west of UTC.
+// timetz is the Form of timetz: a time, and how many seconds its zone is west of UTC.
 func timetz(dst, v []byte) ([]byte, error) {
 	if len(v) != 12 {
 		return dst, ErrMalformed
@@ -130,7 +130,7 @@ func appendClock(dst []byte, t int64) []byte {
 	return appendFraction(dst, t%second)
 }
 
-// appendFraction writes microseconds without the zeros behind them.
+// appendFraction writes microseconds as a fraction without trailing zeros.
 func appendFraction(dst []byte, micros int64) []byte {
 	if micros == 0 {
 		return dst
@@ -143,7 +143,8 @@ func appendFraction(dst []byte, micros int64) []byte {
 	return dst
 }
 
-// interval is a time, days and months. Since 17 it may be infinite.
+// interval returns the Form of interval: a time, days and months. From version 17 on it may
+// be infinite.
 // https://www.postgresql.org/docs/17/release-17.html
 func interval(major int) Form {
 	return func(dst, v []byte) ([]byte, error) {
