@@ -8,16 +8,16 @@ import (
 	"rowshift/schema"
 )
 
-// announced remembers the partitions that the stream has named and that were not known:
-// by their OIDs their root's, and whether the core was told of those that are gone. The
-// log may name one again, as long as it is read.
+// announced remembers the partitions that the stream named and the catalogue, as it was
+// read, did not have. None is ever forgotten, because the same log may be read again.
 type announced struct {
-	root map[uint32]uint32
-	gone map[uint32]bool
+	root map[uint32]uint32 // by a partition's OID: the OID of its root
+	gone map[uint32]bool   // by a partition's OID: whether the core has been told, should it be gone
 }
 
-// looks returns what takes a partition that is not known, and tells whether the catalogue
-// has been read since a stream named it first.
+// looks returns a function that records an unknown partition. The function reports whether
+// the partition was already recorded when looks was called, that is, whether the catalogue
+// has been read since a stream first named it.
 func (a *announced) looks() func(partition, root uint32) bool {
 	before := maps.Clone(a.root)
 	return func(partition, root uint32) bool {
@@ -30,8 +30,8 @@ func (a *announced) looks() func(partition, root uint32) bool {
 	}
 }
 
-// missed tells whether a partition of t was named that t does not have, and the core was
-// not told yet.
+// missed reports whether the stream named a partition of t that t does not have, and the
+// core has not been told of it yet.
 func (a *announced) missed(t *schema.Table) bool {
 	for partition, root := range a.root {
 		have := slices.ContainsFunc(t.Parts, func(p schema.Part) bool { return p.OID == partition })
@@ -42,12 +42,12 @@ func (a *announced) missed(t *schema.Table) bool {
 	return false
 }
 
-// told says that the core knows what was missed.
+// told notes that the core knows what was missed.
 func (a *announced) told() {
 	for partition := range a.root {
 		a.gone[partition] = true
 	}
 }
 
-// errPartitions is why a row cannot be read: it is of a partition that is not known.
+// errPartitions is why a row cannot be read if it is of an unknown partition.
 var errPartitions = errors.New("the partitions are not what they were")

@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pinned are the settings of every session, ordinary and replication alike. They
-// decide how values are printed, and what may end a session, so a role's or a
-// database's own must not apply. Start-up parameters win over those.
+// pinned are the settings of every session, ordinary and replication alike. They decide how
+// values are printed and what may end a session, so the settings of a role or a database
+// must not apply. Start-up parameters take precedence over those.
 //
-// An interval is printed as ISO 8601 has it, the one form that other systems read,
-// with a sign for each of its parts. Money is printed as in the locale C: $1,234.50.
-// Rows of a database in SQL_ASCII are read otherwise, see asItLies.
+// An interval is printed as in ISO 8601, the one form that other systems read, with a sign
+// for each of its parts. Money is printed as in the locale C: $1,234.50. Rows of a database
+// in SQL_ASCII are read in another encoding, see asItLies.
 // https://www.postgresql.org/docs/current/runtime-config-client.html
 var pinned = map[string]string{
 	"client_encoding":               "UTF8",
@@ -37,10 +37,10 @@ var pinned = map[string]string{
 	"idle_in_transaction_session_timeout": "0",
 }
 
-// applicationName is how our sessions are known in pg_stat_activity.
+// applicationName is the name of our sessions in pg_stat_activity.
 const applicationName = "rowshift"
 
-// config returns the connection config with what every session of ours has.
+// config returns the connection config with the settings that all our sessions share.
 func (o *Origin) config(ctx context.Context) (*pgx.ConnConfig, error) {
 	c, err := o.options.Config(ctx)
 	if err != nil {
@@ -70,8 +70,8 @@ func (o *Origin) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// connectReplication opens a session that takes replication commands, and the
-// simple query protocol only.
+// connectReplication opens a session that takes replication commands, and only the simple
+// query protocol.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 func (o *Origin) connectReplication(ctx context.Context, change func(*pgconn.Config)) (*pgconn.PgConn, error) {
 	c, err := o.config(ctx)

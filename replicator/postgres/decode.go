@@ -11,10 +11,10 @@ import (
 	"rowshift/replicator/postgres/render"
 )
 
-// errShort says that a message ends before what it announces.
+// errShort says that a message ends too early.
 var errShort = errors.New("postgres: a pgoutput message is cut short")
 
-// cursor reads a message where it lies. The first error sticks, and everything read
+// cursor parses a message in place. The first error sticks, and everything that is read
 // after it is empty.
 type cursor struct {
 	b   []byte
@@ -73,14 +73,14 @@ func (c *cursor) text() string {
 	return ""
 }
 
-// fail makes an error stick, if none does.
+// fail records an error, unless one has stuck already.
 func (c *cursor) fail(format string, args ...any) {
 	if c.err == nil {
 		c.err = fmt.Errorf("postgres: "+format, args...)
 	}
 }
 
-// end returns the error that stuck, or one if the message goes on.
+// end returns the error that stuck, or one if bytes of the message are left.
 func (c *cursor) end() error {
 	if len(c.b) > 0 {
 		c.fail("a pgoutput message with %d bytes too many", len(c.b))
@@ -88,8 +88,8 @@ func (c *cursor) end() error {
 	return c.err
 }
 
-// tuple reads a TupleData of n columns and returns it as it lies: it has the form
-// of a replicator.Tuple. It is nil if an error stuck.
+// tuple reads a TupleData of n columns and returns its bytes as they are: they have the
+// form of a replicator.Tuple. It returns nil if an error stuck.
 func (c *cursor) tuple(n int) replicator.Tuple {
 	if got := int(c.uint16()); got != n {
 		c.fail("a row of %d columns, where its relation has %d", got, n)
@@ -111,8 +111,8 @@ func (c *cursor) tuple(n int) replicator.Tuple {
 	return replicator.Tuple(start[:end:end])
 }
 
-// row reads a row of a relation: as it lies or, of one whose values come in binary,
-// rendered into scratch space.
+// row reads a row of a relation. It returns the row's bytes as they are or, if values come
+// in binary, the row rendered into scratch.
 func (c *cursor) row(r *relation, scratch *replicator.Tuple) replicator.Tuple {
 	if r.forms == nil {
 		return c.tuple(r.columns)
@@ -128,9 +128,8 @@ func (c *cursor) row(r *relation, scratch *replicator.Tuple) replicator.Tuple {
 	return row
 }
 
-// rendered reads a TupleData whose values come in binary, but for those of types that
-// have no such form, and writes them as text behind row. Columns that are not taken are
-// null in it.
+// rendered reads a TupleData whose values come in binary, except for types that have no
+// binary form, and appends them to row as text. Columns that are not taken become NULL.
 func (c *cursor) rendered(row replicator.Tuple, r *relation) replicator.Tuple {
 	if got := int(c.uint16()); got != r.columns {
 		c.fail("a row of %d columns, where its relation has %d", got, r.columns)
@@ -162,7 +161,7 @@ func (c *cursor) rendered(row replicator.Tuple, r *relation) replicator.Tuple {
 	return row
 }
 
-// appendRendered adds a value that came in binary to row.
+// appendRendered appends to row a value that came in binary.
 func appendRendered(row replicator.Tuple, form render.Form, value []byte) (replicator.Tuple, error) {
 	start := len(row)
 	rendered, err := form(append(row, byte(replicator.Text), 0, 0, 0, 0), value)
@@ -173,7 +172,7 @@ func appendRendered(row replicator.Tuple, form render.Form, value []byte) (repli
 	return rendered, nil
 }
 
-// zeroTime is the zero of the protocol's times.
+// zeroTime is the moment from which the protocol counts time.
 var zeroTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (c *cursor) time() time.Time {
@@ -184,18 +183,19 @@ func (c *cursor) time() time.Time {
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 type decoder struct {
 	match     func(relationMessage, replicator.LSN) *relation
-	resent    func()               // a relation is described again; nil: nobody wants to know
-	commit    replicator.LSN       // where the commit of the transaction at hand starts
-	relations map[uint32]*relation // nil for one that is not replicated
-	truncated []*relation          // of a Truncate message, not handed out yet
-	astray    func(replicator.LSN) // told of a transaction with a value that cannot be rendered
+	resent    func()               // called if a relation is described again; may be nil
+	commit    replicator.LSN       // where the commit of the current transaction starts
+	relations map[uint32]*relation // by OID; nil: it is not replicated
+	truncated []*relation          // those of a Truncate message that are still to be handed out
+	astray    func(replicator.LSN) // called for a transaction with a value that cannot be rendered
 
-	// root is the relation of the message before, and leaf the one of the message behind
-	// that which is not replicated. Where a row follows it is of that partition of the root;
-	// a truncation is described by roots alone.
+	// root and leaf are what Relation messages have described since the last change: a
+	// relation that is replicated and, after it, one that is not. The server describes a
+	// partition after its root, so a row of root that follows is of that partition. Before
+	// a truncation it describes roots alone.
 	root      *relation
 	leaf      *relationMessage
-	partition func(leaf relationMessage, root *relation) // nil: nobody wants to know
+	partition func(leaf relationMessage, root *relation) // called before such a row; may be nil
 
 	key, old, row replicator.Tuple // scratch
 	was, is       replicator.Tuple // the same, for what came in binary
@@ -205,9 +205,9 @@ func newDecoder(match func(relationMessage, replicator.LSN) *relation) decoder {
 	return decoder{match: match, relations: map[uint32]*relation{}}
 }
 
-// decode returns the change that a message speaks of; false if it speaks of none.
-// The change's tuples alias the message, or scratch space that the next call uses
-// again. A message is read to its last byte, or is an error.
+// decode returns the change that a message holds, and false if it holds none. The change's
+// tuples alias the message, or scratch space that the next call reuses. It is an error if
+// bytes of the message are left over.
 func (d *decoder) decode(message []byte) (change replicator.Change, found bool, err error) {
 	c := cursor{b: message}
 	kind := c.uint8()
@@ -233,7 +233,7 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	case 'T':
 		d.truncate(&c)
 		change, found = d.nextTruncated()
-	case 'Y', 'O', 'M': // a type's name, where it came from, a message of another program
+	case 'Y', 'O', 'M': // Type, Origin, and a message that a program wrote to the log
 		c.b = nil
 	default:
 		c.fail("a pgoutput message of unknown kind %q", kind)
@@ -250,7 +250,7 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	return change, found, nil
 }
 
-// describe takes in a Relation message.
+// describe handles a Relation message.
 func (d *decoder) describe(m relationMessage) {
 	if d.relations[m.oid] != nil && d.resent != nil {
 		d.resent()
@@ -264,7 +264,7 @@ func (d *decoder) describe(m relationMessage) {
 	}
 }
 
-// operation is what a message of that kind does.
+// operation returns what a message of that kind does.
 func operation(kind byte) replicator.Op {
 	switch kind {
 	case 'I':
@@ -314,8 +314,8 @@ func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found 
 	return change, true
 }
 
-// before decodes what an Update or Delete says of the row of before: its key (K), in
-// a tuple of all columns of which the others are nothing, or the whole row (O).
+// before decodes the old row in an Update or Delete: its key (K), as a tuple of all columns
+// in which the others are NULL, or the whole row (O).
 func (d *decoder) before(c *cursor, r *relation, part byte, change *replicator.Change) {
 	whole := c.row(r, &d.was)
 	if c.err != nil {
@@ -331,7 +331,7 @@ func (d *decoder) before(c *cursor, r *relation, part byte, change *replicator.C
 // truncate reads a Truncate message, which may name several relations.
 func (d *decoder) truncate(c *cursor) {
 	n := int(c.uint32())
-	c.uint8() // CASCADE, RESTART IDENTITY: cascaded tables are listed, sequences are not ours
+	c.uint8() // CASCADE, RESTART IDENTITY: cascaded tables are listed, and sequences are not replicated
 	for i := 0; i < n && c.err == nil; i++ {
 		oid := c.uint32()
 		r, known := d.relations[oid]
@@ -344,7 +344,8 @@ func (d *decoder) truncate(c *cursor) {
 	}
 }
 
-// nextTruncated returns the next table of a Truncate message.
+// nextTruncated returns the change of the next table in a Truncate message, and false if
+// none is left.
 func (d *decoder) nextTruncated() (replicator.Change, bool) {
 	if len(d.truncated) == 0 {
 		return replicator.Change{}, false

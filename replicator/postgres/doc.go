@@ -1,51 +1,57 @@
-// Package postgres is the source: it reads a logical replication slot of a
-// PostgreSQL server, makes the publication and the slot, and takes snapshots.
+// Package postgres is the source: it reads a logical replication slot of a PostgreSQL
+// server, makes the publication and the slot, and takes snapshots.
 //
 // # Model
 //
-// An Origin is what is known before anything is open. Its Open starts the stream
-// of the slot and returns it as a Source, owned by one goroutine; its Snapshot
-// returns a view of tables with its place in that stream. Both read rows as the
-// text that the server's output functions give, with the same session settings, or in
-// the binary form, of which package render makes that same text: a value is the same
-// whichever way it came. A stream is sent in binary if all columns that cross can be
-// rendered, and opened again as text where one comes that cannot.
+// An Origin holds what is known before anything is open. Its Open method starts the slot's
+// stream and returns it as a Source, which one goroutine owns. Its Snapshot method returns
+// a view of tables together with its place in that stream. Both read rows either as the
+// text that the server's output functions produce, under the same session settings, or in
+// the binary format, which package render turns into that same text. A value is therefore
+// the same whichever way it came. A stream is sent in binary if every column that crosses
+// can be rendered. If a column arrives that cannot be rendered, the stream is opened again
+// as text.
 //
-// The stream's socket is taken over from pgconn once replication has started:
-// messages are parsed where they lie in the read buffer and a row is not copied
-// before it is folded. While messages come the kernel gathers them for two
-// milliseconds, since the server sends each by itself; while very many come the reader
-// stays away for as long, and for ten of a backlog, since that halves what the server
-// does for each.
+// Once replication has started, the stream takes its socket over from pgconn: messages are
+// parsed in place in the read buffer, and a row is not copied before it is folded. While
+// messages keep coming, the kernel gathers them for two milliseconds, because the server
+// sends each one by itself. While very many come, the reader also stays away from the
+// socket for two milliseconds at a time, or for ten during a backlog, because that halves
+// the server's work for each message.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 //
-// What a Relation message says is held against the catalogue as it was read when the
-// stream was opened. The log may be older than that: rows of another shape come with
-// the reason why they are unfit, for they may be ones that nobody needs.
+// Each Relation message is compared with the catalogue as it was read when the stream was
+// opened. The log may be older than the catalogue, so rows of another shape are not an
+// error yet: they come with the reason why they are unfit, because it may be that nobody
+// needs them.
 //
-// Changes of partitions cross as their root's. What is done to the partitions themselves
-// does not cross at all, so which there are is read beside the stream, and the stream
-// ends once they are others. A partition that was made as one was empty then; the core
-// compares what it remembers with what is there, and loads the table again if rows came
-// or went. A condition on rows is the publication's, and a load reads by the same.
+// Changes of partitions cross as changes of their root. What is done to the partitions
+// themselves does not cross at all, so the set of partitions is read from the catalogue
+// beside the stream, and the stream ends when that set changes. A partition that was
+// created as one, and not attached later, began empty. The core compares the partitions
+// that it remembers with those that exist, and loads the table again if rows came or went
+// with them. A condition on rows is part of the publication, and a load reads with the same
+// condition.
 //
 // # States of a slot and its publication
 //
-//	missing                made by Create, or by a DBA; afterwards never made again
-//	made                   streamed from by one daemon; others look whether it is active
+//	missing                made by Create, or by a DBA; once streaming, made again only by a reset
+//	made                   one daemon streams from it; the others only look whether it is active
 //	lost, advanced, gone   a *replicator.Halt: another slot would leave a gap
 //
-// The publication follows the config at each Open. A table whose list of columns
-// differs is taken out and put in again, so that its row in the catalogue is another
-// and the core loads it again. One that somebody else has locked for long is parked, and
-// follows once it is free. What is not known to be ours is left alone.
+// Each Open brings the publication in line with the config. A table whose columns or
+// condition differ is taken out and put in again: this gives it a new row in the catalogue,
+// by which the core knows that it must load the table again. A table that somebody else
+// keeps locked for long is parked, and brought in line once the lock is free. A publication
+// that is not known to be ours is left alone.
 //
 // # Positions
 //
-// A transaction's position is pgoutput's end LSN. The status updates that are sent
-// name one position for written, flushed and applied: what the core acknowledged
-// last and, before it did, the slot's own confirmed position. It is never zero: a
-// library would replace a zero by what was merely received, and so let go of it.
+// A transaction's position is the end LSN that pgoutput gives it. Each status update names
+// one position as written, flushed and applied: the one that the core acknowledged last or,
+// before the first acknowledgement, the slot's own confirmed position. It is never zero: a
+// client library would replace a zero by what it has merely received, and so let the server
+// discard it.
 //
 // # Failures
 //
@@ -54,7 +60,7 @@
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
 //	a change of shape of a replicated table    a change that is unfit, by a *replicator.Altered
 //	rows in binary that cannot be rendered     a change that is unfit, or an error; the next stream is text
-//	a condition fails on a row                 *replicator.Halt; of a load, an *replicator.Unfit
+//	a condition fails on a row                 *replicator.Halt; in a load, a *replicator.Unfit
 //	the slot cannot decode its log             wraps replicator.ErrUndecodable; once it has failed at one
 //	                                           position again and again, a *replicator.Halt
 package postgres

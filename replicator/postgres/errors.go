@@ -19,8 +19,8 @@ const (
 	tooManyConnections = "53300"
 )
 
-// fault is an error of the server without the parts that can hold a row's values:
-// its detail and its context. What it says of a session is safe.
+// fault is a server's error without its detail and its context, which can hold a row's
+// values.
 type fault struct {
 	code    string
 	message string
@@ -28,19 +28,20 @@ type fault struct {
 
 func (f *fault) Error() string { return f.message + " (SQLSTATE " + f.code + ")" }
 
-// SQLState is the server's code, by which errors are counted.
+// SQLState returns the server's code, by which errors are counted.
 func (f *fault) SQLState() string { return f.code }
 
 // ConnectError says why a session could not be opened: nobody answers, or the server
-// refuses the login. It is told apart from what fails later, because its repair is mostly
-// in the config.
+// refuses the login. It is distinguished from what fails later, because its repair is
+// mostly in the config.
 type ConnectError struct{ err error }
 
 func (e *ConnectError) Error() string { return e.err.Error() }
 
 func (e *ConnectError) Unwrap() error { return e.err }
 
-// bare takes from an error of the server what can hold a row's values.
+// bare strips from a server's error what can hold a row's values. It returns any other
+// error as it is.
 func bare(err error) error {
 	var p *pgconn.PgError
 	if !errors.As(err, &p) {
@@ -49,8 +50,8 @@ func bare(err error) error {
 	return newFault(p.Code, p.Message)
 }
 
-// newFault returns the error for what the server said. What it says of a value that it
-// cannot read or write quotes it.
+// newFault returns the error for what the server said. If the code is of a value that the
+// server cannot read or write, the message quotes that value, so it is replaced.
 func newFault(code, message string) *fault {
 	if strings.HasPrefix(code, dataException) || strings.HasPrefix(code, "23") {
 		message = "a value was refused"
@@ -71,8 +72,8 @@ func codeOf(err error) string {
 	return ""
 }
 
-// passing tells errors of the server that say nothing of the slot: it shuts down,
-// lacks something, or was told to end the session.
+// passing reports whether an error of the server says nothing about the slot: the server
+// shuts down, lacks something, or was told to end the session.
 func passing(code string) bool {
 	for _, class := range []string{"08", "53", "57", "58"} {
 		if strings.HasPrefix(code, class) {
@@ -82,19 +83,18 @@ func passing(code string) bool {
 	return false
 }
 
-// stuckAfter is how often a slot may fail to decode at one position before it is
-// taken for lost.
+// stuckAfter is how often a slot may fail to decode at one position before it is taken for
+// lost.
 const stuckAfter = 3
 
-// stuck counts how often in a row the stream broke with an error of the decoding at
-// one position.
+// stuck counts how often in a row the stream failed to decode at one position.
 type stuck struct {
 	at    replicator.LSN
 	times int
 }
 
-// undecodable returns the error for a stream that ended with an error of decoding
-// behind the transaction that ended at a position.
+// undecodable returns the error for a stream that failed to decode what follows at, the end
+// of the last transaction that it received.
 func (o *Origin) undecodable(at replicator.LSN, cause error) error {
 	if unsendable(cause) {
 		return unsendableHalt(o.options.Slot, at, cause)

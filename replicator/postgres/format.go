@@ -13,7 +13,7 @@ import (
 )
 
 // Format says how the server sends values: as the text of their output functions, or in
-// the binary form, which costs it less and is rendered to the same text here.
+// binary. Binary costs the server less, and is rendered to the same text here.
 // https://www.postgresql.org/docs/current/protocol-logical-replication.html
 type Format string
 
@@ -24,33 +24,33 @@ const (
 	Binary Format = "binary"
 )
 
-// errUnrendered is wrapped by the Altered for rows that came in binary and cannot be
+// errUnrendered is the cause of the Altered for rows that came in binary and cannot be
 // rendered.
 var errUnrendered = errors.New("postgres: its values are not rendered from their binary form")
 
-// astray remembers what was sent in binary and could not be read. It is used by the
-// stream and by the sessions of snapshots.
+// astray remembers what was sent in binary and could not be read, so that it is asked for
+// as text. The stream and the sessions of snapshots use it.
 type astray struct {
 	mu     sync.Mutex
-	log    replicator.LSN  // a stream that begins at or before it is read as text
-	tables map[uint32]bool // by OID: they are loaded as text
+	log    replicator.LSN  // a stream that begins at or before it is sent as text
+	tables map[uint32]bool // by OID: those that are loaded as text
 }
 
-// reached tells that the log is to be read as text up to a position, and a bit behind.
+// reached notes that streams that begin at or before a position have to be sent as text.
 func (a *astray) reached(at replicator.LSN) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.log = max(a.log, at)
 }
 
-// from tells whether a stream that begins at a position is to be read as text.
+// from reports whether a stream that begins after a position has to be sent as text.
 func (a *astray) from(after replicator.LSN) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.log > 0 && after <= a.log
 }
 
-// loaded tells that a table is to be loaded as text.
+// loaded notes that a table has to be loaded as text.
 func (a *astray) loaded(oid uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,15 +60,17 @@ func (a *astray) loaded(oid uint32) {
 	a.tables[oid] = true
 }
 
+// holds reports whether a table has to be loaded as text.
 func (a *astray) holds(oid uint32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.tables[oid]
 }
 
-// formatFor chooses how a stream is sent that begins behind a position, by the columns
-// that will cross as the catalogue is now. What it brings of before is seen when it
-// comes. The error is a *replicator.Halt if the operator wants what cannot be.
+// formatFor chooses how a stream that begins after a position is sent, by the columns that
+// will cross according to the catalogue as it is now. What the log has from before is seen
+// only when it comes. The error is a *replicator.Halt if the operator wants binary and that
+// cannot be.
 func (o *Origin) formatFor(ctx context.Context, q querier, s server, after replicator.LSN) (Format, error) {
 	if o.options.Format == Text || o.astray.from(after) {
 		return Text, nil
@@ -85,7 +87,7 @@ func (o *Origin) formatFor(ctx context.Context, q querier, s server, after repli
 	return Text, nil
 }
 
-// formatHalt is the Halt for columns that cannot be rendered, where the operator wants
+// formatHalt returns the Halt for columns that cannot be rendered, where the operator wants
 // the binary format.
 func formatHalt(found []string) *replicator.Halt {
 	return &replicator.Halt{
@@ -96,14 +98,15 @@ func formatHalt(found []string) *replicator.Halt {
 	}
 }
 
-// unrendered names the columns that cross the wire, chosen or not, whose values cannot be
-// rendered. Of one that is not chosen the server may still fail to make a binary form.
+// unrendered describes the columns that cross the wire, chosen or not, whose values cannot
+// be rendered. Those that are not chosen count too, because the server may fail to make a
+// binary form of them.
 func (o *Origin) unrendered(ctx context.Context, q querier, s server) (found []string, err error) {
 	relations, err := o.relations(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	tables, _ := resolve(relations, o.options.Choices, o.known, s.major()) // what is wrong with others is told elsewhere
+	tables, _ := resolve(relations, o.options.Choices, o.known, s.major()) // what is wrong with the others is reported elsewhere
 	for _, t := range tables {
 		listed := map[string]bool{}
 		for _, c := range t.Columns {
@@ -118,7 +121,7 @@ func (o *Origin) unrendered(ctx context.Context, q querier, s server) (found []s
 	return found, nil
 }
 
-// formsOf returns how the values of a table's columns are rendered; nil if not all are.
+// formsOf returns how the values of a table's columns are rendered, nil if not all can be.
 func formsOf(t *schema.Table, major int) []render.Form {
 	forms := make([]render.Form, len(t.Columns))
 	for i, c := range t.Columns {
@@ -129,7 +132,8 @@ func formsOf(t *schema.Table, major int) []render.Form {
 	return forms
 }
 
-// formsFor returns how those of the tables are rendered that a load reads in binary.
+// formsFor returns, by OID, how to render those of the tables that a load reads in binary.
+// The others are read as text.
 func (o *Origin) formsFor(ctx context.Context, q querier, tables []*schema.Table) (map[uint32][]render.Form, error) {
 	s, err := serverOf(ctx, q)
 	if err != nil {
@@ -144,8 +148,9 @@ func (o *Origin) formsFor(ctx context.Context, q querier, tables []*schema.Table
 	return all, nil
 }
 
-// form returns how the values of a column of a Relation message are rendered, which is
-// column i of the table, or was: of another type then. Nil if they cannot be.
+// form returns how to render the values of a Relation message's column c, which is column i
+// of the table; it may have had another type then. It returns nil if they cannot be
+// rendered.
 func (known chosen) form(c relationColumn, i int) render.Form {
 	if t := known.table.Columns[i].Type; t.OID == c.oid {
 		return render.Of(t, known.major)
@@ -153,8 +158,8 @@ func (known chosen) form(c relationColumn, i int) render.Form {
 	return render.Of(schema.Type{OID: c.oid, Base: c.oid}, known.major)
 }
 
-// render says how the rows of a relation are rendered whose columns have those places in
-// the table, or that they cannot be.
+// render sets how the rows of the relation are rendered, or that they are unfit because
+// they cannot be. places are the places of the message's columns in the table.
 func (r *relation) render(known chosen, m relationMessage, places []int) {
 	r.forms = make([]render.Form, len(places))
 	for i, column := range places {

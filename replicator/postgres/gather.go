@@ -14,11 +14,12 @@ const (
 	// reader.
 	gatherFor = 2 * time.Millisecond
 
-	// restFor is how long the reader lets the server send, once it has all that was there,
-	// where restAfter bytes have come since the last rest, which is not longer ago than
-	// restWithin: more than 3 MB in a second. With gatherFor it is less than 5 ms, which
-	// nobody sees in a batch; behindFor is for what committed behindBy ago, or earlier, by
-	// the source's clock, and has waited for longer already.
+	// restFor is how long the reader lets the server send, once it has read all that was
+	// there. It rests only if at least restAfter bytes have come since the last rest, and
+	// that was at most restWithin ago: more than 3 MB per second. Together with gatherFor
+	// that is less than 5 ms, which nobody notices in a batch. behindFor takes its place
+	// for transactions that committed at least behindBy ago, by the source's clock: those
+	// have waited longer already.
 	restFor    = 2 * time.Millisecond
 	behindFor  = 10 * time.Millisecond
 	behindBy   = time.Second
@@ -26,27 +27,27 @@ const (
 	restWithin = 20 * time.Millisecond
 )
 
-// gather makes the server's messages arrive many at a time. The walsender hands each to
-// the kernel by itself, and where the reader waits for it, each is sent by itself and
-// wakes somebody: both sides do little else then.
+// gather makes the server's messages arrive many at a time. The walsender hands each
+// message to the kernel by itself. If the reader waits for every one, each is also sent by
+// itself and wakes the reader, and both sides do little else.
 // https://github.com/postgres/postgres/blob/master/src/backend/replication/walsender.c
 //
-// While messages come, the kernel is asked to wake the reader once a good part of a
-// buffer has arrived, or gatherFor is over. While very many come, the reader stays away
-// for restFor at a time, of a backlog for behindFor: what the server sends meanwhile fills
-// the window, and what follows is only put behind it in the server's socket, which is much
-// cheaper than to send it. A server does in that way half of the work for a message. What
-// comes in a second is then at most a window for each rest: the kernel makes the window
-// larger as more is taken at once, up to net.ipv4.tcp_rmem.
+// While messages come, the kernel is asked to wake the reader once a good part of a buffer
+// has arrived, or gatherFor is over. While very many come, the reader also stays away for
+// restFor at a time, or for behindFor during a backlog. What the server sends meanwhile
+// fills the TCP window, and what follows is only queued in the server's socket, which is
+// much cheaper than sending it. In this way a server does half of the work for a message.
+// At most one window of bytes then arrives for each rest; the kernel enlarges the window as
+// more is taken at once, up to net.ipv4.tcp_rmem.
 type gather struct {
-	socket socket // zero: it cannot be asked
-	meter  *meter // nil: what arrives is not known
+	socket socket // zero: its wake-ups cannot be set
+	meter  *meter // nil: what arrives is not counted
 	on     bool
 
-	committed time.Time // when the transaction at hand did; zero before the first
+	committed time.Time // when the current transaction committed; zero before the first
 }
 
-// begin takes over a connection that is read by one goroutine.
+// begin takes over a connection that only one goroutine reads.
 func (g *gather) begin(conn net.Conn) {
 	g.socket = socketOf(conn)
 	if secured, ok := conn.(*tls.Conn); ok {
@@ -57,8 +58,8 @@ func (g *gather) begin(conn net.Conn) {
 	}
 }
 
-// deadline returns until when the next read may wait, of a reader that waits until
-// then.
+// deadline returns the deadline of the next read, for a reader that may wait until the
+// given time.
 func (g *gather) deadline(now, until time.Time) time.Time {
 	if soon := now.Add(gatherFor); g.on && soon.Before(until) {
 		return soon
@@ -66,8 +67,8 @@ func (g *gather) deadline(now, until time.Time) time.Time {
 	return until
 }
 
-// set turns the gathering on while messages come, and off for the wait for the first
-// one: a read that finds bytes there returns them at once in either case.
+// set turns gathering on while messages come, and off while the reader waits for the first
+// one. In either case a read that finds bytes returns them at once.
 func (g *gather) set(on bool) {
 	if g.on == on || !g.socket.known() {
 		return
@@ -77,8 +78,9 @@ func (g *gather) set(on bool) {
 	}
 }
 
-// rest stays away from the connection for as long as is left of a rest since it was empty,
-// if much comes. It returns how long that was, which is nobody's silence.
+// rest pauses reading if much comes. The pause counts from the moment at which the
+// connection was found empty. rest returns how long it paused, which must not be taken for
+// silence of the server.
 func (g *gather) rest(ctx context.Context, now time.Time) time.Duration {
 	m := g.meter
 	if m == nil || m.got < restAfter || m.emptied.IsZero() {
@@ -104,21 +106,21 @@ func (g *gather) rest(ctx context.Context, now time.Time) time.Duration {
 	return m.since.Sub(now)
 }
 
-// meter is a connection, below TLS if there is any, that knows how much of what comes is
-// read. TLS asks it for a record at a time, which is a message of ours or two, so it reads
-// ahead.
+// meter is a connection, below TLS if there is any, that counts what arrives and notes when
+// everything has been read. TLS asks it for one record at a time, which holds only a
+// message or two, so it reads ahead.
 type meter struct {
 	net.Conn
-	ahead   *bufio.Reader // of arrived
-	got     int           // bytes since then
+	ahead   *bufio.Reader // reads arrived
+	got     int           // bytes that arrived since the time since
 	since   time.Time     // when the reader last rested, or could have
-	emptied time.Time     // when a read last took all that was there; zero if the last did not
+	emptied time.Time     // when the last read took all that was there; zero if it did not
 }
 
-// aheadBytes is how much is read ahead at most. Who asks for more gets it at once.
+// aheadBytes is the most that is read ahead. A reader that asks for more gets it directly.
 const aheadBytes = 64 << 10
 
-// metered has dial return meters.
+// metered makes dial return meters.
 func metered(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
@@ -134,7 +136,7 @@ func metered(dial func(ctx context.Context, network, addr string) (net.Conn, err
 // Read implements net.Conn.
 func (m *meter) Read(p []byte) (int, error) { return m.ahead.Read(p) }
 
-// arrived reads from a meter's connection, and counts.
+// arrived reads from a meter's connection, and counts the bytes.
 type arrived struct{ m *meter }
 
 func (a arrived) Read(p []byte) (int, error) {
@@ -148,7 +150,7 @@ func (a arrived) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SyscallConn implements syscall.Conn where the connection does.
+// SyscallConn implements syscall.Conn, if the connection does.
 func (m *meter) SyscallConn() (syscall.RawConn, error) {
 	c, ok := m.Conn.(syscall.Conn)
 	if !ok {

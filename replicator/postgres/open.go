@@ -19,13 +19,13 @@ import (
 	"rowshift/schema"
 )
 
-// opening is what an Open gathers.
+// opening is the state of one Open.
 type opening struct {
 	*Origin
 	conn    *pgx.Conn // an ordinary session
 	server  server
 	request replicator.OpenRequest
-	matcher *matcher // filled once the catalogue is read: nothing is decoded before
+	matcher *matcher // filled once the catalogue is read; nothing is decoded before that
 	opened  replicator.Opened
 	format  Format // how the stream's values are sent
 	sight   sight
@@ -73,15 +73,15 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 		if codeOf(err) != objectInUse {
 			return source, err
 		}
-		if err := rest(ctx, firstLook); err != nil { // another was faster
+		if err := rest(ctx, firstLook); err != nil { // another daemon was faster
 			return nil, err
 		}
 	}
 }
 
-// elsewhere returns why there is no slot: that it is missing, lost or of something else, or
-// that this is another source, which never had it, or that the config names another one
-// than the pipeline has. Those are repaired otherwise.
+// elsewhere returns why the slot cannot be used: the error missing, which says what was
+// found of the slot, unless the source is another one, which never had the slot, or the
+// config names another slot than the pipeline has. Those cases have repairs of their own.
 func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	var h *replicator.Halt
 	if p.request.Judge == nil || !errors.As(missing, &h) || !slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotStrange}, h.Reason) {
@@ -89,10 +89,10 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	}
 	system, err := p.system(ctx, p.server.role)
 	if err != nil {
-		return missing // whose source it is cannot be asked now
+		return missing // which source it is cannot be asked now
 	}
 	p.opened.System = system
-	p.opened.Flushed = p.request.After // where its log ends says nothing of whose it is
+	p.opened.Flushed = p.request.After // where its log ends does not tell which source it is
 	judged := p.request.Judge(p.opened)
 	switch {
 	case isOf(judged, replicator.SourceChanged):
@@ -107,15 +107,16 @@ func (p *opening) elsewhere(ctx context.Context, missing error) error {
 	return missing
 }
 
-// isOf tells whether err is a *replicator.Halt of that reason.
+// isOf reports whether err is a *replicator.Halt with that reason.
 func isOf(err error, reason replicator.Reason) bool {
 	h, is := errors.AsType[*replicator.Halt](err)
 	return is && h.Reason == reason
 }
 
-// renamed returns the Halt for a slot that is missing, lost or of something else where the
-// pipeline had another. To name that one again is what repairs it, but where both are gone:
-// then it is the log that is missing, and a reset makes the one that the config names.
+// renamed returns the Halt for a config whose slot is missing, lost or of something else,
+// while the pipeline has a slot of another name. The repair is to name that one again. But
+// if both slots are gone, the log is missing, and the repair is a reset, which makes the
+// slot that the config names.
 func renamed(missing, strange error, had *slot, database string) error {
 	lacks, _ := errors.AsType[*replicator.Halt](missing)
 	other, is := errors.AsType[*replicator.Halt](strange)
@@ -150,7 +151,7 @@ func (p *opening) startNow(ctx context.Context) (*stream, error) {
 	return source, err
 }
 
-// mayNotReplicate is the halt for a role that cannot open a replication connection.
+// mayNotReplicate returns the Halt for a role that cannot open a replication connection.
 func mayNotReplicate(role string, cause error) *replicator.Halt {
 	return &replicator.Halt{
 		Reason: replicator.SourceUnfit,
@@ -161,8 +162,8 @@ func mayNotReplicate(role string, cause error) *replicator.Halt {
 	}
 }
 
-// startOn starts the stream on a connection: one that knows no setting of the role
-// that could end it in the middle of a transaction.
+// startOn starts the stream on a connection, and first turns off what settings of the role
+// could end it in the middle of a transaction.
 func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*stream, error) {
 	system, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
@@ -189,7 +190,7 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout'); `+asItLies).Close(); err != nil {
 		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
-	// The option's value is a list of identifiers.
+	// The value of publication_names is a list of identifiers.
 	plugin := []string{"proto_version '1'", "publication_names " + literal(p.publicationName())}
 	if p.format == Binary {
 		plugin = append(plugin, "binary 'true'")
@@ -205,9 +206,10 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 	return source, err
 }
 
-// unsent returns the error for a stream in binary that the server ended with an error of
-// decoding behind a position. Unless that is of the publication or of text, it may be that
-// a type has no binary form there, so it is tried as text before the slot is suspected.
+// unsent returns the error for a binary stream that the server ended with a decoding error
+// after the position at. Unless the error is about the publication or about text, some type
+// may have no binary form there, so the stream is tried as text before the slot is
+// suspected.
 func (p *opening) unsent(at replicator.LSN, cause error) error {
 	if codeOf(cause) == undefinedObject || unsendable(cause) {
 		return p.undecodable(at, cause)
@@ -219,8 +221,9 @@ func (p *opening) unsent(at replicator.LSN, cause error) error {
 // literal quotes a string for SQL.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// fork returns where the history of a timeline left an earlier one; the first
-// position if it never was on it, so that everything of it is lost.
+// fork returns where the history of the timeline now left the earlier timeline was. If it
+// never was on that one, it returns the first position, so that everything of it counts as
+// lost.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 func fork(ctx context.Context, conn *pgconn.PgConn, now, was int32) (replicator.LSN, error) {
 	if now == 1 {
@@ -233,8 +236,8 @@ func fork(ctx context.Context, conn *pgconn.PgConn, now, was int32) (replicator.
 	return forkIn(string(history.Content), was)
 }
 
-// forkIn finds in a timeline's history where it left an earlier one. A line has that
-// one's number, the position and the reason.
+// forkIn finds in a timeline's history where it left an earlier one. A line of it has the
+// number of that timeline, the position and the reason.
 func forkIn(history string, was int32) (replicator.LSN, error) {
 	for line := range strings.Lines(history) {
 		fields := strings.Fields(line)
@@ -245,8 +248,8 @@ func forkIn(history string, was int32) (replicator.LSN, error) {
 	return 1, nil
 }
 
-// look brings the publication in line with the config and reads the catalogue, once
-// the stream is ours.
+// look brings the publication in line with the config and reads the catalogue. It is called
+// once the stream is ours.
 func (p *opening) look(ctx context.Context) (err error) {
 	if p.request.Known != nil {
 		known, err := p.request.Known(ctx)
@@ -256,7 +259,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 		p.Remember(known)
 	}
 	p.lookedAt(p.opened.System, p.server.database)
-	// What an asynchronous commit changed in the catalogue is seen before its record is flushed.
+	// The catalogue shows what an asynchronous commit changed before its record is flushed.
 	if p.opened.Read, err = endOfLog(ctx, p.conn, "pg_current_wal_insert_lsn"); err != nil {
 		return err
 	}
@@ -267,7 +270,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 	if p.sight, err = p.alignFit(ctx, p.conn, p.server, true, true); err != nil {
 		return err
 	}
-	p.sight.print = print // what is altered from here on is looked at
+	p.sight.print = print // the watcher notices what is altered from here on
 	p.opened.Publication, p.opened.Unfit = p.sight.publication.id, p.sight.unfit
 	choices := map[schema.Name]schema.Choice{}
 	for _, c := range p.options.Choices {
@@ -296,8 +299,8 @@ func (p *opening) look(ctx context.Context) (err error) {
 	return err
 }
 
-// endOfLog returns where the server's log ends: by pg_current_wal_flush_lsn what is flushed
-// of it, by pg_current_wal_insert_lsn all of it.
+// endOfLog returns where the server's log ends: with pg_current_wal_flush_lsn the end of
+// what is flushed, with pg_current_wal_insert_lsn the end of all of it.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-BACKUP
 func endOfLog(ctx context.Context, q querier, function string) (replicator.LSN, error) {
 	var text string
@@ -307,8 +310,8 @@ func endOfLog(ctx context.Context, q querier, function string) (replicator.LSN, 
 	return replicator.ParseLSN(text)
 }
 
-// alongside does something that may take its time, and lets the server hear of the
-// stream meanwhile.
+// alongside calls do, which may take its time, and sends the status updates that are due on
+// the stream meanwhile.
 func alongside(ctx context.Context, s *stream, do func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

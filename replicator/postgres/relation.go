@@ -14,9 +14,9 @@ import (
 	"rowshift/schema"
 )
 
-// relationMessage is pgoutput's Relation message: a table as it was when the
-// changes that follow were written. It is sent again after anything that may have
-// changed it, often without a difference.
+// relationMessage is pgoutput's Relation message: it describes a table as it was when the
+// changes that follow were written. The server sends it again after anything that may have
+// changed the table, often without a difference.
 type relationMessage struct {
 	oid      uint32
 	name     schema.Name
@@ -27,7 +27,7 @@ type relationMessage struct {
 type relationColumn struct {
 	key    bool
 	name   string
-	oid    uint32 // of the type, a domain's own
+	oid    uint32 // of the declared type: a domain's own
 	typmod int32  // -1 for a domain
 }
 
@@ -43,16 +43,19 @@ func (c *cursor) relation() relationMessage {
 	return m
 }
 
-// relation is how the rows of a Relation message become rows of a Table.
+// relation says how the rows that a Relation message describes become rows of a Table.
 type relation struct {
 	table   *schema.Table
 	columns int    // in the message
 	take    []bool // by index in the message: whether the column is one of the table's
-	nulls   []int  // by index in the message, and behind its last: how many columns of the table, which were added later, come before
-	all     bool   // the message has the table's columns and no others
-	key     []int  // indices in the message of Table.Key
 
-	forms []render.Form // by index in the message, of the columns that are taken; nil: values come as text
+	// nulls is, by index in the message and for its end, how many columns of the table come
+	// before that were added later.
+	nulls []int
+	all   bool  // the message has the table's columns and no others
+	key   []int // indices in the message of Table.Key
+
+	forms []render.Form // by index in the message, for the columns that are taken; nil: values come as text
 
 	unfit error // why its rows cannot be read as the table's
 }
@@ -62,25 +65,27 @@ type relation struct {
 type matcher struct {
 	tables map[uint32]chosen
 
-	looked func(partition, root uint32) bool // tells whether a partition that is not known has been looked into
+	// looked records an unknown partition, and reports whether the catalogue has been read
+	// since it was first named.
+	looked func(partition, root uint32) bool
 
-	astray func(replicator.LSN) // told of a transaction that cannot be read in binary
+	astray func(replicator.LSN) // called for a transaction that cannot be read in binary
 }
 
-// chosen is a table with the choice that it was made of.
+// chosen is a table with the choice that it was made from.
 type chosen struct {
 	table  *schema.Table
 	choice schema.Choice
-	past   *replicator.Past // how the log may still tell of it; nil: as it is
-	made   []string         // its generated columns, whether chosen or not, where the stream may have them
+	past   *replicator.Past // how the log may still describe it; nil: only as it is now
+	made   []string         // its generated columns, chosen or not, if the stream may have them
 	major  int              // the server's version, if values come in binary; 0: they come as text
 }
 
-// match returns how the relation's rows are read, of a transaction whose commit is at
-// that position; nil if it is not replicated. A message that is equal to what is known
-// changes nothing, whatever the table's name is. One that differs may be of before an
-// alteration that the catalogue has. Rows of any other are unfit, by an Altered: they may
-// be rows that nobody needs, since the table is loaded as it is now.
+// match returns how the relation's rows are read, in a transaction whose commit is at that
+// position; nil if the relation is not replicated. A message that agrees with the catalogue
+// changes nothing, whatever the table's name is. One that differs may be from before an
+// alteration that the catalogue has. In any other case the rows are unfit, by an Altered:
+// they may be rows that nobody needs, since the table is loaded as it is now.
 func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 	known, ok := m.tables[r.oid]
 	if !ok {
@@ -93,9 +98,11 @@ func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 	return to
 }
 
-// partition takes what was described behind a root, before a row of the root. If that is
-// none of its partitions that are known, the row is of one that is newer than the catalogue
-// that was read, or is gone by now, without a word: the catalogue has to be read again.
+// partition checks the partition that a row of root belongs to: it was described after the
+// root and before the row. If it is not known, it is newer than the catalogue that was
+// read, or it is gone by now, of which the log says nothing. The root's rows are then unfit
+// and the catalogue has to be read again, unless that has been done since the partition was
+// first named.
 func (m *matcher) partition(r relationMessage, root *relation) {
 	if root == nil || !root.table.Partitioned || root.unfit != nil {
 		return
@@ -106,7 +113,7 @@ func (m *matcher) partition(r relationMessage, root *relation) {
 	}
 }
 
-// match is of a table that is replicated.
+// match is matcher.match for a table that is replicated.
 func (known chosen) match(r relationMessage, at replicator.LSN) *relation {
 	differences := known.differences(r)
 	places := known.places(r)
@@ -119,7 +126,7 @@ func (known chosen) match(r relationMessage, at replicator.LSN) *relation {
 	return known.read(r, places)
 }
 
-// places returns, by index in the message, the index in the table of the column of that
+// places returns, for each column of the message, the index of the table's column of that
 // name; -1 if there is none.
 func (known chosen) places(r relationMessage) []int {
 	places := make([]int, len(r.columns))
@@ -129,7 +136,7 @@ func (known chosen) places(r relationMessage) []int {
 	return places
 }
 
-// read returns how rows are read whose columns have those places in the table.
+// read returns how to read rows whose columns have those places in the table.
 func (known chosen) read(r relationMessage, places []int) *relation {
 	t := known.table
 	to := &relation{table: t, columns: len(r.columns), take: make([]bool, len(r.columns)), nulls: make([]int, len(r.columns)+1)}
@@ -155,10 +162,11 @@ func (known chosen) read(r relationMessage, places []int) *relation {
 	return to
 }
 
-// earlier tells whether the message is of the table as it was or came to be, between the
-// past and the catalogue: each of its columns has the name that it had or has, in the
-// order of attnums, and a type that it had or has; and what it lacks was added since,
-// behind all that it has. It corrects the places of columns that were renamed.
+// earlier reports whether the message describes the table as it was in the past, or at some
+// time between then and the catalogue. Each of its columns must have a name and a type that
+// it had or has, in the order of attnums. A column that it lacks must have been added
+// since, after all those that it has. earlier corrects the places of columns that were
+// renamed.
 func (known chosen) earlier(r relationMessage, places *[]int) bool {
 	t := known.table
 	var last int16
@@ -190,14 +198,15 @@ func (known chosen) earlier(r relationMessage, places *[]int) bool {
 	for _, c := range t.Columns {
 		older := c.Attnum < last || slices.ContainsFunc(known.past.Shape, func(s schema.Shape) bool { return s.Attnum == c.Attnum })
 		if older && !seen[c.Attnum] {
-			return false // it was there under a name that it has no more: who knows which of the others it is
+			// It existed under a name that nobody knows, so any other column may be it.
+			return false
 		}
 	}
 	return true
 }
 
-// typed tells whether a column of a message has the type that column i of the table has
-// or had, and is of the key if that is.
+// typed reports whether a column of a message has the type that column i of the table has
+// or had, and is in the key if and only if that one is.
 func (known chosen) typed(c relationColumn, i int, attnum int16, identity schema.Identity) bool {
 	if len(difference(known.table, i, c, identity)) == 0 {
 		return true
@@ -211,15 +220,15 @@ func (known chosen) typed(c relationColumn, i int, attnum int16, identity schema
 		(identity == schema.IdentityFull || c.key == slices.Contains(known.table.Key, i))
 }
 
-// columnOf returns the index of the column of that name; -1 if there is none.
+// columnOf returns the index of the column of that name, -1 if there is none.
 func columnOf(t *schema.Table, name string) int {
 	return slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Name == name })
 }
 
-// differences says how a relation differs from the table, nothing if rows of the one
-// are rows of the other: the same columns by name, type, modifier and order, and the
-// same key. Columns that are not chosen are no difference, nor is it one that more is
-// sent of the old row than the key.
+// differences describes how a relation differs from the table. It is empty if rows of the
+// one are rows of the other: the same columns by name, type, modifier and order, and the
+// same key. Columns that are not chosen are no difference. Nor is it one if more of the old
+// row is sent than the key.
 func (known chosen) differences(r relationMessage) (found []string) {
 	t := known.table
 	last := -1
@@ -252,7 +261,7 @@ func (known chosen) differences(r relationMessage) (found []string) {
 	return found
 }
 
-// difference says how a column of a relation differs from column i of t.
+// difference describes how a column of a relation differs from column i of t.
 func difference(t *schema.Table, i int, c relationColumn, identity schema.Identity) (found []string) {
 	want := t.Columns[i].Type
 	if c.oid != want.OID {
@@ -266,8 +275,8 @@ func difference(t *schema.Table, i int, c relationColumn, identity schema.Identi
 	return found
 }
 
-// wants tells whether a column that was not there before would have been chosen. One that
-// is generated is only by its name, whatever the publication sends.
+// wants reports whether a column that was not there before would have been chosen. A
+// generated column is chosen only by its name, whatever the publication sends.
 func (known chosen) wants(name string) bool {
 	c := known.choice
 	if slices.Contains(known.made, name) {
@@ -280,8 +289,8 @@ func (known chosen) wants(name string) bool {
 // https://www.postgresql.org/docs/18/logical-replication-gencols.html
 const generatedMajor = 18
 
-// generated returns the names of generated columns that the stream may have, by the OIDs of
-// their tables.
+// generated returns the names of the generated columns that the stream may have, by the
+// OIDs of their tables.
 func generated(ctx context.Context, q querier, s server, tables []*schema.Table) (map[uint32][]string, error) {
 	made := map[uint32][]string{}
 	if s.major() < generatedMajor || len(tables) == 0 {
@@ -307,8 +316,8 @@ func generated(ctx context.Context, q querier, s server, tables []*schema.Table)
 	return made, nil
 }
 
-// typmodSent is the typmod that a Relation message has for a type: a domain's own
-// is not sent.
+// typmodSent returns the type modifier that a Relation message has for a type: a domain's
+// own is not sent.
 func typmodSent(t schema.Type) int32 {
 	if t.Base != t.OID {
 		return -1
@@ -324,8 +333,8 @@ func (r *relation) keyOf(key, row replicator.Tuple) replicator.Tuple {
 	return key
 }
 
-// project returns a row as it was sent as a row of the table, using the scratch
-// space if columns have to be left out or put in. A nil row stays one.
+// project turns a row as it was sent into a row of the table. It uses the scratch space if
+// columns have to be left out or put in. A nil row stays nil.
 func (r *relation) project(scratch, row replicator.Tuple) (used, projected replicator.Tuple) {
 	if r.all || row == nil {
 		return scratch, row

@@ -5,14 +5,15 @@ import (
 	"syscall"
 )
 
-// wakeBytes is how much is gathered: hundreds of messages.
+// wakeBytes is how many bytes are gathered before the reader is woken: hundreds of
+// messages.
 const wakeBytes = 32 << 10
 
-// socket is a socket whose wake-ups can be asked for.
+// socket is a socket of which it can be set at how many bytes it wakes its reader.
 type socket struct{ raw syscall.RawConn }
 
-// socketOf returns the socket of a connection; none of one by TLS, of which a part that is
-// worth waking for may be no record yet.
+// socketOf returns the socket of a connection. Of a TLS connection it returns none: the
+// bytes that wake the reader may not be a whole record yet.
 func socketOf(conn net.Conn) socket {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -27,7 +28,8 @@ func socketOf(conn net.Conn) socket {
 
 func (s socket) known() bool { return s.raw != nil }
 
-// wakeAt asks to be woken once many bytes are there, or else once any is.
+// wakeAt asks the kernel to wake the reader once many bytes are there or, without many,
+// once any is.
 // https://man7.org/linux/man-pages/man7/socket.7.html
 func (s socket) wakeAt(many bool) error {
 	n := 1

@@ -4,7 +4,7 @@ package postgres
 
 import "net"
 
-// socket is nothing here: each message wakes the reader.
+// socket does nothing on this system: each message wakes the reader.
 type socket struct{}
 
 func socketOf(net.Conn) socket { return socket{} }

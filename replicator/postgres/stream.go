@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// sendAtLeast and sendAtMost bound how often a position is sent: the one that the
-	// server knows already, and one that grew.
+	// sendAtLeast is how often a status update is sent though the server knows its
+	// position, and sendAtMost how soon after the last one a position is sent that grew.
 	sendAtLeast = 10 * time.Second
 	sendAtMost  = 100 * time.Millisecond
 
-	// urgeWithin is how soon a server that is shutting down asks again after an answer,
-	// and urgeFor how long it has to go on asking to be believed: a healthy one asks
-	// once in half its wal_sender_timeout.
+	// A server that is shutting down asks again within urgeWithin of an answer. It has to
+	// go on asking for urgeFor to be believed: a healthy one asks once in half its
+	// wal_sender_timeout.
 	urgeWithin = 100 * time.Millisecond
 	urgeFor    = time.Second
 
@@ -32,21 +32,20 @@ const (
 	// unanswered.
 	silentFor = 5 * time.Minute
 
-	// patience bounds how long the server may not take what we send, and farewell how
-	// long the end of a stream waits for the server's.
+	// patience is how long the server may take nothing of what we send, and farewell how
+	// long the end of a stream waits for the server to end it too.
 	patience = time.Minute
 	farewell = time.Second
 )
 
-// stream is the slot's stream. It implements replicator.Source and is used by one
-// goroutine.
+// stream is the slot's stream. It implements replicator.Source. One goroutine uses it.
 type stream struct {
 	conn    net.Conn
 	wire    *wire
 	decoder decoder
-	failed  func(at replicator.LSN, cause error) error // what an error of decoding comes to
+	failed  func(at replicator.LSN, cause error) error // returns the error for a failure to decode
 	watcher *watcher                                   // nil: nobody looks at the catalogue
-	begin   func()                                     // called before the first change: what was opened is known to the core
+	begin   func()                                     // called before the first change, once the core knows what was opened; may be nil
 
 	heartbeat time.Duration
 	resend    time.Duration // how long the server may go without a status update
@@ -58,12 +57,12 @@ type stream struct {
 	acked    replicator.LSN
 	sent     replicator.LSN // the position in the last status update
 	sentAt   time.Time
-	askedAt  time.Time // when the server was last asked where it is
-	open     time.Time // since when a question is open; zero if none is
+	askedAt  time.Time // when the server was last asked for its position
+	open     time.Time // since when a question has been open; zero if none is
 	answered time.Time // when the server was last answered
-	urged    time.Time // since when it asks and asks
+	urged    time.Time // since when it has been asking again and again; zero if it has not
 
-	ctx    context.Context // whose end ends a read
+	ctx    context.Context // its end ends a read
 	unhook func() bool
 	closed bool
 }
@@ -83,7 +82,9 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 	s.watch(ctx)
 	var until time.Time
 	for {
-		if s.watcher != nil && !s.inside { // a transaction that takes longer than they do to come would else never get through
+		// Inside a transaction the alteration has to wait. Otherwise a transaction that lasts
+		// longer than the time between two alterations would never get through.
+		if s.watcher != nil && !s.inside {
 			if altered := s.watcher.altered.Load(); altered != nil {
 				return replicator.Change{}, altered
 			}
@@ -108,13 +109,13 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 		if err != nil {
 			return replicator.Change{}, err
 		}
-		if over { // a part of something large is no silence
+		if over { // a part of something large is not silence
 			return replicator.Change{Op: replicator.Mark, LSN: s.position, Idle: !s.wire.partial()}, s.quiet(now)
 		}
 	}
 }
 
-// receive reads once, and tells whether until has passed without anything.
+// receive reads once. It reports whether the time until has passed without anything.
 func (s *stream) receive(ctx context.Context, now, until time.Time) (over bool, err error) {
 	if err := s.remind(now); err != nil {
 		return false, err
@@ -127,7 +128,7 @@ func (s *stream) receive(ctx context.Context, now, until time.Time) (over bool, 
 	if err := s.conn.SetReadDeadline(deadline); err != nil {
 		return false, s.broken(err)
 	}
-	if err := ctx.Err(); err != nil { // asked behind the deadline, which the end of ctx moves
+	if err := ctx.Err(); err != nil { // checked after the deadline was set, since the end of ctx moves the deadline
 		return false, err
 	}
 	err = s.wire.fill(size)
@@ -155,8 +156,8 @@ func (s *stream) watch(ctx context.Context) {
 	s.unhook = context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) })
 }
 
-// quiet is called when nothing came. Once in a heartbeat it asks the server where it
-// is, so that an idle slot moves and a dead link is noticed.
+// quiet is called when nothing came. Once in a heartbeat it asks the server for its
+// position, so that an idle slot moves and a dead link is noticed.
 func (s *stream) quiet(now time.Time) error {
 	if !s.open.IsZero() && now.Sub(s.open) > s.silence {
 		return s.broken(fmt.Errorf("the server has said nothing for %v", now.Sub(s.open).Round(time.Second)))
@@ -185,7 +186,7 @@ func (s *stream) remind(now time.Time) error {
 	return nil
 }
 
-// take handles one message of the server; false if it holds no change.
+// take handles one message of the server. It returns false if the message holds no change.
 func (s *stream) take(kind byte, body []byte) (replicator.Change, bool, error) {
 	switch kind {
 	case 'd':
@@ -206,8 +207,8 @@ func (s *stream) take(kind byte, body []byte) (replicator.Change, bool, error) {
 	return replicator.Change{}, false, fmt.Errorf("postgres: the server ended the stream with a message of kind %q: %w", kind, io.EOF)
 }
 
-// copied handles a message of the replication protocol: log, or a keepalive. What
-// log says of its position is left alone: it is 0/0 for a Relation.
+// copied handles a message of the replication protocol: log, or a keepalive. It ignores the
+// position in the header of log, which is 0/0 for a Relation message.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 func (s *stream) copied(b []byte) (replicator.Change, bool, error) {
 	const header = 1 + 8 + 8 + 8
@@ -230,7 +231,7 @@ func (s *stream) copied(b []byte) (replicator.Change, bool, error) {
 	return replicator.Change{}, false, s.broken(fmt.Errorf("a replication message of %d bytes cannot be read", len(b)))
 }
 
-// keepalive handles the server's word that everything committed before end has been
+// keepalive handles the server's word that everything which committed before end has been
 // sent.
 func (s *stream) keepalive(end replicator.LSN, reply bool) (replicator.Change, bool, error) {
 	s.position = max(s.position, end)
@@ -246,7 +247,7 @@ func (s *stream) keepalive(end replicator.LSN, reply bool) (replicator.Change, b
 		s.urged = now
 	case now.Sub(s.urged) >= urgeFor:
 		mark.Urge = true
-		s.urged = now // what is done about it takes time too
+		s.urged = now // the next urge comes later: acting on this one takes time
 	}
 	s.answered = now
 	return mark, true, s.send(false)
@@ -261,8 +262,8 @@ func (s *stream) Acknowledge(_ context.Context, lsn replicator.LSN) error {
 // statusSize is the length of a status update as a message.
 const statusSize = headerSize + 1 + 3*8 + 8 + 1
 
-// send sends a status update: one position for written, flushed and applied, never
-// zero, and never more than was acknowledged or the slot knows.
+// send sends a status update. It names one position as written, flushed and applied, which
+// is never zero, and never beyond what was acknowledged or what the slot had confirmed.
 // https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-STANDBY-STATUS-UPDATE
 func (s *stream) send(reply bool) error {
 	now := time.Now()
@@ -292,9 +293,9 @@ func (s *stream) send(reply bool) error {
 	return nil
 }
 
-// Close implements replicator.Source. It waits for the server's end, for a moment:
-// closing a socket with unread bytes in it resets the connection, and what was sent
-// last could be lost.
+// Close implements replicator.Source. It waits a moment for the server to end the stream
+// too: closing a socket that has unread bytes resets the connection, and what was sent last
+// could be lost.
 func (s *stream) Close() error {
 	if s.closed {
 		return nil
@@ -307,7 +308,7 @@ func (s *stream) Close() error {
 		s.unhook()
 	}
 	if s.acked > s.sent {
-		_ = s.send(false) // if it does not arrive, the transactions come again and are skipped
+		_ = s.send(false) // if it does not arrive, the transactions are sent again and skipped
 	}
 	_ = s.conn.SetDeadline(time.Now().Add(farewell))
 	if _, err := s.conn.Write([]byte{'c', 0, 0, 0, 4, 'X', 0, 0, 0, 4}); err == nil { // CopyDone, Terminate
@@ -319,8 +320,8 @@ func (s *stream) Close() error {
 
 func (s *stream) broken(err error) error { return fmt.Errorf("postgres: the stream broke: %w", err) }
 
-// takeOver makes a stream of a connection on which replication has started behind
-// after. Until something is acknowledged its status updates name confirmed, the
+// takeOver makes a stream of a connection on which replication has started after the
+// position after. Until something is acknowledged, its status updates name confirmed, the
 // slot's own position.
 func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confirmed replicator.LSN, timeout time.Duration) (*stream, error) {
 	h, err := conn.Hijack()

@@ -7,11 +7,12 @@ import (
 )
 
 const (
-	// wireBuffer is how much is read at once, and how large the buffer is again once a
-	// larger message has gone through it.
+	// wireBuffer is how much is read at once. After a larger message, the buffer returns to
+	// this size.
 	wireBuffer = 256 << 10
 
-	// maxMessage is longer than any message of a server can be: its buffers end at 1 GiB.
+	// maxMessage is longer than any message that a server can send: its buffers end at 1
+	// GiB.
 	// https://github.com/postgres/postgres/blob/master/src/include/utils/memutils.h
 	maxMessage = 1<<30 + 1<<16
 
@@ -20,15 +21,14 @@ const (
 	headerSize = 5
 )
 
-// wire is the receiving half of a connection, with one buffer that messages are
-// parsed in. It first serves pgconn as its reader and never gives it more than the
-// message that it reads, so that nothing is left behind there when the stream is
-// taken over.
+// wire is the receiving half of a connection, with one buffer in which messages are parsed.
+// At first it serves pgconn as its reader. It never gives pgconn more than the message that
+// pgconn reads, so that nothing is left behind there when the stream is taken over.
 type wire struct {
 	from       io.Reader
 	buf        []byte
-	start, end int // of what was read and not used
-	left       int // what pgconn has not read of its message
+	start, end int // the bounds in buf of what was read and is not used yet
+	left       int // the bytes of its message that pgconn has not read yet
 
 	gather gather
 }
@@ -58,8 +58,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next returns the next message if it is there as a whole: its kind and its body,
-// which is valid until the next fill.
+// next returns the next message if it has arrived as a whole: its kind and its body, which
+// is valid until the next fill.
 func (w *wire) next() (kind byte, body []byte, ok bool, err error) {
 	size, err := w.size()
 	if err != nil || w.end-w.start < size {
@@ -70,7 +70,7 @@ func (w *wire) next() (kind byte, body []byte, ok bool, err error) {
 	return m[0], m[headerSize:], true, nil
 }
 
-// size is how long the next message is, as far as it is known.
+// size returns how long the next message is, as far as that is known.
 func (w *wire) size() (int, error) {
 	if w.end-w.start < headerSize {
 		return headerSize, nil
@@ -82,11 +82,11 @@ func (w *wire) size() (int, error) {
 	return 1 + int(length), nil
 }
 
-// partial tells whether a part of a message is there.
+// partial reports whether part of a message is there.
 func (w *wire) partial() bool { return w.start < w.end }
 
-// fill reads once. It makes room for a message of that size, little by little as its
-// bytes arrive, so that a false length does not cost memory.
+// fill reads once. It makes room for a message of that size little by little, as the bytes
+// arrive, so that a false length does not cost memory.
 func (w *wire) fill(size int) error {
 	if w.start == w.end {
 		w.start, w.end = 0, 0
