@@ -13,17 +13,19 @@ import (
 )
 
 const (
-	// aliveEvery is how often a daemon that makes the slot shows that it lives.
+	// aliveEvery is how often a daemon that is making the slot runs a query to show that it
+	// is alive.
 	aliveEvery = 10 * time.Second
 
-	// silentAfter is how long it may be silent before another takes its place. A killed
-	// one's session ends at once; that of one whose machine is gone does not.
+	// silentAfter is how long such a daemon may be silent before another takes its place.
+	// If a daemon is killed, its session ends at once; if its machine is gone, the session
+	// stays.
 	silentAfter = time.Minute
 )
 
-// alone is the session whose lock keeps others from making the slot. It shows now and
-// then that its daemon lives, and drops the slot: once it was ended, because another
-// has taken its place, nothing is dropped any more.
+// alone is the session whose advisory lock keeps other daemons from making the slot. It
+// runs a query now and then to show that its daemon is alive. It also drops the slot: once
+// another daemon has ended this session to take its place, it can drop nothing any more.
 type alone struct {
 	mu   sync.Mutex // the session does one thing at a time
 	conn *pgx.Conn
@@ -35,10 +37,10 @@ func (a *alone) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 	return a.conn.Exec(ctx, sql, args...)
 }
 
-// Alone implements replicator.Origin, by an advisory lock that a session holds.
+// Alone implements replicator.Origin. A session holds an advisory lock while do runs.
 // https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 func (o *Origin) Alone(ctx context.Context, do func(context.Context) error) error {
-	conn, err := o.session(ctx) // it is silent between two signs of life
+	conn, err := o.session(ctx) // one that may idle between two signs of life
 	if err != nil {
 		return err
 	}
@@ -65,8 +67,8 @@ func (o *Origin) Alone(ctx context.Context, do func(context.Context) error) erro
 	return err
 }
 
-// live shows that the daemon lives, until ctx is done; the error says that the session
-// is gone.
+// live shows every aliveEvery that the daemon is alive, until ctx is done. It returns an
+// error if the session is gone.
 func (a *alone) live(ctx context.Context) error {
 	for {
 		if rest(ctx, aliveEvery) != nil {
@@ -78,15 +80,15 @@ func (a *alone) live(ctx context.Context) error {
 	}
 }
 
-// slotKey is the advisory lock of who makes the slot.
+// slotKey returns the key of the advisory lock that the maker of the slot holds.
 func (o *Origin) slotKey() int64 {
 	h := fnv.New64a()
 	h.Write([]byte("rowshift slot " + o.options.Slot))
 	return int64(h.Sum64())
 }
 
-// holderQuery finds the sessions that hold the lock, those of ours that show no sign of
-// life any more, and their names. A key of 64 bits is shown as two halves.
+// holderQuery finds the session that holds the lock, and whether it is one of ours that no
+// longer shows a sign of life. pg_locks shows a 64-bit key as two halves.
 // https://www.postgresql.org/docs/current/view-pg-locks.html
 const holderQuery = `
 SELECT l.pid, coalesce(a.application_name = $2 AND a.usename = current_user AND clock_timestamp() - a.state_change > $3::bigint * interval '1 millisecond', false)
@@ -94,14 +96,14 @@ FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 AND l.classid = (($1::bigint >> 32) & 4294967295)::oid AND l.objid = ($1::bigint & 4294967295)::oid`
 
-// maker is the session that keeps others from making the slot; its pid is 0 if none
-// does.
+// maker is the session that keeps others from making the slot. Its pid is 0 if there is
+// none.
 type maker struct {
 	pid    int32
-	silent bool // it is ours, and shows no sign of life
+	silent bool // it is ours, and no longer shows a sign of life
 }
 
-// findMaker looks who makes the slot.
+// findMaker returns the maker of the slot.
 func (o *Origin) findMaker(ctx context.Context, q querier) (m maker, err error) {
 	silent := silentAfter
 	if o.silent > 0 {
@@ -117,8 +119,8 @@ func (o *Origin) findMaker(ctx context.Context, q querier) (m maker, err error) 
 	return m, nil
 }
 
-// lockSlot takes the lock of who makes the slot. It waits while another daemon lives
-// that has it, and ends the session of one that does not.
+// lockSlot takes the advisory lock of the slot's maker. If another daemon has the lock, it
+// waits while that daemon is alive, and ends its session once it is silent.
 func (o *Origin) lockSlot(ctx context.Context, conn *pgx.Conn) error {
 	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {

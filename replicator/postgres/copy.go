@@ -13,14 +13,14 @@ import (
 	"rowshift/replicator/postgres/render"
 )
 
-// errClosed is what is found of a snapshot that was closed.
+// errClosed is the error of a snapshot that was closed.
 var errClosed = errors.New("postgres: the snapshot is closed")
 
-// Copy reads the rows of a range by a COPY of its own: as the text of the output
-// functions that write the values of the stream, under the same settings, or as what is
-// rendered to that text, so that both are the same to the byte. Rows that were written
-// count only if Copy returns no error: it then has seen that the tables were locked all
-// the while.
+// Copy reads the rows of a range by a COPY of its own. They come as the text of the output
+// functions that write the stream's values, under the same settings, or in the binary
+// format and are rendered to that text; so both are the same to the byte. Rows that were
+// written count only if Copy returns no error: only then has it seen that the tables stayed
+// locked all the while.
 func (s *snapshot) Copy(ctx context.Context, r replicator.Range, write func(replicator.Tuple) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -37,7 +37,7 @@ func (s *snapshot) Copy(ctx context.Context, r replicator.Range, write func(repl
 	return nil
 }
 
-// read copies a range by a session that imported the snapshot.
+// read copies a range on a session that imported the snapshot.
 func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range, write func(replicator.Tuple) error) error {
 	rows, statement := s.reads(r, write)
 	tag, err := conn.PgConn().CopyTo(ctx, rows, statement)
@@ -63,13 +63,13 @@ func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range,
 	return nil
 }
 
-// copyRows takes what a COPY sends apart. Its Close tells whether it was whole.
+// copyRows parses what a COPY sends. Its Close returns an error if that was not complete.
 type copyRows interface {
 	io.WriteCloser
 	count() int64 // of rows
 }
 
-// reads returns the statement that reads a range, and what takes its rows apart.
+// reads returns the statement that reads a range, and the parser of its rows.
 func (s *snapshot) reads(r replicator.Range, write func(replicator.Tuple) error) (rows copyRows, statement string) {
 	if forms := s.forms[r.Table.OID]; forms != nil {
 		return &copyBinary{forms: forms, write: write}, copyOf(r) + " (FORMAT binary)"
@@ -77,7 +77,7 @@ func (s *snapshot) reads(r replicator.Range, write func(replicator.Tuple) error)
 	return &copyText{columns: len(r.Table.Columns), write: write}, copyOf(r)
 }
 
-// ended returns why the snapshot was given up, if it was, else err.
+// ended returns why the snapshot was given up or closed, or err if it was not.
 func (s *snapshot) ended(err error) error {
 	if cause := context.Cause(s.life); cause != nil {
 		return cause
@@ -85,9 +85,9 @@ func (s *snapshot) ended(err error) error {
 	return err
 }
 
-// readers are the sessions that read one snapshot: at most as many as there are
-// seats, opened when they are wanted. Each holds the transaction open that imported
-// it, for the next range.
+// readers are the sessions that read one snapshot. They are opened when they are needed,
+// and there are at most as many as seats. Each keeps the transaction that imported the
+// snapshot open for the next range.
 type readers struct {
 	open  func(context.Context) (*pgx.Conn, error)
 	seats chan struct{}
@@ -102,8 +102,8 @@ func newReaders(seats int, open func(context.Context) (*pgx.Conn, error)) *reade
 	return &readers{open: open, seats: make(chan struct{}, seats), busy: map[*pgx.Conn]struct{}{}}
 }
 
-// take returns a session, once there is one that nobody else has. It is to be given
-// back by put or drop.
+// take returns a session that nobody else uses, and waits for one if there is no free seat.
+// The caller gives it back by put or drop.
 func (r *readers) take(ctx context.Context) (*pgx.Conn, error) {
 	select {
 	case r.seats <- struct{}{}:
@@ -129,7 +129,7 @@ func (r *readers) take(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// rested takes a session out of those that are idle; nil if none is.
+// rested removes an idle session from the idle ones and returns it, nil if there is none.
 func (r *readers) rested() *pgx.Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +142,7 @@ func (r *readers) rested() *pgx.Conn {
 	return conn
 }
 
-// put gives a session back that is fit to read the next range.
+// put gives back a session that is fit to read the next range.
 func (r *readers) put(conn *pgx.Conn) {
 	r.mu.Lock()
 	delete(r.busy, conn)
@@ -166,7 +166,7 @@ func (r *readers) drop(conn *pgx.Conn) {
 	<-r.seats
 }
 
-// pids returns the server's processes of all sessions.
+// pids returns the process IDs that the server has for all sessions.
 func (r *readers) pids() []int32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -180,9 +180,9 @@ func (r *readers) pids() []int32 {
 	return pids
 }
 
-// close ends all sessions, and waits for those that are reading to have ended. Their
-// sockets are closed under them: one whose rows nobody takes just now would keep its
-// locks otherwise.
+// close ends all sessions, and waits until those that are reading have ended. It closes
+// their sockets under them: a session whose rows nobody takes just now would keep its locks
+// otherwise.
 func (r *readers) close() {
 	r.mu.Lock()
 	r.closed = true

@@ -10,9 +10,9 @@ import (
 	"rowshift/replicator/postgres/render"
 )
 
-// copyBinary takes the rows of COPY's binary format apart, renders their values and
-// gives each row to write, as a Tuple that is valid until write returns. It is an
-// io.Writer of the stream's bytes, cut anywhere.
+// copyBinary parses COPY's binary format, renders the values, and passes each row to write
+// as a Tuple that is valid until write returns. It is an io.Writer of the stream's bytes,
+// which may be cut anywhere.
 // https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4
 type copyBinary struct {
 	forms []render.Form // of the columns
@@ -24,11 +24,11 @@ type copyBinary struct {
 	tuple         replicator.Tuple
 }
 
-// errCopyBinary says that COPY sent what it never sends. It holds no value.
+// errCopyBinary says that COPY sent what the format does not allow. It holds no value.
 var errCopyBinary = errors.New("postgres: COPY sent a malformed row in the binary format")
 
-// copySignature begins the stream. Behind it are four bytes of flags, and the length of
-// what else the header holds.
+// copySignature begins the stream. After it come four bytes of flags, and the length of
+// whatever else the header holds.
 var copySignature = []byte("PGCOPY\n\xff\r\n\x00")
 
 // Write takes the next bytes of the stream.
@@ -52,8 +52,8 @@ func (c *copyBinary) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// keep puts the beginning of a row by, and lets go of the room that an unusually large
-// one took.
+// keep stores the beginning of an incomplete row, and frees the memory that an unusually
+// large row took.
 func (c *copyBinary) keep(rest []byte) {
 	if cap(c.begun) > keptBytes && len(rest) < keptBytes {
 		c.begun = append([]byte(nil), rest...)
@@ -67,7 +67,7 @@ func (c *copyBinary) keep(rest []byte) {
 
 func (c *copyBinary) count() int64 { return c.rows }
 
-// Close tells whether the stream ended with its end mark.
+// Close returns an error if the stream did not end with its end mark.
 func (c *copyBinary) Close() error {
 	if !c.ended || len(c.begun) > 0 {
 		return fmt.Errorf("%w: its end is missing", errCopyBinary)
@@ -75,8 +75,8 @@ func (c *copyBinary) Close() error {
 	return nil
 }
 
-// next takes the header, a row or the end mark, and returns how many bytes that was; 0 if
-// it is not there as a whole.
+// next consumes the header, a row or the end mark, and returns its length in bytes; 0 if it
+// has not arrived completely.
 func (c *copyBinary) next(b []byte) (int, error) {
 	switch {
 	case c.ended:
@@ -109,7 +109,8 @@ func (c *copyBinary) header(b []byte) (int, error) {
 	return fixed, nil
 }
 
-// row makes a Tuple of a row that stands at the beginning of b.
+// row passes the row at the beginning of b to write, and returns its length; 0 if it has
+// not arrived completely.
 func (c *copyBinary) row(b []byte) (int, error) {
 	t := c.tuple[:0]
 	at := 2

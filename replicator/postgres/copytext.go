@@ -9,14 +9,13 @@ import (
 	"rowshift/replicator"
 )
 
-// keptBytes is the most scratch room that a row leaves behind.
+// keptBytes is the most scratch memory that is kept from one row to the next.
 const keptBytes = 1 << 20
 
-// copyText takes the rows of COPY's text format apart and gives each to write, as a
-// Tuple that is valid until write returns. It is an io.Writer of the stream's
-// bytes, cut anywhere. In that format a newline only ever ends a row, a tab only
-// ever a column: both are escaped in values, and in UTF-8 neither is a part of
-// another character.
+// copyText parses COPY's text format and passes each row to write, as a Tuple that is valid
+// until write returns. It is an io.Writer of the stream's bytes, which may be cut anywhere.
+// In that format a newline only ever ends a row, and a tab only ever ends a column: values
+// escape both, and in UTF-8 neither is part of another character.
 // https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2
 type copyText struct {
 	columns int
@@ -27,7 +26,7 @@ type copyText struct {
 	tuple replicator.Tuple
 }
 
-// errCopyText says that COPY sent what it never sends. It holds no value.
+// errCopyText says that COPY sent what the format does not allow. It holds no value.
 var errCopyText = errors.New("postgres: COPY sent a malformed row")
 
 // Write takes the next bytes of the stream.
@@ -54,7 +53,7 @@ func (c *copyText) Write(p []byte) (int, error) {
 
 func (c *copyText) count() int64 { return c.rows }
 
-// Close tells whether the stream ended at the end of a row.
+// Close returns an error if the stream ended inside a row.
 func (c *copyText) Close() error {
 	if len(c.begun) > 0 {
 		return fmt.Errorf("%w: it ends inside a row", errCopyText)
@@ -62,7 +61,7 @@ func (c *copyText) Close() error {
 	return nil
 }
 
-// row makes a Tuple of a row without its newline.
+// row parses a row, without its newline, and passes it to write.
 func (c *copyText) row(row []byte) error {
 	t := c.tuple[:0]
 	escapes := bytes.IndexByte(row, '\\') >= 0
@@ -92,7 +91,7 @@ func (c *copyText) row(row []byte) error {
 	return c.write(t)
 }
 
-// shrink lets go of the room that an unusually large row took.
+// shrink frees the memory that an unusually large row took.
 func (c *copyText) shrink() {
 	if cap(c.tuple) > keptBytes {
 		c.tuple = nil
@@ -102,7 +101,7 @@ func (c *copyText) shrink() {
 	}
 }
 
-// appendEscaped adds a value that may hold escapes, or be NULL, to t.
+// appendEscaped appends to t a value that may hold escapes, or be NULL.
 func appendEscaped(t replicator.Tuple, value []byte) (replicator.Tuple, error) {
 	next := bytes.IndexByte(value, '\\')
 	if next < 0 {
@@ -131,6 +130,6 @@ func appendEscaped(t replicator.Tuple, value []byte) (replicator.Tuple, error) {
 	return t, nil
 }
 
-// unescaped maps the letter of an escape to what it stands for: these are all that
-// COPY TO writes.
+// unescaped maps the letter of an escape to the character that it stands for. COPY TO
+// writes no other escapes.
 var unescaped = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', '\\': '\\'}

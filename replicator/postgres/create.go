@@ -10,10 +10,10 @@ import (
 	"rowshift/schema"
 )
 
-// Create implements replicator.Origin. The publication comes before the slot: log
-// that was written before a publication was made cannot be decoded by it.
+// Create implements replicator.Origin. It makes the publication before the slot: log from
+// before a publication was made cannot be decoded with it.
 func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c replicator.Created, err error) {
-	conn, err := o.session(ctx) // that waits for hours, it may be, for its slot or for others' answers
+	conn, err := o.session(ctx) // one that may idle for hours, while it waits for others
 	if err != nil {
 		return c, err
 	}
@@ -25,7 +25,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	if err := o.sameSystem(ctx, s, r.System); err != nil {
 		return c, err
 	}
-	if r.Still != nil { // else a slot that another has just made would be a stranger's
+	if r.Still != nil { // else a slot that another daemon has just made would be taken for a stranger's
 		if err := r.Still(ctx); err != nil {
 			return c, err
 		}
@@ -62,8 +62,8 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 	return c, err
 }
 
-// sameSystem returns a *replicator.Halt if the source has another system identifier
-// than it must have.
+// sameSystem returns a *replicator.Halt if the source has another system identifier than it
+// must have. If want is empty, any will do.
 func (o *Origin) sameSystem(ctx context.Context, s server, want string) error {
 	if want == "" {
 		return nil
@@ -80,9 +80,10 @@ func (o *Origin) sameSystem(ctx context.Context, s server, want string) error {
 	}
 }
 
-// sameSlot returns a *replicator.Halt if the pipeline has a slot of another name than
-// the config's: it would be left to keep log, be it in the database that the tables are
-// known of or in this one, and the new one may be another's.
+// sameSlot returns a *replicator.Halt if the pipeline has a slot of another name than the
+// config's. That slot would be left behind, in this database or in the one that the tables
+// are known from, and the server would keep log for it. And a slot that already has the
+// config's name may be another pipeline's.
 func (o *Origin) sameSlot(ctx context.Context, q querier, database string, r replicator.CreateRequest) error {
 	had := r.Slot
 	if had == "" || had == o.options.Slot {
@@ -112,8 +113,9 @@ func (o *Origin) sameSlot(ctx context.Context, q querier, database string, r rep
 	}
 }
 
-// mayTake returns a *replicator.Halt if a slot, nil if there is none, is not ours. If we
-// make slots, one is ours only if an earlier daemon of the pipeline began to create.
+// mayTake returns a *replicator.Halt if the slot that was found, nil for none, is not ours.
+// Where we make slots, one is ours only if an earlier daemon of the pipeline began to
+// create it.
 func (o *Origin) mayTake(found *slot, database string, resumed bool) error {
 	switch {
 	case found == nil:
@@ -131,8 +133,8 @@ func (o *Origin) mayTake(found *slot, database string, resumed bool) error {
 	}
 }
 
-// mayMake returns the *replicator.Halt that the making of the slot comes to: for one that is
-// not ours, or that a DBA has to make, or to make again.
+// mayMake returns the *replicator.Halt that making the slot would end with: the slot that
+// was found is not ours, or a DBA has to make it, or to make it again.
 func (o *Origin) mayMake(found *slot, database string, resumed bool) error {
 	if err := o.mayTake(found, database, resumed); err != nil {
 		return err
@@ -143,9 +145,10 @@ func (o *Origin) mayMake(found *slot, database string, resumed bool) error {
 	return nil
 }
 
-// foreign returns a *replicator.Halt if there is a publication that differs from the
-// config and is not ours to alter. That of a pipeline which goes on may still have tables
-// that are to be parked, or that the config names no more: those are its own.
+// foreign returns a *replicator.Halt if there is a publication that differs from the config
+// and is not ours to alter, or if a pipeline that has not begun has unfit tables. The
+// publication of a pipeline that goes on may still have tables that are to be parked, or
+// that the config no longer names: those are its own.
 func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
 	tables, faults, err := o.fit(ctx, conn, s)
 	if err != nil {
@@ -162,15 +165,15 @@ func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server, r replic
 	if len(o.difference(p, tables)) == 0 || o.mayAlter(p, tables, ours) {
 		return nil
 	}
-	if r.Resumed { // the tables that it publishes otherwise are parked
+	if r.Resumed { // the tables that it publishes differently are parked
 		_, err = o.leftAlone(ctx, conn, s, tables, nil, nil)
 		return err
 	}
 	return o.publicationHalt(p, tables, nil)
 }
 
-// owns tells whether a publication holds nothing but tables that the config names, fit or
-// not, or that are remembered.
+// owns reports whether a publication has only tables that the config names, fit or not, or
+// that are remembered.
 func (o *Origin) owns(p *publication, tables []*schema.Table, faults error) bool {
 	own := o.unfits(faults)
 	for _, k := range o.known {
@@ -179,8 +182,8 @@ func (o *Origin) owns(p *publication, tables []*schema.Table, faults error) bool
 	return p != nil && len(p.others(tables, own)) == 0
 }
 
-// ensureSlot returns the slot, made if it is missing, or made again if it is of no
-// use any more.
+// ensureSlot returns the slot. It makes the slot if it is missing, and makes it again if it
+// is to be reset or is of no use any more.
 func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) (*slot, error) {
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	if err != nil {
@@ -218,8 +221,8 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 	return o.waitForSlot(ctx, conn, s.database)
 }
 
-// SlotDue returns a *replicator.Halt if a reset would wait for a DBA to make the slot, or
-// to make it again.
+// SlotDue returns a *replicator.Halt if a reset would have to wait for a DBA to make the
+// slot, or to make it again.
 func (o *Origin) SlotDue(ctx context.Context) error {
 	if o.options.Create {
 		return nil
@@ -236,7 +239,7 @@ func (o *Origin) SlotDue(ctx context.Context) error {
 	return o.slotIsDue(found)
 }
 
-// slotIsDue is the Halt for a slot that a DBA has to make, or make again.
+// slotIsDue returns the Halt for a slot that a DBA has to make, or to make again.
 func (o *Origin) slotIsDue(found *slot) error {
 	create := createSlot(o.options.Slot)
 	if found == nil {

@@ -10,15 +10,15 @@ import (
 	"rowshift/schema"
 )
 
-// Estimate is about how large a table is.
+// Estimate is the approximate size of a table.
 type Estimate struct {
 	Table *schema.Table
 	Rows  int64 // 0 if not known: the table was never analysed
-	Bytes int64 // with what its rows keep out of line, and without indexes
+	Bytes int64 // including what its rows store out of line, without indexes
 }
 
-// Estimates says about how large the chosen tables are that a reset would load, by OID,
-// and which are parked.
+// Estimates returns the approximate sizes of the chosen tables that a reset would load, by
+// OID, and the tables that are parked.
 func (o *Origin) Estimates(ctx context.Context) (all []Estimate, parked []replicator.Unfit, err error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -41,7 +41,8 @@ func (o *Origin) Estimates(ctx context.Context) (all []Estimate, parked []replic
 }
 
 // loadable returns the tables that an opening would find, and those that it would park.
-// What is not published would be, where that is ours.
+// Where we may alter the publication, a table need not be published yet: an opening would
+// publish it.
 func (o *Origin) loadable(ctx context.Context, conn *pgx.Conn) ([]*schema.Table, []replicator.Unfit, error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {

@@ -14,32 +14,31 @@ import (
 	"rowshift/schema"
 )
 
-// lock is a session whose open transaction holds ACCESS SHARE locks of tables, so
-// that nobody truncates, rewrites, alters or drops them: none of that respects the
+// lock is a session whose open transaction holds ACCESS SHARE locks on tables, so that
+// nobody truncates, rewrites, alters or drops them: those commands do not respect the
 // snapshots of others.
 // https://www.postgresql.org/docs/current/mvcc-caveats.html
 //
-// Each lock is taken by an open SELECT of no columns and no rows. That needs the
-// right to read one column, where LOCK TABLE needs the right to read them all; and
-// it locks the table's indexes too, as the sessions that read it do, so that a
-// REINDEX, which stops the table's writers, is seen to wait for us. With a root all that
-// is below it is locked.
+// Each lock is taken by a SELECT of no columns and no rows. That needs the right to read
+// one column, where LOCK TABLE needs the right to read them all. It also locks the table's
+// indexes, as the sessions that read the table do, so that a REINDEX, which blocks the
+// table's writers, is seen to wait for us. Locking a root locks everything below it.
 type lock struct {
 	conn *pgx.Conn
 	vxid string // the virtual id of its transaction, never used twice
 }
 
-// SQLSTATEs that make a lock be tried again.
+// SQLSTATEs after which locking is tried again.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	deadlockDetected = "40P01"
 	lockNotAvailable = "55P03"
 )
 
-// lock locks the tables, all of them or none: it waits for each for less than the
-// deadlock_timeout, so that no deadlock with us is ever found and nobody else is
-// made to fail for it, then gives all of them back and tries again. It waits for as
-// long as it takes, and says through Options.Waiting for whom.
+// lock locks all of the tables, or none. For each lock it waits less than the
+// deadlock_timeout, so that the server never finds a deadlock with us and makes nobody fail
+// for it. If that is not enough, it gives all locks back and tries again, for as long as it
+// takes. It reports through Options.Waiting whom it waits for.
 func (o *Origin) lock(ctx context.Context, tables []*schema.Table) (*lock, error) {
 	conn, err := o.session(ctx)
 	if err != nil {
@@ -70,8 +69,9 @@ func (o *Origin) lock(ctx context.Context, tables []*schema.Table) (*lock, error
 	}
 }
 
-// try locks the tables, unless one of them is busy, which it then returns, or to
-// hold what it has while it waits for the others would last longer than limit.
+// try locks the tables. If one of them is busy, or taking the locks lasts longer than
+// limit, so that the first ones would be held for too long, it gives all of them back and
+// returns that table.
 func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Duration) (*schema.Table, error) {
 	_, err := l.conn.Exec(ctx, `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
 		SELECT set_config('lock_timeout', greatest(setting::int / 2, 1)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'`)
@@ -99,12 +99,13 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 	return nil, err
 }
 
-// lockAtOnce is how many tables are locked in one round trip: many tables behind a slow
-// link would else take longer than others may wait for the first of them, for ever.
+// lockAtOnce is how many tables are locked in one round trip. If each took a round trip of
+// its own, many tables over a slow link would always take longer than others may wait for
+// the first lock.
 const lockAtOnce = 32
 
-// take locks tables in one round trip, and returns the one that could not be locked, or
-// the last.
+// take locks tables in one round trip. It returns the one that could not be locked, or the
+// last.
 func (l *lock) take(ctx context.Context, tables []*schema.Table) (*schema.Table, error) {
 	var statements strings.Builder
 	for _, t := range tables {
@@ -130,14 +131,15 @@ func ownVXID(ctx context.Context, conn *pgx.Conn) (vxid string, err error) {
 	return vxid, nil
 }
 
-// alive tells, asked of any session, whether the transaction with that virtual id is
-// still open.
+// alive reports whether the transaction with that virtual id is still open. Any session may
+// ask.
 func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err error) {
 	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'virtualxid' AND granted AND virtualxid = $1)`, vxid).Scan(&open)
 	return open, err
 }
 
-// unreadable says why t could not be read. A table that the role may not read is unfit,
+// unreadable returns the error for a table that could not be read. If it lacks rights, has
+// text that cannot be sent, or has a row on which its condition fails, the table is unfit,
 // and the others go on.
 func unreadable(ctx context.Context, conn *pgx.Conn, t *schema.Table, err error) error {
 	switch {
@@ -161,8 +163,8 @@ func unreadable(ctx context.Context, conn *pgx.Conn, t *schema.Table, err error)
 	}}
 }
 
-// forbidden returns the statements that let the role of a session read t. The session's
-// transaction is over by then: a statement in it was refused.
+// forbidden returns the statements that let the session's role read t. It first ends the
+// session's transaction, in which a statement was refused.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-ACCESS
 func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
 	if _, err := conn.Exec(ctx, `ROLLBACK`); err != nil {
@@ -176,7 +178,7 @@ func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, er
 	if err := conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.ctid, &r.policies, &r.columns); err != nil {
 		return "", err
 	}
-	err = conn.QueryRow(ctx, `SELECT bool_or(row_security_active(o)) FROM unnest($1::oid[]) o`, locked(t)).Scan(&r.policies) // a partition is read by itself
+	err = conn.QueryRow(ctx, `SELECT bool_or(row_security_active(o)) FROM unnest($1::oid[]) o`, locked(t)).Scan(&r.policies) // of partitions too, which are read by themselves
 	if err != nil {
 		return "", err
 	}
@@ -195,7 +197,7 @@ func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, er
 // quoted returns a name as SQL spells it.
 func quoted(n schema.Name) string { return pgx.Identifier{n.Schema, n.Table}.Sanitize() }
 
-// holders tells in words who keeps us from locking t.
+// holders describes who keeps us from locking t.
 func holders(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
 	what := "a lock of " + t.Name.String()
 	var pid int32
@@ -217,9 +219,10 @@ func holders(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, erro
 	return fmt.Sprintf("%s, which session %d (%s) holds or waits for", what, pid, program), nil
 }
 
-// waiter finds a session that has waited for a lock of one of the sessions pids for
-// longer than a time. Who only waits for our transactions to end, as CREATE INDEX
-// CONCURRENTLY does, stops nobody else meanwhile and is not meant.
+// waiter finds a session that has waited longer than a given time for a lock on a table
+// that one of the sessions pids holds. It leaves out a session that only waits for our
+// transactions to end, as CREATE INDEX CONCURRENTLY does: that blocks nobody else
+// meanwhile.
 const waiter = `
 WITH waits AS MATERIALIZED (
   SELECT pid, relation, waitstart FROM pg_locks
@@ -230,8 +233,8 @@ FROM waits w LEFT JOIN pg_stat_activity a ON a.pid = w.pid
 WHERE clock_timestamp() - w.waitstart > $1::float8 * interval '1 second' AND pg_blocking_pids(w.pid) && $2::int[]
 LIMIT 1`
 
-// yield looks once for a session that has waited for any of the sessions' locks for
-// longer than limit. The error then wraps ErrYielded.
+// yield looks once for a session that has waited longer than limit for a lock of any of the
+// sessions. If there is one, the error wraps ErrYielded.
 func (l *lock) yield(ctx context.Context, limit time.Duration, sessions []int32) error {
 	var pid int32
 	var program, relation string

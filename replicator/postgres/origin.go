@@ -10,29 +10,28 @@ import (
 	"rowshift/schema"
 )
 
-// Options are what an Origin has to know.
+// Options are the settings of an Origin.
 type Options struct {
-	// Config returns a fresh connection config, with the password read now, TLS set as it
-	// must be, and a DialFunc whose connections notice a link that is gone without a word.
+	// Config returns a fresh connection config. The password has been read now, TLS is set
+	// up as it must be, and the connections of its DialFunc notice a dead link.
 	Config func(context.Context) (*pgx.ConnConfig, error)
 
 	Slot        string
 	Publication string
 
-	// Create lets the Origin make and alter the publication and make the slot. If not,
-	// a DBA does, and what is missing is a Halt with the statements.
+	// Create lets the Origin make and alter the publication, and make the slot. Otherwise a
+	// DBA does, and what is missing is a Halt with the statements.
 	Create bool
 
 	Choices []schema.Choice
 	Format  Format // of streams and loads
 
-	LoadYield time.Duration // how long others wait for a lock of a load before it is given up; 10 s
-	Workers   int           // sessions that a Snapshot reads with; 4
-	Heartbeat time.Duration // how often a quiet stream brings a mark; 10 s
-	LookEvery time.Duration // how often the catalogue is looked at while a stream is open; 10 s
+	LoadYield time.Duration // how long others may wait for a lock of a load before the load is given up; by default 10 s
+	Workers   int           // sessions that read a Snapshot; by default 4
+	Heartbeat time.Duration // how often a quiet stream returns a mark; by default 10 s
+	LookEvery time.Duration // how often the catalogue is looked at while a stream is open; by default 10 s
 
-	// Waiting is told what is waited for, if that may take long. It must return at
-	// once.
+	// Waiting is told what is waited for, if that may take long. It must return at once.
 	Waiting func(what string)
 }
 
@@ -40,16 +39,16 @@ type Options struct {
 type Origin struct {
 	options Options
 
-	stuck      stuck                                 // where the slot could not decode
+	stuck      stuck                                 // where decoding failed, and how often
 	astray     astray                                // what could not be read in binary
 	filters    filters                               // how the server reads the conditions of the config
-	partitions announced                             // partitions of the stream that sent us to read the catalogue again
-	glimpses   glimpses                              // what became of tables while streams were open, their rows being the same
-	alone      *alone                                // while Alone keeps others from making the slot
-	silent     time.Duration                         // other than silentAfter, in tests
-	remembered *replicator.Known                     // of the tables, when the stream was opened; nil: nothing was
-	known      map[schema.Name]replicator.TableState // those of them that have an OID in this database
-	expects    *expectation                          // what Check and Plan go by; nil: what is remembered could not be asked
+	partitions announced                             // partitions because of which the catalogue was read again
+	glimpses   glimpses                              // how tables changed while streams were open, with their rows the same
+	alone      *alone                                // set while Alone keeps others from making the slot
+	silent     time.Duration                         // replaces silentAfter in tests
+	remembered *replicator.Known                     // what Remember was told; nil: nothing yet
+	known      map[schema.Name]replicator.TableState // the remembered tables that have an OID in this database
+	expects    *expectation                          // what Expect was told; nil: what is remembered is not known
 }
 
 // New returns an Origin. Nothing is opened yet.
@@ -77,7 +76,7 @@ func (o *Origin) waiting(what string) {
 	}
 }
 
-// waitingOnce returns what says each thing that is waited for once.
+// waitingOnce returns a function that reports each thing that is waited for only once.
 func (o *Origin) waitingOnce() func(what string) {
 	said := map[string]bool{}
 	return func(what string) {

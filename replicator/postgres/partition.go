@@ -11,13 +11,15 @@ import (
 	"rowshift/schema"
 )
 
-// partsQuery reads what is below the roots of partitioned tables, by a snapshot like any
-// other rows and without locks, neither of which pg_partition_tree does. A table that
-// was made as a partition has its place in the tree from the command that made its
-// columns, or from a step of that command; one that was attached has it from a later
-// one. And it still has the file that it was made with, which is named like itself. The
-// place of one that is detached and attached again was written by another transaction than
-// before; nothing else writes it, and who wrote a row is told of a frozen one too.
+// partsQuery reads what is below the roots of partitioned tables. Unlike pg_partition_tree
+// it reads this by a snapshot, like any other rows, and without locks.
+//
+// A table's place in the tree is its row in pg_inherits. A table that was made as a
+// partition got its place by the command that made its columns, or by a step of that
+// command; one that was attached got it by a later command. It also still has the file that
+// it was made with, whose number is its OID. If a partition is detached and attached again,
+// another transaction writes its place. Nothing else writes it, and even of a frozen row
+// PostgreSQL tells who wrote it.
 // https://www.postgresql.org/docs/current/catalog-pg-inherits.html
 // https://www.postgresql.org/docs/current/ddl-system-columns.html
 // https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND
@@ -39,7 +41,7 @@ FROM tree t JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.
 WHERE t.relid <> t.root
 ORDER BY t.root, c.oid`
 
-// readParts returns what is below the roots among relations, by the roots' OIDs.
+// readParts returns what is below the roots among relations, by the OIDs of the roots.
 func readParts(ctx context.Context, q querier, relations []schema.Relation) (map[uint32][]schema.Part, error) {
 	var roots []uint32
 	for _, r := range relations {
@@ -74,8 +76,8 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 	return parts, nil
 }
 
-// twice faults tables that are chosen beside the root that they are below: their changes
-// are published as the root's, and as nothing else.
+// twice returns a fault for each table that is chosen besides a root that it is below: its
+// changes are published only as the root's.
 func twice(tables []*schema.Table) (faults []error) {
 	chosen := byOID(tables)
 	for _, root := range tables {
@@ -92,9 +94,9 @@ func twice(tables []*schema.Table) (faults []error) {
 	return faults
 }
 
-// from is the part of a query that names what holds a table's rows: with ONLY, or the
-// rows of tables that inherit from it would come too, which the stream sends as their
-// own. Those of a partitioned table are below it.
+// from returns what a query names after FROM to read a table's rows. With ONLY, it leaves
+// out the rows of tables that inherit from it, which the stream sends as their own. The
+// rows of a partitioned table are all below it, so it is named without ONLY.
 func from(t *schema.Table) string {
 	if t.Partitioned {
 		return quoted(t.Name)
@@ -102,7 +104,8 @@ func from(t *schema.Table) string {
 	return "ONLY " + quoted(t.Name)
 }
 
-// leaves are the partitions of a table, or the table itself if it has none.
+// leaves returns the partitions that hold a table's rows, or the table itself if it is not
+// partitioned.
 func leaves(t *schema.Table) (all []uint32) {
 	if !t.Partitioned {
 		return []uint32{t.OID}
@@ -115,7 +118,7 @@ func leaves(t *schema.Table) (all []uint32) {
 	return all
 }
 
-// locked are the tables that a lock of t is of.
+// locked returns the tables that a lock on t covers.
 func locked(t *schema.Table) []uint32 {
 	all := []uint32{t.OID}
 	for _, p := range t.Parts {
@@ -124,8 +127,8 @@ func locked(t *schema.Table) []uint32 {
 	return all
 }
 
-// sameParts makes sure that a snapshot sees those partitions that were locked: to attach
-// one stands in the way of no reader.
+// sameParts returns an error unless a snapshot sees the partitions that were locked. The
+// locks alone do not assure that: attaching a partition waits for no reader.
 // https://www.postgresql.org/docs/current/sql-altertable.html
 func sameParts(ctx context.Context, q querier, tables []*schema.Table) error {
 	var roots []schema.Relation
@@ -146,7 +149,7 @@ func sameParts(ctx context.Context, q querier, tables []*schema.Table) error {
 	return nil
 }
 
-// alikeParts tells whether partitions are those that they were, held by the same files and
+// alikeParts reports whether partitions are the same as before, with the same files and
 // attached by the same transactions.
 func alikeParts(was, is []schema.Part) bool {
 	same := func(a, b schema.Part) bool { return a.OID == b.OID && a.File == b.File && a.XMin == b.XMin }

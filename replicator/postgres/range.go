@@ -11,7 +11,7 @@ import (
 	"rowshift/schema"
 )
 
-// rangeBytes is about what a range holds, with what its rows keep out of line.
+// rangeBytes is about how large a range is, including what its rows store out of line.
 const rangeBytes = 64 << 20
 
 // size is how large a table is.
@@ -22,13 +22,13 @@ type size struct {
 	apart  bool    // the role may read it by itself
 }
 
-// measure returns how large tables and partitions are now, by OID, in one round trip.
-// Asked after a snapshot was taken, no row that the snapshot sees lies beyond it, since
-// our lock keeps others from moving rows.
+// measure returns how large tables and partitions are now, by OID, in one round trip. If it
+// is called after a snapshot was taken, all rows that the snapshot sees lie within the
+// sizes, since our lock keeps others from moving rows.
 //
-// A role that has grants on columns only may read a table by blocks only if the
-// system column ctid is one of them. A partition it may read by itself if it may read
-// there what it may read of the root, and no policy of the partition's own hides rows.
+// A role with grants on columns only may read a table by blocks only if the system column
+// ctid is one of them. It may read a partition by itself if it may read there what it may
+// read of the root, and no policy of the partition hides rows.
 func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[uint32]size, error) {
 	var oids, roots []uint32
 	for _, t := range tables {
@@ -72,9 +72,9 @@ func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[u
 	return sizes, nil
 }
 
-// ranges divides a table into ranges of about each bytes: a partitioned one by its
-// partitions, or, where the role may not read them all by themselves, or there are none,
-// as a whole.
+// ranges divides a table into ranges of about each bytes. A partitioned table is divided by
+// its partitions. If there are none, or the role may not read each of them by itself, it is
+// one range.
 func ranges(t *schema.Table, sizes map[uint32]size, each int64) (all []replicator.Range) {
 	if !t.Partitioned {
 		return cut(t, sizes[t.OID], each)
@@ -99,8 +99,8 @@ func ranges(t *schema.Table, sizes map[uint32]size, each int64) (all []replicato
 	return all
 }
 
-// cut divides a table of that size into ranges of about each bytes. The last one has
-// no end. A table without blocks is one range.
+// cut divides a table of that size into ranges of about each bytes. The last one has no
+// end. A table without blocks is one range.
 func cut(t *schema.Table, s size, each int64) []replicator.Range {
 	if s.blocks == 0 {
 		return []replicator.Range{{Table: t, Rows: int64(s.rows), Bytes: s.bytes}}
@@ -122,9 +122,9 @@ func cut(t *schema.Table, s size, each int64) []replicator.Range {
 	return ranges
 }
 
-// copyOf returns the statement that reads a range. ONLY keeps out the rows of tables
-// that inherit from it, which the stream sends as their own. Since 14 a condition on
-// ctid reads those blocks alone.
+// copyOf returns the statement that reads a range. ONLY leaves out the rows of tables that
+// inherit from it, which the stream sends as their own. From version 14 on, a condition on
+// ctid reads only those blocks.
 // https://www.postgresql.org/docs/current/release-14.html
 func copyOf(r replicator.Range) string {
 	of := from(r.Table)

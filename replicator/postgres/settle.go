@@ -11,22 +11,22 @@ import (
 	"rowshift/replicator"
 )
 
-// The bounds of the pause between two looks at what is waited for, and from which
-// pause on it is said.
+// The pause between two looks at what is waited for grows from firstPause to lastPause.
+// From tellPause on, it is reported what is waited for.
 const (
 	firstPause = 5 * time.Millisecond
 	tellPause  = 160 * time.Millisecond
 	lastPause  = time.Second
 )
 
-// settle waits until every transaction that was running when it was called has
-// ended, wherever in the cluster it runs: also prepared ones, and those that are
-// committed and decoded already but invisible until a synchronous standby answers.
-// It may wait for hours, and says through Options.Waiting for what.
+// settle waits until every transaction that was running when it was called has ended,
+// wherever in the cluster it runs. That includes prepared transactions, and those that are
+// committed and decoded already but stay invisible until a synchronous standby answers. It
+// may wait for hours, and reports through Options.Waiting for what.
 //
-// It waits for an id of its own and not for a snapshot's xmax: that is the last
-// completed id + 1, so a newer transaction that hangs on its standby lies beyond
-// it, and would fall between the stream and a snapshot taken then.
+// It waits for a transaction id of its own and not for a snapshot's xmax. That is the last
+// completed id + 1, so a newer transaction that hangs on its standby lies beyond it, and
+// would be in neither the stream nor a snapshot taken then.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
 func (o *Origin) settle(ctx context.Context, conn *pgx.Conn) error {
 	xid, err := ownXID(ctx, conn)
@@ -70,7 +70,7 @@ func ownXID(ctx context.Context, conn *pgx.Conn) (int64, error) {
 	return xid, errors.Join(err, tx.Rollback(ctx))
 }
 
-// rest waits for a while, or until ctx is done.
+// rest waits for a while, or until ctx is done; then it returns the cause.
 func rest(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -82,8 +82,9 @@ func rest(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// transactionsUpTo lists the transactions up to an id that are still running. A role
-// that may not read the statistics of others sees no time and no wait of theirs.
+// transactionsUpTo lists the transactions up to an id that are still running. A role that
+// may not read the statistics of others does not see since when theirs run, and what they
+// wait for.
 const transactionsUpTo = `
 SELECT x.xid::text, coalesce(a.pid, 0), coalesce(a.application_name, ''), coalesce(p.prepared, a.xact_start),
        p.gid, coalesce(a.wait_event = 'SyncRep', false)
@@ -120,8 +121,8 @@ func (r running) String() string {
 	return "transaction " + r.xid
 }
 
-// unsettled tells in words what of the transactions up to xid still runs; nothing if
-// none does.
+// unsettled describes which of the transactions up to xid still run; it is empty if none
+// does.
 func unsettled(ctx context.Context, conn *pgx.Conn, xid int64) (string, error) {
 	rows, err := conn.Query(ctx, transactionsUpTo, xid)
 	if err != nil {
@@ -141,17 +142,17 @@ func unsettled(ctx context.Context, conn *pgx.Conn, xid int64) (string, error) {
 	return what, nil
 }
 
-// mark emits an empty message in a transaction of its own and returns its LSN, the
-// end of the message and not of its commit. Each transaction that was visible to
-// anyone before the call wrote its commit before the message, so its commit ends at
-// or before that LSN; and mark's own commit, which lies behind it and is flushed
-// here, has all of them flushed, asynchronous ones too, and carries the stream past
-// the LSN. A commit or a keepalive of the stream at or beyond it hence says that
-// they have all been received.
+// mark emits an empty message in a transaction of its own, and returns the message's LSN:
+// the end of the message and not of its commit. Each transaction that was visible to anyone
+// before the call wrote its commit before the message, so its commit ends at or before that
+// LSN. mark's own commit lies after it and is flushed here. So all those commits are
+// flushed too, even asynchronous ones, and the stream is carried past the LSN. A commit or
+// a keepalive of the stream at or beyond the LSN therefore says that they have all been
+// received.
 //
-// The commit is local: it would otherwise wait for a synchronous standby for as
-// long as that is missing. The position that the log is inserted at would not do
-// instead: it may stand behind a page header that an idle server never sends.
+// The commit is local: it would otherwise wait for a synchronous standby for as long as
+// that is missing. The position at which the log is inserted would not do instead, because
+// it may lie after a page header that an idle server never sends.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 func (o *Origin) mark(ctx context.Context, conn *pgx.Conn) (replicator.LSN, error) {
 	var text string

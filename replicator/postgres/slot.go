@@ -55,19 +55,20 @@ func findSlot(ctx context.Context, q querier, name string) (*slot, error) {
 	return s, err
 }
 
-// ours tells whether the slot is of the kind that Create makes.
+// ours reports whether the slot is of the kind that Create makes.
 func (s *slot) ours(database string) bool {
 	return s.plugin == "pgoutput" && s.kind == "logical" && s.database == database && !s.temporary && !s.twoPhase
 }
 
-// lost tells whether the server gave the slot up. What it lacks then is gone.
+// lost reports whether the server has given the slot up. The log that it needs is then
+// gone.
 func (s *slot) lost() bool { return s.status == "lost" || s.invalid != "" }
 
-// startOver is how a pipeline is begun anew.
+// startOver is the repair that begins a pipeline anew.
 const startOver = "rowshift run --reset-slot=TOKEN, with a TOKEN of your own that was not used before: all tables are loaded again, and only what differs is written"
 
-// streamable returns a *replicator.Halt if the slot is none that a pipeline which has
-// begun can go on with.
+// streamable returns a *replicator.Halt if a pipeline that has begun cannot go on with the
+// slot, which is nil if there is none.
 func (o *Origin) streamable(s *slot, database string) error {
 	name := o.options.Slot
 	switch {
@@ -91,7 +92,7 @@ func (o *Origin) streamable(s *slot, database string) error {
 	return nil
 }
 
-// strange is the Halt for a slot that was made for something else.
+// strange returns the Halt for a slot that was made for something else.
 func (o *Origin) strange(s *slot) error {
 	found := fmt.Sprintf("slot %q is a %s slot", o.options.Slot, s.kind)
 	if s.plugin != "" {
@@ -117,10 +118,9 @@ const (
 	lastLook  = time.Second
 )
 
-// waitForSlot waits until nobody streams from the slot and returns it as it was then
-// found. It looks, and does nothing else: whoever streams may be a daemon that works,
-// or a session that lost its client, which the server ends by itself after its
-// wal_sender_timeout.
+// waitForSlot waits until nobody streams from the slot, and returns it as it was found
+// then. It only looks: whoever streams may be a daemon that works, or a session that lost
+// its client, which the server ends by itself after its wal_sender_timeout.
 func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*slot, error) {
 	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
@@ -141,8 +141,8 @@ func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*
 	}
 }
 
-// makeSlot makes the slot. That waits for every transaction that is running, prepared
-// ones and those of other databases too, and says for which.
+// makeSlot makes the slot. The server first waits for every transaction that is running,
+// including prepared ones and those of other databases; makeSlot reports for which.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn, s server) error {
 	watch, stop := context.WithCancel(ctx)
@@ -169,7 +169,7 @@ func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn, s server) error {
 	return fmt.Errorf("postgres: make slot %q: %w", o.options.Slot, bare(err))
 }
 
-// heldUpQuery finds the transactions that a session waits for to end.
+// heldUpQuery finds the transactions whose end a session waits for.
 const heldUpQuery = `
 SELECT w.transactionid::text, coalesce(a.pid, 0), coalesce(a.application_name, ''), coalesce(p.prepared, a.xact_start), p.gid,
        coalesce(a.wait_event = 'SyncRep', false)
@@ -179,9 +179,9 @@ LEFT JOIN pg_stat_activity a ON a.pid = h.pid
 LEFT JOIN pg_prepared_xacts p ON p.transaction = w.transactionid
 WHERE w.pid = $1 AND w.locktype = 'transactionid' AND NOT w.granted`
 
-// tellHolders says which transactions a session waits for, on a session of its own,
-// until ctx is done. That it cannot is no failure: the other session's error tells
-// what is wrong.
+// tellHolders reports which transactions a session waits for, on a session of its own,
+// until ctx is done. It ignores its own failures: the error of the other session tells what
+// is wrong.
 func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
 	if rest(ctx, tellPause) != nil {
 		return
@@ -200,17 +200,17 @@ func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
 	}
 }
 
-// createSlot and dropSlot are the statements for a slot.
+// createSlot and dropSlot return the statements for a slot.
 func createSlot(name string) string {
 	return "SELECT pg_create_logical_replication_slot(" + literal(name) + ", 'pgoutput')"
 }
 
 func dropSlot(name string) string { return "SELECT pg_drop_replication_slot(" + literal(name) + ")" }
 
-// endOurs ends the server process that streams from the slot, or keeps others from making
-// it, if it is one of ours, by its pid and its session's name: that of a daemon of before,
-// which the server may take for alive for a while, and which can write nothing any more.
-// Another's is waited for.
+// endOurs ends the server process that streams from the slot, or that keeps others from
+// making it, if it is one of ours by its session's name and role. That is the session of an
+// earlier daemon, which the server may take for alive for a while, and which can write
+// nothing any more. Anybody else's process goes on, and the caller waits for it.
 func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
 	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2 AND usename = current_user`, pid, applicationName)
 	if err != nil && codeOf(err) != insufficientRights {
@@ -219,9 +219,9 @@ func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
 	return nil
 }
 
-// letGo drops the slot once nobody streams from it, unless still says that it is
-// another's by then. It is dropped by the session that keeps others from making it,
-// which is ended before another makes one.
+// letGo drops the slot once nobody streams from it, unless still says that it is another
+// daemon's by then. If there is a session that keeps others from making the slot, that
+// session drops it: another daemon ends that session before it makes a slot.
 func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn, still func() error) error {
 	var drop interface {
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)

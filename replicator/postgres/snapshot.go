@@ -23,9 +23,9 @@ const (
 	watchAnswer = 30 * time.Second
 )
 
-// snapshot is a replicator.Snapshot. Beside its readers two sessions hold it: the
-// lock keeps the tables as they are, and the keeper's transaction keeps what was
-// exported importable. One goroutine watches both, and alone ends everything.
+// snapshot implements replicator.Snapshot. Besides its readers, two sessions hold it: the
+// lock keeps the tables as they are, and the keeper's transaction keeps what was exported
+// importable. One goroutine watches both, and it alone ends everything.
 type snapshot struct {
 	taken   replicator.Taken
 	lock    *lock
@@ -35,18 +35,18 @@ type snapshot struct {
 	forms   map[uint32][]render.Form // by OID: of the tables that are read in binary
 	astray  *astray
 
-	life context.Context // ends, with the cause, when the snapshot is given up or closed
+	life context.Context // ends when the snapshot is given up or closed, with the cause
 	end  context.CancelCauseFunc
 	gone chan struct{} // closed once every session has ended
 }
 
-// Snapshot waits until everything that was running has ended, locks the tables, takes
-// a snapshot that several sessions can share and then, in another session, emits the
-// message whose LSN is the hand-over position.
+// Snapshot waits until everything that was running has ended, locks the tables, takes a
+// snapshot that several sessions can share and then, in another session, emits the message
+// whose LSN is the hand-over position.
 //
-// The order is what makes the hand-over exact: a transaction that ended before the
-// wait is seen, one that is seen committed before the message, and one that is not
-// seen comes by the stream, for the slot was there before the wait began.
+// This order makes the hand-over exact: the snapshot sees a transaction that ended before
+// the wait; what it sees committed before the message; and what it does not see comes by
+// the stream, because the slot was there before the wait began.
 func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicator.Snapshot, error) {
 	marker, err := o.session(ctx)
 	if err != nil {
@@ -73,8 +73,8 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 	return s, nil
 }
 
-// takeSoon takes the snapshot, or gives it up if that takes as long as others may
-// wait for the locks at most: they are not watched yet.
+// takeSoon takes the snapshot, but gives it up if that takes as long as others may wait for
+// the locks: nobody looks yet whether somebody waits.
 func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) error {
 	late := fmt.Errorf("%w: it took more than %s to take it", replicator.ErrYielded, o.options.LoadYield)
 	ctx, cancel := context.WithTimeoutCause(ctx, o.options.LoadYield, late)
@@ -124,11 +124,10 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 	return nil
 }
 
-// session opens a session that, beside what all of ours have, may be silent and read
-// for as long as it takes, whatever the role's settings say; that fails rather than
-// leave out rows that a policy hides; that gets text as it lies in the database; and that
-// reads by one process, and a range's blocks only. What the server's version does not know
-// is left out.
+// session opens a session that may be idle, and read, for as long as it takes, whatever the
+// role's settings say. It fails rather than leave out rows that a policy hides, gets text
+// as it is stored, and reads by one process and only the blocks of a range. Settings that
+// the server's version does not know are left out.
 func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -153,15 +152,15 @@ func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 func shut(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_ = conn.Close(ctx) // what was wanted of it is over
+	_ = conn.Close(ctx) // nothing more is wanted of it
 	select {
 	case <-conn.PgConn().CleanupDone():
 	case <-ctx.Done():
 	}
 }
 
-// export takes a snapshot, in a transaction that it leaves open, and returns what it
-// sees and the name by which other sessions can import it.
+// export takes a snapshot in a transaction that it leaves open. It returns what the
+// snapshot sees, and the name by which other sessions can import it.
 func export(ctx context.Context, conn *pgx.Conn) (seen replicator.Visibility, id string, err error) {
 	if _, err := conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`); err != nil {
 		return seen, "", fmt.Errorf("postgres: begin a snapshot: %w", err)
@@ -212,15 +211,15 @@ func (o *Origin) reader(ctx context.Context, id string) (*pgx.Conn, error) {
 // Taken says what the snapshot is of.
 func (s *snapshot) Taken() replicator.Taken { return s.taken }
 
-// Close ends every session of the snapshot, and what Copy still reads.
+// Close ends every session of the snapshot, and every Copy that still reads.
 func (s *snapshot) Close() error {
 	s.end(errClosed)
 	<-s.gone
 	return nil
 }
 
-// watch looks at the sessions that hold the snapshot until it is closed, or is to be
-// given up, and then ends them all: the locks first.
+// watch looks at the sessions that hold the snapshot until it is closed or has to be given
+// up. Then it ends them all, the locks first.
 func (s *snapshot) watch(yield time.Duration) {
 	defer close(s.gone)
 	s.end(s.guard(min(max(yield/4, minWatch), maxWatch), yield))
@@ -229,7 +228,7 @@ func (s *snapshot) watch(yield time.Duration) {
 	shut(s.keeper)
 }
 
-// guard returns why the snapshot is to be given up, or that it is closed.
+// guard returns why the snapshot has to be given up, or that it is closed.
 func (s *snapshot) guard(every, yield time.Duration) error {
 	for {
 		if err := rest(s.life, every); err != nil {
@@ -241,7 +240,7 @@ func (s *snapshot) guard(every, yield time.Duration) error {
 	}
 }
 
-// look sees whether the snapshot still holds and stands in nobody's way.
+// look returns an error unless the snapshot still holds and is in nobody's way.
 func (s *snapshot) look(yield time.Duration) error {
 	ctx, cancel := context.WithTimeout(s.life, watchAnswer)
 	defer cancel()

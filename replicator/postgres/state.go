@@ -12,10 +12,13 @@ type SlotState struct {
 	Exists  bool
 	Active  bool   // somebody streams from it
 	Status  string // wal_status: reserved, extended, unreserved, lost
-	Invalid string // why the server invalidated it; empty if it did not, or before 17
+	Invalid string // why the server invalidated it; empty if it did not, or before version 17
 
-	Limited bool  // the server has a max_slot_wal_keep_size
-	Safe    int64 // bytes of log that may still be written before the slot is in danger, if limited; negative: it is
+	Limited bool // the server has a max_slot_wal_keep_size
+
+	// Safe is how many bytes of log may still be written before the slot is in danger, if
+	// Limited. It is negative if the slot is in danger.
+	Safe int64
 
 	Restart   replicator.LSN // the oldest log that is kept for it
 	Confirmed replicator.LSN // what we acknowledged
@@ -23,12 +26,12 @@ type SlotState struct {
 
 	Making bool // a daemon is about to make the slot
 
-	Retained uint64 // bytes of log that are kept for it: what fills a disk
-	Lag      uint64 // bytes of log that were not acknowledged
+	Retained uint64 // bytes of log that are kept for it, and fill the disk
+	Lag      uint64 // bytes of log that are not acknowledged yet
 }
 
 // SlotState looks at the slot on a session of its own, so it may be called beside
-// everything else. A standby's slots are looked at too.
+// everything else. It works on a standby too.
 func (o *Origin) SlotState(ctx context.Context) (SlotState, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {

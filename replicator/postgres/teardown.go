@@ -12,11 +12,11 @@ import (
 	"rowshift/schema"
 )
 
-// Teardown returns the statements that remove from the source what keeps log there or
-// was made for us: the slot, and the publication unless a DBA makes it. There are none
-// if nothing is there, and for a publication that somebody else may read a comment. With
-// apply they are run. The error is a *replicator.Halt if somebody streams from the slot, or
-// it is none of ours.
+// Teardown returns the statements that remove from the source what keeps log there or was
+// made for us: the slot and, unless a DBA makes it, the publication. It returns none if
+// nothing is there, and a comment for a publication that somebody else may read. With
+// apply, it runs them. The error is a *replicator.Halt if somebody streams from the slot,
+// or the slot is not ours.
 func (o *Origin) Teardown(ctx context.Context, apply bool) ([]string, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -42,7 +42,7 @@ func (o *Origin) Teardown(ctx context.Context, apply bool) ([]string, error) {
 	return statements, nil
 }
 
-// remains are the statements of a Teardown.
+// remains returns the statements of a Teardown.
 func (o *Origin) remains(ctx context.Context, conn *pgx.Conn, s server) (statements []string, err error) {
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	switch {
@@ -75,8 +75,8 @@ func (o *Origin) remains(ctx context.Context, conn *pgx.Conn, s server) (stateme
 	return append(statements, drop), nil
 }
 
-// unnamed says what a publication has that the config does not name, so that it may be
-// somebody else's; empty if it has nothing of that.
+// unnamed describes what a publication has that the config does not name, because of which
+// it may be somebody else's; empty if there is nothing of that.
 func (o *Origin) unnamed(p *publication) string {
 	if p.broad {
 		return "all tables, or all of a schema"
