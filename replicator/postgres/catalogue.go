@@ -13,10 +13,11 @@ import (
 	"rowshift/schema"
 )
 
-// relationsQuery reads tables by name or OID. An index is an identity only if it is valid
-// and checked at once: a deferrable primary key identifies nothing. Columns that an
-// index only includes are none of its key. The keys of a table are looked up by an index: a
-// list of all that is made first would be gone through for each of thousands of tables.
+// relationsQuery reads tables by name or OID. An index counts as a key only if it is valid
+// and checked immediately: a deferrable primary key identifies nothing. Columns that an
+// index only includes are not part of its key. With NOT MATERIALIZED the server looks up
+// each table's keys by an index; a list of all keys, made first, would be scanned once for
+// each of thousands of tables.
 // https://www.postgresql.org/docs/current/catalog-pg-index.html
 const relationsQuery = `
 WITH keys AS NOT MATERIALIZED (
@@ -30,7 +31,7 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistenc
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY ($3::oid[]) OR (n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
 
-// relations are tables of the source. There may be thousands: they are found by maps.
+// relations are tables of the source. There may be thousands, so they are found by maps.
 type relations struct {
 	all    []schema.Relation
 	byName map[schema.Name]int
@@ -45,8 +46,8 @@ func newRelations(all []schema.Relation) relations {
 	return rs
 }
 
-// of returns the table of a choice, nil if it is not there: the one that has its name or,
-// if none has, the one that had it.
+// of returns the table for a choice, nil if there is none: the table that has the choice's
+// name or, if no table has it, the one that had it when the warehouse last knew it.
 func (rs relations) of(c schema.Choice, known map[schema.Name]replicator.TableState) *schema.Relation {
 	at, there := rs.byName[c.Name]
 	if k, ok := known[c.Name]; ok && !there {
@@ -58,7 +59,7 @@ func (rs relations) of(c schema.Choice, known map[schema.Name]replicator.TableSt
 	return &rs.all[at]
 }
 
-// byOID returns tables by their OIDs.
+// byOID maps tables by their OIDs.
 func byOID(tables []*schema.Table) map[uint32]*schema.Table {
 	m := make(map[uint32]*schema.Table, len(tables))
 	for _, t := range tables {
@@ -67,12 +68,13 @@ func byOID(tables []*schema.Table) map[uint32]*schema.Table {
 	return m
 }
 
-// readRelations describes those of the chosen tables that are there, by whatever name
-// those that are known go now, as they were at one moment: it is remembered which file a
-// table has by which columns were written to it.
+// readRelations describes those of the chosen tables that exist. Tables that are known are
+// found under whatever name they have now. Everything is read as of one moment, because a
+// table's file and columns are remembered together: they tell which columns the rows were
+// written with.
 func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (found relations, err error) {
 	conn, ok := q.(*pgx.Conn)
-	if !ok || conn.PgConn().TxStatus() != idleStatus { // its transaction sees what its own locks keep as it is
+	if !ok || conn.PgConn().TxStatus() != idleStatus { // it is in a transaction, whose locks keep the tables as they are
 		return readRelationsIn(ctx, q, choices, known)
 	}
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
@@ -82,11 +84,12 @@ func readRelations(ctx context.Context, q querier, choices []schema.Choice, know
 	return found, err
 }
 
-// idleStatus is what the server says of a session that is in no transaction.
+// idleStatus is the status that the server reports for a session that is in no transaction.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
 const idleStatus = 'I'
 
-// readRelationsIn reads in the transaction of the session, by several queries.
+// readRelationsIn does the work of readRelations by several queries, in the session's
+// transaction.
 func readRelationsIn(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (rs relations, err error) {
 	var schemas, names []string
 	for _, c := range choices {
@@ -138,12 +141,13 @@ func scanRelation(row pgx.CollectableRow) (r schema.Relation, err error) {
 	return r, nil
 }
 
-// attributesQuery reads the live columns of tables, each with its type below all
-// domains: a domain's type modifier is in pg_type only. A value may lie out of line by
-// what its column allows now or, written before ALTER COLUMN SET STORAGE, by what its
-// type does. A partitioned table has no rows, so that the value which the rows of before
-// have in a column that was added is told with its partitions only, which know the column
-// by its name. They are looked up as partsQuery does, without a lock.
+// attributesQuery reads the live columns of tables, each with the type below all its
+// domains: a domain's type modifier is only in pg_type. A value may be stored out of line
+// if its column's storage allows that now or, for a value from before ALTER COLUMN SET
+// STORAGE, if its type's does. A partitioned table has no rows itself. The value that older
+// rows have in a column that was added later is therefore recorded only with its
+// partitions, where the column is found by its name. The partitions are looked up as in
+// partsQuery, without a lock.
 // https://www.postgresql.org/docs/current/catalog-pg-attribute.html
 // https://www.postgresql.org/docs/current/catalog-pg-type.html
 const attributesQuery = `
@@ -169,7 +173,7 @@ JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
 LEFT JOIN filled f ON f.root = a.attrelid AND f.attname = a.attname
 ORDER BY a.attrelid, a.attnum`
 
-// readAttributes returns the columns of tables by the tables' OIDs.
+// readAttributes returns the columns of tables, by the OIDs of the tables.
 func readAttributes(ctx context.Context, q querier, relations []schema.Relation) (map[uint32][]schema.Attribute, error) {
 	oids := make([]uint32, len(relations))
 	for i, r := range relations {
@@ -197,8 +201,8 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 	return columns, nil
 }
 
-// relations describes those of the chosen tables that are there, and how the server
-// reads the conditions on their rows.
+// relations describes those of the chosen tables that exist, and how the server reads the
+// conditions on their rows.
 func (o *Origin) relations(ctx context.Context, q querier) (relations, error) {
 	relations, err := readRelations(ctx, q, o.options.Choices, o.known)
 	if err != nil {
@@ -207,8 +211,8 @@ func (o *Origin) relations(ctx context.Context, q querier) (relations, error) {
 	return relations, o.readFilters(ctx, q, relations)
 }
 
-// tables makes the chosen tables of the catalogue as it is, by OID. The error is a
-// *replicator.Halt that tells all that is wrong with any of them.
+// tables returns the chosen tables as the catalogue has them now, sorted by OID. The error
+// is a *replicator.Halt that names everything that is wrong with any of them.
 func (o *Origin) tables(ctx context.Context, q querier, s server) ([]*schema.Table, error) {
 	tables, faults, err := o.fit(ctx, q, s)
 	if err == nil && faults != nil {
@@ -217,8 +221,8 @@ func (o *Origin) tables(ctx context.Context, q querier, s server) ([]*schema.Tab
 	return tables, err
 }
 
-// fit makes those of the chosen tables that can be replicated, by OID; and what is wrong
-// with the others.
+// fit returns those of the chosen tables that can be replicated, sorted by OID, and what is
+// wrong with the others.
 func (o *Origin) fit(ctx context.Context, q querier, s server) (tables []*schema.Table, faults, err error) {
 	relations, err := o.relations(ctx, q)
 	if err != nil {
@@ -229,8 +233,9 @@ func (o *Origin) fit(ctx context.Context, q querier, s server) (tables []*schema
 	return tables, faults, nil
 }
 
-// resolve makes the tables that the choices want, in their order. The error joins one
-// *schema.Fault for each thing that is wrong; the tables are those without a fault.
+// resolve makes the tables that the choices ask for, in the order of the choices. It
+// returns the tables without a fault. The error joins one *schema.Fault for each thing that
+// is wrong with the others.
 func resolve(relations relations, choices []schema.Choice, known map[schema.Name]replicator.TableState, major int) (tables []*schema.Table, err error) {
 	var faults []error
 	taken := map[uint32]schema.Name{}
@@ -248,7 +253,7 @@ func resolve(relations relations, choices []schema.Choice, known map[schema.Name
 			continue
 		}
 		taken[r.OID] = c.Name
-		if was, ok := known[c.Name]; ok && was.OID == r.OID { // another table's columns are none of these
+		if was, ok := known[c.Name]; ok && was.OID == r.OID { // else it remembers the columns of another table
 			c = c.Follow(was.Shape, *r)
 		}
 		t, err := c.Resolve(*r, major)
@@ -265,7 +270,7 @@ func resolve(relations relations, choices []schema.Choice, known map[schema.Name
 	return tables, errors.Join(append(faults, beside)...)
 }
 
-// missingTable is the fault of a table that is not there.
+// missingTable returns the fault of a chosen table that does not exist.
 func missingTable(n schema.Name, known map[schema.Name]replicator.TableState) *schema.Fault {
 	f := &schema.Fault{
 		Table:  n,
@@ -279,7 +284,8 @@ func missingTable(n schema.Name, known map[schema.Name]replicator.TableState) *s
 	return f
 }
 
-// unfits are the tables that have faults, by name, each with a Halt that tells them all.
+// unfits returns the tables that have faults, one entry for each name, with a Halt that
+// names all of the table's faults.
 func (o *Origin) unfits(faults error) (unfit []replicator.Unfit) {
 	var names []schema.Name
 	byName := map[schema.Name][]error{}
@@ -295,7 +301,7 @@ func (o *Origin) unfits(faults error) (unfit []replicator.Unfit) {
 	return unfit
 }
 
-// unfitTables is the Halt for faults of tables.
+// unfitTables returns the Halt for faults of tables.
 func unfitTables(err error) *replicator.Halt {
 	var found, repairs []string
 	for _, f := range schema.Faults(err) {
@@ -311,9 +317,9 @@ func unfitTables(err error) *replicator.Halt {
 	}
 }
 
-// again resolves tables once more, as they are under a lock. The error says so if one
-// of them is not what it was when the stream was opened, which then has to be opened
-// again.
+// again resolves tables once more, as they are under a lock. If one of them is not what it
+// was when the stream was opened, it returns a *replicator.Altered: the stream has to be
+// opened again.
 func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Table) ([]*schema.Table, error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {
@@ -334,13 +340,13 @@ func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Tab
 	return after, nil
 }
 
-// alike tells whether rows of one table read as rows of the other, and can be asked for
-// in the same words.
+// alike reports whether rows of one table read as rows of the other, and the same statement
+// reads both.
 func alike(a, b *schema.Table) bool {
 	return a.Name == b.Name && schema.Compare(a.Shape(), a.Heap, b).Empty()
 }
 
-// Tables returns the chosen tables as the source has them now, by OID. The error is
+// Tables returns the chosen tables as the source has them now, sorted by OID. The error is
 // a *replicator.Halt if one of them cannot be replicated.
 func (o *Origin) Tables(ctx context.Context) ([]*schema.Table, error) {
 	conn, err := o.connect(ctx)

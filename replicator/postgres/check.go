@@ -12,9 +12,8 @@ import (
 	"rowshift/replicator"
 )
 
-// Check looks at everything that a first run needs of the source, and at what an
-// operator should know of it. It changes nothing. What cannot be asked is a Finding
-// too.
+// Check looks at everything that a first run needs from the source, and at what an operator
+// should know about it. It changes nothing. What cannot be asked is a Finding too.
 func (o *Origin) Check(ctx context.Context) []replicator.Finding {
 	c := &check{Origin: o}
 	conn, err := o.connect(ctx)
@@ -39,7 +38,7 @@ func (o *Origin) Check(ctx context.Context) []replicator.Finding {
 	return c.findings
 }
 
-// identity looks whether the source is the database that is remembered.
+// identity checks whether the source is the database that is remembered.
 func (c *check) identity(ctx context.Context) {
 	system, err := c.recognise(ctx, c.server)
 	switch {
@@ -58,8 +57,8 @@ type check struct {
 	*Origin
 	conn     *pgx.Conn
 	server   server
-	another  bool // it is not the source that is remembered
-	begun    bool // our slot is there, or the pipeline is remembered, so the publication is ours too
+	another  bool // the source is not the one that is remembered
+	begun    bool // our slot exists, or the pipeline is remembered, so the publication is ours too
 	findings []replicator.Finding
 }
 
@@ -81,7 +80,7 @@ func (c *check) unasked(subject string, err error) {
 	c.add(subject, replicator.Unasked, err.Error(), "mend what it says, then look again")
 }
 
-// halted makes a finding of what a run would halt with.
+// halted adds a finding for what a run would halt with.
 func (c *check) halted(subject string, err error) {
 	var h *replicator.Halt
 	if !errors.As(err, &h) {
@@ -91,7 +90,7 @@ func (c *check) halted(subject string, err error) {
 	c.fail(subject, h.Found+"; "+h.Means, h.Repair)
 }
 
-// kind looks at what kind of server it is.
+// kind checks whether it is a server that can be replicated from.
 func (c *check) kind() {
 	for _, look := range []struct {
 		subject, found string
@@ -114,8 +113,8 @@ func (c *check) kind() {
 	}
 }
 
-// replication opens a replication connection, which shows at once whether the role has
-// the right to and whether pg_hba.conf lets it in.
+// replication opens a replication connection. This shows at once whether the role has the
+// right to do so, and whether pg_hba.conf lets it in.
 func (c *check) replication(ctx context.Context) {
 	const subject = "replication connection"
 	conn, err := c.connectReplication(ctx, nil)
@@ -136,7 +135,8 @@ func (c *check) replication(ctx context.Context) {
 	}
 }
 
-// senders looks for a free sender and, if the slot is still to be made, a free slot.
+// senders checks whether a WAL sender and a replication slot are free. If our slot exists
+// it asks for neither, since we, or a daemon of ours, may have both.
 func (c *check) senders(ctx context.Context) {
 	var senders, sending, slots, taken int
 	var ours bool
@@ -159,13 +159,14 @@ func (c *check) senders(ctx context.Context) {
 	}
 	need := 1
 	if ours {
-		need = 0 // we, or a daemon of ours, have it
+		need = 0 // a daemon of ours may stream from it
 	}
 	free("max_wal_senders", senders, sending, need)
 	free("max_replication_slots", slots, taken, need)
 }
 
-// slot looks at the slot as it is.
+// slot checks the slot and, if it is known what the warehouse remembers, what a run does
+// about it.
 func (c *check) slot(ctx context.Context) {
 	subject := "slot " + c.options.Slot
 	found, err := findSlot(ctx, c.conn, c.options.Slot)
@@ -205,12 +206,12 @@ func (c *check) slot(ctx context.Context) {
 	}
 }
 
-// patient is how long a transaction may be open before it is worth saying.
+// patient is how long a transaction may be open before a finding names it.
 const patient = time.Minute
 
-// transactions looks for open transactions, whose end the making of a slot and a load
-// wait for. Since when those of other roles are open, a role without pg_read_all_stats is
-// not told.
+// transactions looks for open transactions: making the slot, and beginning a load, wait for
+// them to end. A role without pg_read_all_stats cannot see since when those of other roles
+// are open.
 // https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-VIEWS
 func (c *check) transactions(ctx context.Context) {
 	const subject = "old transactions"

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// setting is one of the server's, with what is to be said of it.
+// setting is a setting of the server, and how to judge it.
 type setting struct {
 	name   string
-	judge  func(value int64) (warning, repair string) // of the value in the setting's unit
-	absent bool                                       // older servers do not have it
+	judge  func(value int64) (warning, repair string) // takes the value in the setting's unit; no warning: it is fine
+	absent bool                                       // older servers lack it
 }
 
-// limits looks at how much log the server keeps for a slot, and for how long.
+// limits checks how much log the server keeps for a slot, and for how long.
 func (c *check) limits(ctx context.Context) {
 	c.look(ctx, setting{name: "max_slot_wal_keep_size", judge: func(megabytes int64) (string, string) {
 		if megabytes >= 0 {
@@ -30,13 +30,13 @@ func (c *check) limits(ctx context.Context) {
 	}})
 }
 
-// The bounds within which a wal_sender_timeout is nothing to speak of.
+// The bounds within which a wal_sender_timeout is fine.
 const (
 	shortTimeout = 5 * time.Second
 	longTimeout  = 10 * time.Minute
 )
 
-// settings looks at what decides how well decoding goes.
+// settings checks what decides how well decoding goes.
 func (c *check) settings(ctx context.Context) {
 	c.look(ctx, setting{name: "wal_sender_timeout", judge: func(milliseconds int64) (string, string) {
 		switch t := time.Duration(milliseconds) * time.Millisecond; {
@@ -65,7 +65,7 @@ func (c *check) settings(ctx context.Context) {
 	c.fine("encoding", encoding)
 }
 
-// look makes a finding of a setting.
+// look adds a finding for a setting.
 func (c *check) look(ctx context.Context, s setting) {
 	var shown string
 	var value int64

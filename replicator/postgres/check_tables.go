@@ -11,8 +11,8 @@ import (
 	"rowshift/schema"
 )
 
-// choices looks at each chosen table, at the rights to read it and, if all are fit, at
-// the publication.
+// choices checks each chosen table, the rights to read it and, if all are fit, the
+// publication.
 func (c *check) choices(ctx context.Context) {
 	tables, faults, err := c.fit(ctx, c.conn, c.server)
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *check) choices(ctx context.Context) {
 	c.publication(ctx, tables)
 }
 
-// format tells how values will be sent.
+// format adds a finding for how values will be sent.
 func (c *check) format(ctx context.Context) {
 	const subject = "protocol format"
 	if c.options.Format == Text {
@@ -55,8 +55,8 @@ func (c *check) format(ctx context.Context) {
 	}
 }
 
-// migrations warns of what the source's owner can no longer do to tables that are
-// published, which PostgreSQL itself refuses.
+// migrations warns of what the source's owner can no longer do to published tables, because
+// PostgreSQL refuses it.
 // https://www.postgresql.org/docs/current/logical-replication-col-lists.html
 // https://www.postgresql.org/docs/current/logical-replication-row-filter.html
 func (c *check) migrations(tables []*schema.Table) {
@@ -77,7 +77,7 @@ func (c *check) migrations(tables []*schema.Table) {
 	c.warn("migrations", found, repair)
 }
 
-// named joins the names of some tables.
+// named joins the names of those tables that some selects.
 func named(tables []*schema.Table, some func(*schema.Table) bool) string {
 	var names []string
 	for _, t := range tables {
@@ -88,7 +88,8 @@ func named(tables []*schema.Table, some func(*schema.Table) bool) string {
 	return strings.Join(names, ", ")
 }
 
-// migration is the transaction that alters a table that is tied to the publication.
+// migration returns the transaction in which to alter a table that the publication has with
+// a list of columns or a condition.
 func (c *check) migration(t *schema.Table) string {
 	name := c.publicationName()
 	return inOne([]string{
@@ -98,7 +99,8 @@ func (c *check) migration(t *schema.Table) string {
 	})
 }
 
-// followed warns of names that the source has changed, and the config has not.
+// followed warns of tables and columns that were renamed in the source, but not in the
+// config.
 func (c *check) followed(t *schema.Table) {
 	subject := "table " + t.Known.String()
 	if t.Name != t.Known {
@@ -116,7 +118,7 @@ func (c *check) followed(t *schema.Table) {
 // rights are what a role may do with one table.
 type rights struct {
 	usage, ctid, policies bool
-	columns               []string // the chosen ones that it may not read
+	columns               []string // those that a load reads and the role may not
 }
 
 const rightsQuery = `
@@ -125,7 +127,8 @@ SELECT has_schema_privilege(c.relnamespace, 'USAGE'), has_column_privilege(c.oid
        coalesce((SELECT array_agg(n ORDER BY n) FROM unnest($2::text[]) n WHERE NOT has_column_privilege(c.oid, n, 'SELECT')), '{}')
 FROM pg_class c WHERE c.oid = $1`
 
-// rights looks at what a load of t needs. The stream itself needs none of it.
+// rights checks whether the role has the rights that a load of t needs. The stream itself
+// needs none of them.
 func (c *check) rights(ctx context.Context, t *schema.Table) {
 	subject := "table " + t.Name.String()
 	names, err := loaded(ctx, c.conn, t)
@@ -156,8 +159,8 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 	}
 }
 
-// loaded names the columns that a load of t reads: the chosen ones, and those that the
-// condition on its rows looks at.
+// loaded returns the names of the columns that a load of t reads: the chosen ones, and
+// those that the condition on its rows looks at.
 func loaded(ctx context.Context, q querier, t *schema.Table) (names []string, err error) {
 	names = columnNames(t)
 	err = q.QueryRow(ctx, `SELECT $2::text[] || coalesce((SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1 AND attnum = ANY ($3::int2[]) AND attname <> ALL ($2::text[])), '{}')`,
@@ -165,8 +168,8 @@ func loaded(ctx context.Context, q querier, t *schema.Table) (names []string, er
 	return names, err
 }
 
-// apart looks whether a partitioned table can be read by its partitions, several
-// sessions at once.
+// apart checks whether several sessions can read a partitioned table at once, partition by
+// partition.
 func (c *check) apart(ctx context.Context, t *schema.Table, subject string, names []string) {
 	sizes, err := measure(ctx, c.conn, []*schema.Table{t})
 	if err != nil {
@@ -184,7 +187,7 @@ func (c *check) apart(ctx context.Context, t *schema.Table, subject string, name
 	c.fine(subject, told)
 }
 
-// shape tells of a table in a few words.
+// shape describes a table in a few words.
 func (c *check) shape(t *schema.Table) string {
 	var key []string
 	for _, k := range t.Key {
@@ -193,7 +196,7 @@ func (c *check) shape(t *schema.Table) string {
 	return fmt.Sprintf("%d columns, key %s, replica identity %v%s", len(t.Columns), strings.Join(key, ", "), t.Identity, made(t))
 }
 
-// made tells which columns are hashed on the way, and which go by another name.
+// made describes which columns are hashed on the way, and which get another name.
 func made(t *schema.Table) (told string) {
 	var hashed, renamed []string
 	for _, column := range t.Columns {
@@ -213,8 +216,8 @@ func made(t *schema.Table) (told string) {
 	return told
 }
 
-// publication looks at the publication and, if a run has something to do to it, at the
-// rights for that.
+// publication checks the publication and, if a run would have to make or alter it, the
+// rights to do so.
 func (c *check) publication(ctx context.Context, tables []*schema.Table) {
 	subject := "publication " + c.options.Publication
 	p, err := readPublication(ctx, c.conn, c.server, c.options.Publication)
@@ -243,7 +246,7 @@ func (c *check) publication(ctx context.Context, tables []*schema.Table) {
 	}
 }
 
-// publicationRights names what the role lacks to make or alter the publication.
+// publicationRights returns what the role lacks to make or alter the publication.
 // https://www.postgresql.org/docs/current/logical-replication-security.html
 func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (lacks []string, err error) {
 	var oids []uint32
@@ -272,7 +275,7 @@ func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (
 	return lacks, nil
 }
 
-// columnNames are the names of a table's columns that are chosen.
+// columnNames returns the names of a table's chosen columns.
 func columnNames(t *schema.Table) []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -290,8 +293,8 @@ func identifiers(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-// untouchable returns what a run would halt with rather than alter the publication, nil
-// if it would alter it.
+// untouchable returns the Halt that a run would end with rather than alter the publication,
+// nil if it would alter it.
 func (c *check) untouchable(p *publication, tables []*schema.Table) error {
 	if c.mayAlter(p, tables, c.begun) {
 		return nil

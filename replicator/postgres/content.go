@@ -9,9 +9,9 @@ import (
 	"rowshift/schema"
 )
 
-// contentQuery reads the labels and attributes that the texts of types are made of. A type
-// is looked into through domains, arrays, composites, ranges and multiranges; those that
-// PostgreSQL came with have neither and are left out.
+// contentQuery reads the enum labels and composite attributes that the texts of types are
+// made of. It looks into domains, arrays, composites, ranges and multiranges. PostgreSQL's
+// own types have neither, and are left out.
 // https://www.postgresql.org/docs/current/catalog-pg-enum.html
 // https://www.postgresql.org/docs/current/catalog-pg-type.html
 // https://www.postgresql.org/docs/current/catalog-pg-range.html
@@ -34,11 +34,11 @@ SELECT i.root, 0::oid, concat(t.oid, (SELECT string_agg(format(' %s:%s', a.attnu
                                       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
 FROM inside i JOIN pg_type t ON t.oid = i.oid AND t.typtype = 'c'`
 
-// firstUserOID is the lowest OID of what is made after initdb.
+// firstUserOID is the lowest OID of anything that is made after initdb.
 // https://www.postgresql.org/docs/current/system-catalog-initial-data.html#SYSTEM-CATALOG-OID-ASSIGNMENT
 const firstUserOID = 16384
 
-// readContents fills in what the texts of columns' types are made of.
+// readContents sets the Content of each column: what the texts of its type are made of.
 func readContents(ctx context.Context, q querier, columns map[uint32][]schema.Attribute) error {
 	contents := map[uint32]schema.Content{}
 	for _, attributes := range columns {

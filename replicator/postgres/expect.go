@@ -9,15 +9,15 @@ import (
 	"rowshift/replicator"
 )
 
-// expectation is what Check and Plan go by.
+// expectation is what Check and Plan assume about the pipeline.
 type expectation struct {
 	checkpoint *replicator.Checkpoint // nil: the warehouse remembers nothing
-	resyncLost bool                   // a run resets a slot that is lost without anybody's word
+	resyncLost bool                   // a run resets a lost slot without being asked to
 }
 
-// Expect says what the warehouse remembers, nil if that is nothing, and whether a run resets
-// a slot that is lost without anybody's word. Check and Plan then tell what a run comes to
-// for the slot, and know of the tables what Remember is told.
+// Expect tells the Origin what the warehouse remembers, nil if nothing, and whether a run
+// resets a lost slot without being asked to. Check and Plan then say what a run does about
+// the slot, and know about the tables what Remember is told.
 func (o *Origin) Expect(cp *replicator.Checkpoint, resyncLost bool) {
 	o.expects = &expectation{cp, resyncLost}
 	if cp != nil {
@@ -25,7 +25,8 @@ func (o *Origin) Expect(cp *replicator.Checkpoint, resyncLost bool) {
 	}
 }
 
-// asked says which reset a run begins with, whatever the slot is like; empty if none.
+// asked describes the reset that a run begins with, whatever state the slot is in. It is
+// empty if there is none.
 func (e *expectation) asked() string {
 	i := slices.IndexFunc(e.checkpoint.Resets, func(r replicator.Reset) bool { return !r.Begun })
 	if i < 0 {
@@ -34,9 +35,9 @@ func (e *expectation) asked() string {
 	return fmt.Sprintf("the reset %q was asked for", e.checkpoint.Resets[i].Token)
 }
 
-// foreseeSlot returns what a run comes to for the slot as it was found, nil for none, where
-// what the warehouse remembers is of this source: why it resets it, empty if it does not,
-// or the *replicator.Halt that it comes to.
+// foreseeSlot returns what a run does about the slot that was found, nil for none, if what
+// the warehouse remembers is of this source. That is why it resets the slot, empty if it
+// does not, or the *replicator.Halt that it ends with.
 func (o *Origin) foreseeSlot(ctx context.Context, q querier, found *slot, database string) (reset string, err error) {
 	cp := o.expects.checkpoint
 	switch {
@@ -62,8 +63,8 @@ func (o *Origin) foreseeSlot(ctx context.Context, q querier, found *slot, databa
 	return reset, nil
 }
 
-// judgeSlot returns the *replicator.Halt that an opening comes to for the slot, nil if it
-// goes on with it.
+// judgeSlot returns the *replicator.Halt that an opening ends with because of the slot, nil
+// if it goes on with the slot.
 func (o *Origin) judgeSlot(ctx context.Context, q querier, cp replicator.Checkpoint, found *slot, database string) error {
 	now := replicator.Opened{Slot: o.options.Slot}
 	missing, strange := o.streamable(found, database), replicator.JudgeSlot(cp, now)
@@ -76,14 +77,14 @@ func (o *Origin) judgeSlot(ctx context.Context, q querier, cp replicator.Checkpo
 		return renamed(missing, strange, had, database)
 	case missing != nil:
 		return missing
-	case !found.active: // else whoever streams has let go of more since the checkpoint was read
+	case !found.active: // else whoever streams may have acknowledged more since the checkpoint was read
 		now.Confirmed = found.confirmed
 	}
 	return replicator.JudgeSlot(cp, now)
 }
 
-// anotherSource tells whether the source is another database than the one that is remembered.
-// Its system identifier is empty where that was not asked for.
+// anotherSource reports whether the source is another database than the one that is
+// remembered. The system identifier is empty if nobody asked for it; then the answer is no.
 func (o *Origin) anotherSource(system, database string) bool {
 	r := o.remembered
 	return system != "" && r != nil && (system != r.System || database != r.Database)

@@ -18,19 +18,19 @@ import (
 // filters remembers how the server reads the conditions of the config.
 type filters struct {
 	mu   sync.Mutex
-	read map[string]reading // by the condition, and the columns of its table
+	read map[string]reading // by the condition and the columns of its table
 }
 
-// reading is how the server reads a condition, on whichever table has those columns. They
-// go by name, since each table has its own attnums for them.
+// reading is how the server reads a condition, on any table that has the same columns. The
+// columns go by name, since each table has its own attnums for them.
 type reading struct {
 	text    string
-	columns []string // that it looks at
-	refused string   // why it is no condition on rows of such a table; else empty
+	columns []string // those that the condition looks at
+	refused string   // why the condition cannot be used on such a table; else empty
 	repair  func(schema.Name) string
 }
 
-// of is the reading for one of those tables, which the config has by a name.
+// of returns the reading as the filter of r, which the config has by a name.
 func (s reading) of(r schema.Relation, name schema.Name) schema.Filter {
 	f := schema.Filter{Text: s.text, Refused: s.refused}
 	for _, a := range r.Attributes {
@@ -44,11 +44,10 @@ func (s reading) of(r schema.Relation, name schema.Name) schema.Filter {
 	return f
 }
 
-// correct is the repair of a condition that is none.
+// correct returns the repair for a condition that is not valid.
 func correct(n schema.Name) string { return "correct tables." + n.String() + ".where in the config" }
 
-// readFilters says of each relation how the server reads the condition that is chosen
-// for its rows.
+// readFilters sets the Filter of each relation whose choice has a condition.
 func (o *Origin) readFilters(ctx context.Context, q querier, relations relations) error {
 	for _, c := range o.options.Choices {
 		r := relations.of(c, o.known)
@@ -64,9 +63,10 @@ func (o *Origin) readFilters(ctx context.Context, q querier, relations relations
 	return nil
 }
 
-// of returns how the server reads a condition on the rows of r. It is asked once for a
-// condition and a table as it is: from then on no transaction is needed for it. One that
-// was refused is asked for again where that can be done, for what was lacking may be there.
+// of returns how the server reads a condition on the rows of r. The server is asked once
+// for each condition and set of columns; from then on no transaction is needed. A condition
+// that was refused is asked for again wherever that is possible, because what it lacked may
+// be there by now.
 func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where string) (reading, error) {
 	columns, err := definitions(ctx, q, r)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *filters) of(ctx context.Context, q querier, r schema.Relation, where st
 	return is, err
 }
 
-// definitions are the columns of a table as CREATE TABLE takes them.
+// definitions returns the columns of a table as CREATE TABLE takes them.
 func definitions(ctx context.Context, q querier, r schema.Relation) (columns string, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT coalesce(string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum), '')
@@ -100,9 +100,9 @@ func definitions(ctx context.Context, q querier, r schema.Relation) (columns str
 }
 
 // spell has the server read a condition as the check of a temporary table with the same
-// columns, in a transaction that is rolled back. It spells that as it spells the
-// condition of a publication, and says which columns it looks at, to whoever may make a
-// temporary table.
+// columns, in a transaction that is rolled back. The server spells the check as it spells
+// the condition of a publication, and says which columns it looks at. Any role that may
+// make a temporary table can ask in this way.
 // https://www.postgresql.org/docs/current/catalog-pg-constraint.html
 func spell(ctx context.Context, q querier, r schema.Relation, columns, where string) (is reading, err error) {
 	if _, alone := q.(*pgx.Conn); alone && !idle(q) {
@@ -135,14 +135,14 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 	return is, bare(err)
 }
 
-// idle tells whether q is a session that is in no transaction.
+// idle reports whether q is a session that is in no transaction.
 func idle(q querier) bool {
 	conn, alone := q.(*pgx.Conn)
 	return alone && conn.PgConn().TxStatus() == idleStatus
 }
 
-// withheldQuery asks which right to make a table with the columns of another the role
-// lacks: temporary tables, or the schemas and the types of the columns.
+// withheldQuery asks which right the role lacks to make a table with the columns of
+// another: to make temporary tables, or to use the schemas and the types of the columns.
 // https://www.postgresql.org/docs/current/ddl-priv.html
 const withheldQuery = `
 WITH types AS (
@@ -154,8 +154,8 @@ SELECT has_database_privilege(current_database(), 'TEMP'), quote_ident(current_d
        (SELECT string_agg(DISTINCT quote_ident(nspname), ', ') FROM types WHERE NOT has_schema_privilege(schema, 'USAGE')),
        (SELECT string_agg(DISTINCT format_type(oid, NULL), ', ') FROM types WHERE NOT has_type_privilege(oid, 'USAGE'))`
 
-// withheld is the refusal for a condition that cannot be looked at since the role lacks a
-// right, with the statements that give it.
+// withheld returns the refusal of a condition that cannot be read because the role lacks a
+// right. Its repair has the statements that grant the right.
 func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, cause error) (is reading, err error) {
 	if err := failed.Rollback(ctx); err != nil {
 		return is, bare(err)
@@ -180,27 +180,27 @@ func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, 
 	is.refused = "to look at it takes a temporary table: " + bare(cause).Error()
 	is.repair = func(n schema.Name) string {
 		repair := strings.Join(grants, "; ")
-		if grants == nil { // it is of something that the condition names
+		if grants == nil { // the right is on something that the condition names
 			repair = "grant the role what it says, or " + correct(n)
 		}
-		return repair + "; then rowshift resync " + n.String() // the catalogue of tables does not tell of all of these
+		return repair + "; then rowshift resync " + n.String() // not all of these grants are noticed in the catalogue
 	}
 	return is, nil
 }
 
-// ofCondition tells whether an error is of the condition as it is written. One of its
-// constants may be no value of its column's type: what the server quotes of that is the
-// config's own text, since the table that it looks at has no rows.
+// ofCondition reports whether an error is about the condition as it is written. One of its
+// constants may not be a value of its column's type: what the server quotes then is the
+// config's own text, since the temporary table has no rows.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func ofCondition(code string) bool {
 	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, dataException) || code == notSupported
 }
 
-// notSupported is what PostgreSQL says of a condition that it could take elsewhere.
+// notSupported is the SQLSTATE of a condition that PostgreSQL would accept elsewhere.
 const notSupported = "0A000"
 
-// unpublishable is the Halt for a condition that is one, but not of a publication, which
-// takes few of all expressions. What the server says of it quotes no row.
+// unpublishable returns the Halt for a valid condition that a publication does not take: it
+// takes only few kinds of expressions. What the server says of it quotes no row.
 // https://www.postgresql.org/docs/current/logical-replication-row-filter.html#LOGICAL-REPLICATION-ROW-FILTER-RESTRICTIONS
 func (o *Origin) unpublishable(err error) error {
 	found := bare(err).Error()
@@ -217,7 +217,7 @@ func (o *Origin) unpublishable(err error) error {
 	}
 }
 
-// conditions are where the config has them.
+// conditions returns where in the config the conditions are.
 func (o *Origin) conditions() (paths []string) {
 	for _, c := range o.options.Choices {
 		if c.Where != "" {
@@ -227,7 +227,7 @@ func (o *Origin) conditions() (paths []string) {
 	return paths
 }
 
-// condition puts an operator's expression in brackets, whatever it ends with.
+// condition puts a condition of the config in brackets, whatever it ends with.
 func condition(where string) string {
 	if strings.Contains(where, "--") { // a comment would take the bracket in
 		where += "\n"

@@ -8,21 +8,22 @@ import (
 	"rowshift/schema"
 )
 
-// dataException is the class of what fails for a value, such as a division by zero. A
-// publication takes conditions that can fail so, and the server tries them on a row only
-// when it sends it, long after its owner's commit.
+// dataException is the class of errors that a value causes, such as a division by zero. A
+// publication accepts conditions that can fail like this, and the server evaluates them on
+// a row only when it sends the row, long after the row's owner has committed.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const dataException = "22"
 
-// rewrite is how a condition is made one that cannot fail: a CASE alone surely looks at one
-// thing before another. The row itself is no repair: to correct it writes its old version
-// to the log, on which the condition fails as well.
+// rewrite says how to make a condition that cannot fail: only a CASE is sure to evaluate
+// one thing before another. Correcting the row is no repair: this writes the row's old
+// version to the log, on which the condition fails as well.
 // https://www.postgresql.org/docs/current/sql-expressions.html#SYNTAX-EXPRESS-EVAL
 const rewrite = "write %s in the config so that no row can make it fail, as in CASE WHEN n <> 0 THEN 100 / n > 5 ELSE false END"
 
-// filterHalt is the Halt for a stream that ended since a condition failed on a row that was
-// changed behind a position; nil if there is no condition, or that is not what it ended by.
-// The log is read with the publication as it was then: nothing but a new slot leads past it.
+// filterHalt returns the Halt for a stream that ended because a condition failed on a row
+// that was changed after the position at. It returns nil if there is no condition, or the
+// stream ended for another reason. The server reads the log with the publication as it was
+// then, so only a new slot leads past the change.
 func (o *Origin) filterHalt(at replicator.LSN, cause error) error {
 	conditions := o.conditions()
 	if len(conditions) == 0 || !strings.HasPrefix(codeOf(cause), dataException) {
@@ -37,7 +38,8 @@ func (o *Origin) filterHalt(at replicator.LSN, cause error) error {
 	}
 }
 
-// filterTable is the same of a table that is loaded. It is parked, and the others go on.
+// filterTable returns the error for such a failure in a table that is being loaded. Only
+// that table is parked; the others go on.
 func filterTable(t *schema.Table, cause error) *replicator.Unfit {
 	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,

@@ -7,15 +7,15 @@ import (
 	"rowshift/schema"
 )
 
-// glimpses are how tables came to look while streams were open, step by step, each of
-// which left their rows as they were. They are not remembered by the warehouse: a daemon
-// that begins looks at the catalogue itself, and writes down what it finds.
+// glimpses records how the catalogue's view of tables changed while streams were open, in
+// steps that each left the tables' rows as they were. The warehouse does not remember them:
+// a daemon that begins looks at the catalogue itself, and writes down what it finds.
 type glimpses struct {
 	mutex sync.Mutex
 	by    map[uint32]replicator.Seen
 }
 
-// take takes in tables as they were and as they are, their rows being the same.
+// take records a step from tables as they were to tables as they are, with the same rows.
 func (g *glimpses) take(was, is []*schema.Table) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -38,7 +38,7 @@ func (g *glimpses) take(was, is []*schema.Table) {
 	}
 }
 
-// of returns what was seen of a table; nil: nothing was.
+// of returns what was seen of a table, nil if nothing was.
 func (g *glimpses) of(oid uint32) *replicator.Seen {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()

@@ -11,14 +11,16 @@ import (
 )
 
 // Plan returns the statements that a run would execute on the source to be able to
-// replicate: those of the publication, in one transaction, and then the slot's; and what
-// an opening sees once they are executed. Unless Options.Create is set they are a DBA's to
-// run, and until then a first run halts, and a later one parks the tables that they are
-// of. There are none if nothing is missing. Nothing is changed.
+// replicate: those for the publication, in one transaction, and then the one for the slot.
+// It also returns what an opening sees once they are executed. There are no statements if
+// nothing is missing. Plan changes nothing.
 //
-// A pipeline that is remembered goes on without tables that cannot be replicated: of each
-// there is a comment. One that is not halts. There is a comment too if a run resets the
-// slot, or halts for it, and then does not make it.
+// Unless Options.Create is set, the statements are for a DBA to run. Until that is done a
+// first run halts, and a later one parks the tables that they concern.
+//
+// A pipeline that is remembered goes on without tables that cannot be replicated, and Plan
+// adds a comment for each; one that is not remembered halts. Plan also adds a comment if a
+// run resets the slot, or if it halts because of the slot and so does not make it.
 func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator.Opened, err error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
@@ -42,8 +44,8 @@ func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator
 	return statements, seen, nil
 }
 
-// planSlot returns the statement that makes the slot, where it is missing, and what else a
-// run comes to for it.
+// planSlot returns the statement that makes the slot, if it is missing, and a comment on
+// whatever else a run does about the slot.
 func (o *Origin) planSlot(ctx context.Context, conn *pgx.Conn, seen replicator.Opened) (statements []string, err error) {
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	if err != nil {
@@ -69,11 +71,12 @@ func (o *Origin) planSlot(ctx context.Context, conn *pgx.Conn, seen replicator.O
 	return statements, nil
 }
 
-// comment is a text as a line of SQL that does nothing.
+// comment returns text as a line of SQL that does nothing.
 func comment(text string) string { return "-- " + strings.ReplaceAll(text, "\n", " ") }
 
 // foresee returns the statements that bring the publication in line with the config, and
-// what can be seen then. A table that is published anew has no row in it yet.
+// what an opening sees once they are executed. A table that they publish anew has no Row in
+// it.
 func (o *Origin) foresee(ctx context.Context, conn *pgx.Conn) (statements []string, seen replicator.Opened, err error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {

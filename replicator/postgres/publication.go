@@ -18,9 +18,9 @@ import (
 // publication is the publication as the source has it.
 type publication struct {
 	id      replicator.PublicationID
-	broad   bool        // FOR ALL TABLES or TABLES IN SCHEMA: it publishes what is not listed
+	broad   bool        // FOR ALL TABLES or TABLES IN SCHEMA: it publishes tables that are not listed
 	actions bool        // inserts, updates, deletes and truncates are published
-	roots   bool        // changes of partitions are published as the root's, where that is in it
+	roots   bool        // changes of partitions are published as the root's, if the root is in it
 	tables  []published // by OID
 }
 
@@ -33,14 +33,15 @@ type published struct {
 	filter  string  // the condition on its rows, as the server spells it; empty: none
 }
 
-// publicationQuery reads a publication. An xmin stays when its row is frozen.
+// publicationQuery reads a publication. A row keeps its xmin when it is frozen.
 // https://www.postgresql.org/docs/current/catalog-pg-publication.html
 const publicationQuery = `
 SELECT oid, xmin::text::bigint, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pubviaroot
 FROM pg_publication WHERE pubname = $1`
 
-// publishedQuery reads its tables. Column lists, filters and whole schemas are there
-// from 15 on. https://www.postgresql.org/docs/current/catalog-pg-publication-rel.html
+// publishedQuery reads the tables of a publication. Column lists, filters and whole schemas
+// exist from version 15 on.
+// https://www.postgresql.org/docs/current/catalog-pg-publication-rel.html
 const publishedQuery = `
 SELECT r.prrelid, n.nspname::text, c.relname::text, r.oid, r.xmin::text::bigint, %s
 FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -87,7 +88,7 @@ func scanPublished(row pgx.CollectableRow) (t published, err error) {
 	return t, err
 }
 
-// of returns how the publication has a table, false if it does not.
+// of returns how the publication has a table, and false if it does not have it.
 func (p *publication) of(t *schema.Table) (published, bool) {
 	if p == nil {
 		return published{}, false
@@ -99,7 +100,7 @@ func (p *publication) of(t *schema.Table) (published, bool) {
 	return p.tables[at], true
 }
 
-// publishes tells whether a table is published with the columns and the rows that are
+// publishes reports whether a table is published with the columns and the rows that are
 // wanted.
 func (have published) publishes(t *schema.Table) bool {
 	if have.filter != t.Filter.Text || (have.columns != nil) != t.Listed {
@@ -108,7 +109,7 @@ func (have published) publishes(t *schema.Table) bool {
 	return !t.Listed || slices.EqualFunc(have.columns, t.Columns, func(n int16, c schema.Column) bool { return n == c.Attnum })
 }
 
-// strangers are the tables in the publication that are none of these.
+// strangers returns the tables in the publication that are not among tables.
 func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name) {
 	ours := byOID(tables)
 	for _, have := range p.tables {
@@ -119,8 +120,8 @@ func (p *publication) strangers(tables []*schema.Table) (strangers []schema.Name
 	return strangers
 }
 
-// others are the tables in the publication that are neither these nor unfit ones that
-// the config names, nor busy ones that are still to be taken out.
+// others returns the tables in the publication that are not among tables, nor unfit ones
+// that the config names, nor busy ones that are still to be taken out.
 func (p *publication) others(tables []*schema.Table, unfit []replicator.Unfit, busy ...uint32) (others []schema.Name) {
 	fit := byOID(tables)
 	for _, have := range p.tables {
@@ -131,16 +132,17 @@ func (p *publication) others(tables []*schema.Table, unfit []replicator.Unfit, b
 	return others
 }
 
-// alteration is what brings one table of the publication in line or, with no OID, its
+// alteration is what brings one table of the publication in line or, if oid is 0, its
 // options or all of it. Its statements have to be run in one transaction.
 type alteration struct {
 	oid        uint32
 	statements []string
 }
 
-// alterations bring the publication in line with the tables; there are none if it is. A
-// table whose columns differ is taken out and put in again, so that its row is another
-// one and its earlier rows, which crossed with other columns, are loaded again.
+// alterations returns what brings the publication in line with the tables, nothing if it is
+// in line. A table whose columns or condition differ is taken out and put in again. Its row
+// in the catalogue is then another one, so the core loads it again: its earlier rows
+// crossed with other columns.
 func (o *Origin) alterations(p *publication, tables []*schema.Table) (due []alteration) {
 	name := o.publicationName()
 	switch {
@@ -166,7 +168,7 @@ func (o *Origin) alterations(p *publication, tables []*schema.Table) (due []alte
 	return due
 }
 
-// difference returns the statements of all of them, which may be run in one transaction.
+// difference returns the statements of all alterations. They may be run in one transaction.
 func (o *Origin) difference(p *publication, tables []*schema.Table) (statements []string) {
 	for _, a := range o.alterations(p, tables) {
 		statements = append(statements, a.statements...)
@@ -177,18 +179,19 @@ func (o *Origin) difference(p *publication, tables []*schema.Table) (statements 
 // publicationName is the publication's name as SQL spells it.
 func (o *Origin) publicationName() string { return pgx.Identifier{o.options.Publication}.Sanitize() }
 
-// publishedAs are the options that a publication has. Changes of partitions cross as the
-// root's, by its columns, its list and its condition, where the root is in it; those of
-// other tables are as they are, so that a root can be added without anything else.
+// publishedAs are the options that our publication has. Changes of partitions cross as the
+// root's, with its columns, its list and its condition, if the root is in the publication.
+// This makes no difference to other tables, so a root can be added later without changing
+// the options.
 const publishedAs = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
 
-// partitioned tells whether there is a root of a partitioned table among tables.
+// partitioned reports whether any of tables is the root of a partitioned table.
 func partitioned(tables []*schema.Table) bool {
 	return slices.ContainsFunc(tables, func(t *schema.Table) bool { return t.Partitioned })
 }
 
-// tableDifference returns the statements that publish one table as it must be, none if
-// it is so.
+// tableDifference returns the statements that publish one table as it must be, none if it
+// is published so.
 func (o *Origin) tableDifference(p *publication, t *schema.Table) (statements []string) {
 	name := o.publicationName()
 	have, there := p.of(t)
@@ -206,13 +209,14 @@ func inOne(statements []string) string {
 	return "BEGIN; " + strings.Join(statements, "; ") + "; COMMIT"
 }
 
-// publishesAs tells whether the publication has the options that the tables need.
+// publishesAs reports whether the publication has the options that the tables need.
 func (p *publication) publishesAs(tables []*schema.Table) bool {
 	return p.actions && (p.roots || !partitioned(tables))
 }
 
-// createPublication is the statement that makes it. ONLY leaves out tables that
-// inherit from one: they publish as themselves, if they are chosen.
+// createPublication returns the statement that makes the publication. ONLY leaves out the
+// tables that inherit from a listed one: those are published as themselves, if they are
+// chosen.
 // https://www.postgresql.org/docs/current/sql-createpublication.html
 func (o *Origin) createPublication(tables []*schema.Table) string {
 	var list []string
@@ -223,8 +227,8 @@ func (o *Origin) createPublication(tables []*schema.Table) string {
 		" FOR TABLE ONLY " + strings.Join(list, ", ONLY ") + " WITH (" + publishedAs + ")"
 }
 
-// publishedTable is a table as CREATE PUBLICATION names it, with its column list and the
-// condition on its rows.
+// publishedTable returns a table as CREATE PUBLICATION names it, with its column list and
+// the condition on its rows.
 func publishedTable(t *schema.Table) string {
 	text := quoted(t.Name)
 	if t.Listed {
@@ -236,10 +240,10 @@ func publishedTable(t *schema.Table) string {
 	return text
 }
 
-// align brings the publication in line with the config. It halts with the statements where
-// it may not, and if a table is unfit: so it is where a pipeline begins. A reset has its
-// unfit tables parked, as they were. Unless it is ours, a publication that holds other
-// tables is left alone.
+// align brings the publication in line with the config. When a pipeline begins, it halts if
+// a table is unfit; a reset has its unfit tables parked, as they were. Where it may not
+// alter the publication, it halts with the statements. A publication that holds other
+// tables is left alone, unless it is ours.
 func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
 	if !r.Reset {
 		if _, err := o.tables(ctx, conn, s); err != nil {
@@ -259,9 +263,9 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicat
 }
 
 // alignFit brings the publication in line with those tables that are fit, and takes the
-// others out: an unfit table could make its owner's statements fail. What it may not do
-// makes the tables unfit that it concerns. With goOn so does, after a while, that somebody
-// else has the lock of one: the others are not to wait for that.
+// others out: an unfit table could make its owner's statements fail. If it may not make an
+// alteration, the tables concerned are unfit. With goOn, a table that somebody else has
+// locked for a while is unfit too, so that the other tables need not wait for it.
 func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours, goOn bool) (sight, error) {
 	say := o.waitingOnce()
 	began := time.Now()
@@ -301,8 +305,8 @@ func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours, g
 	}
 }
 
-// leftAlone is what can be seen if the publication is not altered, or need not be. It
-// halts if that concerns more than single tables.
+// leftAlone returns what can be seen if the publication is not altered, or need not be. It
+// halts if something is wrong with more than single tables.
 func (o *Origin) leftAlone(ctx context.Context, conn *pgx.Conn, s server, tables []*schema.Table, busy []uint32, refused error) (sight, error) {
 	now, err := o.see(ctx, conn, s)
 	if err != nil {
@@ -316,9 +320,9 @@ func (o *Origin) leftAlone(ctx context.Context, conn *pgx.Conn, s server, tables
 	return now, nil
 }
 
-// mayAlter tells whether it is ours to make or alter the publication. One that
-// publishes more than tables by name, or, unless it surely is ours, other tables, may
-// be read by somebody else.
+// mayAlter reports whether it is ours to make or alter the publication. Somebody else may
+// read one that publishes more than tables by name and, unless it surely is ours, one that
+// publishes other tables.
 func (o *Origin) mayAlter(p *publication, tables []*schema.Table, ours bool) bool {
 	if !o.options.Create || p == nil {
 		return o.options.Create
@@ -326,8 +330,8 @@ func (o *Origin) mayAlter(p *publication, tables []*schema.Table, ours bool) boo
 	return !p.broad && (ours || len(p.strangers(tables)) == 0)
 }
 
-// alter makes alterations so that all or none takes effect. It never waits long
-// for a lock while it has others, and commits without waiting for a standby.
+// alter makes alterations, all or none. It never waits long for a lock while it holds
+// others, and commits without waiting for a standby.
 func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, due ...alteration) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '300ms'; SET LOCAL synchronous_commit = local`); err != nil {
@@ -352,8 +356,8 @@ func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, due ...alt
 }
 
 // aligned returns an error if the publication is not in line with the tables that were
-// altered in it, asked while our locks keep others from altering either: what one publishes
-// is decided by what its tables were a moment before.
+// altered in it. The alterations were decided by what the tables were a moment before; now
+// our locks keep others from altering either.
 func (o *Origin) aligned(ctx context.Context, q querier, s server, done []alteration) error {
 	tables, _, err := o.fit(ctx, q, s)
 	if err != nil {
@@ -371,8 +375,8 @@ func (o *Origin) aligned(ctx context.Context, q querier, s server, done []altera
 	return nil
 }
 
-// publicationHalt says what has to be done to the publication by somebody else, and
-// why.
+// publicationHalt returns the Halt that says what somebody else has to do to the
+// publication, and why.
 func (o *Origin) publicationHalt(p *publication, tables []*schema.Table, cause error) error {
 	statements := o.difference(p, tables)
 	h := &replicator.Halt{Reason: replicator.PublicationDiffers, Repair: inOne(statements), Cause: cause}

@@ -12,8 +12,8 @@ import (
 )
 
 // alignApart brings the publication in line table by table, since it cannot be altered at
-// once. Those that are locked by somebody else, for hours it may be, are left as they are,
-// so that all the others need not wait for them.
+// once. Tables that somebody else has locked, maybe for hours, are left as they are, so
+// that the others need not wait for them.
 func (o *Origin) alignApart(ctx context.Context, conn *pgx.Conn, s server, due []alteration, tables []*schema.Table) (sight, error) {
 	var busy []uint32
 	var refused error
@@ -31,14 +31,15 @@ func (o *Origin) alignApart(ctx context.Context, conn *pgx.Conn, s server, due [
 	return o.leftAlone(ctx, conn, s, tables, busy, refused)
 }
 
-// lockedOut tells whether err is of a lock that somebody else has.
+// lockedOut reports whether err says that somebody else has a lock that we need.
 func lockedOut(err error) bool {
 	code := codeOf(err)
 	return code == lockNotAvailable || code == deadlockDetected
 }
 
-// wait notes for which tables the publication waits, and says so of those that are parked
-// meanwhile. That does no harm: once they are published as they must be they are loaded.
+// wait notes the tables for which the publication waits, and says so in the reason of those
+// that are parked meanwhile. Parking them does no harm: once they are published as they
+// must be, they are loaded.
 func (s *sight) wait(busy []uint32) {
 	s.busy = busy
 	for _, u := range s.unfit {
@@ -50,8 +51,8 @@ func (s *sight) wait(busy []uint32) {
 	}
 }
 
-// freeQuery tells whether the lock of one of the tables can be had, and the publication's.
-// Who waits for one is in the way as well.
+// freeQuery tells whether the locks of the publication and of at least one of the tables
+// can be had. A session that waits for such a lock is in the way as well.
 // https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
 const freeQuery = `
 WITH others AS MATERIALIZED (
@@ -62,8 +63,8 @@ WITH others AS MATERIALIZED (
 SELECT EXISTS (SELECT FROM unnest($2::oid[]) AS t(oid) WHERE NOT EXISTS (SELECT FROM others WHERE locktype = 'relation' AND relation = t.oid))
    AND NOT EXISTS (SELECT FROM others WHERE locktype = 'object' AND classid = 'pg_publication'::regclass AND objid = $1)`
 
-// free tells whether something can be done by now for the tables that a publication waits
-// for. It only looks: to try would have others wait behind us.
+// free reports whether something can be done by now for one of the tables that the
+// publication waits for. It only looks: trying would make others wait behind us.
 func free(ctx context.Context, q querier, publication uint32, busy []uint32) (some bool, err error) {
 	if len(busy) == 0 {
 		return false, nil

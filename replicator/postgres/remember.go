@@ -10,18 +10,19 @@ import (
 	"rowshift/schema"
 )
 
-// Remember says what is known of the tables: those that were renamed are then found by
-// their OIDs, and columns that were by their attnums. It holds in the database that they
-// are known of and in no other: whoever reads the catalogue has it looked at first.
+// Remember tells the Origin what is known of the tables. Tables that were renamed are then
+// found by their OIDs, and renamed columns by their attnums. This holds only in the
+// database that the tables are known from: whoever reads the catalogue calls recognise or
+// lookedAt first.
 func (o *Origin) Remember(k replicator.Known) {
 	o.remembered = &k
 	o.lookedAt(k.System, k.Database)
 }
 
-// lookedAt takes in which database the source is. Of another one than the tables are
-// known of nothing is known: with a table of it that happens to have an OID of theirs, or
-// with a column that has such a number, something would leave the database that the
-// config does not name.
+// lookedAt takes in which database the source is. If the tables are known from another one,
+// nothing is known here: a table that happens to have the same OID, or a column that has
+// the same number, would else make something leave the database that the config does not
+// name.
 func (o *Origin) lookedAt(system, database string) {
 	if o.remembered == nil {
 		return
@@ -34,8 +35,8 @@ func (o *Origin) lookedAt(system, database string) {
 	}
 }
 
-// recognise looks which database the source is, if anything is known of its tables. It
-// returns its system identifier, empty if that was not asked for.
+// recognise asks which database the source is, if anything is known of its tables. It
+// returns the source's system identifier, empty if it did not ask.
 func (o *Origin) recognise(ctx context.Context, s server) (system string, err error) {
 	if o.remembered == nil || len(o.remembered.Tables) == 0 {
 		return "", nil
@@ -47,9 +48,9 @@ func (o *Origin) recognise(ctx context.Context, s server) (system string, err er
 	return system, nil
 }
 
-// system asks the source for its system identifier. A role that may replicate may ask, on
-// such a connection; a function that tells it in SQL may be denied to it. For one that may
-// not the error is a *replicator.Halt.
+// system asks the source for its system identifier, on a replication connection. Any role
+// that may replicate may ask there, while the SQL function that returns it may be denied to
+// the role. For a role that may not replicate, the error is a *replicator.Halt.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 func (o *Origin) system(ctx context.Context, role string) (string, error) {
 	conn, err := o.connectReplication(ctx, nil)

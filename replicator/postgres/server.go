@@ -10,8 +10,8 @@ import (
 	"rowshift/replicator"
 )
 
-// oldestMajor is the oldest version that is taken: pgoutput's options and scans of
-// TID ranges are as they are needed from there on.
+// oldestMajor is the oldest version that is supported: from it on, pgoutput's options and
+// scans of TID ranges are as we need them.
 // https://www.postgresql.org/docs/14/release-14.html
 const oldestMajor = 14
 
@@ -19,16 +19,17 @@ const oldestMajor = 14
 // https://www.postgresql.org/docs/15/release-15.html
 const columnListMajor = 15
 
-// invalidated are, by major version, the first minor ones that tell transactions in
-// progress of a publication that is altered. Those before decode what follows by what they
-// had read of it.
+// invalidated has, by major version, the first minor version that tells transactions in
+// progress when a publication is altered. Earlier ones decode what follows with the
+// publication as they had read it before.
 // https://www.postgresql.org/docs/release/17.5/
 // https://www.postgresql.org/docs/release/16.9/
 // https://www.postgresql.org/docs/release/15.13/
 var invalidated = map[int]int{15: 13, 16: 9, 17: 5}
 
-// stale returns the minor version that the server lacks to send all changes of a table that
-// is added while others write to it; 0 if it lacks none that is known.
+// stale returns the minor version to which the server should be upgraded, because it may
+// not send all changes of a table that is added while others write to it; 0 if it is not
+// known to have that fault.
 func (s server) stale() (minor int) {
 	if minor := invalidated[s.major()]; s.version%10000 < minor {
 		return minor
@@ -43,7 +44,7 @@ type querier interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// server is what a server says of itself.
+// server is what a server says about itself.
 type server struct {
 	version       int // server_version_num
 	recovery      bool
@@ -53,7 +54,7 @@ type server struct {
 	role          string
 }
 
-// major is the major version: 15.
+// major returns the major version, such as 15.
 func (s server) major() int { return s.version / 10000 }
 
 func serverOf(ctx context.Context, q querier) (s server, err error) {
@@ -69,7 +70,7 @@ func serverOf(ctx context.Context, q querier) (s server, err error) {
 	return s, nil
 }
 
-// fitServer returns what a server says of itself, or a *replicator.Halt if nothing can
+// fitServer returns what a server says about itself, or a *replicator.Halt if nothing can
 // be replicated from it.
 func fitServer(ctx context.Context, q querier) (server, error) {
 	s, err := serverOf(ctx, q)
@@ -120,7 +121,7 @@ func (s server) walHalt() *replicator.Halt {
 	}
 }
 
-// repairReplication gives a role the right to use slots.
+// repairReplication returns the statements that give a role the right to use slots.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.FeatureSupport.LogicalReplication.html
 func repairReplication(role string) string {
 	r := pgx.Identifier{role}.Sanitize()

@@ -13,34 +13,33 @@ import (
 	"rowshift/schema"
 )
 
-// watcher looks at the catalogue and the publication beside a stream. A table that is
-// idle tells nothing of what becomes of it, and even of one that is not the stream says
-// less than the catalogue: no attnums, nothing of a table that is written anew, nothing of
-// one that is out of the publication, and nothing of a partition that was attached,
-// detached, dropped or truncated alone.
+// watcher looks at the catalogue and the publication beside a stream, because the stream
+// does not tell enough. It says nothing of an idle table, and of the others less than the
+// catalogue: no attnums, and nothing of a table that is rewritten or taken out of the
+// publication, or of a partition that is attached, detached, dropped, or truncated alone.
 type watcher struct {
 	*Origin
 	server  server
 	opened  sight
 	altered atomic.Pointer[replicator.Altered]
-	soon    chan struct{} // holds one: to look at once
-	print   string        // of the catalogue when nothing was found to be altered; empty: not known
-	wake    func()        // ends the stream's wait
+	soon    chan struct{} // has room for one, which asks for a look at once
+	print   string        // the catalogue's fingerprint when nothing was found to be altered; empty: not known
+	wake    func()        // ends the stream's read
 	end     context.CancelFunc
 	gone    chan struct{}
 }
 
 // sight is what can be seen of what is replicated.
 type sight struct {
-	print       string // of the catalogue before it was looked at; empty: not known
+	print       string // the catalogue's fingerprint before it was looked at; empty: not known
 	publication *publication
-	tables      []*schema.Table // that are fit and published as they must be
+	tables      []*schema.Table // those that are fit and published as they must be
 	unfit       []replicator.Unfit
-	busy        []uint32 // that the publication is still to be altered for, once others let go of their locks
+	busy        []uint32 // those that the publication is still to be altered for, once others release their locks
 }
 
-// watch begins to look at what has been opened, every now and then and whenever the
-// stream describes a table again.
+// watch starts to look at what has been opened, every now and then and whenever the stream
+// describes a table again.
 func (o *Origin) watch(s server, opened sight, source *stream) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{
@@ -52,7 +51,7 @@ func (o *Origin) watch(s server, opened sight, source *stream) {
 	go w.run(ctx)
 }
 
-// stir lets the watcher look at once.
+// stir makes the watcher look at once.
 func (w *watcher) stir() {
 	select {
 	case w.soon <- struct{}{}:
@@ -60,18 +59,19 @@ func (w *watcher) stir() {
 	}
 }
 
-// close ends the watcher.
+// close ends the watcher, and waits until it has ended.
 func (w *watcher) close() {
 	w.end()
 	<-w.gone
 }
 
-// failedLooks is how many looks have to fail in a row for it to be said. A source that is
-// away is noticed by the stream, so it is something else, such as no session being left for
-// us, and whatever is altered goes unnoticed.
+// failedLooks is how many looks have to fail in a row before that is reported. The stream
+// notices a source that is away, so this is something else, such as that no session is left
+// for us. Until it is mended, whatever is altered goes unnoticed.
 const failedLooks = 3
 
-// run looks until something was altered. What cannot be asked is asked again later.
+// run looks until something was altered, and then wakes the stream. What cannot be asked is
+// asked again later.
 func (w *watcher) run(ctx context.Context) {
 	defer close(w.gone)
 	var conn *pgx.Conn
@@ -102,8 +102,8 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// lookBy looks by a session, or by a new one if it is nil, and returns the one to look by
-// the next time.
+// lookBy looks on a session, or on a new one if conn is nil. It returns the session for the
+// next look.
 func (w *watcher) lookBy(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error) {
 	if conn == nil {
 		var err error
@@ -118,8 +118,8 @@ func (w *watcher) lookBy(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error)
 	return conn, nil
 }
 
-// look compares what can be seen now with what was when the stream was opened, or at the
-// last look that found tables altered and their rows the same.
+// look compares what can be seen now with what was seen when the stream was opened or, if a
+// look since then found tables altered with their rows the same, at the last such look.
 func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswer)
 	defer cancel()
@@ -149,9 +149,9 @@ func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// fingerprintQuery makes a number of each of the catalogue's tables that see reads, of its
-// rows and the transactions that wrote them. It is another one once a row came, went or
-// was written, but by ANALYZE or VACUUM, which do so in place. So a look at thousands of
+// fingerprintQuery makes a number of each catalogue table that see reads, from its rows and
+// the transactions that wrote them. The number changes once a row comes, goes or is
+// written, except by ANALYZE or VACUUM, which write in place. So a look at thousands of
 // tables of which none was altered brings one row.
 // https://www.postgresql.org/docs/current/ddl-system-columns.html
 const fingerprintQuery = `
@@ -166,8 +166,7 @@ SELECT concat_ws(' ',
   (SELECT bit_xor(hash_record_extended((oid, xmin), 6)) FROM pg_publication),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 7)) FROM pg_publication_rel)%s)`
 
-// fingerprint returns a text that is another one once anything was altered that see looks
-// at.
+// fingerprint returns a text that changes once anything is altered that see looks at.
 func fingerprint(ctx context.Context, q querier, s server) (print string, err error) {
 	schemas := ""
 	if s.major() >= columnListMajor {
@@ -199,7 +198,7 @@ func (o *Origin) see(ctx context.Context, q querier, s server) (now sight, err e
 	return now, nil
 }
 
-// unpublished is a table that is not published as it must be.
+// unpublished returns the Unfit of a table that is not published as it must be.
 func (o *Origin) unpublished(p *publication, t *schema.Table) replicator.Unfit {
 	found := fmt.Sprintf("publication %q does not publish %v", o.options.Publication, t.Name)
 	if _, there := p.of(t); there {
@@ -213,7 +212,7 @@ func (o *Origin) unpublished(p *publication, t *schema.Table) replicator.Unfit {
 	}}
 }
 
-// differs says what is not as it was, empty if nothing is.
+// differs describes what is not as it was. It is empty if everything is.
 func (s sight) differs(now sight) string {
 	p := now.publication
 	switch {
@@ -235,7 +234,7 @@ func (s sight) differs(now sight) string {
 			return fmt.Sprintf("%v can be replicated now", t.Known)
 		}
 	}
-	same := func(a, b replicator.Unfit) bool { // the repair as well, which is what is followed
+	same := func(a, b replicator.Unfit) bool { // the repair too, since that is what people follow
 		return a.Name == b.Name && a.Why.Reason == b.Why.Reason && a.Why.Found == b.Why.Found && a.Why.Repair == b.Why.Repair
 	}
 	if !slices.EqualFunc(s.unfit, now.unfit, same) {
@@ -244,7 +243,8 @@ func (s sight) differs(now sight) string {
 	return ""
 }
 
-// became says what became of a table, which now is another or nil; empty if nothing did.
+// became describes what became of table t, which now is another, or nil if it is not among
+// the tables any more. It is empty if nothing happened.
 func (s sight) became(t, is *schema.Table, now sight) string {
 	if is == nil {
 		for _, u := range now.unfit {
