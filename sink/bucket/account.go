@@ -21,7 +21,7 @@ type adjusted struct {
 	schema.Adjustment
 }
 
-// misfits say in words what is wrong with a value.
+// misfits describes each kind of misfit, for people.
 var misfits = map[string]string{
 	schema.TooLong:    "is too long",
 	schema.OutOfRange: "is out of range",
@@ -38,21 +38,21 @@ var misfits = map[string]string{
 	schema.Malformed:  "has not the form of its type",
 }
 
-// none is the column of what is not of one.
+// none takes the place of a column's index where no single column is meant.
 const none = -1
 
-// unfit is why a row is refused: the error of whoever would write it.
+// unfit is the error for a row that is refused, and says why it is.
 type unfit struct {
-	column int // none, if it is not of one
+	column int // none, if no single column is to blame
 	kind   string
 	size   int // bytes of the value's text, or of the row's line
 }
 
 func (r *unfit) Error() string { return "bucket: a row is refused: " + r.kind }
 
-// refuse says which column's value its Redshift type cannot hold, where no rule
-// adjusts it, and never the value. It is the one place where a row is kept out for a
-// value.
+// refuse returns what follows from a value that its column's Redshift type cannot hold and no
+// rule adjusts: an *unfit if the column's rule is quarantine, else a Halt. Neither shows the
+// value. No other code refuses a row because of a value.
 func (l *lines) refuse(column int, err error) error {
 	m, ok := errors.AsType[*schema.Misfit](err)
 	if !ok {
@@ -72,16 +72,16 @@ func (l *lines) refuse(column int, err error) error {
 	}
 }
 
-// entry says what the ledger has of a row beside the row.
+// entry is a ledger entry, without what tells which row it is about.
 type entry struct {
 	column int
 	kind   string
 	rule   string
 	size   int
-	object string // URL of what holds the row; empty if nothing does
+	object string // URL of the object that holds the row; empty if none does
 }
 
-// entry appends an entry for a row: what replicator.StagedFold says of its Ledger.
+// entry appends a ledger entry for a row, as replicator.StagedFold documents its Ledger.
 func (l *lines) entry(dst []byte, fold int, xid uint32, row replicator.Row, e entry) ([]byte, error) {
 	start := len(dst)
 	if fold > 0 {
@@ -108,7 +108,7 @@ func (l *lines) entry(dst []byte, fold int, xid uint32, row replicator.Row, e en
 	return l.end(dst, start)
 }
 
-// field appends a text of ours and a comma; an empty one is NULL.
+// field appends a text that we wrote ourselves and a comma; empty text becomes NULL.
 func (l *lines) field(dst []byte, text string) []byte {
 	if text == "" {
 		return append(append(dst, l.null...), ',')
@@ -118,8 +118,8 @@ func (l *lines) field(dst []byte, text string) []byte {
 	return append(doubled(append(dst, text...), start), '"', ',')
 }
 
-// entryKey appends the key's columns, and NULL; or NULL for each, and the key as text,
-// if they do not hold it.
+// entryKey appends the key's columns, and NULL for the key as text. If the columns cannot hold
+// the key, it appends NULL for each of them, and then the key as text.
 func (l *lines) entryKey(dst []byte, key replicator.Tuple) ([]byte, error) {
 	start := len(dst)
 	var err error
@@ -146,8 +146,8 @@ func (l *lines) given(dst []byte, key replicator.Tuple) []byte {
 	return l.field(dst, string(l.keyText(nil, key)))
 }
 
-// keyText appends a key as a JSON array of the texts of its columns; of one that is long
-// or is no text its SHA-256.
+// keyText appends a key as a JSON array of its columns' texts. A text that is long or not UTF-8
+// is replaced by its SHA-256.
 func (l *lines) keyText(dst []byte, key replicator.Tuple) []byte {
 	dst = append(dst, '[')
 	for i, column := range l.table.Key {
@@ -166,8 +166,8 @@ func (l *lines) keyText(dst []byte, key replicator.Tuple) []byte {
 	return append(dst, ']')
 }
 
-// text returns a value as it is written, or as the source has it if it does not fit;
-// nil for NULL.
+// text returns a value as it would be written to the CSV, or the source's text if it does not
+// fit; nil for NULL.
 func (l *lines) text(column int, v replicator.Value) (text []byte, fits bool) {
 	if v.Kind != replicator.Text {
 		return nil, true
@@ -194,9 +194,9 @@ func (l *lines) digest(row replicator.Tuple) string {
 	return string(dst)
 }
 
-// kept appends a refused row as a line of JSON: who it is, why it is refused, and all
-// of its values that are known, as they would be written. A value that does not fit is
-// as the source has it.
+// kept appends a refused row as a line of JSON: its table and key, why it is refused, and all of
+// its values that are known, as they would be written. A value that does not fit is given as the
+// source has it.
 func (l *lines) kept(dst []byte, row replicator.Row, why *unfit) []byte {
 	dst = append(append(dst, `{"table":`...), appendJSON(nil, []byte(l.table.Name.String()))...)
 	dst = l.keyText(append(dst, `,"key":`...), row.Key)
@@ -230,17 +230,17 @@ func (l *lines) kept(dst []byte, row replicator.Row, why *unfit) []byte {
 	return append(dst, "}}\n"...)
 }
 
-// appendJSON appends a text as JSON has it: a string or, of bytes that are not UTF-8,
-// an object with their hexadecimal digits.
+// appendJSON appends text as a JSON string or, if it is not UTF-8, as an object with its bytes
+// in hexadecimal.
 func appendJSON(dst, text []byte) []byte {
 	if !utf8.Valid(text) {
 		return append(hex.AppendEncode(append(dst, `{"hex":"`...), text), `"}`...)
 	}
 	var quoted bytes.Buffer
 	encoder := json.NewEncoder(&quoted)
-	encoder.SetEscapeHTML(false) // nor does the warehouse, so a key is spelled alike in both
+	encoder.SetEscapeHTML(false) // the warehouse does not either, so a key is spelled alike in both
 	if err := encoder.Encode(string(text)); err != nil {
-		panic(err) // it is a string
+		panic(err) // a string can always be encoded
 	}
 	return append(dst, bytes.TrimSuffix(quoted.Bytes(), []byte{'\n'})...)
 }

@@ -14,12 +14,12 @@ import (
 	"rowshift/replicator"
 )
 
-// attempt is one try to stage a batch or to write a load's files: a folder of its
-// own, and a NULL marker of its own.
+// attempt is one try to stage a batch, or to write the files of a load. It has a folder and a
+// NULL marker of its own.
 type attempt struct {
 	stager *Stager
 	folder string
-	kept   string // the folder of rows that are refused, which no sweep looks at
+	kept   string // the folder of refused rows, which no sweep touches
 	null   string
 	room   *room
 
@@ -33,23 +33,23 @@ func random() string { return strings.ToLower(rand.Text()[:16]) }
 // marker returns a new NULL marker.
 func marker() string { return "null" + random() }
 
-// attempt begins one whose folder has that name before its own, and whose objects are in
-// that room.
+// attempt begins an attempt. Its folder's name begins with name, and the memory for its objects
+// comes from in.
 func (s *Stager) attempt(epoch replicator.Epoch, name string, in *room) *attempt {
 	own := fmt.Sprintf("%s%s-%s-%06d/", epochFolder(epoch), name, s.process, s.attempts.Add(1))
 	return &attempt{stager: s, folder: s.folder + own, kept: s.folder + quarantineFolder + own, null: s.marker(), room: in}
 }
 
-// quarantineFolder is where rows are that were refused.
+// quarantineFolder is the folder of rows that were refused.
 const quarantineFolder = "quarantine/"
 
-// epochFolder is where the objects of an epoch are.
+// epochFolder returns the folder of an epoch's objects.
 func epochFolder(epoch replicator.Epoch) string { return fmt.Sprintf("%012d/", epoch) }
 
 // url returns the URL of a key.
 func (s *Stager) url(key string) string { return "s3://" + s.bucket + "/" + key }
 
-// put writes an object of the attempt.
+// put writes an object of the attempt, and notes its key for abandon.
 func (a *attempt) put(ctx context.Context, key string, content io.ReadSeeker, size int) error {
 	a.mu.Lock()
 	a.keys = append(a.keys, key)
@@ -57,7 +57,7 @@ func (a *attempt) put(ctx context.Context, key string, content io.ReadSeeker, si
 	return a.stager.put(ctx, key, content, size)
 }
 
-// placed is an object of a part, in the bucket.
+// placed is an object of a part that is in the bucket, or on its way there.
 type placed struct {
 	key  string
 	size int
@@ -71,14 +71,14 @@ type manifest struct {
 
 type manifestEntry struct {
 	URL       string `json:"url"`
-	Mandatory bool   `json:"mandatory"` // without it COPY skips a missing file in silence
+	Mandatory bool   `json:"mandatory"` // without it COPY silently skips a missing file
 	Meta      struct {
 		ContentLength int `json:"content_length"`
 	} `json:"meta"`
 }
 
-// manifest lists parts that hold that many rows, and how the manifest is put; put is nil
-// if there are none. The parts need not be there yet.
+// manifest describes parts, which hold that many rows together. put writes their manifest; it is
+// nil if there are no parts. The parts need not be in the bucket yet.
 func (a *attempt) manifest(ctx context.Context, name string, parts []placed, rows int64) (f replicator.Files, put func() error, err error) {
 	f = replicator.Files{Null: a.null, Compression: string(a.stager.options.Compression), Rows: rows}
 	if len(parts) == 0 {
@@ -102,13 +102,13 @@ func (a *attempt) manifest(ctx context.Context, name string, parts []placed, row
 	return f, func() error { return a.put(ctx, key, bytes.NewReader(content), len(content)) }, nil
 }
 
-// abandon deletes what an attempt that failed has left, as far as that goes in a few
-// seconds. A daemon that is told to end leaves it to the sweep.
+// abandon deletes the objects of a failed attempt, as far as it can in a few seconds. When the
+// daemon is stopping, it leaves them to the sweep.
 func (a *attempt) abandon(ctx context.Context) {
 	if ctx.Err() != nil || len(a.keys) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_ = a.stager.remove(ctx, a.keys) // the sweep takes what is left
+	_ = a.stager.remove(ctx, a.keys) // the sweep deletes what is left
 }

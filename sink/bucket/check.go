@@ -15,22 +15,22 @@ import (
 	"rowshift/replicator"
 )
 
-// checkName is what the names of the objects of checks begin with.
+// checkName begins the names of the objects that Check puts.
 const checkName = "check-"
 
-// deleteTimeout is how long the object of a check is tried to be deleted, however long its
-// reader took: nothing is to stay.
+// deleteTimeout bounds the deletion of a check's object. It starts when the object has been
+// read, however long that took, so that the object does not stay behind.
 const deleteTimeout = 30 * time.Second
 
-// Check puts, lists and deletes one object, and says of each whether it could, with the
-// statement of an IAM policy that allows it; and of a bucket that keeps versions, that it
-// does. The object is a manifest that names a file which is not there. It is handed to read
-// in between, as its URL, empty if it could not be put.
+// Check puts, lists and deletes one object, and reports which of these worked; for a request
+// that was not allowed it gives the statement of an IAM policy that allows it. It also warns of
+// a bucket that keeps versions. The object is a manifest that names a file which does not exist.
+// Check passes its URL to read before it deletes it, or an empty URL if the put failed.
 func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replicator.Finding {
 	key := s.folder + checkName + random() + ".manifest"
 	content, err := json.Marshal(manifest{Entries: []manifestEntry{{URL: s.url(key + ".nothing"), Mandatory: true}}})
 	if err != nil {
-		panic(err) // it has strings only
+		panic(err) // strings and numbers can always be encoded
 	}
 	versioned, put := s.putVersion(ctx, key, bytes.NewReader(content), len(content))
 	findings := []replicator.Finding{s.finding(opPut, put)}
@@ -58,7 +58,7 @@ func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replic
 
 func subject(o op) string { return "bucket: " + string(o) }
 
-// finding says how a request ended.
+// finding reports how a request ended.
 func (s *Stager) finding(o op, err error) replicator.Finding {
 	f := replicator.Finding{Subject: subject(o), Verdict: replicator.Fine, Found: s.url(s.folder)}
 	if err == nil {
@@ -73,9 +73,9 @@ func (s *Stager) finding(o op, err error) replicator.Finding {
 	return f
 }
 
-// versions says of a bucket with versions that a deletion leaves the object there, rows in
-// it included. Whether a rule takes it away later is not asked: that would need a right
-// more.
+// versions warns that the bucket keeps versions, so that deleted objects, and the rows in them,
+// stay in it. Check does not look for a lifecycle rule that removes them later, because that
+// would take one more permission.
 func (s *Stager) versions() replicator.Finding {
 	return replicator.Finding{
 		Subject: "bucket: versions", Verdict: replicator.Warning,
@@ -84,13 +84,13 @@ func (s *Stager) versions() replicator.Finding {
 	}
 }
 
-// versionRule is the rule of a lifecycle that takes away what was deleted.
+// versionRule returns a lifecycle rule that removes what was deleted.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
 func (s *Stager) versionRule() string {
 	return fmt.Sprintf(`{"ID":"rowshift-versions","Status":"Enabled","Filter":{"Prefix":"%s"},"NoncurrentVersionExpiration":{"NoncurrentDays":1},"Expiration":{"ExpiredObjectDeleteMarker":true}}`, s.folder)
 }
 
-// host is where requests go.
+// host returns where requests go.
 func (s *Stager) host() string {
 	if e := s.client.Options().BaseEndpoint; e != nil {
 		return aws.ToString(e)
@@ -98,7 +98,7 @@ func (s *Stager) host() string {
 	return "s3." + s.region() + ".amazonaws.com"
 }
 
-// statement is the part of an IAM policy that allows an operation.
+// statement returns the statement of an IAM policy that allows an operation.
 func (s *Stager) statement(o op) string {
 	bucket := "arn:" + s.partition() + ":s3:::" + s.bucket
 	switch o {
@@ -114,9 +114,10 @@ func (s *Stager) statement(o op) string {
 	return put
 }
 
-// ofKey is the part of an IAM policy that allows the use of bucket.kms_key. A policy knows
-// keys by their own ARN: of an id the account is not known here, and of an alias neither
-// is the key.
+// ofKey returns the statement of an IAM policy that allows the use of bucket.kms_key. A policy
+// names a key by its ARN. Of a key that is given by its id, the account is not known here, so
+// any account is allowed; of one that is given by an alias, the id is not known either, so the
+// statement names all keys and demands the alias.
 // https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
 func (s *Stager) ofKey() string {
 	arn, name := s.options.KMSKey, s.options.KMSKey
@@ -131,7 +132,7 @@ func (s *Stager) ofKey() string {
 	return fmt.Sprintf(`{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"%skey/%s"}`, arn, strings.TrimPrefix(name, "key/"))
 }
 
-// partition is the first word of the region's ARNs.
+// partition returns the AWS partition of the region, as ARNs spell it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 func (s *Stager) partition() string {
 	switch {

@@ -16,30 +16,30 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// CredentialsError says why there are no credentials to sign a request with: none are to
-// be had, or who gives them out refuses. Nothing was asked of S3 then. The SDK has no such
-// type.
+// CredentialsError says that there are no credentials to sign a request with: none were found,
+// or the service that issues them refused. Nothing was sent to S3. The SDK has no type for it.
 type CredentialsError struct{ err error }
 
 func (e *CredentialsError) Error() string { return e.err.Error() }
 
 func (e *CredentialsError) Unwrap() error { return e.err }
 
-// keyring gives out the daemon's credentials, and knows what they come from.
+// keyring provides the daemon's credentials, and knows where they come from.
 type keyring struct {
 	*aws.CredentialsCache
-	role  string // that the daemon takes on; empty: not known
-	token string // file of the token by which it does
+	role  string // that the daemon assumes; empty if not known
+	token string // file of the token that it assumes the role with
 }
 
-// newKeyring returns what LoadDefaultConfig has found, as a keyring if it can be one.
+// newKeyring wraps the credentials that LoadDefaultConfig found into a keyring. It returns
+// credentials that the SDK does not cache as they are.
 func newKeyring(c aws.Config) aws.CredentialsProvider {
 	cache, ok := c.Credentials.(*aws.CredentialsCache)
 	if !ok {
 		return c.Credentials
 	}
 	k := &keyring{CredentialsCache: cache}
-	for _, source := range c.ConfigSources { // the environment goes before the files
+	for _, source := range c.ConfigSources { // the environment comes before the files
 		role, token := "", ""
 		switch s := source.(type) {
 		case config.EnvConfig:
@@ -56,22 +56,22 @@ func newKeyring(c aws.Config) aws.CredentialsProvider {
 	return k
 }
 
-// Retrieve returns credentials.
+// Retrieve returns the credentials. Its error is a *CredentialsError unless ctx has ended.
 func (k *keyring) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := k.CredentialsCache.Retrieve(ctx)
 	if err == nil || ctx.Err() != nil {
 		return c, err
 	}
 	if inner := errors.Unwrap(err); inner != nil {
-		err = inner // around it the cache says that it failed, which is clear
+		err = inner // the cache's own layer only says that it failed, which is clear
 	}
 	if _, is := errors.AsType[*processcreds.ProviderError](err); is {
-		err = errors.New("the profile's credential_process failed") // it quotes what that printed
+		err = errors.New("the profile's credential_process failed") // the SDK's error quotes what the process printed
 	}
 	return c, &CredentialsError{err}
 }
 
-// keys returns the keyring, an empty one if the client has another.
+// keys returns the client's keyring, or an empty one if its credentials come from elsewhere.
 func (s *Stager) keys() *keyring {
 	if k, ok := s.client.Options().Credentials.(*keyring); ok {
 		return k
@@ -79,12 +79,13 @@ func (s *Stager) keys() *keyring {
 	return &keyring{}
 }
 
-// giveKeys is what repairs credentials that are missing or not good.
+// giveKeys names the ways in which the daemon is given credentials, for repairs.
 const giveKeys = "the role of its pod or machine, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
 
-// diagnoseCredentials reads an error that came before S3 was asked. What a service at
-// another place answers is passing where its failure is; that of the machine's metadata is
-// not, since its address is where the SDK looks last, though nobody be there.
+// diagnoseCredentials diagnoses an error that came before S3 was asked. It is transient if the
+// service that issues the credentials fails, throttles or cannot be reached. That does not hold
+// for the metadata service of the machine: the SDK asks it last, whether or not it is there, so
+// its failure means that no credentials were found.
 func (s *Stager) diagnoseCredentials(e *CredentialsError) diagnosis {
 	var from *smithy.OperationError
 	for err := error(e); ; err = from.Err {
@@ -117,8 +118,8 @@ func (s *Stager) diagnoseCredentials(e *CredentialsError) diagnosis {
 	return diagnosis{refused, fmt.Sprintf("%s answers %s to %s", from.ServiceID, brief(e), from.OperationName), means, repair}
 }
 
-// ofEndpoint reads an error of the address that a container is given its credentials at, by
-// the agent of EKS or ECS: the SDK has no operation for it.
+// ofEndpoint diagnoses an error of the agent of EKS or ECS that gives a container its
+// credentials. The SDK has no operation for it, so no OperationError names it.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 func ofEndpoint(e *CredentialsError) (d diagnosis, is bool) {
 	answer, answered := errors.AsType[interface {
@@ -141,7 +142,7 @@ func throttled(code string) bool {
 	return is
 }
 
-// refused says what it means that a service gives out no credentials, and what repairs it.
+// refused says what it means that a service issues no credentials, and what repairs it.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
 func (k *keyring) refused(from *smithy.OperationError, code string) (means, repair string) {
 	role, trust := "the role", "the role's trust policy"
@@ -169,11 +170,11 @@ func (k *keyring) refused(from *smithy.OperationError, code string) (means, repa
 	return "the daemon is not given the credentials of " + role, "correct AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or the profile; or give the daemon others: " + giveKeys
 }
 
-// setClock is what repairs a clock.
+// setClock is the repair for a wrong clock.
 const setClock = "set this machine's clock, and have NTP keep it"
 
-// ofClock says that the daemon's clock is wrong, if a code tells of that: no policy mends
-// it.
+// ofClock says that the daemon's clock is wrong, if the code means that; no change of a policy
+// would help then. Else it returns an empty string.
 func ofClock(code string) string {
 	switch code {
 	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture":

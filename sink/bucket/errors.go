@@ -25,8 +25,8 @@ const (
 	opDelete op = "delete"
 )
 
-// Error is a request that failed, and may be tried again as it is: objects are named
-// anew each time, so what half happened harms nothing.
+// Error is a request that failed and may be tried again. Every object gets a new name each time,
+// so a request that was carried out in part does no harm.
 type Error struct {
 	Op  string // put, list or delete
 	Key string // of the object or prefix
@@ -40,8 +40,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // Retryable tells the replicator that the request may be tried again.
 func (e *Error) Retryable() bool { return true }
 
-// brief returns what an error of the SDK is about, without the attempts, ids and
-// addresses that the SDK puts around it.
+// brief returns the text of an SDK error without the attempts, ids and addresses that the SDK
+// puts around it.
 func brief(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -71,7 +71,8 @@ func (c cause) Error() string { return brief(c.error) }
 
 func (c cause) Unwrap() error { return c.error }
 
-// judge makes of a request's error what the replicator is told, nil of nil.
+// judge turns the error of a request into what the replicator is told; nil stays nil. A refusal
+// becomes a Halt once it has lasted for Options.Patience.
 func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
 	if err == nil {
 		s.refusal.over()
@@ -94,12 +95,12 @@ func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
 type verdict int
 
 const (
-	transient verdict = iota // it mends
-	refused                  // it mends if somebody is about to mend it
-	final                    // it does not
+	transient verdict = iota // it goes away by itself
+	refused                  // it goes away if somebody repairs it, who may be about to
+	final                    // it stays
 )
 
-// diagnosis is what an error of S3 says to an operator.
+// diagnosis is what an error of S3 means to an operator.
 type diagnosis struct {
 	verdict verdict
 	found   string
@@ -107,7 +108,7 @@ type diagnosis struct {
 	repair  string
 }
 
-// diagnose reads an error by its code.
+// diagnose tells by an error's code what it means.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 func (s *Stager) diagnose(o op, err error) diagnosis {
 	if e, is := errors.AsType[*CredentialsError](err); is {
@@ -145,8 +146,8 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 	return diagnosis{refused, found, "it does not take such a request", "correct what the config says of the bucket: url, region, kms_key, endpoint"}
 }
 
-// ofCredentials says what is wrong with the daemon's credentials themselves, if a code
-// tells of them: no policy mends that.
+// ofCredentials says what is wrong with the daemon's credentials themselves, if the code means
+// that; no change of a policy would help then. Else it returns an empty string.
 func ofCredentials(code string) string {
 	switch code {
 	case "InvalidAccessKeyId", "InvalidClientTokenId":
@@ -161,8 +162,8 @@ func ofCredentials(code string) string {
 	return ""
 }
 
-// passing tells whether a refusal is of this one request, whose bytes were harmed or
-// late, and not of those that come after.
+// passing reports whether a refusal concerns only this one request, whose bytes were damaged or
+// late, and not the requests that follow.
 func passing(code string, status int) bool {
 	switch code {
 	case "RequestTimeout", "SlowDown", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "OperationAborted", "InternalError", "ServiceUnavailable":
@@ -171,8 +172,7 @@ func passing(code string, status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusConflict
 }
 
-// response returns what the answer's head says: its status and, if it is told, the
-// bucket's region.
+// response returns the status of S3's answer and, if its header gives it, the bucket's region.
 func response(err error) (status int, region string) {
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) || answer.HTTPResponse() == nil {
@@ -183,7 +183,7 @@ func response(err error) (status int, region string) {
 
 func (s *Stager) region() string { return s.client.Options().Region }
 
-// forgetCredentials has them read again for the next request: they may have been
+// forgetCredentials has the next request read the credentials again, because they may have been
 // rotated.
 func (s *Stager) forgetCredentials() {
 	if k := s.keys(); k.CredentialsCache != nil {
@@ -191,10 +191,10 @@ func (s *Stager) forgetCredentials() {
 	}
 }
 
-// refusal remembers since when S3 refuses all that is asked of it.
+// refusal remembers since when S3 has refused everything that it was asked.
 type refusal struct {
 	mu    sync.Mutex
-	since time.Time // zero: it does not
+	since time.Time // zero if it does not refuse
 	last  time.Time // when it last refused
 }
 
@@ -204,10 +204,10 @@ func (r *refusal) over() {
 	r.since = time.Time{}
 }
 
-// lasts tells whether S3, which refuses now, has done so for as long as patience. A refusal
-// behind which nothing was asked for long, as of a deletion in the evening, is not the
-// beginning of the next one: the pauses between tries, and between the looks of a halted
-// pipeline, are shorter.
+// lasts reports whether S3, which has just refused, has refused for as long as patience. If
+// nothing was asked for a long time after the last refusal, such as that of a deletion in the
+// evening, this one counts as the first: the pauses between tries, and between the looks of a
+// halted pipeline, are shorter than that.
 func (r *refusal) lasts(patience time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -23,9 +23,9 @@ type lines struct {
 	table     *schema.Table
 	null      string
 	unchanged []int // columns that have a flag, ascending
-	keyPlace  []int // by column: its index in the key, -1 if it is not of it
+	keyPlace  []int // by column: its index in the key, -1 if it is not part of it
 
-	key  []replicator.Value // scratch: of the row at hand
+	key  []replicator.Value // scratch: the key of the row at hand
 	flag []bool             // scratch: which columns the row at hand leaves unchanged
 
 	adjusted []adjusted // what was adjusted in the row at hand
@@ -43,7 +43,7 @@ func newLines(t *schema.Table, null string, unchanged []int) *lines {
 	return l
 }
 
-// full appends a row that has all columns and no more, as a load's files have.
+// full appends a row that has all columns and nothing else, as the files of a load have it.
 func (l *lines) full(dst []byte, row replicator.Tuple) ([]byte, error) {
 	start := len(dst)
 	l.adjusted = l.adjusted[:0]
@@ -59,16 +59,17 @@ func (l *lines) full(dst []byte, row replicator.Tuple) ([]byte, error) {
 	return l.end(dst, start)
 }
 
-// held appends a row of a fold that is held: the fold's number and transaction, and
-// whether all rows of before are gone, before what a fold's row has. A row that says
-// the latter has no more.
+// held appends a row of a held fold. It is a row as folded appends it, preceded by the fold's
+// number, its transaction, and whether all earlier rows are gone. A row that says that they are
+// gone has nothing else in it.
 func (l *lines) held(dst []byte, fold int, xid uint32, row replicator.Row, truncated bool) ([]byte, error) {
 	start := len(dst)
 	dst = append(l.boolean(l.ofFold(dst, fold, xid), truncated), ',')
 	return l.rest(dst, start, row)
 }
 
-// ofFold appends what tells the folds of a held table apart.
+// ofFold appends the number of a fold and its transaction, by which a held table tells its folds
+// apart.
 func (l *lines) ofFold(dst []byte, fold int, xid uint32) []byte {
 	dst = append(strconv.AppendInt(append(dst, '"'), int64(fold), 10), '"', ',')
 	if xid == 0 {
@@ -82,7 +83,7 @@ func (l *lines) folded(dst []byte, row replicator.Row) ([]byte, error) {
 	return l.rest(dst, len(dst), row)
 }
 
-// rest appends the row of a fold to a line that begins at start.
+// rest completes the line that begins at start by the row of a fold.
 func (l *lines) rest(dst []byte, start int, row replicator.Row) ([]byte, error) {
 	var err error
 	l.adjusted = l.adjusted[:0]
@@ -103,8 +104,8 @@ func (l *lines) rest(dst []byte, start int, row replicator.Row) ([]byte, error) 
 	return l.end(append(l.boolean(dst, row.New == nil), ','), start)
 }
 
-// fillable returns an error if the row at hand leaves a column unchanged that has no
-// flag, or is known nowhere.
+// fillable returns an error if the row at hand leaves a column unchanged whose value cannot be
+// filled in: the column has no flag, or the row has no origin to take the value from.
 func (l *lines) fillable(row replicator.Row) error {
 	for column, unchanged := range l.flag {
 		if unchanged && row.Origin == nil {
@@ -117,8 +118,8 @@ func (l *lines) fillable(row replicator.Row) error {
 	return nil
 }
 
-// columns appends the table's columns, each with a comma behind it, and notes which
-// are left unchanged.
+// columns appends the table's columns, each followed by a comma, and notes which are left
+// unchanged.
 func (l *lines) columns(dst []byte, row replicator.Tuple) ([]byte, error) {
 	var err error
 	for column := range l.table.Columns {
@@ -132,11 +133,11 @@ func (l *lines) columns(dst []byte, row replicator.Tuple) ([]byte, error) {
 	return dst, nil
 }
 
-// gone appends the columns of a key that is gone.
+// gone appends the columns of a row whose key is gone: NULL in all but the key's.
 func (l *lines) gone(dst []byte, key replicator.Tuple) ([]byte, error) {
 	l.key = l.key[:0]
 	for range l.table.Key {
-		if len(key) == 0 { // there is none: all rows are gone
+		if len(key) == 0 { // there is no key: all rows are gone
 			l.key = append(l.key, replicator.Value{Kind: replicator.Null})
 			continue
 		}
@@ -158,7 +159,8 @@ func (l *lines) gone(dst []byte, key replicator.Tuple) ([]byte, error) {
 	return dst, nil
 }
 
-// fill appends the row's origin key and its flags.
+// fill appends the row's origin key, and for each column that has a flag whether the row leaves
+// it unchanged.
 func (l *lines) fill(dst []byte, row replicator.Row) ([]byte, error) {
 	origin := row.Origin
 	var err error
@@ -169,7 +171,7 @@ func (l *lines) fill(dst []byte, row replicator.Row) ([]byte, error) {
 		}
 		dst, err = l.value(dst, column, v)
 		if _, no := errors.AsType[*unfit](err); no {
-			return dst, &unfit{column: none, kind: replicator.Unfilled} // such a key is not in the target
+			return dst, &unfit{column: none, kind: replicator.Unfilled} // the target cannot have such a key
 		}
 		if err != nil {
 			return dst, err
@@ -181,8 +183,8 @@ func (l *lines) fill(dst []byte, row replicator.Row) ([]byte, error) {
 	return dst, nil
 }
 
-// value appends a column's value as COPY reads it, quoted, and a comma. What is NULL
-// or unchanged is the marker, without quotes.
+// value appends a column's value as COPY reads it, quoted, and a comma. A value that is NULL or
+// unchanged becomes the marker, without quotes.
 func (l *lines) value(dst []byte, column int, v replicator.Value) ([]byte, error) {
 	if v.Kind != replicator.Text {
 		return append(append(dst, l.null...), ','), nil
@@ -233,7 +235,7 @@ func (l *lines) boolean(dst []byte, b bool) []byte {
 	return append(dst, '"', 'f', '"')
 }
 
-// end makes the row's last comma the end of its line.
+// end turns the row's last comma into the end of its line. It refuses a row that is too long.
 func (l *lines) end(dst []byte, start int) ([]byte, error) {
 	dst[len(dst)-1] = '\n'
 	if n := len(dst) - start; n > maxRow {

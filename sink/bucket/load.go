@@ -11,9 +11,8 @@ import (
 	"rowshift/schema"
 )
 
-// Load begins the files of one table's load. They have the table's columns, in
-// their order, and nothing else. Which load table they are for does not show in
-// their names.
+// Load begins the files of one table's load. They have the table's columns, in their order, and
+// nothing else. Their names do not show which load table they are for.
 func (s *Stager) Load(_ context.Context, r replicator.LoadRequest) (replicator.LoadFiles, error) {
 	return &loadFiles{attempt: s.attempt(r.Epoch, "load", s.loads), table: r.Table, at: replicator.Written{LSN: r.At}, refused: r.Refused}, nil
 }
@@ -22,23 +21,23 @@ func (s *Stager) Load(_ context.Context, r replicator.LoadRequest) (replicator.L
 type loadFiles struct {
 	attempt *attempt
 	table   *schema.Table
-	at      replicator.Written // what its rows are accounted with
+	at      replicator.Written // what its ledger entries give as the rows' commit
 	refused replicator.Rows
 
 	mu     sync.Mutex
-	begun  int // parts
+	begun  int // number of parts
 	cuts   int
 	rows   closedParts
 	ledger closedParts
 }
 
-// closedParts are objects of several parts.
+// closedParts are the objects of the parts that were closed.
 type closedParts struct {
 	objects []placed
 	rows    int64
 }
 
-// add adds those of a part that is closed, if there is one.
+// add adds the objects of a closed part; p may be nil.
 func (g *closedParts) add(p *part) {
 	if p != nil {
 		g.objects = append(g.objects, p.done...)
@@ -46,7 +45,7 @@ func (g *closedParts) add(p *part) {
 	}
 }
 
-// Part begins a part, whose requests end with ctx.
+// Part begins a part. Its requests end with ctx.
 func (f *loadFiles) Part(ctx context.Context) (replicator.LoadPart, error) {
 	f.mu.Lock()
 	number := f.begun
@@ -88,11 +87,11 @@ func (f *loadFiles) close(ctx context.Context, name string, g closedParts) (repl
 type loadPart struct {
 	files *loadFiles
 	sheet *sheet
-	key   replicator.Tuple // scratch: of the row at hand
+	key   replicator.Tuple // scratch: the key of the row at hand
 }
 
-// Write adds a row. An error that is neither a *replicator.Halt nor an *Error says
-// that the load has to begin again.
+// Write adds a row. After an error that is neither a *replicator.Halt nor an *Error the load has
+// to begin again.
 func (l *loadPart) Write(row replicator.Tuple) error {
 	l.key = l.key[:0]
 	for _, column := range l.files.table.Key {
@@ -104,7 +103,7 @@ func (l *loadPart) Write(row replicator.Tuple) error {
 // Abandon gives the part up.
 func (l *loadPart) Abandon() { l.sheet.abandon() }
 
-// Close puts what is left of the part and makes it one of the load's.
+// Close puts what is left of the part, and adds the part to the load.
 func (l *loadPart) Close() error {
 	if err := l.sheet.finish(); err != nil {
 		return err

@@ -22,8 +22,8 @@ import (
 	"rowshift/replicator"
 )
 
-// Options say where a Stager keeps files and how. The zero value of what is not
-// said to be required means its default.
+// Options say where a Stager keeps files, and how. The zero value of a field that is not
+// required stands for its default.
 type Options struct {
 	URL         string                  // required: s3://bucket or s3://bucket/prefix
 	Pipeline    string                  // required: a folder of its own
@@ -34,14 +34,14 @@ type Options struct {
 	Compression Compression             // Zstd
 
 	PartBytes int           // compressed size at which an object is cut; 8 MiB
-	Memory    int           // that objects lie in while they fill and are put: half of it those of batches, half those of loads; 32 MiB
+	Memory    int           // for objects while they fill and are put: half of it for batches, half for loads; 32 MiB
 	Parallel  int           // folds that are staged at once; 4
 	Attempts  int           // tries of one request before the SDK gives up; 4
 	Timeout   time.Duration // of one try; 1 min
-	Patience  time.Duration // how long S3 may refuse before that is taken for final; 1 min
+	Patience  time.Duration // how long S3 may refuse before that is final; 1 min
 	SweepAge  time.Duration // how old an object of an earlier epoch must be to be swept; 24 h
 
-	Warned func(text string) // is told what the SDK warns of, by several goroutines at once; nil: nobody is
+	Warned func(text string) // is given the SDK's warnings, by several goroutines at once; nil drops them
 }
 
 // Compression is how parts are compressed, as COPY spells it.
@@ -72,7 +72,7 @@ func ensure[T comparable](field *T, value T) {
 }
 
 // Stager keeps batches and loads in a bucket. It implements replicator.Stager and
-// replicator.Sweeper, and all its methods may be called at once.
+// replicator.Sweeper. All its methods may be called concurrently.
 type Stager struct {
 	options Options
 	client  *s3.Client
@@ -84,8 +84,8 @@ type Stager struct {
 	attempts    atomic.Int64
 	refusal     refusal
 	compressors sync.Pool // of *compressor
-	batches     *room     // of batches' objects
-	loads       *room     // of loads', so that live tables never wait for a load
+	batches     *room     // for the objects of batches
+	loads       *room     // for those of loads, so that live tables never wait for a load
 }
 
 // New returns a Stager. It asks nothing of S3 yet: Check does.
@@ -123,18 +123,18 @@ func parseURL(raw string) (bucket, prefix string, err error) {
 	return bucket, prefix, nil
 }
 
-// mostAtOnce is how many objects of a fold are put at once: the last ones of its rows, of
-// its ledger and of what is refused, and two manifests.
+// mostAtOnce is how many objects of a fold are put at once: the last ones of its rows, of its
+// ledger and of its refused rows, and two manifests.
 const mostAtOnce = 5
 
-// newClient is the one way to a client: through LoadDefaultConfig, which turns
-// checksums on for every request.
+// newClient is the only place where a client is made. It uses LoadDefaultConfig, which turns on
+// checksums for every request.
 func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.LoggerFunc(o.warn)),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(o.Timeout).WithTransportOptions(func(t *http.Transport) {
-			// As many as batches use at once, and as many again for loads and deletions: what
-			// exceeds them is closed behind each request.
+			// As many as batches use at once, and as many again for loads and deletions. Further
+			// connections are closed after each request.
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, 2*mostAtOnce*o.Parallel)
 		})),
 		config.WithRetryer(func() aws.Retryer {
@@ -172,15 +172,15 @@ func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 	return client, nil
 }
 
-// warn stands in for the SDK's own logger, which writes to stderr in a form of its own.
+// warn replaces the SDK's own logger, which writes to stderr in a form of its own.
 func (o *Options) warn(kind logging.Classification, format string, v ...any) {
 	if o.Warned != nil && kind == logging.Warn {
 		o.Warned(fmt.Sprintf(format, v...))
 	}
 }
 
-// endpointFit refuses an endpoint, of the options or of AWS_ENDPOINT_URL, to which
-// rows would go in the clear over a network.
+// endpointFit returns an error for an endpoint, from the options or AWS_ENDPOINT_URL, to which
+// rows would travel unencrypted over a network.
 func endpointFit(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {

@@ -13,19 +13,19 @@ import (
 // csvBytes is how much CSV is gathered before it is compressed.
 const csvBytes = 128 << 10
 
-// part writes rows into objects of an attempt: it cuts one when it is large enough
-// and puts it while the next one fills. It is used by one goroutine.
+// part writes rows into objects of an attempt. It cuts an object when it is large enough, and
+// puts it while the next one fills. It is used by one goroutine.
 type part struct {
 	attempt *attempt
 	parent  context.Context
-	ctx     context.Context // of the requests beside what comes next; ends when one has failed
+	ctx     context.Context // of the puts in the background; ends when one has failed
 	folder  string
-	name    string // of its objects, with a place for their number
+	name    string // format of its objects' names, for their number
 
 	press   *compressor
 	filling *object // nil between objects
 	last    struct {
-		object *object // behind flush: what put puts
+		object *object // set by flush, for put
 		key    string
 	}
 	done []placed
@@ -34,7 +34,7 @@ type part struct {
 	uploads *errgroup.Group // the object that is being put
 }
 
-// compressor is the memory that compressing takes.
+// compressor is the memory that compression takes; it is reused.
 type compressor struct {
 	csv []byte // not compressed yet
 	encoder
@@ -46,8 +46,8 @@ type encoder interface {
 	Reset(io.Writer)
 }
 
-// compressor returns one that was used before, or a new one. They run on their
-// caller's goroutine.
+// compressor returns a compressor, a used one if there is any. It runs on the goroutine of its
+// caller.
 func (s *Stager) compressor() (*compressor, error) {
 	if c, ok := s.compressors.Get().(*compressor); ok {
 		return c, nil
@@ -66,7 +66,7 @@ func (s *Stager) compressor() (*compressor, error) {
 	return c, nil
 }
 
-// part begins one of the attempt, in a folder.
+// part begins a part of the attempt in a folder.
 func (a *attempt) part(ctx context.Context, folder, name string) (*part, error) {
 	c, err := a.stager.compressor()
 	if err != nil {
@@ -78,10 +78,10 @@ func (a *attempt) part(ctx context.Context, folder, name string) (*part, error) 
 	return p, nil
 }
 
-// key is that of the object which the next row goes into.
+// key returns the key of the object that the next row goes into.
 func (p *part) key() string { return p.folder + fmt.Sprintf(p.name, len(p.done)) }
 
-// row takes what write appends, a whole line or an error.
+// row adds a row, which write appends: a whole line, or nothing and an error.
 func (p *part) row(write func(dst []byte) ([]byte, error)) error {
 	var err error
 	if p.press.csv, err = write(p.press.csv); err != nil {
@@ -94,8 +94,7 @@ func (p *part) row(write func(dst []byte) ([]byte, error)) error {
 	return p.compress()
 }
 
-// compress moves the CSV that was gathered into the object, and cuts the object if
-// it is large enough.
+// compress moves the gathered CSV into the object, and cuts the object if it is large enough.
 func (p *part) compress() error {
 	if p.filling == nil {
 		p.filling = p.attempt.room.object()
@@ -112,8 +111,7 @@ func (p *part) compress() error {
 	return p.cut()
 }
 
-// cut ends the object and puts it beside what comes next, once the one before it is
-// there.
+// cut ends the object and puts it in the background, once the one before it has been put.
 func (p *part) cut() error {
 	if p.ctx.Err() != nil {
 		return p.wait()
@@ -129,7 +127,7 @@ func (p *part) cut() error {
 	return nil
 }
 
-// end ends the object, which is to be put.
+// end ends the object, and returns it and its key for a put.
 func (p *part) end() (full *object, key string, err error) {
 	if err := p.press.Close(); err != nil {
 		return nil, "", fmt.Errorf("bucket: %w", err)
@@ -140,8 +138,8 @@ func (p *part) end() (full *object, key string, err error) {
 	return full, key, nil
 }
 
-// flush compresses what is left and ends the last object, which often is the only one,
-// for put. It returns when those before it are there. Others have the compressor then.
+// flush compresses what is left and ends the last object, which is often the only one; put then
+// puts it. flush returns when the earlier objects have been put. It gives back the compressor.
 func (p *part) flush() error {
 	var err error
 	if len(p.press.csv) > 0 {
@@ -168,13 +166,13 @@ func (p *part) put() error {
 	return p.attempt.put(p.parent, p.last.key, last.reader(), last.size)
 }
 
-// letGo leaves the compressor to others, behind the last row.
+// letGo gives back the compressor, after the last row.
 func (p *part) letGo() {
 	p.attempt.stager.release(p.press)
 	p.press = nil
 }
 
-// wait returns when nothing is being put any more, with what has failed.
+// wait waits until nothing is being put any more, and returns what failed.
 func (p *part) wait() error {
 	over := p.ctx.Err()
 	if err := p.uploads.Wait(); err != nil {
@@ -183,8 +181,8 @@ func (p *part) wait() error {
 	return over
 }
 
-// abandon returns when nothing is being put any more, of a part that is given up, and
-// gives back what it has of the room.
+// abandon gives the part up: it waits until nothing is being put any more, and gives back the
+// memory of its objects.
 func (p *part) abandon() {
 	_ = p.wait()
 	for _, o := range []**object{&p.filling, &p.last.object} {
@@ -195,7 +193,7 @@ func (p *part) abandon() {
 	}
 }
 
-// release keeps a compressor for others, unless a huge row made it large.
+// release gives a compressor to the next user, unless a huge row has made it large.
 func (s *Stager) release(c *compressor) {
 	if cap(c.csv) > 1<<20 {
 		return

@@ -10,15 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// put writes an object by one request, so it is there whole or not at all. The
-// content may be written to again once it returns.
+// put writes an object by one request, so it is there whole or not at all. The caller may write
+// to the content again once put returns.
 func (s *Stager) put(ctx context.Context, key string, content io.ReadSeeker, size int) error {
 	_, err := s.putVersion(ctx, key, content, size)
 	return err
 }
 
-// putVersion is put, and returns whether the bucket keeps versions of its objects: an
-// answer that needs no right of its own.
+// putVersion is put, and also returns whether the bucket keeps versions of its objects. The
+// answer to a put tells that, so it takes no further permission.
 func (s *Stager) putVersion(ctx context.Context, key string, content io.ReadSeeker, size int) (versioned bool, err error) {
 	b := &body{content: content}
 	defer b.close()
@@ -32,12 +32,11 @@ func (s *Stager) putVersion(ctx context.Context, key string, content io.ReadSeek
 		return false, s.judge(ctx, opPut, key, err)
 	}
 	version := aws.ToString(answer.VersionId)
-	return version != "" && version != "null", s.judge(ctx, opPut, key, nil) // null: versions are suspended, and this one is overwritten
+	return version != "" && version != "null", s.judge(ctx, opPut, key, nil) // null: versioning is suspended, and this version gets overwritten
 }
 
-// body reads content until it is closed. The HTTP transport may go on reading a
-// request's body after the request has failed, when the content may be in use for
-// something else.
+// body reads content until it is closed. The HTTP transport may go on reading a request's body
+// after the request has failed, when the content may already be used for something else.
 type body struct {
 	mu      sync.Mutex
 	content io.ReadSeeker
@@ -52,9 +51,9 @@ func (b *body) Read(p []byte) (int, error) {
 	return b.content.Read(p)
 }
 
-// WriteTo spares who computes a checksum of the content, as the SDK does before it sends it,
-// a buffer to read it into. It implements io.WriterTo. It holds the content for as long as
-// w takes it: that is a hash in memory, while a transport, which may be slow, reads.
+// WriteTo implements io.WriterTo. The SDK computes a checksum of the content before it sends it,
+// and WriteTo spares it a buffer for that. It holds the lock until w has taken all: w is a hash
+// in memory. A transport, which may be slow, uses Read.
 func (b *body) WriteTo(w io.Writer) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,8 +72,8 @@ func (b *body) Seek(offset int64, whence int) (int64, error) {
 	return b.content.Seek(offset, whence)
 }
 
-// close ends all reading. It is not io.Closer's, which the SDK would call after the
-// first try.
+// close ends all reading. It is not named Close, because the SDK would call that after the first
+// try.
 func (b *body) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,11 +10,11 @@ import (
 // blockBytes is how much an object's memory grows by.
 const blockBytes = 256 << 10
 
-// room is the memory that objects lie in while they fill and are put. Each object may
-// have one block, or nothing would get on; all others come out of what there is for all.
-// An object for which there is no other is cut, so nobody ever waits for memory.
+// room is the memory for objects while they fill and are put. Each object gets its first block
+// in any case, so that all make progress; the other blocks come from one budget. An object that
+// finds the budget used up is cut, so nobody ever waits for memory.
 type room struct {
-	others atomic.Int64 // blocks that are left
+	others atomic.Int64 // blocks that are left in the budget
 	spare  sync.Pool    // of *[blockBytes]byte
 }
 
@@ -24,7 +24,7 @@ func newRoom(bytes int) *room {
 	return r
 }
 
-// another takes one of the others, if there is any.
+// another takes a block from the budget. It reports whether there was one.
 func (r *room) another() bool {
 	if r.others.Add(-1) < 0 {
 		r.others.Add(1)
@@ -33,7 +33,7 @@ func (r *room) another() bool {
 	return true
 }
 
-// object begins one that is empty.
+// object returns an empty object.
 func (r *room) object() *object { return &object{room: r} }
 
 // object is the content of an object of the bucket. It implements io.Writer.
@@ -41,8 +41,8 @@ type object struct {
 	room   *room
 	blocks [][]byte
 	size   int
-	others int64 // blocks that are counted
-	full   bool  // there was no other block: what was at hand was written in spite of that
+	others int64 // blocks that were taken from the budget
+	full   bool  // the budget was used up: the object has to be cut after this write
 }
 
 // Write never fails.
@@ -60,7 +60,7 @@ func (o *object) Write(b []byte) (int, error) {
 	return written, nil
 }
 
-// grow takes another block.
+// grow adds a block.
 func (o *object) grow() {
 	switch {
 	case len(o.blocks) == 0:
@@ -72,7 +72,7 @@ func (o *object) grow() {
 	o.blocks = append(o.blocks, o.room.spare.Get().(*[blockBytes]byte)[:])
 }
 
-// release leaves the blocks to other objects. Nobody may read it any more.
+// release gives the blocks to other objects. Nobody may read this one any more.
 func (o *object) release() {
 	for _, b := range o.blocks {
 		o.room.spare.Put((*[blockBytes]byte)(b))
@@ -81,7 +81,7 @@ func (o *object) release() {
 	*o = object{room: o.room}
 }
 
-// reader reads the object from its beginning.
+// reader returns a reader of the object, from its beginning.
 func (o *object) reader() io.ReadSeeker { return &objectReader{object: o} }
 
 type objectReader struct {
@@ -110,7 +110,7 @@ func (r *objectReader) WriteTo(w io.Writer) (written int64, err error) {
 	return written, err
 }
 
-// rest is what is left of the block at hand.
+// rest returns what is not yet read of the current block.
 func (r *objectReader) rest() []byte {
 	start := r.at % blockBytes
 	return r.blocks[r.at/blockBytes][start:min(blockBytes, start+r.size-r.at)]

@@ -9,29 +9,28 @@ import (
 	"rowshift/schema"
 )
 
-// sheet is rows of one table that are being written: those that fit, with the ledger of
-// what is not there as the source has it, and those that are refused, for people to
-// read. It is used by one goroutine.
+// sheet writes rows of one table: the rows that fit, a ledger of what the target will not have
+// as the source has it, and the refused rows, for people to read. It is used by one goroutine.
 type sheet struct {
 	attempt *attempt
 	ctx     context.Context
-	name    string // of its objects, but for their number
+	name    string // of its objects, without their number
 	lines   *lines
-	load    bool            // the rows are a load's: no key is gone
-	refused replicator.Rows // of the table, that COPY is known to refuse
+	load    bool            // the rows are a load's, and say of no key that it is gone
+	refused replicator.Rows // rows of the table that COPY is known to refuse
 
 	rows   *part
 	ledger *part // nil as long as there is no entry
 	kept   *part // nil as long as no row is refused
-	gone   int64 // rows whose key is gone, but for those whose key does not fit
+	gone   int64 // rows whose key is gone, without those whose key does not fit
 
-	fold int    // of held rows: the number of the fold at hand; else 0
-	xid  uint32 // likewise its transaction
+	fold int    // number of the fold at hand if the rows are held, else 0
+	xid  uint32 // its transaction, likewise
 	at   replicator.Row
 	line func([]byte) ([]byte, error) // writes at
 }
 
-// sheet begins one whose objects have that name before their numbers.
+// sheet begins a sheet. The names of its objects begin with name.
 func (a *attempt) sheet(ctx context.Context, name string, l *lines) (*sheet, error) {
 	s := &sheet{attempt: a, ctx: ctx, name: name, lines: l}
 	s.line = func(dst []byte) ([]byte, error) {
@@ -72,7 +71,7 @@ func (s *sheet) row(r replicator.Row) error {
 	return nil
 }
 
-// forbidden refuses a row that COPY is known to refuse.
+// forbidden returns an *unfit if COPY is known to refuse the row at hand.
 func (s *sheet) forbidden() error {
 	if s.at.New != nil && len(s.refused) > 0 && s.refused[s.lines.digest(s.at.New)] {
 		return &unfit{column: none, kind: replicator.CopyFailed}
@@ -80,8 +79,9 @@ func (s *sheet) forbidden() error {
 	return nil
 }
 
-// refuse makes the key of the row at hand gone, and accounts for the row. Of a key that
-// does not fit nothing is in the target, so nothing has to be gone.
+// refuse keeps the row at hand for people, writes its key as gone, and adds an entry to the
+// ledger. A key that does not fit is not written: the target cannot have it. If the row only
+// says that such a key is gone, its entry lifts the key's rows from quarantine.
 func (s *sheet) refuse(why *unfit) error {
 	row := s.at
 	if row.New == nil {
@@ -126,7 +126,7 @@ func (s *sheet) enter(e entry) error {
 	return s.ledger.row(func(dst []byte) ([]byte, error) { return s.lines.entry(dst, s.fold, s.xid, s.at, e) })
 }
 
-// parts are those that were begun.
+// parts returns the parts that were begun.
 func (s *sheet) parts() []*part {
 	parts := []*part{s.rows}
 	for _, p := range []*part{s.ledger, s.kept} {
@@ -137,14 +137,14 @@ func (s *sheet) parts() []*part {
 	return parts
 }
 
-// abandon returns when nothing is being put any more, of a sheet that is given up.
+// abandon gives the sheet up. It returns when nothing is being put any more.
 func (s *sheet) abandon() {
 	for _, p := range s.parts() {
 		p.abandon()
 	}
 }
 
-// flush ends all parts, for put.
+// flush ends all parts. Their last objects are left to put.
 func (s *sheet) flush() error {
 	var failed []error
 	for _, p := range s.parts() {
@@ -157,8 +157,8 @@ func (s *sheet) flush() error {
 	return nil
 }
 
-// put puts what flush has left, and other objects beside it, all at once. It returns when
-// nothing is being put any more.
+// put puts what flush has left together with other objects, all at once. It returns when nothing
+// is being put any more.
 func (s *sheet) put(others ...func() error) error {
 	for _, p := range s.parts() {
 		others = append(others, p.put)
@@ -169,12 +169,12 @@ func (s *sheet) put(others ...func() error) error {
 		wg.Go(func() { failed[i] = put() })
 	}
 	last := len(others) - 1
-	failed[last] = others[last]() // by the caller's goroutine, whose stack is large already
+	failed[last] = others[last]() // on the caller's goroutine, whose stack is large already
 	wg.Wait()
-	return errors.Join(failed...) // all: one may be final, and another not
+	return errors.Join(failed...) // all of them: one may be final, and another not
 }
 
-// finish puts what is left.
+// finish ends the parts, and puts what is left.
 func (s *sheet) finish() error {
 	if err := s.flush(); err != nil {
 		return err
@@ -182,9 +182,9 @@ func (s *sheet) finish() error {
 	return s.put()
 }
 
-// close puts what is left, and the manifests beside it: what they list is known before it
-// is there, and nobody reads one of them unless all is. A batch waits for one round trip
-// less so.
+// close ends the parts, and puts what is left together with the manifests, which saves a batch
+// one round trip. What a manifest lists is known before it is in the bucket, and nobody reads a
+// manifest unless everything was put.
 func (s *sheet) close(ctx context.Context) (rows, ledger replicator.Files, err error) {
 	if err := s.flush(); err != nil {
 		return rows, ledger, err

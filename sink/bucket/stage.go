@@ -11,12 +11,13 @@ import (
 	"rowshift/replicator"
 )
 
-// markers is how many NULL markers are tried. Each is found in a batch only by
-// chance, and the chance is 2^-80.
+// markers is how many NULL markers are tried. A batch contains a marker only by chance, and the
+// chance is 2^-80.
 const markers = 3
 
-// Stage writes a batch's folds, some of them at once. What a failed attempt leaves is
-// deleted, or swept. The error is a *replicator.Halt, an *Error, or the context's.
+// Stage writes a batch's folds, several at once. It deletes what a failed attempt leaves, or
+// leaves it to the sweep. The error is a *replicator.Halt, an *Error or the context's, unless
+// rowshift itself is at fault.
 func (s *Stager) Stage(ctx context.Context, epoch replicator.Epoch, b *replicator.Batch) (*replicator.Staged, error) {
 	for try := 1; ; try++ {
 		a := s.attempt(epoch, fmt.Sprintf("%016x", uint64(b.End)), s.batches)
@@ -37,10 +38,10 @@ func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.S
 		End: b.End, Commit: b.Commit, Time: b.Time, Transactions: b.Transactions, Changes: b.Changes,
 		Folds: make([]replicator.StagedFold, len(together)), Joins: b.Joins, Holds: b.Holds,
 	}
-	var g errgroup.Group // without a context that ends at the first error: what is being put then could come after it was deleted
+	var g errgroup.Group // without a context that ends at the first error: an object whose put was cut off could arrive after abandon has deleted it
 	var begun atomic.Int64
 	for range min(a.stager.options.Parallel, len(together)) {
-		g.Go(func() error { // each stages one fold after another, since requests take a large stack
+		g.Go(func() error { // each stages one fold after another, because requests take a large stack
 			for i := begun.Add(1) - 1; i < int64(len(together)); i = begun.Add(1) - 1 {
 				if err := a.stageTo(ctx, &staged.Folds[i], int(i), together[i], b.Refused); err != nil {
 					return err
@@ -55,7 +56,7 @@ func (a *attempt) stage(ctx context.Context, b *replicator.Batch) (*replicator.S
 	return staged, nil
 }
 
-// stageTo writes what goes into one table together.
+// stageTo writes folds that go into the same files.
 func (a *attempt) stageTo(ctx context.Context, staged *replicator.StagedFold, index int, folds []*replicator.Fold, refused map[uint32]replicator.Rows) (err error) {
 	if folds[0].Held != "" {
 		*staged, err = a.held(ctx, index, folds, refused)
@@ -65,8 +66,8 @@ func (a *attempt) stageTo(ctx context.Context, staged *replicator.StagedFold, in
 	return err
 }
 
-// gathered puts the folds together that go into one held table: there can be one for
-// each transaction. The others stay apart, in their order.
+// gathered groups the folds that go into one held table, of which there can be one for each
+// transaction. The other folds stay apart, in their order.
 func gathered(folds []*replicator.Fold) (together [][]*replicator.Fold) {
 	held := map[string]int{}
 	for _, f := range folds {
@@ -80,7 +81,7 @@ func gathered(folds []*replicator.Fold) (together [][]*replicator.Fold) {
 	return together
 }
 
-// fold writes the batch's fold of that index.
+// fold writes one fold. index tells its files from those of the batch's other folds.
 func (a *attempt) fold(ctx context.Context, index int, f *replicator.Fold, refused map[uint32]replicator.Rows) (replicator.StagedFold, error) {
 	staged := replicator.StagedFold{Table: f.Table, Truncated: f.Truncated, Unchanged: f.Unchanged(), Counts: f.Counts, Into: f.Into}
 	s, err := a.sheet(ctx, fmt.Sprintf("%d-%d", f.Table.OID, index), newLines(f.Table, a.null, staged.Unchanged))
@@ -119,8 +120,8 @@ func (a *attempt) held(ctx context.Context, index int, folds []*replicator.Fold,
 	return staged, err
 }
 
-// heldFold writes the rows of f, the number-th of its files, each with what tells the
-// folds apart before it.
+// heldFold writes the rows of f, which is the number-th fold in its files. What tells the folds
+// apart stands before each row.
 func (s *sheet) heldFold(number int, f *replicator.Fold) error {
 	s.fold, s.xid = number, f.XID
 	if f.Truncated {
@@ -137,7 +138,7 @@ func (s *sheet) heldFold(number int, f *replicator.Fold) error {
 	return nil
 }
 
-// extension is what the names of parts end in that hold text of some kind.
+// extension returns the ending of the names of parts that hold text of a kind, such as csv.
 func (s *Stager) extension(kind string) string {
 	if s.options.Compression == Gzip {
 		return "." + kind + ".gz"

@@ -33,7 +33,7 @@ func (s *Stager) Discard(ctx context.Context, objects []string) error {
 	return s.remove(ctx, keys)
 }
 
-// remove deletes objects by their keys, all that it can.
+// remove deletes as many of the objects with these keys as it can.
 func (s *Stager) remove(ctx context.Context, keys []string) error {
 	var failed []error
 	for len(keys) > 0 {
@@ -62,9 +62,9 @@ func (s *Stager) removeSome(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// Sweep deletes objects of epochs before that one, and what checks have left, once
-// they are older than Options.SweepAge by the bucket's clock and ours. It returns how
-// many it deleted, also with an error.
+// Sweep deletes the objects of epochs before that one, and those of checks, once they are older
+// than Options.SweepAge, from the bucket's clock to ours. It returns how many it deleted, also
+// with an error.
 func (s *Stager) Sweep(ctx context.Context, before replicator.Epoch) (int, error) {
 	oldest := time.Now().Add(-s.options.SweepAge)
 	deleted := 0
@@ -91,8 +91,8 @@ func (s *Stager) Sweep(ctx context.Context, before replicator.Epoch) (int, error
 	return deleted, nil
 }
 
-// Kept lists the objects of rows that were refused, by their URLs, that are of epochs
-// before that one and older than Options.SweepAge: nobody merges them any more.
+// Kept lists the URLs of the objects of refused rows that are of epochs before that one and
+// older than Options.SweepAge. Nobody will merge their entries any more.
 func (s *Stager) Kept(ctx context.Context, before replicator.Epoch) ([]string, error) {
 	oldest := time.Now().Add(-s.options.SweepAge)
 	folder := s.folder + quarantineFolder
@@ -113,8 +113,8 @@ func (s *Stager) Kept(ctx context.Context, before replicator.Epoch) ([]string, e
 	return urls, nil
 }
 
-// leftover tells whether a key is of an epoch before that one, or of a check. What
-// has another form is not ours.
+// leftover reports whether a key belongs to a check or to an epoch before that one. Keys of any
+// other form are not ours.
 func (s *Stager) leftover(key string, before replicator.Epoch) bool {
 	name := strings.TrimPrefix(key, s.folder)
 	if strings.HasPrefix(name, checkName) {
@@ -123,7 +123,7 @@ func (s *Stager) leftover(key string, before replicator.Epoch) bool {
 	return ofEpoch(name, before)
 }
 
-// ofEpoch tells whether a name begins with the folder of an epoch before that one.
+// ofEpoch reports whether a name begins with the folder of an epoch before that one.
 func ofEpoch(name string, before replicator.Epoch) bool {
 	folder, _, ok := strings.Cut(name, "/")
 	epoch, err := strconv.ParseInt(folder, 10, 64)
