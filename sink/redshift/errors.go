@@ -11,14 +11,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Error is what a statement failed with. It holds Redshift's code, and of what it said
-// only what can quote no value.
+// Error is what a statement failed with. It has Redshift's code, and of its message only what
+// cannot quote a value.
 type Error struct {
 	Op      string // what was done: "copy", "insert", ...
 	Code    string // SQLSTATE; empty if no answer came
 	Message string
 	retry   bool
-	user    string // whose login was refused; empty of all else
+	user    string // whose login was refused; empty for all other errors
 }
 
 func (e *Error) Error() string {
@@ -29,23 +29,22 @@ func (e *Error) Error() string {
 	return s
 }
 
-// SQLState is the server's code, empty if no answer came.
+// SQLState returns the server's code, empty if no answer came.
 func (e *Error) SQLState() string { return e.Code }
 
-// Retryable tells whether the statement, and the transaction around it, surely left
-// nothing behind.
+// Retryable reports whether it is certain that the statement, and the transaction around it,
+// left nothing behind.
 func (e *Error) Retryable() bool { return e.retry }
 
-// OpConnect is what an Error was done with that came before any statement.
+// OpConnect is the Op of an Error that came before any statement.
 const OpConnect = "connect"
 
-// opCommit is the one statement whose failure does not always mean that it did
-// nothing.
+// opCommit is the one statement that may have taken effect although it failed.
 const opCommit = "commit"
 
-// failed types the error of a statement. The server's refusal rolls back; if the
-// link broke instead, what was staged is gone with its session, and of a transaction
-// nothing is known.
+// failed turns the error of a statement into an *Error, or into a Halt if the user lacks a
+// right. If the server refused the statement, it has rolled back. If the link broke, staged rows
+// are gone with their session, but the outcome of a transaction is not known.
 func (s *session) failed(op string, err error) error {
 	var p *pgconn.PgError
 	if !errors.As(err, &p) {
@@ -53,7 +52,7 @@ func (s *session) failed(op string, err error) error {
 	}
 	e := &Error{Op: op, Code: p.Code, Message: said(p.Code, p.Message), retry: passing(p)}
 	if (op == opCommit || s.commits) && p.Severity != "ERROR" {
-		e.retry = false // a session that is ended at its commit may have committed
+		e.retry = false // the server may have ended the session after it committed
 	}
 	if p.Code == lacksRight {
 		return &replicator.Halt{
@@ -67,17 +66,17 @@ func (s *session) failed(op string, err error) error {
 	return e
 }
 
-// passing tells errors of the server that go away by trying again.
+// passing reports whether an error of the server goes away by trying again.
 //
-// Redshift reports many failures as XX000 with a number or words in the message:
-// a bare 1023 is a serializable isolation violation
-// (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html), the
-// words of a conflict under snapshot isolation are from github.com/aws/amazon-redshift-jdbc-driver
-// issue 147, those of a resize from github.com/rudderlabs/rudder-server, those of a full
-// disk, of memory and of queries that are aborted from github.com/databricks/spark-redshift
-// issue 348, github.com/awslabs/aws-lambda-redshift-loader issue 68 and
-// https://docs.aws.amazon.com/redshift/latest/dg/cm-c-wlm-query-monitoring-rules.html, and
-// those of VACUUM, beside which no ALTER DISTKEY runs, from github.com/dbt-labs/dbt-core issue 639.
+// Redshift reports many failures as XX000 with a number or words in the message. A bare 1023 is
+// a serializable isolation violation
+// (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html). The words of a
+// conflict under snapshot isolation are from github.com/aws/amazon-redshift-jdbc-driver issue
+// 147; those of a resize from github.com/rudderlabs/rudder-server; those of a full disk, of
+// memory and of aborted queries from github.com/databricks/spark-redshift issue 348,
+// github.com/awslabs/aws-lambda-redshift-loader issue 68 and
+// https://docs.aws.amazon.com/redshift/latest/dg/cm-c-wlm-query-monitoring-rules.html; and those
+// of VACUUM, during which no ALTER DISTKEY runs, from github.com/dbt-labs/dbt-core issue 639.
 func passing(p *pgconn.PgError) bool {
 	switch p.Code {
 	case "40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "57P05", "53100", "53200", "53300", "53400":
@@ -89,29 +88,29 @@ func passing(p *pgconn.PgError) bool {
 	return passes(p.Message)
 }
 
-// passes tells whether a message is of what passes by itself.
+// passes reports whether a message is one of an error that goes away by itself.
 func passes(message string) bool {
 	message = strings.ToLower(message)
 	return slices.ContainsFunc(passingWords, func(words string) bool { return strings.Contains(message, words) })
 }
 
-// waitedForFence tells whether the fence was waited for until that was ended. A resize ends
-// statements by the same code, and nobody has the fence for it.
+// waitedForFence reports whether the lock of the fence was cancelled because it had waited too
+// long. A resize cancels statements with the same code, but then nobody holds the fence.
 func waitedForFence(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Op == opLock && e.Code == cancelled && !passes(e.Message)
 }
 
-// lacksRight is the SQLSTATE of a statement that the user may not run.
+// lacksRight is the SQLSTATE for a statement that the user has no right to run.
 const lacksRight = "42501"
 
-// isolationViolation is the number that Redshift gives to such a failure.
+// isolationViolation is Redshift's number for a serializable isolation violation.
 const isolationViolation = "1023"
 
-// cancelled is the SQLSTATE of a statement that ran into its timeout, or was cancelled.
+// cancelled is the SQLSTATE of a statement that ran into its timeout or was cancelled.
 const cancelled = "57014"
 
-// passingWords are parts of messages, in lower case, that tell of what passes.
+// passingWords are parts of the messages of errors that go away by themselves, in lower case.
 var passingWords = []string{
 	"serializable isolation violation", "conflict with concurrent transaction", "could not open relation with oid",
 	"system is in resize mode", "dropped by concurrent transaction", "read-only mode", "tuple concurrently updated",
@@ -119,7 +118,7 @@ var passingWords = []string{
 	"cancelled by wlm", "canceled by wlm", "query monitoring rule",
 }
 
-// bare is an error's text without what a server may quote.
+// bare returns an error's text, without what a message of the server may quote.
 func bare(err error) string {
 	var p *pgconn.PgError
 	if errors.As(err, &p) {
@@ -140,8 +139,8 @@ func codeOf(err error) string {
 	return ""
 }
 
-// answered tells whether the server answered a statement with an error, so that the
-// session can still be talked to.
+// answered reports whether the server answered a statement, if only with an error, so that the
+// session can still be used.
 func answered(err error) bool {
 	var e *Error
 	var h *replicator.Halt
@@ -149,9 +148,9 @@ func answered(err error) bool {
 	return errors.As(err, &e) && e.Code != "" || errors.As(err, &h) || errors.As(err, &r) || err == nil
 }
 
-// assumeRefused tells the error of a role that Redshift, or the user, may not
-// assume: the words of a role that is not attached, or does not trust Redshift, are
-// from stackoverflow.com/questions/70659682.
+// assumeRefused reports whether an error says that Redshift, or the user, may not assume a role.
+// The words for a role that is not attached, or does not trust Redshift, are from
+// stackoverflow.com/questions/70659682.
 func assumeRefused(err error) bool {
 	words := strings.ToLower(bare(err))
 	return strings.Contains(words, "not authorized to assume") || strings.Contains(words, "not authorized to get credentials of role")

@@ -27,7 +27,7 @@ func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, err
 	return c, err
 }
 
-// tableNames lists what is in the metadata schema.
+// tableNames lists the tables and views of the metadata schema.
 func (w *Warehouse) tableNames(ctx context.Context, s *session) ([]string, error) {
 	return w.namesIn(ctx, s, w.options.MetadataSchema)
 }
@@ -45,8 +45,8 @@ func (w *Warehouse) namesIn(ctx context.Context, s *session, schema string) ([]s
 	return names, nil
 }
 
-// read reads the checkpoint, nil if there is none, and the layout that it is of, which must be
-// known. It must be of this pipeline.
+// read returns the checkpoint and the layout that it is written in, nil if there is none. It
+// halts if the checkpoint belongs to another pipeline, or if the layout is not known.
 func (w *Warehouse) read(ctx context.Context, s *session) (c *replicator.Checkpoint, is int, err error) {
 	c, is, err = w.readCheckpoint(ctx, s)
 	if err != nil || c == nil {
@@ -72,11 +72,12 @@ func (w *Warehouse) read(ctx context.Context, s *session) (c *replicator.Checkpo
 		}
 		c.Tables = append(c.Tables, t)
 	}
-	slices.SortFunc(c.Tables, replicator.ByOID) // several may have none, in any order
+	slices.SortFunc(c.Tables, replicator.ByOID) // tables without an OID may come in any order
 	return c, is, nil
 }
 
-// readCheckpoint reads the one row, if its layout is known.
+// readCheckpoint returns the checkpoint without its tables, and its layout; nil if there is
+// none.
 func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator.Checkpoint, int, error) {
 	is, err := w.readLayout(ctx, s)
 	if err != nil || is == 0 {
@@ -94,11 +95,11 @@ func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator
 }
 
 const (
-	// patience is how long a lock of the fence is waited for before those who hold it
-	// are looked at, in milliseconds.
+	// patience is how long a lock of the fence waits, in milliseconds, before the sessions that
+	// hold it are looked at.
 	patience = 3000
 
-	// attempts is how often.
+	// attempts is how often the lock is tried.
 	attempts = 20
 )
 
@@ -146,7 +147,7 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		return err
 	})
 	if err == nil {
-		w.tables, w.inQuarantine = there, nil // whatever was last written may be another's
+		w.tables, w.inQuarantine = there, nil // another daemon may have written since we last did
 	}
 	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
 		err = reset
@@ -154,10 +155,10 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 	return c, err
 }
 
-// raise moves the metadata tables up if they are of an older layout, and raises the
-// epoch, or writes the first checkpoint. there are the tables' states as they are written,
-// nil if that is not known: nobody but who has the fence writes them, and there may be
-// thousands that the next merge need not write anew.
+// raise raises the epoch and returns the checkpoint; if there is none, it writes the first one.
+// It moves the metadata tables up if their layout is older. there are the tables' states as they
+// are written, nil if that is not known: only the holder of the fence writes them, so the next
+// merge need not write those again that stay the same, of which there may be thousands.
 func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, there []replicator.TableState, err error) {
 	if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
 		return c, nil, err
@@ -196,8 +197,8 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	return c, there, w.tellsCase(ctx, s)
 }
 
-// tellsCase halts if the database takes texts that differ in case for equal: keys
-// that do would be one row, and a value that changed its case would not be written.
+// tellsCase halts if the database ignores case when it compares texts. Keys that differ only in
+// case would become one row, and a value of which only the case changed would not be written.
 func (w *Warehouse) tellsCase(ctx context.Context, s *session) error {
 	n, err := s.number(ctx, "compare texts", w.metadata.countFoldedCase())
 	if err != nil || n == 0 {
@@ -211,8 +212,8 @@ func (w *Warehouse) tellsCase(ctx context.Context, s *session) error {
 	}
 }
 
-// endHolders ends the sessions of our user and pipeline that hold the fence: of
-// daemons that died, whose transactions Redshift keeps, or that were replaced.
+// endHolders ends the sessions of our user and pipeline that hold the fence. They belong to
+// daemons that were replaced, or that died and whose transactions Redshift keeps open.
 func (w *Warehouse) endHolders(ctx context.Context, s *session) error {
 	rows, err := s.rows(ctx, "look who holds the fence", w.metadata.holders())
 	if err != nil {
@@ -225,7 +226,7 @@ func (w *Warehouse) endHolders(ctx context.Context, s *session) error {
 			return err
 		}
 		if !ours {
-			continue // somebody else's, under our user: they end it
+			continue // somebody else's session under our user, which is theirs to end
 		}
 		if _, err := s.rows(ctx, "end a session that holds the fence", terminate(pid)); !answered(err) {
 			return err
@@ -234,8 +235,8 @@ func (w *Warehouse) endHolders(ctx context.Context, s *session) error {
 	return nil
 }
 
-// ours tells whether a session that holds the fence is of this pipeline's daemons, by
-// its application name. Where that is not shown to the user, it is taken for one:
+// ours reports whether a session that holds the fence belongs to a daemon of this pipeline. It
+// goes by the session's application name. Where the user may not see that, it returns true:
 // nobody else has a reason to lock the fence.
 func (w *Warehouse) ours(ctx context.Context, s *session, pid string) (bool, error) {
 	names, err := s.rows(ctx, "look whose session holds the fence", applicationOf(pid))
@@ -243,12 +244,13 @@ func (w *Warehouse) ours(ctx context.Context, s *session, pid string) (bool, err
 	case !answered(err):
 		return false, err
 	case err != nil || len(names) == 0:
-		return true, nil //nolint:nilerr // the name is not shown
+		return true, nil //nolint:nilerr // the user may not see the name
 	}
 	return string(names[0][0]) == w.application(), nil
 }
 
-// ensureMetadata makes what is missing of the metadata schema.
+// ensureMetadata makes what is missing of the metadata schema, except the ledger and the
+// quarantine, which are left to ensureAccounts.
 func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	n, err := s.number(ctx, "look for the metadata schema", countSchema(w.options.MetadataSchema))
 	if err != nil {
@@ -269,9 +271,9 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	return w.granted(s.each(ctx, "create the metadata tables", statements))
 }
 
-// ensureAccounts halts where the ledger or the quarantine is gone, and makes both where no
-// checkpoint was written, since then there is nothing that they could tell of. It is asked
-// with the fence in hand: who dies while the tables are moved up keeps them locked till then.
+// ensureAccounts halts if the ledger or the quarantine is gone. If no checkpoint was written
+// yet, it makes both, because there is nothing that they could tell. It runs under the fence: a
+// daemon that died while it moved the tables up keeps them locked until the fence is taken.
 func (w *Warehouse) ensureAccounts(ctx context.Context, s *session, is int) error {
 	names, err := w.tableNames(ctx, s)
 	if err != nil || slices.Contains(names, "ledger") && slices.Contains(names, "quarantine") {
@@ -286,8 +288,9 @@ func (w *Warehouse) ensureAccounts(ctx context.Context, s *session, is int) erro
 	return nil // they are made as the tables are moved up
 }
 
-// unaccounted halts because the ledger is gone, or the quarantine. An empty one in its place
-// would say that nothing was adjusted, or that the target lacks no row; a load finds all anew.
+// unaccounted returns the halt for a ledger that is gone or, if ledger is false, a quarantine.
+// An empty table in its place would claim that nothing was adjusted, or that the target lacks no
+// row. Loading the tables again finds everything that it told.
 func (w *Warehouse) unaccounted(ledger bool) error {
 	p, create := w.metadata.quarantine(), w.metadata.createLedger()[1]
 	if ledger {
@@ -301,8 +304,8 @@ func (w *Warehouse) unaccounted(ledger bool) error {
 	}
 }
 
-// createMetadata are the statements that make the metadata tables, and the view if
-// it is not there, with their grants.
+// createMetadata returns the statements that make the metadata tables and, unless it is there,
+// the view, with their grants.
 func (w *Warehouse) createMetadata(viewed bool) []string {
 	statements := w.metadata.create()
 	if !viewed {
@@ -311,8 +314,8 @@ func (w *Warehouse) createMetadata(viewed bool) []string {
 	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState(), w.metadata.ledger(), w.metadata.quarantine()))...)
 }
 
-// older tells whether a table is a load's, by its name, of an epoch before that one. Those of
-// later ones belong to a daemon that took over meanwhile, others to nobody we know.
+// older reports whether a table belongs to a load of an epoch before that one, by its name. A
+// later epoch is that of a daemon that took over meanwhile, and other names are not ours.
 func older(name string, epoch replicator.Epoch) bool {
 	kind, numbers, _ := strings.Cut(name, "_")
 	parts := strings.Split(numbers, "_")
@@ -328,10 +331,10 @@ func older(name string, epoch replicator.Epoch) bool {
 	return replicator.Epoch(n) < epoch
 }
 
-// sweepLoads drops load and held tables of earlier epochs, but for those that the checkpoint
-// names of tables which are loaded, or whose load this process has begun and may go on with:
-// a load of another that did not end begins again with others. One that cannot be dropped now
-// is dropped at the next fence.
+// sweepLoads drops the tables of loads of earlier epochs. It keeps those that the checkpoint
+// names for a table that is loaded, or for a load that this process has begun, since it may go
+// on with that. A load that another process left unfinished begins again with other tables. A
+// table that cannot be dropped now is dropped at the next fence.
 func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	_ = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -351,13 +354,13 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	})
 }
 
-// dropAtOnce is how many load tables are dropped by one request, and so by one commit.
+// dropAtOnce is how many load tables one request drops, and so one commit.
 const dropAtOnce = 60
 
-// dropLoads drops load tables, many by one request, since thousands of tables may join
-// together. One that somebody reads is left: neither merges nor a fence wait for readers. For
-// its sake Redshift takes back a request's others too, which are then dropped one by one. The
-// error says that the session is of no more use.
+// dropLoads drops load tables, many by one request, because thousands of tables may join
+// together. It leaves a table that somebody reads, so that neither a merge nor a fence waits for
+// readers. Redshift then takes back the whole request, and its tables are dropped one by one.
+// After an error the session must not be used any more.
 func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) error {
 	if len(loads) == 0 {
 		return nil
@@ -375,8 +378,8 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 	return err
 }
 
-// dropTime is how much longer one table more may take, in milliseconds: the timeout may count
-// for a request as a whole.
+// dropTime is how much longer the timeout is for each table, in milliseconds, because it may
+// count for a request as a whole.
 const dropTime = 500
 
 // dropSome drops load tables by one request, or one by one if that is refused.

@@ -8,8 +8,8 @@ import (
 	"rowshift/replicator"
 )
 
-// readLayout returns the layout of the metadata tables, 0 if there is no checkpoint
-// yet. One that this binary does not know halts.
+// readLayout returns the layout of the metadata tables, 0 if there is no checkpoint yet. It
+// halts if this binary does not know the layout.
 func (w *Warehouse) readLayout(ctx context.Context, s *session) (int, error) {
 	rows, err := s.rows(ctx, "read the layout", w.metadata.readLayout())
 	if err != nil || len(rows) == 0 {
@@ -28,8 +28,8 @@ func (w *Warehouse) readLayout(ctx context.Context, s *session) (int, error) {
 	return is, nil
 }
 
-// newer returns the halt for metadata tables that a newer rowshift has moved up. It is
-// the last that the transaction asks, if there is one.
+// newer returns the halt for metadata tables that a newer rowshift has moved up. Its query may
+// fail, so nothing can follow it in a transaction.
 func (w *Warehouse) newer(ctx context.Context, s *session, is int) error {
 	needed := "a newer rowshift"
 	if rows, err := s.rows(ctx, "read who wrote the layout", w.metadata.readWriter()); err == nil && len(rows) == 1 && len(rows[0][0]) > 0 {
@@ -43,8 +43,8 @@ func (w *Warehouse) newer(ctx context.Context, s *session, is int) error {
 	}
 }
 
-// steps are the statements that move the metadata tables up from a layout, none if
-// there is no checkpoint in them yet.
+// steps returns the statements that move the metadata tables up from a layout, none if there is
+// no checkpoint yet.
 func (w *Warehouse) steps(from int) []string {
 	var statements []string
 	if from > 0 {
@@ -55,9 +55,9 @@ func (w *Warehouse) steps(from int) []string {
 	return statements
 }
 
-// upgrade moves the metadata tables up from an older layout, inside of the transaction
-// that takes the fence: whoever dies in it leaves them as they were. Somebody who reads
-// the tables is not waited for long with the fence in hand.
+// upgrade moves the metadata tables up from an older layout. It runs in the transaction that
+// takes the fence, so a daemon that dies in it leaves them as they were. It does not wait long
+// for readers of the tables, because it has the fence.
 func (w *Warehouse) upgrade(ctx context.Context, s *session, from int, tables []replicator.TableState) error {
 	if from == layout {
 		return nil
@@ -65,7 +65,7 @@ func (w *Warehouse) upgrade(ctx context.Context, s *session, from int, tables []
 	statements := append([]string{setTimeout(10 * patience)}, w.steps(from)...)
 	for _, t := range tables {
 		if t.Load != nil && t.Load.Held != "" {
-			statements = append(statements, createLoadLedger(w.metadata.loadLedger(t.Load.Held))) // or it is there
+			statements = append(statements, createLoadLedger(w.metadata.loadLedger(t.Load.Held))) // unless it is there
 		}
 	}
 	statements = append(statements, w.metadata.raiseLayout(w.options.Version), setTimeout(0))

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// link is a session that is opened when it is needed, and closed when it is left alone
-// for a while, so that a serverless workgroup can sleep. One that has staging tables ahead
-// of a merge is left alone for waitsFor as long, since the commit that they wait for may be
-// long in coming; no longer, since it may never come.
+// link is a session that is opened when it is needed, and closed when it has been idle for a
+// while, so that a serverless workgroup can sleep. A session that has staging tables ahead of a
+// merge may be idle for waitsFor times as long: the commit that they wait for may take long to
+// come, or may never come.
 type link struct {
 	open func(context.Context) (*session, error)
 	idle time.Duration
@@ -26,7 +26,7 @@ func (l *link) close() {
 	l.drop(context.Background())
 }
 
-// drop ends the session; the lock is held.
+// drop ends the session. The caller holds the lock.
 func (l *link) drop(ctx context.Context) {
 	if l.session != nil {
 		l.session.close(ctx)
@@ -34,7 +34,8 @@ func (l *link) drop(ctx context.Context) {
 	}
 }
 
-// with calls do with the session, opened if it is not. One that broke is dropped.
+// with calls do with the session, which it opens if there is none. It drops a session that
+// broke.
 func (l *link) with(ctx context.Context, do func(*session) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,12 +58,12 @@ func (l *link) with(ctx context.Context, do func(*session) error) error {
 	return err
 }
 
-// waitsFor is how many times as long as another session one may be idle that has staging
-// tables ahead of a merge: ten minutes by default.
+// waitsFor is how many times as long as another a session may be idle that has staging tables
+// ahead of a merge: ten minutes in all, by default.
 const waitsFor = 20
 
-// expire closes the session, once it has been idle for so many times as long as it may,
-// unless it was used since then.
+// expire closes the session after the idle time, unless it was used since then. A session that
+// has staging tables ahead of a merge is given further rounds of it; times counts them.
 func (l *link) expire(used, times int) {
 	time.AfterFunc(l.idle, func() {
 		l.mu.Lock()

@@ -14,31 +14,31 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// logins is what all sessions of a Warehouse remember of logins that Redshift refused, so
-// that a password which was changed is not tried until its user is locked: five refusals in
-// a row do that unless the cluster says otherwise, and the right password does not help then.
+// logins remembers, for all sessions of a Warehouse, which logins Redshift refused. So a
+// password that was changed is not tried until its user is locked: five refusals in a row do
+// that, unless the cluster says otherwise, and then the right password does not help either.
 // https://docs.aws.amazon.com/redshift/latest/dg/max_failed_login_attempts.html
 //
-// One login is made at a time, since some that begin together would all be refused. Two
-// refusals in a row are let happen, the second of the same password after a pause, and then
-// one of each password that was not tried yet.
+// One login is made at a time, because several that begin together would all be refused. Two
+// refusals in a row are allowed, the second of the same password only after a pause, and after
+// that one refusal of each password that was not tried yet.
 type logins struct {
-	turn  chan struct{} // is full while a login is made; what follows is of who made it full
+	turn  chan struct{} // full while a login is made; whoever filled it may use the other fields
 	seed  maphash.Seed
-	tried map[uint64]bool // hashes of names and passwords that were refused since the last login
+	tried map[uint64]bool // hashes of the users and passwords that were refused since the last login
 	times int             // refusals since then
 	at    time.Time       // of the last one
 	last  *Error
-	now   func() time.Time // another in tests
+	now   func() time.Time // replaced in tests
 }
 
 const (
-	// mostRefused is how many refusals in a row are let happen. A second daemon that waits
-	// for the slot may add as many.
+	// mostRefused is how many refusals in a row are allowed. A second daemon that waits for the
+	// slot may add as many.
 	mostRefused = 2
 
-	// loginPause is how long a password rests that was refused once. A Secret that is mounted
-	// is changed in this time, and then no second try is lost on the old one.
+	// loginPause is how long a password that was refused once is not tried again. A mounted
+	// Secret is updated within this time, so the second try is not wasted on the old password.
 	// https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod
 	loginPause = 2 * time.Minute
 )
@@ -71,7 +71,7 @@ func (w *Warehouse) dial(ctx context.Context) (*pgconn.PgConn, error) {
 	return conn, l.after(c, err)
 }
 
-// before returns the error that stands for a try which is not to be made.
+// before returns an error in place of a login that must not be tried, nil if it may be.
 func (l *logins) before(c *pgconn.Config) error {
 	switch {
 	case fromIAM(c.User) || !l.tried[l.hash(c)]:
@@ -84,7 +84,7 @@ func (l *logins) before(c *pgconn.Config) error {
 	return nil
 }
 
-// after takes in what a try came to, and types its error.
+// after takes note of how a login ended, and types its error.
 func (l *logins) after(c *pgconn.Config, err error) error {
 	if err == nil {
 		l.tried, l.times, l.last = nil, 0, nil
@@ -108,13 +108,13 @@ func (l *logins) after(c *pgconn.Config, err error) error {
 	return e
 }
 
-// hash stands for a user and a password, which is not kept.
+// hash returns what a user and a password are remembered by; the password is not kept.
 func (l *logins) hash(c *pgconn.Config) uint64 {
 	return maphash.Comparable(l.seed, [2]string{c.User, c.Password})
 }
 
-// fromIAM tells the name of a user that comes by a password which IAM gave out: those
-// are not locked.
+// fromIAM reports whether a user name comes with a password that IAM issued. Such users are not
+// locked.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/generating-iam-credentials-cli-api.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Users-user-lockout.html
 func fromIAM(user string) bool {
@@ -122,8 +122,8 @@ func fromIAM(user string) bool {
 	return ok && strings.HasPrefix(prefix, "IAM")
 }
 
-// refusedOnce keeps a login that was refused from being made again at the next address that
-// the host has: pgconn ends at 28P01, and goes on at the 28000 that Redshift answers with.
+// refusedOnce has a login that was refused not tried again at the host's next address: pgconn
+// stops after 28P01, but goes on after the 28000 that Redshift answers with.
 func refusedOnce(c *pgconn.Config) {
 	refused := false
 	heard, dial := c.OnPgError, c.DialFunc
@@ -139,8 +139,8 @@ func refusedOnce(c *pgconn.Config) {
 	}
 }
 
-// loginRefused is the halt for a password that is not tried any more. Class 28 has no code
-// of its own for a user that is locked, as far as is known.
+// loginRefused returns the halt for a password that is not tried any more. As far as is known,
+// no code of class 28 says that a user is locked.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_USER_LOCKOUT.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html
 func loginRefused(e *Error) *replicator.Halt {
@@ -157,11 +157,11 @@ func loginRefused(e *Error) *replicator.Halt {
 	}
 }
 
-// unknownLogin is what pgproto3 says of a way to log in that it does not know.
+// unknownLogin is what pgproto3 says of an authentication type that it does not know.
 const unknownLogin = "unknown authentication type: "
 
-// loginUnknown is the halt for a user whose password is kept as a SHA-256 digest, for which
-// the server asks in a way of its own (type 13, which is in Amazon's drivers:
+// loginUnknown returns the halt for a user whose password is kept as a SHA-256 digest. The
+// server asks for it by a type of its own (13, which is in Amazon's drivers:
 // github.com/aws/amazon-redshift-jdbc-driver, ConnectionFactoryImpl.java).
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 func loginUnknown(user string, e *Error) *replicator.Halt {

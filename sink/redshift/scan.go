@@ -62,7 +62,7 @@ func (s *scanner) time() (t time.Time) {
 	return t
 }
 
-// altered halts because of a checkpoint that cannot be read, if err is set.
+// altered turns an error of reading the metadata tables into a halt; nil stays nil.
 func altered(err error) error {
 	if err == nil {
 		return nil

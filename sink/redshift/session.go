@@ -9,24 +9,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// session is a connection that runs one statement after another by the simple
-// query protocol, with text results. Statements have no parameters: what they hold
-// is written by the quoters.
+// session is a connection that runs one statement after another by the simple query protocol,
+// with text results. Statements have no parameters: the quoting functions write values into
+// them.
 type session struct {
 	conn *pgconn.PgConn
 
-	// lasting tells that what runs now may be there although its answer was lost: in
-	// a transaction, and in a load.
+	// lasting says that what runs now may take effect although its answer is lost, as in a
+	// transaction or a load.
 	lasting bool
 
-	// commits tells that a request is a transaction of its own, and what it has made is
-	// not made anew: the server that ends the session may have committed it.
+	// commits says that each request is a transaction of its own, and that its result is not
+	// simply made again. If the server ends the session, the request may have been committed.
 	commits bool
 
 	ahead prepared
 }
 
-// open connects.
+// open connects, and sets what a session begins with.
 func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	conn, err := w.dial(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (w *Warehouse) open(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// application is the name of the pipeline's sessions.
+// application returns the application name of the pipeline's sessions.
 func (w *Warehouse) application() string { return "rowshift/" + w.options.Pipeline }
 
 // run runs a statement and returns how many rows it changed. op names it in errors.
@@ -56,10 +56,11 @@ func (s *session) run(ctx context.Context, op, sql string) (int64, error) {
 	return n, nil
 }
 
-// each runs statements one after another, each for itself. Definitions and grants are made
-// in no transaction but the fence's: of a daemon that dies inside of one Redshift keeps it
-// for hours, and whoever would make the same table waits for it, while what has the fence
-// is ended by the next to take that. What lacks is made up for by the next.
+// each runs statements one after another; outside of a transaction each commits by itself.
+// Definitions and grants are made in a transaction only if that has the fence. When a daemon
+// dies inside a transaction, Redshift keeps it open for hours, and whoever wants to make the
+// same table waits for it; but a session that has the fence is ended by the next daemon that
+// takes the fence. That daemon also makes what is missing.
 func (s *session) each(ctx context.Context, op string, statements []string) error {
 	for _, sql := range statements {
 		if _, err := s.run(ctx, op, sql); err != nil {
@@ -90,7 +91,7 @@ func (s *session) number(ctx context.Context, op, sql string) (int64, error) {
 	return number(op, rows)
 }
 
-// number is the only value of a result, which is a whole number.
+// number returns the only value of a result, which is a whole number.
 func number(op string, rows [][][]byte) (n int64, err error) {
 	if len(rows) != 1 || len(rows[0]) != 1 {
 		return 0, fmt.Errorf("redshift: %s: %d rows", op, len(rows))
@@ -101,9 +102,10 @@ func number(op string, rows [][][]byte) (n int64, err error) {
 	return n, nil
 }
 
-// patient runs what waits for a lock, while statement_timeout is that many milliseconds, 0
-// for ever. It has the server cancel what goes on for more than twice as long: that the
-// timeout counts such a wait is not in its page, which names planning, queueing and execution.
+// patient runs do, which waits for a lock. timeout is the session's statement_timeout in
+// milliseconds, 0 for none. If do takes a little more than twice as long, patient has the server
+// cancel it: the page on the timeout says that planning, queueing and execution count, but not
+// whether the wait for a lock does.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CANCEL.html
 func (s *session) patient(ctx context.Context, timeout int, do func() error) error {
@@ -124,7 +126,7 @@ func (s *session) patient(ctx context.Context, timeout int, do func() error) err
 	return err
 }
 
-// close says good-bye. A server that does not listen is not waited for.
+// close ends the session. It does not wait long for a server that does not answer.
 func (s *session) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -8,17 +8,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A request has so many statements at most, and so many bytes unless one alone has more:
-// Redshift takes 16 MB.
+// A request has at most so many statements, and so many bytes unless one statement alone has
+// more. Redshift takes 16 MB.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
 const (
 	mostTogether  = 200
 	togetherBytes = 1 << 20
 )
 
-// together runs statements by few requests. Redshift takes a request for one transaction
-// unless it is in one, and queues for each commit: so many tables are made or filled by
-// one. It returns the results of those that were run: an error is of the one behind them.
+// together runs statements in few requests. Outside of a transaction, Redshift makes each
+// request one transaction, and commits wait in a queue, so one request makes or fills many
+// tables. It returns the results of the statements that were run; an error is that of the next
+// one.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 func (s *session) together(ctx context.Context, op string, statements []string) (all []*pgconn.Result, err error) {
 	for len(statements) > 0 {

@@ -24,14 +24,14 @@ type Options struct {
 	MetadataSchema string
 	CopyRole       string   // the ARN that COPY assumes
 	Region         string   // of the bucket; empty: the cluster's own
-	Readers        []string // users, or "group name", that may read what we make
+	Readers        []string // users, "group name" or "role name", that may read what we make
 	QueryGroup     string
 
-	// HaltOnCopyError halts when COPY refuses a row that should fit. Else the row goes to
+	// HaltOnCopyError halts when COPY refuses a row that should fit. Otherwise the row goes to
 	// quarantine.
 	HaltOnCopyError bool
 
-	// Print lets nothing be altered: what is due is a Halt with the statements.
+	// Print forbids alterations of targets: what is due is a Halt that gives the statements.
 	Print bool
 
 	// IdleClose is how long a session without work stays open; 30 s.
@@ -43,28 +43,28 @@ type Options struct {
 type Warehouse struct {
 	options  Options
 	metadata metadata
-	wait     int         // mostWait, but in tests
-	applies  atomic.Bool // held changes are being applied, with the fence
+	wait     int         // mostWait, except in tests
+	applies  atomic.Bool // held changes are being applied, under the fence
 
 	logins logins      // of all sessions
 	role   roleRefusal // of all COPYs
 
-	first replicator.Epoch // of this process; 0: it had none yet
+	first replicator.Epoch // first epoch of this process; 0 if it has none yet
 
 	merges       link
-	stages       int                     // counts staging tables; used with the session for merges only, as the next
-	tables       []replicator.TableState // as last written; nil: not known
-	inQuarantine map[schema.Name]int64   // rows by table, as last read; nil if not known
+	stages       int                     // counts staging tables; it and the fields up to tries are used with the session for merges only
+	tables       []replicator.TableState // as last written; nil if not known
+	inQuarantine map[schema.Name]int64   // rows by table, as last counted; nil if not known
 	refusals     refusals                // of the last merges
-	tries        map[string]int          // of statements that move all rows of a target
+	tries        map[string]int          // of each ALTER of a target, by its text
 
-	holds refusals // of held tables that were to be made; used with the session for loads only, as the next
+	holds refusals // of held tables; it and makes are used with the session for loads only
 	makes refusals // of targets and load tables
-	loads link     // targets, load and held tables are made, and held changes applied, by another session: live tables wait for short transactions only
+	loads link     // makes targets, load tables and held tables, and applies held changes, so that live tables wait for short transactions only
 }
 
-// mostWait is how long a merge waits for the fence, in milliseconds: who else locks it does
-// so for seconds, or for some folds of a load, of which each may take half a minute.
+// mostWait is how long a merge waits for the fence, in milliseconds. Others lock it for seconds,
+// or while they apply some folds of a load, each of which may take half a minute.
 const mostWait = 300_000
 
 var (
@@ -100,12 +100,12 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 	return w.within(ctx, s, 0, []string{"BEGIN"}, []string{w.metadata.lock()}, do)
 }
 
-// bounded is a transaction that does not wait for the fence for ever: of a client that has
-// vanished while it had it, Redshift keeps the session for hours. Then the error is not
-// Retryable, so that the pass ends: the next one takes the fence, which ends such sessions.
-// But where this daemon applies held changes they may be what has the fence, and it is tried
-// again. The bound costs no round trip. It is for the session that merges; transactions of
-// loads may wait for the join of a large table, and end with the pass.
+// bounded is transaction with a limit on the wait for the fence. When a client vanishes while it
+// has the fence, Redshift keeps its session for hours. So the error at the limit is not
+// Retryable: the pass ends, and the next one takes the fence, which ends such sessions. But if
+// this daemon is applying held changes, they may be what has the fence, and the error is
+// Retryable. The limit costs no round trip. It is for the session that merges: transactions of
+// loads may have to wait for the join of a large table, and end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
 	err := w.within(ctx, s, w.wait, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
 	e, ok := errors.AsType[*Error](err)
@@ -123,12 +123,13 @@ func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) er
 // opLock is the statement that locks the fence.
 const opLock = "lock"
 
-// within runs do in a transaction by the requests that begin it and lock the fence. If the
-// session has a statement_timeout by which it waits, that is wait, in milliseconds.
+// within runs do in a transaction. begin and lock are the requests that begin it and that lock
+// the fence. wait is the statement_timeout that limits the wait for the lock, in milliseconds; 0
+// if there is none.
 func (w *Warehouse) within(ctx context.Context, s *session, wait int, begin, lock []string, do func() error) error {
 	if _, err := s.together(ctx, "begin", begin); err != nil {
 		if len(begin) > 1 {
-			s.close(ctx) // it may have begun
+			s.close(ctx) // the transaction may have begun
 		}
 		return err
 	}
@@ -143,7 +144,7 @@ func (w *Warehouse) within(ctx context.Context, s *session, wait int, begin, loc
 	if err == nil {
 		_, err = s.run(ctx, opCommit, "COMMIT")
 	} else if _, rollback := s.run(context.WithoutCancel(ctx), "rollback", "ROLLBACK"); rollback != nil {
-		s.close(ctx) // what the transaction left is found by the next lock of the fence
+		s.close(ctx) // the next lock of the fence waits for the transaction to end
 		return err
 	}
 	s.lasting = s.lasting && !answered(err)
