@@ -8,7 +8,7 @@ import (
 	"rowshift/schema"
 )
 
-// addColumn adds one column, as one statement of Redshift can.
+// addColumn adds one column: one statement of Redshift cannot add more.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 func addColumn(p place, name, kind string) string {
 	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", p, quoted(name), kind)
@@ -33,11 +33,11 @@ func alterSortKey(p place, names []string) string {
 	return fmt.Sprintf("%s(%s)", toSortKey(p), quotedAll(names))
 }
 
-// spreadEvenly and unsort do away with such keys.
+// spreadEvenly and unsort remove the DISTKEY and the SORTKEY.
 func spreadEvenly(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER DISTSTYLE EVEN", p) }
 func unsort(p place) string       { return fmt.Sprintf("ALTER TABLE %s ALTER SORTKEY NONE", p) }
 
-// quotedAll writes names of columns.
+// quotedAll joins quoted names of columns.
 func quotedAll(names []string) string {
 	return list(names, func(_ int, name string) string { return quoted(name) })
 }
@@ -45,12 +45,12 @@ func quotedAll(names []string) string {
 func toDistKey(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER DISTKEY ", p) }
 func toSortKey(p place) string { return fmt.Sprintf("ALTER TABLE %s ALTER COMPOUND SORTKEY ", p) }
 
-// movesRows tells the statements on a table that write all its rows anew.
+// movesRows reports whether a statement on a table writes all its rows anew.
 func movesRows(p place, sql string) bool {
 	return strings.HasPrefix(sql, toDistKey(p)) || strings.HasPrefix(sql, toSortKey(p))
 }
 
-// copyColumn gives a column what another one has.
+// copyColumn sets a column to the value of another, in all rows.
 func copyColumn(p place, to, from string) string {
 	return fmt.Sprintf("UPDATE %s SET %s = %s", p, quoted(to), quoted(from))
 }
@@ -60,26 +60,26 @@ func emptyColumn(p place, name string) string {
 	return fmt.Sprintf("UPDATE %s SET %s = NULL WHERE %[2]s IS NOT NULL", p, quoted(name))
 }
 
-// copyDifferent gives a column what another one has, where it has not: tried again, it
-// writes nothing twice.
+// copyDifferent does the same only in rows where the two differ, so that it writes no row twice
+// when it is tried again.
 func copyDifferent(p place, to string, from schema.Column) string {
 	return fmt.Sprintf("%s WHERE %s", copyColumn(p, to, from.Target), distinct(from.Mapping.Text, quoted(to), quoted(from.Target)))
 }
 
-// wide is the name of the column that takes the place of one of too narrow a type. It is
-// not one that the table has for another.
+// wide returns a name for the column that takes the place of one whose type is too narrow. No
+// column of the table has that name.
 func wide(t *schema.Table, name string) string {
 	return spare(name, "__wide", func(to string) bool {
 		return slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return c.Target == to })
 	})
 }
 
-// widenColumn puts a column of a wider type in the place of one: Redshift changes the
-// type of none but a VARCHAR, and of none that its rows are spread or sorted by
-// (github.com/estuary/connectors issue 4893), which it does not drop either. It may be run
-// again from the start as long as the last transaction is not committed; left is the type of
-// the wide column, by the name to, that is there, empty if none is. One that is too narrow
-// itself by now is done away with.
+// widenColumn puts a column of a wider type in the place of one. Redshift changes the type only
+// of a VARCHAR, and not if its rows are spread or sorted by it (github.com/estuary/connectors
+// issue 4893); nor does it drop such a column. The alterations may be run again from the start
+// until the last transaction has committed. An earlier try may have left a wide column, whose
+// name is to: left is its type, empty if there is none. If that is too narrow by now, it is
+// dropped first.
 func widenColumn(p place, by rowKeys, c schema.Column, to, left string) []alteration {
 	var statements []string
 	if left != "" && !holds(left, c.Mapping.Type) {
@@ -94,7 +94,8 @@ func widenColumn(p place, by rowKeys, c schema.Column, to, left string) []altera
 	return append(alone(statements...), alteration{statements: []string{dropColumn(p, c.Target), renameColumn(p, to, c.Target)}})
 }
 
-// moveKeys has the rows spread and sorted by another column, as far as they are by one.
+// moveKeys returns the statements that have rows spread and sorted by the column to instead of
+// from, as far as they are by from.
 func moveKeys(p place, by rowKeys, from, to string) (statements []string) {
 	if by.dist == from {
 		statements = append(statements, alterDistKey(p, to))
@@ -105,5 +106,5 @@ func moveKeys(p place, by rowKeys, from, to string) (statements []string) {
 	return statements
 }
 
-// shown writes statements for people to run.
+// shown joins statements for people to run.
 func shown(statements []string) string { return strings.Join(statements, "; ") + ";" }

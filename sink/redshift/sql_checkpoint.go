@@ -17,12 +17,10 @@ func (m metadata) checkpoint() place { return in(string(m), "checkpoint") }
 func (m metadata) tableState() place { return in(string(m), "table_state") }
 func (m metadata) freshness() place  { return in(string(m), "freshness") }
 
-// table is a table of a load, by its name.
+// table returns a table of a load, by its name.
 func (m metadata) table(name string) place { return in(string(m), name) }
 
-// create makes the metadata tables. The view is bound late, as all views on tables
-// that may be altered should be.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
+// create returns the statements that make the metadata tables.
 func (m metadata) create() []string {
 	return append([]string{
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("id" INTEGER)`, m.fence()),
@@ -36,7 +34,9 @@ func (m metadata) create() []string {
 	}, m.createLedger()...)
 }
 
-// createFreshness makes the view that tells people how fresh each table is.
+// createFreshness makes the view that tells people how fresh each table is. It is bound late, as
+// all views on tables that may be altered should be.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
 func (m metadata) createFreshness() string {
 	return fmt.Sprintf(`CREATE VIEW %s AS SELECT s."source_schema", s."source_table", s."target", s."state", c."committed_at", c."lsn", c."changed_at" `+
 		`FROM %s AS s CROSS JOIN %s AS c WITH NO SCHEMA BINDING`, m.freshness(), m.tableState(), m.checkpoint())
@@ -44,10 +44,10 @@ func (m metadata) createFreshness() string {
 
 func (m metadata) lock() string { return "LOCK " + string(m.fence()) }
 
-// readLayout reads the one column that all layouts have.
+// readLayout reads the layout, which is the one column that all layouts have.
 func (m metadata) readLayout() string { return `SELECT "layout" FROM ` + string(m.checkpoint()) }
 
-// readWriter reads which rowshift wrote the layout; all layouts from 2 have it.
+// readWriter reads which rowshift wrote the layout. All layouts from 2 on have that.
 func (m metadata) readWriter() string { return `SELECT "written_by" FROM ` + string(m.checkpoint()) }
 
 // raiseLayout notes that the tables are of the layout that this binary knows.
@@ -55,14 +55,14 @@ func (m metadata) raiseLayout(version string) string {
 	return fmt.Sprintf(`UPDATE %s SET "layout" = %d, "written_by" = %s`, m.checkpoint(), layout, literal(version))
 }
 
-// countFoldedCase counts checkpoints whose phase, which is in lower case, is equal to
-// itself in upper case: so it is in a database made with COLLATE CASE_INSENSITIVE.
+// countFoldedCase counts checkpoints whose phase, which is in lower case, equals itself in upper
+// case. There are some only in a database made with COLLATE CASE_INSENSITIVE.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html
 func (m metadata) countFoldedCase() string {
 	return fmt.Sprintf(`SELECT COUNT(*) FROM %s WHERE "phase" = UPPER("phase")`, m.checkpoint())
 }
 
-// readCheckpoint reads the one row, in the order that scanCheckpoint takes.
+// readCheckpoint reads the one row, in the order in which scanCheckpoint takes it.
 func (m metadata) readCheckpoint() string {
 	return fmt.Sprintf(`SELECT "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
 		`"publication_oid", "publication_xmin" FROM %s`, m.checkpoint())
@@ -77,8 +77,8 @@ func (m metadata) readNames() string {
 	return fmt.Sprintf(`SELECT "source_oid", "source_schema", "source_table", "target" FROM %s`, m.tableState())
 }
 
-// position reads what a merge compares, and how many requests are open: most merges find
-// none, and so are spared a query for them.
+// position reads what a merge compares, and how many requests are open. Most merges find none,
+// and are spared a query for them.
 func (m metadata) position() string {
 	return fmt.Sprintf(`SELECT "epoch", "lsn", (SELECT COUNT(*) FROM %s WHERE "state" = %s) FROM %s`, m.request(), literal(requested), m.checkpoint())
 }
@@ -100,8 +100,8 @@ func (m metadata) insertCheckpoint(c replicator.Checkpoint, version string) stri
 		literal(c.Database), literal(c.Slot), c.Publication.OID, c.Publication.XMin, literal(version))
 }
 
-// moveCheckpoint writes a checkpoint over the one that a merge expects; it changes
-// one row, or none if that is not there.
+// moveCheckpoint overwrites the checkpoint that a merge expects. It changes one row, or none if
+// the checkpoint is another.
 func (m metadata) moveCheckpoint(c replicator.Checkpoint, expect replicator.LSN) string {
 	return fmt.Sprintf(`UPDATE %s SET "phase" = %s, "lsn" = %s, "committed_at" = %s, "system" = %s, "timeline" = %d, "database_name" = %s, "slot" = %s, `+
 		`"publication_oid" = %d, "publication_xmin" = %d, "changed_at" = GETDATE() WHERE "epoch" = %d AND "lsn" = %s`, m.checkpoint(),
@@ -113,7 +113,7 @@ func (m metadata) raiseEpoch() string {
 	return fmt.Sprintf(`UPDATE %s SET "epoch" = "epoch" + 1, "changed_at" = GETDATE()`, m.checkpoint())
 }
 
-// insertTables writes the tables' states; detail is what only the core reads.
+// insertTables writes the tables' states. detail writes the part that only the core reads.
 func (m metadata) insertTables(tables []replicator.TableState, detail func(replicator.TableState) string) string {
 	return fmt.Sprintf(`INSERT INTO %s ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES %s`, m.tableState(),
 		list(tables, func(_ int, t replicator.TableState) string {
@@ -128,8 +128,8 @@ func (m metadata) deleteTables(oids []uint32) string {
 		list(oids, func(_ int, oid uint32) string { return strconv.FormatUint(uint64(oid), 10) }))
 }
 
-// holders lists the other sessions of the same user that hold the fence as LOCK holds
-// it, and not those that read it. SVV_TRANSACTIONS shows all transactions to everyone.
+// holders lists the other sessions of the same user that hold the fence in the mode of LOCK, and
+// not those that read it. SVV_TRANSACTIONS shows all transactions to everybody.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 func (m metadata) holders() string {
 	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
@@ -137,8 +137,8 @@ func (m metadata) holders() string {
 		`AND t.pid <> pg_backend_pid()`, literal(schema.Fold(string(m))))
 }
 
-// applicationOf reads the names that a session gave itself, the last one first. Only
-// superusers, and users with the role sys:monitor, may read them.
+// applicationOf reads the last name that a session gave itself. Only superusers, and users with
+// the role sys:monitor, may read it.
 // https://docs.aws.amazon.com/redshift/latest/dg/SYS_CONNECTION_LOG.html
 func applicationOf(pid string) string {
 	return "SELECT TRIM(application_name) FROM sys_connection_log WHERE session_id = " + pid + " AND TRIM(application_name) <> '' ORDER BY record_time DESC LIMIT 1"

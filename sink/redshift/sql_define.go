@@ -7,9 +7,9 @@ import (
 	"rowshift/schema"
 )
 
-// createTable makes a target, or a load table of its shape. Keys are not declared:
-// Redshift does not enforce them, and its planner would believe them. No column is NOT
-// NULL: Redshift cannot take that back once the key is over other columns.
+// createTable makes a target, or a load table of the same shape. Keys are not declared, because
+// Redshift does not enforce them but its planner relies on them. No column is NOT NULL, because
+// Redshift cannot take that back when other columns become the key.
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
 func createTable(p place, t *schema.Table) string {
 	columns := list(t.Columns, func(_ int, c schema.Column) string { return quoted(c.Target) + " " + c.Mapping.Type })
@@ -20,9 +20,9 @@ func createTable(p place, t *schema.Table) string {
 	return sql
 }
 
-// spread is how a table's rows are spread over the cluster, where its columns have those
-// names. A table with no column that can be the key is spread evenly, and so is all that is
-// compared with it: AUTO begins as ALL, which writes each row on every node.
+// spread returns how a table's rows are spread over the cluster; named gives the columns' names.
+// A table is spread evenly if no column can be the key, and so is everything that is compared
+// with it. AUTO would begin as ALL, which writes each row on every node.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_choosing_dist_sort.html
 func spread(t *schema.Table, named func(column int) string) string {
 	if t.DistKey < 0 {
@@ -45,7 +45,7 @@ func grantees(readers []string) string {
 	return list(readers, func(_ int, reader string) string { return grantee(reader) })
 }
 
-// grantee writes a reader.
+// grantee writes a reader as GRANT takes it.
 func grantee(reader string) string {
 	if kind, name := readerOf(reader); kind != "" {
 		return kind + " " + quoted(name)
@@ -53,7 +53,8 @@ func grantee(reader string) string {
 	return quotedUser(reader)
 }
 
-// readerOf parts a reader of warehouse.readers: its kind is GROUP or ROLE, or none of a user.
+// readerOf splits an entry of warehouse.readers into its kind and its name. The kind is GROUP or
+// ROLE, or empty for a user.
 func readerOf(reader string) (kind, name string) {
 	for _, kind := range []string{"GROUP", "ROLE"} {
 		if word, name, ok := strings.Cut(reader, " "); ok && strings.EqualFold(word, kind) {
@@ -63,15 +64,15 @@ func readerOf(reader string) (kind, name string) {
 	return "", reader
 }
 
-// countSchema tells whether a schema is there.
+// countSchema counts the schemas of that name: 1 or 0.
 func countSchema(name string) string {
 	return "SELECT COUNT(*) FROM pg_namespace WHERE nspname = " + literal(schema.Fold(name))
 }
 
-// tablesOf lists the tables and views of a schema. It and kindOf ask the catalogue that is
-// PostgreSQL's: SVV_TABLES and SVV_COLUMNS have what is in external schemas besides, and ask
-// Glue, Hive or another database for it whatever schema is asked for; that takes minutes
-// where there are many tables, and fails where one cannot be reached.
+// tablesOf lists the tables and views of a schema. Like kindOf it asks the catalogue that is
+// PostgreSQL's. SVV_TABLES and SVV_COLUMNS also have what is in external schemas, and ask Glue,
+// Hive or another database for it, whichever schema the query is about. That takes minutes where
+// there are many tables, and fails where one of those cannot be reached.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
 // https://docs.aws.amazon.com/redshift/latest/dg/c_intro_catalog_views.html
 // https://github.com/aws/amazon-redshift-jdbc-driver/issues/64
@@ -79,22 +80,22 @@ func tablesOf(name string) string {
 	return "SELECT c.relname" + relationsOf(name) + " ORDER BY c.relname"
 }
 
-// kindOf reads what a name is: 'r' for a table, 'v' for a view. A materialized view is 'v',
-// too, as its rows are in a table of another name; 'm' is no table in any case.
+// kindOf reads what has a name: 'r' is a table, 'v' a view. A materialized view is a 'v' too,
+// with its rows in a table of another name; an 'm' would be no table either.
 func kindOf(s, table string) string {
 	return "SELECT c.relkind" + relationsOf(s) + " AND c.relname = " + literal(schema.Fold(table))
 }
 
-// relationsOf are the tables and views of a schema.
+// relationsOf returns the part of a query that selects the tables and views of a schema.
 func relationsOf(name string) string {
 	return ` FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = ` + literal(schema.Fold(name)) + " AND c.relkind IN ('r', 'v', 'm')"
 }
 
-// columnsOf lists the columns of a table with their types, and which of them its rows are
-// spread and sorted by, the sort key's in their order. It lists columns of other databases,
-// which data sharing brings, and none of external schemas. What kindOf reads is asked apart:
-// such views span leader and compute nodes, and Redshift does not let this one be read with
-// the catalogue in one query; and of some views it has no columns.
+// columnsOf lists the columns of a table with their types, and tells by which of them its rows
+// are spread and sorted. Those of the sort key are in their order. SVV_REDSHIFT_COLUMNS has the
+// columns of other databases too, which data sharing brings, but none of external schemas.
+// kindOf is a query of its own: this view spans leader and compute nodes, so Redshift does not
+// let it be read together with the catalogue, and it has no columns of some views.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html
 // https://github.com/dbt-labs/dbt-redshift/issues/641
 // https://github.com/getredash/redash/pull/5473
@@ -103,8 +104,9 @@ func columnsOf(s, table string) string {
 		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " ORDER BY ABS(sortkey), ordinal_position"
 }
 
-// beginSession sets what the cluster or the user may have set otherwise: a limit would end
-// each load that takes longer, for ever, and times are read as they are written here.
+// beginSession returns the settings that a session begins with, because the cluster or the user
+// may have others. A statement_timeout would end each load that takes longer, every time; and
+// times have to be read in the form in which they are written here.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_datestyle.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_timezone_config.html

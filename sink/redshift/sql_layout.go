@@ -2,23 +2,22 @@ package redshift
 
 import "fmt"
 
-// layout is the version of the metadata tables that this binary writes. It reads all
-// that are before it.
+// layout is the version of the metadata tables that this binary writes. It reads all earlier
+// ones.
 //
-//	1: load tables take their changes themselves
+//	1: changes go to load tables directly
 //	2: who wrote the layout
 //	3: changes of tables that load wait in held tables; requests
 //	4: ledger and quarantine
 const layout = 4
 
-// upgrades are the statements that move the metadata tables up: the first ones from
-// layout 1 to 2, and so on. They run in the transaction that takes the
-// fence, so they are such as Redshift can roll back: one ADD COLUMN a statement, and
-// no ALTER COLUMN TYPE. https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+// upgrades returns the statements that move the metadata tables up: first those from layout 1 to
+// 2, and so on. They run in the transaction that takes the fence, so they are such as Redshift
+// can roll back: each adds one column at most, and none is an ALTER COLUMN TYPE.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 //
-// What is read before the fence is taken, the checkpoint and the tables' states, is
-// read in older layouts as well: a column that is added there is not read by those
-// statements before it is.
+// The checkpoint and the tables' states are also read before the fence is taken, in older
+// layouts too. So the statements that read them must not read a column that was added there.
 func (m metadata) upgrades() [][]string {
 	return [][]string{
 		{fmt.Sprintf(`ALTER TABLE %s ADD COLUMN "written_by" VARCHAR(64)`, m.checkpoint())},

@@ -11,9 +11,9 @@ import (
 func (m metadata) ledger() place     { return in(string(m), "ledger") }
 func (m metadata) quarantine() place { return in(string(m), "quarantine") }
 
-// createLedger makes the tables that account for what the targets do not have as the
-// source has it: values that were adjusted, and rows that were refused. A row of
-// quarantine that has not been lifted is one that the source has and the target lacks.
+// createLedger makes the ledger and the quarantine, which account for what the targets do not
+// have as the source has it: values that were adjusted, and rows that were refused. A row of the
+// quarantine that was not lifted is one that the source has and the target lacks.
 func (m metadata) createLedger() []string {
 	const row = `"source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, "target" VARCHAR(256) NOT NULL, "key" VARCHAR(65535) NOT NULL`
 	const at = `"original_bytes" BIGINT, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP`
@@ -25,24 +25,24 @@ func (m metadata) createLedger() []string {
 	}
 }
 
-// createLoadLedger makes the table where a load's entries wait until its table joins:
-// those of its own rows in fold 0, and those of held changes in theirs.
+// createLoadLedger makes the table where a load's entries wait until its table joins. Entries
+// for rows of the snapshot are in fold 0, those for held changes in the folds of these.
 func createLoadLedger(p place) string {
 	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("fold" BIGINT NOT NULL, "xid" BIGINT, "key" VARCHAR(65535) NOT NULL, %s)`, p, entryColumns)
 }
 
-// entryColumns are what an entry says beside of which row it is.
+// entryColumns are the columns of an entry, without those that tell which row it is about.
 const entryColumns = `"column_name" VARCHAR(256), "kind" VARCHAR(32), "rule" VARCHAR(16), "original_bytes" BIGINT, "lsn" VARCHAR(17), "committed_at" TIMESTAMP, "object" VARCHAR(2048)`
 
-// Rules of entries that are no adjustments: a row that was refused, and a key that does
-// not fit and is gone.
+// The rules of entries that are not adjustments: a row that was refused, and a key that does not
+// fit and is gone.
 const (
 	refusedRule = string(schema.Quarantine)
 	liftedRule  = replicator.Lifted
 )
 
-// createEntries makes the staging table of entries: what tells folds apart if they are
-// held, the key by its columns, and the key as text where its columns do not hold it.
+// createEntries makes the staging table of entries. For held folds it has the fold and the
+// transaction; then come the key's columns, and the key as text where they do not hold it.
 func createEntries(stage place, t *schema.Table, held bool) string {
 	var columns []string
 	if held {
@@ -54,7 +54,7 @@ func createEntries(stage place, t *schema.Table, held bool) string {
 	return fmt.Sprintf(`CREATE TEMP TABLE %s (%s, "given" VARCHAR(65535), %s)`, stage, strings.Join(columns, ", "), entryColumns)
 }
 
-// entriesColumns are the columns of the files of entries, in their order.
+// entriesColumns returns the columns of the files of entries, in their order.
 func entriesColumns(t *schema.Table, held bool) []string {
 	var names []string
 	if held {
@@ -66,7 +66,7 @@ func entriesColumns(t *schema.Table, held bool) []string {
 	return append(names, "given", "column_name", "kind", "rule", "original_bytes", "lsn", "committed_at", "object")
 }
 
-// entryKey is the key of a staged entry as text.
+// entryKey is an expression for the key of a staged entry as text.
 func entryKey(t *schema.Table) string {
 	return `COALESCE("given", ` + keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }) + ")"
 }
@@ -81,9 +81,9 @@ const (
 	quarantineColumns = `"source_schema", "source_table", "target", "key", "reason", "column_name", "original_bytes", "lsn", "committed_at", "object", "written_at"`
 )
 
-// who is what the rows of ledger and quarantine begin with. A table that is renamed
-// keeps the name there that the config knows it by; if the config is to know it by another,
-// what is open gets that (renameOpen), and the rest is history.
+// who returns the values that rows of ledger and quarantine begin with. A table that is renamed
+// in the source keeps the name by which the config knows it. If the config then gets another
+// name for it, the open rows get that too (renameOpen), and the others are history.
 func who(t *schema.Table) string {
 	return fmt.Sprintf("%s, %s, %s", literal(t.Known.Schema), literal(t.Known.Table), literal(t.Target))
 }
@@ -100,49 +100,48 @@ func (m metadata) insertRefused(stage place, t *schema.Table) string {
 		m.quarantine(), quarantineColumns, who(t), entryKey(t), stage, literal(refusedRule))
 }
 
-// insertUnfilled puts the staged rows into quarantine that have not found their
-// origin.
+// insertUnfilled puts the staged rows that found no origin into quarantine.
 func (m metadata) insertUnfilled(stage place, f replicator.StagedFold, at replicator.Written) string {
 	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s, %s, %s, NULL, NULL, %s, %s, NULL, GETDATE() FROM %s WHERE %s`,
 		m.quarantine(), quarantineColumns, who(f.Table), keyText(f.Table, func(_, k int) string { return quoted(valueColumn(k)) }),
 		literal(replicator.Unfilled), literal(at.LSN.String()), timestamp(at.Time), stage, anyOf(f.Unchanged))
 }
 
-// forgoUnfilled makes the keys gone of staged rows that have not found their origin.
+// forgoUnfilled marks the keys of staged rows that found no origin as gone.
 func forgoUnfilled(stage place, unchanged []int) string {
 	return fmt.Sprintf("UPDATE %s SET %s = TRUE WHERE (%s)", stage, quoted(goneColumn), anyOf(unchanged))
 }
 
-// openOf is true of the entries of a table's quarantine that are not lifted.
+// openOf is a condition that is true for the rows of a table's quarantine that are not lifted.
 func (m metadata) openOf(n schema.Name) string {
 	q := m.quarantine()
 	return fmt.Sprintf(`%s = %s AND %s = %s AND %s IS NULL`, q.of("source_schema"), literal(n.Schema), q.of("source_table"), literal(n.Table), q.of("lifted_at"))
 }
 
-// liftAll lifts a table's quarantine: its rows are all gone, or anew in the target.
+// liftAll lifts a table's quarantine, because its rows are all gone, or anew in the target.
 func (m metadata) liftAll(n schema.Name, at replicator.LSN) string {
 	return fmt.Sprintf(`UPDATE %s SET "lifted_lsn" = %s, "lifted_at" = GETDATE() WHERE %s`, m.quarantine(), literal(at.String()), m.openOf(n))
 }
 
-// renameOpen gives the entries of a target's quarantine that are not lifted another table's
-// name. No two tables have one target, while two may exchange their names.
+// renameOpen gives the rows of a target's quarantine that are not lifted another table's name.
+// It goes by the target, because no two tables share one, while two tables may swap their names.
 func (m metadata) renameOpen(target string, to schema.Name) string {
 	return fmt.Sprintf(`UPDATE %s SET "source_schema" = %s, "source_table" = %s WHERE "target" = %s AND "lifted_at" IS NULL`,
 		m.quarantine(), literal(to.Schema), literal(to.Table), literal(target))
 }
 
-// createKeys makes a temporary table of the keys of staged rows as text, since an UPDATE
-// and a DELETE join by columns only.
+// createKeys makes a temporary table of the keys of staged rows as text, because UPDATE and
+// DELETE can join by columns only.
 func createKeys(p, stage place, t *schema.Table) string {
 	return fmt.Sprintf(`CREATE TEMP TABLE %s AS SELECT CAST(%s AS VARCHAR(65535)) AS "key" FROM %s`, p, keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }), stage)
 }
 
-// liftKeys lifts the quarantine of keys: each has another row now, or none.
+// liftKeys lifts the quarantine of keys, because each has another row now, or none.
 func (m metadata) liftKeys(keys place, t *schema.Table, at replicator.LSN) string {
 	return m.lift(keys, t.Known, at, `s."key"`)
 }
 
-// liftGiven does so for staged entries of keys that do not fit.
+// liftGiven does the same for staged entries whose keys do not fit.
 func (m metadata) liftGiven(entries place, t *schema.Table, at replicator.LSN) string {
 	return m.lift(entries, t.Known, at, `s."given"`)
 }
@@ -157,9 +156,9 @@ func (m metadata) countOpen() string {
 	return fmt.Sprintf(`SELECT "source_schema", "source_table", COUNT(*) FROM %s WHERE "lifted_at" IS NULL GROUP BY "source_schema", "source_table" ORDER BY "source_schema", "source_table"`, m.quarantine())
 }
 
-// keyText writes a key as text: a JSON array of the texts of its columns, of each that
-// is longer than 1,024 bytes "sha256:" and that of it. It is made by Redshift wherever
-// the key fits its columns, so that two of one key are equal.
+// keyText is an expression for a key as text: a JSON array of the texts of its columns. A text
+// longer than 1,024 bytes is replaced by "sha256:" and its SHA-256. Redshift writes this text
+// wherever the columns hold the key, so that equal keys have equal texts.
 func keyText(t *schema.Table, column func(i, k int) string) string {
 	var parts []string
 	for i, k := range t.Key {
@@ -168,7 +167,7 @@ func keyText(t *schema.Table, column func(i, k int) string) string {
 	return `'["' || ` + strings.Join(parts, ` || '", "' || `) + ` || '"]'`
 }
 
-// columnText writes a column as text, as it stands between the quotes of JSON.
+// columnText is an expression for a column as text, as it stands between the quotes of JSON.
 func columnText(m schema.Mapping, c string) string {
 	kind, _, _ := strings.Cut(m.Type, "(")
 	switch {
@@ -182,8 +181,7 @@ func columnText(m schema.Mapping, c string) string {
 	return fmt.Sprintf(`CAST(%s AS VARCHAR(64))`, c)
 }
 
-// inJSON escapes what JSON does not have between quotes, but for rare control
-// characters.
+// inJSON escapes what JSON does not allow between quotes, except for rare control characters.
 func inJSON(c string) string {
 	for _, pair := range [][2]string{{`\`, `\\`}, {`"`, `\"`}, {"\n", `\n`}, {"\r", `\r`}, {"\t", `\t`}} {
 		c = fmt.Sprintf("REPLACE(%s, %s, %s)", c, literal(pair[0]), literal(pair[1]))

@@ -15,8 +15,8 @@ type place string
 // in returns a table of a schema.
 func in(schema, table string) place { return place(quoted(schema) + "." + quoted(table)) }
 
-// temporary returns a temporary table. Those have no schema, so that the name of one that is
-// not there is looked for along the search path: it is one that no target has.
+// temporary returns a temporary table. It has no schema, so if it does not exist, Redshift looks
+// for its name along the search path: therefore no target has such a name.
 func temporary(name string) place { return place(quoted("rowshift_tmp_" + name)) }
 
 // of returns a column of the table.
@@ -37,7 +37,7 @@ func createStage(stage place, f replicator.StagedFold) string {
 		stage, strings.Join(defineStage(f), ", "), spread(f.Table, valueColumn))
 }
 
-// defineStage are the columns of a fold's staging table with their types.
+// defineStage returns the columns of a fold's staging table, with their types.
 func defineStage(f replicator.StagedFold) []string {
 	t := f.Table
 	columns := []string{}
@@ -55,7 +55,7 @@ func defineStage(f replicator.StagedFold) []string {
 	return append(columns, quoted(goneColumn)+" BOOLEAN")
 }
 
-// stageColumns are the columns of a fold's files, in their order.
+// stageColumns returns the columns of a fold's files, in their order.
 func stageColumns(f replicator.StagedFold) []string {
 	var names []string
 	for i := range f.Table.Columns {
@@ -72,7 +72,7 @@ func stageColumns(f replicator.StagedFold) []string {
 	return append(names, goneColumn)
 }
 
-// copyFiles loads files into a table. Nothing that it does alters a value.
+// copyFiles loads files into a table. None of its options alters a value.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
 func copyFiles(into place, columns []string, f replicator.Files, role, region string) string {
 	s := fmt.Sprintf("COPY %s (%s) FROM %s IAM_ROLE %s FORMAT AS CSV %s MANIFEST NULL AS %s DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
@@ -83,8 +83,8 @@ func copyFiles(into place, columns []string, f replicator.Files, role, region st
 	return s
 }
 
-// Aliases of what a DELETE goes by: the target stands beside them by its own name, which may
-// be any but those.
+// Aliases of the table that a DELETE compares its target with. The target is there by its own
+// name, which may be any but these.
 const (
 	asStaged = "rowshift_staged"
 	asLoaded = "rowshift_loaded"
@@ -93,7 +93,7 @@ const (
 
 const copied = "SELECT pg_last_copy_count()"
 
-// same compares two columns that hold one type: text by its length as well.
+// same compares two columns of one type; texts are compared by their length as well.
 func same(text bool, a, b string) string {
 	if !text {
 		return a + " = " + b
@@ -101,19 +101,20 @@ func same(text bool, a, b string) string {
 	return fmt.Sprintf("%s = %s AND OCTET_LENGTH(%s) = OCTET_LENGTH(%s)", a, b, a, b)
 }
 
-// sameKey compares the key columns of two tables, each named by a function of the
-// key column's place in the key and in the table.
+// sameKey compares the key columns of two tables. a and b name a table's column, given its place
+// in the key and in the table.
 func sameKey(t *schema.Table, a, b func(i, column int) string) string {
 	return matchKey(t, func(m schema.Mapping) bool { return m.Text }, a, b)
 }
 
-// sameStagedKey is sameKey where both tables hold nothing but what the mappings of the
-// key's columns wrote: no value of a type without blanks ends in one.
+// sameStagedKey is sameKey for tables that hold only what the mappings of the key's columns
+// wrote. There no value of a type without blanks ends in one, so lengths of such values are not
+// compared.
 func sameStagedKey(t *schema.Table, a, b func(i, column int) string) string {
 	return matchKey(t, func(m schema.Mapping) bool { return m.Text && !m.Blankless }, a, b)
 }
 
-// matchKey compares key columns, by their length as well where text says so.
+// matchKey compares key columns; those for which text is true are compared by length as well.
 func matchKey(t *schema.Table, text func(schema.Mapping) bool, a, b func(i, column int) string) string {
 	var conditions []string
 	for i, k := range t.Key {
@@ -122,8 +123,8 @@ func matchKey(t *schema.Table, text func(schema.Mapping) bool, a, b func(i, colu
 	return strings.Join(conditions, " AND ")
 }
 
-// fill gives the staged rows the values that they leave unchanged, from the row of
-// their origin key.
+// fill sets the values that staged rows leave unchanged to those of the row with their origin
+// key, and clears the flags of these rows. Rows that find no origin keep their flags.
 func fill(stage, target place, f replicator.StagedFold) string {
 	t := f.Table
 	var sets, flags []string
@@ -141,7 +142,7 @@ func fill(stage, target place, f replicator.StagedFold) string {
 	return fmt.Sprintf("UPDATE %s SET %s FROM %s AS t WHERE (%s) AND %s", stage, strings.Join(sets, ", "), target, strings.Join(flags, " OR "), where)
 }
 
-// unfilled counts the staged rows that have not found their origin.
+// unfilled counts the staged rows that found no origin, after fill.
 func unfilled(stage place, f replicator.StagedFold) string {
 	return fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", stage, anyOf(f.Unchanged))
 }
@@ -168,7 +169,7 @@ func targets(t *schema.Table) string {
 	return list(t.Columns, func(_ int, c schema.Column) string { return quoted(c.Target) })
 }
 
-// createGone makes the temporary table of the keys that a load table lacks.
+// createGone makes the temporary table for the keys that a load table lacks.
 func createGone(gone place, t *schema.Table) string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s (%s)", gone, list(t.Key, func(i, k int) string {
 		return quoted(valueColumn(i)) + " " + t.Columns[k].Mapping.Type
@@ -180,8 +181,9 @@ func aliased(alias string, t *schema.Table) func(i, k int) string {
 	return func(_, k int) string { return alias + "." + quoted(t.Columns[k].Target) }
 }
 
-// deleteDifferent deletes the target's rows that the load table has with other
-// values. Redshift has no IS DISTINCT FROM.
+// deleteDifferent deletes the target's rows that the load table has with other values. Redshift
+// has no IS DISTINCT FROM. If a column is of a type that cannot be compared, it deletes every
+// row that the load table has.
 func deleteDifferent(target, load place, t *schema.Table) string {
 	var differ []string
 	for i, c := range t.Columns {
@@ -202,8 +204,8 @@ func deleteDifferent(target, load place, t *schema.Table) string {
 		func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased(asLoaded, t)), strings.Join(differ, " OR "))
 }
 
-// distinct tells two columns that hold one type apart: NULLs are equal, and texts
-// differ if their lengths do.
+// distinct is a condition that is true if two columns of one type differ. NULLs do not, and
+// texts do if their lengths do.
 func distinct(text bool, a, b string) string {
 	s := a + " <> " + b
 	if text {
@@ -244,8 +246,7 @@ func insertLoaded(target, load place, t *schema.Table) string {
 // countRows counts the rows of a table.
 func countRows(of place) string { return "SELECT COUNT(*) FROM " + string(of) }
 
-// surplus counts the rows that a target has beyond those of the load table: none once
-// each has its own.
+// surplus counts how many rows more a target has than the load table.
 func surplus(target, load place) string {
 	return fmt.Sprintf("SELECT (SELECT COUNT(*) FROM %s) - (SELECT COUNT(*) FROM %s)", target, load)
 }
@@ -269,8 +270,8 @@ func findTwice(gone, target place, t *schema.Table) string {
 		list(t.Key, func(_, k int) string { return quoted(t.Columns[k].Target) }), target, strings.Join(apart, ", "))
 }
 
-// keyColumns writes something of each column of the key, by its name and whether it is
-// text.
+// keyColumns returns what write returns for each column of the key, given its name and whether
+// it is text.
 func keyColumns(t *schema.Table, write func(column string, text bool) string) (all []string) {
 	for _, k := range t.Key {
 		all = append(all, write(quoted(t.Columns[k].Target), t.Columns[k].Mapping.Text))

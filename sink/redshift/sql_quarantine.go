@@ -6,8 +6,8 @@ import (
 	"rowshift/schema"
 )
 
-// listOpen lists the rows in quarantine, of a table if it has a name, in the order that
-// scanRefused takes.
+// listOpen lists up to limit rows in quarantine, in the order in which scanRefused takes them:
+// of table n or, if n is empty, of all tables.
 func (m metadata) listOpen(n schema.Name, limit int) string {
 	of := ""
 	if n != (schema.Name{}) {
@@ -17,13 +17,13 @@ func (m metadata) listOpen(n schema.Name, limit int) string {
 		`WHERE "lifted_at" IS NULL%s ORDER BY "source_schema", "source_table", "written_at", "key" LIMIT %d`, m.quarantine(), of, limit)
 }
 
-// keptObjects lists what holds rows that were refused, as the quarantine or the ledger of
-// a load has them.
+// keptObjects lists the objects that hold refused rows, as the quarantine or a load's ledger
+// names them.
 func keptObjects(of place) string {
 	return fmt.Sprintf(`SELECT DISTINCT "object" FROM %s WHERE "object" IS NOT NULL ORDER BY "object"`, of)
 }
 
-// dropQuarantine deletes a table's entries, or those of some keys if there are any.
+// dropQuarantine deletes a table's entries; if keys are given, only theirs.
 func (m metadata) dropQuarantine(n schema.Name, keys []string) string {
 	s := fmt.Sprintf(`DELETE FROM %s WHERE "source_schema" = %s AND "source_table" = %s`, m.quarantine(), literal(n.Schema), literal(n.Table))
 	if len(keys) > 0 {

@@ -8,9 +8,8 @@ import (
 	"rowshift/schema"
 )
 
-// loadErrors read what Redshift kept of the last files that COPY refused: column,
-// code, file and line. Values, raw lines and reasons, which quote them, are left
-// where they are.
+// loadErrors read what Redshift kept of the last rows that COPY refused: column, code, file and
+// line. They do not read values, nor raw lines and reasons, which quote values.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_ERRORS.html
 // https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
 var loadErrors = []string{
@@ -18,16 +17,17 @@ var loadErrors = []string{
 	"SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 20",
 }
 
-// mostErrors is how many rows of one COPY may be refused. More are no single rows.
+// mostErrors is how many rows of one COPY may be refused. If there are more, the fault is not in
+// single rows.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html#copy-maxerror
 const mostErrors = 100
 
-// createLike makes a temporary table of the form of another.
+// createLike makes a temporary table with the columns of another.
 func createLike(p, of place) string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s (LIKE %s)", p, of)
 }
 
-// createTexts makes a temporary table that takes any field.
+// createTexts makes a temporary table that takes every field as text.
 func createTexts(p place, columns []string) string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s (%s)", p, list(columns, func(_ int, c string) string { return quoted(c) + " VARCHAR(65535)" }))
 }
@@ -35,12 +35,12 @@ func createTexts(p place, columns []string) string {
 // copyFitting copies the rows that fit, and leaves out those that COPY refuses.
 func copyFitting(copyAll string) string { return fmt.Sprintf("%s MAXERROR %d", copyAll, mostErrors+1) }
 
-// copyTexts copies rows as text, which is cut where it is too long: only the key is of
-// interest.
+// copyTexts copies rows as text. What is too long is cut: no key is, and digests do not tell
+// long texts apart.
 func copyTexts(copyAll string) string { return copyAll + " TRUNCATECOLUMNS" }
 
-// selectRefused reads what rows are known by in replicator.Rows that are not among those
-// that fit.
+// selectRefused reads the digests, as in replicator.Rows, of the rows in texts that are not in
+// fitting.
 func selectRefused(texts, fitting place, c copying) string {
 	t := c.table
 	conditions := []string{}
@@ -61,8 +61,8 @@ func selectRefused(texts, fitting place, c copying) string {
 		strings.Join(digest, " || "), texts, fitting, strings.Join(conditions, " AND "), first, first)
 }
 
-// sameAsText compares the text of a key's column with what COPY makes of it. Bytes are
-// compared as the hex digits that they were copied from: FROM_HEX may want a literal.
+// sameAsText compares the text of a key's column with what COPY made of it. Bytes are compared
+// as hex digits, which they were copied from, because FROM_HEX may demand a literal.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_FROM_HEX.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_TO_HEX.html
 func sameAsText(written, c string, m schema.Mapping) string {

@@ -42,7 +42,7 @@ func changeOwner(p place, user string) string {
 	return fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", p, user)
 }
 
-// ignorePolicies lets a user see all rows, whatever row-level security says.
+// ignorePolicies lets a user see all rows in spite of row-level security.
 // https://docs.aws.amazon.com/redshift/latest/dg/t_rls_usage.html
 func ignorePolicies(user string) string {
 	return fmt.Sprintf("CREATE ROLE rowshift_all_rows; GRANT IGNORE RLS TO ROLE rowshift_all_rows; GRANT ROLE rowshift_all_rows TO %s;", user)
@@ -52,12 +52,12 @@ func ignorePolicies(user string) string {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 func forgetPolicies(p place) string { return fmt.Sprintf("ALTER TABLE %s ROW LEVEL SECURITY OFF;", p) }
 
-// changePassword gives a user another password. Here user is as the config has it, whose
-// name may be one that Redshift has not.
+// changePassword gives a user another password. Here user is not quoted, but as the config has
+// it, and may not be a possible name.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html
 func changePassword(user string) string { return alterUser(user) + " PASSWORD '...';" }
 
-// unlockUser unlocks a user, who is given a password with it.
+// unlockUser unlocks a user, and gives it a password at the same time.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html
 func unlockUser(user string) string { return alterUser(user) + " LOGIN PASSWORD '...';" }
 

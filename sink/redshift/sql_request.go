@@ -28,7 +28,7 @@ func (m metadata) createRequest() string {
 		`"state" VARCHAR(16) NOT NULL, "requested_at" TIMESTAMP, "taken_at" TIMESTAMP, "done_at" TIMESTAMP)`, m.request())
 }
 
-// requestResyncs asks by a word for tables to be loaded again.
+// requestResyncs asks for tables to be loaded again. word identifies the request.
 func (m metadata) requestResyncs(word string, tables []schema.Name) string {
 	return fmt.Sprintf(`INSERT INTO %s ("kind", "source_schema", "source_table", "token", "state", "requested_at") VALUES %s`, m.request(),
 		list(tables, func(_ int, n schema.Name) string {
@@ -42,7 +42,7 @@ func (m metadata) answersTo(word string) string {
 		m.request(), literal(resync), literal(word))
 }
 
-// readRequests reads what is asked for and not taken, each request by itself.
+// readRequests reads the requests that nobody has taken up, one in each row.
 func (m metadata) readRequests() string {
 	return fmt.Sprintf(`SELECT "kind", "source_schema", "source_table" FROM %s WHERE "state" = %s ORDER BY "kind", "source_schema", "source_table"`,
 		m.request(), literal(requested))
@@ -54,28 +54,27 @@ func (m metadata) openRequests() string {
 		`WHERE "state" = %s OR "state" = %s ORDER BY "requested_at", "source_schema", "source_table", "token"`, m.request(), literal(requested), literal(taken))
 }
 
-// answerRequests moves the requests for a table from one state to another, whose time
-// a column has.
+// answerRequests moves the requests for a table from one state to another. at is the column for
+// the time of that.
 func (m metadata) answerRequests(n schema.Name, from, to, at string) string {
 	return fmt.Sprintf(`UPDATE %s SET "state" = %s, %s = GETDATE() WHERE "kind" = %s AND "state" = %s AND "source_schema" = %s AND "source_table" = %s`,
 		m.request(), literal(to), quoted(at), literal(resync), literal(from), literal(n.Schema), literal(n.Table))
 }
 
-// renameRequests lets what was asked for a table, and is not done, be asked for by its new
-// name.
+// renameRequests gives the requests for a table that are not done its new name.
 func (m metadata) renameRequests(from, to schema.Name) string {
 	return fmt.Sprintf(`UPDATE %s SET "source_schema" = %s, "source_table" = %s WHERE "kind" = %s AND ("state" = %s OR "state" = %s) AND "source_schema" = %s AND "source_table" = %s`,
 		m.request(), literal(to.Schema), literal(to.Table), literal(resync), literal(requested), literal(taken), literal(from.Schema), literal(from.Table))
 }
 
-// readResets reads the tokens of slot resets, with what became of each: in the order in
-// which they were taken, and behind those what is asked for. NULL is sorted last.
+// readResets reads the tokens of slot resets, and what became of each. They are in the order in
+// which they were taken. Those that were not are last, because NULL is sorted last.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ORDER_BY_clause.html
 func (m metadata) readResets() string {
 	return fmt.Sprintf(`SELECT "token", "state" FROM %s WHERE "kind" = %s ORDER BY "taken_at", "requested_at", "token"`, m.request(), literal(reset))
 }
 
-// insertReset remembers a reset, in some state.
+// insertReset remembers a reset, in that state.
 func (m metadata) insertReset(token, state string) string {
 	at := "NULL"
 	if state != requested {
@@ -85,13 +84,13 @@ func (m metadata) insertReset(token, state string) string {
 		m.request(), literal(reset), literal(token), literal(state), at)
 }
 
-// takeReset says of a reset that somebody asked for that it is under way.
+// takeReset notes that a reset which somebody asked for is under way.
 func (m metadata) takeReset(token string) string {
 	return fmt.Sprintf(`UPDATE %s SET "state" = %s, "taken_at" = GETDATE() WHERE "kind" = %s AND "token" = %s AND "state" = %s`,
 		m.request(), literal(taken), literal(reset), literal(token), literal(requested))
 }
 
-// finishResets says of the resets under way that they are done.
+// finishResets notes that the resets under way are done.
 func (m metadata) finishResets() string {
 	return fmt.Sprintf(`UPDATE %s SET "state" = %s, "done_at" = GETDATE() WHERE "kind" = %s AND "state" = %s`,
 		m.request(), literal(done), literal(reset), literal(taken))
