@@ -11,19 +11,19 @@ import (
 	"rowshift/schema"
 )
 
-// due is what has to be done to a target before what its table has can be written to it.
+// due is what has to be done to a target before its table's rows can be written to it.
 type due struct {
-	alterations []alteration // one after another
-	fills       []string     // in the transaction of the merge
+	alterations []alteration // in their order
+	fills       []string     // statements for the transaction of the merge
 }
 
-// alteration is one statement, or several of one transaction that takes the fence.
+// alteration is one statement, or several that run in one transaction under the fence.
 type alteration struct {
 	statements []string
 	instead    []alteration // what is done in its place if Redshift refuses it
 }
 
-// alone are alterations of one statement each.
+// alone returns an alteration for each statement.
 func alone(statements ...string) (all []alteration) {
 	for _, sql := range statements {
 		all = append(all, alteration{statements: []string{sql}})
@@ -31,7 +31,7 @@ func alone(statements ...string) (all []alteration) {
 	return all
 }
 
-// printed are the statements of alterations, as people run them.
+// printed returns the statements of alterations as people run them.
 func printed(all []alteration) (statements []string) {
 	for _, a := range all {
 		if len(a.statements) > 1 {
@@ -43,7 +43,7 @@ func printed(all []alteration) (statements []string) {
 	return statements
 }
 
-// among tells whether an alteration is one of some, or of what is done in their place.
+// among reports whether the alteration is one of all, or one that is done in their place.
 func (a alteration) among(all []alteration) bool {
 	return slices.ContainsFunc(all, func(b alteration) bool { return slices.Equal(a.statements, b.statements) || a.among(b.instead) })
 }
@@ -54,21 +54,21 @@ type targetFill struct {
 	sql   string
 }
 
-// dueOf returns what is due, by the columns and the keys that the target has. The error is a
-// *replicator.Unfit if no alteration helps. A column is not dropped: whoever reads the
-// target may need it.
+// dueOf returns what is due to a target that has these columns and keys. The error is a
+// *replicator.Unfit if no alteration helps. A column that the table no longer has stays, because
+// readers of the target may need it.
 func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by rowKeys) (d due, err error) {
 	t, p := a.Table, in(w.options.Schema, a.Table.Target)
 	if len(have) == 0 {
-		return d, nil // it is made with the load
+		return d, nil // the load makes the target
 	}
 	for _, r := range a.Diff.Renamed {
 		kind, there := have[r.From]
 		if !there {
-			continue // it was done before
+			continue // it was renamed before
 		}
 		if _, taken := have[r.To]; taken {
-			d.fills = append(d.fills, copyColumn(p, r.To, r.From)) // of a column that was dropped once
+			d.fills = append(d.fills, copyColumn(p, r.To, r.From)) // the target still has r.To of a column that was dropped once
 			continue
 		}
 		d.alterations = append(d.alterations, alone(renameColumn(p, r.From, r.To))...)
@@ -82,14 +82,15 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by ro
 			continue
 		}
 		if slices.Contains(a.Diff.Added, i) {
-			d.fills = append(d.fills, emptyColumn(p, c.Target)) // of before it was dropped
+			d.fills = append(d.fills, emptyColumn(p, c.Target)) // it holds values from before the column was dropped
 		}
 		needs, to := declaredType(c.Mapping.Type), wide(t, c.Target)
 		switch left := have[to]; {
 		case holds(is, needs):
 		case left == "" && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target):
-			// That costs nothing, but of some encodings, which Redshift may have chosen, it makes
-			// none longer. https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+			// This costs nothing, but Redshift refuses it for some encodings, which it may have
+			// chosen itself.
+			// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 			longer := alone(lengthenColumn(p, c.Target, c.Mapping.Type))[0]
 			longer.instead = widenColumn(p, by, c, to, "")
 			d.alterations = append(d.alterations, longer)
@@ -103,9 +104,9 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by ro
 	return d, nil
 }
 
-// alter brings targets in line with their tables before anything is written to them. An
-// ALTER waits for all who read the target, and who comes later waits for it: so it is
-// given up soon, and tried again.
+// alter brings targets in line with their tables before anything is written to them. An ALTER
+// waits for everybody who reads the target, and those who come later wait for the ALTER. So it
+// is given up soon, and tried again.
 func (m *merging) alter(ctx context.Context) error {
 	if len(m.merge.Alterations) == 0 {
 		return nil
@@ -139,9 +140,10 @@ func (m *merging) alter(ctx context.Context) error {
 	return nil
 }
 
-// alterTarget does what is due to one target, but where nothing is to be altered. What
-// Redshift refuses may have been done by a try of before, which the server went on with when
-// its link was lost: so the target is read again, and it is refused only if it is still due.
+// alterTarget does what is due to one target, unless Options.Print forbids it, and returns what
+// was due. Redshift may refuse an alteration because an earlier try has done it: the server may
+// go on with a statement whose link is lost. So after a refusal the target is read again, and
+// the error stands only if the alteration is still due.
 func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d due, err error) {
 	for {
 		have, by, read := m.target(ctx, m.session, a.Table)
@@ -162,13 +164,13 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 	}
 }
 
-// refusedAlteration is one that Redshift refuses for the target's sake.
+// refusedAlteration is the error of an alteration that Redshift refuses because of the target.
 type refusedAlteration struct {
 	*replicator.Unfit
 	alteration alteration
 }
 
-// alterAll does some alterations, or what stands in their place.
+// alterAll carries out alterations, or what is to be done in their place.
 func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteration) error {
 	for _, a := range all {
 		run := []alteration{a}
@@ -184,7 +186,7 @@ func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteratio
 	return nil
 }
 
-// alterBy does one alteration. What Redshift refuses it refuses for that table.
+// alterBy carries out one alteration. If Redshift refuses it, only its table is unfit.
 func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) error {
 	var err error
 	if len(a.statements) > 1 {
@@ -218,7 +220,7 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 
 const opAlter = "alter a target"
 
-// alterLimited runs one statement, which is given up where others hold it up for long.
+// alterLimited runs one statement, and gives it up if others hold it up for long.
 func (m *merging) alterLimited(ctx context.Context, t *schema.Table, sql string) error {
 	limit := m.alterLimit(t, sql)
 	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(limit)); err != nil {
@@ -230,8 +232,8 @@ func (m *merging) alterLimited(ctx context.Context, t *schema.Table, sql string)
 	})
 }
 
-// alterFenced runs statements in a transaction that takes the fence: they take a column away
-// that a daemon which has taken over meanwhile would be writing to.
+// alterFenced runs statements in a transaction that takes the fence. They remove a column to
+// which another daemon may write, if it has taken over meanwhile.
 func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements []string) error {
 	return m.bounded(ctx, m.session, func() error {
 		if err := m.sameEpoch(ctx, m.session, m.merge.Checkpoint.Epoch); err != nil {
@@ -247,10 +249,11 @@ func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements [
 	})
 }
 
-// alterLimit is how long a statement may take, in milliseconds; 0: as long as it takes, as a
-// copy of a column may. Who reads the target waits meanwhile, so that is short at first, and
-// twice as long with each try. One that moves all rows to other slices or into another order
-// takes as long as they are many; others wait for those who read, and for their commit.
+// alterLimit returns how long a statement may take, in milliseconds; 0 if there is no limit, as
+// for the copy of a column. Readers of the target wait while an ALTER waits, so its limit is
+// short at first and doubled with each try. An ALTER that moves all rows to other slices or into
+// another order takes longer the more rows there are; any other only waits for readers, and for
+// its commit.
 func (m *merging) alterLimit(t *schema.Table, sql string) int {
 	if !strings.HasPrefix(sql, "ALTER") {
 		return 0
@@ -267,15 +270,15 @@ func (m *merging) alterLimit(t *schema.Table, sql string) int {
 	return patience << n
 }
 
-// How often the patience for a statement is doubled: up to 48 seconds or, for one that moves
-// all rows, to an hour and three quarters.
+// How often the limit of a statement is doubled at most: up to 48 seconds or, if it moves all
+// rows, to an hour and three quarters.
 const (
 	somePatience = 4
 	mostPatience = 11
 )
 
-// empty gives the columns that were added, or go by another name, what they have in the
-// rows of before.
+// empty runs the statements that fill columns which were added or renamed, in the rows that were
+// there before.
 func (m *merging) empty(ctx context.Context) error {
 	for _, f := range m.fills {
 		if _, err := m.of(ctx, f.table, "fill", f.sql); err != nil {

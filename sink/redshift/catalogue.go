@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// catalogueType writes a type as declaredType does, from what SVV_REDSHIFT_COLUMNS says of
-// it, as `numeric(12,2)`, `character varying(20)`; without a length if it tells none. One
-// that cannot be read stays as it is, in quotes: it is like no type of ours, and whoever
-// reads of it sees what the catalogue said.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_SIGN.html has it in an example.
+// catalogueType writes a type in the form of declaredType. text is what SVV_REDSHIFT_COLUMNS
+// says, such as `numeric(12,2)` or `character varying(20)`; without a length if the catalogue
+// gives none. A type that cannot be parsed is returned unchanged, in quotes: it equals no type
+// of ours, and errors show what the catalogue said.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SIGN.html has an example.
 func catalogueType(text string) string {
 	text = strings.TrimSpace(text)
 	parts := shownType.FindStringSubmatch(text)
@@ -30,24 +30,24 @@ func catalogueType(text string) string {
 	return kind
 }
 
-// shownType is a type's name with the sizes that it may have.
+// shownType matches a type's name with the sizes that it may have.
 var shownType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_ ]*(?:\(\s*([0-9]+)\s*(?:,\s*([0-9]+)\s*)?\))?$`)
 
-// mostSizes are how many sizes a type has. Of no other type one is known.
+// mostSizes is how many sizes a type has at most. Types that are not listed have none.
 var mostSizes = map[string]int{"VARCHAR": 1, "CHAR": 1, "VARBYTE": 1, "DECIMAL": 2}
 
-// spaces are those that a type is written with or without.
+// spaces matches the punctuation of a type, with the blanks that may be around it.
 var spaces = regexp.MustCompile(`\s*([(,)])\s*`)
 
-// aliases are type names that mean the same.
+// aliases maps other names of types to those that we use.
 var aliases = map[string]string{
 	"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "CHARACTER": "CHAR", "BPCHAR": "CHAR", "BINARY VARYING": "VARBYTE", "VARBINARY": "VARBYTE",
 	"INT": "INTEGER", "INT2": "SMALLINT", "INT4": "INTEGER", "INT8": "BIGINT", "FLOAT": "DOUBLE PRECISION", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN",
 	"TIME WITHOUT TIME ZONE": "TIME", "TIME WITH TIME ZONE": "TIMETZ", "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
 }
 
-// fits tells whether a column of the type that the catalogue names is one that we
-// would declare so. A length that the catalogue does not tell is not held against it.
+// fits reports whether a column of a type that the catalogue gives is one that we would declare
+// so. If the catalogue gives no length, any length fits.
 func fits(catalogue, declared string) bool {
 	declared = declaredType(declared)
 	if name, _, found := strings.Cut(declared, "("); found && catalogue == name {
@@ -56,11 +56,11 @@ func fits(catalogue, declared string) bool {
 	return catalogue == declared
 }
 
-// wholes are the whole numbers, by how many digits they have at most.
+// wholes are the types of whole numbers, with the number of digits that each has at most.
 var wholes = map[string]int{"SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
 
-// holds tells whether a column of the type that the catalogue names holds all values of
-// a type that we would declare, as they are.
+// holds reports whether a column of a type that the catalogue gives can hold all values of a
+// type that we would declare, unchanged.
 func holds(catalogue, declared string) bool {
 	declared = declaredType(declared)
 	if fits(catalogue, declared) {
@@ -83,7 +83,7 @@ func holds(catalogue, declared string) bool {
 	return len(room) == 1 && room[0] >= need[0]
 }
 
-// sized takes a type's name and its sizes apart.
+// sized splits a type into its name and its sizes.
 func sized(kind string) (name string, sizes []int) {
 	name, arguments, _ := strings.Cut(strings.TrimSuffix(kind, ")"), "(")
 	for _, a := range strings.Split(arguments, ",") {
@@ -94,7 +94,7 @@ func sized(kind string) (name string, sizes []int) {
 	return name, sizes
 }
 
-// declaredType writes a type of ours in one way.
+// declaredType writes a type in one form, so that types can be compared.
 func declaredType(kind string) string {
 	kind = spaces.ReplaceAllString(strings.ToUpper(kind), "$1")
 	name, arguments, found := strings.Cut(kind, "(")

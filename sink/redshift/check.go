@@ -10,9 +10,9 @@ import (
 	"rowshift/schema"
 )
 
-// Check looks at everything that a run needs of the warehouse. It changes nothing:
-// the COPY role is tried with a temporary table and a manifest, which is in the bucket
-// and names a file that is not there; empty if there is none.
+// Check looks at everything that a run needs of the warehouse. It changes nothing. manifest is
+// the URL of a manifest in the bucket that names a file which does not exist, or empty if there
+// is none: Check tries the COPY role with it and a temporary table.
 func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest string) []replicator.Finding {
 	s, err := w.open(ctx)
 	if err != nil {
@@ -33,8 +33,8 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest 
 	return findings
 }
 
-// unreached makes a finding of an error of open. A login that was refused is told as a run
-// would in the end, which is after one more.
+// unreached makes a finding of an error of open. A login that was refused is reported as the
+// halt that a run ends with after one more try.
 func unreached(err error) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: connect"}
 	if e, ok := errors.AsType[*Error](err); ok && e.user != "" {
@@ -47,7 +47,7 @@ func unreached(err error) replicator.Finding {
 	return f
 }
 
-// unasked makes a finding of a question that could not be asked.
+// unasked makes a finding of a question that could not be asked. f has its subject.
 func unasked(f replicator.Finding, err error) replicator.Finding {
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		f = halts(f, h)
@@ -58,13 +58,13 @@ func unasked(f replicator.Finding, err error) replicator.Finding {
 	return f
 }
 
-// halts makes a finding of what would halt a run.
+// halts makes a finding of what would halt a run. f has its subject.
 func halts(f replicator.Finding, h *replicator.Halt) replicator.Finding {
 	f.Verdict, f.Found, f.Repair = replicator.Failure, h.Found+": "+h.Means, h.Repair
 	return f
 }
 
-// checkSchema looks whether a schema is there, or can be made, and used.
+// checkSchema looks whether a schema is there or can be made, and whether the user may use it.
 func (w *Warehouse) checkSchema(ctx context.Context, s *session, name string) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: schema " + name, Verdict: replicator.Fine, Found: "there, with USAGE and CREATE"}
 	n, err := s.number(ctx, "look for a schema", countSchema(name))
@@ -115,7 +115,7 @@ func (w *Warehouse) checkTemporary(ctx context.Context, s *session) replicator.F
 	return f
 }
 
-// checkMetadata looks whose the metadata schema is.
+// checkMetadata looks whether the metadata schema is this pipeline's, and in order.
 func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: checkpoint", Verdict: replicator.Fine, Found: "none yet: the first run loads all tables"}
 	names, err := w.tableNames(ctx, s)
@@ -141,9 +141,9 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 	return f
 }
 
-// checkTarget looks whether a target that is there can be written and granted. Whose it
-// is comes first: SVV_REDSHIFT_COLUMNS does not show the columns of one that the user has no
-// rights on.
+// checkTarget looks whether a target that is there can be written and granted. It asks for the
+// owner first, because SVV_REDSHIFT_COLUMNS does not show the columns of a table on which the
+// user has no rights.
 func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: target " + t.Target, Verdict: replicator.Fine, Found: "not there; a run makes it"}
 	owner, err := s.rows(ctx, "look whose the target is", ownerOf(w.options.Schema, t.Target))

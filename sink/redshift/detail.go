@@ -14,7 +14,7 @@ import (
 	"rowshift/schema"
 )
 
-// tableDetail is what a table's state holds beside what people read.
+// tableDetail is the part of a table's state that is not for people to read.
 type tableDetail struct {
 	Shape  []schema.Shape        `json:"shape"`
 	Heap   schema.Heap           `json:"heap"`
@@ -31,17 +31,17 @@ type tableDetail struct {
 }
 
 const (
-	// maxDetail is how long a detail may be; the column is VARCHAR(65535). A table of
-	// a thousand columns has more.
+	// maxDetail is how many bytes a detail may have; the column is VARCHAR(65535). As plain
+	// JSON, the detail of a table with a thousand columns has more.
 	maxDetail = 65000
 
-	// packed begins a detail that is JSON, compressed, in base64.
+	// packed begins a detail that is compressed JSON, in base64.
 	packed = "zlib:"
 )
 
-// detailOf writes a table's detail: as JSON, packed if that is long. Of thousands of
-// partitions that may be too long too: then it is left out which transaction attached each,
-// and as long as that is not known it counts as the same.
+// detailOf writes a table's detail as JSON, packed if that is too long. With thousands of
+// partitions that may be too long as well. Then it leaves out which transaction attached each of
+// them; a transaction that is not known counts as the same.
 func detailOf(t replicator.TableState) string {
 	s := packedDetail(t)
 	if len(s) <= maxDetail {
@@ -82,6 +82,6 @@ func readDetail(detail string) (d tableDetail, err error) {
 		}
 	}
 	err = json.Unmarshal(b, &d)
-	d.Shape = slices.Clone(d.Shape) // of thousands of tables: reading leaves room for more columns
+	d.Shape = slices.Clone(d.Shape) // decoding leaves spare capacity, which adds up over thousands of tables
 	return d, err
 }

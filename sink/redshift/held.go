@@ -11,23 +11,23 @@ import (
 	"rowshift/schema"
 )
 
-// The bounds of one transaction that applies held changes: merges of other tables
-// wait for its lock. They are doubled with each transaction that left some of its table,
-// a few times, and each takes a fold more than the one before, at least: a fold of each
-// table is held by a merge between two of them, and where one takes as long as a fold, a
-// load would else go on for as long as others write.
+// The bounds of one transaction that applies held changes, since merges of other tables wait for
+// its lock. They are doubled with each transaction that left some of its table, a few times.
+// Each transaction also applies at least one fold more than the one before. Without that, a load
+// whose folds take as long as the bounds would go on for as long as others write: between two of
+// its transactions a merge holds one more fold of each table.
 const (
 	mostFolds   = 64
-	mostRows    = 50_000          // once so many rows are applied no other fold is begun
-	mostTime    = 2 * time.Second // nor once it has taken so long
-	mostDoubled = 4               // times: 32 s
+	mostRows    = 50_000          // no other fold is begun after so many rows
+	mostTime    = 2 * time.Second // nor after so much time
+	mostDoubled = 4               // doublings: up to 32 s
 )
 
 // Hold implements replicator.Loader.
 func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) error {
 	return w.loads.with(ctx, func(s *session) error {
 		p, ledger := w.metadata.table(held), w.metadata.loadLedger(held)
-		s.lasting = true // as of a load table
+		s.lasting = true // as in MakeLoad
 		_, err := s.together(ctx, "create a held table", []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)})
 		s.lasting = !answered(err)
 		return w.holds.unmade(t, p, err)
@@ -54,7 +54,7 @@ func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema
 	return applied, err
 }
 
-// sameEpoch makes sure that no newer daemon has taken over.
+// sameEpoch returns an error that wraps replicator.ErrFenced if another daemon has taken over.
 func (w *Warehouse) sameEpoch(ctx context.Context, s *session, epoch replicator.Epoch) error {
 	now, err := s.number(ctx, "compare the epoch", w.metadata.readEpoch())
 	if err != nil {
@@ -80,19 +80,19 @@ type applying struct {
 // waitingFold is a fold in a held table.
 type waitingFold struct {
 	number, rows  int64
-	ofTransaction bool // it was held before the snapshot was known
+	ofTransaction bool // it is of one transaction, since it was held before the snapshot was known
 	truncated     bool
 	unchanged     bool // some row leaves a column unchanged
 }
 
-// run applies the first folds, one after another, and takes them out.
+// run applies the first folds, one after another, and takes them out of the held table.
 func (a *applying) run(ctx context.Context) error {
 	folds, err := a.first(ctx)
 	if err != nil {
 		return err
 	}
 	ofTransaction := slices.ContainsFunc(folds, func(f waitingFold) bool { return f.ofTransaction })
-	if !ofTransaction { // a row that is refused for its key is in the ledger only
+	if !ofTransaction { // a row whose key was refused is in the ledger only
 		n, err := a.session.number(ctx, "look for entries of transactions", countOfTransactions(a.ledger))
 		if err != nil {
 			return err
@@ -125,13 +125,13 @@ func (a *applying) run(ctx context.Context) error {
 	return err
 }
 
-// enough tells whether a transaction has applied enough, by how often its bounds are
-// doubled, and by the folds and rows and the time that it has taken for them.
+// enough reports whether a transaction has applied enough. doubled is how often its bounds are
+// doubled; the rest is what it has applied so far, and the time that this took.
 func enough(doubled, folds int, rows int64, took time.Duration) bool {
 	return folds == mostFolds<<doubled || folds > doubled && (rows >= mostRows<<doubled || took > mostTime<<doubled)
 }
 
-// unseen takes out what the snapshot saw, and returns the first folds of what is left.
+// unseen takes out what the snapshot saw, and returns the first of the folds that are left.
 func (a *applying) unseen(ctx context.Context) ([]waitingFold, error) {
 	const op = "take out what the snapshot saw"
 	n, err := a.session.run(ctx, op, deleteSeen(a.held, a.state.Seen))
@@ -145,7 +145,7 @@ func (a *applying) unseen(ctx context.Context) ([]waitingFold, error) {
 	return a.first(ctx)
 }
 
-// first returns the first folds, one more than are applied at once.
+// first returns the first folds, one more than a transaction applies.
 func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
 	rows, err := a.session.rows(ctx, "look for held changes", firstHeld(a.held, a.table, mostFolds<<a.doubled+1))
 	if err != nil {
@@ -168,7 +168,7 @@ func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
 	return folds, nil
 }
 
-// apply applies one fold to the load table, in the order that replicator.Fold names.
+// apply applies one fold to the load table, in the order that replicator.Fold gives.
 func (a *applying) apply(ctx context.Context, f waitingFold) error {
 	const op = "apply held changes"
 	book := loadBook{ledger: a.ledger, fold: f.number, at: replicator.Written{LSN: a.state.HandOver},
@@ -194,8 +194,8 @@ func (a *applying) apply(ctx context.Context, f waitingFold) error {
 	})
 }
 
-// fill fills what the rows of a fold leave unchanged. Those that do not find their
-// origin lean on a row that was refused: they are, too.
+// fill fills in the values that rows of a fold leave unchanged. A row whose origin is not in the
+// load table depends on a row that was refused, so it is refused as well.
 func (a *applying) fill(ctx context.Context, f waitingFold, book loadBook) error {
 	const op = "fill held changes"
 	sql := ofFold(fill(a.held, a.load, heldFold(a.table)), a.held, f.number)

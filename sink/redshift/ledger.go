@@ -10,13 +10,13 @@ import (
 	"rowshift/schema"
 )
 
-// loadLedgers is what the names of loads' ledgers begin with.
+// loadLedgers begins the names of the loads' ledgers.
 const loadLedgers = "ledger_"
 
-// ledgerOf names the ledger of a load by its held table.
+// ledgerOf returns the name of a load's ledger, given that of its held table.
 func ledgerOf(held string) string { return loadLedgers + strings.TrimPrefix(held, "held_") }
 
-// tablesOfLoad names the tables of a load, as far as it has any.
+// tablesOfLoad returns the names of a load's tables. A name that is empty is of none.
 func tablesOfLoad(into, held string) (names []string) {
 	if into != "" {
 		names = append(names, into)
@@ -27,16 +27,16 @@ func tablesOfLoad(into, held string) (names []string) {
 	return names
 }
 
-// loadLedger is the ledger of a load.
+// loadLedger returns the ledger of a load, given the name of its held table.
 func (m metadata) loadLedger(held string) place { return m.table(ledgerOf(held)) }
 
-// staging are the staging tables of a fold; empty where it has no such files.
+// staging are the staging tables of a fold. One is empty if the fold has no files for it.
 type staging struct {
 	rows, entries place
 }
 
-// opened reads how many rows are in quarantine, unless that is known, and tells it with
-// each merge: the one that read it may be one of which nobody hears.
+// opened counts the rows in quarantine, unless the count is known, and reports them. Each merge
+// reports them, because the report of the one that counted may be lost.
 func (m *merging) opened(ctx context.Context) error {
 	if m.inQuarantine != nil {
 		m.merged.Quarantined = maps.Clone(m.inQuarantine)
@@ -54,7 +54,7 @@ func (m *merging) opened(ctx context.Context) error {
 	return nil
 }
 
-// scanOpen reads rows of countOpen.
+// scanOpen reads the rows of countOpen.
 func scanOpen(rows [][][]byte) (map[schema.Name]int64, error) {
 	open := map[schema.Name]int64{}
 	for _, r := range rows {
@@ -68,7 +68,7 @@ func scanOpen(rows [][][]byte) (map[schema.Name]int64, error) {
 	return open, nil
 }
 
-// recount reads how many rows are in quarantine if the merge may have changed that.
+// recount counts the rows in quarantine again if the merge may have changed their number.
 func (m *merging) recount(ctx context.Context) error {
 	if !m.stirred {
 		return nil
@@ -87,8 +87,8 @@ func (m *merging) account(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// lift lifts a table's quarantine by what a fold says: of all keys if it truncates, else
-// of those that it has.
+// lift lifts what a table has in quarantine as far as a fold says something newer: all rows if
+// the fold truncates, else those whose keys it has.
 func (m *merging) lift(ctx context.Context, f replicator.StagedFold, s staging, at replicator.LSN) error {
 	if m.inQuarantine[f.Table.Known] == 0 {
 		return nil
@@ -111,7 +111,7 @@ func (m *merging) lift(ctx context.Context, f replicator.StagedFold, s staging, 
 	return m.account(ctx, statements...)
 }
 
-// enter writes a fold's entries to ledger and quarantine.
+// enter writes a fold's entries to the ledger and the quarantine.
 func (m *merging) enter(ctx context.Context, f replicator.StagedFold, s staging) error {
 	if s.entries == "" {
 		return nil
@@ -143,7 +143,7 @@ type counts struct {
 	adjusted, refused int64
 }
 
-// counted counts entries, and tells of them.
+// counted counts entries, and reports them.
 func (m *merging) counted(ctx context.Context, t *schema.Table, of place) (c counts, err error) {
 	rows, err := m.session.rows(ctx, "count the entries", countEntries(of))
 	if err != nil {
@@ -167,16 +167,15 @@ func (m *merging) counted(ctx context.Context, t *schema.Table, of place) (c cou
 	return c, nil
 }
 
-// forgo puts the staged rows into quarantine that have not found their origin, and lets
-// their keys be gone.
+// forgo puts staged rows that found no origin into quarantine, and marks their keys as gone.
 func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage place, n int64, at replicator.Written) error {
 	m.merged.Entries = append(m.merged.Entries, replicator.Entries{Table: f.Table.Known, Kind: replicator.Unfilled, Rule: schema.Quarantine, Count: n})
 	m.refusedSome(f.Table, n)
 	return m.account(ctx, m.metadata.insertUnfilled(stage, f, at), forgoUnfilled(stage, f.Unchanged))
 }
 
-// joinLedger moves a load's ledger to where its table's is. What was in quarantine of
-// the table before is lifted: the load has read all rows anew.
+// joinLedger moves a load's entries to the ledger and the quarantine. It lifts what the table
+// had in quarantine before, because the load has read all rows anew.
 func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicator.LSN) error {
 	if m.inQuarantine[j.Table.Known] > 0 {
 		m.stirred = true
@@ -201,17 +200,17 @@ func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicat
 	return m.account(ctx, m.metadata.joinRefused(from, j.Table))
 }
 
-// loadBook is the ledger of a load, to which a fold is applied.
+// loadBook is the ledger of a load, for a fold that is applied to the load table.
 type loadBook struct {
 	ledger place
 	fold   int64              // the fold's number
-	at     replicator.Written // what a row is accounted with that is not filled
+	at     replicator.Written // what the entries of rows that found no origin give as their commit
 	run    func(context.Context, string) error
 }
 
-// forget forgets the rows that were refused before, if there are any, of which the fold
-// says something else. create is the statement that makes a temporary table of its keys,
-// empty if it has none.
+// forget removes refused rows from the ledger if the fold says something newer of them. create
+// returns the statement that makes a temporary table of the fold's keys; it is nil if the fold
+// has none.
 func (b loadBook) forget(ctx context.Context, s *session, truncated bool, create func(place) string) error {
 	n, err := s.number(ctx, "count refused rows", countRefused(b.ledger))
 	if err != nil || n == 0 {

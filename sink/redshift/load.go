@@ -14,14 +14,15 @@ func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *sch
 			return w.ofAnother(ctx, s, t, err)
 		}
 		p := w.metadata.table(l.Into)
-		s.lasting = true // what comes late would undo what another try has done
+		s.lasting = true // a statement that runs late would undo what another try has done
 		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
 		s.lasting = !answered(err)
 		return w.makes.unmade(t, p, err)
 	})
 }
 
-// Load implements replicator.Loader. It is one request, and so one transaction.
+// Load implements replicator.Loader. Whatever lasts is written by one request, and so by one
+// transaction.
 func (w *Warehouse) Load(ctx context.Context, l replicator.LoadState, t *schema.Table, f replicator.StagedLoad) error {
 	if f.Manifest == "" && f.Ledger.Manifest == "" {
 		return nil
@@ -59,14 +60,14 @@ type copying struct {
 	files   replicator.Files
 	table   *schema.Table
 
-	name  func(column int) string // names the table's columns; nil if the rows are none of the source's
+	name  func(column int) string // names the table's columns; nil if the rows are entries
 	held  bool                    // the rows are of several folds
 	whole bool                    // the rows are a load's
 }
 
-// ensureTarget makes the target under the fence, or looks whether the one that is there
-// has the columns that are needed; and lets the readers read it. Of a daemon that dies in
-// that transaction the next one to take the fence ends it.
+// ensureTarget makes the target under the fence. If the target is there, it makes sure that it
+// has the columns that are needed. It also lets the readers read it. If a daemon dies in the
+// transaction, the next one that takes the fence ends it.
 func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicator.Epoch, t *schema.Table) error {
 	have, _, err := w.target(ctx, s, t)
 	if err != nil {
@@ -99,7 +100,8 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicat
 	})
 }
 
-// createTarget are the statements that make a target, and then let the readers read it.
+// createTarget returns the statement that makes a target, and behind it those that let the
+// readers read it.
 func (w *Warehouse) createTarget(t *schema.Table) []string {
 	p := in(w.options.Schema, t.Target)
 	return append([]string{createTable(p, t)}, w.grants(rights(w.options.Schema, p))...)

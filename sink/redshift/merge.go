@@ -17,14 +17,14 @@ type merging struct {
 	session  *session
 	merge    *replicator.Merge
 	merged   replicator.Merged
-	made     []place                // temporary tables that there are
-	ahead    prepared               // what of them was made ahead
-	asked    bool                   // requests are open
-	stirred  bool                   // something went into quarantine, or may have been lifted
-	fills    []targetFill           // what new columns get, in the transaction
-	plain    []plainFold            // folds that are still to be written
-	refusing *schema.Table          // whose target a statement was of that was refused
-	over     []replicator.LoadState // that no table has any longer
+	made     []place                // temporary tables that exist
+	ahead    prepared               // those of them that were made ahead
+	asked    bool                   // there are open requests
+	stirred  bool                   // rows went into quarantine, or may have been lifted
+	fills    []targetFill           // what new columns get in the transaction
+	plain    []plainFold            // folds that wait to be written
+	refusing *schema.Table          // table whose target refused a statement; nil if none did
+	over     []replicator.LoadState // loads that no table has any longer
 }
 
 func newMerging(w *Warehouse, m *replicator.Merge) *merging {
@@ -49,7 +49,7 @@ func (w *Warehouse) Merge(ctx context.Context, m *replicator.Merge) (replicator.
 	return run.merged, err
 }
 
-// run stages outside the transaction and applies inside.
+// run stages files outside of the transaction, and applies them inside.
 func (m *merging) run(ctx context.Context) error {
 	if err := m.alter(ctx); err != nil {
 		return err
@@ -103,8 +103,9 @@ func (m *merging) run(ctx context.Context) error {
 	return nil
 }
 
-// blame returns a *replicator.Unfit instead of err if Redshift refused the merge because
-// of one target: it is not what it was, or refuses a statement. The others go on without it.
+// blame returns a *replicator.Unfit instead of err if Redshift refused the merge because of one
+// target, which somebody has changed or which refuses a statement. The other tables then go on
+// without it.
 func (m *merging) blame(ctx context.Context, err error) error {
 	if m.refusing != nil {
 		err = m.ofAnother(ctx, m.session, m.refusing, err)
@@ -130,7 +131,7 @@ func (m *merging) blame(ctx context.Context, err error) error {
 	return unfit(m.refusing, m.refusal(err))
 }
 
-// targets are the tables that the merge writes to where people read them.
+// targets returns the tables whose targets the merge writes to.
 func (m *merging) targets() []*schema.Table {
 	var tables []*schema.Table
 	for _, s := range m.merge.Staged {
@@ -146,7 +147,7 @@ func (m *merging) targets() []*schema.Table {
 	return tables
 }
 
-// step runs a statement, adds to the step's time, and returns the rows it changed.
+// step runs a statement, adds its time to that of a step, and returns how many rows it changed.
 func (m *merging) step(ctx context.Context, step, sql string) (int64, error) {
 	began := time.Now()
 	n, err := m.session.run(ctx, step, sql)
@@ -154,13 +155,13 @@ func (m *merging) step(ctx context.Context, step, sql string) (int64, error) {
 	return n, err
 }
 
-// unused names a temporary table as none is in this session.
+// unused returns a temporary table that this session does not have yet.
 func (m *merging) unused(kind string) place {
 	m.stages++
 	return temporary(fmt.Sprintf("%s_%d", kind, m.stages))
 }
 
-// temporary makes a temporary table of a name that is not used in this session.
+// temporary makes a temporary table that this session does not have yet.
 func (m *merging) temporary(ctx context.Context, kind string, create func(place) string) (place, error) {
 	p := m.unused(kind)
 	if _, err := m.step(ctx, "copy", create(p)); err != nil {
@@ -170,7 +171,7 @@ func (m *merging) temporary(ctx context.Context, kind string, create func(place)
 	return p, nil
 }
 
-// makeGone makes the temporary tables that joins collect keys in.
+// makeGone makes the temporary tables in which joins collect keys.
 func (m *merging) makeGone(ctx context.Context) (map[string]place, error) {
 	gone := map[string]place{}
 	for _, s := range m.merge.Staged {
@@ -185,9 +186,9 @@ func (m *merging) makeGone(ctx context.Context) (map[string]place, error) {
 	return gone, nil
 }
 
-// compare makes sure that no newer daemon has taken over, and that the checkpoint
-// is where the merge begins. It notes whether requests are open: the transaction sees none
-// that come later.
+// compare makes sure that no other daemon has taken over, and that the checkpoint is where the
+// merge begins. It also notes whether requests are open; the transaction does not see those that
+// come later.
 func (m *merging) compare(ctx context.Context) error {
 	rows, err := m.session.rows(ctx, "compare the checkpoint", m.metadata.position())
 	if err != nil {
@@ -201,8 +202,8 @@ func (m *merging) compare(ctx context.Context) error {
 	return nil
 }
 
-// apply applies a fold to its target, or to the load table of a table that joins, or
-// adds folds to a held table. What is plain is written with what follows, by writePlain.
+// apply applies a fold to its target, or to the load table of a table that joins, or adds folds
+// to a held table. A plain fold is left to writePlain, which writes it together with others.
 func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.StagedFold, at staging) error {
 	if m.isPlain(f, at) {
 		return m.addPlain(ctx, f, at.rows)
@@ -227,7 +228,7 @@ func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.
 	})
 }
 
-// applyInto applies a fold to a load table, and accounts in the load's ledger.
+// applyInto applies a fold to a load table, and accounts for it in the load's ledger.
 func (m *merging) applyInto(ctx context.Context, s *replicator.Staged, f replicator.StagedFold, at staging) error {
 	j, err := joinOf(s, f.Into)
 	if err != nil {
@@ -258,7 +259,7 @@ func (m *merging) applyInto(ctx context.Context, s *replicator.Staged, f replica
 	return err
 }
 
-// write writes a fold's rows. Rows that do not find their origin are given to forgo.
+// write writes a fold's rows to target. If some find no origin, it passes their number to forgo.
 func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, target place, forgo func(int64) error) error {
 	if f.Truncated {
 		if err := m.count(ctx, f.Table, "delete", deleteAll(target)); err != nil {
@@ -308,7 +309,7 @@ func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging)
 	return nil
 }
 
-// of runs a statement on a table's target, and remembers the table if it is refused.
+// of runs a statement on a table's target, and notes the table if that fails.
 func (m *merging) of(ctx context.Context, t *schema.Table, step, sql string) (int64, error) {
 	n, err := m.step(ctx, step, sql)
 	if err != nil {
@@ -317,7 +318,7 @@ func (m *merging) of(ctx context.Context, t *schema.Table, step, sql string) (in
 	return n, err
 }
 
-// count runs a statement and counts the rows that it changed.
+// count is of, and counts the rows that the statement changed as the table's.
 func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) error {
 	if sql == "" {
 		return nil
@@ -340,9 +341,9 @@ func (m *merging) move(ctx context.Context) error {
 	return m.writeStates(ctx, c.Tables)
 }
 
-// dropOver drops what belonged to loads that are over: of tables that have joined, of loads
-// that begin again, and of those that the states have no longer. The merge is committed: what
-// cannot be dropped now is dropped at the next fence.
+// dropOver drops the tables of loads that are over: of tables that have joined, of loads that
+// begin again, and of loads that are no longer in the tables' states. The merge has committed,
+// so what cannot be dropped now is left to the next fence.
 func (m *merging) dropOver(ctx context.Context) {
 	var loads []place
 	over := func(into, held string) {

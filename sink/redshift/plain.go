@@ -8,19 +8,20 @@ import (
 	"rowshift/schema"
 )
 
-// plainFold is one that is written by a DELETE and an INSERT, and nothing else.
+// plainFold is a fold that is written by a DELETE and an INSERT, and nothing else.
 type plainFold struct {
 	table         *schema.Table
 	target, stage place
 }
 
-// isPlain tells whether a fold is.
+// isPlain reports whether a fold is such.
 func (m *merging) isPlain(f replicator.StagedFold, at staging) bool {
 	return f.Held == "" && f.Into == "" && !f.Truncated && len(f.Unchanged) == 0 && at.entries == "" && m.inQuarantine[f.Table.Known] == 0
 }
 
-// addPlain lets a fold wait for others, since those of different tables are written in any
-// order. The folds of one are not.
+// addPlain lets a fold wait, to be written together with others. Folds of different tables may
+// be written in any order, but those of one table may not: a second one is added once the
+// waiting ones are written.
 func (m *merging) addPlain(ctx context.Context, f replicator.StagedFold, stage place) error {
 	if stage == "" {
 		return nil
@@ -37,7 +38,7 @@ func (m *merging) addPlain(ctx context.Context, f replicator.StagedFold, stage p
 	return nil
 }
 
-// writePlain writes the folds that wait.
+// writePlain writes the folds that wait: first all DELETEs, then all INSERTs.
 func (m *merging) writePlain(ctx context.Context) error {
 	waiting := m.plain
 	m.plain = nil

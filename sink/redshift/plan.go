@@ -12,8 +12,8 @@ import (
 	"rowshift/schema"
 )
 
-// Plan returns the statements that a run would execute before it loads: the DDL and
-// grants that are not there yet, with a comment for each table that is loaded or parked.
+// Plan returns the statements that a run would execute before it loads: the DDL and grants that
+// are still missing, with a comment for each table that is loaded or parked.
 func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen replicator.Foreseen) ([]string, error) {
 	s, err := w.open(ctx)
 	if err != nil {
@@ -62,8 +62,8 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 	return append(statements, due...), err
 }
 
-// planTable are the statements that a target needs, with what else becomes of its table
-// as comments. A target that no alteration helps is a comment too.
+// planTable returns the statements that a target needs, and as comments what else becomes of its
+// table. If no alteration helps the target, it returns a comment only.
 func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKeys, foreseen replicator.Foreseen) (statements []string, err error) {
 	state, a := foreseen.Of(t.OID)
 	a.Table = t
@@ -93,15 +93,15 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 			statements = append(statements, comment("if Redshift refuses that for the column's encoding, instead: %s", shown(printed(one.instead))))
 		}
 	}
-	if len(d.alterations) == 0 { // or they may be about to move the keys
+	if len(d.alterations) == 0 { // alterations may be about to move the keys
 		statements = append(statements, w.otherKeys(t, by)...)
 	}
 	return append(statements, d.fills...), nil
 }
 
-// otherKeys says where a target's rows are spread or sorted otherwise than the config has
-// it, which decides for targets that are made only. One that is spread or sorted by no
-// column, as with DISTSTYLE ALL, is somebody's choice, as AUTO is.
+// otherKeys comments on a target whose rows are spread or sorted by other columns than the
+// config says, which counts only when a target is made. A target whose rows are spread or sorted
+// by no column, as with DISTSTYLE ALL or AUTO, is taken for somebody's choice.
 func (w *Warehouse) otherKeys(t *schema.Table, by rowKeys) (comments []string) {
 	p := in(w.options.Schema, t.Target)
 	dist, alter := "", spreadEvenly(p)
@@ -125,12 +125,12 @@ func (w *Warehouse) otherKeys(t *schema.Table, by rowKeys) (comments []string) {
 	return comments
 }
 
-// parked says that a table would be parked, and why.
+// parked returns the comment that a table would be parked, and why.
 func parked(t *schema.Table, u *replicator.Unfit) string {
 	return comment("%v is parked: %s; repair: %s", t.Known, u.Why.Found, u.Why.Repair)
 }
 
-// loaded says that a table is loaded, and why if it was before.
+// loaded returns the comment that a table is loaded and, if it was before, why it is again.
 func loaded(s *replicator.TableState) string {
 	if s.Why == "" {
 		return comment("%v is loaded", s.Name)
@@ -138,7 +138,7 @@ func loaded(s *replicator.TableState) string {
 	return comment("%v is loaded again, beside its live copy: %s", s.Name, s.Why)
 }
 
-// leftOver are the target's columns that none of the table's is written to, sorted.
+// leftOver returns the target's columns that no column of the table is written to, sorted.
 func leftOver(t *schema.Table, have map[string]string, d schema.Diff) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(have)) {
 		is := func(c schema.Column) bool { return c.Target == name }
@@ -150,12 +150,12 @@ func leftOver(t *schema.Table, have map[string]string, d schema.Diff) (names []s
 	return names
 }
 
-// comment writes one line of a plan that is not run.
+// comment formats a line of a plan that is not run.
 func comment(format string, args ...any) string {
 	return "-- " + strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
 }
 
-// planGrants are the grants that are due on what is there.
+// planGrants returns the grants that are missing on what is there.
 func (w *Warehouse) planGrants(ctx context.Context, s *session, tables []*schema.Table) ([]string, error) {
 	all, err := w.readable(ctx, s, targetsOf(tables))
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 type prepared struct {
 	stages map[*replicator.StagedFold]staging
 	made   []place
-	took   time.Duration // the copying
+	took   time.Duration // for the copying
 }
 
-// Prepare implements replicator.Warehouse. What it makes are temporary tables of the
-// session that merges: they are gone if it is, and dropped by the next merge of anything,
-// whether it is the one that they are for or not, or by the next fence.
+// Prepare implements replicator.Warehouse. It makes temporary tables in the session that merges.
+// They are gone if the session is. Otherwise the next merge with anything staged drops them,
+// whether they are for it or not, or the next fence does.
 func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
 	return w.with(ctx, func(session *session) error {
 		run := newMerging(w, &replicator.Merge{Staged: []*replicator.Staged{s}})
@@ -36,10 +36,10 @@ func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
 	})
 }
 
-// waits tells whether something is prepared in the session, if there is one.
+// waits reports whether something is prepared in the session; s may be nil.
 func (s *session) waits() bool { return s != nil && len(s.ahead.made) > 0 }
 
-// forget drops what was prepared for merges of a pass that is over: each fence begins with it.
+// forget drops what was prepared in an earlier pass. Each fence begins with it.
 func (s *session) forget(ctx context.Context) error {
 	made := s.ahead.made
 	s.ahead = prepared{}
@@ -50,8 +50,8 @@ func (s *session) forget(ctx context.Context) error {
 	return err
 }
 
-// takeOver makes what was prepared the merge's own, to be dropped with what it makes. A
-// merge of nothing leaves it to the one that it is for.
+// takeOver gives the merge what was prepared, which it drops with its own tables. A merge with
+// nothing staged leaves it to the merge that it is for.
 func (m *merging) takeOver() {
 	if len(m.merge.Staged) == 0 {
 		return

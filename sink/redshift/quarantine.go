@@ -16,16 +16,16 @@ type RefusedRow struct {
 	Table         schema.Name
 	Key           string // a JSON array of the texts of its columns
 	Reason        string
-	Column        string         // empty if it is not for one
-	OriginalBytes int64          // of the column's value at the source; 0 if it is not for one
+	Column        string         // in the target; empty if the reason is not about one
+	OriginalBytes int64          // of the column's value at the source; 0 if the reason is not about one
 	LSN           replicator.LSN // of its commit
 	CommittedAt   time.Time      // zero if that is not known
 	Object        string         // URL of what holds the row; empty if nothing does
 	WrittenAt     time.Time
 }
 
-// Quarantined counts the rows in quarantine by table. There are none if no daemon of
-// this version has run yet.
+// Quarantined counts the rows in quarantine by table. There are none if no daemon of this
+// version has run yet.
 func (w *Warehouse) Quarantined(ctx context.Context) (open map[schema.Name]int64, err error) {
 	err = w.inspected(ctx, func(s *session) error {
 		rows, err := s.rows(ctx, "count the quarantine", w.metadata.countOpen())
@@ -38,8 +38,8 @@ func (w *Warehouse) Quarantined(ctx context.Context) (open map[schema.Name]int64
 	return open, err
 }
 
-// Quarantine lists the rows in quarantine, of those tables if there are any, so many at
-// most.
+// Quarantine lists rows in quarantine, up to limit: those of the given tables or, without any,
+// of all.
 func (w *Warehouse) Quarantine(ctx context.Context, tables []schema.Name, limit int) (refused []RefusedRow, err error) {
 	if len(tables) == 0 {
 		tables = []schema.Name{{}} // of all
@@ -66,9 +66,8 @@ func (w *Warehouse) Quarantine(ctx context.Context, tables []schema.Name, limit 
 	return refused, err
 }
 
-// DropQuarantine deletes a table's entries, lifted ones too, or those of some of its
-// keys if there are any. It returns how many, and the URLs of objects that no entry
-// names any more.
+// DropQuarantine deletes a table's entries, lifted ones too; if keys are given, only theirs. It
+// returns how many it deleted, and the URLs of the objects that no entry names any more.
 func (w *Warehouse) DropQuarantine(ctx context.Context, n schema.Name, keys []string) (dropped int64, over []string, err error) {
 	err = w.inspected(ctx, func(s *session) error {
 		named, err := w.objects(ctx, s, w.metadata.quarantine())
@@ -85,8 +84,8 @@ func (w *Warehouse) DropQuarantine(ctx context.Context, n schema.Name, keys []st
 	return dropped, over, err
 }
 
-// KeptObjects are the URLs of the objects that entries name, lifted ones too, and those
-// that wait for the join of a load.
+// KeptObjects returns the URLs of the objects that entries name, including entries that were
+// lifted and those that wait for the join of a load.
 func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) {
 	err = w.inspected(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -99,7 +98,7 @@ func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) 
 				places = append(places, w.metadata.table(name))
 			}
 		}
-		places = append(places, w.metadata.quarantine()) // the last: entries move here
+		places = append(places, w.metadata.quarantine()) // last, because entries move here
 		for _, p := range places {
 			some, err := w.objects(ctx, s, p)
 			if err != nil {
@@ -120,8 +119,8 @@ func (w *Warehouse) objects(ctx context.Context, s *session, of place) (urls []s
 	return urls, err
 }
 
-// inspected calls do if there is a quarantine: if a daemon of this version has run. One that
-// somebody dropped since is no empty one.
+// inspected calls do if there is a quarantine, that is, once a daemon of this version has run.
+// If somebody has dropped it since, it halts, because a dropped quarantine is not an empty one.
 func (w *Warehouse) inspected(ctx context.Context, do func(*session) error) error {
 	return w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)

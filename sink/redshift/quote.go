@@ -7,13 +7,13 @@ import (
 	"rowshift/schema"
 )
 
-// maxName is how many bytes a name may have; Redshift cuts longer ones in silence.
+// maxName is how many bytes a name may have; Redshift silently cuts longer ones.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
 const maxName = 127
 
-// quoted writes a name, folded as Redshift would fold it. Every name is quoted, so
-// that no reserved word is one. A name that cannot be one is a mistake of ours or
-// was let through by the config: it panics.
+// quoted writes a name in quotes, folded as Redshift would fold it. Every name is quoted, so
+// that no name is taken for a reserved word. It panics if a name is not possible, which means
+// that there is a mistake of ours, or that the config let it through.
 func quoted(name string) string {
 	if !mayBeName(name) {
 		panic(fmt.Sprintf("redshift: %q cannot be a name", name))
@@ -21,8 +21,8 @@ func quoted(name string) string {
 	return `"` + strings.ReplaceAll(schema.Fold(name), `"`, `""`) + `"`
 }
 
-// spare is a name with a suffix, as often as it takes for one that is not taken. Of one that is
-// too long then, what stands before the suffix is cut, between characters.
+// spare returns a name with the suffix behind it, repeated until the result is not taken. If
+// that is too long, the name before the suffix is cut, between characters.
 func spare(name, suffix string, taken func(string) bool) string {
 	for behind := suffix; ; behind += suffix {
 		cut := name[:min(len(name), maxName-len(behind))]
@@ -32,8 +32,8 @@ func spare(name, suffix string, taken func(string) bool) string {
 	}
 }
 
-// quotedUser writes the name of a user, which keeps its case in quotes, as others do not:
-// names of IAM and of identity providers, such as IAMR:Analyst, have capitals.
+// quotedUser writes the name of a user in quotes. Unlike other names it keeps its case: names
+// from IAM and from identity providers, such as IAMR:Analyst, have capitals.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 func quotedUser(name string) string {
 	if !mayBeName(name) {
@@ -46,13 +46,13 @@ func mayBeName(name string) bool {
 	return name != "" && len(name) <= maxName && strings.IndexByte(name, 0) < 0
 }
 
-// escaped is what literal writes for what a literal cannot hold as it is.
+// escaped replaces what a literal cannot hold as it is.
 var escaped = strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", "")
 
 // literal writes a string. Backslash is an escape in Redshift's plain literals.
 func literal(value string) string { return "'" + escaped.Replace(value) + "'" }
 
-// list joins what is written for each of some things.
+// list joins what write returns for each thing, with commas.
 func list[T any](things []T, write func(int, T) string) string {
 	var parts []string
 	for i, thing := range things {

@@ -10,13 +10,13 @@ import (
 	"rowshift/schema"
 )
 
-// right is one that every reader must have.
+// right is a right that every reader must have.
 type right struct {
 	grant func(readers ...string) string
 	ask   func(user string) string
 }
 
-// rights are those to read some tables of a schema.
+// rights returns the rights to read some tables of a schema.
 func rights(name string, tables ...place) []right {
 	all := []right{{
 		grant: func(readers ...string) string { return grantUsage(name, readers...) },
@@ -31,8 +31,8 @@ func rights(name string, tables ...place) []right {
 	return all
 }
 
-// grants are the statements that give rights to all readers. To give what somebody
-// has already does nothing.
+// grants returns the statements that give rights to all readers. Granting a right again does
+// nothing.
 func (w *Warehouse) grants(all []right) []string {
 	var statements []string
 	for _, r := range all {
@@ -43,8 +43,8 @@ func (w *Warehouse) grants(all []right) []string {
 	return statements
 }
 
-// readable are the rights that readers must have on what is there of the metadata and
-// of some targets.
+// readable returns the rights that readers must have on the metadata tables and on targets, as
+// far as these are there.
 func (w *Warehouse) readable(ctx context.Context, s *session, targets []string) ([]right, error) {
 	var all []right
 	for _, of := range []struct {
@@ -70,9 +70,9 @@ func (w *Warehouse) readable(ctx context.Context, s *session, targets []string) 
 	return all, nil
 }
 
-// regrant gives the readers their rights on all that the checkpoint knows: one may have
-// been named in the config since, or taken its rights by somebody. A target that somebody
-// else owns is left to the merge that finds it so.
+// regrant gives the readers their rights on everything that the checkpoint knows. A reader may
+// be new in the config, or somebody may have taken its rights away. A target that somebody else
+// owns is left to the merge, which finds that out.
 func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error {
 	if len(w.options.Readers) == 0 {
 		return nil
@@ -96,7 +96,8 @@ func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error 
 	})
 }
 
-// grantAll gives the readers their rights on what is there of the metadata and some targets.
+// grantAll gives the readers their rights on the metadata tables and on targets, as far as these
+// are there.
 func (w *Warehouse) grantAll(ctx context.Context, s *session, targets []string) error {
 	all, err := w.readable(ctx, s, targets)
 	if err == nil {
@@ -105,7 +106,7 @@ func (w *Warehouse) grantAll(ctx context.Context, s *session, targets []string) 
 	return err
 }
 
-// granted halts instead of err if a grant was refused for good.
+// granted returns a halt instead of err if a grant was refused because a reader does not exist.
 func (w *Warehouse) granted(err error) error {
 	if err == nil || replicator.Final(err) || replicator.Retryable(err) || codeOf(err) != undefinedObject {
 		return err
@@ -122,8 +123,8 @@ func (w *Warehouse) granted(err error) error {
 // undefinedObject is the SQLSTATE of a user, group or role that is not there.
 const undefinedObject = "42704"
 
-// lacking are the statements that give a reader those of some rights that it does not
-// have. Of a group or role nobody can say.
+// lacking returns the statements that give a reader the rights that it does not have. For a
+// group or role it returns none, because Redshift cannot be asked.
 func (w *Warehouse) lacking(ctx context.Context, s *session, reader string, all []right) ([]string, error) {
 	n, err := s.number(ctx, "look for a reader", countReader(reader))
 	if err != nil || !isUser(reader) {

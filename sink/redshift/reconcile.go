@@ -17,7 +17,7 @@ func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone pla
 		m.refusing = t
 		return err
 	}
-	if n == 0 { // nothing to compare: of a large table that would be most of the work
+	if n == 0 { // nothing to compare, which would be most of the work for a large table
 		if err := m.equalise(ctx, t, insertLoaded(target, load, t)); err != nil {
 			return err
 		}
@@ -32,8 +32,8 @@ func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone pla
 	if err != nil || more == 0 {
 		return err
 	}
-	// What is the key now was none when the target's rows were written, or somebody wrote
-	// to it: it has rows without a key, or two of one.
+	// The target has rows without a key, or several of one key: its rows were written when
+	// the key was another one, or somebody else wrote to it.
 	err = m.equalise(ctx, t,
 		deleteKeyless(target, t), deleteAll(gone), findTwice(gone, target, t), deleteGone(target, gone, t), insertLacking(target, load, t))
 	if err != nil {
@@ -42,8 +42,8 @@ func (m *merging) reconcile(ctx context.Context, t *schema.Table, load, gone pla
 	return m.equal(ctx, t, load)
 }
 
-// surplus counts the rows that a target has beyond those of the load table, fewer being less
-// than nothing.
+// surplus returns how many rows more a target has than the load table; it is negative if the
+// target has fewer.
 func (m *merging) surplus(ctx context.Context, t *schema.Table, load place) (int64, error) {
 	n, err := m.session.number(ctx, "reconcile", surplus(in(m.options.Schema, t.Target), load))
 	if err != nil {
@@ -52,10 +52,10 @@ func (m *merging) surplus(ctx context.Context, t *schema.Table, load place) (int
 	return n, err
 }
 
-// equal makes sure that a target has as many rows as the load table that it was made equal
-// to. It has not if row-level security hides some from us: Redshift heeds that where rows are
-// read, updated and deleted, the owner's own too, and not where they are inserted, and says
-// nothing of it.
+// equal makes sure that a target has as many rows as the load table that it was made equal to.
+// It does not if row-level security hides rows from us: Redshift silently applies that to the
+// rows that are read, updated and deleted, also by the owner, but not to those that are
+// inserted.
 // https://docs.aws.amazon.com/redshift/latest/dg/t_rls_usage.html
 func (m *merging) equal(ctx context.Context, t *schema.Table, load place) error {
 	more, err := m.surplus(ctx, t, load)

@@ -9,27 +9,27 @@ import (
 	"rowshift/schema"
 )
 
-// refusals are those of one target, of merges one after another.
+// refusals counts merges in a row that were refused at the same target.
 type refusals struct {
 	oid    uint32
 	code   string
 	times  int
-	parked bool // another table is parked for such, and nothing was merged since
+	parked bool // another table was parked for the like, and nothing was merged since
 }
 
-// mostRefusals is how many merges have to be refused in one way until an error of which
-// Redshift does not say what it is about is taken for the target's.
+// mostRefusals is how many merges have to be refused in the same way before the target is held
+// to blame for an error with which Redshift does not say what it is about.
 const mostRefusals = 3
 
-// mostBehindAnother is how many if another table is parked for it and nothing was merged
-// since: then it is the server's, most likely, whose disk may be full, and each table that
-// is parked has to be loaded again.
+// mostBehindAnother is how many if another table was parked for the like and nothing was merged
+// since. Then the server is the likely cause, such as by a full disk, and every table that is
+// parked has to be loaded again.
 const mostBehindAnother = 10 * mostRefusals
 
-// ofTarget tells whether a refusal is for the sake of the target that the statement was
-// of, and not of the server: by its SQLSTATE. XX000 may be either, for Redshift says so
-// of values as well as of itself: then it is the target's if merges that follow one
-// another end with it at the same table.
+// ofTarget reports whether a refusal is due to the target that the statement was on, and not to
+// the server. The SQLSTATE tells, except for XX000, which Redshift uses for values as well as
+// for itself: that is due to the target if several merges in a row end with it at the same
+// table.
 func (r *refusals) ofTarget(oid uint32, code string) bool {
 	switch {
 	case len(code) != 5 || slices.Contains(ofServer, code[:2]) || code == "55006": // "in use" passes
@@ -48,7 +48,7 @@ func (r *refusals) ofTarget(oid uint32, code string) bool {
 	return r.parked
 }
 
-// merged forgets what a merge into those targets shows to be no matter of a target.
+// merged forgets what a merge into those targets has disproved.
 func (r *refusals) merged(targets []*schema.Table) {
 	switch {
 	case slices.ContainsFunc(targets, func(t *schema.Table) bool { return t.OID == r.oid }):
@@ -59,7 +59,7 @@ func (r *refusals) merged(targets []*schema.Table) {
 }
 
 // ofAnother returns a *replicator.Unfit instead of err if Redshift refused a statement on a
-// target for want of a right because somebody else owns that one: all else can go on.
+// target for lack of a right, and somebody else owns the target. All other tables can go on.
 func (w *Warehouse) ofAnother(ctx context.Context, s *session, t *schema.Table, err error) error {
 	if codeOf(err) != lacksRight || s.conn.IsClosed() {
 		return err
@@ -78,10 +78,10 @@ func (w *Warehouse) ofAnother(ctx context.Context, s *session, t *schema.Table, 
 	})
 }
 
-// unmade returns a *replicator.Unfit instead of err if Redshift refused for good to make a
-// table of ours for that one, as it would whenever it is asked again: all else can go on. It
-// is for what is made by the session for loads. Of what the refusals are is counted apart: a
-// held table that is made says nothing of a target that is not.
+// unmade returns a *replicator.Unfit instead of err if Redshift refused for good to make p, a
+// table of ours, for t. It would refuse that again, and all other tables can go on. This is for
+// the session for loads. Held tables have refusals of their own, because a held table that can
+// be made does not prove that a target can.
 func (r *refusals) unmade(t *schema.Table, p place, err error) error {
 	if err == nil {
 		r.merged([]*schema.Table{t})
@@ -99,13 +99,13 @@ func (r *refusals) unmade(t *schema.Table, p place, err error) error {
 	})
 }
 
-// ofServer are the classes of SQLSTATE that speak of links, transactions, sessions, room
-// and the system, and of no table. Those of them that pass are tried again.
+// ofServer are the classes of SQLSTATE that are about links, transactions, sessions, room and
+// the system, and not about a table. Errors of these that go away by themselves are tried again.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var ofServer = []string{"08", "25", "28", "2D", "40", "53", "57", "58", "F0"}
 
-// refusal is the halt for a target that has the right columns and refuses a statement all
-// the same. Ours are made without any constraint.
+// refusal returns the halt for a target that has the right columns and yet refuses a statement.
+// The targets that we make have no constraints.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 func (m *merging) refusal(err error) *replicator.Halt {
 	t := m.refusing

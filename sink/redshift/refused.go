@@ -11,9 +11,9 @@ import (
 	"rowshift/schema"
 )
 
-// explain turns the error of a COPY that refused a file of ours into a halt that
-// names the column, by a session of its own: the transaction's is over. A row's
-// value is not shown. Other errors are returned as they are.
+// explain turns the error of a COPY that refused one of our files into a halt that names the
+// column, and not the value. It asks in a session of its own, because the transaction is over.
+// It returns other errors as they are.
 func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f replicator.Files) error {
 	var e *Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, "Load into table") {
@@ -38,7 +38,7 @@ func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f r
 		}
 		for _, r := range rows {
 			if !of(string(r[2]), f) {
-				continue // another load's
+				continue // the error is of another load
 			}
 			h.Found = fmt.Sprintf("COPY refused a row of %v: column %s, error %s (%s), line %s of %s",
 				t.Name, named(r[0], t), r[1], safeReason(string(r[1])), r[3], r[2])
@@ -48,12 +48,12 @@ func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f r
 	return h
 }
 
-// of tells whether a file, whose name Redshift may have cut, is one of those.
+// of reports whether a file is one of f's objects. Redshift may have cut its name.
 func of(file string, f replicator.Files) bool {
 	return file != "" && slices.ContainsFunc(f.Objects, func(url string) bool { return strings.HasPrefix(url, file) })
 }
 
-// named turns the name of a staging table's column into the target's.
+// named returns the target's name for a column of a staging table.
 func named(column []byte, t *schema.Table) string {
 	for i, c := range t.Columns {
 		if string(column) == valueColumn(i) {
@@ -63,8 +63,8 @@ func named(column []byte, t *schema.Table) string {
 	return string(column)
 }
 
-// reasons are Redshift's load errors in words of ours. Its own reason quotes the
-// value, in ways that change between releases, so it is not even read.
+// reasons are Redshift's load errors in our words. Its own reason quotes the value, in ways that
+// change between releases, so it is not even read.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Load_Error_Reference.html
 var reasons = map[string]string{
 	"1201": "a delimiter is missing", "1202": "more fields than columns", "1203": "fewer fields than columns",
@@ -76,7 +76,7 @@ var reasons = map[string]string{
 	"1223": "an unknown type", "1224": "not JSON",
 }
 
-// safeReason says what an error code means, and never what the value was.
+// safeReason says what an error code means, and nothing of the value.
 func safeReason(code string) string {
 	if reason, ok := reasons[strings.TrimSpace(code)]; ok {
 		return reason
@@ -84,9 +84,11 @@ func safeReason(code string) string {
 	return "see the AWS manual's load error reference"
 }
 
-// refused finds the rows that COPY refused, by what a second COPY loads that leaves them
-// out, if cause is such a halt and it is wanted: the lines that Redshift names would not
-// be enough, where a value holds line ends. It runs outside of any transaction.
+// refused returns a *replicator.Refused with the rows that COPY refused, if cause is the halt
+// that explain returns for them and the options do not ask for a halt; else it returns cause. It
+// finds the rows by a second COPY that leaves out what does not fit. The lines that Redshift
+// names would not be enough, because a value may contain line ends. It must not be called in a
+// transaction.
 func (w *Warehouse) refused(ctx context.Context, s *session, c copying, cause error) error {
 	halt, ok := errors.AsType[*replicator.Halt](cause)
 	if !ok || halt.Reason != replicator.LoadRefused || w.options.HaltOnCopyError || c.name == nil {
@@ -94,7 +96,7 @@ func (w *Warehouse) refused(ctx context.Context, s *session, c copying, cause er
 	}
 	rows, err := w.refusedRows(ctx, s, c)
 	if err != nil || len(rows) == 0 {
-		return cause // and not that it cannot be told more
+		return cause // rather than why no more can be found out
 	}
 	return &replicator.Refused{Table: c.table, Load: c.whole, Rows: rows, Halt: halt}
 }

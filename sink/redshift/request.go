@@ -8,9 +8,9 @@ import (
 	"rowshift/schema"
 )
 
-// Request asks the daemon to load tables again, by a word that nobody else asks with. It
-// reads that in the transactions that it makes anyway. The error is a *replicator.Halt if
-// no daemon of this version has run yet.
+// Request asks the daemon to load tables again. word tells this request from all others. The
+// daemon sees it in the next transaction that it makes anyway. The error is a *replicator.Halt
+// if no daemon of this version has run yet.
 func (w *Warehouse) Request(ctx context.Context, word string, tables []schema.Name) error {
 	return w.with(ctx, func(s *session) error {
 		if err := w.requestable(ctx, s); err != nil {
@@ -27,7 +27,7 @@ type ResyncState string
 // The states of such a request.
 const (
 	ResyncRequested ResyncState = requested // no daemon has taken it up yet
-	ResyncTaken     ResyncState = taken     // the table is loaded
+	ResyncTaken     ResyncState = taken     // the table is being loaded
 	ResyncDone      ResyncState = done      // it is live again
 	ResyncRefused   ResyncState = refused   // no such table is replicated
 )
@@ -38,7 +38,7 @@ type Answer struct {
 	State ResyncState
 }
 
-// Answers reads what has become of the tables that were asked for by a word, sorted by name.
+// Answers returns what has become of the tables that were asked for by a word, sorted by name.
 func (w *Warehouse) Answers(ctx context.Context, word string) (answers []Answer, err error) {
 	err = w.with(ctx, func(s *session) error {
 		rows, err := s.rows(ctx, "read the requests", w.metadata.answersTo(word))
@@ -64,7 +64,7 @@ func (w *Warehouse) requestable(ctx context.Context, s *session) error {
 	}
 }
 
-// requests reads the tables that are asked for, and whether a slot reset is.
+// requests returns the tables for which a load is asked, and whether a slot reset is asked for.
 func (w *Warehouse) requests(ctx context.Context, s *session) (names []schema.Name, resetAsked bool, err error) {
 	rows, err := s.rows(ctx, "read the requests", w.metadata.readRequests())
 	if err != nil {
@@ -81,7 +81,8 @@ func (w *Warehouse) requests(ctx context.Context, s *session) (names []schema.Na
 	return names, resetAsked, nil
 }
 
-// resets reads the slot resets that are remembered into c, and which one is under way.
+// resets adds the slot resets that are remembered to c, and sets c.Reset to the one with which a
+// pipeline in phase Creating is under way.
 func (w *Warehouse) resets(ctx context.Context, s *session, c *replicator.Checkpoint) error {
 	rows, err := s.rows(ctx, "read the resets", w.metadata.readResets())
 	if err != nil {
@@ -97,8 +98,7 @@ func (w *Warehouse) resets(ctx context.Context, s *session, c *replicator.Checkp
 	return nil
 }
 
-// remember writes that a reset is under way, and, once its last table has joined, that
-// none is any more.
+// remember notes that a reset is under way and, once its last table has joined, that none is.
 func (m *merging) remember(ctx context.Context) error {
 	c := m.merge.Checkpoint
 	if c.Reset != "" {
@@ -122,8 +122,8 @@ func (m *merging) remember(ctx context.Context) error {
 	return err
 }
 
-// answer answers the requests that the merge fulfils, and leaves the others for the
-// core to see.
+// answer answers the requests that the merge fulfils and those for tables that are not
+// replicated. It leaves the others for the core to see.
 func (m *merging) answer(ctx context.Context) error {
 	c := m.merge.Checkpoint
 	if c.Phase != replicator.Streaming || len(c.Tables) == 0 {
@@ -157,8 +157,8 @@ func (m *merging) answer(ctx context.Context) error {
 	return nil
 }
 
-// answerTo returns what becomes of a request now, and in which column its time goes;
-// nothing if it waits.
+// answerTo returns what a request becomes now, and the column for the time of that; both are
+// empty if the request waits.
 func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
 	i := slices.IndexFunc(c.Tables, func(t replicator.TableState) bool { return t.Name == n })
 	switch {
@@ -170,7 +170,7 @@ func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
 	return "", ""
 }
 
-// resyncOf is what repairs a table whose rows are not what they should be.
+// resyncOf returns the repair for a table whose rows are not what they should be.
 func resyncOf(t *schema.Table) string {
 	return "rowshift resync " + t.Known.String() + ": the table is compared with the source and only what differs is written"
 }

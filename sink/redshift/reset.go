@@ -19,8 +19,8 @@ const (
 	ResetDone      ResetState = done      // all tables are live again
 )
 
-// RequestReset asks the daemon for a slot reset, unless its token is known. The error
-// is a *replicator.Halt if no daemon of this version has run yet.
+// RequestReset asks the daemon for a slot reset, unless it knows the token. The error is a
+// *replicator.Halt if no daemon of this version has run yet.
 func (w *Warehouse) RequestReset(ctx context.Context, token string) error {
 	return w.with(ctx, func(s *session) error {
 		if err := w.requestable(ctx, s); err != nil {
@@ -38,8 +38,8 @@ func (w *Warehouse) RequestReset(ctx context.Context, token string) error {
 	})
 }
 
-// Reset tells what became of a slot reset, and how long the last one that is done took, in
-// whole seconds; negative if none is.
+// Reset returns what became of a slot reset, and how long the reset that was done last took, in
+// whole seconds; negative if none was done.
 func (w *Warehouse) Reset(ctx context.Context, token string) (state ResetState, last time.Duration, err error) {
 	last = -1
 	err = w.with(ctx, func(s *session) error {

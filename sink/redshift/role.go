@@ -10,9 +10,10 @@ import (
 	"rowshift/replicator"
 )
 
-// checkRole lets COPY read a manifest in the bucket that names a file which is not
-// there, by the role. If Redshift says that the file is not there, the user may name
-// the role, Redshift may assume it, and it reads the bucket and the key of its objects.
+// checkRole has COPY read a manifest by the role. The manifest is in the bucket, and names a
+// file that does not exist. If Redshift answers that the file is missing, then the user may name
+// the role, Redshift may assume it, and the role can read the bucket and use the key of its
+// objects.
 func (w *Warehouse) checkRole(ctx context.Context, s *session, manifest string) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: COPY role", Verdict: replicator.Fine}
 	if manifest == "" {
@@ -40,11 +41,11 @@ func (w *Warehouse) checkRole(ctx context.Context, s *session, manifest string) 
 	return f
 }
 
-// judgeCopy tells by the error of a COPY of such a manifest how it stands, and what
-// repairs it. The words are those of S3 and of Redshift around them, from
-// github.com/awslabs/aws-lambda-redshift-loader issue 73, github.com/PostHog/posthog
-// issue 61603 (a manifest that may not be read "requires full path") and
-// github.com/uswitch/blueshift issue 3. Words that nobody knows prove nothing.
+// judgeCopy tells by the error of a COPY of such a manifest whether the role can be used, and
+// what repairs it. The words are those of S3, and of Redshift around them, from
+// github.com/awslabs/aws-lambda-redshift-loader issue 73, github.com/PostHog/posthog issue 61603
+// (a manifest that may not be read "requires full path") and github.com/uswitch/blueshift issue
+// 3. Other words prove nothing.
 func (w *Warehouse) judgeCopy(err error, manifest, user string) (v replicator.Verdict, repair string) {
 	says := func(any ...string) bool {
 		for _, words := range any {
@@ -72,30 +73,31 @@ func (w *Warehouse) judgeCopy(err error, manifest, user string) (v replicator.Ve
 	return replicator.Warning, "whether the role reads the bucket is not known: look into sys_query_history (stl_error on a cluster) for what Redshift said"
 }
 
-// rolePatience is how long Redshift may refuse COPY for the sake of the role or of the bucket
-// before that halts: what IAM was told is not known everywhere at once, and somebody may be
-// about to mend it.
+// rolePatience is how long Redshift may refuse COPY because of the role or the bucket before
+// that is a halt. A change in IAM takes time to be known everywhere, and somebody may be about
+// to repair it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 const rolePatience = time.Minute
 
-// roleRefusal remembers since when Redshift refuses COPY for such.
+// roleRefusal remembers since when Redshift has refused COPY because of the role or the bucket.
 type roleRefusal struct {
 	mu    sync.Mutex
-	since time.Time        // zero: it does not
+	since time.Time        // zero if it does not refuse
 	last  time.Time        // when it last refused
-	now   func() time.Time // another in tests
+	now   func() time.Time // replaced in tests
 }
 
-// over forgets what a COPY shows to be no more.
+// over forgets the refusals, because a COPY was not refused.
 func (r *roleRefusal) over() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.since = time.Time{}
 }
 
-// lasts tells whether COPY, which is refused now, has been for as long as rolePatience. One
-// behind which nothing was copied for long is not the beginning of the next: the pauses between
-// tries, and between the looks of a halted pipeline, are shorter.
+// lasts reports whether COPY, which was just refused, has been refused for as long as
+// rolePatience. If nothing was copied for a long time after the last refusal, this one counts as
+// the first: the pauses between tries, and between the looks of a halted pipeline, are shorter
+// than that.
 func (r *roleRefusal) lasts() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,8 +109,8 @@ func (r *roleRefusal) lasts() bool {
 	return now.Sub(r.since) >= rolePatience
 }
 
-// unread is the halt for a COPY of a manifest that has been refused for long for the sake of
-// the role or of the bucket; nil if it was not.
+// unread returns a halt if the COPY of a manifest has been refused for as long as rolePatience,
+// because of the role or the bucket; else nil.
 func (w *Warehouse) unread(s *session, err error, manifest string) error {
 	if codeOf(err) == "" || replicator.Retryable(err) || replicator.Final(err) {
 		return nil
@@ -126,14 +128,13 @@ func (w *Warehouse) unread(s *session, err error, manifest string) error {
 	}
 }
 
-// bucketOf is the bucket of an object's URL.
+// bucketOf returns the bucket of an object's URL.
 func bucketOf(url string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
 	return name
 }
 
-// readPolicy is what an IAM policy must say for a role to read the folder that a
-// manifest is in.
+// readPolicy returns what an IAM policy must say for a role to read the folder of a manifest.
 func readPolicy(role, manifest string) string {
 	partition := "aws"
 	if parts := strings.Split(role, ":"); len(parts) > 1 {

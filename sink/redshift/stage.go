@@ -8,8 +8,8 @@ import (
 	"rowshift/replicator"
 )
 
-// stageAll copies all files into staging tables, but those that were copied ahead: first
-// all tables are made, then all are filled, by few requests each.
+// stageAll copies all files into staging tables, except those that were copied ahead. It first
+// makes all tables and then fills them, in few requests each.
 func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]staging, error) {
 	stages := map[*replicator.StagedFold]staging{}
 	var creates []string
@@ -37,7 +37,7 @@ func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]stag
 	began := time.Now()
 	defer func() { m.merged.Steps["copy"] += time.Since(began) }()
 	if _, err := m.session.together(ctx, "copy", creates); err != nil {
-		m.session.close(ctx) // and with it those that there are
+		m.session.close(ctx) // the tables that were made go with it
 		return nil, err
 	}
 	for _, c := range copies {
@@ -46,7 +46,8 @@ func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]stag
 	return stages, m.copyAll(ctx, m.session, copies)
 }
 
-// stageOf is the staging table of a fold's rows, how it is made, and how it is filled.
+// stageOf returns the staging table of a fold's rows, the statement that makes it, and the COPY
+// that fills it.
 func (m *merging) stageOf(f *replicator.StagedFold) (place, string, copying) {
 	p := m.unused("stage")
 	c := copying{into: p, files: f.Files, table: f.Table, name: valueColumn, held: f.Held != ""}
@@ -58,14 +59,15 @@ func (m *merging) stageOf(f *replicator.StagedFold) (place, string, copying) {
 	return p, createStage(p, *f), c
 }
 
-// entriesOf is the same of a fold's entries.
+// entriesOf returns the same for a fold's entries.
 func (m *merging) entriesOf(f *replicator.StagedFold) (place, string, copying) {
 	p, held := m.unused("entries"), f.Held != ""
 	return p, createEntries(p, f.Table, held), copying{into: p, columns: entriesColumns(f.Table, held), files: f.Ledger, table: f.Table}
 }
 
-// copyAll copies files into tables and compares the counts: COPY's tag has none. What
-// follows of one or two goes with them, by the same request.
+// copyAll copies files into tables, and compares the numbers of rows. It asks for these, because
+// COPY's tag has none. then are statements that follow; behind a few copies they are in the same
+// request.
 // https://docs.aws.amazon.com/redshift/latest/dg/PG_LAST_COPY_COUNT.html
 func (w *Warehouse) copyAll(ctx context.Context, s *session, copies []copying, then ...string) error {
 	var statements []string

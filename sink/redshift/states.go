@@ -8,12 +8,12 @@ import (
 	"rowshift/schema"
 )
 
-// mostStates is how many tables' states are written by one statement, so that it stays
-// far below the 16 MB that one may have.
+// mostStates is how many tables' states one statement writes, so that it stays below the 16 MB
+// that a statement may have.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
 const mostStates = 200
 
-// writeStates writes the states of the tables that have another than was written last.
+// writeStates writes the tables' states that differ from those that were written last.
 func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) error {
 	statements := m.metadata.writeStates(m.tables, now)
 	for _, sql := range statements {
@@ -30,7 +30,7 @@ func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) 
 	return nil
 }
 
-// loadsGone are the loads that states had and others have no longer.
+// loadsGone returns the loads that the states was have and the states now do not.
 func loadsGone(was, now []replicator.TableState) (gone []replicator.LoadState) {
 	type names struct{ into, held string }
 	goesOn := map[names]bool{}
@@ -47,9 +47,9 @@ func loadsGone(was, now []replicator.TableState) (gone []replicator.LoadState) {
 	return gone
 }
 
-// rename brings what is open of tables that the config has other names for to those: their
-// rows in quarantine, and what was asked for them. A table of the same OID and target goes
-// on by its new name, and nothing is loaded that would lift or answer what the old one has.
+// rename moves what is open of a table to the name that the config now has for it: its rows in
+// quarantine, and the requests for it. A table of the same OID goes on under its new name
+// without a load, so nothing else would lift or answer what is open under the old one.
 func (m *merging) rename(ctx context.Context) error {
 	now := m.merge.Checkpoint.Tables
 	if m.tables != nil && replicator.SameTables(m.tables, now) {
@@ -66,9 +66,9 @@ func (m *merging) rename(ctx context.Context) error {
 		}
 		i := slices.IndexFunc(now, func(other replicator.TableState) bool { return other.Name == old.Name })
 		if i >= 0 && now[i].Target == old.Target {
-			continue // it is no other table: another source counts its OIDs otherwise
+			continue // the old name is still that table's: another source has other OIDs
 		}
-		m.inQuarantine = nil // counted anew, by the names
+		m.inQuarantine = nil // counted again, by the new names
 		statements := []string{m.metadata.renameOpen(old.Target, t.Name)}
 		if i < 0 {
 			statements = append(statements, m.metadata.renameRequests(old.Name, t.Name))
@@ -82,7 +82,7 @@ func (m *merging) rename(ctx context.Context) error {
 	return nil
 }
 
-// named returns the names of the states that were written last, by OID.
+// named returns the states that were written last, by OID. They have names and targets at least.
 func (m *merging) named(ctx context.Context) (map[uint32]replicator.TableState, error) {
 	was := m.tables
 	if was == nil {
@@ -100,15 +100,16 @@ func (m *merging) named(ctx context.Context) (map[uint32]replicator.TableState, 
 	}
 	named := map[uint32]replicator.TableState{}
 	for _, t := range was {
-		if t.OID != 0 { // a table that is not in the source has none
+		if t.OID != 0 { // a table that is not in the source has no OID
 			named[t.OID] = t
 		}
 	}
 	return named, nil
 }
 
-// writeStates are the statements that write tables' states over those that were written
-// last, nil if that is not known. There may be thousands that are as they were.
+// writeStates returns the statements that write tables' states over those that were written
+// last, which are nil if that is not known. There may be thousands, most of them unchanged, so
+// it writes only those that changed.
 func (m metadata) writeStates(was, now []replicator.TableState) (statements []string) {
 	if was != nil && replicator.SameTables(was, now) {
 		return nil
@@ -127,9 +128,9 @@ func (m metadata) writeStates(was, now []replicator.TableState) (statements []st
 	return statements
 }
 
-// changedStates returns the OIDs of tables whose states were written and are not as they
-// are now, or not there, and the states that are to be written. Both are by OID. gone is
-// nil if all are to be written: a table that is not in the source has no OID to go by.
+// changedStates compares the states that were written with those of now, both sorted by OID. It
+// returns the OIDs of the states to delete, and the states to write. gone is nil if all have to
+// be written: a table that is not in the source has no OID to delete it by.
 func changedStates(was, now []replicator.TableState) (gone []uint32, changed []replicator.TableState) {
 	gone = []uint32{}
 	for len(was) > 0 || len(now) > 0 {

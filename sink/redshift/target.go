@@ -10,8 +10,9 @@ import (
 	"rowshift/schema"
 )
 
-// target reads the columns of a target with their types as the catalogue names them, none
-// if it is not there, and its keys. The error is a *replicator.Unfit if a view has its name.
+// target reads the columns of a target, with their types as catalogueType writes them, and its
+// keys. There are none if the target is not there. The error is a *replicator.Unfit if a view
+// has its name.
 func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (have map[string]string, by rowKeys, err error) {
 	const op = "look at the target"
 	kind, err := s.rows(ctx, op, kindOf(w.options.Schema, t.Target))
@@ -36,17 +37,17 @@ func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (ha
 	return have, by, err
 }
 
-// rowKeys are the columns that a target's rows are spread and sorted by, which need not be
-// those of its table: a column may have become the key, or taken another's name.
+// rowKeys are the columns that a target's rows are spread and sorted by. They need not be those
+// of its table: another column may have become the key since, or a column may have been renamed.
 type rowKeys struct {
-	dist string // empty: none
+	dist string // empty if there is none
 	sort []string
 }
 
-// has tells whether rows are spread or sorted by a column.
+// has reports whether rows are spread or sorted by a column.
 func (k rowKeys) has(name string) bool { return k.dist == name || slices.Contains(k.sort, name) }
 
-// renamed are the keys once a column has another name.
+// renamed returns the keys as they are once a column has another name.
 func (k rowKeys) renamed(from, to string) rowKeys {
 	if k.dist == from {
 		k.dist = to
@@ -58,8 +59,8 @@ func (k rowKeys) renamed(from, to string) rowKeys {
 	return k
 }
 
-// otherType is the halt for a column whose type does not hold the source's values: by
-// another name it stands in nobody's way.
+// otherType returns the halt for a column whose type does not hold the source's values. The
+// repair gives the column another name, by which it stands in nobody's way.
 func otherType(p place, c schema.Column, have map[string]string, t *schema.Table) *replicator.Halt {
 	old := spare(c.Target, "_old", func(name string) bool { return have[name] != "" })
 	return &replicator.Halt{
@@ -70,13 +71,14 @@ func otherType(p place, c schema.Column, have map[string]string, t *schema.Table
 	}
 }
 
-// outOfTheWay renames a target, so that a load makes it anew.
+// outOfTheWay returns the repair that renames a target, so that a load makes it anew.
 func outOfTheWay(p place, t *schema.Table) string {
 	old := spare(t.Target, "_old", func(string) bool { return false })
 	return fmt.Sprintf("rename the table: %s then %s", renameTable(p, old), resyncOf(t))
 }
 
-// isView is the halt for a view in a target's place: nothing can be written to it.
+// isView returns the halt for a view in a target's place, since nothing can be written to a
+// view.
 func isView(p place, t *schema.Table) *replicator.Halt {
 	return &replicator.Halt{
 		Reason: replicator.TargetDrift,
@@ -86,8 +88,8 @@ func isView(p place, t *schema.Table) *replicator.Halt {
 	}
 }
 
-// unfit says of which table a halt is, so that the others go on. Other errors are left
-// as they are.
+// unfit says which table a halt for TargetDrift is about, so that the others go on. It returns
+// other errors as they are.
 func unfit(t *schema.Table, err error) error {
 	h, ok := errors.AsType[*replicator.Halt](err)
 	if !ok || h.Reason != replicator.TargetDrift {
@@ -96,7 +98,8 @@ func unfit(t *schema.Table, err error) error {
 	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: h}
 }
 
-// drift halts if a target is not there, lacks a column, or has one of another type.
+// drift returns a halt if a target is not there, or if it lacks a column or has one whose type
+// does not hold the source's values.
 func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 	p := in(w.options.Schema, t.Target)
 	if len(have) == 0 {

@@ -13,12 +13,12 @@ import (
 type OpenRequest struct {
 	Kind  string      // resync or reset
 	Table schema.Name // of a resync
-	Token string      // of a reset; of a resync the word that it was asked by
+	Token string      // of a reset; for a resync, the word by which it was asked for
 	State string      // requested or taken
 	Age   time.Duration
 }
 
-// OpenRequests reads what was asked for and is not done, the oldest first.
+// OpenRequests returns what was asked for and is not done, the oldest first.
 func (w *Warehouse) OpenRequests(ctx context.Context) (open []OpenRequest, err error) {
 	err = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -43,7 +43,7 @@ func (w *Warehouse) OpenRequests(ctx context.Context) (open []OpenRequest, err e
 	return open, err
 }
 
-// HeldRows counts the rows that wait in held tables, by the tables' OIDs. One whose load
+// HeldRows counts the rows that wait in held tables, by their tables' OIDs. A table whose load
 // has ended meanwhile is left out.
 func (w *Warehouse) HeldRows(ctx context.Context, tables []replicator.TableState) (map[uint32]int64, error) {
 	rows := map[uint32]int64{}
