@@ -109,17 +109,17 @@ func (s *Stager) statement(o op) string {
 	}
 	put := fmt.Sprintf(`{"Effect":"Allow","Action":"s3:PutObject","Resource":"%s/%s*"}`, bucket, s.folder)
 	if s.options.KMSKey != "" {
-		put += " and " + s.ofKey()
+		put += " and " + s.keyStatement()
 	}
 	return put
 }
 
-// ofKey returns the statement of an IAM policy that allows the use of bucket.kms_key. A policy
-// names a key by its ARN. Of a key that is given by its id, the account is not known here, so
-// any account is allowed; of one that is given by an alias, the id is not known either, so the
-// statement names all keys and demands the alias.
+// keyStatement returns the statement of an IAM policy that allows the use of bucket.kms_key. A
+// policy names a key by its ARN. Of a key that is given by its id, the account is not known
+// here, so any account is allowed; of one that is given by an alias, the id is not known either,
+// so the statement names all keys and demands the alias.
 // https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-func (s *Stager) ofKey() string {
+func (s *Stager) keyStatement() string {
 	arn, name := s.options.KMSKey, s.options.KMSKey
 	if i := strings.LastIndexByte(arn, ':'); i >= 0 {
 		arn, name = arn[:i+1], arn[i+1:]

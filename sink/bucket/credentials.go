@@ -71,8 +71,8 @@ func (k *keyring) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return c, &CredentialsError{err}
 }
 
-// keys returns the client's keyring, or an empty one if its credentials come from elsewhere.
-func (s *Stager) keys() *keyring {
+// keyring returns the client's keyring, or an empty one if its credentials come from elsewhere.
+func (s *Stager) keyring() *keyring {
 	if k, ok := s.client.Options().Credentials.(*keyring); ok {
 		return k
 	}
@@ -100,7 +100,7 @@ func (s *Stager) diagnoseCredentials(e *CredentialsError) diagnosis {
 			return d
 		}
 	}
-	k := s.keys()
+	k := s.keyring()
 	missing := "there are no credentials for S3: " + brief(e)
 	switch {
 	case from == nil && k.token != "":

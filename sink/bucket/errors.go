@@ -186,7 +186,7 @@ func (s *Stager) region() string { return s.client.Options().Region }
 // forgetCredentials has the next request read the credentials again, because they may have been
 // rotated.
 func (s *Stager) forgetCredentials() {
-	if k := s.keys(); k.CredentialsCache != nil {
+	if k := s.keyring(); k.CredentialsCache != nil {
 		k.Invalidate()
 	}
 }

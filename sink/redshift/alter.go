@@ -201,7 +201,7 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 	case replicator.Retryable(err), codeOf(err) == "", m.session.conn.IsClosed():
 		return err
 	case replicator.Final(err):
-		err = m.ofAnother(ctx, m.session, t, err)
+		err = m.judgeOwner(ctx, m.session, t, err)
 	default:
 		p := in(m.options.Schema, t.Target)
 		err = unfit(t, &replicator.Halt{
@@ -277,11 +277,11 @@ const (
 	mostPatience = 11
 )
 
-// empty runs the statements that fill columns which were added or renamed, in the rows that were
-// there before.
-func (m *merging) empty(ctx context.Context) error {
+// fillColumns runs the statements that fill columns which were added or renamed, in the rows
+// that were there before.
+func (m *merging) fillColumns(ctx context.Context) error {
 	for _, f := range m.fills {
-		if _, err := m.of(ctx, f.table, "fill", f.sql); err != nil {
+		if _, err := m.runOn(ctx, f.table, "fill", f.sql); err != nil {
 			return err
 		}
 	}

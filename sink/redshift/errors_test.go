@@ -110,7 +110,7 @@ func TestSafeReasonShowsNoValues(t *testing.T) {
 func TestLoadErrorsOfOthersAreNotOurs(t *testing.T) {
 	f := replicator.Files{Objects: []string{"s3://acme/p/1/0-0.csv.zst", "s3://acme/p/1/0.manifest"}}
 	for file, want := range map[string]bool{"s3://acme/p/1/0-0.csv.zst": true, "s3://acme/p/1/0-0.csv": true, "s3://acme/p/2/0-0.csv.zst": false, "": false} {
-		if of(file, f) != want {
+		if isObjectOf(file, f) != want {
 			t.Errorf("%q: %v", file, !want)
 		}
 	}

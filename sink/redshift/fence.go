@@ -175,7 +175,7 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 		if _, err := s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c, w.options.Version)); err != nil {
 			return c, nil, err
 		}
-		return c, nil, w.tellsCase(ctx, s)
+		return c, nil, w.requireCaseSensitive(ctx, s)
 	}
 	c = *was
 	c.Epoch++
@@ -194,12 +194,13 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	if err := w.resets(ctx, s, &c); err != nil {
 		return c, nil, err
 	}
-	return c, there, w.tellsCase(ctx, s)
+	return c, there, w.requireCaseSensitive(ctx, s)
 }
 
-// tellsCase halts if the database ignores case when it compares texts. Keys that differ only in
-// case would become one row, and a value of which only the case changed would not be written.
-func (w *Warehouse) tellsCase(ctx context.Context, s *session) error {
+// requireCaseSensitive halts if the database ignores case when it compares texts. Keys that
+// differ only in case would become one row, and a value of which only the case changed would not
+// be written.
+func (w *Warehouse) requireCaseSensitive(ctx context.Context, s *session) error {
 	n, err := s.number(ctx, "compare texts", w.metadata.countFoldedCase())
 	if err != nil || n == 0 {
 		return err
@@ -268,7 +269,7 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	if slices.ContainsFunc([]string{"fence", "checkpoint", "table_state", "request", "freshness"}, lacks) {
 		statements = append(statements, w.createMetadata(!lacks("freshness"))...)
 	}
-	return w.granted(s.each(ctx, "create the metadata tables", statements))
+	return w.explainGrant(s.each(ctx, "create the metadata tables", statements))
 }
 
 // ensureAccounts halts if the ledger or the quarantine is gone. If no checkpoint was written
@@ -314,9 +315,10 @@ func (w *Warehouse) createMetadata(viewed bool) []string {
 	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState(), w.metadata.ledger(), w.metadata.quarantine()))...)
 }
 
-// older reports whether a table belongs to a load of an epoch before that one, by its name. A
-// later epoch is that of a daemon that took over meanwhile, and other names are not ours.
-func older(name string, epoch replicator.Epoch) bool {
+// isEarlierLoad reports whether a table belongs to a load of an epoch before that one, by its
+// name. A later epoch is that of a daemon that took over meanwhile, and other names are not
+// ours.
+func isEarlierLoad(name string, epoch replicator.Epoch) bool {
 	kind, numbers, _ := strings.Cut(name, "_")
 	parts := strings.Split(numbers, "_")
 	if !slices.Contains([]string{"load", "held", "ledger"}, kind) || len(parts) != 3 {
@@ -344,9 +346,9 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 		var loads []place
 		for _, name := range names {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
-				return t.Load != nil && (t.Load.Loaded || !older(name, w.first)) && slices.Contains(tablesOfLoad(t.Load.Into, t.Load.Held), name)
+				return t.Load != nil && (t.Load.Loaded || !isEarlierLoad(name, w.first)) && slices.Contains(tablesOfLoad(t.Load.Into, t.Load.Held), name)
 			})
-			if !named && older(name, c.Epoch) {
+			if !named && isEarlierLoad(name, c.Epoch) {
 				loads = append(loads, w.metadata.table(name))
 			}
 		}

@@ -35,9 +35,9 @@ type staging struct {
 	rows, entries place
 }
 
-// opened counts the rows in quarantine, unless the count is known, and reports them. Each merge
-// reports them, because the report of the one that counted may be lost.
-func (m *merging) opened(ctx context.Context) error {
+// countQuarantine counts the rows in quarantine, unless the count is known, and reports them.
+// Each merge reports them, because the report of the one that counted may be lost.
+func (m *merging) countQuarantine(ctx context.Context) error {
 	if m.inQuarantine != nil {
 		m.merged.Quarantined = maps.Clone(m.inQuarantine)
 		return nil
@@ -70,11 +70,11 @@ func scanOpen(rows [][][]byte) (map[schema.Name]int64, error) {
 
 // recount counts the rows in quarantine again if the merge may have changed their number.
 func (m *merging) recount(ctx context.Context) error {
-	if !m.stirred {
+	if !m.quarantineChanged {
 		return nil
 	}
 	m.inQuarantine = nil
-	return m.opened(ctx)
+	return m.countQuarantine(ctx)
 }
 
 // account runs statements on the ledger or the quarantine.
@@ -93,7 +93,7 @@ func (m *merging) lift(ctx context.Context, f replicator.StagedFold, s staging, 
 	if m.inQuarantine[f.Table.Known] == 0 {
 		return nil
 	}
-	m.stirred = true
+	m.quarantineChanged = true
 	var statements []string
 	if f.Truncated {
 		statements = append(statements, m.metadata.liftAll(f.Table.Known, at))
@@ -134,7 +134,7 @@ func (m *merging) enter(ctx context.Context, f replicator.StagedFold, s staging)
 
 // refusedSome notes that rows went into quarantine, so that a later fold lifts them.
 func (m *merging) refusedSome(t *schema.Table, n int64) {
-	m.stirred = true
+	m.quarantineChanged = true
 	m.inQuarantine[t.Known] += n
 }
 
@@ -178,7 +178,7 @@ func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage plac
 // had in quarantine before, because the load has read all rows anew.
 func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicator.LSN) error {
 	if m.inQuarantine[j.Table.Known] > 0 {
-		m.stirred = true
+		m.quarantineChanged = true
 		if err := m.account(ctx, m.metadata.liftAll(j.Table.Known, at)); err != nil {
 			return err
 		}

@@ -14,17 +14,17 @@ import (
 // merging is one merge under way.
 type merging struct {
 	*Warehouse
-	session  *session
-	merge    *replicator.Merge
-	merged   replicator.Merged
-	made     []place                // temporary tables that exist
-	ahead    prepared               // those of them that were made ahead
-	asked    bool                   // there are open requests
-	stirred  bool                   // rows went into quarantine, or may have been lifted
-	fills    []targetFill           // what new columns get in the transaction
-	plain    []plainFold            // folds that wait to be written
-	refusing *schema.Table          // table whose target refused a statement; nil if none did
-	over     []replicator.LoadState // loads that no table has any longer
+	session           *session
+	merge             *replicator.Merge
+	merged            replicator.Merged
+	made              []place                // temporary tables that exist
+	ahead             prepared               // those of them that were made ahead
+	asked             bool                   // there are open requests
+	quarantineChanged bool                   // rows went into quarantine, or may have been lifted
+	fills             []targetFill           // what new columns get in the transaction
+	plain             []plainFold            // folds that wait to be written
+	refusing          *schema.Table          // table whose target refused a statement; nil if none did
+	over              []replicator.LoadState // loads that no table has any longer
 }
 
 func newMerging(w *Warehouse, m *replicator.Merge) *merging {
@@ -64,7 +64,7 @@ func (m *merging) run(ctx context.Context) error {
 	}
 	staged := len(m.made)
 	err = m.bounded(ctx, m.session, func() error {
-		for _, do := range []func(context.Context) error{m.compare, m.rename, m.opened} {
+		for _, do := range []func(context.Context) error{m.compare, m.rename, m.countQuarantine} {
 			if err := do(ctx); err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func (m *merging) run(ctx context.Context) error {
 				}
 			}
 		}
-		for _, do := range []func(context.Context) error{m.empty, m.answer, m.remember, m.recount, m.move} {
+		for _, do := range []func(context.Context) error{m.fillColumns, m.answer, m.remember, m.recount, m.move} {
 			if err := do(ctx); err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (m *merging) run(ctx context.Context) error {
 // without it.
 func (m *merging) blame(ctx context.Context, err error) error {
 	if m.refusing != nil {
-		err = m.ofAnother(ctx, m.session, m.refusing, err)
+		err = m.judgeOwner(ctx, m.session, m.refusing, err)
 	}
 	if replicator.Final(err) || replicator.Retryable(err) || codeOf(err) == "" || m.session.conn.IsClosed() {
 		return err
@@ -270,7 +270,7 @@ func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, tar
 		return nil
 	}
 	if len(f.Unchanged) > 0 {
-		if _, err := m.of(ctx, f.Table, "fill", fill(stage, target, f)); err != nil {
+		if _, err := m.runOn(ctx, f.Table, "fill", fill(stage, target, f)); err != nil {
 			return err
 		}
 		n, err := m.session.number(ctx, "fill", unfilled(stage, f))
@@ -309,8 +309,8 @@ func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging)
 	return nil
 }
 
-// of runs a statement on a table's target, and notes the table if that fails.
-func (m *merging) of(ctx context.Context, t *schema.Table, step, sql string) (int64, error) {
+// runOn runs a statement on a table's target, and notes the table if that fails.
+func (m *merging) runOn(ctx context.Context, t *schema.Table, step, sql string) (int64, error) {
 	n, err := m.step(ctx, step, sql)
 	if err != nil {
 		m.refusing = t
@@ -318,12 +318,12 @@ func (m *merging) of(ctx context.Context, t *schema.Table, step, sql string) (in
 	return n, err
 }
 
-// count is of, and counts the rows that the statement changed as the table's.
+// count is runOn, and counts the rows that the statement changed as the table's.
 func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) error {
 	if sql == "" {
 		return nil
 	}
-	n, err := m.of(ctx, t, step, sql)
+	n, err := m.runOn(ctx, t, step, sql)
 	m.merged.Rows[t.OID] += n
 	return err
 }

@@ -27,7 +27,7 @@ type RefusedRow struct {
 // Quarantined counts the rows in quarantine by table. There are none if no daemon of this
 // version has run yet.
 func (w *Warehouse) Quarantined(ctx context.Context) (open map[schema.Name]int64, err error) {
-	err = w.inspected(ctx, func(s *session) error {
+	err = w.withQuarantine(ctx, func(s *session) error {
 		rows, err := s.rows(ctx, "count the quarantine", w.metadata.countOpen())
 		if err != nil {
 			return err
@@ -44,7 +44,7 @@ func (w *Warehouse) Quarantine(ctx context.Context, tables []schema.Name, limit 
 	if len(tables) == 0 {
 		tables = []schema.Name{{}} // of all
 	}
-	err = w.inspected(ctx, func(s *session) error {
+	err = w.withQuarantine(ctx, func(s *session) error {
 		for _, n := range tables {
 			rows, err := s.rows(ctx, "list the quarantine", w.metadata.listOpen(n, limit-len(refused)))
 			if err != nil {
@@ -69,7 +69,7 @@ func (w *Warehouse) Quarantine(ctx context.Context, tables []schema.Name, limit 
 // DropQuarantine deletes a table's entries, lifted ones too; if keys are given, only theirs. It
 // returns how many it deleted, and the URLs of the objects that no entry names any more.
 func (w *Warehouse) DropQuarantine(ctx context.Context, n schema.Name, keys []string) (dropped int64, over []string, err error) {
-	err = w.inspected(ctx, func(s *session) error {
+	err = w.withQuarantine(ctx, func(s *session) error {
 		named, err := w.objects(ctx, s, w.metadata.quarantine())
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (w *Warehouse) DropQuarantine(ctx context.Context, n schema.Name, keys []st
 // KeptObjects returns the URLs of the objects that entries name, including entries that were
 // lifted and those that wait for the join of a load.
 func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) {
-	err = w.inspected(ctx, func(s *session) error {
+	err = w.withQuarantine(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
 		if err != nil {
 			return err
@@ -119,9 +119,10 @@ func (w *Warehouse) objects(ctx context.Context, s *session, of place) (urls []s
 	return urls, err
 }
 
-// inspected calls do if there is a quarantine, that is, once a daemon of this version has run.
-// If somebody has dropped it since, it halts, because a dropped quarantine is not an empty one.
-func (w *Warehouse) inspected(ctx context.Context, do func(*session) error) error {
+// withQuarantine calls do if there is a quarantine, that is, once a daemon of this version has
+// run. If somebody has dropped it since, it halts, because a dropped quarantine is not an empty
+// one.
+func (w *Warehouse) withQuarantine(ctx context.Context, do func(*session) error) error {
 	return w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
 		if err != nil || slices.Contains(names, "quarantine") && slices.Contains(names, "ledger") {

@@ -84,13 +84,13 @@ func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error 
 	return w.with(ctx, func(s *session) error {
 		err := w.grantAll(ctx, s, targets)
 		if codeOf(err) != lacksRight {
-			return w.granted(err)
+			return w.explainGrant(err)
 		}
 		others, asked := s.rows(ctx, "look for targets of others", ofOthers(w.options.Schema))
 		if asked != nil || len(others) == 0 {
 			return err
 		}
-		return w.granted(w.grantAll(ctx, s, slices.DeleteFunc(targets, func(t string) bool {
+		return w.explainGrant(w.grantAll(ctx, s, slices.DeleteFunc(targets, func(t string) bool {
 			return slices.ContainsFunc(others, func(r [][]byte) bool { return string(r[0]) == schema.Fold(t) })
 		})))
 	})
@@ -106,8 +106,9 @@ func (w *Warehouse) grantAll(ctx context.Context, s *session, targets []string) 
 	return err
 }
 
-// granted returns a halt instead of err if a grant was refused because a reader does not exist.
-func (w *Warehouse) granted(err error) error {
+// explainGrant returns a halt instead of err if a grant was refused because a reader does not
+// exist.
+func (w *Warehouse) explainGrant(err error) error {
 	if err == nil || replicator.Final(err) || replicator.Retryable(err) || codeOf(err) != undefinedObject {
 		return err
 	}

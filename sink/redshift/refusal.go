@@ -58,9 +58,9 @@ func (r *refusals) merged(targets []*schema.Table) {
 	}
 }
 
-// ofAnother returns a *replicator.Unfit instead of err if Redshift refused a statement on a
+// judgeOwner returns a *replicator.Unfit instead of err if Redshift refused a statement on a
 // target for lack of a right, and somebody else owns the target. All other tables can go on.
-func (w *Warehouse) ofAnother(ctx context.Context, s *session, t *schema.Table, err error) error {
+func (w *Warehouse) judgeOwner(ctx context.Context, s *session, t *schema.Table, err error) error {
 	if codeOf(err) != lacksRight || s.conn.IsClosed() {
 		return err
 	}

@@ -37,7 +37,7 @@ func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f r
 			continue // a serverless workgroup has the second view only, a cluster may have the first only
 		}
 		for _, r := range rows {
-			if !of(string(r[2]), f) {
+			if !isObjectOf(string(r[2]), f) {
 				continue // the error is of another load
 			}
 			h.Found = fmt.Sprintf("COPY refused a row of %v: column %s, error %s (%s), line %s of %s",
@@ -48,8 +48,8 @@ func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f r
 	return h
 }
 
-// of reports whether a file is one of f's objects. Redshift may have cut its name.
-func of(file string, f replicator.Files) bool {
+// isObjectOf reports whether a file is one of f's objects. Redshift may have cut its name.
+func isObjectOf(file string, f replicator.Files) bool {
 	return file != "" && slices.ContainsFunc(f.Objects, func(url string) bool { return strings.HasPrefix(url, file) })
 }
 

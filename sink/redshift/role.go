@@ -109,9 +109,9 @@ func (r *roleRefusal) lasts() bool {
 	return now.Sub(r.since) >= rolePatience
 }
 
-// unread returns a halt if the COPY of a manifest has been refused for as long as rolePatience,
+// roleHalt returns a halt if the COPY of a manifest has been refused for as long as rolePatience,
 // because of the role or the bucket; else nil.
-func (w *Warehouse) unread(s *session, err error, manifest string) error {
+func (w *Warehouse) roleHalt(s *session, err error, manifest string) error {
 	if codeOf(err) == "" || replicator.Retryable(err) || replicator.Final(err) {
 		return nil
 	}

@@ -76,7 +76,7 @@ func (w *Warehouse) copyAll(ctx context.Context, s *session, copies []copying, t
 	}
 	results, err := s.together(ctx, "copy", append(statements, then...))
 	if c := len(results) / 2; err != nil && len(results)%2 == 0 && c < len(copies) {
-		if h := w.unread(s, err, copies[c].files.Manifest); h != nil {
+		if h := w.roleHalt(s, err, copies[c].files.Manifest); h != nil {
 			return h
 		}
 		return w.refused(ctx, s, copies[c], w.explain(ctx, err, copies[c].table, copies[c].files))

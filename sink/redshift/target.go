@@ -20,7 +20,7 @@ func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (ha
 		return nil, by, err
 	}
 	if string(kind[0][0]) != "r" {
-		return nil, by, unfit(t, isView(in(w.options.Schema, t.Target), t))
+		return nil, by, unfit(t, viewHalt(in(w.options.Schema, t.Target), t))
 	}
 	rows, err := s.rows(ctx, op, columnsOf(w.options.Schema, t.Target))
 	have = make(map[string]string, len(rows))
@@ -77,9 +77,8 @@ func outOfTheWay(p place, t *schema.Table) string {
 	return fmt.Sprintf("rename the table: %s then %s", renameTable(p, old), resyncOf(t))
 }
 
-// isView returns the halt for a view in a target's place, since nothing can be written to a
-// view.
-func isView(p place, t *schema.Table) *replicator.Halt {
+// viewHalt returns the halt for a view in a target's place: nothing can be written to a view.
+func viewHalt(p place, t *schema.Table) *replicator.Halt {
 	return &replicator.Halt{
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("%s is a view", p),
