@@ -131,13 +131,13 @@ func (c *Checkpoint) Table(oid uint32) *TableState {
 	return &c.Tables[at]
 }
 
-// loads reports whether any table is loading.
-func (c *Checkpoint) loads() bool {
+// anyLoading reports whether any table is loading.
+func (c *Checkpoint) anyLoading() bool {
 	return slices.ContainsFunc(c.Tables, func(t TableState) bool { return t.State == Loading })
 }
 
-// loaded returns the number of tables whose load table holds what the snapshot saw.
-func (c *Checkpoint) loaded() (n int) {
+// countLoaded returns the number of tables whose load table holds what the snapshot saw.
+func (c *Checkpoint) countLoaded() (n int) {
 	for _, t := range c.Tables {
 		if t.Load != nil && t.Load.Loaded {
 			n++

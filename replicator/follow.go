@@ -173,7 +173,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 // unfinished loads had held is forgotten, since the checkpoint does not name it any more.
 func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p planned) (Checkpoint, error) {
 	next := p.next.Clone()
-	err := besides(ctx, source, next.LSN, func(ctx context.Context) error {
+	err := keepingAlive(ctx, source, next.LSN, func(ctx context.Context) error {
 		if p.first != nil {
 			if _, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: *p.first}); err != nil {
 				return err

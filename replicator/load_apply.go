@@ -49,14 +49,14 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	all, _ := l.loading()
 	for _, t := range all {
 		state := l.state(t)
-		applied := Applied{Left: !l.emptied(state.Held, true)}
+		applied := Applied{Left: !l.noteEmpty(state.Held, true)}
 		for left := 0; applied.Left; left++ {
 			err := again(ctx, l.Options, "apply", func() (err error) {
 				applied, err = l.Loader.Apply(ctx, l.epoch, t, state, left)
 				return err
 			})
 			if err != nil {
-				l.emptied(state.Held, false) // a pass told to end stops the load, but its last merges still apply
+				l.noteEmpty(state.Held, false) // a pass told to end stops the load, but its last merges still apply
 				return err
 			}
 			tell(l.Listener.Applied, AppliedTable{Table: t, Applied: applied})
@@ -65,9 +65,9 @@ func (l *load) apply(ctx context.Context, last bool) error {
 	return nil
 }
 
-// emptied notes whether a held table is empty, or is about to be, and returns what was
+// noteEmpty notes whether a held table is empty, or is about to be, and returns what was
 // noted before.
-func (l *load) emptied(held string, empty bool) (before bool) {
+func (l *load) noteEmpty(held string, empty bool) (before bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before, l.empty[held] = l.empty[held], empty
@@ -80,7 +80,7 @@ func (l *load) merged(staged []*Staged) {
 	for _, s := range staged {
 		for _, f := range s.Folds {
 			if f.Held != "" {
-				l.emptied(f.Held, false)
+				l.noteEmpty(f.Held, false)
 			}
 		}
 	}

@@ -95,7 +95,7 @@ type haul struct {
 	mu       sync.Mutex // guards what follows
 	load     *load      // of the pass at hand
 	pass     context.Context
-	came     chan struct{} // closed once there is another pass
+	nextPass chan struct{} // closed once there is another pass
 	progress LoadProgress
 	began    time.Time
 }
@@ -105,7 +105,7 @@ func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan stru
 	taken := snapshot.Taken()
 	h := &haul{
 		Options: l.Options, refused: l.refused, snapshot: snapshot, taken: taken, learned: learned,
-		tables: map[uint32]*tableLoad{}, queue: newQueue(len(taken.Tables)), ended: make(chan struct{}), came: make(chan struct{}),
+		tables: map[uint32]*tableLoad{}, queue: newQueue(len(taken.Tables)), ended: make(chan struct{}), nextPass: make(chan struct{}),
 	}
 	for _, t := range taken.Tables {
 		h.tables[t.OID] = &tableLoad{haul: h, table: t, state: l.state(t), began: time.Now()}
@@ -145,8 +145,8 @@ func (h *haul) enter(ctx context.Context, l *load) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.load, h.pass = l, ctx
-	close(h.came)
-	h.came = make(chan struct{})
+	close(h.nextPass)
+	h.nextPass = make(chan struct{})
 }
 
 // within waits for a pass and calls do with a context that ends with the pass or with ctx.
@@ -155,7 +155,7 @@ func (h *haul) enter(ctx context.Context, l *load) {
 func (h *haul) within(ctx context.Context, do func(pass context.Context, l *load) error) error {
 	for {
 		h.mu.Lock()
-		l, pass, came := h.load, h.pass, h.came
+		l, pass, next := h.load, h.pass, h.nextPass
 		h.mu.Unlock()
 		if pass.Err() == nil {
 			both, stop := context.WithCancel(pass)
@@ -167,7 +167,7 @@ func (h *haul) within(ctx context.Context, do func(pass context.Context, l *load
 				return err
 			}
 		}
-		if err := await(ctx, came); err != nil {
+		if err := await(ctx, next); err != nil {
 			return err
 		}
 	}

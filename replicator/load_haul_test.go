@@ -33,7 +33,7 @@ func TestALoadOutlivesAlterations(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 				defer cancel()
 				_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
-				if len(s.cp.Tables) != 2 || s.cp.loads() || s.snapshots != c.snapshots || s.passes < 10 || s.open > 0 {
+				if len(s.cp.Tables) != 2 || s.cp.anyLoading() || s.snapshots != c.snapshots || s.passes < 10 || s.open > 0 {
 					t.Errorf("after %d passes and %d snapshots, of which %d are open, the tables are %+v", s.passes, s.snapshots, s.open, s.cp.Tables)
 				}
 			})
@@ -138,7 +138,7 @@ func TestALoadTableIsMadeInAPass(t *testing.T) {
 			return &tableLoad{table: &schema.Table{OID: oid}, state: LoadState{Into: "first"}, staged: []StagedLoad{{}}}
 		}
 		h := &haul{
-			Options: &Options{Loader: m}, pass: before, came: make(chan struct{}), ended: make(chan struct{}),
+			Options: &Options{Loader: m}, pass: before, nextPass: make(chan struct{}), ended: make(chan struct{}),
 			tables: map[uint32]*tableLoad{1: table(1), 2: table(2)},
 		}
 		ends := map[uint32]chan error{}

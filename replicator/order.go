@@ -72,20 +72,20 @@ func (r *reader) learn(taken *Taken) error {
 	return nil
 }
 
-// turns reports whether tables are to change between live and loading at the end of the
+// tablesChange reports whether tables are to change between live and loading at the end of the
 // batch. That can be only between transactions, and only if the batch is a whole merge.
 // Otherwise parts of its transaction were handed over before: they would be held, and be
 // missing from the load tables that join.
-func (r *reader) turns() bool {
+func (r *reader) tablesChange() bool {
 	return !r.tx.open && !r.inside && (len(r.holds) > 0 || r.joinable())
 }
 
 // joinable reports whether the loading tables can join at the end of the batch.
 func (r *reader) joinable() bool { return r.joining && r.position >= r.joinsAt }
 
-// turn makes the batch the one with which tables change between live and loading. The batch
+// changeTables makes the batch the one with which tables change between live and loading. The batch
 // may be empty.
-func (r *reader) turn() {
+func (r *reader) changeTables() {
 	r.batch.Commit = true
 	r.batch.Holds = r.holds
 	for i, h := range r.holds {
@@ -114,8 +114,8 @@ func (r *reader) join() {
 	}
 }
 
-// turned routes the changes that follow by where the tables stand after the batch.
-func (r *reader) turned(b *Batch) {
+// tablesChanged routes the changes that follow by where the tables stand after the batch.
+func (r *reader) tablesChanged(b *Batch) {
 	for _, j := range b.Joins {
 		to := r.routes[j.Table.OID]
 		to.load, to.rule = nil, false

@@ -94,7 +94,7 @@ func routes(opened Opened, cp Checkpoint) map[uint32]*route {
 		t := published.Table
 		to := &route{table: t}
 		s := cp.Table(t.OID)
-		to.none = s != nil && s.State == Parked
+		to.parked = s != nil && s.State == Parked
 		if s != nil && s.Load != nil {
 			load := *s.Load
 			to.load = &load
@@ -125,7 +125,7 @@ func (p *pipeline) run(ctx context.Context) error {
 
 	merged := make(chan struct{})
 	g.Go(func() error {
-		err := unlessAsked(reading, p.load.run(reading))
+		err := unlessStopped(reading, p.load.run(reading))
 		if ctx.Err() != nil {
 			p.load.loads.giveUp()
 		}
@@ -202,8 +202,8 @@ func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 	}
 }
 
-// unlessAsked returns err, or nil if ctx is done: then we were asked to stop.
-func unlessAsked(ctx context.Context, err error) error {
+// unlessStopped returns err, or nil if ctx is done: then we were asked to stop.
+func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // that is no failure
 	}
@@ -269,12 +269,12 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 				p.prepare(ctx, pending)
 			}
 		case n := <-p.news:
-			next, loaded := p.checkpoint.Clone(), p.checkpoint.loaded()
+			next, loaded := p.checkpoint.Clone(), p.checkpoint.countLoaded()
 			n.change(&next)
 			if err := p.remember(ctx, next); err != nil {
 				return err
 			}
-			p.gained = p.gained || next.loaded() > loaded
+			p.gained = p.gained || next.countLoaded() > loaded
 			close(n.done)
 		}
 	}
@@ -356,7 +356,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	}
 	p.load.know(m.Checkpoint, merged.Resyncs)
 	p.load.merged(staged)
-	p.leave(staged)
+	p.discardLater(staged)
 	return resetBy(merged)
 }
 
@@ -365,7 +365,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 // keeps failing.
 func gains(m *Merge) bool {
 	for _, s := range m.Staged {
-		if len(s.Joins) > 0 || s.Changes > 0 && !m.Checkpoint.loads() {
+		if len(s.Joins) > 0 || s.Changes > 0 && !m.Checkpoint.anyLoading() {
 			return true
 		}
 	}
@@ -419,9 +419,9 @@ func (c Checkpoint) after(staged []*Staged) Checkpoint {
 	return next
 }
 
-// leave hands the objects of merged batches to discard. If discard is far behind, they are
+// discardLater hands the objects of merged batches to discard. If discard is far behind, they are
 // left to be swept.
-func (p *pipeline) leave(staged []*Staged) {
+func (p *pipeline) discardLater(staged []*Staged) {
 	var objects []string
 	for _, s := range staged {
 		for _, f := range s.Folds {

@@ -80,10 +80,10 @@ type reader struct {
 
 // route is where the changes of one table go.
 type route struct {
-	table *schema.Table
-	load  *LoadState // nil: they go to the target; else they are held
-	none  bool       // the table is parked: they are dropped, for it will be loaded again
-	rule  bool       // transactions that the load's snapshot saw are left out
+	table  *schema.Table
+	load   *LoadState // nil: they go to the target; else they are held
+	parked bool       // the table is parked: they are dropped, for it will be loaded again
+	rule   bool       // transactions that the load's snapshot saw are left out
 
 	// unfit are the ids of transactions with rows that cannot be read because the table
 	// then had another shape, or was published with other columns. They are kept as long as
@@ -174,10 +174,10 @@ func (r *reader) change(ctx context.Context, c Change) error {
 	switch {
 	case route == nil:
 		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
-	case r.tx.skip || route.none || route.leavesOut(r.tx.xid):
+	case r.tx.skip || route.parked || route.leavesOut(r.tx.xid):
 		return nil
 	case c.Unfit != nil:
-		return route.puts(r.tx.xid, c.Unfit)
+		return route.putOff(r.tx.xid, c.Unfit)
 	}
 	r.tx.add(c)
 	for r.full() {
@@ -191,10 +191,10 @@ func (r *reader) change(ctx context.Context, c Change) error {
 	return nil
 }
 
-// puts returns nil as long as nobody knows whether the load's snapshot sees the transaction
+// putOff returns nil as long as nobody knows whether the load's snapshot sees the transaction
 // of a row that cannot be read: if it does, the row is not needed. It notes the
 // transaction, for learn to decide. Otherwise it returns err.
-func (r *route) puts(xid uint32, err error) error {
+func (r *route) putOff(xid uint32, err error) error {
 	if r.load == nil || r.load.HandOver != 0 {
 		return err
 	}

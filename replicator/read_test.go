@@ -45,12 +45,12 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 	to := &route{load: &LoadState{Held: "held"}}
 	for xid := range uint32(mostUnfit) {
 		for range 2 {
-			if err := to.puts(xid, &Altered{OID: 1}); err != nil {
+			if err := to.putOff(xid, &Altered{OID: 1}); err != nil {
 				t.Fatalf("transaction %d: %v", xid, err)
 			}
 		}
 	}
-	if err := to.puts(mostUnfit, &Altered{OID: 1}); err == nil || len(to.unfit) != mostUnfit {
+	if err := to.putOff(mostUnfit, &Altered{OID: 1}); err == nil || len(to.unfit) != mostUnfit {
 		t.Errorf("%d are put off, then %v", len(to.unfit), err)
 	}
 }

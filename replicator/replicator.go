@@ -37,7 +37,7 @@ func Run(ctx context.Context, o Options) error {
 		if ctx.Err() != nil || err == nil {
 			return d.end()
 		}
-		err, goesOn := d.refuses(err)
+		err, goesOn := d.learnRefused(err)
 		if goesOn || d.gotOn(time.Since(began)) {
 			failures = 0
 		}
@@ -91,9 +91,9 @@ type daemon struct {
 	gained    bool // the pass at hand did something that the next need not do again
 }
 
-// refuses takes in the rows that COPY refused, if err is about such, and reports whether
+// learnRefused takes in the rows that COPY refused, if err is about such, and reports whether
 // the next pass goes on without them. If it cannot, the error is the halt that err becomes.
-func (d *daemon) refuses(err error) (error, bool) {
+func (d *daemon) learnRefused(err error) (error, bool) {
 	refused, ok := errors.AsType[*Refused](err)
 	if !ok {
 		return err, false
@@ -191,7 +191,7 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 // source alive meanwhile. Until the source is judged, the slot is told only the position
 // that it has confirmed already: it might be another pipeline's slot.
 func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint, err error) {
-	err = besides(ctx, source, at, func(ctx context.Context) (err error) {
+	err = keepingAlive(ctx, source, at, func(ctx context.Context) (err error) {
 		c, err = d.Warehouse.Fence(ctx, Checkpoint{Pipeline: d.Pipeline, Phase: Creating})
 		return err
 	})
@@ -201,15 +201,15 @@ func (d *daemon) fence(ctx context.Context, source Source, at LSN) (c Checkpoint
 // giveUp gives the haul up. That waits for the haul's sessions to end, so it keeps the
 // source alive meanwhile.
 func (d *daemon) giveUp(ctx context.Context, source Source, at LSN) error {
-	return besides(ctx, source, at, func(context.Context) error {
+	return keepingAlive(ctx, source, at, func(context.Context) error {
 		d.loads.giveUp()
 		return nil
 	})
 }
 
-// besides calls do, which may take its time, and keeps the slot's connection alive
+// keepingAlive calls do, which may take its time, and keeps the slot's connection alive
 // meanwhile.
-func besides(ctx context.Context, source Source, at LSN, do func(context.Context) error) error {
+func keepingAlive(ctx context.Context, source Source, at LSN, do func(context.Context) error) error {
 	g, work := errgroup.WithContext(ctx)
 	waiting, done := context.WithCancel(work)
 	g.Go(func() error {

@@ -9,8 +9,8 @@ import (
 // grows, while the sink is busy. With now, it is offered though it may not be due.
 func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 	switch {
-	case r.turns():
-		r.turn()
+	case r.tablesChange():
+		r.changeTables()
 		return r.handOver(ctx)
 	case !r.batch.Commit || r.batch.End <= r.sealed && r.batch.Changes == 0:
 		return nil
@@ -172,7 +172,7 @@ func (r *reader) seal() SealedBatch {
 
 // handedOver opens the next batch after the sink has taken one.
 func (r *reader) handedOver(sealed SealedBatch) {
-	r.turned(r.batch)
+	r.tablesChanged(r.batch)
 	r.sealedAt = time.Now()
 	if r.position >= r.backlog {
 		r.backlog = 0

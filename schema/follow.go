@@ -33,13 +33,13 @@ func (c Choice) names(name string) bool {
 
 // renamed returns a choice that calls one column by another name.
 func (c Choice) renamed(from, to string) Choice {
-	c.Columns, c.SortKey, c.Hash = put(c.Columns, from, to), put(c.SortKey, from, to), put(c.Hash, from, to)
+	c.Columns, c.SortKey, c.Hash = withName(c.Columns, from, to), withName(c.SortKey, from, to), withName(c.Hash, from, to)
 	if c.DistKey == from {
 		c.DistKey = to
 	}
-	c.Types = putKey(c.Types, from, to)
-	c.Rules, c.Rename = putKey(c.Rules, from, to), putKey(c.Rename, from, to)
-	c.Followed = putKey(c.Followed, "", "")
+	c.Types = withKey(c.Types, from, to)
+	c.Rules, c.Rename = withKey(c.Rules, from, to), withKey(c.Rename, from, to)
+	c.Followed = withKey(c.Followed, "", "")
 	c.Followed[to] = from
 	return c
 }
@@ -52,8 +52,8 @@ func (c Choice) knownAs(name string) string {
 	return name
 }
 
-// put returns names with from replaced by to.
-func put(names []string, from, to string) []string {
+// withName returns names with from replaced by to.
+func withName(names []string, from, to string) []string {
 	if i := slices.Index(names, from); i >= 0 {
 		names = slices.Clone(names)
 		names[i] = to
@@ -61,8 +61,8 @@ func put(names []string, from, to string) []string {
 	return names
 }
 
-// putKey returns a copy of a map with key from replaced by to.
-func putKey[V any](of map[string]V, from, to string) map[string]V {
+// withKey returns a copy of a map with key from replaced by to.
+func withKey[V any](of map[string]V, from, to string) map[string]V {
 	changed := map[string]V{}
 	for k, v := range of {
 		if k == from {

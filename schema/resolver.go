@@ -116,8 +116,8 @@ func (v *resolver) wanted() func(string) bool {
 	if ways != 1 {
 		v.fault("set one of them: "+v.config("columns"), "has %d of columns, exclude and all, where one is due", ways)
 	}
-	v.there("columns", c.Columns)
-	v.there("exclude", c.Exclude)
+	v.checkNames("columns", c.Columns)
+	v.checkNames("exclude", c.Exclude)
 	switch {
 	case c.Columns != nil:
 		return func(name string) bool { return slices.Contains(c.Columns, name) }
@@ -127,8 +127,8 @@ func (v *resolver) wanted() func(string) bool {
 	return func(string) bool { return true }
 }
 
-// there faults names that the table does not have, or that come twice.
-func (v *resolver) there(key string, names []string) {
+// checkNames faults names that the table does not have, or that come twice.
+func (v *resolver) checkNames(key string, names []string) {
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			v.fault("name it once: "+v.config(key), "column %q is named twice", name)
@@ -185,7 +185,7 @@ func (v *resolver) listed() bool {
 	if v.major >= columnLists && !full {
 		return true
 	}
-	left := v.left()
+	left := v.leftOut()
 	if len(left) == 0 || v.choice.UnlistedOnWire {
 		return false
 	}
@@ -198,8 +198,8 @@ func (v *resolver) listed() bool {
 	return false
 }
 
-// left returns the names of the columns that the log carries and the choice does not want.
-func (v *resolver) left() []string {
+// leftOut returns the names of the columns that the log carries and the choice does not want.
+func (v *resolver) leftOut() []string {
 	c := v.choice
 	var left []string
 	for _, a := range v.relation.Attributes {
