@@ -7,7 +7,7 @@ import (
 	"rowshift/schema"
 )
 
-// texts makes a tuple.
+// texts returns a tuple of the given values.
 func texts(values ...string) (t Tuple) {
 	for _, v := range values {
 		t = t.Append(Value{Kind: Text, Text: []byte(v)})
@@ -15,8 +15,8 @@ func texts(values ...string) (t Tuple) {
 	return t
 }
 
-// TestKeysOutliveTheirRows shows that a key is kept once, with the row that begins with it,
-// and that it stays when another row is written over that one.
+// TestKeysOutliveTheirRows shows that a key is kept once, within the row that begins with
+// it, and that it stays when another row is written over that one.
 func TestKeysOutliveTheirRows(t *testing.T) {
 	for name, c := range map[string]struct {
 		key  int     // the column

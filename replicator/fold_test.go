@@ -22,7 +22,7 @@ func foldTable() *schema.Table {
 	return t
 }
 
-// tuple reads "a b ?": values by word, ? for unchanged, - for NULL.
+// tuple parses "a b ?": one value per word, ? for unchanged, - for NULL.
 func tuple(words string) (t replicator.Tuple) {
 	for w := range strings.FieldsSeq(words) {
 		switch w {
@@ -54,8 +54,8 @@ func words(t replicator.Tuple) string {
 	return strings.Join(ws, " ")
 }
 
-// change reads "insert a b c", "update a b c", "update a -> b b c", "full a b c -> ...",
-// "delete a", "truncate".
+// change parses "insert a b c", "update a b c", "update a -> b b c", "full a b c -> ...",
+// "delete a" and "truncate".
 func change(t *schema.Table, line string) replicator.Change {
 	op, rest, _ := strings.Cut(line, " ")
 	c := replicator.Change{Table: t}
@@ -142,8 +142,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// A fold has flags for all columns that a row may leave unchanged, or for none: two shapes
-// of statements for a table, and not one for each choice of its columns.
+// A fold has flags for all columns that a row may leave unchanged, or for none. So a table
+// has two shapes of statements, not one for each choice of its columns.
 func TestFoldFlagsAllOrNone(t *testing.T) {
 	table := foldTable()
 	for _, i := range []int{1, 2} {
@@ -177,7 +177,7 @@ func TestFoldUnfillable(t *testing.T) {
 	}
 }
 
-// Each row is of the transaction that wrote it last.
+// Each row has the transaction that wrote it last.
 func TestFoldKnowsWhoWroteARow(t *testing.T) {
 	table := foldTable()
 	f := replicator.NewFold(table, "")

@@ -6,8 +6,8 @@ import (
 	"rowshift/schema"
 )
 
-// A table that a step of ours found to be unfit is tried again once for each time that
-// somebody asks for it. To try it in each pass would end them all.
+// A table that one of our steps found to be unfit is tried again once for each request for
+// it. If it were tried in each pass, it would end each.
 func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "a"}
 	table := &schema.Table{OID: 1, Name: name, Known: name, Target: "a"}
@@ -48,8 +48,8 @@ func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	pass(1, Loading) // and this is another
 }
 
-// TestSeenInBetween shows that a table which was altered, and written anew later, goes on if
-// the source saw the two one by one, and is loaded if it did not.
+// TestSeenInBetween shows that a table that was altered, and later written anew, goes on if
+// the source saw the two one by one, and is loaded again if it did not.
 func TestSeenInBetween(t *testing.T) {
 	at := func(xmin, file uint32) *schema.Table {
 		id := schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "id", XMin: xmin, Type: schema.Type{OID: 23, Base: 23, Typmod: -1, Name: "int4"}}, Known: "id", Target: "id"}

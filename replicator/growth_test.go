@@ -8,8 +8,8 @@ import (
 	"rowshift/schema"
 )
 
-// Tables that have no changes are not looked at for those of others: their routes are
-// poisoned once the reader knows them.
+// Changes of one table need no look at the other tables: the routes of those are poisoned
+// once the reader knows them.
 func TestIdleTablesAreNotLookedAt(t *testing.T) {
 	table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
 	for _, held := range []bool{false, true} {
@@ -75,7 +75,7 @@ func TestMergesShareTheTablesStates(t *testing.T) {
 	}
 }
 
-// A state that one copy changes stays as it was in the others.
+// A state that is changed in one copy stays as it was in the others.
 func TestStatesAreNotWrittenTo(t *testing.T) {
 	before := Checkpoint{Tables: []TableState{{OID: 1, State: Loading, Load: &LoadState{Into: "a"}}}}
 	after := before.Clone()

@@ -40,9 +40,10 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestASnapshotOfWhatIsLost shows that a load is begun anew if its snapshot saw what a
-// failover, or a restore, has lost, though the checkpoint is of before that. Its load table has
-// rows of transactions that never were, and leaves out new ones that got their ids.
+// TestASnapshotOfWhatIsLost shows that a load begins anew if its snapshot saw what a
+// failover or a restore has lost, even if the checkpoint is from before that. Its load
+// table has rows of transactions that never were, and lacks those of new ones that got
+// their ids.
 func TestASnapshotOfWhatIsLost(t *testing.T) {
 	table := &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
 	for _, test := range []struct {

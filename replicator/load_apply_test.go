@@ -8,8 +8,8 @@ import (
 	"rowshift/schema"
 )
 
-// A load catches up with a warehouse that takes as long for a fold as others take to merge
-// the next one of each table.
+// A load catches up even if the warehouse takes as long for one fold as for merging the
+// next fold of each table.
 func TestApplyCatchesUp(t *testing.T) {
 	held := slow{held: map[string]int{}}
 	cp := Checkpoint{}
@@ -28,8 +28,8 @@ func TestApplyCatchesUp(t *testing.T) {
 	}
 }
 
-// slow is a loader that applies one fold by each transaction, twice as many after each that
-// left some. Behind it one of each table is merged.
+// slow is a loader that applies one fold in a transaction, and twice as many in each that
+// follows one that left some. After each, one fold of each table is merged.
 type slow struct {
 	Loader
 	held         map[string]int

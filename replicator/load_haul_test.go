@@ -11,8 +11,8 @@ import (
 	"rowshift/schema"
 )
 
-// A load that takes longer than it takes until the source is altered again comes to its end,
-// from one snapshot; a table that was altered itself is loaded after it.
+// A load that takes longer than the source takes to be altered again comes to its end, from
+// one snapshot. A table that was itself altered is loaded after it.
 func TestALoadOutlivesAlterations(t *testing.T) {
 	for name, c := range map[string]struct {
 		partitions bool // the small table gets one with each of the first alterations
@@ -41,8 +41,8 @@ func TestALoadOutlivesAlterations(t *testing.T) {
 	}
 }
 
-// restless is a source that is altered every two minutes, for an hour, with a table whose
-// ranges take longer to be read.
+// restless is a source that is altered every two minutes, for an hour, and has a table
+// whose ranges take longer than that to read.
 type restless struct {
 	flaky
 	large           *schema.Table
@@ -126,9 +126,9 @@ func (nothing) Write(Tuple) error                       { return nil }
 func (nothing) Close() error                            { return nil }
 func (nothing) Abandon()                                {}
 
-// What waits for a pass to make a load table makes none, and no target, for a table that is
-// loaded anew by then, which may be another; for one that is not it makes it in that pass, and
-// ends with it.
+// A load table that waits for a pass to be made in is not made, and neither is its target,
+// if the table is loaded anew by then: it may be another table. Otherwise it is made in
+// that pass, and what makes it ends with that pass.
 func TestALoadTableIsMadeInAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, end := context.WithCancel(t.Context())

@@ -6,8 +6,8 @@ import (
 	"rowshift/schema"
 )
 
-// TestALoadedTableWithoutAHeldTableGetsOne shows what becomes of a table that was loaded
-// by a version which had no held tables: its load table is kept.
+// TestALoadedTableWithoutAHeldTableGetsOne shows what becomes of a table that was loaded by
+// a version that had no held tables: its load table is kept.
 func TestALoadedTableWithoutAHeldTableGetsOne(t *testing.T) {
 	d := &daemon{Options: &Options{Loader: applies{}}}
 	opened := Opened{Tables: []Published{{Table: &schema.Table{OID: 1}}, {Table: &schema.Table{OID: 2}}}}

@@ -10,8 +10,8 @@ import (
 	"rowshift/schema"
 )
 
-// A table whose load fails sooner than a merge takes, each time, stops no table that is live:
-// it is loaded again beside the stream, with its changes held anew, and who looks is told.
+// A table whose load keeps failing sooner than a merge takes stops no live table. It is
+// loaded again beside the stream, with its changes held anew, and the listener is told.
 func TestALoadThatFailsStopsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpoiled()
@@ -46,8 +46,8 @@ func TestOnceGivesUpOnALoad(t *testing.T) {
 	})
 }
 
-// A table is not remembered as loaded before the reader knows what its snapshot sees: rows that
-// cannot be read are let go by until then, and who dies would forget them.
+// A table is not remembered as loaded before the reader knows what its snapshot sees. Until
+// then the reader skips rows that it cannot read, and a daemon that died would forget them.
 func TestALoadEndsOnceTheReaderKnowsItsSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := make(chan news, 1)

@@ -16,10 +16,10 @@ import (
 	"rowshift/schema"
 )
 
-// TestATransactionLargerThanTheBudget reads a transaction of three times the budget, and
-// a second one that changes the same rows, while staging always takes longer than
-// reading. It looks at what is held as it is counted, and at the heap, whenever the
-// reader can go no further.
+// TestATransactionLargerThanTheBudget reads a transaction of three times the budget, and a
+// second one that changes the same rows, while staging always takes longer than reading.
+// Whenever the reader can go no further, it looks at the bytes that are counted, and at the
+// heap.
 func TestATransactionLargerThanTheBudget(t *testing.T) {
 	const budget = 32 << 20
 	const slack = 2 << 20 // one row more, the room that grew by doubling, and what the test itself has
@@ -52,8 +52,8 @@ func TestATransactionLargerThanTheBudget(t *testing.T) {
 	})
 }
 
-// TestABatchIsToldInOrder shows that a listener hears of a batch that it is sealed before
-// that it is staged, and merged last, however long it takes to hear.
+// TestABatchIsToldInOrder shows that a listener is told that a batch is sealed, then that
+// it is staged, and then that it is merged, however slow the listener is.
 func TestABatchIsToldInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 2)}
@@ -89,8 +89,8 @@ func TestABatchIsToldInOrder(t *testing.T) {
 	})
 }
 
-// inUse returns the bytes of heap that are in use once the garbage is collected, the
-// chunks that nobody has included.
+// inUse returns the bytes of heap that are in use after garbage collection, unused chunks
+// included.
 func inUse() int64 {
 	runtime.GC()
 	runtime.GC()

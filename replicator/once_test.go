@@ -11,7 +11,7 @@ import (
 )
 
 // A run that is to drain gives up on what fails in one pass after another, however long
-// each of them takes, and goes on as long as each does something that the next need not do
+// each takes. It goes on as long as each pass does something that the next one need not do
 // again.
 func TestOnceGivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -47,8 +47,8 @@ func TestOnceGivesUp(t *testing.T) {
 
 var errFlaky = errors.New("broken")
 
-// flaky is a source whose streams break after two minutes, but for the one that is read to
-// its end, and what is behind it.
+// flaky is a source, with what is behind it, whose streams break after two minutes. Only
+// the stream that is read to its end does not.
 type flaky struct {
 	Origin
 	Stager

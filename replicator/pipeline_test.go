@@ -10,8 +10,8 @@ import (
 	"rowshift/schema"
 )
 
-// What was handed over is merged when the source was altered, and the pass ends with what
-// altered it, however the source takes leave: TLS says goodbye to a peer that may be gone.
+// What was handed over is merged when the source was altered, and the pass ends with the
+// alteration, however the source closes: TLS says goodbye to a peer that may be gone.
 func TestSourceThatFailsToClose(t *testing.T) {
 	for name, goodbye := range map[string]error{"well": nil, "badly": errors.New("tls: failed to send closeNotify alert: broken pipe")} {
 		t.Run(name, func(t *testing.T) {
@@ -36,8 +36,8 @@ func TestSourceThatFailsToClose(t *testing.T) {
 	}
 }
 
-// What was handed over is merged, too, when it is the load that ends the pass with what only
-// reading ends for.
+// What was handed over is merged, too, if it is the load that ends the pass with an error
+// that ends only the reading.
 func TestALoadThatEndsThePass(t *testing.T) {
 	for name, c := range map[string]struct {
 		cause error

@@ -12,9 +12,9 @@ import (
 	"rowshift/schema"
 )
 
-// TestARowThatASnapshotMaySee shows that a row which cannot be read ends nothing
-// while nobody knows whether the load's snapshot sees its transaction, and ends the pass
-// once that is known not to be so.
+// TestARowThatASnapshotMaySee shows that a row that cannot be read ends nothing while
+// nobody knows whether the load's snapshot sees its transaction. It ends the pass once it
+// turns out that the snapshot does not.
 func TestARowThatASnapshotMaySee(t *testing.T) {
 	unfit := &Altered{OID: 1}
 	for seen, want := range map[bool]bool{true: false, false: true} {
@@ -40,7 +40,7 @@ func TestARowThatASnapshotMaySee(t *testing.T) {
 }
 
 // TestRowsThatArePutOffAreBounded shows that transactions with such rows cost a few bytes
-// each, and halt once there are too many.
+// each, and that too many of them are an error.
 func TestRowsThatArePutOffAreBounded(t *testing.T) {
 	to := &route{load: &LoadState{Held: "held"}}
 	for xid := range uint32(mostUnfit) {
@@ -55,9 +55,9 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 	}
 }
 
-// TestWhatIsHandedOverAtAnAlteration shows what the last batch of a pass is that ends for an
-// altered source: all that was committed, of a transaction whose parts were handed over
-// the rest, and nothing of one that is open.
+// TestWhatIsHandedOverAtAnAlteration shows what the last batch has in a pass that ends
+// because the source was altered: all that was committed, the rest of a transaction of
+// which parts were handed over, and nothing of an open one.
 func TestWhatIsHandedOverAtAnAlteration(t *testing.T) {
 	table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
 	row := Change{Op: Insert, Table: table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}
@@ -97,8 +97,8 @@ func TestWhatIsHandedOverAtAnAlteration(t *testing.T) {
 	}
 }
 
-// What is whole is handed over, too, where the alteration is that a snapshot does not see a row
-// that could not be read.
+// What is whole is handed over, too, if the alteration is that a snapshot does not see a
+// row that could not be read.
 func TestWhatIsHandedOverForARowThatNoSnapshotSaw(t *testing.T) {
 	table, other := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}, &schema.Table{OID: 2}
 	out := make(chan *Batch)
@@ -167,8 +167,8 @@ func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState,
 	return Applied{}, nil
 }
 
-// TestTablesOfWhichNothingIsHeld shows that they cost no transaction, and those of which
-// something is held do.
+// TestTablesOfWhichNothingIsHeld shows that tables of which nothing is held cost no
+// transaction, and that the others do.
 func TestTablesOfWhichNothingIsHeld(t *testing.T) {
 	seen := applies{}
 	cp := Checkpoint{Tables: []TableState{{OID: 1, State: Loading, Load: &LoadState{Held: "a"}}, {OID: 2, State: Loading, Load: &LoadState{Held: "b"}}}}

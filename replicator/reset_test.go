@@ -12,10 +12,10 @@ import (
 	"rowshift/schema"
 )
 
-// A slot that turns out to be unable to decode in the middle of a stream is reset as one
-// that is found lost at the opening, once the look behind a halt finds it so again: unasked
-// if that is wanted, and again if a reset is under way. Else, and for what a reset does not
-// repair unasked, the pipeline goes on halting.
+// A slot that turns out, in the middle of a stream, to be unable to decode is reset like
+// one that is found lost at the opening, once the look after a halt finds the same again.
+// It is reset unasked if that is wanted, and again if a reset is under way. Otherwise, and
+// for what a reset does not repair unasked, the pipeline keeps halting.
 func TestUndecodableSlotIsReset(t *testing.T) {
 	underWay := []Reset{{Token: "asked", Begun: true}}
 	for name, c := range map[string]struct {
@@ -55,10 +55,10 @@ func TestUndecodableSlotIsReset(t *testing.T) {
 	}
 }
 
-// undecodableTimes is how often the stream of a fails ends until the slot is given up.
+// undecodableTimes is how often the stream of fails ends before the slot is given up.
 const undecodableTimes = 3
 
-// fails is a source whose slot cannot decode what comes behind the first merge of each pass.
+// fails is a source whose slot cannot decode what comes after the first merge of each pass.
 type fails struct {
 	flaky
 	reason Reason   // to halt for, once the slot is given up
@@ -103,9 +103,9 @@ func (f *fails) Next(ctx context.Context, wait time.Duration) (Change, error) {
 	return Change{}, err
 }
 
-// A reset whose slots are lost one after another before its tables are loaded is begun again
-// a few times only: each loads everything from the start. Then it halts until a person has
-// looked, and goes on with what that person asks for.
+// If a reset's slots are lost one after another before its tables are loaded, it is begun
+// again only a few times, since each time loads everything from the start. Then it halts
+// until a person has looked, and goes on with what that person asks for.
 func TestAResetThatLosesItsSlots(t *testing.T) {
 	for name, c := range map[string]struct {
 		resync bool

@@ -20,7 +20,7 @@ type script struct {
 	op     Op  // the next, within a burst
 }
 
-// burst is some transactions, so long after those before.
+// burst is some transactions that come a while after those before.
 type burst struct {
 	after        time.Duration
 	transactions int
@@ -63,8 +63,8 @@ func (s *script) Next(ctx context.Context, wait time.Duration) (Change, error) {
 func (s *script) Acknowledge(context.Context, LSN) error { return nil }
 func (s *script) Close() error                           { return nil }
 
-// TestWhenABatchIsSealed shows that what is left of a backlog waits for no interval and
-// for no merge, and that all else rests for one.
+// TestWhenABatchIsSealed shows that the rest of a backlog waits for no interval and no
+// merge, and that everything else waits for an interval.
 func TestWhenABatchIsSealed(t *testing.T) {
 	const interval = time.Minute
 	type seal struct {
@@ -149,8 +149,8 @@ func TestWhenABatchIsSealed(t *testing.T) {
 	}
 }
 
-// TestWorthOfManyTables shows that a batch of the backlog's beginning goes early only with
-// rows enough for each of its tables.
+// TestWorthOfManyTables shows that a batch of the initial backlog goes early only if it has
+// enough rows for each of its tables.
 func TestWorthOfManyTables(t *testing.T) {
 	for _, c := range []struct {
 		tables, changes int

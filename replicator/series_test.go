@@ -9,8 +9,9 @@ import (
 	"rowshift/schema"
 )
 
-// A series has the elements that it was given, in their order, and hardly more room than
-// they need; one that begins anew has nothing of before, and takes the blocks that it left.
+// A series has the elements that it was given, in order, and hardly more room than they
+// need. One that begins anew has none of the earlier ones, and reuses the blocks that it
+// left.
 func TestSeries(t *testing.T) {
 	var spare sync.Pool
 	var s series[int]
@@ -42,7 +43,7 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// A batch is made of the memory of those that are staged: garbage would be as much memory
+// A batch reuses the memory of batches that are staged. Garbage would take as much memory
 // again, and more the longer a transaction goes on.
 func TestBatchesLeaveTheirMemory(t *testing.T) {
 	if raced {

@@ -7,14 +7,16 @@ import (
 	"rowshift/schema"
 )
 
-// alters tells whether tables are altered in this world.
+// alters reports whether tables are altered in this world.
 func (w *world) alters() bool { return w.seed%2 == 1 }
 
-// mildly tells whether tables are mostly altered as can be followed, and so stay live.
+// mildly reports whether tables are mostly altered in ways that can be followed, and so
+// stay live.
 func (w *world) mildly() bool { return w.seed/4%2 == 0 }
 
-// sought are the changes of shape, as alter numbers them, that bugs show with which need
-// some chance more: they are made more often where such a bug is planted.
+// sought are the changes of shape, as alter numbers them, that show bugs which would
+// otherwise need some luck to be found. They are made more often in worlds where such a bug
+// is planted.
 var sought = map[bug]int{forgetRenaming: 4, overlookGap: 19}
 
 // alter makes a random change of a table's shape. Nobody else may have changed the table
@@ -86,7 +88,7 @@ func (w *world) alterAgain(name schema.Name) {
 	})
 }
 
-// become makes another version the table's, and does to its rows what effect says.
+// become makes another version the table's, and changes its rows by effect.
 func (w *writer) become(what string, v *version, effect func(row) row) {
 	t := v.table
 	for _, s := range w.source.snapshots {
@@ -120,7 +122,7 @@ func (w *writer) file() uint32 {
 	return 1000 + w.source.files
 }
 
-// free returns a name that no column has and that is none of the config's list, empty if
+// free returns a name that no column has and that is not in the config's list, empty if
 // there is none.
 func (w *writer) free(v *version) string {
 	if name := v.table.dropped; name != "" && v.named(name) == nil && w.rng.IntN(4) > 0 {
@@ -141,8 +143,8 @@ func (w *writer) free(v *version) string {
 	return ""
 }
 
-// addColumn adds a column, of that name if it has one, whose rows of before have a
-// default's value or NULL.
+// addColumn adds a column, of that name if it has one. In earlier rows it has a default's
+// value or NULL.
 func (w *writer) addColumn(t *simTable, name string, missing bool) {
 	v := t.now().other()
 	if name == "" {
@@ -218,8 +220,8 @@ func (w *writer) rename(t *simTable) {
 	}
 }
 
-// swapNames lets two columns change names. The config's list goes by names: one that is
-// in it changes with another that is.
+// swapNames lets two columns swap names. The config's list goes by names, so a column in it
+// swaps with another one in it.
 func (w *writer) swapNames(t *simTable) {
 	v := t.now().other()
 	a := &v.rel.Attributes[w.rng.IntN(len(v.rel.Attributes))]
@@ -260,7 +262,7 @@ func (w *writer) retype(t *simTable) {
 	})
 }
 
-// anew writes a table to another file, with what its rows of before lacked.
+// anew writes a table to another file, with what its earlier rows lacked.
 func (w *writer) anew(v *version) {
 	v.rel.Heap.File = w.file()
 	for i := range v.rel.Attributes {
@@ -341,7 +343,8 @@ func (w *writer) publish(t *simTable, in bool) {
 	w.become(what, v, nil)
 }
 
-// repair lets a table be replicated that cannot be. It is false if there is nothing to do.
+// repair makes a table fit for replication that is not. It returns false if there is
+// nothing to do.
 func (w *writer) repair(t *simTable) bool {
 	v := t.now()
 	missing := !t.choice.All && slices.Contains(v.list[:], 0)
@@ -369,8 +372,8 @@ func (w *writer) repair(t *simTable) bool {
 	return true
 }
 
-// renameBack gives the columns of the config's list the names that it knows, where nothing
-// is remembered by which it could be followed.
+// renameBack gives the columns of the config's list the names that the config has, if
+// nothing is remembered by which a rename could be followed.
 func (w *writer) renameBack(t *simTable) {
 	v := t.now().other()
 	for i, n := range v.list {

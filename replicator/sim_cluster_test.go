@@ -35,10 +35,10 @@ func (w *world) move() {
 	}
 }
 
-// A source that became another cluster halts a daemon, with nothing changed. The reset
-// that follows may be killed wherever it is: the tables are loaded from there into the
-// targets that they had, and nothing is known by the OIDs of before once the slot is the
-// new cluster's.
+// A daemon halts, and changes nothing, if its source has become another cluster. The reset
+// that follows may be killed anywhere: the tables are then loaded from the new cluster into
+// the targets that they had, and once the slot is the new cluster's nothing is known by the
+// old OIDs.
 func TestAResetOntoAnotherCluster(t *testing.T) {
 	for seed := range uint64(60) {
 		synctest.Test(t, func(t *testing.T) {

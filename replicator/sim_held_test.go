@@ -46,8 +46,8 @@ func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table
 	return replicator.Applied{Left: left}, nil
 }
 
-// applyHeld is the transaction that applies the first fold that is held and takes it
-// out, with what the snapshot saw before it.
+// applyHeld is the transaction that applies the first held fold and takes it out, together
+// with the folds before it that the snapshot saw.
 func (n *node) applyHeld(epoch replicator.Epoch, t *schema.Table, s replicator.LoadState) (left bool, err error) {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -91,7 +91,7 @@ func (w *simWarehouse) resyncs() (names []schema.Name) {
 	return names
 }
 
-// resetAsked tells whether somebody has asked for a slot reset.
+// resetAsked reports whether somebody has asked for a slot reset.
 func (w *world) resetAsked() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,7 +117,7 @@ func (w *simWarehouse) remembered(c *replicator.Checkpoint, b bug) {
 	}
 }
 
-// answer takes requests whose tables are about to be loaded, and says which resets are
+// answer takes requests whose tables are about to be loaded, and marks resets that are
 // under way or done.
 func (w *simWarehouse) answer(m *replicator.Merge) {
 	c := m.Checkpoint
@@ -143,8 +143,8 @@ func (w *simWarehouse) answer(m *replicator.Merge) {
 	}
 }
 
-// loseSlot drops the slot or breaks it, or leaves it as it is, and asks for its reset unless
-// that goes without asking.
+// loseSlot drops the slot, breaks it or leaves it as it is, and asks for its reset unless
+// the daemon resets it unasked.
 func (w *world) loseSlot() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -27,8 +27,8 @@ func isRefused(v string) bool { return strings.HasSuffix(v, "7") }
 
 func isAdjusted(v string) bool { return strings.HasSuffix(v, "3") && !isCursed(v) }
 
-// accounted returns the value of a row that rules look at: of the third column, whatever
-// its name is.
+// accounted returns the value of a row that the rules look at: that of the third column,
+// whatever its name.
 func accounted(t *schema.Table, r replicator.Tuple) string {
 	for i, c := range t.Columns {
 		if c.Attnum == 3 {
@@ -38,7 +38,7 @@ func accounted(t *schema.Table, r replicator.Tuple) string {
 	return ""
 }
 
-// leans tells whether a row leaves a value unchanged.
+// leans reports whether a row leaves a value unchanged.
 func leans(r replicator.Tuple) bool {
 	for len(r) > 0 {
 		var v replicator.Value
@@ -49,8 +49,8 @@ func leans(r replicator.Tuple) bool {
 	return false
 }
 
-// account is the Stager's: it returns the row as it is staged, its key gone if it is
-// refused, and its entry if it has one.
+// account plays the Stager's part: it returns the row as it is staged, with its key gone if
+// it is refused, and its entry if it has one.
 func account(t *schema.Table, r replicator.Row, refused replicator.Rows) (replicator.Row, *entry) {
 	if r.New == nil {
 		return r, nil
@@ -136,7 +136,7 @@ func cloneBooks[K comparable](all map[K]*books) map[K]*books {
 	return cloned
 }
 
-// balanced holds the books of a live table to what they promise.
+// balanced checks that the books of a live table keep what they promise.
 func (n *node) balanced(t replicator.TableState, as asOf) {
 	w, b := &n.warehouse, n.warehouse.books[t.Target]
 	for e, count := range b.ledger {
@@ -181,7 +181,7 @@ func keyOfShape(shape []schema.Shape) (key []int16) {
 	return key[:n]
 }
 
-// leans tells whether the last change of a key up to the checkpoint has left a value
+// leans reports whether the last change of a key up to the checkpoint has left a value
 // unchanged.
 func (n *node) leans(oid uint32, key string) bool {
 	for _, t := range slices.Backward(n.source.log) {

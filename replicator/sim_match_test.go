@@ -9,9 +9,9 @@ import (
 	"rowshift/schema"
 )
 
-// What follows is what a stream does with rows of a version of a table, by the table as
-// the catalogue had it when the stream was opened: what package postgres does with a
-// Relation message, which knows columns by their names.
+// What follows plays the part of package postgres for a Relation message, which knows
+// columns by their names: how a stream reads rows of one version of a table by the table
+// that the catalogue had when the stream was opened.
 
 // chosenTable is a table that a stream replicates.
 type chosenTable struct {
@@ -88,7 +88,7 @@ func (c chosenTable) column(name string) int {
 	return slices.IndexFunc(c.Columns, func(of schema.Column) bool { return of.Name == name })
 }
 
-// differs tells whether rows as they are sent are no rows of the table.
+// differs reports whether rows as they are sent are no rows of the table.
 func (c chosenTable) differs(v *version, sent []schema.Attribute, places []int) bool {
 	last, found := -1, 0
 	for i, a := range sent {
@@ -108,7 +108,7 @@ func (c chosenTable) differs(v *version, sent []schema.Attribute, places []int) 
 	return found < len(c.Columns)
 }
 
-// earlier tells whether rows as they are sent are of the table as it was, or came to be,
+// earlier reports whether rows as they are sent are of the table as it was, or came to be,
 // between its past and the catalogue, and corrects the places.
 func (c chosenTable) earlier(v *version, sent []schema.Attribute, places []int) bool {
 	var last int16

@@ -26,8 +26,8 @@ const listed = 4
 // slotOf returns where the warehouse's rows have the column of that name.
 func slotOf(name string) int { return slices.Index(columnNames[:], name) }
 
-// version is a table of the source between two changes of its shape. It is not changed
-// once it is the catalogue's.
+// version is a table of the source between two changes of its shape. It is not changed once
+// it is in the catalogue.
 type version struct {
 	table *simTable
 	rel   schema.Relation          // an OID of 0: it is dropped
@@ -35,8 +35,8 @@ type version struct {
 	key   []int16                  // attnums by which the world knows its rows, also once the key is lost
 	list  [listed]int16            // the attnum of each column that the config lists; 0: it is dropped
 
-	// content counts what gave rows other values, or left changes out of the log, without
-	// a word of it in the log: the table has to be loaded again.
+	// content counts what gave rows other values, or left changes out of the log, without a
+	// trace in the log: the table then has to be loaded again.
 	content int
 
 	made map[string]*schema.Table // what choices make of it, by their columns
@@ -68,11 +68,11 @@ func (t *simTable) visible() *version {
 	return t.versions[0].version
 }
 
-// altering tells whether somebody who has not committed for others has altered it.
+// altering reports whether somebody who has not committed for others has altered it.
 func (t *simTable) altering() bool { return t.visible() != t.now() }
 
 // of returns the version that the state of a table was read from, the latest if several
-// would give it; nil if none would.
+// could be it; nil if none could.
 func (t *simTable) of(s replicator.TableState) *version {
 	for _, d := range slices.Backward(t.versions) {
 		if d.gives(s) {
@@ -95,9 +95,9 @@ func (v *version) gives(s replicator.TableState) bool {
 	return v.table.choice.All == false || len(s.Shape) == len(v.rel.Attributes)
 }
 
-// simTables have a plain key, a key in another order than the columns and a list of
-// columns, and the whole row as replica identity. What comes of them is the same in each
-// world, and costs.
+// simTables are a table with a plain key, one whose key has another order than its columns
+// and that has a column list, and one whose replica identity is the whole row. They are the
+// same in each world, so they are made once.
 var simTables = sync.OnceValue(func() (tables []*simTable) {
 	for i, identity := range []schema.Identity{schema.IdentityDefault, schema.IdentityIndex, schema.IdentityFull} {
 		t := &simTable{name: schema.Name{Schema: "public", Table: fmt.Sprint("t", i)}}
@@ -166,10 +166,10 @@ func (v *version) keyed() {
 	}
 }
 
-// keyless tells whether it has lost its key.
+// keyless reports whether it has lost its key.
 func (v *version) keyless() bool { return len(v.rel.Primary)+len(v.rel.Replica) == 0 }
 
-// writable tells whether PostgreSQL lets rows be updated and deleted: not those of a table
+// writable reports whether PostgreSQL lets rows be updated and deleted: not those of a table
 // that is published and has no replica identity.
 func (v *version) writable() bool {
 	return v.row.OID == 0 || !v.keyless() || v.rel.Identity == schema.IdentityFull
@@ -208,12 +208,12 @@ func (v *version) keyOf(r row) (k replicator.Tuple) {
 	return k
 }
 
-// sends tells whether a column is published.
+// sends reports whether a column is published.
 func (v *version) sends(a schema.Attribute) bool {
 	return v.table.choice.All || slices.Contains(v.list[:], a.Attnum)
 }
 
-// tuple is what the log has of a row: values that are not sent are as unsent says.
+// tuple returns what the log has of a row, with unsent for values that are not sent.
 func (v *version) tuple(r row, unsent func(schema.Attribute) replicator.Kind) (t replicator.Tuple) {
 	for _, a := range v.rel.Attributes {
 		if !v.sends(a) {
@@ -253,7 +253,8 @@ func (v *version) resolve(known []schema.Shape) (*schema.Table, error) {
 	return t, err
 }
 
-// knownIn returns the shapes that are remembered of this table, not of another of its name.
+// knownIn returns the shapes that are remembered of this table, and not of another one of
+// its name.
 func (v *version) knownIn(known map[schema.Name]replicator.TableState) []schema.Shape {
 	if s := known[v.table.name]; s.OID == v.rel.OID {
 		return s.Shape
@@ -288,7 +289,7 @@ func (w *world) see(known map[schema.Name]replicator.TableState) (s sight) {
 	return s
 }
 
-// differs tells whether something is not as it was.
+// differs reports whether something is not as it was.
 func (s sight) differs(now sight) bool {
 	for i, is := range now.table {
 		was := s.table[i]
@@ -324,8 +325,8 @@ func (s sight) tell(o *replicator.Opened, known map[schema.Name]replicator.Table
 }
 
 // align brings the publication in line with what can be replicated, where the daemon may:
-// tables that can are put in, others taken out. It is false if somebody alters one of
-// them.
+// it puts in tables that can be, and takes the others out. It returns false if somebody is
+// altering one of them.
 func (n *node) align() bool {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -355,5 +356,5 @@ func (n *node) align() bool {
 	return true
 }
 
-// publicationIsTheirs tells whether only people alter the publication in this world.
+// publicationIsTheirs reports whether only people alter the publication in this world.
 func (w *world) publicationIsTheirs() bool { return w.seed/2%2 == 1 }

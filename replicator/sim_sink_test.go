@@ -351,7 +351,7 @@ func (n *node) sayMerge(m *replicator.Merge) {
 	}
 }
 
-// heldOf returns the held table that goes with a load table which joins.
+// heldOf returns the held table that goes with a load table that joins.
 func heldOf(s *replicator.Staged, into string) string {
 	for _, j := range s.Joins {
 		if j.From == into {
@@ -361,8 +361,8 @@ func heldOf(s *replicator.Staged, into string) string {
 	return ""
 }
 
-// applyRows does what StagedFold says, and accounts for it. Rows whose table misses some
-// that the log does not have may lean on those.
+// applyRows does what StagedFold says, and accounts for it. If a table misses rows that the
+// log does not have, other rows may lean on those.
 func (n *node) applyRows(at *sheet, b *books, o object, excused bool) {
 	if o.truncated {
 		clear(at.rows)

@@ -53,7 +53,7 @@ func (n *node) Snapshot(ctx context.Context, tables []*schema.Table) (replicator
 	return sn, nil
 }
 
-// lockTables tells whether nobody alters the tables.
+// lockTables reports whether nobody alters the tables.
 func (n *node) lockTables(tables []*schema.Table) bool {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -62,7 +62,7 @@ func (n *node) lockTables(tables []*schema.Table) bool {
 	})
 }
 
-// again returns the tables as they are now, or that one is not what it was.
+// again returns the tables as they are now, or an error if one is not what it was.
 func (n *node) again(tables []*schema.Table) (now []*schema.Table, err error) {
 	see := n.see(n.known)
 	for _, t := range tables {
@@ -94,7 +94,7 @@ func (n *node) oldest() (at time.Time) {
 	return at
 }
 
-// wide is an id as the server counts them, from an epoch that the 32 bits lack.
+// wide returns an id as the server counts them, with the epoch that the 32 bits lack.
 func (s *simSource) wide(xid uint32) uint64 {
 	if xid >= 1<<31 {
 		return 3<<32 | uint64(xid)
@@ -102,8 +102,8 @@ func (s *simSource) wide(xid uint32) uint64 {
 	return 4<<32 | uint64(xid)
 }
 
-// snapshot is a Snapshot of four ranges a table, by the last bits of the keys. It is given up if somebody wants to alter one of its
-// tables.
+// snapshot is a Snapshot of four ranges a table, by the last bits of the keys. It is given
+// up if somebody wants to alter one of its tables.
 type snapshot struct {
 	*node
 	taken   replicator.Taken

@@ -103,8 +103,8 @@ func (n *node) Create(ctx context.Context, r replicator.CreateRequest) (replicat
 	return replicator.Created{Start: s.slot.confirmed, Proof: s.flushed}, nil
 }
 
-// unfit returns what keeps a pipeline from beginning, but not from a reset, nor the look
-// before one; the lock is held.
+// unfit returns what keeps a pipeline from beginning, but does not stop a reset, nor the
+// look before one. The lock is held.
 func (n *node) unfit(r replicator.CreateRequest) *replicator.Halt {
 	if r.Reset || r.Look && r.Resumed && n.bug != lookAtAll {
 		return nil
@@ -199,7 +199,7 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 	return st, o, nil
 }
 
-// open is what can be told of the source and its slot; the lock is held.
+// open returns what can be told of the source and its slot. The lock is held.
 func (s *simSource) open() replicator.Opened {
 	o := replicator.Opened{
 		System: s.system, Timeline: 1, Database: "app", Slot: "s", Flushed: s.flushed,
@@ -211,7 +211,7 @@ func (s *simSource) open() replicator.Opened {
 	return o
 }
 
-// judged has it judged whose source it is, before anything there is touched.
+// judged has the daemon judge whose source this is, before anything there is touched.
 func (n *node) judged(r replicator.OpenRequest) error {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -267,7 +267,7 @@ func (n *node) take() bool {
 	return true
 }
 
-// slotless tells whether there is no slot.
+// slotless reports whether there is no slot.
 func (n *node) slotless() bool {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -345,8 +345,8 @@ func (s *stream) alive(ctx context.Context) error {
 	return nil
 }
 
-// undecodable is what a stream from a broken slot ends with: from the third time on it is
-// taken for lost. The world is locked.
+// undecodable returns the error of a stream from a broken slot: from the third time on the
+// slot is taken for lost. The world is locked.
 func (s *slot) undecodable() error {
 	err := fmt.Errorf("could not map filenode: %w", replicator.ErrUndecodable)
 	if s.failed++; s.failed < 3 {
@@ -383,7 +383,7 @@ func (s *stream) read() (replicator.Change, bool, <-chan struct{}, error) {
 	return replicator.Change{}, false, s.source.next, nil
 }
 
-// quiet is what a server says that has nothing to send.
+// quiet returns what a server says that has nothing to send.
 func (s *stream) quiet() replicator.Change {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
@@ -441,8 +441,7 @@ func (s *stream) Close() error {
 	return nil
 }
 
-// crash is a crash of the server: the stream ends, and the slot forgets what it had
-// not saved.
+// crash crashes the server: the stream ends, and the slot forgets what it had not saved.
 func (w *world) crash() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"rowshift/replicator"
 )
 
-// overtaken is an Origin whose slot another daemon resets as it is opened first.
+// overtaken is an Origin whose slot another daemon resets while it is first opened.
 type overtaken struct {
 	*node
 	opened bool

@@ -39,7 +39,7 @@ func columnsOf(t *schema.Table) (columns [slots]bool) {
 	return columns
 }
 
-// lacks tells whether a table has a column that s has not.
+// lacks reports whether a table has a column that s has not.
 func (s *sheet) lacks(t *schema.Table) bool {
 	for i, has := range columnsOf(t) {
 		if has && !s.columns[i] {
@@ -153,8 +153,8 @@ func (n *node) alterOne(m *replicator.Merge, a replicator.Alteration) (fills []f
 	return fills, nil
 }
 
-// stick lets something stand in the way of alterations of a target, or takes it away and
-// has the table loaded again.
+// stick puts something in the way of altering a target or, if something is, takes it away
+// and has the table loaded again.
 func (w *world) stick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -192,8 +192,8 @@ func (a asOf) of(s replicator.TableState) *version {
 	return nil
 }
 
-// excused tells whether a table may differ from what the source had, since that was
-// brought about without a word in the log, and nobody has looked since.
+// excused reports whether a table may differ from what the source had, because the
+// difference left no trace in the log and nobody has looked since.
 func (n *node) excused(s replicator.TableState, a asOf) bool {
 	is := a.of(s)
 	if is == nil {
@@ -207,7 +207,7 @@ func (n *node) excused(s replicator.TableState, a asOf) bool {
 	return true
 }
 
-// excusedNow tells whether a table may differ from what the source has.
+// excusedNow reports whether a table may differ from what the source has.
 func (n *node) excusedNow(oid uint32) bool {
 	s := n.warehouse.checkpoint.Table(oid)
 	if s == nil {
@@ -220,8 +220,8 @@ func (n *node) excusedNow(oid uint32) bool {
 	return n.excused(*s, a)
 }
 
-// same tells whether a table, but for rows that are refused, has in the shape that is
-// remembered of it the rows that the source had.
+// same reports whether a table, apart from refused rows, has the rows that the source had,
+// in the shape that is remembered of it.
 func same(at *sheet, open map[string]bool, s replicator.TableState, a asOf) bool {
 	v, want := a.of(s), a.rows[s.OID]
 	if v == nil || at == nil || len(at.rows)+len(open) != len(want) {
@@ -246,8 +246,8 @@ func same(at *sheet, open map[string]bool, s replicator.TableState, a asOf) bool
 	return true
 }
 
-// sameRow tells whether a row is what the source had. A column that was added later is
-// NULL; what was dropped by then is what it was.
+// sameRow reports whether a row is what the source had. A column that was added later is
+// NULL, and one that was dropped by then keeps its value.
 func sameRow(has row, s replicator.TableState, r row, last int16) bool {
 	for _, c := range s.Shape {
 		is, want := has[slotOf(c.Name)], r[c.Attnum-1]
@@ -260,7 +260,7 @@ func sameRow(has row, s replicator.TableState, r row, last int16) bool {
 	return true
 }
 
-// standsStill makes sure that a table that is not live is not written to.
+// standsStill checks that a table that is not live is not written to.
 func (n *node) standsStill(t replicator.TableState) {
 	at, was := n.warehouse.targets[t.Target], n.warehouse.still[t.Target]
 	switch {

@@ -24,7 +24,7 @@ var (
 	story     = flag.Bool("story", false, "log what happens in each schedule")
 )
 
-// bug is a bug that is planted in a world, to see that the world finds it.
+// bug is a bug that is planted in a world, to see that the simulation finds it.
 type bug int
 
 const (
@@ -70,8 +70,8 @@ func (t *tally) counted(kind string, n int) {
 	t.n[kind] += n
 }
 
-// kinds are what must come up in a run of 500 schedules or more for it to count: each
-// comes up a hundred times in one.
+// kinds are what must come up in a run of 500 schedules or more for it to count. Each comes
+// up a hundred times in such a run.
 var kinds = []string{
 	"merge", "batch", "batches merge as one", "batch ends inside a transaction", "large transaction", "key change", "key swap",
 	"unchanged TOAST", "TRUNCATE", "table loaded", "more is copied into a load table", "table joins", "commit not seen yet", "keepalive anywhere",
@@ -88,7 +88,8 @@ var kinds = []string{
 	"out of the publication", "back in the publication",
 }
 
-// rare are what must come up in one of 10,000: in a short one each may well be missing.
+// rare are what must come up in a run of 10,000 schedules. In a shorter one each may well
+// be missing.
 var rare = []string{
 	"dies between drop and make", "server shuts down", "slot goes back", "slot is lost and reset unasked", "slot cannot decode any more and is reset unasked", "another source",
 	"snapshot fails", "snapshot is given up", "load begins again", "load cannot be staged",
@@ -104,7 +105,7 @@ var rare = []string{
 	"alterations of a target are stopped", "alteration of a target is refused", "table stays parked",
 }
 
-// check holds the warehouse to the promises after a merge.
+// check checks the promises after a merge.
 func (n *node) check(m *replicator.Merge) {
 	w := &n.warehouse
 	cp := w.checkpoint
@@ -144,7 +145,7 @@ func (n *node) check(m *replicator.Merge) {
 	}
 }
 
-// checkTable holds one table to the promises.
+// checkTable checks the promises for one table.
 func (n *node) checkTable(t replicator.TableState, want asOf) {
 	w := &n.warehouse
 	at := w.checkpoint.LSN
@@ -205,7 +206,7 @@ func (n *node) run(ctx context.Context) <-chan error {
 	return done
 }
 
-// halted looks whether a daemon had a reason to halt.
+// halted checks that a daemon had a reason to halt.
 func (n *node) halted(h *replicator.Halt) {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
@@ -219,8 +220,8 @@ func (n *node) halted(h *replicator.Halt) {
 	}
 }
 
-// simulate runs one schedule: a source under load, daemons that die and are
-// replaced, and then peace, in which the warehouse must become equal.
+// simulate runs one schedule: a source under load, with daemons that die and are replaced;
+// and then peace, in which the warehouse must become equal.
 func simulate(t *testing.T, seed uint64, b bug, tall *tally) (failed bool) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, seed, float64(seed%5)*0.02+0.005, b, tall)
@@ -341,7 +342,7 @@ func (w *world) settled(seed uint64) {
 	}
 }
 
-// settledTable checks one table, and tells whether it is parked, and has to be.
+// settledTable checks one table, and reports whether it is parked and has to be.
 func (w *world) settledTable(seed uint64, t *simTable) bool {
 	s := w.warehouse.known()[t.name]
 	v := t.now()

@@ -14,8 +14,8 @@ import (
 	"rowshift/schema"
 )
 
-// world is a source, a bucket and a warehouse in memory, with faults, that holds
-// the daemons which run in it to the promises. Its clock is synctest's.
+// world is a source, a bucket and a warehouse in memory, with faults. It checks that the
+// daemons that run in it keep their promises. Its clock is synctest's.
 type world struct {
 	t    *testing.T
 	bug  bug
@@ -114,7 +114,7 @@ func newWorld(t *testing.T, seed uint64, p float64, b bug, tall *tally) *world {
 	return w
 }
 
-// fault tells whether something goes wrong now, and counts it.
+// fault reports whether something goes wrong now, and counts it.
 func (w *world) fault(kind string) bool {
 	w.mu.Lock()
 	p := w.p
@@ -130,7 +130,7 @@ func (w *world) often(kind string) bool {
 	return w.chance(kind, 8*p)
 }
 
-// chance tells whether something happens now, and counts it.
+// chance reports whether something happens now, and counts it.
 func (w *world) chance(kind string, p float64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -178,8 +178,8 @@ func (w *world) broken(promise int, format string, args ...any) {
 	}
 }
 
-// node is one daemon's view of the world. A dead one does nothing more, but for
-// what it had asked the warehouse already.
+// node is one daemon's view of the world. A dead one does nothing more, except what it had
+// already asked of the warehouse.
 type node struct {
 	*world
 	mu   sync.Mutex

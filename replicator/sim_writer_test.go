@@ -31,11 +31,11 @@ type step struct {
 	alter func(map[string]row) map[string]row // what it does to the rows
 }
 
-// published tells whether the log has the step.
+// published reports whether the log has the step.
 func (s step) published() bool { return s.alter == nil && s.v.row.OID != 0 }
 
-// write appends a random transaction to the log. It is seen by snapshots after
-// late; until then others leave its rows alone.
+// write appends a random transaction to the log. Snapshots see it after late; until then
+// others leave its rows alone.
 func (w *world) write(late time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,8 +83,8 @@ func (w *world) victim() (t *simTable) {
 
 func (w *world) isLive(t *simTable) bool { return w.warehouse.known()[t.name].State == replicator.Live }
 
-// seldom is how seldom a transaction alters tables: more often once the pipeline has begun,
-// which it does only with tables that can be replicated.
+// seldom returns how seldom a transaction alters tables. It is more often once the pipeline
+// has begun, since it begins only with tables that can be replicated.
 func (w *world) seldom() int {
 	switch {
 	case w.warehouse.streaming && w.mildly():
@@ -125,7 +125,7 @@ func (w *world) transact(late time.Duration, do func(*writer)) {
 	s.next = make(chan struct{})
 }
 
-// elsewhere lets the log grow by what is not ours.
+// elsewhere lets the log grow by changes of tables that are not ours.
 func (w *world) elsewhere() {
 	if w.rng.IntN(3) == 0 {
 		w.source.flushed += replicator.LSN(w.rng.IntN(2000))
@@ -300,7 +300,7 @@ func (w *writer) replace(v *version, old, to row, toast bool) row {
 	return r
 }
 
-// keyTuple is the old row of which the key is sent only.
+// keyTuple returns the old row when only its key is sent.
 func (v *version) keyTuple(r row) replicator.Tuple {
 	return v.tuple(r, func(a schema.Attribute) replicator.Kind {
 		if slices.Contains(v.key, a.Attnum) {

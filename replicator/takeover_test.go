@@ -9,8 +9,8 @@ import (
 	"rowshift/schema"
 )
 
-// A standby does not halt for a failover that the daemon before it has followed, though it
-// read the checkpoint before that and then waited for the slot.
+// A standby does not halt for a failover that the daemon before it has followed, even if
+// the standby read the checkpoint before that and then waited for the slot.
 func TestAStandbyTakesOverBehindAFailover(t *testing.T) {
 	for name, c := range map[string]struct {
 		timeline  int32 // that the other daemon had come to

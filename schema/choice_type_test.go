@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestChosenTypes has, for each, a type of PostgreSQL's, what was chosen for it, and
-// the Redshift type that comes of it or, behind a question mark, what is said.
+// TestChosenTypes has, for each case, a PostgreSQL type, the type that was chosen for it,
+// and the resulting Redshift type or, after a question mark, a part of the error.
 func TestChosenTypes(t *testing.T) {
 	mine := func(name string, category byte) Type {
 		return Type{OID: 20000, Base: 20000, Typmod: -1, Name: name, Category: category}

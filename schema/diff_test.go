@@ -102,8 +102,8 @@ func drop(r *Relation, name string) {
 	r.Attributes = slices.Delete(r.Attributes, i, i+1)
 }
 
-// TestFollow shows that names of the config are followed by attnum, and that a column
-// which has such a name now is the one that is meant.
+// TestFollow shows that names in the config are followed by attnum, and that a name means
+// the column that has it now, if one does.
 func TestFollow(t *testing.T) {
 	r := Relation{
 		OID: 7, Name: Name{"public", "t"}, Kind: 'r', Persistence: 'p', Identity: IdentityDefault, Primary: []int16{1}, Replica: []int16{1},

@@ -56,8 +56,8 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// FuzzWrite proves that what a rule makes of a value, whatever it is, is one that its
-// Redshift type holds, and that a value which fits is left alone.
+// FuzzWrite proves that whatever a rule makes of a value, its Redshift type holds it, and
+// that a value that fits is left alone.
 func FuzzWrite(f *testing.F) {
 	for i := range fuzzed {
 		for r := range Rules {
@@ -91,7 +91,7 @@ func FuzzWrite(f *testing.F) {
 	})
 }
 
-// sameReal tells whether two texts are one number to a REAL.
+// sameReal reports whether two texts are the same number as a REAL.
 func sameReal(spelled string, a, b []byte) bool {
 	x, wrong := strconv.ParseFloat(string(a), 32)
 	y, err := strconv.ParseFloat(string(b), 32)
@@ -130,7 +130,7 @@ func holds(spelled, text string) bool {
 	return forms[name].MatchString(text)
 }
 
-// holdsDecimal tells whether text times ten to the scale is a whole number of no
+// holdsDecimal reports whether text times ten to the scale is a whole number of no
 // more digits than the precision.
 func holdsDecimal(limits, text string) bool {
 	p, s, _ := strings.Cut(limits, ",")

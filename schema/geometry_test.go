@@ -12,7 +12,8 @@ func TestGeometries(t *testing.T) {
 	})
 }
 
-// A geometry of PostGIS' crosses as it prints itself, and into a GEOMETRY as the same.
+// A geometry of PostGIS crosses as it prints itself, and the same text goes into a
+// GEOMETRY.
 func TestPostGIS(t *testing.T) {
 	mine := Type{OID: 20000, Base: 20000, Typmod: -1, Name: "geometry", Category: 'U'}
 	crosses(t, []crossing{{of: mine, holds: "VARCHAR(65535)", cases: []string{"0101000020E6100000"}}})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// exampleKey is the README's. What it makes was made by openssl and Python as well.
+// exampleKey is the README's key. Its hashes here were checked with openssl and Python.
 const exampleKey = "an example key of 32 bytes or so"
 
 func hashKey(t testing.TB, key string) *HashKey {
@@ -62,8 +62,8 @@ func TestHashesTogether(t *testing.T) {
 	}
 }
 
-// Promise 6: the key is in nothing that is printed, and its fingerprint does not tell
-// it.
+// Promise 6: nothing that is printed has the key in it, and its fingerprint does not give
+// it away.
 func TestHashKeyIsNotShown(t *testing.T) {
 	key := "canary-2f0e-hash-key-of-32-bytes-at-least"
 	k := hashKey(t, key)

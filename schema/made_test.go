@@ -30,8 +30,8 @@ func TestMadeOnTheWay(t *testing.T) {
 	}
 }
 
-// What a load remembers differs once other values, or other columns, would be
-// written, and is as it always was where nothing is made on the way.
+// What a load remembers differs once other values, or other columns, would be written.
+// Where nothing is made on the way, it is as it always was.
 func TestShapeTellsWhatIsMade(t *testing.T) {
 	shape := func(change func(*Choice)) []Shape {
 		c := Choice{Columns: []string{"id", "Email"}}

@@ -48,8 +48,8 @@ func numericOf(precision, scale int32) Type {
 	return typed("numeric", 'N', (precision<<16|scale&0x7ff)+4)
 }
 
-// crossing is a value and what becomes of it: the text that COPY reads or, behind a
-// question mark, the kind of its misfit.
+// crossing is a value and what becomes of it: the text that COPY reads or, after a question
+// mark, the kind of its misfit.
 type crossing struct {
 	of    Type
 	holds string // the Redshift type
@@ -108,8 +108,8 @@ func becomes(t *testing.T, m Mapping, value string) string {
 	return "?" + misfit.Kind
 }
 
-// adjusting is a type, perhaps held by a chosen one, and what rules make of its values:
-// each case is "rule value => text", and NULL where the text is ∅.
+// adjusting is a type, perhaps with a chosen one to hold it, and what rules make of its
+// values. Each case is "rule value => text", with ∅ as the text for NULL.
 type adjusting struct {
 	of    Type
 	as    string

@@ -58,7 +58,7 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// TestUnseen shows what became of partitions without a trace in the log.
+// TestUnseen shows what can become of partitions without a trace in the log.
 func TestUnseen(t *testing.T) {
 	one, two := Part{OID: 1, File: 1}, Part{OID: 2, File: 2}
 	born := Part{OID: 3, File: 3, Born: true}

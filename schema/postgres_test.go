@@ -13,9 +13,9 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// printed are types as a person declares them, an expression of such a value, what
-// holds it in Redshift, and the text that COPY gets or, behind a question mark, the
-// kind of its misfit.
+// printed are types as a person declares them, an expression of such a value, the Redshift
+// type that holds it, and the text that COPY gets or, after a question mark, the kind of
+// its misfit.
 var printed = []struct{ declared, value, holds, becomes string }{
 	{"smallint", "-32768", "SMALLINT", "-32768"},
 	{"oid", "4294967295", "BIGINT", "4294967295"},

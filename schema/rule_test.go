@@ -53,8 +53,8 @@ func TestWriteFollowsTheRule(t *testing.T) {
 	}
 }
 
-// TestRulesOfColumns resolves a choice: what it names, for one kind or for all, and
-// what a key makes of it.
+// TestRulesOfColumns resolves a choice with rules, for one kind or for all, and shows what
+// a key makes of them.
 func TestRulesOfColumns(t *testing.T) {
 	r := person()
 	r.Primary, r.Attributes[1].NotNull = []int16{2}, true
@@ -80,7 +80,8 @@ func TestRulesOfColumns(t *testing.T) {
 	}
 }
 
-// TestRulesOfTheirOwn resolves a choice that names no rules: a key keeps its row out.
+// TestRulesOfTheirOwn resolves a choice that names no rules. If the key does not fit, the
+// row is kept out.
 func TestRulesOfTheirOwn(t *testing.T) {
 	r := person()
 	r.Primary, r.Attributes[1].NotNull = []int16{2}, true
@@ -101,8 +102,8 @@ func TestRulesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestEveryMisfitHasARemedy writes what fuzzing begins with to every type, and expects
-// that a kind of misfit that comes is one that there is a rule for.
+// TestEveryMisfitHasARemedy writes the seeds of the fuzz tests to every type, and expects a
+// rule for each kind of misfit that comes up.
 func TestEveryMisfitHasARemedy(t *testing.T) {
 	for _, of := range fuzzed {
 		m := MappingOf(of)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// supers checks what a SUPER gets of values: "value => JSON", or a question mark and the
+// supers checks what a SUPER gets of values: "value => JSON" or, after a question mark, the
 // kind of the misfit.
 func supers(t *testing.T, of Type, cases ...string) {
 	t.Helper()

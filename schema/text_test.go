@@ -32,8 +32,8 @@ func TestTextsAreAdjusted(t *testing.T) {
 	})
 }
 
-// A text that is a misfit in several ways goes by the strictest of its rules, and is all
-// that each of them makes of it only if each adjusts.
+// A text that is a misfit in several ways goes by the strictest of its rules. Only if all
+// of them adjust is it what all of them together make of it.
 func TestTextsOfSeveralMisfits(t *testing.T) {
 	for _, c := range []struct {
 		tooLong, notUTF8, zeroByte Rule
@@ -64,7 +64,7 @@ func TestTextsOfSeveralMisfits(t *testing.T) {
 }
 
 // TestWhatEndsInNoBlank tells the types whose texts are the same if Redshift's = says so
-// from those of which two may differ in blanks at their end.
+// from those of which two texts may differ in blanks at their end.
 func TestWhatEndsInNoBlank(t *testing.T) {
 	for name, blankless := range map[string]bool{"uuid": true, "inet": true, "macaddr": true, "box": true, "text": false, "name": false, "tsvector": false, "money": false} {
 		if m := MappingOf(typed(name, 'U', -1)); !m.Text || m.Blankless != blankless {
