@@ -71,7 +71,7 @@ func (o *Origin) Alone(ctx context.Context, do func(context.Context) error) erro
 // error if the session is gone.
 func (a *alone) live(ctx context.Context) error {
 	for {
-		if rest(ctx, aliveEvery) != nil {
+		if sleep(ctx, aliveEvery) != nil {
 			return nil //nolint:nilerr // it was asked to end
 		}
 		if _, err := a.Exec(ctx, "SELECT 1"); err != nil && ctx.Err() == nil {
@@ -143,7 +143,7 @@ func (o *Origin) lockSlot(ctx context.Context, conn *pgx.Conn) error {
 				return err
 			}
 		}
-		if err := rest(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -263,7 +263,7 @@ func resolve(relations relations, choices []schema.Choice, known map[schema.Name
 		}
 		tables = append(tables, t)
 	}
-	beside := errors.Join(append(twice(tables), schema.Together(tables))...)
+	beside := errors.Join(append(chosenTwice(tables), schema.Together(tables))...)
 	for _, f := range schema.Faults(beside) {
 		tables = slices.DeleteFunc(tables, func(t *schema.Table) bool { return t.Known == f.Table })
 	}
@@ -317,10 +317,10 @@ func unfitTables(err error) *replicator.Halt {
 	}
 }
 
-// again resolves tables once more, as they are under a lock. If one of them is not what it
-// was when the stream was opened, it returns a *replicator.Altered: the stream has to be
-// opened again.
-func (o *Origin) again(ctx context.Context, conn *pgx.Conn, before []*schema.Table) ([]*schema.Table, error) {
+// resolveAgain resolves tables once more, as they are under a lock. If one of them is not
+// what it was when the stream was opened, it returns a *replicator.Altered: the stream has
+// to be opened again.
+func (o *Origin) resolveAgain(ctx context.Context, conn *pgx.Conn, before []*schema.Table) ([]*schema.Table, error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {
 		return nil, err

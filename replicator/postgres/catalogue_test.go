@@ -103,7 +103,7 @@ func TestAgain(t *testing.T) {
 		w.exec(conn, `CREATE TABLE a (id int PRIMARY KEY, v text)`)
 		before := w.table("a")
 		w.exec(conn, alter)
-		if _, err := w.again(t.Context(), conn, tables(before)); (err == nil) != same {
+		if _, err := w.resolveAgain(t.Context(), conn, tables(before)); (err == nil) != same {
 			t.Errorf("%s: %v", alter, err)
 		}
 	}

@@ -104,7 +104,7 @@ func (c *check) kind() {
 			c.halted(look.subject, look.halt)
 			continue
 		}
-		if minor := c.server.stale(); look.subject == "version" && minor > 0 {
+		if minor := c.server.minorWithFix(); look.subject == "version" && minor > 0 {
 			c.warn(look.subject, fmt.Sprintf("PostgreSQL %d.%d: changes of a table that is added while others write to it may be lost, a fault of PostgreSQL before %d.%d", c.server.major(), c.server.version%10000, c.server.major(), minor),
 				fmt.Sprintf("upgrade the source to PostgreSQL %d.%d or later", c.server.major(), minor))
 			continue
@@ -184,7 +184,7 @@ func (c *check) slot(ctx context.Context) {
 	case found != nil:
 		err = missing
 	case !c.options.Create:
-		err = c.slotIsDue(nil)
+		err = c.slotDueHalt(nil)
 	}
 	switch {
 	case err != nil:

@@ -193,11 +193,12 @@ func (c *check) shape(t *schema.Table) string {
 	for _, k := range t.Key {
 		key = append(key, t.Columns[k].Name)
 	}
-	return fmt.Sprintf("%d columns, key %s, replica identity %v%s", len(t.Columns), strings.Join(key, ", "), t.Identity, made(t))
+	return fmt.Sprintf("%d columns, key %s, replica identity %v%s", len(t.Columns), strings.Join(key, ", "), t.Identity, hashedAndRenamed(t))
 }
 
-// made describes which columns are hashed on the way, and which get another name.
-func made(t *schema.Table) (told string) {
+// hashedAndRenamed describes which columns are hashed on the way, and which get another
+// name.
+func hashedAndRenamed(t *schema.Table) (told string) {
 	var hashed, renamed []string
 	for _, column := range t.Columns {
 		if column.HashKey != nil {

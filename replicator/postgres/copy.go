@@ -45,7 +45,7 @@ func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range,
 		err = rows.Close()
 	}
 	if errors.Is(err, render.ErrMalformed) {
-		s.astray.loaded(r.Table.OID)
+		s.textOnly.addTable(r.Table.OID)
 	}
 	if err != nil {
 		return unreadable(ctx, conn, r.Table, err)

@@ -121,7 +121,7 @@ func (o *Origin) mayTake(found *slot, database string, resumed bool) error {
 	case found == nil:
 		return nil
 	case !found.ours(database):
-		return o.strange(found)
+		return o.strangeHalt(found)
 	case !o.options.Create || resumed:
 		return nil
 	}
@@ -140,7 +140,7 @@ func (o *Origin) mayMake(found *slot, database string, resumed bool) error {
 		return err
 	}
 	if !o.options.Create && (found == nil || found.lost()) {
-		return o.slotIsDue(found)
+		return o.slotDueHalt(found)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r rep
 		return o.waitForSlot(ctx, conn, s.database)
 	}
 	if !o.options.Create {
-		return nil, o.slotIsDue(found)
+		return nil, o.slotDueHalt(found)
 	}
 	still := func() error {
 		if r.Still == nil {
@@ -236,11 +236,11 @@ func (o *Origin) SlotDue(ctx context.Context) error {
 	if err != nil || found != nil && !found.lost() {
 		return err
 	}
-	return o.slotIsDue(found)
+	return o.slotDueHalt(found)
 }
 
-// slotIsDue returns the Halt for a slot that a DBA has to make, or to make again.
-func (o *Origin) slotIsDue(found *slot) error {
+// slotDueHalt returns the Halt for a slot that a DBA has to make, or to make again.
+func (o *Origin) slotDueHalt(found *slot) error {
 	create := createSlot(o.options.Slot)
 	if found == nil {
 		return &replicator.Halt{

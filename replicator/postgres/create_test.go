@@ -47,7 +47,7 @@ func TestCreateTakesItsTime(t *testing.T) {
 	w.exec(other, `BEGIN; SELECT pg_current_xact_id()`)
 	made := make(chan error, 1)
 	go func() {
-		_, err := w.Create(t.Context(), replicator.CreateRequest{Still: func(ctx context.Context) error { return rest(ctx, 500*time.Millisecond) }})
+		_, err := w.Create(t.Context(), replicator.CreateRequest{Still: func(ctx context.Context) error { return sleep(ctx, 500*time.Millisecond) }})
 		made <- err
 	}()
 	w.heard("a running transaction to end, to make slot")

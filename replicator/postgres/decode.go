@@ -182,12 +182,12 @@ func (c *cursor) time() time.Time {
 // decoder turns pgoutput messages into changes.
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 type decoder struct {
-	match     func(relationMessage, replicator.LSN) *relation
-	resent    func()               // called if a relation is described again; may be nil
-	commit    replicator.LSN       // where the commit of the current transaction starts
-	relations map[uint32]*relation // by OID; nil: it is not replicated
-	truncated []*relation          // those of a Truncate message that are still to be handed out
-	astray    func(replicator.LSN) // called for a transaction with a value that cannot be rendered
+	match      func(relationMessage, replicator.LSN) *relation
+	resent     func()               // called if a relation is described again; may be nil
+	commit     replicator.LSN       // where the commit of the current transaction starts
+	relations  map[uint32]*relation // by OID; nil: it is not replicated
+	truncated  []*relation          // those of a Truncate message that are still to be handed out
+	unrendered func(replicator.LSN) // called for a transaction with a value that cannot be rendered
 
 	// root and leaf are what Relation messages have described since the last change: a
 	// relation that is replicated and, after it, one that is not. The server describes a
@@ -243,7 +243,7 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	}
 	if err := c.end(); err != nil {
 		if errors.Is(err, render.ErrMalformed) {
-			d.astray(d.commit)
+			d.unrendered(d.commit)
 		}
 		return replicator.Change{}, false, err
 	}

@@ -14,15 +14,15 @@ import (
 
 // knowingBinary returns a decoder of a stream in binary that was told of person, and
 // what it was told to read as text.
-func knowingBinary(t testing.TB) (*decoder, *astray) {
+func knowingBinary(t testing.TB) (*decoder, *textOnly) {
 	t.Helper()
 	p := person()
 	p.major = 15
 	for i := range p.table.Columns {
 		p.table.Columns[i].Type.Name = "varchar"
 	}
-	d, a := newDecoder(matching(p).match), &astray{}
-	d.astray = a.reached
+	d, a := newDecoder(matching(p).match), &textOnly{}
+	d.unrendered = a.addLog
 	if _, found, err := d.decode(relationOf(described())); found || err != nil {
 		t.Fatal(found, err)
 	}
@@ -86,9 +86,9 @@ func TestDecodeBinary(t *testing.T) {
 // the log read as text, and that other errors have not.
 func TestDecodeBinaryRefuses(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		row    []byte
-		astray bool
+		name       string
+		row        []byte
+		unrendered bool
 	}{
 		{"a value of the wrong length", binaryRow("\x00\x01", "", "", ""), true},
 		{"too few columns", binaryRow("\x00\x00\x00\x01", "", ""), false},
@@ -98,11 +98,11 @@ func TestDecodeBinaryRefuses(t *testing.T) {
 	} {
 		d, a := knowingBinary(t)
 		c, found, err := d.decode(append(spelled('I', uint32(900), 'N'), test.row...))
-		if err == nil || found || errors.Is(err, render.ErrMalformed) != test.astray {
+		if err == nil || found || errors.Is(err, render.ErrMalformed) != test.unrendered {
 			t.Errorf("%s: %+v, %v", test.name, c, err)
 		}
-		if a.from(700) != test.astray || a.from(701) {
-			t.Errorf("%s: as text from 700: %v, from 701: %v", test.name, a.from(700), a.from(701))
+		if a.hasLog(700) != test.unrendered || a.hasLog(701) {
+			t.Errorf("%s: as text from 700: %v, from 701: %v", test.name, a.hasLog(700), a.hasLog(701))
 		}
 	}
 }

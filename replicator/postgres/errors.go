@@ -72,9 +72,9 @@ func codeOf(err error) string {
 	return ""
 }
 
-// passing reports whether an error of the server says nothing about the slot: the server
+// transient reports whether an error of the server says nothing about the slot: the server
 // shuts down, lacks something, or was told to end the session.
-func passing(code string) bool {
+func transient(code string) bool {
 	for _, class := range []string{"08", "53", "57", "58"} {
 		if strings.HasPrefix(code, class) {
 			return true

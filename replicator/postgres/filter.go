@@ -199,10 +199,10 @@ func ofCondition(code string) bool {
 // notSupported is the SQLSTATE of a condition that PostgreSQL would accept elsewhere.
 const notSupported = "0A000"
 
-// unpublishable returns the Halt for a valid condition that a publication does not take: it
-// takes only few kinds of expressions. What the server says of it quotes no row.
+// unpublishableHalt returns the Halt for a valid condition that a publication does not
+// take: it takes only few kinds of expressions. What the server says of it quotes no row.
 // https://www.postgresql.org/docs/current/logical-replication-row-filter.html#LOGICAL-REPLICATION-ROW-FILTER-RESTRICTIONS
-func (o *Origin) unpublishable(err error) error {
+func (o *Origin) unpublishableHalt(err error) error {
 	found := bare(err).Error()
 	var p *pgconn.PgError
 	if errors.As(err, &p) && p.Detail != "" {

@@ -28,43 +28,43 @@ const (
 // rendered.
 var errUnrendered = errors.New("postgres: its values are not rendered from their binary form")
 
-// astray remembers what was sent in binary and could not be read, so that it is asked for
+// textOnly remembers what was sent in binary and could not be read, so that it is asked for
 // as text. The stream and the sessions of snapshots use it.
-type astray struct {
+type textOnly struct {
 	mu     sync.Mutex
 	log    replicator.LSN  // a stream that begins at or before it is sent as text
 	tables map[uint32]bool // by OID: those that are loaded as text
 }
 
-// reached notes that streams that begin at or before a position have to be sent as text.
-func (a *astray) reached(at replicator.LSN) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.log = max(a.log, at)
+// addLog notes that streams that begin at or before a position have to be sent as text.
+func (t *textOnly) addLog(at replicator.LSN) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.log = max(t.log, at)
 }
 
-// from reports whether a stream that begins after a position has to be sent as text.
-func (a *astray) from(after replicator.LSN) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.log > 0 && after <= a.log
+// hasLog reports whether a stream that begins after a position has to be sent as text.
+func (t *textOnly) hasLog(after replicator.LSN) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.log > 0 && after <= t.log
 }
 
-// loaded notes that a table has to be loaded as text.
-func (a *astray) loaded(oid uint32) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.tables == nil {
-		a.tables = map[uint32]bool{}
+// addTable notes that a table has to be loaded as text.
+func (t *textOnly) addTable(oid uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tables == nil {
+		t.tables = map[uint32]bool{}
 	}
-	a.tables[oid] = true
+	t.tables[oid] = true
 }
 
-// holds reports whether a table has to be loaded as text.
-func (a *astray) holds(oid uint32) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.tables[oid]
+// hasTable reports whether a table has to be loaded as text.
+func (t *textOnly) hasTable(oid uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tables[oid]
 }
 
 // formatFor chooses how a stream that begins after a position is sent, by the columns that
@@ -72,7 +72,7 @@ func (a *astray) holds(oid uint32) bool {
 // only when it comes. The error is a *replicator.Halt if the operator wants binary and that
 // cannot be.
 func (o *Origin) formatFor(ctx context.Context, q querier, s server, after replicator.LSN) (Format, error) {
-	if o.options.Format == Text || o.astray.from(after) {
+	if o.options.Format == Text || o.textOnly.hasLog(after) {
 		return Text, nil
 	}
 	found, err := o.unrendered(ctx, q, s)
@@ -141,7 +141,7 @@ func (o *Origin) formsFor(ctx context.Context, q querier, tables []*schema.Table
 	}
 	all := map[uint32][]render.Form{}
 	for _, t := range tables {
-		if o.options.Format != Text && !o.astray.holds(t.OID) {
+		if o.options.Format != Text && !o.textOnly.hasTable(t.OID) {
 			all[t.OID] = formsOf(t, s.major())
 		}
 	}

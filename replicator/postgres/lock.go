@@ -53,14 +53,14 @@ func (o *Origin) lock(ctx context.Context, tables []*schema.Table) (*lock, error
 		}
 		if err == nil {
 			var what string
-			what, err = holders(ctx, conn, busy)
+			what, err = describeHolder(ctx, conn, busy)
 			if err == nil && what != said {
 				o.waiting(what)
 				said = what
 			}
 		}
 		if err == nil {
-			err = rest(ctx, pause)
+			err = sleep(ctx, pause)
 		}
 		if err != nil {
 			shut(conn)
@@ -197,8 +197,8 @@ func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, er
 // quoted returns a name as SQL spells it.
 func quoted(n schema.Name) string { return pgx.Identifier{n.Schema, n.Table}.Sanitize() }
 
-// holders describes who keeps us from locking t.
-func holders(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
+// describeHolder describes who keeps us from locking t.
+func describeHolder(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
 	what := "a lock of " + t.Name.String()
 	var pid int32
 	var program string

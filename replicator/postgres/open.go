@@ -44,7 +44,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	}
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
-		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.looks(), astray: o.astray.reached},
+		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.looks(), unrendered: o.textOnly.addLog},
 		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
 	}
 	source, err := p.start(ctx)
@@ -73,7 +73,7 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 		if codeOf(err) != objectInUse {
 			return source, err
 		}
-		if err := rest(ctx, firstLook); err != nil { // another daemon was faster
+		if err := sleep(ctx, firstLook); err != nil { // another daemon was faster
 			return nil, err
 		}
 	}
@@ -214,7 +214,7 @@ func (p *opening) unsent(at replicator.LSN, cause error) error {
 	if codeOf(cause) == undefinedObject || unsendable(cause) {
 		return p.undecodable(at, cause)
 	}
-	p.astray.reached(at)
+	p.textOnly.addLog(at)
 	return fmt.Errorf("postgres: the stream in the binary format ended, and is opened again as text: %w", cause)
 }
 

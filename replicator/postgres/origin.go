@@ -40,7 +40,7 @@ type Origin struct {
 	options Options
 
 	stuck      stuck                                 // where decoding failed, and how often
-	astray     astray                                // what could not be read in binary
+	textOnly   textOnly                              // what could not be read in binary
 	filters    filters                               // how the server reads the conditions of the config
 	partitions announced                             // partitions because of which the catalogue was read again
 	glimpses   glimpses                              // how tables changed while streams were open, with their rows the same

@@ -76,9 +76,9 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 	return parts, nil
 }
 
-// twice returns a fault for each table that is chosen besides a root that it is below: its
-// changes are published only as the root's.
-func twice(tables []*schema.Table) (faults []error) {
+// chosenTwice returns a fault for each table that is chosen besides a root that it is
+// below: its changes are published only as the root's.
+func chosenTwice(tables []*schema.Table) (faults []error) {
 	chosen := byOID(tables)
 	for _, root := range tables {
 		for _, p := range root.Parts {

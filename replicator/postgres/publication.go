@@ -297,7 +297,7 @@ func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours, g
 			return o.alignApart(ctx, conn, s, due, tables)
 		case lockedOut(err):
 			say("a lock to alter publication " + o.options.Publication + ": a VACUUM or an ALTER of one of its tables holds it")
-			err = rest(ctx, time.Second)
+			err = sleep(ctx, time.Second)
 		}
 		if err != nil {
 			return sight{}, err
@@ -347,7 +347,7 @@ func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, due ...alt
 		return o.aligned(ctx, tx, s, due)
 	})
 	if codeOf(err) == notSupported {
-		return o.unpublishable(err)
+		return o.unpublishableHalt(err)
 	}
 	if err != nil {
 		return fmt.Errorf("postgres: alter the publication: %w", bare(err))

@@ -69,7 +69,7 @@ type matcher struct {
 	// since it was first named.
 	looked func(partition, root uint32) bool
 
-	astray func(replicator.LSN) // called for a transaction that cannot be read in binary
+	unrendered func(replicator.LSN) // called for a transaction that cannot be read in binary
 }
 
 // chosen is a table with the choice that it was made from.
@@ -93,7 +93,7 @@ func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 	}
 	to := known.match(r, at)
 	if errors.Is(to.unfit, errUnrendered) {
-		m.astray(at)
+		m.unrendered(at)
 	}
 	return to
 }

@@ -27,10 +27,10 @@ const columnListMajor = 15
 // https://www.postgresql.org/docs/release/15.13/
 var invalidated = map[int]int{15: 13, 16: 9, 17: 5}
 
-// stale returns the minor version to which the server should be upgraded, because it may
-// not send all changes of a table that is added while others write to it; 0 if it is not
-// known to have that fault.
-func (s server) stale() (minor int) {
+// minorWithFix returns the minor version to which the server should be upgraded, because it
+// may not send all changes of a table that is added while others write to it; 0 if it is
+// not known to have that fault.
+func (s server) minorWithFix() (minor int) {
 	if minor := invalidated[s.major()]; s.version%10000 < minor {
 		return minor
 	}

@@ -44,7 +44,7 @@ func (o *Origin) settle(ctx context.Context, conn *pgx.Conn) error {
 			return nil
 		}
 		if pause >= tellPause {
-			what, err := unsettled(ctx, conn, xid)
+			what, err := describeRunning(ctx, conn, xid)
 			if err != nil {
 				return fmt.Errorf("postgres: look for running transactions: %w", err)
 			}
@@ -53,7 +53,7 @@ func (o *Origin) settle(ctx context.Context, conn *pgx.Conn) error {
 				said = what
 			}
 		}
-		if err := rest(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -70,8 +70,8 @@ func ownXID(ctx context.Context, conn *pgx.Conn) (int64, error) {
 	return xid, errors.Join(err, tx.Rollback(ctx))
 }
 
-// rest waits for a while, or until ctx is done; then it returns the cause.
-func rest(ctx context.Context, pause time.Duration) error {
+// sleep waits for a while, or until ctx is done; then it returns the cause.
+func sleep(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -121,9 +121,9 @@ func (r running) String() string {
 	return "transaction " + r.xid
 }
 
-// unsettled describes which of the transactions up to xid still run; it is empty if none
-// does.
-func unsettled(ctx context.Context, conn *pgx.Conn, xid int64) (string, error) {
+// describeRunning describes which of the transactions up to xid still run; it is empty if
+// none does.
+func describeRunning(ctx context.Context, conn *pgx.Conn, xid int64) (string, error) {
 	rows, err := conn.Query(ctx, transactionsUpTo, xid)
 	if err != nil {
 		return "", err

@@ -87,13 +87,13 @@ func (o *Origin) streamable(s *slot, database string) error {
 			Repair: startOver + "; before that, raise max_slot_wal_keep_size, and watch rowshift_slot_safe_bytes from then on",
 		}
 	case !s.ours(database):
-		return o.strange(s)
+		return o.strangeHalt(s)
 	}
 	return nil
 }
 
-// strange returns the Halt for a slot that was made for something else.
-func (o *Origin) strange(s *slot) error {
+// strangeHalt returns the Halt for a slot that was made for something else.
+func (o *Origin) strangeHalt(s *slot) error {
 	found := fmt.Sprintf("slot %q is a %s slot", o.options.Slot, s.kind)
 	if s.plugin != "" {
 		found += fmt.Sprintf(" of plugin %s in database %q", s.plugin, s.database)
@@ -135,7 +135,7 @@ func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*
 			return s, nil
 		}
 		say(fmt.Sprintf("slot %q, which server process %d streams from: another daemon does, or one that is gone and that the server has not given up yet", o.options.Slot, s.activePID))
-		if err := rest(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 	}
@@ -183,7 +183,7 @@ WHERE w.pid = $1 AND w.locktype = 'transactionid' AND NOT w.granted`
 // until ctx is done. It ignores its own failures: the error of the other session tells what
 // is wrong.
 func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
-	if rest(ctx, tellPause) != nil {
+	if sleep(ctx, tellPause) != nil {
 		return
 	}
 	conn, err := o.session(ctx)
@@ -191,7 +191,7 @@ func (o *Origin) tellHolders(ctx context.Context, pid uint32) {
 		return
 	}
 	defer shut(conn)
-	for say := o.waitingOnce(); rest(ctx, tellPause) == nil; {
+	for say := o.waitingOnce(); sleep(ctx, tellPause) == nil; {
 		var r running
 		err := conn.QueryRow(ctx, heldUpQuery, int32(pid)).Scan(&r.xid, &r.pid, &r.program, &r.since, &r.gid, &r.standby)
 		if err == nil {
@@ -238,7 +238,7 @@ func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn, still func() error) 
 			return fmt.Errorf("postgres: drop slot %q: %w", o.options.Slot, bare(err))
 		}
 		say(fmt.Sprintf("slot %q to be let go of, to make it anew", o.options.Slot))
-		if err := rest(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 		if err := still(); err != nil {

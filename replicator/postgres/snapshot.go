@@ -27,13 +27,13 @@ const (
 // lock keeps the tables as they are, and the keeper's transaction keeps what was exported
 // importable. One goroutine watches both, and it alone ends everything.
 type snapshot struct {
-	taken   replicator.Taken
-	lock    *lock
-	keeper  *pgx.Conn
-	vxid    string // of the keeper's transaction
-	readers *readers
-	forms   map[uint32][]render.Form // by OID: of the tables that are read in binary
-	astray  *astray
+	taken    replicator.Taken
+	lock     *lock
+	keeper   *pgx.Conn
+	vxid     string // of the keeper's transaction
+	readers  *readers
+	forms    map[uint32][]render.Form // by OID: of the tables that are read in binary
+	textOnly *textOnly
 
 	life context.Context // ends when the snapshot is given up or closed, with the cause
 	end  context.CancelCauseFunc
@@ -60,7 +60,7 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{lock: locks, astray: &o.astray, gone: make(chan struct{})}
+	s := &snapshot{lock: locks, textOnly: &o.textOnly, gone: make(chan struct{})}
 	if err := o.takeSoon(ctx, s, marker, tables); err != nil {
 		shut(locks.conn)
 		if s.keeper != nil {
@@ -88,7 +88,7 @@ func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, ta
 
 // take takes the snapshot under the locks.
 func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) (err error) {
-	if s.taken.Tables, err = o.again(ctx, s.lock.conn, tables); err != nil {
+	if s.taken.Tables, err = o.resolveAgain(ctx, s.lock.conn, tables); err != nil {
 		return err
 	}
 	if s.keeper, err = o.session(ctx); err != nil {
@@ -231,7 +231,7 @@ func (s *snapshot) watch(yield time.Duration) {
 // guard returns why the snapshot has to be given up, or that it is closed.
 func (s *snapshot) guard(every, yield time.Duration) error {
 	for {
-		if err := rest(s.life, every); err != nil {
+		if err := sleep(s.life, every); err != nil {
 			return err
 		}
 		if err := s.look(yield); err != nil {

@@ -159,7 +159,7 @@ func (s *stage) view(take taking) (view, error) {
 
 // pause lets the writers go on for a while.
 func (s *stage) pause(ctx context.Context) error {
-	return rest(ctx, time.Duration(s.random.IntN(25))*time.Millisecond)
+	return sleep(ctx, time.Duration(s.random.IntN(25))*time.Millisecond)
 }
 
 // held returns what the tables hold now.

@@ -169,7 +169,7 @@ func settleXMax(ctx context.Context, _ *stage, conn *pgx.Conn) error {
 		if err != nil || settled {
 			return err
 		}
-		if err := rest(ctx, firstPause); err != nil {
+		if err := sleep(ctx, firstPause); err != nil {
 			return err
 		}
 	}

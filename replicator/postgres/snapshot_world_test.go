@@ -162,7 +162,7 @@ func (w *world) until(conn *pgx.Conn, condition string, args ...any) {
 		if ok {
 			return
 		}
-		if err := rest(ctx, 5*time.Millisecond); err != nil {
+		if err := sleep(ctx, 5*time.Millisecond); err != nil {
 			w.t.Fatalf("not in time: %s", condition)
 		}
 	}
@@ -186,7 +186,7 @@ func (w *world) heard(words ...string) {
 		if missing == "" {
 			return
 		}
-		if err := rest(ctx, 5*time.Millisecond); err != nil {
+		if err := sleep(ctx, 5*time.Millisecond); err != nil {
 			w.t.Fatalf("%q was not said; but: %s", missing, said)
 		}
 	}

@@ -186,7 +186,7 @@ func (w *world) meanwhile(conn *pgx.Conn, condition string, do func() error) {
 		if holds {
 			return
 		}
-		if err := rest(ctx, 250*time.Millisecond); err != nil {
+		if err := sleep(ctx, 250*time.Millisecond); err != nil {
 			w.t.Fatalf("not in time: %s", condition)
 		}
 	}

@@ -197,7 +197,7 @@ func (s *stream) take(kind byte, body []byte) (replicator.Change, bool, error) {
 			return replicator.Change{}, false, s.broken(err)
 		}
 		err := newFault(m.Code, m.Message)
-		if passing(m.Code) {
+		if transient(m.Code) {
 			return replicator.Change{}, false, fmt.Errorf("postgres: the stream ended: %w", err)
 		}
 		return replicator.Change{}, false, s.failed(s.commit, err)
@@ -337,7 +337,7 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 		s.resend = min(sendAtLeast, timeout/4)
 		s.silence = max(2*s.heartbeat, timeout)
 	}
-	s.decoder.astray, s.decoder.partition = o.astray.reached, m.partition
+	s.decoder.unrendered, s.decoder.partition = o.textOnly.addLog, m.partition
 	w.gather.begin(h.Conn)
 	return s, s.ask(time.Now())
 }

@@ -50,7 +50,7 @@ func (o *Origin) remains(ctx context.Context, conn *pgx.Conn, s server) (stateme
 		return nil, err
 	case found == nil:
 	case !found.ours(s.database):
-		return nil, o.strange(found)
+		return nil, o.strangeHalt(found)
 	case found.active:
 		return nil, &replicator.Halt{
 			Reason: replicator.SlotStrange,

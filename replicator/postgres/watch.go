@@ -97,7 +97,7 @@ func (w *watcher) run(ctx context.Context) {
 			say("a look at the catalogue, which fails: " + err.Error())
 		}
 	}
-	for rest(ctx, 100*time.Millisecond) == nil {
+	for sleep(ctx, 100*time.Millisecond) == nil {
 		w.wake()
 	}
 }
