@@ -10,16 +10,16 @@ import (
 	"rowshift/replicator"
 )
 
-// second is an origin of another daemon, with the same slot.
+// second returns the Origin of another daemon, with the same slot.
 func (w *world) second() *Origin {
 	o := New(w.options)
 	o.silent = 200 * time.Millisecond
 	return o
 }
 
-// TestAlone shows that one daemon at a time makes the slot; another waits, says so, and
-// goes on as soon as the first has done. No setting of the role ends its session between
-// two signs of life.
+// TestAlone shows that only one daemon at a time makes the slot. Another one waits, says
+// so, and goes on as soon as the first is done. No setting of the role ends the first one's
+// session while it is idle.
 func TestAlone(t *testing.T) {
 	w := newWorld(t)
 	w.named(true)
@@ -62,8 +62,8 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestAloneTakesOver shows that a daemon of which nothing is heard any more is not
-// waited for, and drops no slot once another has taken its place.
+// TestAloneTakesOver shows that nobody waits for a daemon that has gone silent, and that
+// this daemon drops no slot once another has taken its place.
 func TestAloneTakesOver(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -87,8 +87,8 @@ func TestAloneTakesOver(t *testing.T) {
 	w.until(other, `EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = current_database())`)
 }
 
-// TestAloneWaitsForStrangers shows that a session which is not ours is not ended, how
-// silent it may be.
+// TestAloneWaitsForStrangers shows that a session which is not ours is not ended, however
+// silent it is.
 func TestAloneWaitsForStrangers(t *testing.T) {
 	w := newWorld(t)
 	w.named(true)

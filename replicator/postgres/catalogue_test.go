@@ -47,7 +47,8 @@ func TestRelations(t *testing.T) {
 	}
 }
 
-// TestRelationsAreLookedUp shows that no list of all keys is gone through for each table.
+// TestRelationsAreLookedUp shows that the server does not scan a list of all keys for each
+// table.
 func TestRelationsAreLookedUp(t *testing.T) {
 	w := newWorld(t)
 	conn := w.dial()
@@ -90,7 +91,7 @@ func TestAttributes(t *testing.T) {
 }
 
 // TestAgain shows that a table which was altered, or dropped and made anew, since it was
-// read is not taken for the same.
+// read is not taken for the same table.
 func TestAgain(t *testing.T) {
 	for alter, same := range map[string]bool{
 		`SELECT 1`: true, `ALTER TABLE a ALTER v SET STATISTICS 3`: true,
@@ -109,8 +110,9 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestFollowedByOID shows that a column is followed under another name in the table that
-// had it only: of one that was made in its place another column might leave the database.
+// TestFollowedByOID shows that a column is followed under another name only in the table
+// that had it. If another table was made in its place, following it there might let another
+// column leave the database.
 func TestFollowedByOID(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "a"}
 	choice := schema.Choice{Name: name, Columns: []string{"id", "v"}}
@@ -128,9 +130,9 @@ func TestFollowedByOID(t *testing.T) {
 	}
 }
 
-// TestReadAtOnce shows that a table which is altered while the catalogue is read is read
-// as it was before: of one that was written anew between two queries, the old file would be
-// remembered with the new columns, and nothing would tell that its rows are others.
+// TestReadAtOnce shows that a table which is altered while the catalogue is read is read as
+// it was before. If a table was rewritten between two queries, its old file would be
+// remembered with its new columns, and nothing would tell that its rows are others.
 func TestReadAtOnce(t *testing.T) {
 	for _, alter := range []string{`ALTER TABLE a ALTER v TYPE int USING v + 1`, `ALTER TABLE a ADD w bigint NOT NULL DEFAULT (random() * 9)`} {
 		w := newWorld(t)
@@ -162,7 +164,7 @@ func TestReadAtOnce(t *testing.T) {
 	}
 }
 
-// between does something before a query.
+// between does something before a query is sent.
 type between struct {
 	query string
 	do    func()

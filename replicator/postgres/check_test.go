@@ -11,7 +11,7 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// found returns the finding of a subject.
+// found returns the finding for a subject.
 func found(t *testing.T, all []replicator.Finding, subject string) replicator.Finding {
 	t.Helper()
 	i := slices.IndexFunc(all, func(f replicator.Finding) bool { return f.Subject == "source: "+subject })
@@ -21,8 +21,8 @@ func found(t *testing.T, all []replicator.Finding, subject string) replicator.Fi
 	return all[i]
 }
 
-// TestCheckOfAFitSource shows that nothing is in the way before a first run nor beside
-// a running one, and that nothing was changed by looking.
+// TestCheckOfAFitSource shows that Check finds nothing in the way, before a first run and
+// beside a running one, and that looking changes nothing.
 func TestCheckOfAFitSource(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -47,8 +47,8 @@ func TestCheckOfAFitSource(t *testing.T) {
 	}
 }
 
-// TestCheckFails shows each thing that may be wrong, with the command that repairs it:
-// once it is run, the finding is fine.
+// TestCheckFails shows each thing that may be wrong, with the command that repairs it: once
+// the command has run, the finding is fine.
 func TestCheckFails(t *testing.T) {
 	const table = `CREATE TABLE a (id int PRIMARY KEY, v text); CREATE ROLE $ LOGIN REPLICATION; GRANT CREATE ON DATABASE @ TO $; ALTER TABLE a OWNER TO $`
 	choice := schema.Choice{Name: schema.Name{Schema: "public", Table: "a"}, Columns: []string{"id", "v"}, UnlistedOnWire: true}
@@ -58,7 +58,7 @@ func TestCheckFails(t *testing.T) {
 		create  bool
 		subject string
 		verdict replicator.Verdict
-		repair  string // what is to be run of it; * if all
+		repair  string // the part of it to run; * for all of it
 	}{
 		{"fine", ``, true, "table public.a", replicator.Fine, ""},
 		{"no replication", `ALTER ROLE $ NOREPLICATION`, true, "replication connection", replicator.Failure, `ALTER ROLE "$" REPLICATION`},
@@ -176,7 +176,7 @@ func TestSlotState(t *testing.T) {
 }
 
 // TestCheckOfTransactionsThatAreHidden shows that transactions whose age the role may not
-// see are none that are not there.
+// see are not taken for none.
 func TestCheckOfTransactionsThatAreHidden(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{"autovacuum": "off"}})
 	w := on(newWorld(t), s)
@@ -202,7 +202,7 @@ func TestCheckOfTransactionsThatAreHidden(t *testing.T) {
 	w.exec(writer, `ROLLBACK`)
 }
 
-// TestCheckOfAnOldMinor shows which servers are warned of: those whose release may lose
+// TestCheckOfAnOldMinor shows of which servers Check warns: those whose release may lose
 // changes of a table that is added.
 func TestCheckOfAnOldMinor(t *testing.T) {
 	for version, repair := range map[int]string{

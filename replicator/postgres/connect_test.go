@@ -61,7 +61,7 @@ func TestConnectPins(t *testing.T) {
 	}
 }
 
-// TestConnectFails shows that an error of a connection says what is wrong and not the
+// TestConnectFails shows that a connection's error says what is wrong, and not the
 // password.
 func TestConnectFails(t *testing.T) {
 	tests := []struct {
@@ -85,7 +85,7 @@ func TestConnectFails(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreDialedAsTheConfigSays shows that sessions of both kinds go by the
+// TestConnectionsAreDialedAsTheConfigSays shows that sessions of both kinds use the
 // config's dialer, which knows how long a link may stay silent.
 func TestConnectionsAreDialedAsTheConfigSays(t *testing.T) {
 	dialed := 0

@@ -7,9 +7,9 @@ import (
 	"rowshift/schema"
 )
 
-// TestAlteredTypes shows that a type whose values have another text now, though no row was
-// written, makes it uncertain what the target holds, wherever in a column's type it is; and
-// that a label which is added does not, but is known from then on.
+// TestAlteredTypes shows that it becomes uncertain what the target holds if the values of a
+// type get another text, though no row is written, wherever in a column's type that type
+// is. A label that is added does not do this, but is known from then on.
 func TestAlteredTypes(t *testing.T) {
 	const altered = "were altered"
 	for _, c := range []struct {

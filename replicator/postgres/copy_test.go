@@ -60,15 +60,15 @@ var odd = [][]string{
 	{"xid8", `'18446744073709551615'`},
 }
 
-// oddTypes makes the types of odd that are none of PostgreSQL's own.
+// oddTypes makes those types of odd that are not PostgreSQL's own.
 const oddTypes = `
 CREATE TYPE mood AS ENUM ('so so', 'happy');
 CREATE TYPE pair AS (a int, b text);
 CREATE DOMAIN price AS numeric(10,2);
 CREATE SCHEMA mine; CREATE TABLE mine.hidden (id int);`
 
-// TestCopyIsAsTheStream shows that a snapshot gives each value to the byte as the
-// stream does.
+// TestCopyIsAsTheStream shows that a snapshot gives each value as the stream does, to the
+// byte.
 func TestCopyIsAsTheStream(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -111,8 +111,8 @@ func oddTable() string {
 	return `CREATE TABLE o (id int PRIMARY KEY` + columns.String() + `)`
 }
 
-// oddRows returns statements that put every value into o, NULL where a type has no
-// more.
+// oddRows returns statements that put every value into o, and NULL where a type has no more
+// values.
 func oddRows() string {
 	var rows strings.Builder
 	for n, more := 1, true; more; n++ {
@@ -130,8 +130,8 @@ func oddRows() string {
 	return rows.String()
 }
 
-// TestCopyInParallel shows that there are never more readers than workers, that they
-// all see one state, and that they are used again.
+// TestCopyInParallel shows that there are never more readers than workers, that they all
+// see one state, and that they are reused.
 func TestCopyInParallel(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -172,8 +172,8 @@ func TestCopyInParallel(t *testing.T) {
 	}
 }
 
-// TestCopyFails shows that a range which fails spoils no other, and that its session
-// is not used again.
+// TestCopyFails shows that a range which fails spoils no other range, and that its session
+// is not reused.
 func TestCopyFails(t *testing.T) {
 	full := errors.New("the disk is full")
 	tests := []struct {

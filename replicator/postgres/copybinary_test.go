@@ -29,8 +29,8 @@ func copyStream(rows ...[]any) []byte {
 	return append(b, 0xff, 0xff)
 }
 
-// parseBinary takes a stream of an int4 and a text apart in pieces of a size, all at once
-// if it is zero.
+// parseBinary parses a stream of an int4 and a text, in pieces of a size or, if it is zero,
+// all at once.
 func parseBinary(stream []byte, size int) ([][]string, error) {
 	var rows [][]string
 	c := &copyBinary{forms: []render.Form{render.OfOID(int4OID, 15), render.OfOID(textOID, 15)}, write: func(t replicator.Tuple) error {
@@ -91,8 +91,8 @@ func TestCopyBinary(t *testing.T) {
 	}
 }
 
-// FuzzCopyBinary shows that no stream makes a panic, and that it is read the same
-// wherever it is cut.
+// FuzzCopyBinary shows that no stream makes the parser panic, and that a stream is read the
+// same wherever it is cut.
 func FuzzCopyBinary(f *testing.F) {
 	f.Add(copyStream([]any{"\x00\x00\x00\x07", "x"}, []any{nil, nil}), 3)
 	f.Fuzz(func(t *testing.T, stream []byte, size int) {

@@ -33,7 +33,7 @@ func strung(t replicator.Tuple) []string {
 	return values
 }
 
-// parse takes text apart in pieces of a size, all at once if it is zero.
+// parse parses text in pieces of a size or, if it is zero, all at once.
 func parse(text string, columns, size int) ([][]string, error) {
 	var rows [][]string
 	c := &copyText{columns: columns, write: func(t replicator.Tuple) error {

@@ -12,8 +12,8 @@ import (
 	"rowshift/replicator"
 )
 
-// TestResetEndsNoStrangersStream shows whose stream a reset ends: one of ours, which may
-// be that of a daemon that is dead, and nobody else's. Another's is waited for.
+// TestResetEndsNoStrangersStream shows whose stream a reset ends: only one of ours, which
+// may be that of a dead daemon. It waits for anybody else's.
 func TestResetEndsNoStrangersStream(t *testing.T) {
 	tests := []struct {
 		name string
@@ -62,8 +62,8 @@ func TestResetEndsNoStrangersStream(t *testing.T) {
 	}
 }
 
-// stream streams from the slot, by a session of its own that is as the origin's but for
-// what is changed.
+// stream streams from the slot on a session of its own, whose config is the origin's but
+// for what change does.
 func (w *world) stream(change func(*pgconn.Config)) *pgconn.PgConn {
 	w.t.Helper()
 	conn, err := w.connectReplication(w.t.Context(), change)

@@ -10,8 +10,8 @@ import (
 	"rowshift/replicator"
 )
 
-// TestCreate shows a first run: publication and slot are made, and the stream from the
-// start passes the proof; a second Create finds them as they are.
+// TestCreate shows a first run: it makes the publication and the slot, and the stream from
+// the start passes the proof. A second Create takes both as they are.
 func TestCreate(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -33,7 +33,7 @@ func TestCreate(t *testing.T) {
 }
 
 // TestCreateTakesItsTime shows that no setting of the role ends the session that makes the
-// slot, be it that it waits for a transaction or for the warehouse's answer.
+// slot, whether it waits for a transaction or for the warehouse's answer.
 func TestCreateTakesItsTime(t *testing.T) {
 	w := newWorld(t)
 	other, third := w.dial(), w.dial()
@@ -58,7 +58,7 @@ func TestCreateTakesItsTime(t *testing.T) {
 	}
 }
 
-// TestCreateAgain shows what Create does with what an earlier daemon left.
+// TestCreateAgain shows what Create does with what an earlier daemon left behind.
 func TestCreateAgain(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -94,7 +94,7 @@ func TestCreateAgain(t *testing.T) {
 }
 
 // TestCreateLooksForTheSlotOfBefore shows that a pipeline is not begun anew with another
-// slot while its own would keep log, nor with one that may be another pipeline's.
+// slot while its old one would keep log, nor with one that may be another pipeline's.
 func TestCreateLooksForTheSlotOfBefore(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -122,7 +122,7 @@ func TestCreateLooksForTheSlotOfBefore(t *testing.T) {
 	w.exec(other, dropSlot(had))
 }
 
-// TestCreateHalts shows what Create does not take, and says.
+// TestCreateHalts shows what Create does not take, and what it says then.
 func TestCreateHalts(t *testing.T) {
 	const table, publication = `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE PUBLICATION rowshift FOR TABLE a`
 	const makeSlot = `SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`
@@ -192,8 +192,8 @@ func TestCreateTakesADBAs(t *testing.T) {
 	}
 }
 
-// TestCreateWaits shows that the making of a slot waits for old transactions, says for
-// which, and leaves nothing when it is given up.
+// TestCreateWaits shows that making a slot waits for old transactions, that it says for
+// which, and that it leaves nothing behind when it is given up.
 func TestCreateWaits(t *testing.T) {
 	tests := []struct{ name, begin, said, end string }{
 		{"a session's", `SET application_name = 'nightly job'; BEGIN; INSERT INTO b VALUES (1)`, "(nightly job)", `ROLLBACK`},
@@ -233,7 +233,7 @@ func TestCreateWaits(t *testing.T) {
 	}
 }
 
-// TestCreateRights shows what a role is told that lacks a right.
+// TestCreateRights shows what a role is told if it lacks a right.
 func TestCreateRights(t *testing.T) {
 	tests := []struct {
 		name, grant string

@@ -12,8 +12,8 @@ import (
 	"rowshift/replicator/postgres/render"
 )
 
-// knowingBinary returns a decoder of a stream in binary that was told of person, and
-// what it was told to read as text.
+// knowingBinary returns a decoder of a binary stream that has read the Relation message of
+// person, and what it finds has to be read as text.
 func knowingBinary(t testing.TB) (*decoder, *textOnly) {
 	t.Helper()
 	p := person()
@@ -82,8 +82,8 @@ func TestDecodeBinary(t *testing.T) {
 	}
 }
 
-// TestDecodeBinaryRefuses shows that a value which cannot be read is an error that has
-// the log read as text, and that other errors have not.
+// TestDecodeBinaryRefuses shows that a value which cannot be rendered is an error after
+// which the log is read as text, and that other errors do not have this effect.
 func TestDecodeBinaryRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name       string
@@ -126,8 +126,8 @@ func TestDecodeBinaryAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzDecodeBinary shows that no message makes the decoder panic, or a row of the wrong
-// width.
+// FuzzDecodeBinary shows that no message makes the decoder panic or return a row of the
+// wrong width.
 func FuzzDecodeBinary(f *testing.F) {
 	row := binaryRow("\x00\x00\x00\x01", "a@b", 'u', nil)
 	f.Add(append(spelled('I', uint32(900), 'N'), row...))

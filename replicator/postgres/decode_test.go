@@ -12,8 +12,7 @@ import (
 	"rowshift/schema"
 )
 
-// null stands in a tuple's text for NULL, and toast for unchanged TOAST, as strung
-// writes them.
+// toast stands for unchanged TOAST in a tuple's text, as strung writes it.
 const toast = "<unchanged>"
 
 // spelled builds a message of bytes, integers, strings that end in a zero, and tuples.
@@ -67,8 +66,8 @@ func relationOf(r relationMessage) []byte {
 	return m
 }
 
-// knowing returns a decoder that was told of person, with a column that is not chosen,
-// and of a relation 901 that is not replicated.
+// knowing returns a decoder that has read the Relation messages of person, with a column
+// that is not chosen, and of relation 901, which is not replicated.
 func knowing(t testing.TB) *decoder {
 	t.Helper()
 	d := newDecoder(matching(person()).match)

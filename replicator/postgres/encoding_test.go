@@ -14,7 +14,7 @@ import (
 	"rowshift/schema"
 )
 
-// newWorldIn returns a world in a database of an encoding.
+// newWorldIn returns a world whose database has that encoding.
 func newWorldIn(t *testing.T, encoding string) *world {
 	w := newWorld(t)
 	name := w.config.Database + "_" + strings.ToLower(encoding)
@@ -39,9 +39,9 @@ func newWorldIn(t *testing.T, encoding string) *world {
 	return w
 }
 
-// TestTextThatIsNotUTF8 shows that text of a database in SQL_ASCII comes as it lies there,
-// in a load and in a stream of either format, so that it is a misfit of its value and
-// nothing else.
+// TestTextThatIsNotUTF8 shows that text of a database in SQL_ASCII comes as it is stored,
+// in a load and in a stream of either format. It is then a misfit of its value, and nothing
+// worse.
 func TestTextThatIsNotUTF8(t *testing.T) {
 	for _, format := range []Format{Binary, Text} {
 		t.Run(string(format), func(t *testing.T) {
@@ -64,9 +64,9 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// TestTextThatUTF8Lacks shows that a byte of another encoding that stands for no character
-// is never a slot that is lost: a load parks its table, a stream halts, and what either
-// prints repairs it.
+// TestTextThatUTF8Lacks shows that a slot is not taken for lost because of a byte that
+// stands for no character in the database's encoding: a load parks its table, a stream
+// halts, and what either prints repairs it.
 func TestTextThatUTF8Lacks(t *testing.T) {
 	w := newWorldIn(t, "WIN1252")
 	other := w.dial()

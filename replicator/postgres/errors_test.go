@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// TestBareKeepsTheCode shows that who counts errors of servers by their SQLSTATE finds
-// one without the parts that can hold values too.
+// TestBareKeepsTheCode shows that an error still has its SQLSTATE, by which errors of
+// servers are counted, once bare has taken out what can hold values.
 func TestBareKeepsTheCode(t *testing.T) {
 	for code, want := range map[string]string{
 		"57P01": "because (SQLSTATE 57P01)",

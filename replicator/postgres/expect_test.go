@@ -14,7 +14,7 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// What is there before a run: $ stands for the config's slot.
+// The slot as it is before a run: $ stands for its name in the config.
 const (
 	slotMade    = `SELECT pg_create_logical_replication_slot('$', 'pgoutput')`
 	slotBefore  = `SELECT pg_create_logical_replication_slot('before', 'pgoutput')`
@@ -22,7 +22,7 @@ const (
 	slotTwice   = `SELECT pg_create_logical_replication_slot('$', 'pgoutput', false, true)`
 )
 
-// foreseen is what is there before a run, and what the run comes to.
+// foreseen is a slot and what is remembered before a run, and what the run does about them.
 type foreseen struct {
 	name   string
 	before string
@@ -31,8 +31,8 @@ type foreseen struct {
 	dba    bool
 	phase  replicator.Phase // of the checkpoint; empty: there is none
 	had    string           // the checkpoint's slot; empty: the config's
-	ahead  bool             // the slot begins behind the checkpoint
-	reset  replicator.Reset // that the warehouse remembers
+	ahead  bool             // the slot begins after the checkpoint
+	reset  replicator.Reset // what the warehouse remembers of one
 	resync bool             // on_slot_lost: resync
 
 	want   replicator.Reason
@@ -84,9 +84,9 @@ var slotsForeseen = []foreseen{
 	{name: "renamed, and none is there, and a reset under way", phase: replicator.Streaming, had: "before", reset: replicator.Reset{Token: "one", Begun: true}, resets: true, makes: true},
 }
 
-// TestSlotIsForeseen shows that Check and Plan say of the slot what a run comes to with it:
-// that it halts, with the same reason and repair, or resets it, or goes on; and before
-// anything is made.
+// TestSlotIsForeseen shows that Check and Plan say what a run does about the slot, before
+// anything is made: that it halts, with the same reason and repair, or resets the slot, or
+// goes on with it.
 func TestSlotIsForeseen(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1MB"}})
@@ -119,7 +119,7 @@ func TestSlotIsForeseen(t *testing.T) {
 			if f.Verdict != verdict || halt != nil && (f.Repair != halt.Repair || !strings.HasPrefix(f.Found, halt.Found)) || test.resets != strings.Contains(f.Found, "a run resets it") {
 				t.Errorf("check says %+v, want %s of %v", f, verdict, halt)
 			}
-			says := "" // of a run that goes on, or makes the slot
+			says := "" // of a run that goes on with the slot or makes it
 			switch {
 			case halt != nil:
 				says = comment("a run halts: " + halt.Error())
@@ -133,7 +133,7 @@ func TestSlotIsForeseen(t *testing.T) {
 	}
 }
 
-// before brings about what is there before a run and returns the checkpoint.
+// before brings about the state that test begins with, and returns the checkpoint.
 func (w *world) before(test foreseen) *replicator.Checkpoint {
 	w.t.Helper()
 	other := w.dial()
@@ -175,9 +175,9 @@ func (w *world) before(test foreseen) *replicator.Checkpoint {
 	return cp
 }
 
-// comesTo is what a run that finds this checkpoint comes to: what it halts with, and whether
-// it resets the slot. It is ended once it goes on with the slot, or waits for who streams
-// from it.
+// comesTo runs a pipeline from this checkpoint. It returns what the run halts with, and
+// whether it resets the slot. It ends a run that goes on with the slot, or that waits for
+// whoever streams from it.
 func (w *world) comesTo(cp *replicator.Checkpoint, resyncLost bool) (halt *replicator.Halt, reset bool) {
 	w.t.Helper()
 	ctx, stop := context.WithTimeout(w.t.Context(), atMost)
@@ -204,10 +204,11 @@ func (w *world) comesTo(cp *replicator.Checkpoint, resyncLost bool) (halt *repli
 // errOnward ends a run that goes on with the slot.
 var errOnward = errors.New("it goes on with the slot")
 
-// onward is final, so that a run ends with it.
+// onward returns errOnward in a Halt, so that a run ends with it.
 func onward() error { return &replicator.Halt{Cause: errOnward} }
 
-// memory is a warehouse that remembers a checkpoint, up to where a run goes on with its slot.
+// memory is a warehouse that remembers a checkpoint, and ends a run once that goes on with
+// its slot.
 type memory struct {
 	replicator.Warehouse
 	replicator.Loader
@@ -246,8 +247,8 @@ func (m *memory) Merge(_ context.Context, merge *replicator.Merge) (replicator.M
 
 func (*memory) Hold(context.Context, string, *schema.Table) error { return onward() }
 
-// TestAnotherSourceHasAnotherSlot shows that the slot of another cluster is not judged by
-// the checkpoint: what a run halts with is told of the source.
+// TestAnotherSourceHasAnotherSlot shows that the checkpoint does not judge the slot of
+// another cluster: what a run halts with is then reported of the source.
 func TestAnotherSourceHasAnotherSlot(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -273,8 +274,8 @@ func TestAnotherSourceHasAnotherSlot(t *testing.T) {
 	}
 }
 
-// TestCheckKnowsItsPublication shows that the publication of a pipeline that is remembered is
-// its own to alter, whatever became of its slot.
+// TestCheckKnowsItsPublication shows that a pipeline which is remembered may alter its
+// publication, whatever became of its slot.
 func TestCheckKnowsItsPublication(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()

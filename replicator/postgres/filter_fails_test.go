@@ -9,9 +9,9 @@ import (
 	"rowshift/replicator"
 )
 
-// TestFilterThatFails shows that a condition which fails on a row is never a slot that is
-// lost: a load parks its table, a stream halts, whatever is done to the row and to the
-// publication then, and what either prints repairs it.
+// TestFilterThatFails shows that a slot is not taken for lost because a condition fails on
+// a row. A load parks its table, and a stream halts, whatever is then done to the row and
+// to the publication. What either prints repairs it.
 func TestFilterThatFails(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < columnListMajor {
@@ -24,7 +24,7 @@ func TestFilterThatFails(t *testing.T) {
 	w.exec(other, `INSERT INTO a VALUES (1, 0)`)
 	halts := func(after string) {
 		t.Helper()
-		for _, format := range []Format{Text, Binary, Binary} { // of which the first is tried again as text
+		for _, format := range []Format{Text, Binary, Binary} { // the first of the two is tried again as text
 			w.options.Format = format
 			f := w.follow(w.confirmed())
 			err := f.until(func(replicator.Change) bool { return false })

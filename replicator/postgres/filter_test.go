@@ -18,9 +18,9 @@ func filtered(name, where string) schema.Choice {
 	return schema.Choice{Name: schema.Name{Schema: "public", Table: name}, All: true, Where: where}
 }
 
-// TestFilter shows that a condition is published by, whoever wrote it and however, that
-// a row which an update brings into it or takes out of it comes and goes, and that a
-// snapshot reads by the same condition.
+// TestFilter shows that a publication uses the condition, whoever wrote it and in whatever
+// way, that a row appears and disappears when an update brings it into the condition or
+// takes it out, and that a snapshot reads by the same condition.
 func TestFilter(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < columnListMajor {
@@ -76,8 +76,9 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestFilterRefused shows that what is no condition on the table's rows is told before
-// anything is done, and that the owner's statements never fail for one that is.
+// TestFilterRefused shows that what cannot be a condition on the table's rows is reported
+// before anything is done, and that a condition which can be one never makes the owner's
+// statements fail.
 func TestFilterRefused(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < columnListMajor {
@@ -101,7 +102,7 @@ func TestFilterRefused(t *testing.T) {
 		}
 	}
 	w.options.Choices = nil
-	w.choose(filtered("a", "id = 'eu'"), filtered("d", "d < '2024-02-30'"), every("z")[0]) // of which the last goes on
+	w.choose(filtered("a", "id = 'eu'"), filtered("d", "d < '2024-02-30'"), every("z")[0]) // only the last goes on
 	tables, faults, err := w.fit(t.Context(), other, must(serverOf(t.Context(), other)))
 	for _, words := range [][]string{{`"eu"`, "22P02", "tables.public.a.where"}, {`"2024-02-30"`, "22008", "tables.public.d.where"}} {
 		if err := refusedWith(unfitTables(faults), replicator.TableUnfit, words...); err != nil {
@@ -123,9 +124,9 @@ func TestFilterRefused(t *testing.T) {
 	w.exec(other, `INSERT INTO b VALUES (1, 'eu'); UPDATE b SET id = 2; DELETE FROM b; UPDATE a SET n = 1`)
 }
 
-// TestFilterOfAlikeTables shows that a condition which was read once is held against each
-// table's own columns and told by its own name: one of another table with the same columns,
-// and one of the same table whose column was dropped and added again.
+// TestFilterOfAlikeTables shows that a condition which was read once is applied to each
+// table's own columns, and reported by the table's own name: for another table with the
+// same columns, and for the same table after its column was dropped and added again.
 func TestFilterOfAlikeTables(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < columnListMajor {
@@ -148,7 +149,7 @@ func TestFilterOfAlikeTables(t *testing.T) {
 		t.Error(err)
 	}
 	w.options.Choices = []schema.Choice{filtered("f", "nosuch"), filtered("g", "nosuch")}
-	tx := must(other.Begin(t.Context())) // where it is asked once only
+	tx := must(other.Begin(t.Context())) // where the server is asked only once
 	_, faults, err := w.fit(t.Context(), tx, must(serverOf(t.Context(), tx)))
 	if err != nil {
 		t.Fatal(err)
@@ -158,8 +159,8 @@ func TestFilterOfAlikeTables(t *testing.T) {
 	}
 }
 
-// TestFilterRights shows which right a role lacks to have a condition read, and that it is
-// read once that is given.
+// TestFilterRights shows which right a role lacks to have a condition read, and that the
+// condition is read once the right is granted.
 func TestFilterRights(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < columnListMajor {
@@ -198,10 +199,10 @@ func TestFilterRights(t *testing.T) {
 	w.exec(other, "DROP OWNED BY "+role+"; DROP ROLE "+role)
 }
 
-// second is the error of what returns one.
+// second returns the error of a call that returns two values.
 func second[T any](_ T, err error) error { return err }
 
-// must is for what surely works.
+// must panics if a call that cannot fail does.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

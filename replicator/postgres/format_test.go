@@ -40,8 +40,8 @@ func formattedTable() (create, insert string) {
 	return create, insert
 }
 
-// TestFormatsAreTheSame reads one stream and one snapshot in both formats, keys, old rows
-// and rows with columns that are not chosen too, and compares them to the byte.
+// TestFormatsAreTheSame reads one stream and one snapshot in both formats and compares them
+// to the byte, including keys, old rows, and rows with columns that are not chosen.
 func TestFormatsAreTheSame(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -93,7 +93,8 @@ func TestFormatsAreTheSame(t *testing.T) {
 	}
 }
 
-// TestFormatFollowsTheTypes shows what decides: each column that crosses, chosen or not.
+// TestFormatFollowsTheTypes shows that every column that crosses decides on the format,
+// chosen or not.
 func TestFormatFollowsTheTypes(t *testing.T) {
 	w := newWorld(t)
 	w.exec(w.dial(), `CREATE TABLE fine (id int PRIMARY KEY, v text); CREATE TABLE bad (id int PRIMARY KEY, x xml, g aclitem[]);
@@ -150,9 +151,9 @@ func TestFormatFollowsTheTypes(t *testing.T) {
 	}
 }
 
-// TestLogOfAnotherType shows that a stream in binary which brings rows of a type that is
-// not rendered, since a column had it once, says so, and that the next one reads them as
-// text; and that what lies behind is read in binary again.
+// TestLogOfAnotherType shows that a binary stream reports rows with a type that cannot be
+// rendered, which a column once had, that the next stream reads them as text, and that what
+// follows is read in binary again.
 func TestLogOfAnotherType(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -203,7 +204,7 @@ func TestLogOfAnotherType(t *testing.T) {
 }
 
 // TestLogThatHasNoBinaryForm shows that a stream which the server itself cannot send in
-// binary is read as text, and the slot not taken for lost.
+// binary is read as text, and that the slot is not taken for lost.
 func TestLogThatHasNoBinaryForm(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -226,7 +227,7 @@ func TestLogThatHasNoBinaryForm(t *testing.T) {
 	}
 }
 
-// TestLoadThatCannotBeRendered shows that a table whose values cannot be read in binary
+// TestLoadThatCannotBeRendered shows that a table whose binary values cannot be rendered
 // after all is loaded as text the next time.
 func TestLoadThatCannotBeRendered(t *testing.T) {
 	w := newWorld(t)

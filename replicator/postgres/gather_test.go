@@ -27,12 +27,12 @@ func piped(t *testing.T) (*meter, net.Conn) {
 // TestRest shows when the reader stays away from the connection, and for how long.
 func TestRest(t *testing.T) {
 	for name, c := range map[string]struct {
-		after time.Duration // the last rest; what comes does so then
+		after time.Duration // how long after the last rest the bytes come
 		come  int           // bytes that come at once
-		space int           // of the read
-		later time.Duration // what is done with them takes
-		ended bool          // the reader is to end
-		old   time.Duration // of the transaction at hand; 0: there is none yet
+		space int           // the size of the read
+		later time.Duration // how long the reader works on them
+		ended bool          // the reader's context has ended
+		old   time.Duration // the age of the current transaction; 0: there is none yet
 		want  time.Duration
 	}{
 		"much":                               {come: restAfter, space: 2 * restAfter, want: restFor},
@@ -79,8 +79,8 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// TestRestIsNoSilence shows that a rest which outlasts what the caller would wait is not
-// told as silence, and neither is a part of something large.
+// TestRestIsNoSilence shows that neither a rest that lasts longer than the caller would
+// wait, nor a part of something large, is reported as silence.
 func TestRestIsNoSilence(t *testing.T) {
 	keepalive := func(end replicator.LSN) []byte {
 		b := binary.BigEndian.AppendUint64([]byte{'k'}, uint64(end))

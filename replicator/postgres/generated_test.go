@@ -6,7 +6,7 @@ import (
 )
 
 // TestGeneratedColumnsOfADBA shows that a publication which sends generated columns that
-// nobody chose is read as one that does not.
+// nobody chose is read like one that does not send them.
 func TestGeneratedColumnsOfADBA(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < generatedMajor {

@@ -6,9 +6,9 @@ import (
 	"rowshift/replicator"
 )
 
-// TestTwoHarmlessSteps shows that a column which was altered, and its table that was written
-// anew later, are no reason to load the table if the watcher looked in between; and that
-// values which were written anew still are.
+// TestTwoHarmlessSteps shows that a table is not loaded again because a column was altered
+// and, later, the table rewritten, if the watcher looked in between; and that rewritten
+// values still are a reason to load it.
 func TestTwoHarmlessSteps(t *testing.T) {
 	for _, c := range []struct {
 		steps []string

@@ -17,8 +17,8 @@ import (
 	"rowshift/schema"
 )
 
-// TestLockWaits shows that a table which somebody changes the shape of is waited for
-// without standing in anybody's way, and that it is said for whom.
+// TestLockWaits shows that locking waits for somebody who alters a table, without standing
+// in anybody's way, and says whom it waits for.
 func TestLockWaits(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -76,12 +76,12 @@ func TestLockEndsWithItsContext(t *testing.T) {
 	w.deserted()
 }
 
-// TestYield shows that a load gives way to whoever waits for its locks, and that
-// what they wanted to do then happens.
+// TestYield shows that a load gives way to whoever waits for its locks, and that what they
+// wanted to do then happens.
 func TestYield(t *testing.T) {
 	tests := []struct {
 		name  string
-		wants string // of another session
+		wants string // what another session does
 		table string
 		quiet bool // nothing is read before
 	}{
@@ -117,8 +117,8 @@ func TestYield(t *testing.T) {
 	}
 }
 
-// TestYieldNotToOthers shows who does not make a load give way: those that wait for
-// somebody else, and those that wait for less than the limit.
+// TestYieldNotToOthers shows whom a load does not give way to: those that wait for somebody
+// else, and those that wait less than the limit.
 func TestYieldNotToOthers(t *testing.T) {
 	w := newWorld(t)
 	w.options.LoadYield = 4 * time.Second
@@ -148,8 +148,8 @@ func TestYieldNotToOthers(t *testing.T) {
 	}
 }
 
-// TestYieldWhileARowIsWritten shows that a session whose row nobody takes just now
-// keeps no lock.
+// TestYieldWhileARowIsWritten shows that a session keeps no lock while nobody takes its
+// current row.
 func TestYieldWhileARowIsWritten(t *testing.T) {
 	w := newWorld(t)
 	w.options.LoadYield = time.Second
@@ -178,8 +178,8 @@ func TestYieldWhileARowIsWritten(t *testing.T) {
 	w.deserted()
 }
 
-// TestLostSessions shows that a snapshot whose locks or whose keeper are lost is
-// given up, and that no range read meanwhile counts.
+// TestLostSessions shows that a snapshot that has lost its locks or its keeper is given up,
+// and that no range which is read meanwhile counts.
 func TestLostSessions(t *testing.T) {
 	tests := []struct {
 		name string
@@ -204,8 +204,8 @@ func TestLostSessions(t *testing.T) {
 	}
 }
 
-// TestLostLocksSpoilARange shows that a range is not taken for read if the locks were
-// lost while it was, even before the watch has seen it.
+// TestLostLocksSpoilARange shows that a range does not count as read if the locks were lost
+// meanwhile, even if the watch has not noticed that yet.
 func TestLostLocksSpoilARange(t *testing.T) {
 	w := newWorld(t)
 	w.options.LoadYield = time.Hour // so it looks once a second at most
@@ -222,8 +222,8 @@ func TestLostLocksSpoilARange(t *testing.T) {
 	}
 }
 
-// TestManyTablesBehindASlowLink shows that a load of many tables does not give way to
-// its own round trips: nobody waits for it.
+// TestManyTablesBehindASlowLink shows that a load of many tables does not give way because
+// of its own round trips, while nobody waits for it.
 func TestManyTablesBehindASlowLink(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -251,7 +251,7 @@ func TestManyTablesBehindASlowLink(t *testing.T) {
 	}
 }
 
-// slowLink takes its time for each message, and counts them.
+// slowLink delays each message, and counts them.
 type slowLink struct {
 	io.Writer
 	writes *atomic.Int64

@@ -16,7 +16,7 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// TestOpenOpened shows what is told of a source that was opened.
+// TestOpenOpened shows what an opening reports of the source.
 func TestOpenOpened(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -79,8 +79,8 @@ func TestOpenHalts(t *testing.T) {
 	}
 }
 
-// TestOpenMoved shows that a slot which was made anew or advanced is told of as it was
-// found, for the core to judge, since the server starts it without a word.
+// TestOpenMoved shows that a slot which was made anew or advanced is reported as it was
+// found, for the core to judge: the server starts its stream without a word.
 func TestOpenMoved(t *testing.T) {
 	for _, moved := range []string{
 		`SELECT pg_drop_replication_slot(current_database()); SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`,
@@ -101,8 +101,8 @@ func TestOpenMoved(t *testing.T) {
 	}
 }
 
-// TestOpenWaits shows that a second daemon waits for the slot by looking only, says
-// so, and takes over as soon as the first is gone.
+// TestOpenWaits shows that a second daemon waits for the slot by looking only, says so, and
+// takes over as soon as the first is gone.
 func TestOpenWaits(t *testing.T) {
 	w := newWorld(t)
 	w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY)`)
@@ -139,7 +139,7 @@ func TestOpenWaits(t *testing.T) {
 	third.Close()
 }
 
-// TestOpenBehindLostLog shows a slot that the server gave up.
+// TestOpenBehindLostLog shows what happens to a slot that the server gave up.
 func TestOpenBehindLostLog(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}})
 	w := on(newWorld(t), s)
@@ -166,8 +166,8 @@ func TestOpenBehindLostLog(t *testing.T) {
 	}
 }
 
-// TestOpenAfterPromotion shows what is told of a server that left the timeline we knew,
-// and that its slot goes on; and that a standby is refused.
+// TestOpenAfterPromotion shows what is reported of a server that left the timeline we knew,
+// that its slot goes on, and that a standby is refused.
 func TestOpenAfterPromotion(t *testing.T) {
 	s := pgtest.Start(t)
 	w := on(newWorld(t), s)
@@ -236,8 +236,8 @@ func TestOpenOverTLS(t *testing.T) {
 	}
 }
 
-// TestOpenOfAServerThatFreezes shows that a server which says nothing any more, on a
-// link that stands, is noticed.
+// TestOpenOfAServerThatFreezes shows that a server which has stopped answering is noticed,
+// though the link stands.
 func TestOpenOfAServerThatFreezes(t *testing.T) {
 	t.Parallel()
 	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "2s"}}))

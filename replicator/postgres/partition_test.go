@@ -29,8 +29,8 @@ const tree = `
 	ALTER TABLE a1 ALTER v SET STORAGE EXTERNAL`
 
 // TestPartitionedStream shows that changes of partitions come as the root's, with its
-// columns and key, a row that moves to another partition as gone and come, and that
-// what is done to partitions themselves is not in the stream.
+// columns and key; that a row which moves to another partition comes as a delete and an
+// insert; and that what is done to the partitions themselves is not in the stream.
 func TestPartitionedStream(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -64,9 +64,9 @@ func TestPartitionedStream(t *testing.T) {
 	}
 }
 
-// TestPartitionedSnapshot shows that a partitioned table is read by its partitions, or by
-// its root where the role may not read them, and that its locks keep partitions from
-// being truncated and taken away.
+// TestPartitionedSnapshot shows that a partitioned table is read by its partitions or, if
+// the role may not read those, by its root, and that its locks keep partitions from being
+// truncated and taken away.
 func TestPartitionedSnapshot(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -121,8 +121,8 @@ func TestPartitionedSnapshot(t *testing.T) {
 	}
 }
 
-// TestPartsAreKnown shows which partitions are known to have been empty when they came to
-// be ones, and that the watch tells of whatever came or went.
+// TestPartsAreKnown shows which partitions are known to have been empty when they became
+// partitions, and that the watch reports whatever came or went.
 func TestPartsAreKnown(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -166,7 +166,8 @@ func TestPartsAreKnown(t *testing.T) {
 	}
 }
 
-// TestFrozenPlaceOfAPartition shows that VACUUM makes no partition one that was attached again.
+// TestFrozenPlaceOfAPartition shows that VACUUM does not make a partition look as if it was
+// attached again.
 func TestFrozenPlaceOfAPartition(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -186,9 +187,9 @@ func TestFrozenPlaceOfAPartition(t *testing.T) {
 	}
 }
 
-// TestColumnOfPartitions shows that a column which is added to a partitioned table is NULL in
-// the rows of before only if none of its partitions has a value for them, whatever the root
-// says of it.
+// TestColumnOfPartitions shows that a column which is added to a partitioned table is NULL
+// in earlier rows only if none of its partitions has a value for them, whatever the root
+// says.
 func TestColumnOfPartitions(t *testing.T) {
 	for _, c := range []struct{ alter, uncertain string }{
 		{`ALTER TABLE a ADD plan text`, ""},
@@ -227,8 +228,9 @@ func TestRootBesideItsPartition(t *testing.T) {
 	}
 }
 
-// TestTruncatedBesideAnother shows that a table which was published then and is described
-// behind a root is taken for no partition of it unless a row of the root follows.
+// TestTruncatedBesideAnother shows that a table which was published at the time, and is
+// described after a root, is not taken for a partition of that root unless a row of the
+// root follows.
 func TestTruncatedBesideAnother(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -249,7 +251,7 @@ func TestTruncatedBesideAnother(t *testing.T) {
 }
 
 // TestPartitionThatIsGone shows that rows of a partition which came and went while nobody
-// looked are told of, once, and can be read past then.
+// looked are reported once, and can then be read past.
 func TestPartitionThatIsGone(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()

@@ -14,8 +14,8 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// TestAlign shows how a publication is brought in line with the config, and which of
-// its rows thereby are others, so that the table is loaded again.
+// TestAlign shows how a publication is brought in line with the config, and which tables
+// get another row in it, so that they are loaded again.
 func TestAlign(t *testing.T) {
 	columns := func(names ...string) []schema.Choice {
 		return []schema.Choice{{Name: schema.Name{Schema: "public", Table: "a"}, Columns: names}}
@@ -26,7 +26,7 @@ func TestAlign(t *testing.T) {
 		alter  string
 		after  []schema.Choice
 		says   []string
-		kept   bool // the row of a is the same
+		kept   bool // a keeps its row
 	}{
 		{"nothing", columns("id", "v"), ``, columns("v", "id"), nil, true},
 		{"a table more", columns("id", "v"), ``, append(columns("id", "v"), every("b")...), []string{`ADD TABLE ONLY "public"."b"`}, true},
@@ -71,7 +71,8 @@ func TestAlign(t *testing.T) {
 	}
 }
 
-// TestAlignRefuses shows which publications are left alone, by whom they are not ours.
+// TestAlignRefuses shows which publications are left alone, because they are not known to
+// be ours.
 func TestAlignRefuses(t *testing.T) {
 	tests := []struct {
 		name, make string
@@ -108,9 +109,9 @@ func TestAlignRefuses(t *testing.T) {
 	}
 }
 
-// TestAlignWaits shows that a lock which is held by others is waited for without
-// holding any, that nobody waits for us meanwhile, and that the server does not give up
-// the stream, which is open already.
+// TestAlignWaits shows that aligning waits for a lock of somebody else without holding any
+// lock, that nobody waits for us meanwhile, and that the server does not give up the
+// stream, which is open already.
 func TestAlignWaits(t *testing.T) {
 	t.Parallel()
 	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "5s"}}))
@@ -145,9 +146,9 @@ func TestAlignWaits(t *testing.T) {
 	f.Close()
 }
 
-// TestAlignGoesOn shows that a VACUUM or the like of a table that is to be added, published
-// otherwise or taken out makes nobody wait but that table, which is parked with the reason,
-// and that it follows once the lock is free.
+// TestAlignGoesOn shows that if a VACUUM or the like holds the lock of a table that is to
+// be added, published differently or taken out, only that table waits. It is parked, with
+// the reason, and follows once the lock is free.
 func TestAlignGoesOn(t *testing.T) {
 	w := newWorld(t)
 	other, third := w.dial(), w.dial()

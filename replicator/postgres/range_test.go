@@ -47,7 +47,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutLeavesNothingOut shows that ranges meet, for the largest tables too.
+// TestCutLeavesNothingOut shows that the ranges of a table meet, even for the largest
+// tables.
 func TestCutLeavesNothingOut(t *testing.T) {
 	for _, blocks := range []int64{1, 2, 3, 1000, 8191, 8193, 1<<32 - 2} {
 		ranges := cut(&schema.Table{}, size{blocks: blocks, bytes: blocks * 8192}, rangeBytes)
@@ -64,8 +65,9 @@ func TestCutLeavesNothingOut(t *testing.T) {
 	}
 }
 
-// TestRangesReadEachRowOnce shows it of a table with holes, values out of line and a
-// table that inherits from it; and that the server reads just the blocks of a range.
+// TestRangesReadEachRowOnce shows that for a table with holes, values out of line and a
+// table that inherits from it. It also shows that the server reads only the blocks of a
+// range.
 func TestRangesReadEachRowOnce(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()

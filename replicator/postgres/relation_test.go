@@ -68,7 +68,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestMatchChanges shows what is a change of shape, and what is none.
+// TestMatchChanges shows what is a change of shape and what is not.
 func TestMatchChanges(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -131,9 +131,9 @@ func TestMatchChanges(t *testing.T) {
 	}
 }
 
-// TestMatchEarlier shows which messages are taken for those of a table as it was before
-// alterations that the catalogue has: name was called title, phone and note were added,
-// and fax was dropped.
+// TestMatchEarlier shows which messages are taken for a table as it was before alterations
+// that the catalogue has: name was called title, phone and note were added, and fax was
+// dropped.
 func TestMatchEarlier(t *testing.T) {
 	now := person()
 	now.choice = schema.Choice{All: true}
@@ -154,7 +154,7 @@ func TestMatchEarlier(t *testing.T) {
 		name    string
 		columns []relationColumn
 		at      replicator.LSN
-		reads   string // of a row whose values are the columns' names; empty: it is unfit
+		reads   string // what becomes of a row whose values are the columns' names; empty: it is unfit
 	}{
 		{"as it was", []relationColumn{id, title, grade, fax}, 99, "id|title|grade|<null>|<null>"},
 		{"renamed", []relationColumn{id, name, grade, fax}, 99, "id|name|grade|<null>|<null>"},
@@ -193,7 +193,7 @@ func TestMatchEarlier(t *testing.T) {
 	}
 }
 
-// TestMatchRenamed shows that a table is the one that it is by its OID, whatever its name.
+// TestMatchRenamed shows that a table is recognised by its OID, whatever its name.
 func TestMatchRenamed(t *testing.T) {
 	m := described()
 	m.name.Table = "people"

@@ -9,7 +9,7 @@ import (
 	"rowshift/schema"
 )
 
-// knows is what a checkpoint of the world's database knows of tables.
+// knows returns what a checkpoint of the world's database knows of tables.
 func (w *world) knows(tables ...replicator.TableState) replicator.Known {
 	w.t.Helper()
 	system, err := w.system(w.t.Context(), "")
@@ -23,10 +23,10 @@ func (w *world) knows(tables ...replicator.TableState) replicator.Known {
 	return replicator.Known{System: system, Database: s.database, Tables: tables}
 }
 
-// TestAnotherDatabase shows that tables and columns are followed by their numbers in the
-// database alone that they are known of. In another cluster, or another database, a table
-// that the config does not name may have the number of one that it names, and a column
-// likewise: neither is published or read.
+// TestAnotherDatabase shows that tables and columns are followed by their numbers only in
+// the database that the numbers are known from. In another cluster or database, a table or
+// a column that the config does not name may have the number of one that it names: it is
+// neither published nor read.
 func TestAnotherDatabase(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -76,8 +76,8 @@ func TestAnotherDatabase(t *testing.T) {
 	}
 }
 
-// TestWhoMayNotReplicate shows that a daemon whose role lost its right halts with what
-// repairs that, also where the first that it asks is whose source it is.
+// TestWhoMayNotReplicate shows that a daemon whose role has lost the right to replicate
+// halts with what repairs that, even if it finds out when it asks which source this is.
 func TestWhoMayNotReplicate(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()

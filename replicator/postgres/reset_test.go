@@ -8,9 +8,10 @@ import (
 	"rowshift/schema"
 )
 
-// TestLookOfAReset shows that a process which has opened nothing yet looks past tables
-// that are parked, renamed or out of the config, whoever owns the publication, and not
-// past a stranger's; and that the reset then finds the renamed one.
+// TestLookOfAReset shows that the look before a reset, by a process that has opened nothing
+// yet, does not halt for tables that are parked, renamed or out of the config, whoever owns
+// the publication, but does for a stranger's publication; and that the reset then finds the
+// renamed table.
 func TestLookOfAReset(t *testing.T) {
 	for name, create := range map[string]bool{"ours": true, "a DBA's": false} {
 		t.Run(name, func(t *testing.T) {
@@ -62,9 +63,9 @@ func TestLookOfAReset(t *testing.T) {
 	}
 }
 
-// TestResetOfASlotThatCannotDecode shows that a reset which is to take the slot that a DBA
-// made, and finds that it cannot decode, halts with the statements that help, and goes on
-// once they are run.
+// TestResetOfASlotThatCannotDecode shows a reset that is to take the slot which a DBA made,
+// and finds that it cannot decode. It halts with the statements that help, and goes on once
+// they are run.
 func TestResetOfASlotThatCannotDecode(t *testing.T) {
 	w := newWorld(t)
 	if w.major() >= 18 {

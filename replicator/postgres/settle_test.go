@@ -11,8 +11,8 @@ import (
 	"rowshift/replicator"
 )
 
-// TestSettleWaits shows for each way in which a transaction can linger that settle
-// waits for its end, and says for what.
+// TestSettleWaits shows, for each way in which a transaction can linger, that settle waits
+// for its end and says what it waits for.
 func TestSettleWaits(t *testing.T) {
 	hangUp := func(w *world, third, other *pgx.Conn) {
 		w.until(third, `pg_terminate_backend($1)`, other.PgConn().PID())
@@ -89,8 +89,8 @@ func TestSettleWaits(t *testing.T) {
 	}
 }
 
-// TestSettlePasses shows that transactions which only read, or began later, are not
-// waited for.
+// TestSettlePasses shows that settle does not wait for transactions that only read or began
+// later.
 func TestSettlePasses(t *testing.T) {
 	w := newWorld(t)
 	reads := w.dial()
@@ -125,8 +125,8 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestMark shows where the message's LSN lies: at or after every commit before the
-// call, before every one after it, and flushed, although a standby is missing.
+// TestMark shows where the message's LSN lies: at or after every commit before the call,
+// before every later one, and flushed, even though a standby is missing.
 func TestMark(t *testing.T) {
 	w := newWorld(t)
 	other, ours := w.dial(), w.ours()
@@ -154,7 +154,7 @@ func TestMark(t *testing.T) {
 	}
 }
 
-// lsn asks for a position.
+// lsn asks the server for a position.
 func (w *world) lsn(conn *pgx.Conn, expression string) replicator.LSN {
 	w.t.Helper()
 	var text string

@@ -20,7 +20,7 @@ import (
 	"rowshift/schema"
 )
 
-// view is what a test read of one snapshot, and where it stands in the stream.
+// view is what a test has read of one snapshot, and its place in the stream.
 type view struct {
 	seen     replicator.Visibility
 	handOver replicator.LSN
@@ -30,14 +30,14 @@ type view struct {
 // taking takes a view of tables while others write.
 type taking func(context.Context, *stage, []*schema.Table) (view, error)
 
-// rule tells whether a transaction of the stream is to be applied to a view.
+// rule reports whether a transaction of the stream is to be applied to a view.
 type rule func(view, received) bool
 
-// unseen is the rule: a transaction is applied if and only if the snapshot does not
-// see it; past the hand-over position nothing is asked any more.
+// unseen is the right rule: a transaction is applied if and only if the snapshot does not
+// see it. Past the hand-over position nobody asks any more.
 func unseen(v view, tx received) bool { return tx.end > v.handOver || !v.seen.Sees(tx.xid) }
 
-// stage is a world with two tables, a and b, and those that write to them.
+// stage is a world with two tables, a and b, and the writers of them.
 type stage struct {
 	*world
 	admin   *pgx.Conn
@@ -64,12 +64,12 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// play lets writers write, makes a slot and takes a view in the midst of it, and
-// tells what is wrong with the view and what the rule makes of the stream: nothing, if
-// together they give what the tables hold in the end.
+// play lets writers write, makes a slot and takes a view while they do. It reports what is
+// wrong with the view and with what the rule makes of the stream; nothing is, if together
+// they give what the tables hold in the end.
 //
-// A slot that was made beside an ALTER TABLE can be unable to decode for ever. That is
-// found before a load begins, and the slot made again: so it is here.
+// A slot that was made beside an ALTER TABLE may never be able to decode. The product finds
+// that before a load begins, and makes the slot again; so does play.
 func (s *stage) play(seed uint64, take taking, applied rule) (wrong string, err error) {
 	s.random = rand.New(rand.NewPCG(seed, 0))
 	for range 10 {
@@ -95,7 +95,7 @@ func (s *stage) play(seed uint64, take taking, applied rule) (wrong string, err 
 	return "", errors.New("no slot can decode")
 }
 
-// read returns all that the slot holds, in one way or the other.
+// read returns all that the slot holds, by the product's decoder or by another one.
 func (s *stage) read(seed uint64) ([]received, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), atMost)
 	defer cancel()
@@ -108,7 +108,7 @@ func (s *stage) read(seed uint64) ([]received, error) {
 // internalError is the SQLSTATE of "could not map filenode ... to relation OID".
 const internalError = "XX000"
 
-// counts are how often what makes the hand-over hard came up.
+// counts is how often the things happened that make the hand-over hard.
 type counts struct {
 	views, inProgress, early, late, seen int
 }
@@ -170,8 +170,8 @@ func (s *stage) held() map[string][]string {
 	}
 }
 
-// judge applies the stream to a view and compares the outcome. Each change has to fit
-// what it is applied to: a change that does not was applied twice, or too late.
+// judge applies the stream to a view and compares the outcome. Each change must fit the
+// rows that it is applied to: one that does not was applied twice, or too late.
 func judge(v view, stream []received, applied rule, want map[string][]string) string {
 	state := map[string]map[string]string{"a": {}, "b": {}}
 	for table, rows := range v.rows {
@@ -196,7 +196,7 @@ func judge(v view, stream []received, applied rule, want map[string][]string) st
 	return cmp.Diff(want, listed(state))
 }
 
-// apply applies a change to the rows of its table by key, and tells what does not fit.
+// apply applies a change to the rows of its table, by key, and reports what does not fit.
 func apply(rows map[string]string, c change) string {
 	if c.op == replicator.Truncate {
 		clear(rows)
@@ -235,7 +235,7 @@ func listed(state map[string]map[string]string) map[string][]string {
 	return all
 }
 
-// seeds returns how many seeds a test is to play.
+// seeds returns how many seeds a test plays.
 func seeds(t *testing.T, few int) uint64 {
 	many := os.Getenv("ROWSHIFT_TEST_SEEDS")
 	if many == "" {
@@ -248,8 +248,8 @@ func seeds(t *testing.T, few int) uint64 {
 	return n
 }
 
-// TestHandOver shows, whatever transactions are under way, that a snapshot and the
-// transactions of the stream that it does not see make the table, each change once.
+// TestHandOver shows that, whatever transactions are running, a snapshot and those
+// transactions of the stream that it does not see make the table, with each change once.
 func TestHandOver(t *testing.T) {
 	s := newStage(t)
 	for seed := range seeds(t, 30) {

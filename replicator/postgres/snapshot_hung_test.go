@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestHandOverWaitsForAHungCommit shows that a snapshot sees what is committed ahead of
-// the slot's first transaction and hangs on its standby.
+// TestHandOverWaitsForAHungCommit shows that a snapshot sees what was committed before the
+// slot's first transaction and hangs on its standby.
 func TestHandOverWaitsForAHungCommit(t *testing.T) {
 	s := newStage(t)
 	wrong, err := s.behind(snapshotted, unseen, true)
@@ -16,13 +16,14 @@ func TestHandOverWaitsForAHungCommit(t *testing.T) {
 	}
 }
 
-// behind is play with one order of events instead of chance: a transaction commits
-// before the slot's first, so that the stream does not bring it, and still hangs on its
-// standby when a view is begun, so that who does not wait for it does not see it. waits
-// tells whether take does.
+// behind is play with one order of events instead of chance. A transaction commits before
+// the slot's first one, so the stream does not bring it, and still hangs on its standby
+// when a view is begun, so a view that does not wait for it does not see it. waits says
+// whether take waits.
 //
-// A slot that is made waits twice for what runs, and brings what commits behind that. The
-// second time it does not wait for what begins meanwhile: the states of SnapBuild in
+// While a slot is made, it waits twice for running transactions, and it brings what commits
+// after that. The second time it does not wait for what began meanwhile: see the states of
+// SnapBuild in
 // https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/replication/logical/snapbuild.c
 func (s *stage) behind(take taking, applied rule, waits bool) (wrong string, err error) {
 	third, first, second, hung := s.dial(), s.writers[0].conn, s.writers[1].conn, s.writers[2].conn
@@ -62,7 +63,7 @@ func (s *stage) behind(take taking, applied rule, waits bool) (wrong string, err
 	return judge(v, stream, applied, s.held()), err
 }
 
-// beside does something beside the test, and says how it ended.
+// beside calls do in another goroutine, and sends how it ended.
 func (s *stage) beside(do func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()

@@ -10,8 +10,8 @@ import (
 	"rowshift/schema"
 )
 
-// way is a way to take a view: the steps of Origin.Snapshot and the rule, each of
-// which may be broken.
+// way is a way to take a view: the steps of Origin.Snapshot and the rule. Each of them may
+// be broken.
 type way struct {
 	wait     func(context.Context, *stage, *pgx.Conn) error
 	unlocked bool
@@ -21,12 +21,12 @@ type way struct {
 	applied  rule
 }
 
-// TestPlantedBugs shows that the hand-over's test would see each of these mistakes,
-// and that the same steps without a mistake pass.
+// TestPlantedBugs shows that the hand-over's test would notice each of these mistakes, and
+// that the same steps without a mistake pass.
 func TestPlantedBugs(t *testing.T) {
 	tests := []struct {
 		bug  string
-		hung bool // it is seen of a commit that hangs, which chance seldom has at the right moment
+		hung bool // it shows with a commit that hangs, which chance seldom has at the right moment
 		way
 	}{
 		{bug: "none"},
@@ -53,7 +53,7 @@ func TestPlantedBugs(t *testing.T) {
 			case test.hung:
 				count = 1
 			case test.bug != "none":
-				count = max(count, 400) // most are seen at once; on a busy machine some come late
+				count = max(count, 400) // most show at once; on a busy machine some show late
 			}
 			for seed := range count {
 				play := func() (string, error) { return s.play(seed, test.take, test.applied) }
@@ -78,7 +78,7 @@ func TestPlantedBugs(t *testing.T) {
 	}
 }
 
-// ensure does what is not broken in the right way.
+// ensure fills in the right step wherever none is broken.
 func (w *way) ensure() {
 	if w.wait == nil {
 		w.wait = func(ctx context.Context, s *stage, conn *pgx.Conn) error { return s.settle(ctx, conn) }
@@ -156,8 +156,8 @@ func (v *view) read(ctx context.Context, conn *pgx.Conn, t *schema.Table) error 
 	return err
 }
 
-// settleXMax waits until what a snapshot sees as the next transaction is over: not
-// for one that is newer and hangs on its standby.
+// settleXMax waits until the transaction that a snapshot takes for the next one has ended.
+// It does not wait for a newer one that hangs on its standby.
 func settleXMax(ctx context.Context, _ *stage, conn *pgx.Conn) error {
 	var xmax int64
 	if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&xmax); err != nil {
@@ -175,8 +175,8 @@ func settleXMax(ctx context.Context, _ *stage, conn *pgx.Conn) error {
 	}
 }
 
-// flushed returns the end of the flushed log, which may lie before an asynchronous
-// commit that is seen.
+// flushed returns the end of the flushed log, which may lie before an asynchronous commit
+// that is visible.
 func flushed(ctx context.Context, s *stage, conn *pgx.Conn) (replicator.LSN, error) {
 	var text string
 	if err := conn.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&text); err != nil {

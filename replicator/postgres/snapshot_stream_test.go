@@ -16,8 +16,8 @@ type received struct {
 	changes []change
 }
 
-// change is one of a received transaction's. A truncation has no rows, an insert only
-// a new one, a delete only an old one.
+// change is one of a received transaction's changes. A truncation has no rows, an insert
+// only a new one, a delete only an old one.
 type change struct {
 	table string
 	op    replicator.Op
@@ -25,20 +25,19 @@ type change struct {
 	new   []string
 }
 
-// create makes the publication and the slot, named as the database, as a first run
-// does.
+// create makes the publication and the slot as a first run does, with the database's name.
 func (w *world) create() {
 	w.t.Helper()
 	w.options.Create, w.options.Publication, w.options.Slot = true, "rowshift", w.config.Database
-	w.program.RuntimeParams["synchronous_commit"] = "local" // a publication is made by a commit like others
+	w.program.RuntimeParams["synchronous_commit"] = "local" // making a publication ends with a commit like any other
 	if _, err := w.Create(w.t.Context(), replicator.CreateRequest{}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.program.RuntimeParams["synchronous_commit"] = "on"
 }
 
-// slot makes the slot, which waits for running transactions, with nothing else
-// between that wait and its return.
+// slot makes the slot, which waits for running transactions. Nothing else happens between
+// that wait and its return.
 func (w *world) slot(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`)
 	return err
@@ -80,9 +79,8 @@ func (w *world) streamed(ctx context.Context) (all []received, err error) {
 	}
 }
 
-// peeked returns all that the slot holds, as a function of the server and another
-// decoder than the product's bring it, so that a mistake there does not hide one in
-// the snapshot.
+// peeked returns all that the slot holds, read by a function of the server and by another
+// decoder than the product's, so that a mistake in those does not hide one in the snapshot.
 func (w *world) peeked(ctx context.Context, conn *pgx.Conn) ([]received, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT data FROM pg_logical_slot_peek_binary_changes(current_database(), NULL, NULL, 'proto_version', '1', 'publication_names', 'rowshift')`)
@@ -104,7 +102,7 @@ func (w *world) peeked(ctx context.Context, conn *pgx.Conn) ([]received, error) 
 	return g.all, nil
 }
 
-// gathered are the transactions of messages.
+// gathered collects the transactions that messages hold.
 type gathered struct {
 	names map[uint32]string
 	all   []received

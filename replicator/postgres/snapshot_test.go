@@ -41,8 +41,7 @@ func TestParseVisibility(t *testing.T) {
 	}
 }
 
-// TestSnapshotRights shows which rights a role needs, and what it is told if it lacks
-// them.
+// TestSnapshotRights shows which rights a role needs, and what it is told if it lacks them.
 func TestSnapshotRights(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -163,8 +162,8 @@ func TestSnapshotOutlivesItsContext(t *testing.T) {
 	w.deserted()
 }
 
-// TestSnapshotStandsStill shows that a snapshot gives what was when it was taken,
-// whatever is written afterwards, and says of it what is true.
+// TestSnapshotStandsStill shows that a snapshot gives what was there when it was taken,
+// whatever is written afterwards, and that what it says of itself is true.
 func TestSnapshotStandsStill(t *testing.T) {
 	w := newWorld(t)
 	other, third := w.dial(), w.dial()
@@ -205,8 +204,8 @@ func (w *world) everything(ctx context.Context, t ...*schema.Table) (map[string]
 // role is the name of a role of this world.
 func (w *world) role() string { return "role_" + w.config.Database }
 
-// TestSettleOfAPlainRole shows that what is waited for can be said without the right
-// to see what others do.
+// TestSettleOfAPlainRole shows that settle can say what it waits for even if the role may
+// not see what others do.
 func TestSettleOfAPlainRole(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -225,8 +224,8 @@ func TestSettleOfAPlainRole(t *testing.T) {
 	}
 }
 
-// TestSnapshotTakenTooLate shows that the locks are given back if it takes too long
-// until they can be watched.
+// TestSnapshotTakenTooLate shows that the locks are given back if it takes too long until
+// they are watched.
 func TestSnapshotTakenTooLate(t *testing.T) {
 	w := newWorld(t)
 	w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY)`)
@@ -246,12 +245,13 @@ func TestSnapshotTakenTooLate(t *testing.T) {
 	w.deserted()
 }
 
-// TestUnreadableIsRepaired shows that what is printed for a table that may not be read lets
-// it be read: the columns of its condition are among it, and a name is no policy.
+// TestUnreadableIsRepaired shows that what is printed for a table that may not be read
+// makes it readable. That includes the columns of its condition, and a name is not mistaken
+// for a policy.
 func TestUnreadableIsRepaired(t *testing.T) {
 	tests := []struct {
 		name, where, spoil string
-		never              string // what is not to be told
+		never              string // what must not be in the repair
 	}{
 		{name: "a", where: "email > ''", spoil: `GRANT SELECT (id, v, ctid) ON a TO %s`, never: "BYPASSRLS"},
 		{name: "row-level security", spoil: `GRANT SELECT (id) ON "row-level security" TO %s`, never: "BYPASSRLS"},

@@ -85,8 +85,8 @@ func TestSourceChanges(t *testing.T) {
 	}
 }
 
-// TestSourceGoesOn shows that a transaction is received once: behind the end of its
-// commit it does not come again, and all that follow do.
+// TestSourceGoesOn shows that a transaction is received once: a stream that begins after
+// the end of its commit does not bring it again, and brings all that follow.
 func TestSourceGoesOn(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -121,7 +121,7 @@ func TestSourceGoesOn(t *testing.T) {
 	}
 }
 
-// TestSourceAcknowledges shows that the slot is told what is acknowledged and nothing
+// TestSourceAcknowledges shows that the slot is told what was acknowledged and nothing
 // beyond, whatever is received and however often the server asks.
 func TestSourceAcknowledges(t *testing.T) {
 	w := newWorld(t)
@@ -148,7 +148,7 @@ func TestSourceAcknowledges(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	w.until(other, `NOT active FROM pg_replication_slots WHERE slot_name = $1`, w.options.Slot) // Close waits for that for a moment only
+	w.until(other, `NOT active FROM pg_replication_slots WHERE slot_name = $1`, w.options.Slot) // Close waits for that only a moment
 	if got := w.confirmed(); got != end {
 		t.Errorf("the slot is at %v, %v was acknowledged before Close", got, end)
 	}
@@ -157,8 +157,8 @@ func TestSourceAcknowledges(t *testing.T) {
 	}
 }
 
-// TestSourceOfOthersWork shows that a slot on which nothing happens follows the log of
-// others: marks grow by the heartbeat, and may be acknowledged.
+// TestSourceOfOthersWork shows that an idle slot follows the log that others write: marks
+// grow with each heartbeat, and may be acknowledged.
 func TestSourceOfOthersWork(t *testing.T) {
 	w := newWorld(t)
 	elsewhere := newWorld(t).dial()

@@ -38,7 +38,7 @@ func every(names ...string) (choices []schema.Choice) {
 	return choices
 }
 
-// followed is a stream that is read by a test.
+// followed is a stream that a test reads.
 type followed struct {
 	replicator.Source
 	w      *world
@@ -47,13 +47,13 @@ type followed struct {
 	ends   []replicator.LSN // of transactions with changes; 14 sends empty ones too
 }
 
-// follow opens the stream behind a position.
+// follow opens the stream after a position.
 func (w *world) follow(after replicator.LSN) *followed {
 	w.t.Helper()
 	return w.open(replicator.OpenRequest{After: after})
 }
 
-// watched is follow with a look at the catalogue beside it, every 20 milliseconds.
+// watched is follow with a watcher that looks at the catalogue every 20 milliseconds.
 func (w *world) watched(after replicator.LSN) *followed {
 	w.t.Helper()
 	w.options.LookEvery = 20 * time.Millisecond
@@ -92,7 +92,7 @@ func (f *followed) read(to replicator.LSN) []string {
 	return f.lines
 }
 
-// until reads until a change is as wanted, 30 seconds at most.
+// until reads until wanted returns true for a change, for 30 seconds at most.
 func (f *followed) until(wanted func(replicator.Change) bool) error {
 	ctx, cancel := context.WithTimeoutCause(f.w.t.Context(), atMost, errors.New("not in time"))
 	defer cancel()
@@ -118,7 +118,7 @@ func (f *followed) until(wanted func(replicator.Change) bool) error {
 	}
 }
 
-// line tells a change in one line.
+// line describes a change in one line.
 func line(c replicator.Change) string {
 	s := c.Op.String() + " " + c.Table.Name.Table
 	for _, part := range []struct {
@@ -132,7 +132,7 @@ func line(c replicator.Change) string {
 	return s
 }
 
-// confirmed is the slot's position, as the server has it.
+// confirmed returns the slot's confirmed position, as the server has it.
 func (w *world) confirmed() replicator.LSN {
 	w.t.Helper()
 	s, err := w.SlotState(w.t.Context())
@@ -142,7 +142,8 @@ func (w *world) confirmed() replicator.LSN {
 	return s.Confirmed
 }
 
-// alteredWith tells whether err is an Altered of that table whose text has these words.
+// alteredWith returns an error unless err is an Altered of that table whose text has these
+// words.
 func alteredWith(err error, oid uint32, words ...string) error {
 	var a *replicator.Altered
 	if !errors.As(err, &a) || a.OID != oid {
@@ -156,7 +157,8 @@ func alteredWith(err error, oid uint32, words ...string) error {
 	return nil
 }
 
-// refusedWith tells whether err is a Halt of that reason whose text has these words.
+// refusedWith returns an error unless err is a Halt of that reason whose text has these
+// words.
 func refusedWith(err error, reason replicator.Reason, words ...string) error {
 	var h *replicator.Halt
 	if !errors.As(err, &h) || h.Reason != reason {
@@ -170,7 +172,7 @@ func refusedWith(err error, reason replicator.Reason, words ...string) error {
 	return nil
 }
 
-// meanwhile does something four times a second until a condition of the server holds.
+// meanwhile calls do four times a second until a condition of the server holds.
 func (w *world) meanwhile(conn *pgx.Conn, condition string, do func() error) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), atMost)
@@ -202,7 +204,7 @@ func (w *world) major() int {
 	return s.major()
 }
 
-// named names the slot as the database, and the publication.
+// named gives the slot and the publication the name of the database.
 func (w *world) named(create bool) {
 	w.options.Create, w.options.Publication, w.options.Slot = create, "rowshift", w.config.Database
 }

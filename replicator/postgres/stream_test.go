@@ -17,9 +17,10 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// TestStreamWhileNobodyReads shows that a daemon which only acknowledges, since its
-// sink is busy, is not given up, though the server has more to send than any buffer
-// takes; and that one which does nothing is, so that the test would notice.
+// TestStreamWhileNobodyReads shows that the server does not give up a daemon that only
+// acknowledges because its sink is busy, though it has more to send than any buffer takes.
+// It also shows that the server does give up one that does nothing, or the test would
+// notice nothing.
 func TestStreamWhileNobodyReads(t *testing.T) {
 	t.Parallel()
 	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "5s"}}))
@@ -30,7 +31,7 @@ func TestStreamWhileNobodyReads(t *testing.T) {
 	start := w.confirmed()
 	w.exec(other, `INSERT INTO a SELECT n, repeat('x', 1000) FROM generate_series(1, 30000) n`)
 	to := w.marked()
-	f := w.follow(start) // last: from here on somebody has to acknowledge
+	f := w.follow(start) // opened last, since from here on somebody has to acknowledge
 	w.meanwhile(other, `(SELECT clock_timestamp() - backend_start > interval '11 seconds' FROM pg_stat_replication)`, func() error {
 		return f.Acknowledge(t.Context(), start)
 	})
@@ -43,8 +44,8 @@ func TestStreamWhileNobodyReads(t *testing.T) {
 	}
 }
 
-// TestStreamUrged shows that a server which shuts down is not held up: it asks and
-// asks, a mark says so, and once the stream is left the server ends.
+// TestStreamUrged shows that a server which shuts down is not held up: it asks again and
+// again, a mark says so, and once the stream is closed the server ends.
 func TestStreamUrged(t *testing.T) {
 	s := pgtest.Start(t)
 	w := on(newWorld(t), s)
@@ -78,8 +79,8 @@ func TestStreamUrged(t *testing.T) {
 	}
 }
 
-// TestStreamNotUrged shows that a healthy server which asks now and then is not taken
-// for one that shuts down.
+// TestStreamNotUrged shows that a healthy server which asks now and then is not taken for
+// one that shuts down.
 func TestStreamNotUrged(t *testing.T) {
 	t.Parallel()
 	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "6s"}}))
@@ -106,9 +107,9 @@ func TestStreamNotUrged(t *testing.T) {
 	}
 }
 
-// TestStreamUndecodable shows that a slot which fails at the same place each time is
-// taken for lost in the end, and not before: its publication was dropped and made
-// again, but the log between is decoded by the catalogue of then.
+// TestStreamUndecodable shows that a slot which fails at the same place each time is taken
+// for lost in the end, and not before. Its publication was dropped and made again, but the
+// log in between is decoded with the catalogue as it was then.
 func TestStreamUndecodable(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -137,8 +138,9 @@ func TestStreamUndecodable(t *testing.T) {
 	}
 }
 
-// TestStreamShapeChanged shows that rows of an altered table are told to be unfit, by
-// its name and column; and that those of one which is described again as it is are not.
+// TestStreamShapeChanged shows that rows of an altered table are reported as unfit, with
+// the names of the table and the column, and that rows of a table which is described again
+// without a difference are not.
 func TestStreamShapeChanged(t *testing.T) {
 	tests := []struct{ alter, found string }{
 		{`ALTER TABLE a ALTER v SET STATISTICS 7`, ""},
@@ -206,7 +208,7 @@ func (p *tap) Write(b []byte) (int, error) {
 }
 
 // TestStreamAgreesWithLibrary shows that a stream of many kinds of changes is read as
-// another decoder reads the same bytes, and in binary as well.
+// another decoder reads the same bytes, and that it reads the same in binary.
 func TestStreamAgreesWithLibrary(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -288,7 +290,7 @@ func byLibrary(t *testing.T, w *world, messages [][]byte) (lines []string) {
 }
 
 // TestStreamKeepsBack shows that columns which were not chosen do not cross the wire:
-// not by an insert, an update, a key change, a delete or out of line.
+// neither in an insert, an update, a change of key or a delete, nor out of line.
 func TestStreamKeepsBack(t *testing.T) {
 	w := newWorld(t)
 	if w.major() < columnListMajor {
@@ -298,7 +300,7 @@ func TestStreamKeepsBack(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, secret text, v text, hidden text)`)
 	for _, keeps := range []bool{true, false} {
 		w.options.Choices = []schema.Choice{{Name: schema.Name{Schema: "public", Table: "a"}, Columns: []string{"id", "v"}, All: false}}
-		if !keeps { // so that the search is seen to find it
+		if !keeps { // this shows that the search would find it
 			w.options.Choices = every("a")
 		}
 		w.exec(other, `TRUNCATE a; DROP PUBLICATION IF EXISTS rowshift`)

@@ -7,7 +7,7 @@ import (
 )
 
 // TestTeardownLeavesAStrangersPublication shows that a publication which publishes what the
-// config does not name is told of and left, and that the slot goes in spite of it.
+// config does not name is reported and left, and that the slot is dropped in spite of it.
 func TestTeardownLeavesAStrangersPublication(t *testing.T) {
 	for name, test := range map[string]struct {
 		alter, says string

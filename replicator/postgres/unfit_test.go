@@ -10,9 +10,9 @@ import (
 	"rowshift/schema"
 )
 
-// TestUnfitOfAnotherList shows that the log from before a column was chosen can be read
-// past: its rows are unfit, those from behind the change of the publication have the
-// column, and the table's row in the publication says that it has to be loaded again.
+// TestUnfitOfAnotherList shows that log from before a column was chosen can be read past.
+// Its rows are unfit, those from after the publication was altered have the column, and the
+// table's new row in the publication says that it has to be loaded again.
 func TestUnfitOfAnotherList(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -42,7 +42,7 @@ func TestUnfitOfAnotherList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.major() < columnListMajor { // there all columns are sent, ever
+	if w.major() < columnListMajor { // there all columns are always sent
 		return
 	}
 	each := map[replicator.Op]int{replicator.Insert: 1, replicator.Update: 1, replicator.Delete: 1, replicator.Truncate: 1}
@@ -59,8 +59,8 @@ func TestUnfitOfAnotherList(t *testing.T) {
 	}
 }
 
-// TestRenamedTable shows that the rows of a table are its own by whatever name it goes,
-// and that one that is remembered is found by its OID once the catalogue is read again.
+// TestRenamedTable shows that the rows of a table are its own whatever its name is, and
+// that a table which is remembered is found by its OID once the catalogue is read again.
 func TestRenamedTable(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -94,7 +94,7 @@ func TestRenamedTable(t *testing.T) {
 }
 
 // TestResetBesideAnUnfitTable shows that a table which cannot go on keeps a pipeline from
-// beginning, but not from a reset: it is parked, and the others are loaded again.
+// beginning, but does not prevent a reset: it is parked, and the others are loaded again.
 func TestResetBesideAnUnfitTable(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()

@@ -10,7 +10,7 @@ import (
 	"rowshift/replicator"
 )
 
-// asked counts what is asked on a connection.
+// asked counts the queries on a connection.
 type asked struct{ queries int }
 
 func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
@@ -20,9 +20,9 @@ func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQue
 
 func (a *asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TestTheCatalogueIsReadOnceItWasAltered shows that a look is one question as long as
-// nothing was altered since the stream was opened, whatever else is done to the tables, and
-// that whatever alters one is noticed.
+// TestTheCatalogueIsReadOnceItWasAltered shows that a look is one query as long as nothing
+// has been altered since the stream was opened, whatever else is done to the tables, and
+// that whatever alters a table is noticed.
 func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -68,7 +68,7 @@ func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 	}
 	for _, c := range []struct {
 		statements string
-		read       bool // more than the one question is asked
+		read       bool // more than the one query is sent
 		altered    bool
 	}{
 		{`SELECT 1`, false, false},
@@ -101,7 +101,7 @@ func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 		if watcher.opened, err = w.see(t.Context(), conn, s); err != nil {
 			t.Fatal(err)
 		}
-		look() // which may find what it was opened with to be wrong already
+		look() // what the stream was opened with may be out of date already
 		w.exec(other, c.statements)
 		found, n := look()
 		if n > 1 != c.read || (found != "") != c.altered {
@@ -110,8 +110,8 @@ func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 	}
 }
 
-// TestLooksThatFail shows that it is said when the catalogue cannot be looked at, while the
-// stream goes on.
+// TestLooksThatFail shows that it is reported if the catalogue cannot be looked at, and
+// that the stream goes on meanwhile.
 func TestLooksThatFail(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()
@@ -131,8 +131,8 @@ func TestLooksThatFail(t *testing.T) {
 	}
 }
 
-// TestLooksEndNoTransaction shows that a stream ends behind the transaction that is being
-// received when something is found to be altered, not within it.
+// TestLooksEndNoTransaction shows that if something is found to be altered, a stream ends
+// after the transaction that is being received, and not inside it.
 func TestLooksEndNoTransaction(t *testing.T) {
 	w := newWorld(t)
 	other := w.dial()

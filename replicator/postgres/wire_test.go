@@ -11,14 +11,14 @@ import (
 	"testing/iotest"
 )
 
-// framed is a message as the protocol frames it.
+// framed returns a message as the protocol frames it.
 func framed(kind byte, body []byte) []byte {
 	m := binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4))
 	return append(m, body...)
 }
 
-// TestWire shows that messages come out as they went in, however the bytes arrive: in
-// the buffer, across its end, and larger than it.
+// TestWire shows that messages come out as they went in, wherever their bytes lie: inside
+// the buffer, across its end, or larger than it.
 func TestWire(t *testing.T) {
 	sizes := []int{0, 1, 100, 0, wireBuffer - 5, wireBuffer, wireBuffer + 1, 3, 5*wireBuffer + 7, 40, 70000, 70000, 70000, 70000, 1}
 	var all []byte
@@ -51,7 +51,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// pieces reads pieces of a given size.
+// pieces is a reader that reads pieces of given sizes.
 type pieces struct {
 	r    io.Reader
 	next func() int
@@ -80,8 +80,8 @@ func receive(t *testing.T, w *wire) (byte, []byte) {
 	}
 }
 
-// TestWireHandsOver shows that what reads through the wire never gets beyond the
-// message that it reads, so that the one after it is found by whoever takes over.
+// TestWireHandsOver shows that a reader of the wire never gets beyond the message that it
+// reads, so that whoever takes over finds the next one.
 func TestWireHandsOver(t *testing.T) {
 	first, second := framed('W', []byte("0123456789")), framed('d', []byte("the first of the stream"))
 	w := newWire(bytes.NewReader(append(append([]byte{}, first...), second...)))

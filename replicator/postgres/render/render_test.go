@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 
 var shared pgtest.Shared
 
-// settings are those that every session of the source has, as far as they tell how values
-// are printed.
+// settings are those settings of every session of the source that decide how values are
+// printed.
 var settings = map[string]string{
 	"TimeZone": "UTC", "DateStyle": "ISO, YMD", "IntervalStyle": "iso_8601", "extra_float_digits": "1", "bytea_output": "hex", "lc_monetary": "C", "client_encoding": "UTF8",
 }
@@ -63,8 +63,8 @@ func opened(t testing.TB) (*pgx.Conn, int) {
 	return conn, major
 }
 
-// TestFormsAreWhatTheServerPrints has a real server send values of each type both ways at
-// once, and compares what it prints with what is made of the binary form.
+// TestFormsAreWhatTheServerPrints has a real server send values of each type in both
+// formats at once, and compares the text with what is rendered from the binary form.
 func TestFormsAreWhatTheServerPrints(t *testing.T) {
 	conn, major := opened(t)
 	for _, s := range specs(major) {
@@ -91,7 +91,7 @@ func TestFormsAreWhatTheServerPrints(t *testing.T) {
 	}
 }
 
-// random is how many random values each type gets.
+// random returns how many random values each type gets.
 func random(t *testing.T) int {
 	all := 10_000
 	if text := os.Getenv("ROWSHIFT_TEST_VALUES"); text != "" {
@@ -132,7 +132,7 @@ func typeOf(t testing.TB, conn *pgx.Conn, declared string) (of schema.Type) {
 	return of
 }
 
-// comparison is of the values of one type.
+// comparison compares the values of one type.
 type comparison struct {
 	t        *testing.T
 	conn     *pgx.Conn
@@ -189,8 +189,8 @@ func (c comparison) compare(query string, parameter []byte) {
 	}
 }
 
-// checkCuts shows that a value that has lost its end, or has more behind it, makes an
-// error or another value, and never a panic.
+// checkCuts shows that a value which has lost its end, or has more after it, is an error or
+// another value, and never a panic.
 func checkCuts(t *testing.T, form render.Form, v []byte) {
 	for _, n := range []int{0, 1, len(v) / 2, len(v) - 1} {
 		if n >= 0 && n < len(v) {
@@ -260,7 +260,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// FuzzForms shows that no bytes make a form panic, or write much more than they are.
+// FuzzForms shows that no bytes make a form panic, or write much more than they are long.
 func FuzzForms(f *testing.F) {
 	for i, s := range specs(18) {
 		r := rand.New(rand.NewPCG(2, uint64(i)))

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// spec is a type, and values of it.
+// spec is a type and values of it.
 type spec struct {
 	declared string
 	hostile  []string                // as text
@@ -21,7 +21,7 @@ func specs(major int) []spec {
 	return append(all, arrays()...)
 }
 
-// of gives so many random bytes.
+// of gives n random bytes.
 func of(n int) func(*rand.Rand) []byte {
 	return func(r *rand.Rand) []byte {
 		b := make([]byte, n)
@@ -32,7 +32,7 @@ func of(n int) func(*rand.Rand) []byte {
 	}
 }
 
-// small gives a number of so many bytes, of any magnitude.
+// small gives a number of n bytes, of any magnitude.
 func small(n int) func(*rand.Rand) []byte {
 	return func(r *rand.Rand) []byte {
 		b := binary.BigEndian.AppendUint64(nil, uint64(int64(r.Uint64())>>r.IntN(64)))
