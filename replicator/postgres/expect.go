@@ -35,9 +35,9 @@ func (e *expectation) asked() string {
 	return fmt.Sprintf("the reset %q was asked for", e.checkpoint.Resets[i].Token)
 }
 
-// foreseeSlot returns what a run does about the slot that was found, nil for none, if what
-// the warehouse remembers is of this source. That is why it resets the slot, empty if it
-// does not, or the *replicator.Halt that it ends with.
+// foreseeSlot predicts what a run does about the slot that was found, nil for none, if what
+// the warehouse remembers is of this source. reset is why the run resets the slot, empty if
+// it does not. err is the *replicator.Halt that it ends with.
 func (o *Origin) foreseeSlot(ctx context.Context, q querier, found *slot, database string) (reset string, err error) {
 	cp := o.expects.checkpoint
 	switch {

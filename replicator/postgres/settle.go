@@ -12,7 +12,7 @@ import (
 )
 
 // The pause between two looks at what is waited for grows from firstPause to lastPause.
-// From tellPause on, it is reported what is waited for.
+// From tellPause on, the wait is reported.
 const (
 	firstPause = 5 * time.Millisecond
 	tellPause  = 160 * time.Millisecond

@@ -74,7 +74,7 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 }
 
 // takeSoon takes the snapshot, but gives it up if that takes as long as others may wait for
-// the locks: nobody looks yet whether somebody waits.
+// the locks: until it is taken, nobody checks whether others wait.
 func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) error {
 	late := fmt.Errorf("%w: it took more than %s to take it", replicator.ErrYielded, o.options.LoadYield)
 	ctx, cancel := context.WithTimeoutCause(ctx, o.options.LoadYield, late)

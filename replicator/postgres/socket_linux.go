@@ -9,7 +9,7 @@ import (
 // messages.
 const wakeBytes = 32 << 10
 
-// socket is a socket of which it can be set at how many bytes it wakes its reader.
+// socket is a socket that can be told when to wake its reader.
 type socket struct{ raw syscall.RawConn }
 
 // socketOf returns the socket of a connection. Of a TLS connection it returns none: the

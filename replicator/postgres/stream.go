@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// sendAtLeast is how often a status update is sent though the server knows its
-	// position, and sendAtMost how soon after the last one a position is sent that grew.
+	// sendAtLeast is the longest time between two status updates, even if the position
+	// stays the same. sendAtMost is the shortest time after which a position that grew is
+	// sent.
 	sendAtLeast = 10 * time.Second
 	sendAtMost  = 100 * time.Millisecond
 

@@ -150,9 +150,9 @@ func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // fingerprintQuery makes a number of each catalogue table that see reads, from its rows and
-// the transactions that wrote them. The number changes once a row comes, goes or is
+// the transactions that wrote them. The number changes once a row is added, removed or
 // written, except by ANALYZE or VACUUM, which write in place. So a look at thousands of
-// tables of which none was altered brings one row.
+// tables of which none was altered returns one row.
 // https://www.postgresql.org/docs/current/ddl-system-columns.html
 const fingerprintQuery = `
 SELECT concat_ws(' ',
