@@ -16,7 +16,8 @@ const loadLedgers = "ledger_"
 // ledgerOf returns the name of a load's ledger, given that of its held table.
 func ledgerOf(held string) string { return loadLedgers + strings.TrimPrefix(held, "held_") }
 
-// tablesOfLoad returns the names of a load's tables. A name that is empty is of none.
+// tablesOfLoad returns the names of a load's tables. into and held are its load table and its
+// held table; either is empty if the load does not have it.
 func tablesOfLoad(into, held string) (names []string) {
 	if into != "" {
 		names = append(names, into)

@@ -14,7 +14,7 @@ type plainFold struct {
 	target, stage place
 }
 
-// isPlain reports whether a fold is such.
+// isPlain reports whether a fold can be written as a plainFold.
 func (m *merging) isPlain(f replicator.StagedFold, at staging) bool {
 	return f.Held == "" && f.Into == "" && !f.Truncated && len(f.Unchanged) == 0 && at.entries == "" && m.inQuarantine[f.Table.Known] == 0
 }

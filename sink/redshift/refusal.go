@@ -14,16 +14,16 @@ type refusals struct {
 	oid    uint32
 	code   string
 	times  int
-	parked bool // another table was parked for the like, and nothing was merged since
+	parked bool // another table was parked for such an error, and nothing was merged since
 }
 
-// mostRefusals is how many merges have to be refused in the same way before the target is held
-// to blame for an error with which Redshift does not say what it is about.
+// mostRefusals is how many merges have to be refused in the same way before an error whose cause
+// Redshift does not tell is blamed on the target.
 const mostRefusals = 3
 
-// mostBehindAnother is how many if another table was parked for the like and nothing was merged
-// since. Then the server is the likely cause, such as by a full disk, and every table that is
-// parked has to be loaded again.
+// mostBehindAnother is that number if another table was parked for such an error and nothing was
+// merged since. Then the cause is most likely the server's, such as a full disk, and every table
+// that is parked has to be loaded again.
 const mostBehindAnother = 10 * mostRefusals
 
 // ofTarget reports whether a refusal is due to the target that the statement was on, and not to

@@ -12,8 +12,8 @@ import (
 )
 
 // explain turns the error of a COPY that refused one of our files into a halt that names the
-// column, and not the value. It asks in a session of its own, because the transaction is over.
-// It returns other errors as they are.
+// column, and not the value. It asks Redshift in a session of its own, because the transaction
+// is over. It returns other errors as they are.
 func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f replicator.Files) error {
 	var e *Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, "Load into table") {

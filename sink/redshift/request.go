@@ -81,8 +81,8 @@ func (w *Warehouse) requests(ctx context.Context, s *session) (names []schema.Na
 	return names, resetAsked, nil
 }
 
-// resets adds the slot resets that are remembered to c, and sets c.Reset to the one with which a
-// pipeline in phase Creating is under way.
+// resets adds the slot resets that are remembered to c. If c is in phase Creating, it also sets
+// c.Reset to the one that is under way.
 func (w *Warehouse) resets(ctx context.Context, s *session, c *replicator.Checkpoint) error {
 	rows, err := s.rows(ctx, "read the resets", w.metadata.readResets())
 	if err != nil {

@@ -66,7 +66,7 @@ func (m *merging) rename(ctx context.Context) error {
 		}
 		i := slices.IndexFunc(now, func(other replicator.TableState) bool { return other.Name == old.Name })
 		if i >= 0 && now[i].Target == old.Target {
-			continue // the old name is still that table's: another source has other OIDs
+			continue // that table still has its name, but another OID, since the source is another
 		}
 		m.inQuarantine = nil // counted again, by the new names
 		statements := []string{m.metadata.renameOpen(old.Target, t.Name)}
