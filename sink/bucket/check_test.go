@@ -73,8 +73,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCheckOfABucketWithVersions shows that check says so of a bucket in which deleting
-// deletes nothing.
+// TestCheckOfABucketWithVersions shows that check warns of a bucket in which a deletion removes
+// nothing.
 func TestCheckOfABucketWithVersions(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.fail(func(r *http.Request) fault {
@@ -101,8 +101,8 @@ func TestCheckOfABucketWithVersions(t *testing.T) {
 	}
 }
 
-// TestCheckDeletesAfterASlowReader shows that nothing stays where the reader took all the
-// time that there was.
+// TestCheckDeletesAfterASlowReader shows that the object is deleted even if its reader used up
+// all the time.
 func TestCheckDeletesAfterASlowReader(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())

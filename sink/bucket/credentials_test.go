@@ -16,8 +16,8 @@ import (
 
 const role = "arn:aws:iam::123456789012:role/path/loader"
 
-// sts answers each request with a status and a code, as STS does, and has the daemon take
-// on a role there by a token.
+// sts answers each request as STS does, with that status and code. The daemon assumes a role
+// there, by the token whose file it returns.
 func sts(t *testing.T, status int, code string) (token string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -37,7 +37,8 @@ func sts(t *testing.T, status int, code string) (token string) {
 	return token
 }
 
-// wanting returns a stager that has what the environment gives it. Nobody answers for S3.
+// wanting returns a stager with the credentials that the environment gives it. Nothing answers
+// in place of S3.
 func wanting(t *testing.T) *Stager {
 	t.Helper()
 	s, err := New(t.Context(), Options{URL: "s3://acme/prefix", Pipeline: "accounts", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1", Attempts: 1, Patience: time.Hour})
@@ -47,8 +48,8 @@ func wanting(t *testing.T) *Stager {
 	return s
 }
 
-// halted shows what check and a run say of a request that failed for want of credentials:
-// it is tried again for as long as patience, and then halts.
+// halted checks what check and a run say of a request that failed for lack of credentials: it is
+// tried again for as long as patience, and then is a halt.
 func (s *Stager) halted(t *testing.T, says ...string) {
 	t.Helper()
 	_, ask := s.client.Options().Credentials.Retrieve(t.Context())
@@ -105,7 +106,7 @@ func TestRefusedBySTS(t *testing.T) {
 	}
 }
 
-// STS that fails, and did not refuse, is waited for.
+// An STS that fails, but does not refuse, is waited for.
 func TestSTSFails(t *testing.T) {
 	for _, c := range []struct {
 		status int
@@ -130,8 +131,8 @@ func TestSTSFails(t *testing.T) {
 	}
 }
 
-// The agent that gives containers their credentials, of EKS and ECS, is waited for if it
-// does not answer, or fails; what it refuses is told as such.
+// The agent of EKS or ECS that gives containers their credentials is waited for if it fails or
+// does not answer. What it refuses is reported as a refusal.
 func TestTheAgentOfContainers(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int // 0: nobody answers
@@ -195,8 +196,8 @@ func TestNoCredentials(t *testing.T) {
 	})
 }
 
-// metadata is the metadata service of a machine, of the kind that knows no sessions. The
-// machine has a role, unless its name is empty.
+// metadata is the metadata service of a machine, of the kind that has no sessions. The machine
+// has that role, or none if role is empty.
 func metadata(t *testing.T, role string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -214,8 +215,8 @@ func metadata(t *testing.T, role string) {
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
 }
 
-// TestTheKeysResource shows that the policy for a key names it as IAM knows it, whatever
-// the config calls it by.
+// TestTheKeysResource shows that the policy for a key names it as IAM does, however the config
+// names it.
 func TestTheKeysResource(t *testing.T) {
 	for key, want := range map[string]string{
 		"arn:aws:kms:eu-west-1:123456789012:key/1234abcd": `"Resource":"arn:aws:kms:eu-west-1:123456789012:key/1234abcd"}`,
@@ -230,8 +231,8 @@ func TestTheKeysResource(t *testing.T) {
 	}
 }
 
-// TestTheSDKWritesNothingItself shows that what the SDK warns of is told to who listens,
-// and to nobody else: stderr is the log's.
+// TestTheSDKWritesNothingItself shows that the SDK's warnings go to Options.Warned only, and not
+// to stderr, which belongs to the log.
 func TestTheSDKWritesNothingItself(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {

@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestBrief has the errors that the SDK returns, each a hundred letters and more.
+// TestBrief has errors as the SDK returns them, each over a hundred letters long.
 func TestBrief(t *testing.T) {
 	refused := errors.New("dial tcp 127.0.0.1:9: connect: connection refused")
 	for _, c := range []struct {
@@ -135,8 +135,8 @@ func TestRefusalEndsWithSuccess(t *testing.T) {
 	}
 }
 
-// A refusal of long ago, behind which nothing was asked, is forgotten; tries that follow
-// one another are not.
+// A refusal is forgotten if nothing was asked for a long time after it, but not if tries
+// followed.
 func TestRefusalOfLongAgo(t *testing.T) {
 	s := stager(t, func(o *Options) { o.Patience = time.Minute })
 	denied := answer(403, "AccessDenied", "")

@@ -39,8 +39,8 @@ func one(t *testing.T) *replicator.Batch {
 	return &replicator.Batch{End: 1, Folds: []*replicator.Fold{fold(t, person(t), "", insert(1, "a", incompressible(1, 60000), nil))}}
 }
 
-// TestPassingFaults proves that a fault that passes is not noticed, and that what is
-// in the bucket is whole.
+// TestPassingFaults proves that a fault that goes away is not noticed, and that what is in the
+// bucket is whole.
 func TestPassingFaults(t *testing.T) {
 	w := newWorld(t)
 	for _, f := range []fault{busy, reset, cut, lost, stall} {
@@ -61,8 +61,8 @@ func TestPassingFaults(t *testing.T) {
 	}
 }
 
-// TestLastingFaults proves that a fault that lasts is told as one to try again, and
-// that the next try is well.
+// TestLastingFaults proves that a fault that stays is reported as an error to try again, and
+// that the next try succeeds.
 func TestLastingFaults(t *testing.T) {
 	w := newWorld(t)
 	for _, f := range []fault{busy, reset, cut, stall} {
@@ -90,8 +90,8 @@ func TestLastingFaults(t *testing.T) {
 	}
 }
 
-// TestManifestBesideItsPart proves that a fold's manifest does not wait for its last object
-// to be there, and that nobody is told of the one without the other.
+// TestManifestBesideItsPart proves that a fold's manifest does not wait until its last object is
+// in the bucket, and that nobody is told of one without the other.
 func TestManifestBesideItsPart(t *testing.T) {
 	w := newWorld(t)
 	some := func() *replicator.Batch { // more than one block of memory
@@ -133,8 +133,8 @@ func TestManifestBesideItsPart(t *testing.T) {
 	}
 }
 
-// TestRefusalHeals proves that rights that are missing for a while halt nothing, and
-// that those that stay away do, with the statement that gives them.
+// TestRefusalHeals proves that rights which are missing for a while do not halt, while rights
+// which stay missing do, with the statement that gives them.
 func TestRefusalHeals(t *testing.T) {
 	w := newWorld(t)
 	s := w.stager(nil)
@@ -186,7 +186,7 @@ func TestCancelledStage(t *testing.T) {
 	}
 }
 
-// TestRequests looks at the heads of puts: checksums are on, and the key is named.
+// TestRequests looks at the headers of puts: they have a checksum, and name the key.
 func TestRequests(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.fail(always(denied)) // the gateway knows no keys

@@ -8,8 +8,8 @@ import (
 	"rowshift/schema"
 )
 
-// hashed is a person whose key and biography are hashed, and whose photo is kept out
-// where it is none.
+// hashed is a table of people whose keys and biographies are hashed. A row whose photo is
+// malformed is refused.
 func hashed(t testing.TB) *schema.Table {
 	t.Helper()
 	k, err := schema.NewHashKey([]byte("an example key of 32 bytes or so"))
@@ -31,9 +31,8 @@ func hashed(t testing.TB) *schema.Table {
 	return table
 }
 
-// Promise 7: whatever is written of a row has the hash in place of the value: in what is
-// loaded, folded, held, gone and filled, in the ledger, and in what is kept of a row
-// that is refused.
+// Promise 7: whatever is written of a row has the hash in place of the value. That holds for
+// rows that are loaded, folded, held, gone and filled, for the ledger, and for refused rows.
 func TestWhateverIsWrittenIsHashed(t *testing.T) {
 	const raw, hash = "ada@example.com", "b00c4ef80caf3ea992b09063964e39e0db3765ae28544bdcb327feec7204d926"
 	l := newLines(hashed(t), "nullmark", []int{2})

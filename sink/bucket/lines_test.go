@@ -14,8 +14,8 @@ import (
 	"rowshift/schema"
 )
 
-// person is a table of a key of two columns, in the other order than the columns,
-// and of types whose values are written as they are, checked and changed.
+// person is a table with a key of two columns, in another order than the columns. Its types have
+// values that are written as they are, that are checked, and that are changed.
 func person(t testing.TB) *schema.Table {
 	t.Helper()
 	column := func(attnum int16, name, typname string, category byte) schema.Attribute {
@@ -33,7 +33,7 @@ func person(t testing.TB) *schema.Table {
 	return table
 }
 
-// tuple makes one of values; nil is NULL, and unchanged is what its name says.
+// tuple makes a tuple of values. nil is NULL, and unchanged is an unchanged value.
 func tuple(values ...any) replicator.Tuple {
 	var t replicator.Tuple
 	for _, v := range values {
@@ -57,9 +57,9 @@ type parsed struct {
 	text string
 }
 
-// parse reads CSV as COPY documents it, independent of the writer: a field is
-// whatever is between quotes, doubled ones being one, or up to the next comma or
-// line end; NULL is a field that is the marker, quoted or not.
+// parse reads CSV as COPY documents it, independently of the writer. A field is what stands
+// between quotes, where doubled ones count as one, or else what comes before the next comma or
+// line end. A field that is the marker is NULL, quoted or not.
 func parse(t testing.TB, content []byte, null string) [][]parsed {
 	t.Helper()
 	var rows [][]parsed
@@ -138,7 +138,7 @@ func TestFoldedLines(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLines(person(t), null, c.unchanged)
-			l.flag[2] = true // of a row before
+			l.flag[2] = true // of an earlier row
 			got, err := l.folded([]byte("before\n"), c.row)
 			if err != nil {
 				t.Fatal(err)
@@ -201,7 +201,7 @@ func TestMarkerAmongValues(t *testing.T) {
 	}
 }
 
-// failing is a person whose values that do not fit halt.
+// failing is person with rules that halt for values that do not fit.
 func failing(t testing.TB) *schema.Table {
 	table := person(t)
 	for i := range table.Columns {

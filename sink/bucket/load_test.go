@@ -16,8 +16,7 @@ import (
 	"rowshift/replicator"
 )
 
-// incompressible returns hexadecimal digits that no compressor makes smaller than
-// half.
+// incompressible returns hexadecimal digits, which no compressor makes smaller than half.
 func incompressible(seed, n int) string {
 	random := rand.New(rand.NewPCG(uint64(seed), 1))
 	b := make([]byte, n/2)
@@ -27,7 +26,7 @@ func incompressible(seed, n int) string {
 	return hex.EncodeToString(b)
 }
 
-// TestLoad writes parts at once, of which one fails and one is forgotten.
+// TestLoad writes parts at the same time. One fails, and one is never closed.
 func TestLoad(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
@@ -172,8 +171,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Logf("%d MiB in %d objects, %d MiB alive at most", loaded.Bytes>>20, len(loaded.Objects), most>>20)
 }
 
-// TestAPartThatIsGivenUpLeavesItsRoom shows that loads which end early, and parts whose
-// objects cannot be put, take no memory from those that follow.
+// TestAPartThatIsGivenUpLeavesItsRoom shows that loads that end early, and parts whose objects
+// cannot be put, do not keep memory from later ones.
 func TestAPartThatIsGivenUpLeavesItsRoom(t *testing.T) {
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(context.Background())

@@ -2,5 +2,5 @@
 
 package bucket
 
-// largeLoad is the size of a load that shall not fit into memory.
+// largeLoad is the size of a load that does not fit into memory.
 const largeLoad = 200 << 20

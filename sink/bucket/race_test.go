@@ -2,6 +2,6 @@
 
 package bucket
 
-// largeLoad is the size of a load that shall not fit into memory. Under the race
-// detector compressing is twenty times slower.
+// largeLoad is the size of a load that does not fit into memory. Under the race detector,
+// compression is twenty times slower.
 const largeLoad = 64 << 20

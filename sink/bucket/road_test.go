@@ -16,27 +16,26 @@ import (
 	"rowshift/schema"
 )
 
-// road is all that there is between a source and a bucket, in one process: a source of
-// changes as they are decoded, the pipeline, a stager, and an HTTP server that lets go of
-// what is put.
+// road is everything between a source and a bucket, in one process: a source of decoded changes,
+// the pipeline, a stager, and an HTTP server that discards what is put.
 type road struct {
 	replicator.Origin
 	replicator.Loader
 
 	table  *schema.Table
 	stager *Stager
-	rows   int // of all transactions
+	rows   int // of all transactions together
 	cp     replicator.Checkpoint
 
-	// All rows are there at the beginning, so that there are as many batches as are taken;
-	// else there is one for each that is full.
+	// With backlog, all rows are there at the beginning, so there are as many batches as the
+	// pipeline takes. Else there is a batch whenever one is full.
 	backlog bool
 
 	told int // changes, the ends of transactions included
 	row  replicator.Tuple
 }
 
-// roadRows are those of one transaction.
+// roadRows is how many rows a transaction has.
 const roadRows = 20
 
 func newRoad(t testing.TB) *road {
@@ -69,7 +68,7 @@ func roadTable(t testing.TB) *schema.Table {
 	return table
 }
 
-// drain sends so many rows down the road.
+// drain sends that many rows down the road.
 func (r *road) drain(t testing.TB, rows int) {
 	t.Helper()
 	r.rows, r.told = rows, 0
@@ -94,7 +93,7 @@ func (r *road) Open(ctx context.Context, o replicator.OpenRequest) (replicator.S
 	return r, replicator.Opened{Flushed: flushed, End: r.end(), Tables: []replicator.Published{{Table: r.table}}}, nil
 }
 
-// Next tells transactions of updates of rows whose keys are all over the place.
+// Next returns transactions that update rows with scattered keys.
 func (r *road) Next(context.Context, time.Duration) (replicator.Change, error) {
 	transaction, place := r.told/(roadRows+2), r.told%(roadRows+2)
 	n := transaction*roadRows + place - 1
@@ -148,8 +147,8 @@ func (r *road) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged,
 	return replicator.Merged{}, nil
 }
 
-// TestNoAllocationForARow drains few rows and many: what the many have cost beyond that
-// are objects, requests and what a batch has, not rows.
+// TestNoAllocationForARow drains few rows and then many. What the many allocate beyond that is
+// for objects, requests and batches, and not for each row.
 func TestNoAllocationForARow(t *testing.T) {
 	r := newRoad(t)
 	allocations := func(rows int) float64 {
@@ -162,7 +161,7 @@ func TestNoAllocationForARow(t *testing.T) {
 	const few, many = 20_000, 120_000
 	allocations(few)
 	var each float64
-	for range 3 { // on a machine that is busy a batch can be cut by its age
+	for range 3 { // on a busy machine a batch may be cut because of its age
 		if each = (allocations(many) - allocations(few)) / (many - few); each <= 0.05 {
 			t.Logf("%.4f allocations for each row", each)
 			return

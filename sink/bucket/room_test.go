@@ -8,8 +8,8 @@ import (
 	"testing/iotest"
 )
 
-// TestObjectsAreReadAsWritten writes pieces of all lengths and reads them as an HTTP client
-// does, and again from a place in between.
+// TestObjectsAreReadAsWritten writes pieces of all lengths. It reads them as an HTTP client
+// does, and again from a place in the middle.
 func TestObjectsAreReadAsWritten(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	in := newRoom(3 * blockBytes)
@@ -48,8 +48,8 @@ func TestObjectsAreReadAsWritten(t *testing.T) {
 	}
 }
 
-// TestObjectsShareARoom shows that one which finds no more is full, and that each may have
-// a block in any case.
+// TestObjectsShareARoom shows that an object that gets no further block is full, and that each
+// object gets a block in any case.
 func TestObjectsShareARoom(t *testing.T) {
 	in := newRoom(2 * blockBytes)
 	block := make([]byte, blockBytes)

@@ -15,7 +15,7 @@ import (
 	"rowshift/schema"
 )
 
-// ruled is a person whose values that do not fit go by rules.
+// ruled is person with rules for values that do not fit.
 func ruled(t testing.TB) *schema.Table {
 	table := person(t)
 	table.Columns[1].Rules = map[string]schema.Rule{schema.TooLong: schema.Quarantine, schema.NotUTF8: schema.Quarantine}
@@ -50,7 +50,7 @@ func refusable(t testing.TB) []replicator.Change {
 	}
 }
 
-// digested is what a row is known by in replicator.Rows.
+// digested returns what a row is known by in replicator.Rows.
 func digested(texts ...string) string {
 	var dst []byte
 	for _, text := range texts {
@@ -59,7 +59,7 @@ func digested(texts ...string) string {
 	return string(dst)
 }
 
-// entries shows those of files, with what is random left out.
+// entries returns the ledger entries in files, without what is random.
 func (w *world) entries(f replicator.Files) []string {
 	w.t.Helper()
 	var shown []string
@@ -118,7 +118,7 @@ func TestLedgerOfAFold(t *testing.T) {
 	w.keptRows(f.Ledger)
 }
 
-// keptRows looks at what is kept of refused rows, which nothing discards or sweeps.
+// keptRows checks what is kept of refused rows, which no sweep deletes.
 func (w *world) keptRows(ledger replicator.Files) {
 	w.t.Helper()
 	var kept []map[string]any
@@ -156,7 +156,7 @@ func (w *world) keptRows(ledger replicator.Files) {
 	}
 }
 
-// A held fold's entries say of which fold and transaction they are.
+// The entries of a held fold say which fold and transaction they belong to.
 func TestLedgerOfHeldFolds(t *testing.T) {
 	w := newWorld(t)
 	table := ruled(t)
@@ -176,8 +176,7 @@ func TestLedgerOfHeldFolds(t *testing.T) {
 	}
 }
 
-// A load's rows that are refused are not in its files, and are accounted with the
-// hand-over position.
+// Rows that a load refuses are not in its files. Their entries give the hand-over position.
 func TestLedgerOfALoad(t *testing.T) {
 	w := newWorld(t)
 	table := ruled(t)

@@ -16,7 +16,7 @@ import (
 	"rowshift/schema"
 )
 
-// fold makes one of changes.
+// fold makes a fold of changes.
 func fold(t testing.TB, table *schema.Table, into string, changes ...replicator.Change) *replicator.Fold {
 	t.Helper()
 	f := replicator.NewFold(table, into)
@@ -31,7 +31,7 @@ func insert(values ...any) replicator.Change {
 	return replicator.Change{Op: replicator.Insert, New: tuple(values...)}
 }
 
-// batch is one of several folds of one table.
+// batch is a batch of several folds of one table.
 func batch(t testing.TB) *replicator.Batch {
 	table := person(t)
 	return &replicator.Batch{
@@ -88,8 +88,8 @@ func TestStage(t *testing.T) {
 	}
 }
 
-// Folds that are held go into one set of files for each held table, however many
-// transactions they are of.
+// Held folds go into one set of files for each held table, however many transactions they belong
+// to.
 func TestStageOfHeldFolds(t *testing.T) {
 	w := newWorld(t)
 	table, other := person(t), person(t)
@@ -130,7 +130,7 @@ func TestStageOfHeldFolds(t *testing.T) {
 	}
 }
 
-// TestNames proves that names sort by epoch and LSN, and tell no table's name.
+// TestNames proves that names sort by epoch and LSN, and do not contain a table's name.
 func TestNames(t *testing.T) {
 	w := newWorld(t)
 	s := w.stager(nil)
@@ -154,8 +154,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestAttemptsDoNotMix stages one batch in two processes, one of which fails and
-// tries again: no manifest names another attempt's objects.
+// TestAttemptsDoNotMix stages one batch in two processes, one of which fails and tries again. No
+// manifest names an object of another attempt.
 func TestAttemptsDoNotMix(t *testing.T) {
 	w := newWorld(t)
 	puts := 0

@@ -89,8 +89,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// Objects of refused rows are no leftovers as long as the daemon that put them may merge
-// them, however long that takes.
+// The objects of refused rows are not listed as long as the daemon that put them may merge them,
+// however long that takes.
 func TestKept(t *testing.T) {
 	w := newWorld(t)
 	key := func(epoch string) string { return "prefix/accounts/quarantine/" + epoch + "/x.jsonl.zst" }

@@ -19,7 +19,7 @@ import (
 	"rowshift/test/s3test"
 )
 
-// server is the S3 of all tests, with a bucket for each.
+// server is the S3 of all tests. Each test has a bucket of its own.
 var server = s3test.Shared{Options: s3test.Options{SecretKey: secretKey}}
 
 func TestMain(m *testing.M) {
@@ -27,11 +27,11 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// secretKey is looked for in errors.
+// secretKey must not show in errors.
 const secretKey = "a-secret-that-must-not-show"
 
-// world is a bucket that a stager writes to through a proxy that can fail, and that
-// the test reads without it.
+// world is a bucket. A stager writes to it through a proxy that can fail; the test reads it
+// without the proxy.
 type world struct {
 	t      testing.TB
 	server *s3test.Server
@@ -52,7 +52,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// stager returns one of this world.
+// stager returns a stager for this world.
 func (w *world) stager(alter func(*Options)) *Stager {
 	w.t.Helper()
 	o := Options{URL: w.url("prefix"), Pipeline: "accounts", Region: w.server.Region, Endpoint: w.proxy.url, Attempts: 3,
@@ -106,7 +106,7 @@ func (w *world) read(url string) []byte {
 	return content
 }
 
-// write puts an object beside the stager.
+// write puts an object past the stager.
 func (w *world) write(key string) {
 	w.t.Helper()
 	if _, err := w.server.Client().PutObject(context.Background(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: strings.NewReader("x")}); err != nil {
@@ -114,8 +114,8 @@ func (w *world) write(key string) {
 	}
 }
 
-// rows reads files as COPY does: the manifest, and the parts that it names, whose
-// lengths it checks.
+// rows reads files as COPY does: the manifest, and then the parts that it names, whose lengths
+// it checks.
 func (w *world) rows(f replicator.Files) []string {
 	w.t.Helper()
 	var m struct {
