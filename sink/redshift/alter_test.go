@@ -23,7 +23,7 @@ func TestAlterationSQL(t *testing.T) {
 	)
 }
 
-// wordsWith is words after a change.
+// wordsWith returns table words after a change.
 func wordsWith(change func(*schema.Table)) *schema.Table {
 	t := keyed()
 	t.Known = t.Name
@@ -31,8 +31,8 @@ func wordsWith(change func(*schema.Table)) *schema.Table {
 	return t
 }
 
-// TestAlterations shows that a target is brought in line with what became of its table,
-// with all rows in it, and again if that is done twice.
+// TestAlterations shows that a target is brought in line with what became of its table, that all
+// its rows stay, and that doing it twice does no harm.
 func TestAlterations(t *testing.T) {
 	kind := func(i int, kind string) func(*schema.Table) {
 		return func(t *schema.Table) { t.Columns[i].Mapping.Type = kind }
@@ -98,9 +98,9 @@ func TestAlterations(t *testing.T) {
 	}
 }
 
-// What moves all rows of a target, as another key does, takes longer than is waited for who
-// reads it: it gets twice the time with each try, and what was copied before is not copied
-// again.
+// A statement that moves all rows of a target, for example to another key, takes longer than
+// readers are waited for. It gets twice the time with each try, and what was copied before is
+// not copied again.
 func TestAlterationThatTakesLong(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
@@ -146,8 +146,8 @@ func TestAlterationThatTakesLong(t *testing.T) {
 	}
 }
 
-// A plan tells what is done where Redshift refuses to make a VARCHAR longer: as a comment,
-// for what is printed is run.
+// A plan tells what is done if Redshift refuses to make a VARCHAR longer. It does so in a
+// comment, because people run what it prints.
 func TestPlanOfALongerColumn(t *testing.T) {
 	table := wordsWith(func(t *schema.Table) { t.Columns[2].Mapping.Type = "VARCHAR(80)" })
 	w := New(Options{Schema: "public_copy", MetadataSchema: "rowshift"})
@@ -159,9 +159,9 @@ func TestPlanOfALongerColumn(t *testing.T) {
 	}
 }
 
-// A plan tells of a target that is spread or sorted otherwise than the config has it by now,
-// which a run leaves so; what it says does what it says. Of one that is spread by no column
-// it says nothing.
+// A plan comments on a target that is spread or sorted otherwise than the config says by now. A
+// run leaves it so; the statement in the comment changes it. On a target that is spread by no
+// column, a plan does not comment.
 func TestPlanOfOtherKeys(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -201,8 +201,8 @@ func TestPlanOfOtherKeys(t *testing.T) {
 	}
 }
 
-// TestAlterationsThatAreNoUse shows that a table is unfit whose target no alteration helps,
-// or Redshift does not alter.
+// TestAlterationsThatAreNoUse shows that a table is unfit if no alteration helps its target, or
+// if Redshift refuses the alteration.
 func TestAlterationsThatAreNoUse(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -224,8 +224,8 @@ func TestAlterationsThatAreNoUse(t *testing.T) {
 	}
 }
 
-// TestAlterationsThatArePrinted shows that nothing is altered where somebody else does so,
-// and that a fenced daemon alters nothing either.
+// TestAlterationsThatArePrinted shows that nothing is altered under Options.Print, nor by a
+// fenced daemon.
 func TestAlterationsThatArePrinted(t *testing.T) {
 	w := newWorld(t)
 	first, table := w.withWords()
@@ -250,8 +250,8 @@ func TestAlterationsThatArePrinted(t *testing.T) {
 	}
 }
 
-// TestWideningEndsUnderTheFence shows that a daemon which was replaced takes no column away
-// that the one of now may be writing to.
+// TestWideningEndsUnderTheFence shows that a daemon that was replaced does not remove a column
+// to which its successor may be writing.
 func TestWideningEndsUnderTheFence(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -279,8 +279,8 @@ func TestWideningEndsUnderTheFence(t *testing.T) {
 	w.want(columns(), "body", "n", "word")
 }
 
-// TestAlterationThatIsDone shows that what Redshift refuses because it has it already, of a try
-// whose link was lost, is no reason to park the table.
+// TestAlterationThatIsDone shows that a table is not parked if Redshift refuses an alteration
+// because an earlier try, whose link was lost, has already done it.
 func TestAlterationThatIsDone(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -298,8 +298,8 @@ func TestAlterationThatIsDone(t *testing.T) {
 	w.want(w.ask("SELECT word, CAST(n AS BIGINT), body, note FROM public_copy.words"), "a|1|x|~")
 }
 
-// TestWideningBesideOneThatWasBegun shows that a target which is still sorted by a wide column
-// of before is sorted by its name of then for the next one.
+// TestWideningBesideOneThatWasBegun shows that a target which an earlier widening left sorted by
+// a wide column is sorted by that column's later name when the next one is widened.
 func TestWideningBesideOneThatWasBegun(t *testing.T) {
 	table := wordsWith(func(t *schema.Table) { t.SortKey = []int{0, 1} })
 	have := map[string]string{"word": "VARCHAR(40)", "word__wide": "VARCHAR(65535)", "n": "INTEGER", "body": "VARCHAR(65535)"}

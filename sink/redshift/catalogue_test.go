@@ -28,7 +28,7 @@ func types() map[string]schema.Type {
 	return all
 }
 
-// A target that we have made must never be taken for one that somebody altered.
+// A target that we made must never be taken for one that somebody altered.
 func TestOurTypesDoNotDrift(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
@@ -54,7 +54,7 @@ func TestOurTypesDoNotDrift(t *testing.T) {
 	}
 }
 
-// spellings are how the catalogue, or a person, writes a type of ours.
+// spellings returns the ways in which the catalogue, or a person, writes a type of ours.
 func spellings(kind string) []string {
 	name, sizes, sized := strings.Cut(kind, "(")
 	all := []string{kind, strings.ToLower(kind), " " + kind + " "}
@@ -70,8 +70,8 @@ func spellings(kind string) []string {
 	return all
 }
 
-// TestCatalogueTypes shows that each type that a column of ours may have is known again,
-// by its long name and by its short one.
+// TestCatalogueTypes shows that every type that a column of ours may have is recognized by its
+// long name and by its short one.
 func TestCatalogueTypes(t *testing.T) {
 	kinds := map[string]bool{
 		"SUPER": true, "REAL": true, "DOUBLE PRECISION": true, "SMALLINT": true, "INTEGER": true, "BIGINT": true, "BOOLEAN": true, "DATE": true, "TIME": true, "TIMETZ": true,
@@ -92,8 +92,8 @@ func TestCatalogueTypes(t *testing.T) {
 	}
 }
 
-// TestCatalogueTypesThatCannotBeRead shows that what the catalogue says is neither taken
-// for a type that fits, nor for one that may be altered, and is told as it is.
+// TestCatalogueTypesThatCannotBeRead shows that a type that cannot be parsed is not taken for
+// one that fits, nor for one that may be altered, and is reported as the catalogue gives it.
 func TestCatalogueTypesThatCannotBeRead(t *testing.T) {
 	w := New(Options{Schema: "Sales"})
 	for _, text := range []string{"", "numeric(8", "numeric(8,2", "numeric(8,x)", "numeric(,2)", "numeric(-8,2)", "numeric(8,2,1)", "character varying()", "character varying(a)", "varchar(4,2)", "varchar(9))",
@@ -149,13 +149,13 @@ func TestFits(t *testing.T) {
 	}
 }
 
-// external are the views of the catalogue that tell of external schemas, too: each look at
-// one asks Glue, Hive or another database for all that is there, which is slow, and fails
-// with what cannot be reached. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
+// external are the views of the catalogue that also show external schemas. Every query of one
+// asks Glue, Hive or another database for everything in it, which is slow, and fails if one of
+// these cannot be reached. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
 var external = []string{"svv_tables", "svv_columns", "svv_all_", "svv_external_", "information_schema"}
 
-// TestExternalSchemasAreNotLookedAt shows that a pipeline begins, loads, alters, merges and
-// is checked where no such view answers.
+// TestExternalSchemasAreNotLookedAt shows that a pipeline begins, loads, alters, merges and is
+// checked even if no such view answers.
 func TestExternalSchemasAreNotLookedAt(t *testing.T) {
 	w := newWorld(t)
 	var faults []*redshifttest.Injected

@@ -23,8 +23,8 @@ func find(t *testing.T, findings []replicator.Finding, subject string) replicato
 	return findings[i]
 }
 
-// check looks at a warehouse and some tables, with what the bucket's check puts. What
-// fails, or could not be asked, says what repairs it.
+// check checks a warehouse and some tables, with the object that the bucket's check puts. A
+// finding that failed, or could not be asked, must say what repairs it.
 func (w *world) check(r *Warehouse, tables ...*schema.Table) []replicator.Finding {
 	w.t.Helper()
 	var findings []replicator.Finding
@@ -144,8 +144,8 @@ func TestCheckOfTheRole(t *testing.T) {
 	}
 }
 
-// A role that lost its rights halts, once it has lasted: what IAM was told takes a while to be
-// known everywhere. A COPY that is refused for something else does not.
+// A COPY that the role may not do halts once that has lasted, because changes in IAM take a
+// while to be known everywhere. A COPY that is refused for another reason does not count.
 func TestCopyThatMayNotReadHalts(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()

@@ -36,7 +36,7 @@ func TestCheckpointThatWasAltered(t *testing.T) {
 	wantHalt(t, err, replicator.WarehouseUnfit)
 }
 
-// Of a row with several faults the first is told.
+// Of several faults in a row, the first is reported.
 func TestFirstFaultOfARowIsTold(t *testing.T) {
 	s := &scanner{row: columns("x")}
 	if s.number(); s.text() != "" || s.err == nil || !strings.Contains(s.err.Error(), "column 1 of a metadata row is not a number") {
@@ -44,7 +44,7 @@ func TestFirstFaultOfARowIsTold(t *testing.T) {
 	}
 }
 
-// A table of 1,590 columns has a shape that is longer than the column that keeps it.
+// The shape of a table of 1,590 columns is longer than the column that keeps it.
 func TestDetailOfAWideTable(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
@@ -66,8 +66,8 @@ func TestDetailOfAWideTable(t *testing.T) {
 	}
 }
 
-// A root of thousands of partitions, which were attached by as many transactions, fits into
-// the column all the same: what does not is who attached them.
+// A root of thousands of partitions, each attached by another transaction, fits into the column
+// all the same. Only the transactions are left out.
 func TestDetailOfManyPartitions(t *testing.T) {
 	table := replicator.TableState{OID: 1}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -116,8 +116,8 @@ func TestLoadErrorsOfOthersAreNotOurs(t *testing.T) {
 	}
 }
 
-// A COPY of a load commits by itself, and is not made anew: tried again behind a commit it
-// would be there twice.
+// A COPY of a load commits by itself, into a table that is not made anew. Tried again after a
+// commit, it would leave the rows there twice.
 func TestASessionThatEndsAtALoadMayHaveCommitted(t *testing.T) {
 	s := &session{lasting: true, commits: true}
 	for severity, retry := range map[string]bool{"FATAL": false, "ERROR": true} {

@@ -77,7 +77,7 @@ func TestFenceDropsLoadTablesOfEarlierEpochsOnly(t *testing.T) {
 	}
 }
 
-// remembersLoad merges nothing but that a table is loading, and by what load.
+// remembersLoad merges nothing but the state that a table is loading, by that load.
 func (w *world) remembersLoad(r *Warehouse, table *schema.Table, load *replicator.LoadState) {
 	w.t.Helper()
 	m := w.merging()
@@ -89,8 +89,7 @@ func (w *world) remembersLoad(r *Warehouse, table *schema.Table, load *replicato
 	w.position = m.Checkpoint.LSN
 }
 
-// A load that has not ended goes on over a fence of its own process, and is not missed by
-// another's.
+// The tables of an unfinished load survive a fence of their own process, and not one of another.
 func TestFenceLeavesALoadThatGoesOn(t *testing.T) {
 	w := newWorld(t)
 	table := keyed()
@@ -109,7 +108,7 @@ func TestFenceLeavesALoadThatGoesOn(t *testing.T) {
 	w.want(there(), "0")
 }
 
-// A load that was given up, so that the states have it no longer, leaves no tables behind.
+// The tables of a load that was given up, and is no longer in the states, are dropped.
 func TestTablesOfALoadThatIsGivenUpAreDropped(t *testing.T) {
 	w := newWorld(t)
 	table := keyed()
@@ -156,8 +155,8 @@ func wantHalt(t testing.TB, err error, reason replicator.Reason) *replicator.Hal
 	return h
 }
 
-// A ledger or quarantine that somebody dropped halts with what makes it anew, and is made
-// without being asked for where nothing can have been in it.
+// A ledger or quarantine that somebody dropped is a halt, which tells how to make it anew. Where
+// nothing can have been in it, it is made without asking.
 func TestLedgerAndQuarantineAreMissed(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()

@@ -75,14 +75,14 @@ func TestTableSQL(t *testing.T) {
 	}
 }
 
-// reserved has names that are reserved words, or nearly so.
+// reserved has names that are reserved words, or nearly.
 func reserved() *schema.Table {
 	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Known: schema.Name{Schema: "public", Table: "User"}, Target: "user",
 		Columns: []schema.Column{column(1, "TAG", bigint, false), column(2, "Order", text, true), column(3, "c1", text, true), column(4, `"; DROP TABLE x; --`, text, true)},
 		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
 }
 
-// keyless has a key of bytea, by which Redshift neither spreads nor sorts.
+// keyless has a key of bytea, by which Redshift can neither spread nor sort rows.
 func keyless() *schema.Table {
 	return &schema.Table{OID: 16506, Name: schema.Name{Schema: "public", Table: "digests"}, Known: schema.Name{Schema: "public", Table: "digests"}, Target: "digests",
 		Columns: []schema.Column{column(1, "digest", bytea, false), column(2, "n", bigint, false), column(3, "note", text, true), column(4, "body", text, true)},
@@ -133,13 +133,13 @@ func TestSessionAndCheckSQL(t *testing.T) {
 	golden(t, "check", append(statements, loadErrors...)...)
 }
 
-// TestAdvisedSQL is what findings and halts advise people to run.
+// TestAdvisedSQL compares what findings and halts advise people to run.
 func TestAdvisedSQL(t *testing.T) {
 	golden(t, "advice", changeOwner(in("Sales", "order lines"), `"ann"`),
 		createSchemaFor("Sales", `"ann"`), grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers"), ignorePolicies(`"ann"`), forgetPolicies(in("Sales", "order lines")), changePassword("Ann"), unlockUser("Ann"), unlockUser(""))
 }
 
-// statement tells text that is a statement from prose.
+// statement tells statements from prose.
 var statement = regexp.MustCompile(`\b(CREATE (TABLE|TEMP|SCHEMA|VIEW|USER|OR)|INSERT INTO|DELETE FROM|UPDATE [%"]|SELECT |COPY [%"]|GRANT [A-Z]+(,| ON)|ALTER TABLE|DROP TABLE|LOCK |TRUNCATE )`)
 
 func TestStatementsAreWrittenInOnePlace(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// loading is a table that is loading: its load table has rows, and what is merged of
-// it is held.
+// loading begins the load of a table: its load table has rows, and what is merged of the table
+// is held.
 func (w *world) loading(r *Warehouse, table *schema.Table, number int, rows ...string) replicator.LoadState {
 	w.t.Helper()
 	l := replicator.LoadState{Into: fmt.Sprintf("load_1_%d_%d", number, table.OID), Held: fmt.Sprintf("held_1_%d_%d", number, table.OID), Loaded: true}
@@ -27,7 +27,7 @@ func (w *world) loading(r *Warehouse, table *schema.Table, number int, rows ...s
 	return l
 }
 
-// held makes folds be held, those with an id of that transaction.
+// held makes a batch's folds be held, as folds of that transaction.
 func held(b *replicator.Batch, l replicator.LoadState, xid uint32) *replicator.Batch {
 	for _, f := range b.Folds {
 		f.Held, f.XID = l.Held, xid
@@ -35,8 +35,8 @@ func held(b *replicator.Batch, l replicator.LoadState, xid uint32) *replicator.B
 	return b
 }
 
-// applyAll applies what is held until nothing is left, and returns in how many
-// transactions.
+// applyAll applies what is held until nothing is left. It returns how many transactions that
+// took.
 func (w *world) applyAll(r *Warehouse, table *schema.Table, l replicator.LoadState) (transactions int) {
 	w.t.Helper()
 	var taken int64
@@ -53,7 +53,7 @@ func (w *world) applyAll(r *Warehouse, table *schema.Table, l replicator.LoadSta
 	return transactions
 }
 
-// loaded are the rows of the load table of words.
+// loaded returns the rows of a load table of words.
 func (w *world) loaded(l replicator.LoadState) []string {
 	return w.ask("SELECT word, n, body FROM rowshift_accounts." + l.Into + " ORDER BY OCTET_LENGTH(word), word")
 }
@@ -87,7 +87,7 @@ func TestHeldChangesThatTheSnapshotSeesAreNotApplied(t *testing.T) {
 	w.want(w.loaded(l), "a|8|snapshot", "b|5|snapshot", "c|1|after")
 }
 
-// The ids that the warehouse takes out are those that the core's Visibility sees.
+// The warehouse takes out exactly the transactions that the core's Visibility sees.
 func TestSeenAgreesWithTheCore(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -121,8 +121,8 @@ func TestSeenAgreesWithTheCore(t *testing.T) {
 
 func (w *world) place(name string) place { return in("rowshift_accounts", name) }
 
-// However changes are cut into batches and transactions, what is held of them makes of
-// the load table what they make one by one.
+// However changes are cut into batches and transactions, applying them from the held table gives
+// the same load table as making them one by one.
 func TestHeldChangesEqualChangesOneByOne(t *testing.T) {
 	t.Parallel()
 	lists := drawn(40)
@@ -156,8 +156,8 @@ func TestHeldChangesEqualChangesOneByOne(t *testing.T) {
 	w.want(w.words())
 }
 
-// A transaction applies a fold at least, however large it is and however long it takes, and
-// one more behind each that left some.
+// A transaction applies at least one fold, however large or slow it is, and at least one more
+// for each earlier transaction that left some.
 func TestEnoughIsApplied(t *testing.T) {
 	for _, c := range []struct {
 		doubled, folds int
@@ -188,7 +188,7 @@ func TestApplyTakesMoreAndMore(t *testing.T) {
 	w.apply(r, batches...)
 	began := time.Now()
 	n := w.applyAll(r, table, l)
-	if took := time.Since(began); n < 2 || n > 2 && took < mostTime { // where it takes so long, there may be more
+	if took := time.Since(began); n < 2 || n > 2 && took < mostTime { // if one takes that long, there may be more
 		t.Errorf("%d transactions in %v", n, took)
 	}
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Into), fmt.Sprint(3*mostFolds))
@@ -208,8 +208,7 @@ func TestApplyOfAnOlderEpochWritesNothing(t *testing.T) {
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Held), "1")
 }
 
-// Wherever applying is cut off, what was applied is taken out, and what was not is
-// there.
+// Wherever applying is cut off, what was applied is no longer held, and what was not still is.
 func TestApplyIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -248,8 +247,8 @@ func TestApplyIsCutOff(t *testing.T) {
 	w.want(w.ask("SELECT word, body FROM rowshift_accounts."+l.Into+" WHERE word = 'a'"), "a|x")
 }
 
-// The tables of a load go when it is over: with the join, with the load that begins
-// instead, or with the next fence.
+// The tables of a load are dropped when it is over: with the join, with the load that begins in
+// its place, or with the next fence.
 func TestTablesOfLoadsThatAreOverAreDropped(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -271,7 +270,7 @@ func TestTablesOfLoadsThatAreOverAreDropped(t *testing.T) {
 	w.want(left())
 }
 
-// The widest table that is taken has a held table, and a target, that Redshift takes.
+// Redshift takes the held table and the target of the widest table that we accept.
 func TestWidestTableIsHeld(t *testing.T) {
 	const most = 1600 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 	wide := func(n int) (*schema.Table, error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hold opens a session of the loader's user that runs statements in a transaction. It
-// names itself later than at its start, so that its statements are not recorded as the
+// hold opens a session of the loader's user that runs statements in a transaction. It sets its
+// application name only after it has connected, so that its statements are not recorded as the
 // daemon's.
 func (w *world) hold(application string, statements ...string) *pgx.Conn {
 	w.t.Helper()
@@ -32,7 +32,7 @@ func (w *world) hold(application string, statements ...string) *pgx.Conn {
 
 const lockFence = "LOCK rowshift_accounts.fence"
 
-// A daemon that died inside of its transaction leaves a session that holds the fence.
+// A daemon that died inside its transaction leaves a session that holds the fence.
 func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -47,7 +47,7 @@ func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
 	}
 }
 
-// Redshift shows the names of applications to superusers only.
+// Redshift shows application names to superusers only.
 func TestFenceEndsWhoHoldsItWithoutAKnownName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -60,8 +60,8 @@ func TestFenceEndsWhoHoldsItWithoutAKnownName(t *testing.T) {
 	}
 }
 
-// Sessions of our user that are not a daemon's are waited for, and never ended: one of
-// another name that locks the fence, and one that only reads it.
+// Sessions of our user that do not belong to a daemon are waited for, and never ended: one with
+// another application name that locks the fence, and one that only reads it.
 func TestFenceEndsNobodyElse(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{"locking": lockFence, "reading": "SELECT COUNT(*) FROM rowshift_accounts.fence"} {
@@ -74,7 +74,7 @@ func TestFenceEndsNobodyElse(t *testing.T) {
 				application = "rowshift/accounts"
 			}
 			admin := w.hold(application, statement)
-			looked := w.server.Inject(redshifttest.Fault{Match: "svv_transactions", Nth: 2}) // so the first look has ended nobody
+			looked := w.server.Inject(redshifttest.Fault{Match: "svv_transactions", Nth: 2}) // by then, the first look has ended nobody
 			defer looked.Remove()
 			taken := make(chan replicator.Checkpoint, 1)
 			go func() {
@@ -95,8 +95,8 @@ func TestFenceEndsNobodyElse(t *testing.T) {
 	}
 }
 
-// A merge does not wait for ever for a client that vanished while it had the fence: it
-// ends its pass, and the next one ends that session.
+// A merge does not wait for ever for a client that vanished with the fence: its pass ends, and
+// the next one ends the client's session.
 func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -122,7 +122,7 @@ func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	w.want(w.words(), "a|1|x")
 }
 
-// Where statement_timeout does not end a wait for a lock, the server is asked to cancel it.
+// If statement_timeout does not end a wait for a lock, the server is asked to cancel it.
 func TestALockIsCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -140,8 +140,8 @@ func TestALockIsCancelled(t *testing.T) {
 	w.want(w.words(), "a|1|x")
 }
 
-// A resize ends statements as a timeout does. Nobody is asked for who has the fence then, nor
-// ended.
+// A resize ends statements as a timeout does. Then nobody is suspected of holding the fence, nor
+// is a session ended.
 func TestFenceBesideAResize(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -155,7 +155,7 @@ func TestFenceBesideAResize(t *testing.T) {
 	w.fence(r, table)
 }
 
-// A merge that waits for held changes of ours to be applied waits on.
+// A merge goes on waiting while this daemon applies held changes.
 func TestMergeWaitsForWhatIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -176,7 +176,7 @@ func TestMergeWaitsForWhatIsApplied(t *testing.T) {
 	}
 }
 
-// A merge that has the fence is bounded no more: it waits for whoever has a target.
+// Once a merge has the fence it has no limit: it waits for whoever has a target.
 func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

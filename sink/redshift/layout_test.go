@@ -19,7 +19,7 @@ func (w *world) oldest() {
 	w.admin("ALTER TABLE rowshift_accounts.checkpoint DROP COLUMN written_by", "DROP TABLE rowshift_accounts.request", "DROP TABLE rowshift_accounts.ledger", "DROP TABLE rowshift_accounts.quarantine", "UPDATE rowshift_accounts.checkpoint SET layout = 1")
 }
 
-// metadataIs fails the test unless the checkpoint's columns are so.
+// metadataIs fails the test unless the checkpoint's columns are these.
 func (w *world) metadataIs(want string) {
 	w.t.Helper()
 	w.want(w.ask("SELECT layout, epoch, lsn, written_by FROM rowshift_accounts.checkpoint"), want)
@@ -35,7 +35,7 @@ func TestFirstFenceWritesTheLayout(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(versioned))
 	w.fence(w.warehouse(func(o *Options) { o.Version = "v1.4.9" }))
-	w.metadataIs("4|2|0/64|" + version) // not who wrote last, but who wrote the layout
+	w.metadataIs("4|2|0/64|" + version) // the version that wrote the layout, and not the one that wrote last
 }
 
 func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
@@ -56,7 +56,7 @@ func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
 	w.metadataIs("4|3|0/64|" + version)
 }
 
-// Whoever dies, or is refused, while the tables are moved up leaves them as they were.
+// A daemon that dies, or is refused, while it moves the tables up leaves them as they were.
 func TestLayoutIsMovedUpWhole(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]redshifttest.Fault{
@@ -74,7 +74,7 @@ func TestLayoutIsMovedUpWhole(t *testing.T) {
 			if err == nil || replicator.Final(err) {
 				t.Fatal(err)
 			}
-			if name != "dropped at COMMIT" { // whose session holds the table until the next fence
+			if name != "dropped at COMMIT" { // its session keeps the table locked until the next fence
 				w.want(w.ask("SELECT layout, epoch FROM rowshift_accounts.checkpoint"), "1|1")
 				w.want(w.ask("SELECT COUNT(*) FROM svv_columns WHERE table_name = 'checkpoint' AND column_name = 'written_by'"), "0")
 			}
@@ -84,8 +84,8 @@ func TestLayoutIsMovedUpWhole(t *testing.T) {
 	}
 }
 
-// An older binary halts and says which one is needed, whatever the newer one has done
-// to the tables.
+// An older binary halts and says which one is needed, whatever the newer one has done to the
+// tables.
 func TestFenceOfANewerLayout(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
@@ -122,8 +122,8 @@ func TestMetadataThatWasAlteredHalts(t *testing.T) {
 	}
 }
 
-// A table that was loaded in layout 2, which had no held tables, keeps its load table
-// over the move: its load goes on.
+// A table that was loaded in layout 2, which had no held tables, keeps its load table when the
+// layout is moved up, and its load goes on.
 func TestLoadedTableOutlivesTheLayout(t *testing.T) {
 	w := newWorld(t)
 	table := keyed()

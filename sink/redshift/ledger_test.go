@@ -13,7 +13,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// ruled is words, where what does not fit goes by rules.
+// ruled is table words with rules for what does not fit.
 func ruled() *schema.Table {
 	t := keyed()
 	t.Columns[0].Rules = map[string]schema.Rule{schema.TooLong: schema.Quarantine}
@@ -21,7 +21,7 @@ func ruled() *schema.Table {
 	return t
 }
 
-// withRules is withWords, with rules.
+// withRules is withWords with these rules.
 func (w *world) withRules() (*Warehouse, *schema.Table) {
 	w.t.Helper()
 	r, table := w.warehouse(nil), ruled()
@@ -30,7 +30,7 @@ func (w *world) withRules() (*Warehouse, *schema.Table) {
 	return r, table
 }
 
-// Values that do not fit: cut, made NULL, and refused. The others are as they are.
+// Values that do not fit, and are cut, made NULL or refused.
 const (
 	cut   = "CUT"
 	nulls = "NUL\x00"
@@ -43,7 +43,7 @@ var (
 	fittings = strings.NewReplacer(cut, tooLong)
 )
 
-// changed folds changes, CUT in which stands for a value that is cut.
+// changed folds changes. CUT in them stands for a value that is cut.
 func changed(t testing.TB, table *schema.Table, changes ...string) *replicator.Batch {
 	for i := range changes {
 		changes[i] = fittings.Replace(changes[i])
@@ -79,7 +79,7 @@ func TestLedgerAndQuarantineOfAMerge(t *testing.T) {
 	}
 	w.want(w.ask(`SELECT source_schema, source_table, target, lsn FROM rowshift_accounts.quarantine WHERE "object" LIKE 's3://%/quarantine/%'`), "public|words|words|0/0")
 
-	w.apply(r, changed(t, table, `delete q"\`, "update d|5|"+bad, "update b|6|y")) // another version is refused in its stead
+	w.apply(r, changed(t, table, `delete q"\`, "update d|5|"+bad, "update b|6|y")) // another version of the row is refused in its place
 	w.want(w.quarantine(), `["d"]|not_utf8|body|lifted`, `["d"]|not_utf8|body|open`)
 	w.want(w.ask("SELECT word, n FROM public_copy.words ORDER BY n"), "c|3", "b|6")
 	w.apply(r, changed(t, table, "update d|6|fits"))
@@ -93,7 +93,7 @@ func TestLedgerAndQuarantineOfAMerge(t *testing.T) {
 	}
 }
 
-// A table that was renamed has one quarantine, under the name that the config knows.
+// A table that was renamed keeps one quarantine, under the name by which the config knows it.
 func TestQuarantineOfARenamedTable(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
@@ -108,9 +108,9 @@ func TestQuarantineOfARenamedTable(t *testing.T) {
 	w.want(w.ask(`SELECT DISTINCT source_schema, source_table FROM rowshift_accounts.quarantine UNION SELECT source_schema, source_table FROM rowshift_accounts.ledger`), "public|words")
 }
 
-// What is open of tables follows them to the names that the config has for them now, though
-// they exchange them; what is lifted is history. A request follows unless its name is
-// another table's now.
+// If the config has another name for a table, the open rows of its quarantine get that name,
+// even if two tables swap their names; what is lifted is history. A request follows too, unless
+// its name is now that of another table.
 func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
 	w := newWorld(t)
 	r, words := w.withRules()
@@ -148,7 +148,7 @@ func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
 	}
 	w.want(w.asked(), "words|requested|f|f")
 
-	others.Known.Table = "people" // this one the daemon knows from the merge before
+	others.Known.Table = "people" // the daemon knows this one from the merge before
 	done = merge(r, changed(t, others, "update a|2|x"))
 	w.want(open(), `others|words|["b"]`)
 	if done.Quarantined[words.Known] != 1 || len(done.Quarantined) != 1 || !slices.Equal(done.Resyncs, []schema.Name{others.Known}) {
@@ -163,7 +163,7 @@ func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
 	w.want(open())
 }
 
-// A key that does not fit is given by its hash, and nothing of its row is in the target.
+// A key that does not fit is given by its hash, and the target has nothing of its row.
 func TestQuarantineOfAKeyThatDoesNotFit(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
@@ -177,21 +177,21 @@ func TestQuarantineOfAKeyThatDoesNotFit(t *testing.T) {
 	w.apply(r, batch(t, table, "delete "+longKey))
 	w.want(w.ask("SELECT COUNT(*), COUNT(lifted_at) FROM rowshift_accounts.quarantine"), "2|2")
 
-	// A long key that fits is given likewise, by Redshift.
+	// A long key that fits is given by its hash too, which Redshift makes.
 	w.apply(r, batch(t, table, "update "+longKey[:1025]+"|3|"+bad))
 	w.want(w.ask(`SELECT COUNT(*) FROM rowshift_accounts.quarantine WHERE "key" LIKE '["sha256:%"]' AND lifted_at IS NULL`), "1")
 	w.apply(r, batch(t, table, "update "+longKey[:1025]+"|4|z"))
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts.quarantine WHERE lifted_at IS NULL"), "0")
 }
 
-// What a load and the changes held beside it account for comes with the join, once, and
-// closes what the table had in quarantine before.
+// The entries of a load, and of the changes held beside it, arrive with the join, and only once.
+// The join lifts what the table had in quarantine before.
 func TestLedgerOfALoadComesWithItsJoin(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
 	w.apply(r, batch(t, table, "insert a|1|"+bad, "insert old|1|"+bad))
 	l := w.loading(r, table, 1, "a|1|"+bad, "b|2|"+bad, "c|3|"+tooLong, "f|3|"+bad, "g|3|"+bad)
-	w.apply(r, held(changed(t, table, "insert seen|1|"+cut, "update c|9|"+bad), l, 7), held(batch(t, table, "insert "+longKey+"|1|x"), l, 6)) // the snapshot has it
+	w.apply(r, held(changed(t, table, "insert seen|1|"+cut, "update c|9|"+bad), l, 7), held(batch(t, table, "insert "+longKey+"|1|x"), l, 6)) // the snapshot saw these
 	l.Seen, l.HandOver = replicator.Visibility{XMin: 8, XMax: 8}, 9
 	w.apply(r, held(changed(t, table, "update b|4|"+cut, "insert d|5|"+bad, "update f|5|^", "delete g"), l, 8))
 	w.want(w.ledger())
@@ -216,8 +216,8 @@ func TestLedgerOfALoadComesWithItsJoin(t *testing.T) {
 	w.want(w.ask("SELECT COUNT(*) FROM svv_tables WHERE table_name LIKE 'ledger_1%'"), "0")
 }
 
-// What is copied of a load and what it accounts for are one transaction: tried again, each
-// is there once.
+// The rows of a load and their entries are copied in one transaction. When it is tried again,
+// each is there once.
 func TestLoadThatIsTriedAgainAccountsOnce(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
@@ -236,7 +236,7 @@ func TestLoadThatIsTriedAgainAccountsOnce(t *testing.T) {
 	w.want(w.ledger(), `["a"]|body|too_long|truncate|65536`)
 }
 
-// Of a merge that fails nothing is accounted, and of one that is done again once.
+// A merge that fails leaves no entries, and one that is repeated leaves them once.
 func TestLedgerIsOfTheMerge(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
@@ -255,8 +255,8 @@ func TestLedgerIsOfTheMerge(t *testing.T) {
 	w.want(w.quarantine(), `["b"]|not_utf8|body|open`)
 }
 
-// Rows that COPY refuses though they should fit are told by what they are, among them
-// values with line ends, and in folds that are held.
+// Rows that COPY refuses although they should fit are reported by what identifies them, among
+// them values with line ends, and rows in held folds.
 func TestRowsThatCopyRefuses(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -281,7 +281,7 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	wantRefused(t, "load", w.bring(r, l, table, staged), want, true)
 }
 
-// Rows are told by keys of bytes and of booleans, too, in merges and in held folds.
+// Such rows are also found by keys of bytes and of booleans, in merges and in held folds.
 func TestRowsThatCopyRefusesByOtherKeys(t *testing.T) {
 	w := newWorld(t)
 	table := keyed()
@@ -304,7 +304,7 @@ func TestRowsThatCopyRefusesByOtherKeys(t *testing.T) {
 	w.unmoved()
 }
 
-// digested is what a row is known by in replicator.Rows.
+// digested returns what a row is known by in replicator.Rows.
 func digested(texts ...string) string {
 	var dst []byte
 	for _, text := range texts {
@@ -324,7 +324,8 @@ func wantRefused(t *testing.T, name string, err error, rows replicator.Rows, loa
 	}
 }
 
-// More rows than a few are no single rows: the load is refused.
+// If COPY refuses more than a few rows, the fault is not in single rows, and the load is
+// refused.
 func TestManyRowsThatCopyRefusesHalt(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()

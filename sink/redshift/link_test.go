@@ -13,15 +13,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestFaults lets one statement of a merge fail and looks what is left; then the
-// merge is repeated as the core would.
+// TestFaults lets one statement of a merge fail and looks what is left. Then it repeats the
+// merge as the core would.
 func TestFaults(t *testing.T) {
 	const conflict = "could not complete because of conflict with concurrent transaction"
 	tests := []struct {
 		name      string
 		fault     redshifttest.Fault
 		retryable bool
-		written   bool // the transaction was committed all the same
+		written   bool // the transaction was committed nevertheless
 		ghost     bool // the server keeps the session, with nothing but its staging tables
 	}{
 		{"drop before the staging table", redshifttest.Fault{Match: "CREATE TEMP TABLE", Drop: true}, true, false, false},
@@ -108,7 +108,7 @@ func TestMergeThatIsGivenUp(t *testing.T) {
 	w.want(w.words())
 }
 
-// How a dead link is noticed is the config's to say.
+// The config decides how a dead link is noticed.
 func TestConfigsDialerIsUsed(t *testing.T) {
 	w := newWorld(t)
 	dialed := 0

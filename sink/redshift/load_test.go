@@ -8,7 +8,7 @@ import (
 	"rowshift/schema"
 )
 
-// staging puts rows of a load at rest, those of each cut for one COPY.
+// staging stages rows of a load, each cut for a COPY of its own.
 func (w *world) staging(table *schema.Table, cuts ...[]replicator.Tuple) (all []replicator.StagedLoad) {
 	w.t.Helper()
 	files, err := w.stager.Load(w.t.Context(), replicator.LoadRequest{Epoch: w.epoch, Table: table, At: w.position})
@@ -37,7 +37,7 @@ func (w *world) staging(table *schema.Table, cuts ...[]replicator.Tuple) (all []
 	return all
 }
 
-// tuples are rows, as row reads them.
+// tuples returns rows in the form that row reads.
 func tuples(rows ...string) (all []replicator.Tuple) {
 	for _, values := range rows {
 		all = append(all, row(values))
@@ -45,8 +45,8 @@ func tuples(rows ...string) (all []replicator.Tuple) {
 	return all
 }
 
-// A load is copied as its ranges come to rest, each of them once, with what each accounts
-// for; and one that begins anew begins with nothing.
+// A load is copied range by range, each range once and with its entries. A load that begins anew
+// begins with nothing.
 func TestLoadIsCopiedInParts(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withRules()
@@ -69,8 +69,8 @@ func TestLoadIsCopiedInParts(t *testing.T) {
 	w.want(w.ledger(), `["b"]|body|too_long|truncate|65536`, `["c"]|body|too_long|truncate|65536`)
 }
 
-// A daemon that another has taken over from makes no target: the other has brought the
-// targets in line with the source already, and this one may be of an earlier shape.
+// A daemon makes no target once another has taken over. The other has already brought the
+// targets in line with the source, and this one may know an earlier shape.
 func TestLoadTableIsMadeUnderTheFence(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.warehouse(nil), keyed()

@@ -53,8 +53,8 @@ func newKeyring(t *testing.T, alter func(*pgx.ConnConfig)) *keyring {
 	return k
 }
 
-// refused asks the warehouse, and wants a refusal: one that passes, or a halt. failed is how
-// many logins in a row were refused then.
+// refused asks the warehouse and expects a refusal: a halt if halts is true, else an error that
+// may pass. failed is how many logins in a row were refused by then.
 func (k *keyring) refused(halts bool, failed int) {
 	k.t.Helper()
 	_, err := k.Checkpoint(k.t.Context())
@@ -117,7 +117,7 @@ func TestASecretThatComesInThePause(t *testing.T) {
 	}
 }
 
-// The config has the password already that the user is given then.
+// The config already has a password that the user is given only later.
 func TestASecretThatIsAheadOfTheDatabase(t *testing.T) {
 	k := newKeyring(t, nil)
 	user := "ahead_" + k.database
@@ -140,7 +140,7 @@ func TestASecretThatIsAheadOfTheDatabase(t *testing.T) {
 	}
 }
 
-// pgconn goes on to the host's next address at 28000.
+// After 28000, pgconn goes on to the host's next address.
 func TestARefusedLoginIsNotMadeAtAnotherAddress(t *testing.T) {
 	k := newKeyring(t, func(c *pgx.ConnConfig) {
 		c.LookupFunc = func(context.Context, string) ([]string, error) {
@@ -180,7 +180,7 @@ func TestCheckOfAWrongPassword(t *testing.T) {
 	}
 }
 
-// digestServer asks for a password in Redshift's own way, with SHA-256.
+// digestServer asks for a password by Redshift's own type, with SHA-256.
 func digestServer(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

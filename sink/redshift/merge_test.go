@@ -13,8 +13,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// change makes a change of a table out of words: "insert row", "update row",
-// "update key -> row", "delete key", "truncate".
+// change makes a change of a table from words: "insert row", "update row", "update key -> row",
+// "delete key", "truncate".
 func change(t *schema.Table, words string) replicator.Change {
 	verb, rest, _ := strings.Cut(words, " ")
 	c := replicator.Change{Table: t}
@@ -37,7 +37,7 @@ func change(t *schema.Table, words string) replicator.Change {
 	return c
 }
 
-// batch folds changes of one table.
+// batch folds changes of one table into a batch.
 func batch(t testing.TB, table *schema.Table, changes ...string) *replicator.Batch {
 	t.Helper()
 	f := replicator.NewFold(table, "")
@@ -62,7 +62,7 @@ func (w *world) stage(batches ...*replicator.Batch) []*replicator.Staged {
 	return staged
 }
 
-// merging is the merge of what was staged, from where the checkpoint stands.
+// merging returns a merge of what was staged, from where the checkpoint stands.
 func (w *world) merging(staged ...*replicator.Staged) *replicator.Merge {
 	c := first()
 	c.Epoch, c.Phase, c.LSN = w.epoch, replicator.Streaming, w.position
@@ -84,7 +84,7 @@ func (w *world) apply(r *Warehouse, batches ...*replicator.Batch) replicator.Mer
 	return merged
 }
 
-// words are the rows of table words, each as "word|n|body".
+// words returns the rows of table words, each as "word|n|body".
 func (w *world) words() []string {
 	return w.ask("SELECT word, n, body FROM public_copy.words ORDER BY OCTET_LENGTH(word), word")
 }
@@ -104,7 +104,7 @@ func (w *world) unmoved() {
 	w.unstaged()
 }
 
-// at compares where the checkpoint is.
+// at checks where the checkpoint is.
 func (w *world) at() {
 	w.t.Helper()
 	if got := w.ask("SELECT lsn FROM rowshift_accounts.checkpoint"); got[0] != w.position.String() {
@@ -112,8 +112,8 @@ func (w *world) at() {
 	}
 }
 
-// unstaged waits until no temporary table is left: those of a session that was closed
-// end a little after it.
+// unstaged waits until no temporary table is left. Those of a session that was closed disappear
+// a little after it.
 func (w *world) unstaged() {
 	w.t.Helper()
 	var left []string
@@ -242,7 +242,7 @@ func TestTableStatesAreWrittenWhenTheyChange(t *testing.T) {
 	r, table := w.withWords()
 	var was []string
 	for i, state := range []replicator.State{replicator.Loading, replicator.Loading, replicator.Live, replicator.Live, replicator.Loading, replicator.Loading} {
-		if i > 3 { // what the fence reads need not be written again
+		if i > 3 { // the states that the fence reads need not be written again
 			r = w.warehouse(nil)
 			w.fence(r, table)
 		}

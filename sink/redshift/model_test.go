@@ -14,7 +14,7 @@ import (
 	"rowshift/schema"
 )
 
-// model is table words as the source has it: the columns beside the key, by key.
+// model is table words as the source has it: the other columns, by key.
 type model map[string][2]string
 
 // generator makes changes that the source could have made.
@@ -26,14 +26,15 @@ type generator struct {
 	log   []string
 }
 
-// keys differ in blanks at their end, most of them.
+// keys differ mostly in trailing blanks.
 var keys = []string{"a", "a ", "a  ", "b", "b ", "", " ", "é", `q"'\`}
 
 var bodies = []string{"~", "", " ", "x", "x ", "a,b", "line\nbreak", `\N`, `"quoted"`, `it's \ `}
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// key returns a key that the table has, or has not; false if there is none.
+// key returns a key that the table has or, if there is false, one that it does not have. It
+// returns false if no key is such.
 func (g *generator) key(there bool) (string, bool) {
 	var able []string
 	for _, k := range keys {
@@ -76,8 +77,8 @@ func (g *generator) change() replicator.Change {
 	return c
 }
 
-// update changes a row that keeps its key; a long value, or the key itself, may not
-// be sent if it is as it was.
+// update changes a row that keeps its key. A long value that did not change may not be sent, nor
+// may the key.
 func (g *generator) update(c *replicator.Change, key, n string) {
 	c.Op = replicator.Update
 	body := pick(g.Rand, bodies)
@@ -111,7 +112,7 @@ func text3(row replicator.Tuple) string {
 	return "~"
 }
 
-// batches folds a list of changes, cut at some places inside of the transaction.
+// batches folds a list of changes into batches, cut at some places inside the transaction.
 func (g *generator) batches() []*replicator.Batch {
 	all := []*replicator.Batch{}
 	for range 1 + g.IntN(3) {
@@ -126,7 +127,7 @@ func (g *generator) batches() []*replicator.Batch {
 	return all
 }
 
-// shown are the model's rows.
+// shown returns the model's rows.
 func (m model) shown() []string {
 	shown := []string{}
 	for key, row := range m {
@@ -136,8 +137,8 @@ func (m model) shown() []string {
 	return shown
 }
 
-// drawn is how many lists of changes a test draws: so many, as many more as
-// ROWSHIFT_TEST_SEEDS says, and few with -short.
+// drawn returns how many lists of changes a test draws: the usual number and as many more as
+// ROWSHIFT_TEST_SEEDS says, or few with -short.
 func drawn(usual int) int {
 	if testing.Short() {
 		return usual / 5
@@ -146,8 +147,8 @@ func drawn(usual int) int {
 	return usual + more
 }
 
-// Whatever the source does, and wherever its changes are cut, the target comes to
-// be what the changes make one by one.
+// Whatever the source does, and wherever its changes are cut, the target ends up as if the
+// changes had been made one by one.
 func TestMergesEqualChangesOneByOne(t *testing.T) {
 	t.Parallel()
 	lists := drawn(100)
@@ -166,7 +167,7 @@ func TestMergesEqualChangesOneByOne(t *testing.T) {
 	}
 }
 
-// Whatever a target holds, a table that joins makes it equal to its load table.
+// Whatever a target holds, the join makes it equal to the load table.
 func TestJoinsEqualTheirLoadTables(t *testing.T) {
 	t.Parallel()
 	lists := drawn(60)

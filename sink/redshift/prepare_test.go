@@ -8,7 +8,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// TestPrepare shows that what was prepared is not copied again, that nothing leans on its
+// TestPrepare shows that what was prepared is not copied again, that nothing depends on its
 // being there, and that none of it stays.
 func TestPrepare(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -47,7 +47,7 @@ func FuzzQuoted(f *testing.F) {
 	})
 }
 
-// A spare name is one that may be a name, and that is not taken.
+// A spare name is a possible name, and is not taken.
 func TestSpareNames(t *testing.T) {
 	long := strings.Repeat("x", maxName-2)
 	for _, test := range []struct{ name, want string }{

@@ -10,7 +10,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// reads tells whether analysts may read everything.
+// reads checks that analysts may read everything.
 func (w *world) reads() {
 	w.t.Helper()
 	for _, table := range []string{"public_copy.words", "rowshift_accounts.freshness", "rowshift_accounts.checkpoint", "rowshift_accounts.table_state"} {
@@ -18,7 +18,7 @@ func (w *world) reads() {
 	}
 }
 
-// remember makes the checkpoint know tables.
+// remember merges a checkpoint that knows these tables.
 func (w *world) remember(r *Warehouse, tables ...*schema.Table) {
 	w.t.Helper()
 	m := w.merging()
@@ -30,7 +30,7 @@ func (w *world) remember(r *Warehouse, tables ...*schema.Table) {
 
 func analysts(o *Options) { o.Readers = []string{"analysts"} }
 
-// A daemon that dies between a table and its grants is made up for by the next.
+// If a daemon dies between making a table and granting it, the next one makes the grants.
 func TestGrantsOfADeadDaemonAreMade(t *testing.T) {
 	for _, match := range []string{"GRANT USAGE", "GRANT SELECT"} {
 		t.Run(match, func(t *testing.T) {
@@ -57,13 +57,13 @@ func TestGrantsOfADeadDaemonAreMade(t *testing.T) {
 	}
 }
 
-// A reader who was named later, or lost rights, has them at the next opening; until
-// then plan and check say so.
+// A reader that was named later, or lost rights, gets them at the next opening. Until then, plan
+// and check say so.
 func TestReadersWhoLackRightsAreGrantedThem(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
 	tables := []*schema.Table{table}
-	w.remember(r, table, composite()) // the second of which somebody dropped
+	w.remember(r, table, composite()) // somebody has dropped the second
 	later := w.warehouse(analysts)
 	planned, err := later.Plan(t.Context(), tables, replicator.Foreseen{})
 	if err != nil || !slices.Contains(planned, `GRANT SELECT ON "public_copy"."words" TO "analysts"`) || len(planned) != 8 {
@@ -88,7 +88,7 @@ func TestReadersWhoLackRightsAreGrantedThem(t *testing.T) {
 	}
 }
 
-// A target that is there before its first load is read by the readers too.
+// The readers may also read a target that was there before its first load.
 func TestTargetsThatAreThereAreGranted(t *testing.T) {
 	w := newWorld(t)
 	w.withWords()
@@ -98,8 +98,8 @@ func TestTargetsThatAreThereAreGranted(t *testing.T) {
 	w.reads()
 }
 
-// Groups and roles are granted what users are. A role is shown to nobody who was not given it,
-// so that check cannot tell one that is not there from one that is.
+// Groups and roles are granted what users are. Redshift shows a role only to those who were
+// given it, so check cannot tell whether one that it does not see exists.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLES.html
 func TestGroupsAndRolesAreGranted(t *testing.T) {
 	w := newWorld(t)
@@ -124,8 +124,8 @@ func TestGroupsAndRolesAreGranted(t *testing.T) {
 	}
 }
 
-// The names of users keep their case, as those that IAM and identity providers make need: a
-// reader's, and in what is advised the loader's own.
+// The names of users keep their case, as names from IAM and identity providers need: that of a
+// reader and, in what is advised, that of the loader.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 func TestUsersKeepTheirCase(t *testing.T) {
 	w := newWorld(t)

@@ -61,7 +61,7 @@ func TestReconcileWritesOnlyWhatDiffers(t *testing.T) {
 	w.unstaged()
 }
 
-// places are where the rows lie on the server behind the stand-in, by word.
+// places returns where each row of words lies on the server behind the stand-in.
 func (w *world) places() map[string]string {
 	places := map[string]string{}
 	for _, r := range w.below("SELECT rtrim(word::text), ctid, xmin FROM public_copy.words") {
@@ -78,8 +78,8 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// A target's rows may have been written when another column was the key, or by somebody
-// else: each that has no key, or the key of another row, gives way.
+// A target's rows may have been written when another column was the key, or by somebody else. A
+// row that has no key, or the key of another row, gives way.
 func TestReconcileOfAnotherKey(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -95,9 +95,9 @@ func TestReconcileOfAnotherKey(t *testing.T) {
 	}
 }
 
-// Redshift's row-level security hides rows from what reads, updates and deletes, the owner's
-// too, and lets all be inserted: what then cannot be made equal is told, whether some rows
-// are hidden or all, and nothing is written.
+// Redshift's row-level security hides rows from reads, updates and deletions, also those of the
+// owner, but lets all rows be inserted. A target that cannot be made equal for that is reported,
+// whether some rows are hidden or all, and nothing is written.
 func TestReconcileOfHiddenRows(t *testing.T) {
 	for name, policy := range map[string]string{"some": "n < 2", "all": "false"} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestReconcileOfTypesWithoutEquality(t *testing.T) {
 	}
 }
 
-// A key that is text is compared by its length there as well.
+// A text key is compared by its length in such a table, too.
 func TestReconcileOfTextKeysBesideTypesWithoutEquality(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.warehouse(nil), keyed()
@@ -186,7 +186,7 @@ func TestReconcileOfCompositeKeyAndBytes(t *testing.T) {
 		"1|10|x|00fe", "1|11|y|02", "2|~|x|01")
 }
 
-// Changes of the batch that a table joins with come first, into its load table.
+// The changes of the batch that a table joins with are applied first, to its load table.
 func TestJoinComesAfterTheFolds(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -198,7 +198,7 @@ func TestJoinComesAfterTheFolds(t *testing.T) {
 	w.want(w.words(), "a|9|x")
 }
 
-// A person who reads a load table does not hold up what has been committed.
+// Somebody who reads a load table does not hold up what has been committed.
 func TestLoadTableThatIsReadIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

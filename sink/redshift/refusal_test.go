@@ -41,8 +41,8 @@ func TestFileThatIsGoneMergesNothing(t *testing.T) {
 	w.unmoved()
 }
 
-// A row whose origin the target does not have goes to quarantine, and out of it with the
-// next version that is whole.
+// A row whose origin is not in the target goes to quarantine. The next version that is whole
+// lifts it.
 func TestRowThatCannotBeFilledIsRefused(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -54,7 +54,7 @@ func TestRowThatCannotBeFilledIsRefused(t *testing.T) {
 	if diff := cmp.Diff([]replicator.Entries{{Table: table.Name, Kind: "unfilled", Rule: schema.Quarantine, Count: 1}}, done.Entries); diff != "" || done.Quarantined[table.Name] != 1 {
 		t.Error(diff, done.Quarantined)
 	}
-	w.apply(r, batch(t, table, "update a -> d|3|^")) // leans on the row that was refused
+	w.apply(r, batch(t, table, "update a -> d|3|^")) // depends on the row that was refused
 	w.want(w.words(), "c|4|z")
 	w.want(w.quarantine(), `["a"]|unfilled|~|lifted`, `["d"]|unfilled|~|open`)
 	w.apply(r, batch(t, table, "update d|4|w"))
@@ -96,9 +96,9 @@ func TestDriftHaltsMergesAndLoads(t *testing.T) {
 	}
 }
 
-// A target that somebody gave to another user parks its table alone: at a merge, a load, an
-// alteration and a join, and the grants at a start go on without it. A right that is lacking
-// on one of ours halts all.
+// If somebody gave a target to another user, only its table is parked: merges, loads,
+// alterations, joins and the grants at a start go on without it. If a right on one of our own
+// targets is missing, everything halts.
 func TestTargetOfAnotherUser(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.Readers = []string{"analysts"} })
@@ -142,7 +142,7 @@ func TestTargetOfAnotherUser(t *testing.T) {
 	w.want(w.query(must(w.config("analysts")(t.Context())), "SELECT COUNT(*) FROM public_copy.accounts"), "0")
 }
 
-// A view in a target's place is told beforehand, of whatever kind: by plan, and by check.
+// plan and check report a view in a target's place beforehand, whatever its kind.
 func TestViewInATargetsPlaceIsTold(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -164,8 +164,8 @@ func TestViewInATargetsPlaceIsTold(t *testing.T) {
 	}
 }
 
-// A target that refuses a statement for a reason of its own parks its table; what the
-// server refuses for its own sake parks none, and what passes is tried again.
+// A target that refuses a statement for a reason of its own parks its table. What the server
+// refuses for its own sake parks none, and errors that pass are tried again.
 func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -191,7 +191,7 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 		{"08006", "lost", ends},
 		{"XX000", "canary", ends},
 		{"XX000", "canary", ends},
-		{"XX000", "canary", unfit}, // three times in a row: the target's
+		{"XX000", "canary", unfit}, // three times in a row, so the target is to blame
 	}
 	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
 	idle := &replicator.Merge{Expect: m.Expect, Checkpoint: m.Checkpoint.Clone()} // as between any two passes
@@ -226,7 +226,7 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 	}
 }
 
-// What repairs a target can be said of the longest name that one may have, and can be run.
+// The repair of a target with the longest possible name can be printed, and can be run.
 func TestRepairOfALongName(t *testing.T) {
 	table := keyed()
 	table.Target = strings.Repeat("x", maxName)
@@ -237,8 +237,8 @@ func TestRepairOfALongName(t *testing.T) {
 	}
 }
 
-// What is refused as XX000 at one table after another, with nothing merged between, is the
-// server's: a full disk is to park no more than one.
+// If one table after another is refused with XX000, and nothing is merged in between, the server
+// is to blame: a full disk must not park more than one table.
 func TestRefusalsOfTableAfterTable(t *testing.T) {
 	one, other, third := &schema.Table{OID: 1}, &schema.Table{OID: 2}, &schema.Table{OID: 3}
 	var r refusals
@@ -260,9 +260,9 @@ func TestRefusalsOfTableAfterTable(t *testing.T) {
 	}
 }
 
-// A table that Redshift refuses to make for good, be it a target, a load table or a held one,
-// parks the source's table alone. What passes is tried again, what may be the server's parks
-// nothing at first, and what is the server's nothing at all.
+// If Redshift refuses for good to make a table, be it a target, a load table or a held table,
+// only its source table is parked. Errors that pass are tried again, those that may be the
+// server's park nothing at first, and those that are the server's nothing at all.
 func TestTableThatIsNotMadeParksItsTable(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.warehouse(nil), keyed()
@@ -312,7 +312,8 @@ func TestTableThatIsNotMadeParksItsTable(t *testing.T) {
 	parks("load_1_1_1", "42611", load)
 }
 
-// A table whose key is bytea is loaded and merged: nothing of it is spread or sorted by that.
+// A table whose key is bytea is loaded and merged, and none of its tables is spread or sorted by
+// that.
 func TestKeyOfBytea(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.warehouse(nil), keyless()
@@ -324,8 +325,8 @@ func TestKeyOfBytea(t *testing.T) {
 	w.want(w.ask("SELECT COUNT(*) FROM svv_redshift_columns WHERE table_name IN ('digests', 'load_1_1_16506') AND (distkey OR sortkey <> 0)"), "0")
 }
 
-// A target with a constraint that somebody gave it parks its table, and is met once: what
-// it refuses it would refuse for ever.
+// A target that somebody gave a constraint parks its table the first time, because it would
+// refuse the same rows for ever.
 func TestConstraintOfSomebodyParksTheTable(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -356,8 +357,7 @@ func TestRefusedFileHaltsWithoutTheValue(t *testing.T) {
 	w.unmoved()
 }
 
-// A serverless workgroup has no stl_load_errors: the column is told from
-// sys_load_error_detail.
+// A serverless workgroup has no stl_load_errors: sys_load_error_detail tells the column.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-known-issues.html
 func TestRefusedFileOfAServerlessWorkgroup(t *testing.T) {
 	w := newWorld(t)

@@ -14,7 +14,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// asked are the requests as people see them.
+// asked returns the requests as people see them.
 func (w *world) asked() []string {
 	return w.ask("SELECT source_table, state, taken_at IS NOT NULL, done_at IS NOT NULL FROM rowshift_accounts.request ORDER BY source_table, state")
 }
@@ -122,13 +122,13 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 	}
 }
 
-// resets are the slot resets as people see them.
+// resets returns the slot resets as people see them.
 func (w *world) resets() []string {
 	return w.ask("SELECT token, state, taken_at IS NOT NULL, done_at IS NOT NULL FROM rowshift_accounts.request WHERE kind = 'reset' ORDER BY token")
 }
 
-// A reset is remembered by its token with the merge that begins it, is under way while
-// the pipeline is creating, and done once all tables have joined.
+// The merge that begins a reset remembers it by its token. It is under way while the pipeline is
+// creating, and done once all tables have joined.
 func TestResetsAreRemembered(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
@@ -194,7 +194,7 @@ func TestResetThatWasTakenLastIsUnderWay(t *testing.T) {
 	}
 }
 
-// A token that is asked for while a daemon is given it is remembered once.
+// A token that is asked for while a daemon takes the same token is remembered once.
 func TestResetIsRequestedWhileADaemonTakesIt(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
@@ -218,8 +218,8 @@ func TestResetIsRequestedWhileADaemonTakesIt(t *testing.T) {
 	w.want(w.resets(), "both|taken|t|f")
 }
 
-// A request that is given up while a merge hangs leaves nothing behind: neither itself
-// nor a session that would take the lock later.
+// A request that is given up while a merge hangs leaves nothing behind, neither the request nor
+// a session that would take the lock later.
 func TestResetIsNotRequestedOnceGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
@@ -245,8 +245,7 @@ func TestResetIsNotRequestedOnceGivenUp(t *testing.T) {
 	w.want(w.resets())
 }
 
-// A table of requests that somebody dropped is made again, and what was in it is
-// forgotten.
+// A request table that somebody dropped is made again, without what was in it.
 func TestRequestTableIsMadeAgain(t *testing.T) {
 	w := newWorld(t)
 	r, _ := w.withWords()

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hurried is a warehouse whose user has settings that would end what takes long, and show
-// times in another way.
+// hurried returns a warehouse whose user has settings that would end long statements and change
+// the form of times.
 func (w *world) hurried() *Warehouse {
 	w.t.Helper()
 	user := "hurried_" + w.database
@@ -53,7 +53,7 @@ func TestSettingsOfTheUserAreNotHeard(t *testing.T) {
 		t.Errorf("the time is read as %v, %v", c, err)
 	}
 
-	// A load waits for the fence for longer than the user may.
+	// A load waits for the fence for longer than the user's timeout.
 	w.admin("GRANT USAGE ON SCHEMA rowshift_accounts TO loader", "GRANT ALL ON TABLE rowshift_accounts.fence TO loader")
 	load := loadState("load_1_1_16501")
 	if err := r.Hold(t.Context(), load.Held, table); err != nil {

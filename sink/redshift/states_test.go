@@ -21,8 +21,8 @@ func manyStates(n int) []replicator.TableState {
 	return all
 }
 
-// A merge writes nothing of tables that are as they were, however many there are, and of
-// one that is not a line.
+// A merge writes nothing for tables whose states did not change, however many there are, and
+// only one row for a table whose state did.
 func TestIdleTablesAreNotWritten(t *testing.T) {
 	m := metadata("rowshift")
 	all := manyStates(10_000)
@@ -82,8 +82,8 @@ func TestStatesThatChanged(t *testing.T) {
 	}
 }
 
-// The merge that writes the states of thousands of tables, and one that changes one of
-// them, leave in the warehouse what they were given.
+// A merge that writes the states of thousands of tables, and one that changes one of them, leave
+// in the warehouse what they were given.
 func TestManyStatesComeBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
@@ -115,8 +115,8 @@ func TestManyStatesComeBack(t *testing.T) {
 	}
 }
 
-// BenchmarkStates is what the states of 10,000 tables cost a merge: that changes none,
-// that changes one, and that is the first and writes all.
+// BenchmarkStates measures what the states of 10,000 tables cost a merge that changes none, one
+// that changes one, and the first one, which writes all.
 func BenchmarkStates(b *testing.B) {
 	m := metadata("rowshift")
 	was := manyStates(10_000)

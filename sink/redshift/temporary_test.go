@@ -11,8 +11,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// A target may have any name, and may be in the schema that a name without one is looked for
-// in: no temporary table of ours is taken for it, least of all one that was not made.
+// A target may have any name, and may be in a schema of the search path. None is taken for a
+// temporary table of ours, least of all for one that was not made.
 func TestNoTargetIsTakenForATemporaryTable(t *testing.T) {
 	w := newWorld(t)
 	var kept []string
@@ -56,7 +56,7 @@ func TestNoTargetIsTakenForATemporaryTable(t *testing.T) {
 	there("another merge")
 }
 
-// A target may have the name that another table goes by in a statement on it.
+// A target may have a name that is the alias of another table in a statement on it.
 func TestTargetsOfShortNames(t *testing.T) {
 	for _, name := range []string{"s", "l", "g", "t"} {
 		t.Run(name, func(t *testing.T) {

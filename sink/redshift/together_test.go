@@ -15,7 +15,7 @@ import (
 	"rowshift/schema"
 )
 
-// counted counts the requests of a session. Each is written at once.
+// counted counts the requests of a session. Each request is one Write.
 type counted struct {
 	net.Conn
 	requests *atomic.Int64
@@ -70,8 +70,8 @@ func batchOf(t testing.TB, tables []*schema.Table, changes ...string) *replicato
 	return b
 }
 
-// TestTablesAreMergedTogether shows that a merge of many tables makes as many requests,
-// each of which costs Redshift a commit or us a way there and back, as one of few.
+// TestTablesAreMergedTogether shows that a merge of many tables makes as many requests as one of
+// few. Each request costs a commit in Redshift, or a round trip.
 func TestTablesAreMergedTogether(t *testing.T) {
 	w := newWorld(t)
 	r, requests := w.counting()
@@ -98,9 +98,9 @@ func TestTablesAreMergedTogether(t *testing.T) {
 	w.unmoved()
 }
 
-// TestFoldsOfATableStayInOrder merges batches as one in which folds that wait for others
-// stand before and behind folds of the same table that do not, and a batch that has two
-// folds of each table.
+// TestFoldsOfATableStayInOrder merges several batches as one. In some, folds that wait for
+// others come before and after folds of the same table that do not wait; another has two folds
+// of each table.
 func TestFoldsOfATableStayInOrder(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
@@ -123,8 +123,8 @@ func TestFoldsOfATableStayInOrder(t *testing.T) {
 	w.unmoved()
 }
 
-// TestWhatFailsOfManyIsNamed shows that what one of many tables that are copied or written
-// by one request fails with is told of that table.
+// TestWhatFailsOfManyIsNamed shows that when one request copies or writes many tables and fails,
+// the error names the table that it failed at.
 func TestWhatFailsOfManyIsNamed(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.HaltOnCopyError = true })
@@ -157,7 +157,7 @@ func TestWhatFailsOfManyIsNamed(t *testing.T) {
 	w.unmoved()
 }
 
-// A request holds so many statements and bytes, and more only if it is one statement.
+// A request holds only so many statements and bytes; a single statement may have more.
 func TestRequestsAreBounded(t *testing.T) {
 	w := newWorld(t)
 	r, requests := w.counting()
@@ -186,8 +186,8 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 }
 
-// TestLoadTablesAreDroppedTogether shows that load tables of many joins cost few requests,
-// and that one which somebody reads keeps none of the others.
+// TestLoadTablesAreDroppedTogether shows that the load tables of many joins are dropped by few
+// requests, and that one which somebody reads does not keep the others.
 func TestLoadTablesAreDroppedTogether(t *testing.T) {
 	w := newWorld(t)
 	r, requests := w.counting()

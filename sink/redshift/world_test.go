@@ -90,7 +90,7 @@ func (w *world) config(user string) func(context.Context) (*pgx.ConnConfig, erro
 	}
 }
 
-// warehouse returns one of pipeline "accounts".
+// warehouse returns a warehouse of pipeline "accounts".
 func (w *world) warehouse(alter func(*Options)) *Warehouse {
 	w.t.Helper()
 	o := Options{Config: w.config("loader"), Pipeline: "accounts", Schema: "public_copy", MetadataSchema: "rowshift_accounts",
@@ -103,7 +103,7 @@ func (w *world) warehouse(alter func(*Options)) *Warehouse {
 	return r
 }
 
-// admin runs statements as the superuser, by the stand-in.
+// admin runs statements as the superuser, through the stand-in.
 func (w *world) admin(statements ...string) {
 	w.t.Helper()
 	for _, s := range statements {
@@ -121,7 +121,7 @@ func (w *world) ask(sql string) []string {
 	return w.query(config, sql)
 }
 
-// below asks the server behind the stand-in.
+// below asks the server behind the stand-in directly.
 func (w *world) below(sql string) []string {
 	w.t.Helper()
 	config, err := pgx.ParseConfig(backing.Server(w.t).DSN(w.database))
@@ -173,7 +173,7 @@ func (w *world) eventually(what string, holds func() bool) {
 	}
 }
 
-// fence takes over with a table that is live.
+// fence takes over with tables that are live.
 func (w *world) fence(r *Warehouse, tables ...*schema.Table) replicator.Checkpoint {
 	w.t.Helper()
 	c, err := r.Fence(w.t.Context(), first(tables...))
@@ -202,7 +202,7 @@ func (w *world) make(r *Warehouse, tables ...*schema.Table) {
 	}
 }
 
-// loadState is that of a load by its load table.
+// loadState returns the state of a load with that load table.
 func loadState(into string) replicator.LoadState {
 	return replicator.LoadState{Into: into, Held: "held_" + strings.TrimPrefix(into, "load_"), Loaded: true}
 }
@@ -213,7 +213,7 @@ func joining(t *schema.Table, into string) []replicator.Join {
 	return []replicator.Join{{Table: t, From: l.Into, Held: l.Held}}
 }
 
-// loadFiles loads files into a load table, with what belongs to it.
+// loadFiles loads files into a load table, with what a load needs besides.
 func (w *world) loadFiles(r *Warehouse, into string, t *schema.Table, f replicator.StagedLoad) {
 	w.t.Helper()
 	l := loadState(into)
