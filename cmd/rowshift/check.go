@@ -12,18 +12,19 @@ import (
 	"rowshift/replicator"
 )
 
-// askTimeout is how long a command asks before it gives up; of check, each part.
+// askTimeout bounds how long a command waits for answers. check applies it to each part.
 const askTimeout = 2 * time.Minute
 
-// ask does something with the rooms that takes askTimeout at most.
+// ask opens the rooms and calls do, which has askTimeout in all.
 func (o *outside) ask(ctx context.Context, do func(context.Context, *config, *rooms) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	return o.open(ctx, do)
 }
 
-// open loads the config and opens the rooms, for a command that bounds each part itself:
-// one that is slow is not to take the time of the others, and be blamed on them.
+// open loads the config, opens the rooms and calls do. It sets no time limit: it is for
+// commands that limit each part separately, so that a slow part neither takes time from
+// the others nor gets them blamed.
 func (o *outside) open(ctx context.Context, do func(context.Context, *config, *rooms) error) error {
 	config, err := o.load()
 	if err != nil {
@@ -39,8 +40,8 @@ func (o *outside) open(ctx context.Context, do func(context.Context, *config, *r
 
 type checkCommand struct{}
 
-// Run looks at everything that a first run needs. It changes nothing in the
-// databases, and puts and deletes one object in the bucket.
+// Run checks everything that a first run needs. It changes nothing in the databases, and
+// puts and deletes one object in the bucket.
 func (checkCommand) Run(ctx context.Context, o *outside) error {
 	return o.open(ctx, func(ctx context.Context, _ *config, r *rooms) error {
 		findings := r.check(ctx, cmp.Or(o.patience, askTimeout))
@@ -52,8 +53,8 @@ func (checkCommand) Run(ctx context.Context, o *outside) error {
 	})
 }
 
-// printFindings prints a line for each finding, under it what repairs it, and a
-// summary.
+// printFindings prints a line for each finding with its repair below it, and a summary
+// at the end.
 func printFindings(w io.Writer, findings []replicator.Finding) {
 	wide := 0
 	for _, f := range findings {
@@ -76,8 +77,8 @@ func printFindings(w io.Writer, findings []replicator.Finding) {
 	fmt.Fprintf(w, "\n%d looked at, %d to be repaired, %d to know of\n", len(findings), bad, warnings)
 }
 
-// verdicts counts the findings that somebody should know of, and those that stand
-// in a run's way or could not be asked.
+// verdicts counts the findings: warnings are worth knowing, bad ones prevent a run or
+// could not be checked.
 func verdicts(findings []replicator.Finding) (warnings, bad int) {
 	for _, f := range findings {
 		switch f.Verdict {

@@ -37,28 +37,29 @@ type commandLine struct {
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
-// outside is what a command has to do with besides its flags.
+// outside is what a command gets besides its flags: the config's path and where to
+// print.
 type outside struct {
 	config         string // path of the config file
 	stdout, stderr io.Writer
 
-	patience time.Duration // how long check and status ask each part, in tests; 0: as ever
+	patience time.Duration // how long check and status give each part; tests set it, 0 means the usual time
 }
 
 // load reads the config.
 func (o *outside) load() (*config, error) { return loadConfig(o.config) }
 
-// errTold ends a command with exit code 1 whose output has said why.
+// errTold ends a command with exit code 1 if its output has already said why.
 var errTold = errors.New("something failed")
 
-// misuse is what is wrong with a command line beside its grammar. It ends a command with
-// the exit code that the grammar's faults have.
+// misuse is a fault of the command line that the grammar cannot find. It ends a command
+// with the same exit code as a fault of the grammar.
 type misuse struct{ error }
 
-// Unwrap returns the error itself.
+// Unwrap returns the fault itself.
 func (m misuse) Unwrap() error { return m.error }
 
-// run does what the command line asks for and returns the exit code.
+// run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if exposed(args) {
 		fmt.Fprintln(stderr, "rowshift: a password on the command line can be read by everyone on this machine; "+
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return told(command.Run(o), stderr)
 }
 
-// told prints an error that a command ended with and returns its exit code.
+// told prints the error that a command returned, if any, and returns the exit code.
 func told(err error, stderr io.Writer) int {
 	var bad *faults
 	switch {
@@ -100,11 +101,12 @@ func told(err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// exit is what the parser panics with when it has done all there was to do, as for
-// --help.
+// exit is the value that the parser panics with after it has done everything itself, as
+// for --help.
 type exit int
 
-// parse returns the command that was asked for, or nil and the exit code.
+// parse returns the command to run. If there is none to run, command is nil and code is
+// the exit code.
 func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command *kong.Context, code int) {
 	parser, err := kong.New(line,
 		kong.Name("rowshift"),
@@ -134,7 +136,8 @@ func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command 
 	return command, exitFine
 }
 
-// usual puts what many programs take, help and --version, as this one spells it.
+// usual translates the usual ways to ask for help and version, "help" and "--version",
+// into this command line's own.
 func usual(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
@@ -145,17 +148,17 @@ func usual(args []string) []string {
 	return args
 }
 
-// usage returns what is wrong with a command line.
+// usage returns the parser's error, reworded where the parser's words are obscure.
 func usage(err error) string {
 	flag, found, _ := strings.Cut(err.Error(), ": ")
-	if strings.HasSuffix(found, "(<EOL>)") { // the parser's own name for the end
+	if strings.HasSuffix(found, "(<EOL>)") { // the parser's name for the end of the command line
 		return flag + " needs a value"
 	}
 	return err.Error()
 }
 
-// exposed tells whether an argument holds a password: a flag that is named for one,
-// or a URL with one in it.
+// exposed reports whether an argument holds a password: a flag that is named for one, or
+// a URL that has one in it.
 func exposed(args []string) bool {
 	for _, arg := range args {
 		flag, value, _ := strings.Cut(arg, "=")

@@ -15,18 +15,18 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// config is what the file means, checked and typed. Secrets are in it as references
-// only.
+// config is the meaning of the config file, checked and typed. It holds references to
+// secrets, never the secrets.
 type config struct {
 	pipeline  string
 	source    sourceConfig
 	warehouse warehouseConfig
 	bucket    bucketConfig
 	limits    replicator.Limits
-	hashKey   secret          // what columns are hashed with; unset if none are
-	tables    []schema.Choice // by name
+	hashKey   secret          // key for hashed columns; unset if no column is hashed
+	tables    []schema.Choice // sorted by name
 
-	refresh      time.Duration // negative: only by refreshBytes
+	refresh      time.Duration // how often a quiet stream moves the checkpoint; negative: only by refreshBytes
 	refreshBytes uint64
 	listen       string
 	level        zapcore.Level
@@ -38,9 +38,9 @@ type sourceConfig struct {
 	publication string
 	create      bool
 	loadYield   time.Duration
-	look        time.Duration // how often the catalogue is looked at
+	look        time.Duration // interval between two looks at the catalogue
 	format      postgres.Format
-	resyncLost  bool // a slot that is lost is reset without anybody's word
+	resyncLost  bool // reset a lost slot without being asked
 }
 
 type warehouseConfig struct {
@@ -50,8 +50,8 @@ type warehouseConfig struct {
 	copyRole       string
 	readers        []string
 	queryGroup     string
-	haltOnCopy     bool // a row that COPY refuses though it should fit halts
-	printDDL       bool // alterations of targets are printed, and somebody else's to run
+	haltOnCopy     bool // halt when COPY refuses a row that should fit
+	printDDL       bool // print alterations of targets for somebody else to run
 }
 
 type bucketConfig struct {
@@ -61,8 +61,8 @@ type bucketConfig struct {
 	endpoint string
 }
 
-// loadConfig reads and checks the file at path. The error is *faults, with all that
-// is wrong.
+// loadConfig reads and checks the file at path. Its error is a *faults with everything
+// that is wrong.
 func loadConfig(path string) (*config, error) {
 	if path == "" {
 		f := newFaults("rowshift")
@@ -87,7 +87,7 @@ func loadConfig(path string) (*config, error) {
 func readConfig(text []byte, f *faults) *config {
 	d, ok := parseDocument(text, f)
 	if !ok {
-		return nil // what is missing cannot be known
+		return nil // nobody can know what else is wrong
 	}
 	c := (&reading{faults: f, written: map[string]string{}}).config(d)
 	if len(f.found) > 0 {
@@ -96,11 +96,11 @@ func readConfig(text []byte, f *faults) *config {
 	return c
 }
 
-// pipelineName keeps a pipeline's name fit for an object's key, an application's
-// name and a slot's.
+// pipelineName keeps the name of a pipeline valid as part of an object's key, an
+// application name and a slot's name.
 var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
-// config checks everything, whatever of it is wrong.
+// config checks all settings, even after some were found wrong.
 func (r *reading) config(d document) *config {
 	c := &config{}
 	c.pipeline = r.matching("pipeline", d.Pipeline, required, pipelineName,
@@ -118,8 +118,8 @@ func (r *reading) config(d document) *config {
 	return c
 }
 
-// refresh reads how often a quiet stream moves the checkpoint; 0 means that time
-// alone never does.
+// refresh reads how often a quiet stream moves the checkpoint. 0 in the file means never
+// by time alone, for which the replicator takes a negative duration.
 func (r *reading) refresh(s setting) time.Duration {
 	d := r.duration("checkpoint_refresh", s, 5*time.Minute, 0, 24*time.Hour)
 	if d == 0 {
@@ -128,8 +128,8 @@ func (r *reading) refresh(s setting) time.Duration {
 	return d
 }
 
-// limits reads when a batch is sealed. A batch is sealed by its age at the latest,
-// so an interval that is longer than the age would never be felt.
+// limits reads when a batch is sealed. max_age seals every batch, so a min_interval
+// longer than that would have no effect, and is a fault.
 func (r *reading) limits(d batchDocument) replicator.Limits {
 	l := replicator.Limits{
 		Rows:        int(r.number("batch.rows", d.Rows, 500_000, 1, 10_000_000)),

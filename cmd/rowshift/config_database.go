@@ -24,12 +24,12 @@ type database struct {
 	user     string
 	name     string
 	timeout  time.Duration // for one connect
-	password secret        // may be unset, for a server that asks for none
-	plain    bool          // without TLS; else TLS is verify-full
-	ca       string        // file of certificates that may vouch for the server; empty: the system's
+	password secret        // unset if the server asks for none
+	plain    bool          // no TLS; otherwise TLS is verify-full
+	ca       string        // file of the certificates to verify the server with; empty: the system's
 }
 
-// database reads a database's keys, which stand under path.
+// database reads the keys under path, which say how to reach a database.
 func (r *reading) database(path string, d databaseDocument, port uint16) database {
 	db := r.dsn(path+".dsn", path, d.DSN, port)
 	db.password = r.password(path+".password", d.Password)
@@ -38,7 +38,7 @@ func (r *reading) database(path string, d databaseDocument, port uint16) databas
 	db.plain = mode == "disable"
 	switch {
 	case mode != "verify-full" && mode != "disable":
-		r.add(path+".tls", "is not a way to use TLS", // it is not quoted: it may be a password that slipped
+		r.add(path+".tls", "is not a way to use TLS", // without a quote: it may be a misplaced password
 			"leave it out: the server's certificate and name are then verified; or write disable")
 	case db.plain && !insecure && db.host != "" && !isLoopback(db.host):
 		r.add(path+".tls", "is disabled, and the host is not on this machine: passwords and rows would cross the network in clear",
@@ -53,7 +53,8 @@ func (r *reading) database(path string, d databaseDocument, port uint16) databas
 	return db
 }
 
-// dsn reads a URL. No fault quotes from it.
+// dsn reads the URL of a database. No fault quotes from it, since it may hold a
+// password.
 func (r *reading) dsn(path, place string, s setting, port uint16) database {
 	db := database{port: port, timeout: 10 * time.Second}
 	text, ok := r.scalar(path, s, required)
@@ -89,8 +90,8 @@ func (r *reading) dsn(path, place string, s setting, port uint16) database {
 	return db
 }
 
-// dsnOptions reads what stands behind the URL's question mark. Everything that
-// would weaken TLS is refused: a URL is copied around too easily.
+// dsnOptions reads the query of the URL. It refuses everything that would weaken TLS,
+// because URLs are copied around too easily.
 func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 	options, err := url.ParseQuery(u.RawQuery)
 	if err != nil || u.Fragment != "" {
@@ -118,7 +119,7 @@ func (r *reading) dsnOptions(path, place string, u *url.URL, db *database) {
 			strange = true
 		}
 	}
-	if strange { // it is not named: a password with a question mark in it may have become one
+	if strange { // not named: it may be part of a password that has a question mark in it
 		r.add(path, "has an option that is not for a DSN to set here", "take it out: behind the question mark may stand connect_timeout")
 	}
 }
@@ -129,7 +130,8 @@ func (r *reading) password(path string, s setting) secret {
 	return p
 }
 
-// certificates reads the path of a file of certificates, and tries it once.
+// certificates reads the path of a file of certificates, and loads the file once to find
+// faults now.
 func (r *reading) certificates(path string, s setting) string {
 	file, ok := r.scalar(path, s, optional)
 	if !ok {
@@ -153,13 +155,13 @@ func readCertificates(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// isLoopback tells whether what is sent to host never leaves this machine.
+// isLoopback reports whether what is sent to host stays on this machine.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// slotName is PostgreSQL's rule; RDS refuses some beginnings beyond it.
+// slotName is PostgreSQL's rule for names of slots. RDS also refuses some prefixes.
 // https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
 var (
 	slotName  = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
@@ -188,15 +190,15 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 	return c
 }
 
-// name reads the name of an object in a database, of most bytes at most.
+// name reads the name of a database object, of at most most bytes.
 func (r *reading) name(path string, s setting, unset string, most int) string {
 	text := r.text(path, s, unset)
 	r.fits(path, text, most)
 	return text
 }
 
-// plainName reads the name of an object that somebody types: with a blank or a dot in
-// it, it is rather a slip than such a name.
+// plainName reads a name that people have to type. One with a blank or a dot in it is a
+// slip rather than such a name, and a fault.
 func (r *reading) plainName(path string, s setting, unset string, most int) string {
 	text := r.name(path, s, unset, most)
 	if text != unset {
@@ -205,7 +207,7 @@ func (r *reading) plainName(path string, s setting, unset string, most int) stri
 	return text
 }
 
-// plain says if a name has a blank or a dot.
+// plain adds a fault and returns false if a name has a blank or a dot.
 func (r *reading) plain(path, name string) bool {
 	switch {
 	case strings.ContainsFunc(name, unicode.IsSpace):
@@ -218,7 +220,7 @@ func (r *reading) plain(path, name string) bool {
 	return false
 }
 
-// fits says if a database would cut or refuse a name.
+// fits adds a fault and returns false if a database would cut or refuse a name.
 func (r *reading) fits(path, name string, most int) bool {
 	switch {
 	case len(name) > most:
@@ -231,10 +233,10 @@ func (r *reading) fits(path, name string, most int) bool {
 	return false
 }
 
-// sameName tells whether Redshift takes two names for one.
+// sameName reports whether Redshift treats two names as the same.
 func sameName(a, b string) bool { return schema.Fold(a) == schema.Fold(b) }
 
-// String returns the URL without any secret.
+// String returns the database's URL without its password.
 func (d database) String() string {
 	u := url.URL{Scheme: "postgres", User: url.User(d.user), Host: net.JoinHostPort(d.host, strconv.Itoa(int(d.port))), Path: "/" + d.name}
 	return u.String()

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// faultCase is a good config with one thing changed, and the line that it gives.
+// faultCase changes one thing in a good config, and has the fault that this must give.
 type faultCase struct {
 	old, new string
-	line     string // what follows the path and a colon
+	line     string // without the path and the colon that it begins with
 }
 
 func testFaults(t *testing.T, cases []faultCase) {
@@ -119,7 +119,7 @@ func TestFaultsOfSecrets(t *testing.T) {
 	})
 }
 
-// A password that YAML does not take for text is not quoted when that is told.
+// A password that is not text to YAML is not quoted in the fault about it.
 func TestFaultsOfSecretsThatAreNoText(t *testing.T) {
 	for value, fault := range map[string]string{
 		"*" + canary:         "4: names an alias that is not there; write a value that begins with * in quotes",
@@ -269,8 +269,8 @@ func TestFaultsOfTables(t *testing.T) {
 	}
 }
 
-// TestUnknownKeysAreShown has the line and a caret, and not what stands beside the
-// key, which may be a password.
+// TestUnknownKeysAreShown checks that the excerpt has the line and a caret, but not the
+// value beside the key, which may be a password.
 func TestUnknownKeysAreShown(t *testing.T) {
 	text := strings.Replace(goodConfig, "log: {level: info}", "log: {lvl: "+canary+", level: info}\nsorce: {password: "+canary+"}", 1)
 	path := writeConfig(t, text)

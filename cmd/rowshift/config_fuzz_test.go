@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzConfig reads anything as a config. It must never panic, never say that nothing
-// is wrong without a config, and tell each fault in a line of its own.
+// FuzzConfig reads arbitrary bytes as a config. That must never panic, must never return
+// neither a config nor a fault, and must print each fault on a line of its own.
 func FuzzConfig(f *testing.F) {
 	f.Add(goodConfig)
 	f.Add(minimal)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A key that YAML does not take for text is a key all the same: one that is not known, and
-// not one for which all that stands beside it is left out unseen.
+// A key that is not text to YAML is reported as an unknown key. It must not make the
+// decoder silently drop everything beside it.
 func TestKeysThatAreNoText(t *testing.T) {
 	const batch = "known here: rows, bytes, max_age, min_interval"
 	for _, c := range []struct{ old, new, line string }{
@@ -40,7 +40,8 @@ func TestKeysThatAreNoText(t *testing.T) {
 	}
 }
 
-// The names of tables and columns are as they are written, whatever YAML takes them for.
+// Names of tables and columns are taken as they are written, whatever type YAML gives
+// them.
 func TestNamesThatYAMLTakesForOtherThanText(t *testing.T) {
 	c := load(t, strings.Replace(goodConfig, "public.plan: {columns: all}",
 		`public.plan: {columns: [5, true, "null", y, n, on, off, no, 1.50, 0x1F, "~"], target: on, distkey: true, sortkey: [5, n],

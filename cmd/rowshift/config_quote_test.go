@@ -9,7 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// put writes a value into what a config was read as, under a path of keysOf.
+// put sets a value in a decoded config, at a path as keysOf returns it.
 func put(in map[string]any, path string, value any) {
 	names := strings.NewReplacer("tables.*", "tables.public:company", ".*", ".plan").Replace(path)
 	keys := strings.Split(names, ".")
@@ -25,7 +25,8 @@ func put(in map[string]any, path string, value any) {
 	in[keys[len(keys)-1]] = value
 }
 
-// faultsWith returns what is wrong with the good config once values stand in it, by paths.
+// faultsWith returns the faults of the good config after values, by path, were put into
+// it.
 func faultsWith(t *testing.T, values map[string]any) string {
 	t.Helper()
 	in := map[string]any{}
@@ -48,7 +49,7 @@ func faultsWith(t *testing.T, values map[string]any) string {
 	return f.Error()
 }
 
-// leavesOf are the keys of the config that have a value.
+// leavesOf returns the paths of the config's keys that have a value rather than keys.
 func leavesOf() []string {
 	all := keysOf(reflect.TypeFor[document](), "")
 	leaves := []string{"tables.*.rename.*", "tables.*.types.*", "tables.*.rules.*", "tables.*.rules.*.too_long"}
@@ -60,10 +61,10 @@ func leavesOf() []string {
 	return leaves
 }
 
-// Promise 6: a variable that slipped in the wrong place may hold a password. Whatever key
-// names it, and whatever is wrong with its value, no fault has that.
+// Promise 6: a variable in the wrong place may hold a password. Whichever key refers to
+// it, and whatever is wrong with its value, no fault shows the value.
 func TestFaultsShowNoVariable(t *testing.T) {
-	const reference, seen = "${ROWSHIFT_TEST_SLIP}", "7777" // which is in each value
+	const reference, seen = "${ROWSHIFT_TEST_SLIP}", "7777" // seen is part of each value
 	t.Setenv("ROWSHIFT_TEST_PASSWORD", "the password")
 	leaves := leavesOf()
 	if len(leaves) < 50 {
@@ -86,7 +87,7 @@ func TestFaultsShowNoVariable(t *testing.T) {
 		everywhere := map[string]any{}
 		for _, path := range leaves {
 			try(value, map[string]any{path: reference})
-			if path != "tables.*.rules.*" && path != "tables.*.columns" { // which leave no room for others
+			if path != "tables.*.rules.*" && path != "tables.*.columns" { // these leave no room for other entries
 				everywhere[path] = reference
 			}
 		}

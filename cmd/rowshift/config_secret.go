@@ -8,9 +8,9 @@ import (
 	"rowshift/schema"
 )
 
-// secret reads a reference to a secret, and tries it once, so that a missing one is
-// told now. It returns what the secret is now, empty if there is none; leave says when
-// it may be left out.
+// secret reads a reference to a secret, and resolves it once, so that a missing secret
+// is a fault now. It returns the reference and the secret's current value, empty if
+// there is none. leave says in a fault when the key may be left out.
 func (r *reading) secret(path string, s setting, leave string) (reference secret, now string) {
 	_, written := r.at[path]
 	switch {
@@ -30,7 +30,7 @@ func (r *reading) secret(path string, s setting, leave string) (reference secret
 	}
 	if err != nil {
 		found := err.Error()
-		if reference.file != "" { // the path may be of a variable too
+		if reference.file != "" { // the path may come from an environment variable
 			found = strings.ReplaceAll(found, reference.file, strings.TrimPrefix(s.text, "file:"))
 		}
 		r.add(path, found, `write "${ENV}", of a variable that is set, or file:PATH, of a file that can be read`)
@@ -38,7 +38,7 @@ func (r *reading) secret(path string, s setting, leave string) (reference secret
 	return reference, now
 }
 
-// hashKey reads the reference to the key that columns are hashed with.
+// hashKey reads the reference to the key for hashed columns.
 func (r *reading) hashKey(s setting) secret {
 	const path = "hash_key"
 	reference, now := r.secret(path, s, "where no table has hash")
@@ -49,8 +49,8 @@ func (r *reading) hashKey(s setting) secret {
 	return reference
 }
 
-// choices are the tables with the key that their columns are hashed with, as it is
-// now. A process keeps the key that it began with: with another, tables are to be
+// choices returns the tables with the current value of the key for hashed columns. A
+// process calls it once and keeps that key, because another key means that tables are
 // loaded again.
 func (c *config) choices() ([]schema.Choice, error) {
 	if !c.hashKey.isSet() {

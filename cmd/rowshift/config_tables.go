@@ -10,11 +10,11 @@ import (
 	"rowshift/schema"
 )
 
-// maxSourceName is the length in bytes beyond which PostgreSQL cuts a name.
+// maxSourceName is how many bytes of a name PostgreSQL keeps.
 // https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
 const maxSourceName = 63
 
-// tables reads the tables, by name.
+// tables reads the tables and sorts them by name.
 func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 	if len(d) == 0 {
 		if _, there := r.at["tables"]; !there || len(r.found) == 0 {
@@ -53,7 +53,7 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 	return choices
 }
 
-// table reads the choice that is made for one table.
+// table reads the entry of one table.
 func (r *reading) table(path string, d tableDocument) schema.Choice {
 	c := schema.Choice{
 		Target:         r.plainName(path+".target", d.Target, "", maxWarehouseName),
@@ -103,7 +103,7 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 	return c
 }
 
-// renames reads which columns have another name in the warehouse.
+// renames reads the names that columns have in the warehouse, where those differ.
 func (r *reading) renames(path string, d map[string]setting) map[string]string {
 	var renames map[string]string
 	for _, column := range slices.Sorted(maps.Keys(d)) {
@@ -142,8 +142,8 @@ func (r *reading) columns(path string, s setting) []string {
 	return columns
 }
 
-// chosen says if a column that a key names is not among the chosen ones, as far as
-// that can be known without the catalogue.
+// chosen adds a fault for each of the names that is not among the chosen columns, as far
+// as that is known without the catalogue.
 func (r *reading) chosen(path string, c schema.Choice, names ...string) {
 	for _, name := range names {
 		switch {
@@ -156,9 +156,9 @@ func (r *reading) chosen(path string, c schema.Choice, names ...string) {
 	}
 }
 
-// tableName reads schema.table. Either may stand in double quotes, which it needs
-// only if it holds a dot or a quote; case is kept either way, as the catalogue has
-// it.
+// tableName reads schema.table. Either part may be in double quotes, which it needs only
+// if it holds a dot or a quote. Unlike in SQL, case is kept without quotes too, as the
+// catalogue has it.
 func tableName(text string) (schema.Name, bool) {
 	first, rest, ok := identifier(text)
 	if !ok || !strings.HasPrefix(rest, ".") {
@@ -168,7 +168,7 @@ func tableName(text string) (schema.Name, bool) {
 	return schema.Name{Schema: first, Table: second}, ok && rest == ""
 }
 
-// asRead writes a name as tableName reads it, in quotes where it needs them.
+// asRead writes a name so that tableName reads it back, with quotes only where needed.
 func asRead(n schema.Name) string {
 	quoted := func(name string) string {
 		if !strings.ContainsAny(name, `."`) && name == strings.TrimSpace(name) {
@@ -179,7 +179,7 @@ func asRead(n schema.Name) string {
 	return quoted(n.Schema) + "." + quoted(n.Table)
 }
 
-// identifier reads one name from the start of text and returns what follows it.
+// identifier reads one name from the start of text and returns the rest.
 func identifier(text string) (name, rest string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexAny(text, `."`)

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// load reads a config that is expected to be good.
+// load reads a config, and fails the test if it has faults.
 func load(t *testing.T, text string) *config {
 	t.Helper()
 	c, err := loadConfig(writeConfig(t, text))
@@ -58,8 +58,8 @@ func TestGoodConfig(t *testing.T) {
 	}, load(t, goodConfig))
 }
 
-// Promise 6: of the key that columns are hashed with the config holds where it is to be
-// read, and the rooms are given what it is.
+// Promise 6: the config holds only where the key for hashed columns can be read, and the
+// rooms get its value.
 func TestHashAndRename(t *testing.T) {
 	t.Setenv("ROWSHIFT_TEST_HASH_KEY", canary+"-of-32-bytes")
 	text := strings.Replace(goodConfig, "  public.person: {exclude: [email, full_name]}",
@@ -93,7 +93,7 @@ func TestTypesAndRules(t *testing.T) {
 	}, load(t, text).tables[0])
 }
 
-// minimal leaves out all that has a default.
+// minimal leaves out everything that has a default.
 const minimal = `pipeline: my-accounts
 source: {dsn: "postgresql://rowshift@[::1]/app?connect_timeout=3&sslmode=verify-full"}
 warehouse: {dsn: "postgres://loader@dw.internal/dw", schema: userdata, copy_role: "arn:aws:iam::123456789012:role/a,arn:aws:iam::210987654321:role/b"}
@@ -120,8 +120,8 @@ func TestDefaults(t *testing.T) {
 	}, load(t, minimal))
 }
 
-// TestDefaultsAreTheReplicators keeps what is said here equal to what a zero value
-// means there.
+// TestDefaultsAreTheReplicators checks that the defaults here equal what the zero value
+// means to the replicator.
 func TestDefaultsAreTheReplicators(t *testing.T) {
 	var o replicator.Options
 	o.EnsureDefaults()
@@ -189,7 +189,7 @@ func TestExpand(t *testing.T) {
 		{"$ and $5 and $$", "$ and $5 and $$"},
 		{"${ROWSHIFT_TEST_B}", "b"},
 		{"x${ROWSHIFT_TEST_B}y${ROWSHIFT_TEST_B}", "xbyb"},
-		{"${ROWSHIFT_TEST_A}", "a${ROWSHIFT_TEST_B}$$"}, // what a variable holds is not looked into
+		{"${ROWSHIFT_TEST_A}", "a${ROWSHIFT_TEST_B}$$"}, // references within a variable's value are not expanded
 		{"$${ROWSHIFT_TEST_B}${ROWSHIFT_TEST_B}", "${ROWSHIFT_TEST_B}b"},
 	} {
 		if got, err := expand(c.text); err != nil || got != c.want {

@@ -10,14 +10,14 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// rulesSetting is what is done with the values of a column that do not fit: one rule,
-// or one for each kind of misfit.
+// rulesSetting holds the rules for values of a column that do not fit: one rule for all
+// of them, or one for each kind of misfit.
 type rulesSetting struct {
 	every setting
 	kinds map[string]setting
 }
 
-// UnmarshalYAML never fails, as that of a setting.
+// UnmarshalYAML never fails, like that of a setting.
 func (s *rulesSetting) UnmarshalYAML(n ast.Node) error {
 	m, isMap := n.(*ast.MappingNode)
 	if !isMap {
@@ -26,7 +26,7 @@ func (s *rulesSetting) UnmarshalYAML(n ast.Node) error {
 	s.kinds = map[string]setting{}
 	for _, v := range m.Values {
 		var of setting
-		if v.Value.Type() != ast.NullType { // the rule of that name
+		if v.Value.Type() != ast.NullType { // a rule named null is read as YAML's null
 			if err := of.UnmarshalYAML(v.Value); err != nil {
 				return err
 			}
@@ -36,8 +36,8 @@ func (s *rulesSetting) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// types reads which columns have another type in Redshift than the one that theirs maps
-// to. Whether it holds them is known once the catalogue is.
+// types reads which columns get another Redshift type than their own maps to. Whether
+// that type can hold the column's values is checked later, against the catalogue.
 func (r *reading) types(path string, d map[string]setting) map[string]string {
 	var types map[string]string
 	for _, column := range slices.Sorted(maps.Keys(d)) {
@@ -50,7 +50,7 @@ func (r *reading) types(path string, d map[string]setting) map[string]string {
 		spelled, err := schema.Spelled(text)
 		if err != nil {
 			found := err.Error()
-			if r.asWritten(text) != text { // the error quotes what it was given
+			if r.asWritten(text) != text { // the error quotes its input, so put the reference back in place of the variable's value
 				found = r.quote(text) + " is not a type of Redshift that rowshift makes"
 			}
 			r.add(at, found, "write a type with its length, like VARCHAR(300) or DECIMAL(12,2)")
@@ -64,8 +64,8 @@ func (r *reading) types(path string, d map[string]setting) map[string]string {
 	return types
 }
 
-// rules reads what is done with values that do not fit. Whether the column's type has
-// such a rule is known once the catalogue is.
+// rules reads the rules for values that do not fit. Whether the column's type has such a
+// rule is checked later, against the catalogue.
 func (r *reading) rules(path string, d map[string]rulesSetting) map[string]map[string]schema.Rule {
 	var rules map[string]map[string]schema.Rule
 	for _, column := range slices.Sorted(maps.Keys(d)) {
@@ -90,7 +90,7 @@ func (r *reading) rules(path string, d map[string]rulesSetting) map[string]map[s
 	return rules
 }
 
-// rule reads one rule. The word null is YAML's nothing, and meant all the same.
+// rule reads one rule. Here YAML's null means the rule of that name.
 func (r *reading) rule(path string, s setting, into map[string]schema.Rule, kind string) {
 	text := string(schema.Null)
 	if s.kind != unset {

@@ -9,7 +9,7 @@ import (
 	"rowshift/schema"
 )
 
-// maxWarehouseName is the length in bytes beyond which Redshift cuts a name.
+// maxWarehouseName is how many bytes of a name Redshift keeps.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
 const maxWarehouseName = 127
 
@@ -40,7 +40,7 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 	return c
 }
 
-// reader checks who may read what is made: a user, or "group name" or "role name".
+// reader adds a fault unless reader names a user, or is "group name" or "role name".
 func (r *reading) reader(path, reader string) {
 	kind, name, named := strings.Cut(reader, " ")
 	switch {
@@ -53,7 +53,7 @@ func (r *reading) reader(path, reader string) {
 	}
 }
 
-// schema reads the name of a schema that Redshift lets one make.
+// schema reads the name of a schema, and refuses those that Redshift reserves.
 func (r *reading) schema(path string, s setting, p presence) string {
 	text, ok := r.scalar(path, s, p)
 	if !ok || !r.fits(path, text, maxWarehouseName) || !r.plain(path, text) {
@@ -112,9 +112,9 @@ func (r *reading) bucketURL(path string, s setting) string {
 	return ""
 }
 
-// endpoint checks where the bucket is reached; what names the setting if that is not
-// the key at path. Without TLS the rows would cross the
-// network in clear.
+// endpoint checks the URL of an S3 API. what names the setting in a fault if that is not
+// the key at path. A URL without TLS is refused, because rows would cross the network in
+// clear.
 func (r *reading) endpoint(path, what, text string) {
 	u, err := url.Parse(text)
 	switch {

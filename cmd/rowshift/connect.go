@@ -12,21 +12,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// deadAfter is how long a link that is gone without a word may look alive. Keepalives
-// in a quarter of it also keep firewalls from forgetting the connection.
+// deadAfter is how long a connection whose peer has vanished may look alive. Keepalives
+// at a quarter of it also keep firewalls from forgetting the connection.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
 const deadAfter = time.Minute
 
-// blank is what each connection begins with. pgx makes a config only by reading what libpq
-// would: variables of the environment and files in the home, of which some fail each
-// connect and others change it. It is made before anything else runs beside it, for it
-// takes the variables away meanwhile; the config may name one as "${PGPASSWORD}".
+// blank is the config that each connection starts from. pgx insists on making it itself,
+// and reads what libpq would read: environment variables and files in the home
+// directory, some of which make every connect fail and others change it. blank is made
+// before any other goroutine runs, because newBlank removes the variables for a moment,
+// and the config may refer to one of them, as "${PGPASSWORD}".
 var blank = newBlank()
 
-// newBlank returns a config that has nothing of the environment and of the home. A service
-// of libpq's, once it is named, cannot be taken back by what the connection string says, so
-// the variables have to be gone; of files the empty names are no files. TLS is set by
-// connect, without the fallback that other modes than disable have.
+// newBlank returns a config without anything from the environment and the home
+// directory. It has to remove the variables, because a connection string cannot undo a
+// libpq service once one is named. Empty file names stand for no files. TLS is off,
+// because the other modes would add a fallback; connect sets it.
 func newBlank() *pgx.ConnConfig {
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
@@ -36,13 +37,13 @@ func newBlank() *pgx.ConnConfig {
 	}
 	c, err := pgx.ParseConfig("postgres://nobody@localhost/nothing?sslmode=disable&sslrootcert=&sslcert=&sslkey=&passfile=")
 	if err != nil {
-		panic(err) // it is always the same
+		panic(err) // its input is constant, so this would fail for everybody
 	}
 	return c
 }
 
-// connect returns what a new connection to d needs, as it is now: the password and
-// the certificates are read anew, and the host's name will be resolved anew.
+// connect returns the config for a new connection. It reads the password and the
+// certificates each time, and leaves the host's name to be resolved again.
 func (d database) connect(context.Context) (*pgx.ConnConfig, error) {
 	c := blank.Copy()
 	c.Host, c.Port, c.User, c.Database = d.host, d.port, d.user, d.name
@@ -61,8 +62,8 @@ func (d database) connect(context.Context) (*pgx.ConnConfig, error) {
 	return c, err
 }
 
-// tls returns nil if there is none, else what verifies the server's certificate and
-// its name, as libpq's verify-full does.
+// tls returns nil for a database without TLS, and otherwise a config that verifies the
+// server's certificate and name, as libpq's verify-full does.
 func (d database) tls() (*tls.Config, error) {
 	if d.plain {
 		return nil, nil

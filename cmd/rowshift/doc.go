@@ -1,21 +1,21 @@
 // Command rowshift keeps chosen tables of a PostgreSQL database equal in Amazon
 // Redshift, seconds behind.
 //
-// Here the operator stands: the command line, the config file, the log, the metrics
-// and the HTTP endpoints. Nothing imports this package, and no other knows what a
-// config is: rooms.go turns it into the plain options of each room.
+// This package is everything that the operator touches: the command line, the config
+// file, the log, the metrics and the HTTP endpoints. Nothing imports it, and no other
+// package knows the config: rooms.go turns it into the plain options of each room.
 //
 // # A run
 //
 //	config file -> document (as written) -> config (checked, typed) -> rooms -> replicator.Run
 //
-// Everything that can be found wrong in the file is told at once, a line each,
-// before anything is touched. Secrets are kept as references, and read anew at each
-// connect.
+// All faults of the file are reported at once, a line each, before anything is touched.
+// Secrets are kept as references, and read again at each connect.
 //
-// What happens is told by one replicator.Listener, which is three joined by Tee: the
-// log, the metrics and the state. The state remembers what is now, and answers
-// /readyz and the scrapes; the teller draws the progress of a load beneath the log.
+// The replicator reports what happens to one replicator.Listener, which Tee joins of
+// three: the log, the metrics and the state. The state remembers how things stand now,
+// and answers /readyz and the scrapes; the teller draws the progress of a load beneath
+// the log.
 //
 // # States
 //
@@ -23,11 +23,11 @@
 //	   any   --> restarting (a pass failed; the next begins by itself)
 //	   any   --> halted (a person has to decide; looked at again every few minutes)
 //
-// /readyz answers 200 while waiting, loading or streaming: a standby that waits for
-// the slot is as ready as it can be. It answers 503 while starting, restarting and
-// halted, with the reason and the command that repairs it. /healthz answers 200 as
-// long as the process can answer: it depends on nothing outside, so that an outage
-// elsewhere never makes an orchestrator kill us.
+// /readyz answers 200 while waiting, loading or streaming: a standby that waits for the
+// slot is as ready as it can be. It answers 503 while starting, restarting and halted,
+// with the reason and the command that repairs it. /healthz answers 200 as long as the
+// process can answer. It depends on nothing outside, so that an outage elsewhere never
+// makes an orchestrator kill the daemon.
 //
 // # Exit codes
 //

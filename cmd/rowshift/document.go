@@ -12,8 +12,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// document is the config file as it was written: the only place that knows its
-// keys. Every value is kept as text, so that one that is wrong does not hide the
+// document is the config file as it was written, and the only place that knows its keys.
+// It keeps every value as text, so that one wrong value does not hide the faults of the
 // next.
 type document struct {
 	Pipeline             setting                  `yaml:"pipeline"`
@@ -94,11 +94,11 @@ type logDocument struct {
 	Level setting `yaml:"level"`
 }
 
-// setting is one value of the file, before it is known to make sense. The zero
-// value is one that was not written, or written as null.
+// setting is one value of the file, not checked yet. The zero value stands for one that
+// was not written, or was written as null.
 type setting struct {
 	kind kind
-	text string   // of a scalar, as it stands in the file but for quotes and escapes
+	text string   // of a scalar, as written except for quotes and escapes
 	list []string // of a sequence of scalars
 }
 
@@ -108,11 +108,10 @@ const (
 	unset kind = iota
 	scalar
 	sequence
-	other // a mapping, an alias, or a sequence that does not hold scalars only
+	other // a mapping, an alias, or a sequence that holds more than scalars
 )
 
-// UnmarshalYAML never fails: what is wrong with a value is told together with the
-// rest.
+// UnmarshalYAML never fails: a wrong value is reported later, together with all others.
 func (s *setting) UnmarshalYAML(n ast.Node) error {
 	if text, ok := scalarText(n); ok {
 		*s = setting{kind: scalar, text: text}
@@ -147,12 +146,12 @@ func scalarText(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// byteOrderMark is what some editors begin a file with.
+// byteOrderMark is the prefix that some editors write.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// parseDocument reads the file's text. Faults are of its shape: bad YAML, unknown
-// keys, a value where there should be keys. What is found good is returned beside
-// them, and whether the file could be read as a whole.
+// parseDocument reads the file's text. It adds faults of shape: bad YAML, unknown keys,
+// a value where there should be keys. It returns what is good, and whether the file
+// could be read as a whole.
 func parseDocument(text []byte, f *faults) (d document, ok bool) {
 	file, err := parser.ParseBytes(bytes.TrimPrefix(text, byteOrderMark), 0)
 	if err != nil {
@@ -182,7 +181,7 @@ func parseDocument(text []byte, f *faults) (d document, ok bool) {
 	return decode(bodies[0], f)
 }
 
-// mapping returns the keys that a node has under it, be it that others refer to it.
+// mapping returns a node's mapping, also if the node has an anchor.
 func mapping(n ast.Node) (*ast.MappingNode, bool) {
 	if named, is := n.(*ast.AnchorNode); is {
 		n = named.Value
@@ -191,10 +190,10 @@ func mapping(n ast.Node) (*ast.MappingNode, bool) {
 	return m, is
 }
 
-// keysAsText makes text of keys that YAML takes for a number, a truth or nothing: what is
-// written is meant, as the name of a column that is called true, and elsewhere no key is
-// known that is not text. Other keys are faults, and taken out. The decoder would leave out
-// all that stands beside one, and say nothing.
+// keysAsText turns keys that YAML takes for numbers, booleans or null into text. They
+// are meant as they are written: a column may be called true, and in other places such a
+// key is simply unknown. Keys of any other kind become faults and are removed, because
+// the decoder would silently drop everything beside one.
 func (f *faults) keysAsText(n ast.Node, parent string) {
 	m, ok := mapping(n)
 	if !ok {
@@ -202,7 +201,7 @@ func (f *faults) keysAsText(n ast.Node, parent string) {
 	}
 	m.Values = slices.DeleteFunc(m.Values, func(v *ast.MappingValueNode) bool {
 		key := ast.Node(v.Key)
-		if explicit, is := key.(*ast.MappingKeyNode); is { // written behind a question mark
+		if explicit, is := key.(*ast.MappingKeyNode); is { // written as "? key"
 			key = explicit.Value
 		}
 		switch key := key.(type) {
@@ -220,8 +219,8 @@ func (f *faults) keysAsText(n ast.Node, parent string) {
 	})
 }
 
-// decode fills a document. The decoder stops at the first thing that is wrong, so
-// that is cut out and it is asked again.
+// decode fills a document. The decoder stops at the first fault, so decode cuts that out
+// and tries again.
 func decode(body ast.Node, f *faults) (document, bool) {
 	for {
 		var d document
@@ -244,8 +243,8 @@ func decode(body ast.Node, f *faults) (document, bool) {
 	}
 }
 
-// cut takes the entry out of the tree whose key, or value, the token is. It returns
-// the entry's path and its value, nil if the token is its key.
+// cut removes the entry whose key or value begins with the token at. It returns the
+// entry's path and, if the token was not its key, its value.
 func cut(n ast.Node, at *token.Token, parent string) (path string, value ast.Node, ok bool) {
 	m, isMap := mapping(n)
 	if !isMap || at == nil {
@@ -275,7 +274,7 @@ func join(parent, key string) string {
 	return parent + "." + key
 }
 
-// anyName says which keys there are where any name is one.
+// anyName describes the keys of the places where every name is allowed.
 var anyName = map[string]string{
 	"tables":          "one key for each table, as the source spells it: public.company",
 	"tables.*.rename": "one key for each column that is to have another name in the warehouse: full_name: name",
@@ -283,7 +282,7 @@ var anyName = map[string]string{
 	"tables.*.rules":  "one key for each column, with a rule or with one for each kind of misfit: note: {too_long: null}",
 }
 
-// knownKeys says which keys there may be in a place.
+// knownKeys lists the keys that are allowed in a place, for a fault.
 func knownKeys(place string) string {
 	if strings.HasPrefix(place, "tables.") {
 		all := "tables.*"
@@ -309,8 +308,8 @@ func knownKeys(place string) string {
 	return "known here: " + strings.Join(here, ", ")
 }
 
-// keysOf returns the keys that a part of the document has in it, as paths from its root
-// on; the names of tables and columns are a star.
+// keysOf returns the paths, from the document's root on, of all keys in a part of it. A
+// star stands for the names of tables and columns.
 func keysOf(part reflect.Type, path string) []string {
 	switch {
 	case part.Kind() == reflect.Map:

@@ -8,31 +8,31 @@ import (
 )
 
 // endToEnd measures how long changes take from their commit in the source to their
-// merge: for each batch that of its first commit, which waited longest. Commit times are
-// of the source's clock.
+// merge. Each batch counts once, with its first commit, which waited longest. Commit
+// times are by the source's clock.
 type endToEnd struct {
 	observe func(time.Duration)
 
 	mu     sync.Mutex
-	first  time.Time // commit time of the first transaction with changes behind the last seal
+	first  time.Time // time of the first commit with changes since the last seal
 	sealed []sealedBatch
 }
 
-// sealedBatch is a batch with changes that is not merged yet, or the last part of one
-// that was sealed inside a transaction.
+// sealedBatch is a batch with changes that is not merged yet. If it was sealed inside a
+// transaction, only the last part counts.
 type sealedBatch struct {
 	end   replicator.LSN
 	first time.Time
 }
 
-// opened forgets what the pass before has left: it is received again.
+// opened forgets the batches of the pass before, whose changes are received again.
 func (e *endToEnd) opened() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.first, e.sealed = time.Time{}, nil
 }
 
-// received tells of a commit or a mark.
+// received takes in a commit or a mark.
 func (e *endToEnd) received(r replicator.Received) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -41,7 +41,7 @@ func (e *endToEnd) received(r replicator.Received) {
 	}
 }
 
-// sealedAt says that what was received up to a commit is in a batch.
+// sealedAt takes in that a batch was sealed, up to its last commit.
 func (e *endToEnd) sealedAt(b replicator.SealedBatch) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,7 +51,7 @@ func (e *endToEnd) sealedAt(b replicator.SealedBatch) {
 	}
 }
 
-// merged observes the batches that the warehouse now has.
+// merged observes each batch that the warehouse now has.
 func (e *endToEnd) merged(lsn replicator.LSN, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

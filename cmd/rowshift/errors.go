@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// safe returns what may be printed of an error. A server quotes values in what it
-// says about rows, so of those errors only their code and where they are is told.
+// safe returns the text of an error without values of rows. Servers quote values in
+// their messages about rows, so of such errors it shows only the code and the place.
 func safe(err error) string {
 	if err == nil {
 		return ""
@@ -29,9 +29,10 @@ func safe(err error) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// describe returns what may be printed of a server's error. Classes 22 and 23 are
-// about values: https://www.postgresql.org/docs/current/errcodes-appendix.html.
-// Redshift tells of them under XX000 too, with the value in quotes.
+// describe returns what may be printed of a server's error. Classes 22 and 23 are about
+// values:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+// Redshift reports those under XX000 too, with the value in quotes.
 func describe(e *pgconn.PgError) string {
 	about := e.Severity + ": " + e.Message
 	switch {
@@ -50,17 +51,17 @@ func describe(e *pgconn.PgError) string {
 	return about + " (SQLSTATE " + e.Code + ")"
 }
 
-// causes are what restarts are counted by.
+// causes are the labels that restarts are counted by.
 var causes = []string{"fenced", "undecodable", "yielded", "altered", "parked", "timeout", "connect", "server", "bucket", "connection", "other"}
 
-// causeOf sorts the error that ended a pass into one of causes.
+// causeOf returns the cause, one of causes, of the error that ended a pass.
 func causeOf(err error) string {
 	var (
 		connect *postgres.ConnectError
 		keyless *bucket.CredentialsError
 		answer  *redshift.Error
-		server  interface{ SQLState() string }  // as *pgconn.PgError and the source's errors are
-		api     interface{ ErrorCode() string } // as the AWS SDK's are
+		server  interface{ SQLState() string }  // *pgconn.PgError and the source's errors
+		api     interface{ ErrorCode() string } // the AWS SDK's errors
 		network net.Error
 		altered *replicator.Altered
 		unfit   *replicator.Unfit
@@ -76,13 +77,13 @@ func causeOf(err error) string {
 		return "altered"
 	case errors.As(err, &unfit):
 		return "parked"
-	case errors.As(err, &keyless): // whatever failed on the way to them
+	case errors.As(err, &keyless): // no credentials, whatever failed while they were fetched
 		return "bucket"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "timeout"
 	case errors.As(err, &connect), errors.As(err, &answer) && answer.Op == redshift.OpConnect:
 		return "connect"
-	case answer != nil && answer.Code == "": // no answer came
+	case answer != nil && answer.Code == "": // the warehouse did not answer
 		return "connection"
 	case errors.As(err, &server):
 		return "server"

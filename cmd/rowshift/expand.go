@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// expand replaces each ${NAME} by the environment variable of that name. $${ is a
-// ${ that is meant as it stands; a $ anywhere else is itself. The error names the
-// variable and holds no value.
+// expand replaces each ${NAME} with the value of that environment variable. $${ stands
+// for a literal ${, and a $ anywhere else for itself. The error names the variable and
+// never shows a value.
 func expand(text string) (string, error) {
 	var b strings.Builder
 	for {
@@ -41,7 +41,7 @@ func expand(text string) (string, error) {
 	}
 }
 
-// hasReference tells whether text has a ${ that is not doubled.
+// hasReference reports whether text has a ${ that is not escaped as $${.
 func hasReference(text string) bool {
 	return strings.Contains(strings.ReplaceAll(text, "$${", ""), "${")
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// faults collects what is wrong with a config file, to be told all at once. It is
-// an error whose exit code is 2.
+// faults collects everything that is wrong with a config file, to be reported at once.
+// It is an error whose exit code is 2.
 type faults struct {
-	file  string // the file's path as it was given: faults begin with it
+	file  string // path as given, which each fault begins with
 	found []fault
 	at    map[string]position // of keys, by their path
 }
 
 type position struct{ line, column int }
 
-// fault is one thing that is wrong: a line (0: the file itself), and for a key that is not known an
-// excerpt of the file with a caret under it. It holds no value that could be a
-// secret.
+// fault is one thing that is wrong. line is 0 for the file as a whole. A fault of an
+// unknown key has an excerpt of the file with a caret under it. A fault never holds a
+// value that could be a secret.
 type fault struct {
 	position
 	text    string
@@ -34,13 +34,13 @@ func newFaults(path string) *faults {
 	return &faults{file: path, at: map[string]position{}}
 }
 
-// addFile says what is wrong with the file itself, of which nothing was read.
+// addFile adds a fault of the file itself, of which nothing was read.
 func (f *faults) addFile(found, remedy string) {
 	f.found = append(f.found, fault{text: found + "; " + remedy})
 }
 
-// add says that what is at path is wrong, and what to do about it. A key that is
-// missing is told at the line of the nearest one above it.
+// add adds a fault at path, with what to do about it. For a key that is missing it shows
+// the line of the nearest key above.
 func (f *faults) add(path, found, remedy string) {
 	at := f.position(path)
 	text := found + "; " + remedy
@@ -50,12 +50,12 @@ func (f *faults) add(path, found, remedy string) {
 	f.found = append(f.found, fault{position: at, text: text})
 }
 
-// farthest is the last column that an excerpt shows: beyond it, as on one long line with
-// many keys, the caret would stand where a terminal has wrapped the line.
+// farthest is the last column that an excerpt shows. Beyond it, as on one long line with
+// many keys, a terminal would wrap the line and the caret would point elsewhere.
 const farthest = 60
 
-// addUnknown says that the file has a key that means nothing. The excerpt shows the
-// key alone: what stands beside it may be a password.
+// addUnknown adds a fault for a key that the config does not have. The excerpt shows
+// only the key, because the value beside it may be a password.
 func (f *faults) addUnknown(path string) {
 	at := f.position(path)
 	place, key := f.parent(path)
@@ -66,7 +66,7 @@ func (f *faults) addUnknown(path string) {
 	})
 }
 
-// addNoKey says that among the keys of a place is one that is a list, or says what it is.
+// addNoKey adds a fault for a key that is not text, such as a list, under place.
 func (f *faults) addNoKey(t *token.Token, place string) {
 	text := "has a key that is no plain text; " + knownKeys(place)
 	if place != "" {
@@ -75,7 +75,7 @@ func (f *faults) addNoKey(t *token.Token, place string) {
 	f.found = append(f.found, fault{position: position{t.Position.Line, t.Position.Column}, text: text})
 }
 
-// parent splits a path at its last key, which may hold dots itself.
+// parent splits a path before its last key, which may itself hold dots.
 func (f *faults) parent(path string) (place, key string) {
 	for i := 0; i < len(path); i++ {
 		if path[i] != '.' {
@@ -97,9 +97,9 @@ func excerpt(at position, key string) string {
 	return gutter + indent + key + ": ...\n" + strings.Repeat(" ", len(gutter)) + indent + "^"
 }
 
-// wordsOf says what is wrong with the YAML, and what to do about it. Where the library
-// quotes from the file we have words of our own: it may be the password of somebody who
-// did not know that its first character means something.
+// wordsOf returns what is wrong with the YAML, and what to do about it. It replaces the
+// library's words where they would quote from the file: that may be a password whose
+// first character means something to YAML.
 func wordsOf(err error) (found, remedy string) {
 	const unreadable, correct = "cannot be read as YAML", "correct the YAML here"
 	var y interface{ GetMessage() string }
@@ -109,7 +109,7 @@ func wordsOf(err error) (found, remedy string) {
 	message := y.GetMessage()
 	has := func(words string) bool { return strings.Contains(message, words) }
 	switch {
-	case strings.HasPrefix(message, "mapping key "): // keys are no secrets
+	case strings.HasPrefix(message, "mapping key "): // keys are not secret
 	case has("could not find alias"):
 		return "names an alias that is not there", "write a value that begins with * in quotes"
 	case has("invalid header option"):
@@ -126,7 +126,7 @@ func wordsOf(err error) (found, remedy string) {
 	return message, correct
 }
 
-// addYAML says that the file is not YAML, without quoting from it but keys.
+// addYAML adds a fault for a file that is not YAML. It quotes nothing but keys.
 func (f *faults) addYAML(err error) {
 	at := position{1, 1}
 	if t := errorToken(err); t != nil && t.Position != nil {
@@ -136,8 +136,8 @@ func (f *faults) addYAML(err error) {
 	f.found = append(f.found, fault{position: at, text: found + "; " + remedy})
 }
 
-// addUndecodable says that the YAML cannot be taken as a config. Of a merge key the
-// library does not say where it is.
+// addUndecodable adds a fault for YAML that is no config. For a merge key the library
+// gives no position.
 func (f *faults) addUndecodable(err error) {
 	for path := range f.at {
 		if errorToken(err) == nil && (path == "<<" || strings.HasSuffix(path, ".<<")) {
@@ -148,7 +148,7 @@ func (f *faults) addUndecodable(err error) {
 	f.addYAML(err)
 }
 
-// errorToken returns where in the file an error of the YAML library is.
+// errorToken returns the token at which an error of the YAML library is, or nil.
 func errorToken(err error) *token.Token {
 	var y interface{ GetToken() *token.Token }
 	if errors.As(err, &y) {
@@ -157,7 +157,7 @@ func errorToken(err error) *token.Token {
 	return nil
 }
 
-// locate remembers where each key of a tree stands.
+// locate records the position of each key of a tree.
 func (f *faults) locate(n ast.Node, parent string) {
 	m, ok := mapping(n)
 	if !ok {
@@ -171,7 +171,7 @@ func (f *faults) locate(n ast.Node, parent string) {
 	}
 }
 
-// position returns where path stands, or the nearest key above it.
+// position returns the position of path, or of the nearest key above it.
 func (f *faults) position(path string) position {
 	for path != "" {
 		if at, ok := f.at[path]; ok {
@@ -182,7 +182,7 @@ func (f *faults) position(path string) position {
 	return position{1, 1}
 }
 
-// err returns f if anything is wrong.
+// err returns f as an error, or nil if nothing is wrong.
 func (f *faults) err() error {
 	if len(f.found) == 0 {
 		return nil

@@ -9,10 +9,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gauges tells what is now, at each scrape.
+// gauges collects at each scrape the metrics that show how things stand now.
 type gauges struct {
 	state   *state
-	dropped func() int64 // log lines that nobody took
+	dropped func() int64 // number of log lines that were dropped
 }
 
 var (
@@ -47,7 +47,7 @@ func describeGauge(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("rowshift_"+name, help, labels, nil)
 }
 
-// reasons are all there are to halt.
+// reasons are all reasons to halt.
 var reasons = []replicator.Reason{
 	replicator.SlotMissing, replicator.SlotLost, replicator.SlotAhead, replicator.SlotStrange,
 	replicator.SourceChanged, replicator.SourceBehind, replicator.SourceInRecovery, replicator.SourceUnfit,
@@ -57,7 +57,7 @@ var reasons = []replicator.Reason{
 	replicator.BucketUnfit, replicator.CheckpointMissing,
 }
 
-// Describe is of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, refusedRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, protocol, haltedReason, phaseNow,
@@ -67,7 +67,7 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is of prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	s := g.state.snapshot()
 	set := func(d *prometheus.Desc, value float64, labels ...string) {
@@ -91,7 +91,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(logDropped, prometheus.CounterValue, float64(g.dropped()))
 }
 
-// collectPosition tells how far the pipeline is, if that is known.
+// collectPosition reports how far the pipeline is, if that is known.
 func (s snapshot) collectPosition(set func(*prometheus.Desc, float64, ...string)) {
 	if !s.known {
 		return
@@ -112,7 +112,7 @@ func (s snapshot) collectPosition(set func(*prometheus.Desc, float64, ...string)
 	}
 }
 
-// collectTables tells how each table stands.
+// collectTables reports the state of each table.
 func (s snapshot) collectTables(set func(*prometheus.Desc, float64, ...string)) {
 	for _, t := range s.tables {
 		name := t.Name.String()
@@ -131,7 +131,7 @@ func (s snapshot) collectTables(set func(*prometheus.Desc, float64, ...string)) 
 	}
 }
 
-// collect tells of the slot, if it was seen at all.
+// collect reports how the slot was last seen, if it ever was.
 func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 	if s.at.IsZero() {
 		return
@@ -143,11 +143,11 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 		set(slotRetained, float64(s.retained))
 	}
 	status := s.status
-	if !s.exists && s.had { // a first start has yet to make it
+	if !s.exists && s.had { // a first start has not made it yet
 		status = "missing"
 	}
 	switch {
-	case status == "lost", status == "missing": // PostgreSQL has no safe_wal_size then, as if nothing were limited
+	case status == "lost", status == "missing": // safe_wal_size is NULL then, as if there were no limit
 		set(slotSafe, 0)
 	case s.limited:
 		set(slotSafe, float64(s.safe))

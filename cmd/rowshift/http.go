@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// readiness is what /readyz answers with.
+// readiness is the body of an answer of /readyz.
 type readiness struct {
 	Pipeline   string           `json:"pipeline"`
 	Ready      bool             `json:"ready"`
@@ -20,7 +20,7 @@ type readiness struct {
 	Why        string           `json:"why,omitempty"` // what is waited for, or why the last pass ended
 	Halt       *haltAnswer      `json:"halt,omitempty"`
 	Epoch      int64            `json:"epoch,omitempty"`
-	LagSeconds *float64         `json:"lag_seconds"` // null, as the next two: not known, as in a standby
+	LagSeconds *float64         `json:"lag_seconds"` // null, as are the next two, if not known, as in a standby
 	LagBytes   *uint64          `json:"lag_bytes"`
 	LSN        *lsnAnswer       `json:"lsn"`
 	Load       *loadAnswer      `json:"load,omitempty"`
@@ -57,7 +57,7 @@ type tableReadiness struct {
 	Repair string `json:"repair,omitempty"`
 }
 
-// answer returns what /readyz says of a snapshot.
+// answer returns what /readyz answers for a snapshot.
 func (s snapshot) answer() readiness {
 	r := readiness{
 		Ready: s.phase.ready(), State: s.phase, Since: s.since.UTC(), Why: s.why,
@@ -86,7 +86,7 @@ func (s snapshot) answer() readiness {
 	return r
 }
 
-// endpoints answers /healthz, /readyz and /metrics of a pipeline.
+// endpoints serves /healthz, /readyz and /metrics of a pipeline.
 func endpoints(pipeline string, s *state, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -107,7 +107,7 @@ func endpoints(pipeline string, s *state, metrics prometheus.Gatherer) http.Hand
 	return mux
 }
 
-// serve answers on l until stop is called, which lets requests under way end.
+// serve answers requests on l until stop is called, which waits for those in progress.
 func serve(l net.Listener, h http.Handler, failed func(error)) (stop func()) {
 	server := &http.Server{
 		Handler:           h,

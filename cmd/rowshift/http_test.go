@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// get asks an endpoint.
+// get sends a request to a handler.
 func get(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -63,7 +63,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// TestHealthDependsOnNothing asks whether a daemon lives in whatever it is doing.
+// /healthz answers 200 whatever the daemon is doing, even while it is halted.
 func TestHealthDependsOnNothing(t *testing.T) {
 	s := newState(time.Now())
 	h := endpoints("accounts", s, prometheus.NewRegistry())

@@ -6,22 +6,22 @@ import (
 	"rowshift/replicator"
 )
 
-// lag measures how far the warehouse is behind the source in time: now, less a
-// moment of which the warehouse surely has everything. It is nothing while the
-// stream is open and all that was received is merged, however long ago that was.
+// lag measures how far in time the warehouse is behind the source: the time since a
+// moment of which the warehouse surely has everything. It is 0 while the stream is open
+// and everything received is merged, however long ago that was.
 //
-// The moments are commit times by the source's clock, and arrival times of marks by
-// ours.
+// The moments are commit times by the source's clock, and times at which marks arrived
+// by this machine's clock.
 type lag struct {
-	open     bool           // a pass is open
-	asOf     time.Time      // the warehouse has everything of before
-	seen     replicator.LSN // up to where the stream was received
-	goal     replicator.LSN // the end of the server's log when the pass was opened
-	unmerged replicator.LSN // the last position with changes that is known; 0 if that is merged
+	open     bool           // whether a pass is open
+	asOf     time.Time      // the warehouse has everything from before this moment
+	seen     replicator.LSN // how far the stream was received
+	goal     replicator.LSN // end of the server's log when the pass was opened
+	unmerged replicator.LSN // last known position with changes that are not merged; 0 if all are
 }
 
-// opened begins a pass at a checkpoint. Until the stream has passed flushed, what
-// is there to be received is not known.
+// opened begins a pass at a checkpoint of time t. Until the stream has passed flushed,
+// nobody knows what is still to be received.
 func (l *lag) opened(at replicator.LSN, t time.Time, flushed replicator.LSN) {
 	if t.After(l.asOf) || l.seen == 0 && !t.IsZero() {
 		l.asOf = t
@@ -29,7 +29,7 @@ func (l *lag) opened(at replicator.LSN, t time.Time, flushed replicator.LSN) {
 	l.open, l.seen, l.goal, l.unmerged = true, at, flushed, 0
 }
 
-// received says that the stream is at lsn.
+// received takes in that the stream has reached lsn.
 func (l *lag) received(lsn replicator.LSN, now time.Time) {
 	l.seen = max(l.seen, lsn)
 	if l.caughtUp() {
@@ -37,17 +37,16 @@ func (l *lag) received(lsn replicator.LSN, now time.Time) {
 	}
 }
 
-// changed says that there are changes up to lsn, committed at t, that the warehouse
-// lacks.
+// changed takes in that changes up to lsn, committed at t, are not in the warehouse yet.
 func (l *lag) changed(lsn replicator.LSN, t time.Time) {
 	if l.caughtUp() && !t.IsZero() {
-		l.asOf = t // the first that it lacks
+		l.asOf = t // time of the first change that the warehouse lacks
 	}
 	l.unmerged = max(l.unmerged, lsn)
 }
 
-// merged says that the warehouse has everything up to lsn, whose last commit was
-// at t.
+// merged takes in that the warehouse has everything up to lsn, whose last commit was at
+// t.
 func (l *lag) merged(lsn replicator.LSN, t, now time.Time) {
 	if l.unmerged <= lsn {
 		l.unmerged = 0
@@ -60,7 +59,7 @@ func (l *lag) merged(lsn replicator.LSN, t, now time.Time) {
 	}
 }
 
-// caughtUp tells whether nothing is known to be missing in the warehouse.
+// caughtUp reports whether the warehouse is known to lack nothing.
 func (l *lag) caughtUp() bool { return l.open && l.unmerged == 0 && l.seen >= l.goal }
 
 // at returns the lag.

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// lines writes to something slow without ever waiting for it: a full pipe whose
-// reader is stuck must not stop replication. Lines that find no room are dropped
-// and counted.
+// lines writes to a slow writer without ever waiting for it: a full pipe whose reader is
+// stuck must not stop replication. It drops and counts the lines for which there is no
+// room.
 type lines struct {
 	queue   chan []byte
 	done    chan struct{}
@@ -18,7 +18,7 @@ type lines struct {
 	dropped atomic.Int64
 }
 
-// newLines returns lines that go to w, room many of which may wait.
+// newLines returns a lines that writes to w and queues at most room lines.
 func newLines(w io.Writer, room int) *lines {
 	l := &lines{queue: make(chan []byte, room), done: make(chan struct{})}
 	go func() {
@@ -33,7 +33,7 @@ func newLines(w io.Writer, room int) *lines {
 	return l
 }
 
-// Write takes one line. It never fails.
+// Write queues one line, or drops it. It never fails.
 func (l *lines) Write(line []byte) (int, error) {
 	select {
 	case l.queue <- slices.Clone(line):
@@ -43,17 +43,17 @@ func (l *lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Sync is of zapcore.WriteSyncer. There is nothing to wait for but Close.
+// Sync implements zapcore.WriteSyncer. Only Close waits for the lines to be written.
 func (l *lines) Sync() error { return nil }
 
-// Close waits for the lines that were taken to be written, for patience at most.
-// Lines that are written later are dropped.
+// Close waits up to patience for the queued lines to be written. Later lines are
+// dropped.
 func (l *lines) Close(patience time.Duration) {
 	l.close.Do(func() {
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
-		case l.queue <- nil: // the last: nothing behind it is written
+		case l.queue <- nil: // nil ends the writer: nothing behind it is written
 		case <-timer.C:
 			return
 		}

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal tells whether a person looks at w.
+// isTerminal reports whether w is a terminal, so that a person reads it.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newLogger returns a logger that writes JSON, with durations in seconds, or for a
-// terminal readable lines.
+// newLogger returns a logger that writes JSON, with durations in seconds, or readable
+// lines for a terminal.
 func newLogger(w zapcore.WriteSyncer, level zapcore.Level, terminal bool) *zap.Logger {
 	c := zap.NewProductionEncoderConfig()
 	c.TimeKey = "time"

@@ -14,31 +14,31 @@ import (
 )
 
 const (
-	// mergesEvery is how often merges are told of at level info: a busy daemon merges
-	// every second. Each one is told of at level debug.
+	// mergesEvery is the interval of lines about merges at level info, because a busy
+	// daemon merges every second. Level debug has a line for each merge.
 	mergesEvery = 10 * time.Second
 
-	// progressEvery is how often a load's progress is told of.
+	// progressEvery is the interval of lines about the progress of a load.
 	progressEvery = 5 * time.Second
 )
 
-// teller writes what happens to the log. It holds counts, positions and names, as
-// what it is told does.
+// teller logs what happens. It holds counts, positions and names but no values of rows,
+// as the events that it gets do.
 type teller struct {
 	log *zap.Logger
 	bar *bar // nil: a load's progress goes to the log
 
 	mu       sync.Mutex
 	merges   tally
-	progress time.Time              // when it was last told of
-	tables   map[schema.Name]string // how each stands, and why
+	progress time.Time              // time of the last line about a load's progress
+	tables   map[schema.Name]string // state of each table, and why
 }
 
 func newTeller(log *zap.Logger, b *bar) *teller {
 	return &teller{log: log, bar: b, tables: map[schema.Name]string{}}
 }
 
-// listener returns what logs.
+// listener returns the Listener that logs.
 func (t *teller) listener() replicator.Listener {
 	return replicator.Listener{
 		Waiting: func(what string) { t.log.Info("waiting", zap.String("for", what)) },
@@ -71,18 +71,18 @@ func (t *teller) listener() replicator.Listener {
 	}
 }
 
-// warned tells what the S3 client warns of.
+// warned logs a warning of the S3 client.
 func (t *teller) warned(text string) {
 	t.log.Warn("the S3 client warns", zap.String("text", strings.TrimSpace(text)))
 }
 
 func lsn(at replicator.LSN) zap.Field { return zap.Stringer("lsn", at) }
 
-// ended tells whether a run that was told to end has merged what it had to, and how far it
-// came.
+// ended logs how far a run that was told to end has come, and whether everything that
+// was handed over is merged.
 func (t *teller) ended(now snapshot) {
 	var fields []zap.Field
-	if now.known { // a standby had nothing
+	if now.known { // a standby has no position
 		fields = append(fields, lsn(now.position.merged))
 	}
 	if now.position.handed <= now.position.merged {
@@ -116,13 +116,14 @@ func (t *teller) halted(h *replicator.Halt) {
 	t.log.Error("halted", fields...)
 }
 
-// tellsMore tells whether the text of a halt's cause says what the halt does not.
+// tellsMore reports whether the text of a halt's cause adds something to the halt's own
+// text.
 func tellsMore(h *replicator.Halt, text string) bool {
 	var misfit *schema.Misfit
 	return text != "" && !errors.As(h.Cause, &misfit) && !strings.Contains(h.Found, text)
 }
 
-// states tells of each table that is in another state than before.
+// states logs each table whose state has changed.
 func (t *teller) states(tables []replicator.TableState) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,7 +146,7 @@ func (t *teller) states(tables []replicator.TableState) {
 	}
 }
 
-// deleted tells of a deletion, as a warning if it failed.
+// deleted logs a deletion, as a warning if it failed.
 func (t *teller) deleted(what string, d replicator.Deletion, level zapcore.Level) {
 	switch {
 	case d.Err != nil:

@@ -29,7 +29,7 @@ func (t *teller) loadBegun(taken replicator.Taken) {
 	}
 }
 
-// loadProgress draws the bar, or logs every few seconds.
+// loadProgress draws the bar or, without one, logs every few seconds.
 func (t *teller) loadProgress(p replicator.LoadProgress) {
 	done := p.TablesLoaded == p.Tables
 	if t.bar != nil {
@@ -61,8 +61,8 @@ func (t *teller) loadProgress(p replicator.LoadProgress) {
 	t.log.Info("load progress", fields...)
 }
 
-// eta estimates how long a load still takes, from the share of the rows or else of
-// the bytes that it has read.
+// eta estimates how long a load still takes, from the share of the rows that it has
+// read, or of the bytes if the number of rows is not known.
 func eta(p replicator.LoadProgress) (time.Duration, bool) {
 	read, all := p.Rows, p.RowsEstimated
 	if all <= 0 {
@@ -75,22 +75,22 @@ func eta(p replicator.LoadProgress) (time.Duration, bool) {
 	return time.Duration(left).Round(time.Second), true
 }
 
-// bar is a load's progress bar at the foot of a terminal. Log lines are written
-// above it, through Write.
+// bar is a load's progress bar on the last line of a terminal. Write puts log lines
+// above it.
 type bar struct {
 	w  io.Writer
 	mu sync.Mutex
-	p  *progressbar.ProgressBar // nil: there is none now
+	p  *progressbar.ProgressBar // nil while there is no bar
 }
 
-// clearLine moves to the start of a terminal's line and empties it.
+// clearLine moves to the start of a terminal's line and clears it.
 const clearLine = "\r\x1b[K"
 
 func (b *bar) begin(bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if bytes <= 0 {
-		bytes = -1 // a spinner
+		bytes = -1 // unknown size: progressbar draws a spinner
 	}
 	b.p = progressbar.NewOptions64(bytes,
 		progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription("loading"),
@@ -100,8 +100,8 @@ func (b *bar) begin(bytes int64) {
 	)
 }
 
-// show draws how many bytes were read, and takes the bar away once the load is
-// done. What is read may exceed the estimate.
+// show draws how many bytes were read, and removes the bar once the load is done. More
+// bytes may be read than were estimated.
 func (b *bar) show(bytes int64, done bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -118,8 +118,7 @@ func (b *bar) show(bytes int64, done bool) {
 	}
 }
 
-// Write writes a log line where the bar stood; the bar's next step draws it again
-// below.
+// Write writes a log line in place of the bar, which the next show draws again below.
 func (b *bar) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -132,5 +131,5 @@ func (b *bar) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Sync is of zapcore.WriteSyncer.
+// Sync implements zapcore.WriteSyncer.
 func (b *bar) Sync() error { return nil }

@@ -13,14 +13,14 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// tally sums up the merges that were not told of at level info yet.
+// tally sums up the merges since the last line about merges.
 type tally struct {
 	told         time.Time
 	merges       int
 	transactions int
 	changes      int
 	counts       replicator.Counts
-	accounted    map[replicator.Entries]int64 // values adjusted and rows refused, by all but their count
+	accounted    map[replicator.Entries]int64 // values adjusted and rows refused; the keys' own Count is 0
 	took         time.Duration
 	last         replicator.Checkpoint
 }
@@ -46,7 +46,7 @@ func (y *tally) add(b replicator.MergedBatch) {
 	}
 }
 
-// merged adds a merge to the tally, and tells of it now and then.
+// merged adds a merge to the tally, and logs the tally from time to time.
 func (t *teller) merged(b replicator.MergedBatch) {
 	if t.log.Core().Enabled(zapcore.DebugLevel) {
 		var steps []zap.Field
@@ -63,7 +63,7 @@ func (t *teller) merged(b replicator.MergedBatch) {
 	}
 }
 
-// rest tells of what was not told of yet, at the end.
+// rest logs what is left in the tally, at the end of a run.
 func (t *teller) rest() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,7 +72,7 @@ func (t *teller) rest() {
 	}
 }
 
-// tellMerges tells of the tally and empties it.
+// tellMerges logs the tally and empties it.
 func (t *teller) tellMerges() {
 	y := t.merges
 	t.merges = tally{told: time.Now()}
@@ -89,8 +89,8 @@ func (t *teller) tellMerges() {
 	t.tellAccounted(y.accounted)
 }
 
-// tellAccounted tells, in a line for each table, kind and rule, how many values were
-// adjusted and rows refused.
+// tellAccounted logs how many values were adjusted and rows refused, with a line for
+// each table, kind and rule.
 func (t *teller) tellAccounted(accounted map[replicator.Entries]int64) {
 	order := func(a, b replicator.Entries) int {
 		return cmp.Or(cmp.Compare(a.Table.String(), b.Table.String()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Rule, b.Rule))

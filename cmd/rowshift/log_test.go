@@ -18,7 +18,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// logOf returns what a day's log says, line by line.
+// logOf returns the entries that do makes a teller log.
 func logOf(t *testing.T, level zapcore.Level, do func(replicator.Listener)) []map[string]any {
 	t.Helper()
 	var b bytes.Buffer
@@ -76,7 +76,7 @@ func TestLogOfADay(t *testing.T) {
 	}
 }
 
-// TestMergesAreSummedUp has a busy daemon merge a hundred times.
+// A hundred merges in a row give one line at level info.
 func TestMergesAreSummedUp(t *testing.T) {
 	lines := logOf(t, zapcore.InfoLevel, func(l replicator.Listener) {
 		for n := range 100 {
@@ -91,7 +91,7 @@ func TestMergesAreSummedUp(t *testing.T) {
 	}
 }
 
-// What merges adjusted and refused is told with them, in sum and without a key.
+// What merges adjusted and refused is logged in sum, without any key.
 func TestAccountsAreSummedUp(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "company"}
 	lines := logOf(t, zapcore.InfoLevel, func(l replicator.Listener) {
@@ -116,7 +116,7 @@ func TestHaltIsLogged(t *testing.T) {
 	}
 }
 
-// TestHaltIsToldOnce leaves out a cause that the halt has in other words.
+// The line about a halt leaves out a cause that only repeats what was found.
 func TestHaltIsToldOnce(t *testing.T) {
 	for _, cause := range []error{nil, &schema.Misfit{Kind: schema.NotNumber, Type: "REAL"}, errors.New("AccessDenied (no)")} {
 		lines := logOf(t, zapcore.ErrorLevel, func(l replicator.Listener) {
@@ -128,8 +128,8 @@ func TestHaltIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestNoValueIsLogged has servers quote values in their errors, in every place where
-// an error is told.
+// TestNoValueIsLogged has servers quote values in their errors, in every place where an
+// error is logged.
 func TestNoValueIsLogged(t *testing.T) {
 	const value = "canary-row-value-9f"
 	for _, pg := range []*pgconn.PgError{
@@ -157,7 +157,7 @@ func TestNoValueIsLogged(t *testing.T) {
 	}
 }
 
-// stuck is a pipe whose reader does not read.
+// stuck is a writer that blocks, like a pipe whose reader is stuck.
 type stuck struct{ release chan struct{} }
 
 func (s stuck) Write(b []byte) (int, error) {
@@ -165,7 +165,8 @@ func (s stuck) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestLogNeverWaits writes far more than there is room for to a stuck reader.
+// TestLogNeverWaits writes far more lines than there is room for while the reader is
+// stuck.
 func TestLogNeverWaits(t *testing.T) {
 	s := stuck{make(chan struct{})}
 	defer close(s.release)

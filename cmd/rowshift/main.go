@@ -9,8 +9,9 @@ import (
 
 func main() { os.Exit(start()) }
 
-// start runs until the work is done or a signal asks it to stop. A second signal
-// ends the process at once. A reader of the log that goes away does not.
+// start runs the command line until it is done or a signal asks it to stop. A second
+// signal ends the process at once. A closed stdout or stderr does not end it, because
+// SIGPIPE is ignored.
 func start() int {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

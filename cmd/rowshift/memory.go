@@ -16,28 +16,29 @@ import (
 )
 
 const (
-	// besidesBuffers is how much memory the process needs beside what it buffers: for the
+	// besidesBuffers is how much memory the process needs beside its buffers: for the
 	// runtime, connections and compressors, and for garbage that is not collected yet.
 	besidesBuffers = 96 << 20
 
-	// leastBuffers is how much it has to buffer to be of any use.
+	// leastBuffers is the smallest budget for buffers that is of any use.
 	leastBuffers = 16 << 20
 )
 
-// collectAt is by how many hundredths the heap grows before garbage is collected. That is
-// cheap, since what is buffered has no pointers to follow; and what is buffered is nearly
-// all of the heap, which would take twice as much with Go's own 100.
+// collectAt is the percentage by which the heap may grow before garbage is collected.
+// Frequent collections are cheap, since the buffers hold no pointers to follow. And the
+// buffers are nearly all of the heap, which would take twice their size with Go's
+// default of 100.
 const collectAt = 50
 
-// limitMemory brings what is buffered in line with the container's memory, and has the
-// garbage collector keep the process to what it needs for that, unless GOMEMLIMIT says
-// something else. root is the root of the file system.
+// limitMemory lowers batch.bytes to what the container's memory limit leaves, and makes
+// the garbage collector keep the process within what it needs for that, unless
+// GOMEMLIMIT is set. root is the root of the file system.
 func (d *daemon) limitMemory(root fs.FS) error {
 	limit, err := cgroupLimit(root)
 	if err != nil {
 		d.log.Warn("the container's memory limit cannot be read", zap.String("error", safe(err)))
 	}
-	set := debug.SetMemoryLimit(-1) // by GOMEMLIMIT
+	set := debug.SetMemoryLimit(-1) // the value of GOMEMLIMIT
 	limit = min(limit, set)
 	budget, err := affordable(int64(d.config.limits.Bytes), limit)
 	if err != nil {
@@ -66,9 +67,10 @@ func (d *daemon) limitMemory(root fs.FS) error {
 	return nil
 }
 
-// affordable returns how much of what is wanted can be buffered under a limit.
+// affordable returns how much of the wanted budget fits under a limit, or an error if
+// too little does.
 func affordable(wanted, limit int64) (int64, error) {
-	left := min(limit-besidesBuffers, limit/10*8) // of a large one a tenth, below what the garbage collector keeps to
+	left := min(limit-besidesBuffers, limit/10*8) // with a large limit, a tenth less than what the garbage collector keeps to
 	if least := min(wanted, leastBuffers); left < least {
 		return 0, fmt.Errorf("the memory limit is %d MiB, and less than %d MiB cannot be worked with: raise it, best to %d MiB, which batch.bytes and %d MiB make",
 			limit>>20, (least+besidesBuffers)>>20, (wanted+besidesBuffers)>>20, besidesBuffers>>20)
@@ -76,11 +78,11 @@ func affordable(wanted, limit int64) (int64, error) {
 	return min(wanted, left), nil
 }
 
-// cgroupLimit returns the memory limit of the cgroup that the process is in, the lowest
-// of those around it; math.MaxInt64 if there is none.
+// cgroupLimit returns the memory limit of the process's cgroup, which is the lowest of
+// its own and of those that contain it, or math.MaxInt64 if there is none.
 //
-// In a container the path that the kernel tells may be the host's, of which the container
-// sees only its end: what is not there is passed over.
+// In a container the kernel may give the host's path of the cgroup, of which only the
+// end exists here, so files that do not exist are skipped.
 // https://docs.kernel.org/admin-guide/cgroup-v2.html
 // https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 func cgroupLimit(root fs.FS) (int64, error) {
@@ -113,7 +115,7 @@ func cgroupLimit(root fs.FS) (int64, error) {
 	return limit, nil
 }
 
-// lowestLimit reads the file of a group and of all that it is in.
+// lowestLimit returns the lowest limit of a group and of all groups that contain it.
 func lowestLimit(root fs.FS, mount, group, file string) (int64, error) {
 	limit := int64(math.MaxInt64)
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
@@ -136,8 +138,8 @@ func lowestLimit(root fs.FS, mount, group, file string) (int64, error) {
 	}
 }
 
-// unlimited returns math.MaxInt64 for a number by which version 1 says that there is no
-// limit: the largest of whole pages, whatever their size.
+// unlimited returns math.MaxInt64 for the numbers by which cgroup v1 says that there is
+// no limit: the largest multiple of the page size, whatever that is.
 func unlimited(n int64) int64 {
 	if n >= math.MaxInt64-1<<16 {
 		return math.MaxInt64

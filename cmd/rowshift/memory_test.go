@@ -16,7 +16,7 @@ import (
 	"rowshift/replicator"
 )
 
-// tree is a file system with those files.
+// tree returns a file system with the given files.
 func tree(files ...string) fstest.MapFS {
 	fs := fstest.MapFS{}
 	for i := 0; i < len(files); i += 2 {
@@ -60,7 +60,7 @@ func TestCgroupLimit(t *testing.T) {
 	}
 }
 
-// TestMemoryIsLimited starts under limits of containers, and where GOMEMLIMIT is set.
+// TestMemoryIsLimited starts under containers' limits, and with GOMEMLIMIT.
 func TestMemoryIsLimited(t *testing.T) {
 	const mib = 1 << 20
 	before := debug.SetMemoryLimit(-1)
@@ -70,7 +70,7 @@ func TestMemoryIsLimited(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit, set, wanted   int64 // of the container in MiB, 0: none; of GOMEMLIMIT; of batch.bytes in MiB, 0: 128
 		wantBytes, wantLimit int64
-		logged               string // empty: nothing but what is always
+		logged               string // empty: only the line that is always logged
 		refused              string
 	}{
 		"no limit":                    {wantBytes: 128 * mib, wantLimit: 224 * mib},
@@ -91,7 +91,7 @@ func TestMemoryIsLimited(t *testing.T) {
 		debug.SetMemoryLimit(math.MaxInt64)
 		t.Setenv("GOMEMLIMIT", "")
 		if c.set > 0 {
-			debug.SetMemoryLimit(c.set) // as the runtime does
+			debug.SetMemoryLimit(c.set) // the runtime does this for GOMEMLIMIT
 			t.Setenv("GOMEMLIMIT", "is set")
 		}
 		var log bytes.Buffer
@@ -114,7 +114,7 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 }
 
-// TestGarbageIsCollectedEarly shows that the heap is not left to double, unless GOGC says so.
+// The heap may not double before garbage is collected, unless GOGC says so.
 func TestGarbageIsCollectedEarly(t *testing.T) {
 	limit, before := debug.SetMemoryLimit(-1), debug.SetGCPercent(100)
 	t.Cleanup(func() {
@@ -133,7 +133,7 @@ func TestGarbageIsCollectedEarly(t *testing.T) {
 	}
 }
 
-// TestContainersHaveEnoughMemory reads the limits that deploy gives to containers.
+// The memory limits of the containers in deploy are enough for the daemon.
 func TestContainersHaveEnoughMemory(t *testing.T) {
 	limits := regexp.MustCompile(`limits:\s*(?:\{.*?|\n\s+cpu: .*\n\s+)memory: (\d+)Mi`)
 	for _, page := range []string{

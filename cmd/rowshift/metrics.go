@@ -10,8 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// metrics counts what happens. What is now is told by a gauges collector at each
-// scrape.
+// metrics counts what happens. gauges collects how things stand now.
 type metrics struct {
 	rows     *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
@@ -29,12 +28,12 @@ type metrics struct {
 	endToEnd endToEnd
 }
 
-// ops are the operations that rows are counted by: those of the stream, before
-// folding, and load.
+// ops are the operations that rows are counted by: those of the stream before folding,
+// and load.
 var ops = []string{"insert", "update", "delete", "truncate", "load"}
 
-// The steps that are known from the start: those that are timed, and those that are
-// tried again.
+// The steps whose series exist from the start: those that are timed, and those that are
+// retried.
 var (
 	timed = []string{
 		"stage", "merge", "load",
@@ -43,12 +42,12 @@ var (
 	retried = []string{"stage", "prepare", "merge", "load", "apply"}
 )
 
-// stepBounds are those of the buckets that durations of steps are counted in: of merges of
-// milliseconds and loads of hours. What an alert compares with is among them.
+// stepBounds are the bounds of the histogram of steps' durations, for merges of
+// milliseconds and loads of hours. The thresholds of the alerts are among them.
 var stepBounds = []float64{0.001, 0.005, 0.025, 0.1, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 1200, 3600, 14400}
 
-// newMetrics registers what it makes, with every series that is known from the start at
-// zero, so that an alert never waits for a first time; but see manyTables.
+// newMetrics registers the counters. Every series that is known from the start begins at
+// zero, so that alerts see the first increase; but see manyTables.
 func newMetrics(r prometheus.Registerer, tables []schema.Choice, interval time.Duration) *metrics {
 	m := &metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -89,9 +88,9 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice, interval time.D
 	return m
 }
 
-// beginAdjusted sets the series of the values that the table's rules may change: an
-// increase from nothing would be none to Prometheus. A table without such rules has one,
-// so that it is there.
+// beginAdjusted begins at zero the series of the values that the table's rules may
+// change, since Prometheus sees no increase in a series that was not there. A table
+// without such rules gets one series, so that it shows up.
 func (m *metrics) beginAdjusted(t schema.Choice) {
 	m.adjusted.WithLabelValues(t.Name.String(), "too_long", string(schema.Truncate))
 	for _, rules := range t.Rules {
@@ -106,11 +105,12 @@ func (m *metrics) beginAdjusted(t schema.Choice) {
 	}
 }
 
-// manyTables are so many that their series come with what they count: some twenty of each
-// table, most of them never moved, would be more memory than all that is buffered.
+// manyTables is the number of tables above which the series of a table begin only with
+// their first count. Each table has some twenty series, most of them never used; for
+// many tables they would take more memory than all buffers.
 const manyTables = 1000
 
-// begin sets the series that are known from the start.
+// begin creates the series that are known from the start.
 func (m *metrics) begin(tables []schema.Choice) {
 	if len(tables) <= manyTables {
 		m.beginTables(tables)
@@ -129,7 +129,7 @@ func (m *metrics) begin(tables []schema.Choice) {
 	}
 }
 
-// beginTables sets the series of each table.
+// beginTables creates the series of each table.
 func (m *metrics) beginTables(tables []schema.Choice) {
 	for _, t := range tables {
 		for _, op := range ops {
@@ -152,8 +152,8 @@ func buildInfo() prometheus.Collector {
 	return g
 }
 
-// minInterval tells how long a batch may wait by the config, for which alerts of lag have to
-// allow. 0 in the config is a nanosecond by now.
+// minInterval returns a gauge of batch.min_interval, because alerts of lag have to allow
+// for that wait. A 0 in the config is one nanosecond by now.
 func minInterval(d time.Duration) prometheus.Collector {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "rowshift_min_interval_seconds", Help: "batch.min_interval of the config: for how long changes may wait while all is well.",
@@ -162,7 +162,7 @@ func minInterval(d time.Duration) prometheus.Collector {
 	return g
 }
 
-// listener returns what counts.
+// listener returns the Listener that counts.
 func (m *metrics) listener() replicator.Listener {
 	return replicator.Listener{
 		Restarted: func(r replicator.Restart) { m.restarts.WithLabelValues(causeOf(r.Cause)).Inc() },
@@ -213,7 +213,7 @@ func (m *metrics) merged(b replicator.MergedBatch) {
 	}
 }
 
-// accounted counts what a merge wrote to the ledger and to the quarantine.
+// accounted counts what a merge has written to the ledger and to the quarantine.
 func (m *metrics) accounted(entries []replicator.Entries) {
 	for _, e := range entries {
 		table, n := e.Table.String(), float64(e.Count)

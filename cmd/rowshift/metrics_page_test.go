@@ -19,8 +19,7 @@ const (
 	metricsEnd   = "<!-- end -->\n"
 )
 
-// TestMetricsPage keeps the page that lists the metrics equal to what a scrape says
-// of them.
+// TestMetricsPage keeps the page that lists the metrics equal to what a scrape shows.
 func TestMetricsPage(t *testing.T) {
 	r, _, _ := world(t)
 	families, err := r.Gather()
@@ -66,7 +65,7 @@ func TestMetricsPage(t *testing.T) {
 	}
 }
 
-// unitOf is the unit of a metric's value, as its name says it.
+// unitOf returns the unit in a metric's name.
 func unitOf(name string) string {
 	for _, u := range []struct{ suffix, unit string }{
 		{"_timestamp_seconds", "s, Unix time"},
@@ -89,7 +88,7 @@ func unitOf(name string) string {
 	return ""
 }
 
-// labelled lists labels, with their values where these are of a fixed set.
+// labelled lists labels, with their values if those are a fixed set.
 func labelled(values map[string][]string) string {
 	names := slices.Sorted(maps.Keys(values))
 	for i, name := range names {
@@ -103,7 +102,7 @@ func labelled(values map[string][]string) string {
 	return strings.Join(names, "; ")
 }
 
-// described are the names of the metrics that a collector describes.
+// described returns the names of the metrics that a collector describes.
 func described(c prometheus.Collector) (names []string) {
 	ch := make(chan *prometheus.Desc)
 	go func() {
@@ -117,9 +116,9 @@ func described(c prometheus.Collector) (names []string) {
 	return names
 }
 
-// A quantile is guessed within the bucket that it falls into, so what an alert compares it
-// with has to be a bound: else merges that are much faster, or slower, are taken for it. And
-// the alert's tests have the buckets that there are.
+// Prometheus interpolates a quantile within its bucket. So a threshold has to be a bound
+// of a bucket, or merges that are much faster or slower would count as equal to it. The
+// tests of the alert also have to use the buckets that exist.
 func TestTheAlertOfSlowBatchesComparesWithABound(t *testing.T) {
 	bounds := map[string]bool{"+Inf": true}
 	for _, b := range stepBounds {

@@ -27,7 +27,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// day is what happened: one of each thing that a Listener is told of.
+// day reports one of each event to a Listener.
 func day(l replicator.Listener) {
 	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Known: schema.Name{Schema: "public", Table: "company"}}
 	commit := time.Now().Add(-time.Minute)
@@ -68,7 +68,7 @@ func day(l replicator.Listener) {
 	l.Received(replicator.Received{LSN: 0x3000})
 }
 
-// world is a registry with everything on it, after a day.
+// world returns a registry with all metrics, after a day.
 func world(t *testing.T) (*prometheus.Registry, *state, replicator.Listener) {
 	t.Helper()
 	r, s := prometheus.NewRegistry(), newState(time.Now())
@@ -161,8 +161,7 @@ rowshift_slot_wal_status{status="missing"} 1
 	}
 }
 
-// A slot that is lost or missing has nothing left, which is not the same as one without
-// a limit.
+// A slot that is lost or missing has 0 bytes left, unlike one without a limit.
 func TestMetricsOfWhatTheSlotHasLeft(t *testing.T) {
 	r, s, _ := world(t)
 	for _, test := range []struct {
@@ -182,9 +181,9 @@ func TestMetricsOfWhatTheSlotHasLeft(t *testing.T) {
 	}
 }
 
-// A slot that was never there is not missing, nor is nothing left of it: a first start that
-// cannot make it yet rings no alarm. It is missing once it was there, in whatever way that
-// is known.
+// A slot that never existed is not missing, nor does it have 0 bytes left: a first start that
+// cannot make it yet sets off no alarm. It is missing once it is known, in whatever way,
+// to have existed.
 func TestMetricsOfASlotThatNeverWas(t *testing.T) {
 	for name, test := range map[string]struct {
 		learn         func(*state)
@@ -198,7 +197,7 @@ func TestMetricsOfASlotThatNeverWas(t *testing.T) {
 		r, s := prometheus.NewRegistry(), newState(time.Now())
 		r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
 		test.learn(s)
-		for range 2 { // it is not forgotten
+		for range 2 { // that it existed is remembered
 			s.saw(slotSighting{at: time.Now(), current: 5000})
 			seen := series(t, r)
 			missing, left := seen[`rowshift_slot_wal_status{status="missing"}`], seen["rowshift_slot_safe_bytes"]
@@ -209,7 +208,7 @@ func TestMetricsOfASlotThatNeverWas(t *testing.T) {
 	}
 }
 
-// expect compares the samples that a scrape has with the lines.
+// expect compares the samples of a scrape with the lines.
 func expect(t *testing.T, g prometheus.Gatherer, lines string) {
 	t.Helper()
 	seen := series(t, g)
@@ -221,7 +220,7 @@ func expect(t *testing.T, g prometheus.Gatherer, lines string) {
 	}
 }
 
-// series returns what a scrape says, by name and labels.
+// series returns the samples of a scrape by name and labels.
 func series(t *testing.T, g prometheus.Gatherer) map[string]string {
 	t.Helper()
 	seen := map[string]string{}
@@ -249,7 +248,7 @@ func scrape(t *testing.T, g prometheus.Gatherer) string {
 	return b.String()
 }
 
-// TestMetricsAreWellFormed has Prometheus' own linter, and its parser, read a scrape.
+// TestMetricsAreWellFormed passes a scrape to Prometheus' own linter and parser.
 func TestMetricsAreWellFormed(t *testing.T) {
 	r, _, _ := world(t)
 	problems, err := promlint.New(strings.NewReader(scrape(t, r))).Lint()
@@ -272,8 +271,8 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	}
 }
 
-// TestSeriesOfTables shows that those of few tables are there from the start, and that
-// those of many come with what they count.
+// The series of few tables exist from the start; those of many begin with their first
+// count.
 func TestSeriesOfTables(t *testing.T) {
 	for n, want := range map[int]int{manyTables: manyTables * len(ops), manyTables + 1: 0} {
 		var tables []schema.Choice
@@ -291,7 +290,7 @@ func TestSeriesOfTables(t *testing.T) {
 	}
 }
 
-// Alerts allow for what the config says, and not for its default.
+// Alerts allow for the interval of the config, not for its default.
 func TestTheIntervalIsTheConfigs(t *testing.T) {
 	for d, want := range map[time.Duration]string{time.Hour: "3600", 1: "0"} {
 		d := newDaemon(&config{pipeline: "accounts", limits: replicator.Limits{MinInterval: d}}, io.Discard)
@@ -302,7 +301,7 @@ func TestTheIntervalIsTheConfigs(t *testing.T) {
 	}
 }
 
-// TestEveryReasonIsAMetric reads the reasons from where they are declared.
+// TestEveryReasonIsAMetric reads the reasons from their declarations.
 func TestEveryReasonIsAMetric(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../../replicator/errors.go", nil, 0)
 	if err != nil {

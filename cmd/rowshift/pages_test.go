@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// operatorPages are the pages that speak to those who run rowshift, by path.
+// operatorPages returns the pages for those who run rowshift, by path.
 func operatorPages(t *testing.T) map[string]string {
 	t.Helper()
 	paths := []string{"../../README.md"}
@@ -36,7 +36,8 @@ func operatorPages(t *testing.T) map[string]string {
 	return pages
 }
 
-// written is what a page shows as code: spans of a line, and lines of a block.
+// written returns what a page shows as code: spans within lines, and the lines of
+// blocks.
 func written(page string) []string {
 	var all []string
 	fenced := false
@@ -56,7 +57,7 @@ func written(page string) []string {
 	return all
 }
 
-// Each command that a page shows is one of the command line, with those flags.
+// Each command that a page shows exists, with those flags.
 func TestPagesShowCommandsThatExist(t *testing.T) {
 	seen := map[string]bool{}
 	command := regexp.MustCompile(`(?:^|-- )/?rowshift (.+)$`)
@@ -86,7 +87,7 @@ func TestPagesShowCommandsThatExist(t *testing.T) {
 	}
 }
 
-// Each key of the config that a page names is one, and each key is named somewhere.
+// Each key of the config that a page names exists, and each key is named on some page.
 func TestPagesNameKeysThatExist(t *testing.T) {
 	known := keysOf(reflect.TypeFor[document](), "")
 	key := regexp.MustCompile(`^((?:source|warehouse|bucket|batch|log|tables)\.[a-z_*.]+|checkpoint_refresh[a-z_]*)(?::.*)?$`)
@@ -115,7 +116,7 @@ func TestPagesNameKeysThatExist(t *testing.T) {
 	}
 }
 
-// The status that the runbook shows has the headings of the one that is printed.
+// The runbook's example of status has the headings of the real one.
 func TestRunbookShowsStatusAsItIs(t *testing.T) {
 	printed, err := os.ReadFile("testdata/status.txt")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 type planCommand struct{}
 
-// Run prints what a run would execute, and executes nothing.
+// Run prints what a run would execute. It executes nothing.
 func (planCommand) Run(ctx context.Context, o *outside) error {
 	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
 		source, warehouse, err := r.plan(ctx)
@@ -22,8 +22,7 @@ func (planCommand) Run(ctx context.Context, o *outside) error {
 	})
 }
 
-// printPlan prints the statements that are due in one place, as SQL that can be
-// run.
+// printPlan prints the statements that are due in one place, as SQL that can be run.
 func printPlan(w io.Writer, where string, statements []string) {
 	if len(statements) == 0 {
 		fmt.Fprintf(w, "-- %s: nothing is due\n", where)

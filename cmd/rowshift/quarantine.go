@@ -16,7 +16,7 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// quarantineCommand is about rows that the source has and the targets lack.
+// quarantineCommand manages rows that the source has and the targets lack.
 type quarantineCommand struct {
 	List  quarantineList  `cmd:"" help:"List the rows that are in quarantine."`
 	Retry quarantineRetry `cmd:"" help:"Ask the daemon to load tables again, which lets in what fits by now."`
@@ -30,7 +30,7 @@ type quarantineList struct {
 	Tables []string `arg:"" optional:"" name:"table" help:"Tables whose rows are listed, as schema.table; without any, all."`
 }
 
-// refusedRow is what is printed of a row in quarantine.
+// refusedRow is a row in quarantine as it is printed.
 type refusedRow struct {
 	Table         string     `json:"table"`
 	Key           string     `json:"key"`
@@ -43,8 +43,8 @@ type refusedRow struct {
 	At            time.Time  `json:"at"`
 }
 
-// Run lists what is in quarantine. Keys are values of the source: they are printed, and
-// logged nowhere.
+// Run lists what is in quarantine. Keys are values of the source: they are printed here,
+// and never logged.
 func (c quarantineList) Run(ctx context.Context, o *outside) error {
 	if c.Limit < 1 {
 		return misuse{fmt.Errorf("--limit is %d; write 1 or more", c.Limit)}
@@ -75,8 +75,8 @@ func (c quarantineList) Run(ctx context.Context, o *outside) error {
 	})
 }
 
-// namesOf reads names of tables. Which there are is not asked: one may have been taken out
-// of the config.
+// namesOf reads names of tables. They need not be in the config, from which a table may
+// have been removed.
 func namesOf(texts []string) ([]schema.Name, error) {
 	var names []schema.Name
 	var errs []error
@@ -92,8 +92,8 @@ func namesOf(texts []string) ([]schema.Name, error) {
 	return names, errors.Join(errs...)
 }
 
-// nothingIn says that there is nothing to list, so that an empty list is not taken for a
-// command that did nothing.
+// nothingIn returns a message for an empty list, which would otherwise look as if the
+// command had done nothing.
 func nothingIn(tables []schema.Name) string {
 	if len(tables) == 0 {
 		return "nothing is in quarantine"
@@ -129,8 +129,8 @@ func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
 	return t.Flush()
 }
 
-// quarantineRetry asks for the tables to be loaded again. What the load refuses is in
-// quarantine anew, and nothing else of the table.
+// quarantineRetry requests a resync of the tables. Afterwards only what that load
+// refused is in quarantine.
 type quarantineRetry struct{ resyncCommand }
 
 type quarantineDrop struct {
@@ -139,8 +139,8 @@ type quarantineDrop struct {
 	Of []string `arg:"" name:"table|key" help:"A table, as schema.table, or \"my.schema\".table where a name holds a dot, for all of its entries, or with keys behind it, as list prints them, for theirs."`
 }
 
-// dropped is what is to be dropped of one table: the entries of some keys or, if there
-// are none, all.
+// dropped says what to drop of one table: the entries of keys or, if there are none,
+// all.
 type dropped struct {
 	table schema.Name
 	keys  []string
@@ -167,8 +167,8 @@ func (c quarantineDrop) Run(ctx context.Context, o *outside) error {
 	})
 }
 
-// tell says how many entries were dropped. That there was none is an error: most often
-// it is the name that is wrong. Keys are the source's, and are not repeated.
+// tell prints how many entries were dropped. None is an error, since the name is wrong
+// then most often. It does not repeat keys, which are values of the source.
 func (d dropped) tell(w io.Writer, n int64) error {
 	fmt.Fprintf(w, "%s: %d entries dropped\n", asRead(d.table), n)
 	if n > 0 {
@@ -181,8 +181,8 @@ func (d dropped) tell(w io.Writer, n int64) error {
 	return fmt.Errorf("nothing of %s is in quarantine; rowshift quarantine list has what is", what)
 }
 
-// drops reads the arguments. Which tables there are is not asked: one may have been
-// taken out of the config.
+// drops reads the arguments. The tables need not be in the config, from which one may
+// have been removed.
 func (c quarantineDrop) drops() ([]dropped, error) {
 	var drops []dropped
 	var errs []error
@@ -209,8 +209,8 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 	return drops, errors.Join(errs...)
 }
 
-// dropKept deletes objects of refused rows: those, and old ones that no entry names,
-// which a daemon left that died before it merged.
+// dropKept deletes objects of refused rows: those in over, and old ones that no entry
+// names, left by a daemon that died before its merge.
 func (r *rooms) dropKept(ctx context.Context, over []string) error {
 	var epoch replicator.Epoch
 	cp, err := r.checkpoint(ctx)

@@ -32,7 +32,7 @@ func TestQuarantineDropReadsTablesAndKeys(t *testing.T) {
 	}
 }
 
-// What is dropped is gone: all of a table only by --yes, some keys as they are named.
+// Dropping all entries of a table takes --yes; dropping named keys does not.
 func TestQuarantineDropOfAWholeTableIsMeant(t *testing.T) {
 	for _, of := range [][]string{{"public.person"}, {"public.person", `["1"]`, "public.plan"}} {
 		if _, err := (quarantineDrop{Of: of}).drops(); err == nil || !strings.Contains(err.Error(), "--yes") || told(err, io.Discard) != exitBad {
@@ -44,7 +44,7 @@ func TestQuarantineDropOfAWholeTableIsMeant(t *testing.T) {
 	}
 }
 
-// Who names a table of which there is nothing is told so, and sees it by the exit code.
+// A drop that finds no entry says so, and fails.
 func TestQuarantineDropTellsOfNothing(t *testing.T) {
 	for n, want := range map[int64]string{3: "", 0: `nothing of "my.schema".person, by the keys behind it, is in quarantine`} {
 		var b bytes.Buffer
@@ -58,7 +58,7 @@ func TestQuarantineDropTellsOfNothing(t *testing.T) {
 	}
 }
 
-// A name is spelled so that the config and the command line read it as the same.
+// A printed name is read back as the same name by the config and the command line.
 func TestNamesAreSpelledAsTheyAreRead(t *testing.T) {
 	for _, n := range []schema.Name{{Schema: "public", Table: "person"}, {Schema: "Sales", Table: "Order Lines"}, {Schema: "my.schema", Table: "a.b"}, {Schema: `"`, Table: ` a"".b `}} {
 		if read, ok := tableName(asRead(n)); !ok || read != n {

@@ -15,14 +15,14 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// reading turns settings into values. What is wrong goes to its faults, and
-// something harmless is returned, so that the rest is read as well.
+// reading turns settings into values. It adds what is wrong to its faults and returns
+// something harmless instead, so that the rest is checked as well.
 type reading struct {
 	*faults
-	written map[string]string // by the value: how the file has one that was expanded
+	written map[string]string // for each expanded value, the text in the file
 }
 
-// presence says whether a setting may be left out.
+// presence says whether a setting may be missing.
 type presence bool
 
 const (
@@ -31,7 +31,7 @@ const (
 )
 
 // scalar returns the text of a setting with its ${ENV} expanded, and whether it is
-// there and right.
+// present and valid.
 func (r *reading) scalar(path string, s setting, p presence) (string, bool) {
 	switch s.kind {
 	case scalar:
@@ -57,7 +57,7 @@ func (r *reading) scalar(path string, s setting, p presence) (string, bool) {
 	return "", false
 }
 
-// text returns an optional setting or its default.
+// text returns a setting, or unset if it is not written.
 func (r *reading) text(path string, s setting, unset string) string {
 	if text, ok := r.scalar(path, s, optional); ok {
 		return text
@@ -65,7 +65,8 @@ func (r *reading) text(path string, s setting, unset string) string {
 	return unset
 }
 
-// matching returns a setting of a certain form, which allowed says in words.
+// matching returns a setting that has to match form. allowed describes the form in a
+// fault.
 func (r *reading) matching(path string, s setting, p presence, form *regexp.Regexp, allowed string) string {
 	text, ok := r.scalar(path, s, p)
 	if ok && !form.MatchString(text) {
@@ -75,7 +76,7 @@ func (r *reading) matching(path string, s setting, p presence, form *regexp.Rege
 	return text
 }
 
-// oneOf returns a setting that is one of those words, the first where none is written.
+// oneOf returns a setting that has to be one of words, the first by default.
 func (r *reading) oneOf(path string, s setting, words ...string) string {
 	text := r.text(path, s, words[0])
 	if !slices.Contains(words, text) {
@@ -86,7 +87,7 @@ func (r *reading) oneOf(path string, s setting, words ...string) string {
 	return text
 }
 
-// expanded returns a value with its ${ENV} expanded, and remembers how the file has it.
+// expanded expands the ${ENV} of a value, and remembers the text in the file for faults.
 func (r *reading) expanded(written string) (string, error) {
 	text, err := expand(written)
 	if text != written && err == nil {
@@ -95,7 +96,7 @@ func (r *reading) expanded(written string) (string, error) {
 	return text, err
 }
 
-// asWritten is a value as the file has it.
+// asWritten returns a value as the file has it.
 func (r *reading) asWritten(value string) string {
 	if written, is := r.written[value]; is {
 		return written
@@ -103,17 +104,17 @@ func (r *reading) asWritten(value string) string {
 	return value
 }
 
-// quote is how a fault quotes a value: as the file has it, never what an environment
-// variable holds, which may be a password that slipped, and not more than a line of it.
+// quote quotes a value in a fault. It shows the text of the file, at most a line of it,
+// and never the value of an environment variable, which may be a misplaced password.
 func (r *reading) quote(value string) string {
 	text := r.asWritten(value)
 	if len(text) > 64 {
-		text = strings.ToValidUTF8(text[:64], "") + "..." // the cut may go through a character
+		text = strings.ToValidUTF8(text[:64], "") + "..." // the cut may split a character
 	}
 	return strconv.Quote(text)
 }
 
-// list returns the texts of a setting that is a list, or one text.
+// list returns the texts of a setting that is a list, or a single text.
 func (r *reading) list(path string, s setting) []string {
 	if s.kind != sequence {
 		if text, ok := r.scalar(path, s, optional); ok {
@@ -140,7 +141,7 @@ func (r *reading) list(path string, s setting) []string {
 	return texts
 }
 
-// duration returns a setting like 5s, 10m or 1h30m.
+// duration returns a setting such as 5s, 10m or 1h30m.
 func (r *reading) duration(path string, s setting, unset, least, most time.Duration) time.Duration {
 	text, ok := r.scalar(path, s, optional)
 	if !ok {
@@ -158,7 +159,7 @@ func (r *reading) duration(path string, s setting, unset, least, most time.Durat
 	return unset
 }
 
-// size returns a setting like 64MiB, in bytes.
+// size returns a setting such as 64MiB, in bytes.
 func (r *reading) size(path string, s setting, unset, least, most int64) int64 {
 	text, ok := r.scalar(path, s, optional)
 	if !ok {
@@ -177,7 +178,7 @@ func (r *reading) size(path string, s setting, unset, least, most int64) int64 {
 	return unset
 }
 
-// number returns a whole number.
+// number returns a setting that is a whole number.
 func (r *reading) number(path string, s setting, unset, least, most int64) int64 {
 	text, ok := r.scalar(path, s, optional)
 	if !ok {
@@ -226,17 +227,17 @@ func (r *reading) listen(path string, s setting, unset string) string {
 	return text
 }
 
-// hostName is a name of DNS. Digits and dots alone are an IP address or a slip.
+// hostName matches a DNS name. Digits and dots alone are an IP address or a slip.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
 
-// isHost tells whether one may listen on host: nothing, an IP address or a name.
+// isHost reports whether host is something to listen on: empty, an IP address or a name.
 func isHost(host string) bool {
-	bare, _, _ := strings.Cut(host, "%") // a zone of IPv6
+	bare, _, _ := strings.Cut(host, "%") // an IPv6 zone
 	return host == "" || net.ParseIP(bare) != nil || hostName.MatchString(host) && strings.ContainsFunc(host, unicode.IsLetter)
 }
 
-// reasonOf returns what is behind an error of the file system, without the path
-// that the operator wrote anyway.
+// reasonOf returns the reason within an error of the file system, without the path,
+// which the operator knows.
 func reasonOf(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// listening has each connection to this machine served, and returns where it listens.
+// listening serves every connection with serve, and returns the address.
 func listening(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -35,7 +35,7 @@ func listening(t *testing.T, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// refusing answers each login with an error of the server, and returns where it listens.
+// refusing answers each login with an error of that code, and returns the address.
 func refusing(t *testing.T, code string) string {
 	t.Helper()
 	return listening(t, func(c net.Conn) {
@@ -47,7 +47,7 @@ func refusing(t *testing.T, code string) string {
 	})
 }
 
-// roomsOf opens the rooms of a config, and closes them with the test.
+// roomsOf opens the rooms of a config, and closes them at the end of the test.
 func roomsOf(t *testing.T, path string) *rooms {
 	t.Helper()
 	c, err := loadConfig(path)
@@ -62,8 +62,8 @@ func roomsOf(t *testing.T, path string) *rooms {
 	return r
 }
 
-// TestRefusedLogins has both databases refuse the login: it counts as the runbook says,
-// whatever the code is, and plan says where to look.
+// TestRefusedLogins has both databases refuse the login. That counts under the runbook's
+// cause, whatever the code is, and plan says where to look.
 func TestRefusedLogins(t *testing.T) {
 	for _, code := range []string{"28P01", "28000", "3D000", "53300", "57P03"} {
 		t.Run(code, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestRefusedLogins(t *testing.T) {
 	}
 }
 
-// withoutCredentials hides what the machine's user has set for AWS.
+// withoutCredentials hides the AWS settings of the user who runs the test.
 func withoutCredentials(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
@@ -99,8 +99,8 @@ func withoutCredentials(t *testing.T) {
 	}
 }
 
-// TestMissingCredentialsCountAsTheBuckets shows that restarts for want of credentials are
-// counted by that, though the bucket was never asked.
+// A restart for lack of credentials counts under "bucket", though the bucket was never
+// asked.
 func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
 	path, _ := unreachable(t)
 	withoutCredentials(t)
@@ -110,8 +110,8 @@ func TestMissingCredentialsCountAsTheBuckets(t *testing.T) {
 	}
 }
 
-// TestWarningsOfTheS3ClientAreLogged has a machine whose metadata service knows no
-// sessions, of which the AWS SDK warns: the log has it as a line like the others.
+// TestWarningsOfTheS3ClientAreLogged uses a metadata service without sessions, which the
+// AWS SDK warns about. The warning must be an ordinary line of the log.
 func TestWarningsOfTheS3ClientAreLogged(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

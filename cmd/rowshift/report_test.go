@@ -44,7 +44,7 @@ func TestPlanIsPrinted(t *testing.T) {
 	golden(t, "plan.txt", b.String())
 }
 
-// reported is what `status` prints of a pipeline that streams.
+// reported returns what `status` knows of a pipeline that streams.
 func reported() (statusReport, *replicator.Checkpoint, slotSighting) {
 	s := statusReport{Pipeline: "accounts", DaemonURL: "http://127.0.0.1:9187/readyz"}
 	cp := &replicator.Checkpoint{
@@ -154,7 +154,7 @@ func TestStatusFindsProblems(t *testing.T) {
 	}
 }
 
-// TestStatusBeforeTheFirstRun is no problem.
+// Before the first run `status` reports no problem.
 func TestStatusBeforeTheFirstRun(t *testing.T) {
 	s, _, _ := reported()
 	s.remembered(nil, nil)
@@ -172,8 +172,8 @@ func TestAskDaemonTakesNoStranger(t *testing.T) {
 	}
 }
 
-// What another pipeline's daemon says is nothing of ours: status shows that it is there, and
-// whether anybody has our slot.
+// The phase of another pipeline's daemon says nothing about ours. status shows that it
+// is there, and whether anybody has our slot.
 func TestStatusTakesNoOtherPipelinesDaemon(t *testing.T) {
 	server := httptest.NewServer(endpoints("orders", newState(time.Now()), prometheus.NewRegistry()))
 	defer server.Close()
@@ -187,14 +187,15 @@ func TestStatusTakesNoOtherPipelinesDaemon(t *testing.T) {
 	}
 }
 
-// TestAskDaemonGoesThroughNoProxy asks at an address that no proxy is spared of.
+// TestAskDaemonGoesThroughNoProxy asks 0.0.0.0, which package http does not exempt from
+// the environment's proxy as it exempts localhost.
 func TestAskDaemonGoesThroughNoProxy(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy is asked") }))
 	defer proxy.Close()
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	t.Setenv("NO_PROXY", "")
 	if transport := direct.Transport.(*http.Transport); transport.Proxy != nil {
-		t.Error("it has a proxy") // that of the environment is read once, maybe before this test
+		t.Error("it has a proxy") // the environment is read once, maybe before this test, so look at the setting too
 	}
 	_, port, _ := strings.Cut(closed(t), ":")
 	if r, err := askDaemon(t.Context(), "http://0.0.0.0:"+port+"/readyz"); err == nil {

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	followEvery = 2 * time.Second  // how often a reset is looked at
-	unheeded    = 30 * time.Second // how long nobody may have the slot before the reset is carried out here
-	ignored     = 2 * time.Minute  // how long whoever has it may leave the request alone: it may be dead, or halted
+	followEvery = 2 * time.Second  // how often the state of a reset is read
+	unheeded    = 30 * time.Second // how long the slot may be idle before this process does the reset
+	ignored     = 2 * time.Minute  // how long whoever has the slot may ignore the request, as a dead or halted daemon does
 )
 
 type resetSlotCommand struct {
@@ -27,9 +27,9 @@ type resetSlotCommand struct {
 	Plan  bool   `help:"Print what would happen, and do nothing."`
 }
 
-// Run asks the daemon that has the slot for a reset and follows it until it is done.
-// If none has it, the reset is carried out here, be it one that was begun and is not
-// done. Of a token that is done nothing is run: the slot may have been dropped since.
+// Run asks the daemon that has the slot for a reset and follows it until it is done. If
+// no daemon has the slot, it does the reset itself, also one that was begun and is not
+// done. For a token that is done it does nothing, even if the slot was dropped since.
 func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	if err := fitToken(c.Token); err != nil {
 		return err
@@ -68,8 +68,8 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 	return runCommand{Once: true, ResetSlot: c.Token}.Run(ctx, o)
 }
 
-// fitToken says what is wrong with a token. Redshift takes two for one that differ in the
-// blanks behind them only.
+// fitToken returns what is wrong with a token. Redshift treats tokens that differ only
+// in trailing blanks as equal.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
 func fitToken(token string) error {
 	switch {
@@ -83,7 +83,7 @@ func fitToken(token string) error {
 	return nil
 }
 
-// isDone tells whether the token was carried out before, and prints that it was.
+// isDone reports whether the reset with this token is done, and prints that.
 func (c resetSlotCommand) isDone(ctx context.Context, reset func(context.Context, string) (redshift.ResetState, time.Duration, error), w io.Writer) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -95,8 +95,9 @@ func (c resetSlotCommand) isDone(ctx context.Context, reset func(context.Context
 	return true, nil
 }
 
-// request asks whoever has the slot for the reset. It returns false if that could not be
-// written for so long: somebody holds the fence, and is ended by whoever resets the slot.
+// request asks whoever has the slot for the reset. It returns false if the request could
+// not be written within most, because somebody holds the fence; the reset itself ends
+// that session.
 func (c resetSlotCommand) request(ctx context.Context, ask func(context.Context, string) error, most time.Duration) (asked bool, err error) {
 	asking, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -107,8 +108,9 @@ func (c resetSlotCommand) request(ctx context.Context, ask func(context.Context,
 	return err == nil, err
 }
 
-// follow tells how far the reset is until it is done. It returns false if nobody heeds
-// it, or nobody any more: whoever took it up may have died.
+// follow prints the state of the reset until it is done. It returns false if nobody
+// heeds the request, or nobody heeds it any more because the daemon that took it up has
+// died.
 func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (heeded bool, err error) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
@@ -141,13 +143,13 @@ func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (he
 	}
 }
 
-// heeding is how long nobody has seen to a reset.
+// heeding tracks for how long nobody has worked on a reset.
 type heeding struct {
-	had   time.Time // when somebody last had the slot, or made it
-	heard time.Time // when the request was last not waiting for whoever has it
+	had   time.Time // when somebody last had the slot, or was making it
+	heard time.Time // when the request was last not waiting to be taken up
 }
 
-// goesOn tells whether somebody may still see to the reset.
+// goesOn reports whether somebody may still be working on the reset.
 func (h *heeding) goesOn(state redshift.ResetState, slot slotSighting, now time.Time) bool {
 	if slot.active || slot.making {
 		h.had = now
@@ -158,8 +160,8 @@ func (h *heeding) goesOn(state redshift.ResetState, slot slotSighting, now time.
 	return now.Sub(h.had) <= unheeded && now.Sub(h.heard) <= ignored
 }
 
-// lastLoad says how long the last load of a table took, by the name that the config has
-// for it: on another cluster its OID may be another table's.
+// lastLoad says how long the last load of a table took. It finds the table by its name
+// in the config, because on another cluster the OID may belong to another table.
 func lastLoad(cp *replicator.Checkpoint, name schema.Name) string {
 	for _, s := range cp.Known().Tables {
 		if s.Name == name && s.LastLoad > 0 {
@@ -169,8 +171,8 @@ func lastLoad(cp *replicator.Checkpoint, name schema.Name) string {
 	return "no load of it is remembered"
 }
 
-// plan prints what a reset would let go of and load. The error is what it would halt with
-// before anything is touched.
+// plan prints what a reset would let go of and load. If the reset would halt before it
+// touches anything, plan returns that halt.
 func (c resetSlotCommand) plan(ctx context.Context, r *rooms, create bool, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -206,8 +208,8 @@ func (c resetSlotCommand) plan(ctx context.Context, r *rooms, create bool, w io.
 	return nil
 }
 
-// planSlot prints what a reset would do with the slot. Where a DBA makes it, it is none of
-// ours to make or drop.
+// planSlot prints what a reset would do with the slot. With source.create: false only a
+// DBA may make or drop it.
 func planSlot(ctx context.Context, r *rooms, create bool, w io.Writer) error {
 	slot, err := r.slot(ctx)
 	if err != nil {

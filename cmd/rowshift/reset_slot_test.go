@@ -10,15 +10,15 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// A reset is carried out by the command once nobody sees to it: at once after a while
-// without anybody at the slot, whatever has become of the reset by then, and after a
-// longer one if whoever has the slot does not take it up.
+// The command does the reset itself once nobody works on it: after a short time if
+// nobody has the slot, whatever the state of the reset, and after a longer one if
+// whoever has the slot does not take the request up.
 func TestResetThatNobodySeesTo(t *testing.T) {
 	began := time.Unix(0, 0)
 	for name, test := range map[string]struct {
 		state redshift.ResetState
 		slot  slotSighting
-		until time.Duration // 0: for ever
+		until time.Duration // 0: always
 	}{
 		"requested, nobody has the slot":          {redshift.ResetRequested, slotSighting{exists: true}, unheeded},
 		"requested, there is no slot":             {redshift.ResetRequested, slotSighting{}, unheeded},
@@ -47,8 +47,8 @@ func TestResetThatNobodySeesTo(t *testing.T) {
 	}
 }
 
-// A request that waits behind a merge which hangs is given up after a while, and the
-// reset is then carried out by the command; what else fails is told.
+// If the request cannot be written because a merge hangs, the command gives up after a
+// while and does the reset itself. It returns any other error.
 func TestResetIsRequestedBehindAMergeThatHangs(t *testing.T) {
 	broken := errors.New("broken")
 	hangs := func(ctx context.Context, _ string) error {
@@ -78,8 +78,8 @@ func TestResetIsRequestedBehindAMergeThatHangs(t *testing.T) {
 	}
 }
 
-// A token that is done asks for nothing, whatever the slot is by now; one that is under way,
-// or that nobody has taken up, is gone on with.
+// For a token that is done the command asks for nothing, whatever the state of the slot.
+// It goes on with one that is in progress, or that nobody has taken up.
 func TestATokenIsCarriedOutOnce(t *testing.T) {
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {

@@ -20,8 +20,8 @@ type resyncCommand struct {
 	Tables []string `arg:"" name:"table" help:"Tables of the config to load again, as schema.table."`
 }
 
-// Run asks the daemon, by rows in the warehouse, to load tables again beside their
-// live copies, and waits for it if it is to.
+// Run asks the daemon, by rows in the warehouse, to load tables again beside their live
+// copies. With --wait it follows them until they have joined.
 func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 	config, err := o.load()
 	if err != nil {
@@ -64,7 +64,7 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 	return nil
 }
 
-// resyncs tells of tables that were asked for, each time that a state is another.
+// resyncs prints the state of each requested table whenever it changes.
 type resyncs struct {
 	w    io.Writer
 	told map[schema.Name]redshift.ResyncState
@@ -80,15 +80,15 @@ func (f *resyncs) tell(a redshift.Answer) {
 // errTaken says that a request was deleted by somebody.
 var errTaken = errors.New("the request is there no longer: somebody deleted it from the warehouse's table of requests")
 
-// resyncsSeen is what the warehouse tells of the tables.
+// resyncsSeen is what the warehouse says about the requested tables.
 type resyncsSeen struct {
 	answers    []redshift.Answer
 	checkpoint *replicator.Checkpoint
 }
 
-// parked returns a table that was asked for and is parked, with why: nobody will load it until
-// that is repaired. One that is not taken up yet may have been parked before, and is given the
-// time that a daemon takes to hear of the request.
+// parked returns an error for a requested table that is parked, with the reason, since
+// nobody loads it until that is repaired. A table whose request is not taken up may have
+// been parked before; it gets the time that a daemon needs to notice the request.
 func (s resyncsSeen) parked(waited time.Duration) error {
 	if s.checkpoint == nil {
 		return nil
@@ -104,12 +104,12 @@ func (s resyncsSeen) parked(waited time.Duration) error {
 	return nil
 }
 
-// unnoticed is how long a daemon may take to hear of a request, and somewhat more.
+// unnoticed is a little longer than a daemon may take to notice a request.
 const unnoticed = 6 * time.Minute
 
-// follow tells how far the tables are until none of them is to be waited for. It fails if
-// one was refused or is parked, if nobody has the slot for so long that nobody sees to them,
-// and if the warehouse cannot be asked for some minutes.
+// follow prints the states until no table has to be waited for. It fails if a table was
+// refused or is parked, if nobody has had the slot for so long that nobody works on the
+// requests, and if the warehouse does not answer for some minutes.
 func (f *resyncs) follow(ctx context.Context, ask func(context.Context) (resyncsSeen, error), look func(context.Context) (slotSighting, error)) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
@@ -139,7 +139,7 @@ func (f *resyncs) follow(ctx context.Context, ask func(context.Context) (resyncs
 	}
 }
 
-// look tells what is new of the tables, and whether one is still to be waited for.
+// look prints the new states, and reports whether a table still has to be waited for.
 func (f *resyncs) look(seen resyncsSeen, waited time.Duration) (open bool, err error) {
 	refused := 0
 	for _, a := range seen.answers {
@@ -157,7 +157,7 @@ func (f *resyncs) look(seen resyncsSeen, waited time.Duration) (open bool, err e
 	return open, seen.parked(waited)
 }
 
-// tablesNamed returns the tables that are meant, which must be of the config.
+// tablesNamed returns the named tables, all of which have to be in the config.
 func tablesNamed(choices []schema.Choice, texts []string) ([]schema.Name, error) {
 	var names []schema.Name
 	var errs []error
@@ -173,7 +173,7 @@ func tablesNamed(choices []schema.Choice, texts []string) ([]schema.Name, error)
 	return names, errors.Join(errs...)
 }
 
-// listed writes the names of tables.
+// listed joins the names of tables, for an error.
 func listed(choices []schema.Choice) string {
 	var names []string
 	for _, c := range choices {

@@ -35,8 +35,8 @@ func TestResyncNamesTablesOfTheConfig(t *testing.T) {
 	}
 }
 
-// A resync that is waited for ends when the last table has joined, fails for a table that
-// was refused, and does not wait for a daemon that is not there.
+// resync --wait ends when the last table has joined, fails for a table that was refused,
+// and does not wait for a daemon that is not there.
 func TestResyncIsFollowed(t *testing.T) {
 	person, company := schema.Name{Schema: "public", Table: "person"}, schema.Name{Schema: "public", Table: "company"}
 	both := func(one, other redshift.ResyncState) []redshift.Answer {
@@ -44,11 +44,11 @@ func TestResyncIsFollowed(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {
-		answers [][]redshift.Answer // one look after another, the last one again and again
-		parked  string              // why the first table is
-		deaf    int                 // looks at the warehouse that fail, the first ones
+		answers [][]redshift.Answer // one for each look; the last one repeats
+		parked  string              // why the first table is parked
+		deaf    int                 // how many of the first looks at the warehouse fail
 		slot    slotSighting
-		blind   error // of looks at the slot
+		blind   error // error of looks at the slot
 		printed string
 		fails   string
 		after   time.Duration

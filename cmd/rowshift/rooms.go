@@ -14,18 +14,18 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// rooms are what talks to the source, the bucket and the warehouse.
+// rooms are the parts that talk to the source, the bucket and the warehouse.
 type rooms struct {
 	origin    *postgres.Origin
 	stager    *bucket.Stager
 	warehouse *redshift.Warehouse
 
-	resyncLost bool // a run resets a slot that is lost without anybody's word
+	resyncLost bool // whether a run resets a lost slot without being asked
 }
 
-// newRooms turns the config into the plain options of each room. It reaches for
-// nothing yet. waiting is told what the origin waits for, warned what the S3 client warns
-// of; both may be nil.
+// newRooms turns the config into the plain options of each room. It does not connect
+// yet. It reports what the origin waits for to waiting, and warnings of the S3 client to
+// warned; both may be nil.
 func newRooms(ctx context.Context, c *config, waiting, warned func(string)) (*rooms, error) {
 	stager, err := bucket.New(ctx, bucket.Options{
 		URL: c.bucket.url, Pipeline: c.pipeline, Region: c.bucket.region,
@@ -54,19 +54,19 @@ func newRooms(ctx context.Context, c *config, waiting, warned func(string)) (*ro
 	}, nil
 }
 
-// close ends what is still open.
+// close ends the warehouse's sessions.
 func (r *rooms) close() { r.warehouse.Close() }
 
-// into gives the rooms to the replicator.
+// into puts the rooms into the replicator's options.
 func (r *rooms) into(o *replicator.Options) {
 	o.Origin = r.origin
 	o.Stager, o.Sweeper = r.stager, r.stager
 	o.Warehouse, o.Loader = r.warehouse, r.warehouse
 }
 
-// check looks at everything that a first run needs, at each part for so long at most. The
-// warehouse is asked about the tables if the source could tell what they are, and reads
-// what the bucket's check has put.
+// check checks everything that a first run needs, each part within the time each. The
+// warehouse is asked about the tables only if the source could describe them, and reads
+// the object that the check of the bucket has put.
 func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Finding {
 	var source, warehouse []replicator.Finding
 	tables := make(chan []*schema.Table, 1)
@@ -76,7 +76,7 @@ func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Find
 		asking, cancel := context.WithTimeout(ctx, each)
 		defer cancel()
 		source = r.origin.Check(asking)
-		all, _ := r.origin.Tables(asking) // if it cannot be asked, its findings say why
+		all, _ := r.origin.Tables(asking) // if the source cannot be asked, its findings say why
 		tables <- all
 	})
 	asking, cancel := context.WithTimeout(ctx, each)
@@ -91,7 +91,8 @@ func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Find
 	return slices.Concat(source, bucket, warehouse)
 }
 
-// expect has the origin know what the warehouse remembers, if that can be asked in time.
+// expect tells the origin what the warehouse remembers, because its checks and plans
+// depend on that. If the warehouse does not answer within most, it tells nothing.
 func (r *rooms) expect(ctx context.Context, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -100,8 +101,8 @@ func (r *rooms) expect(ctx context.Context, most time.Duration) {
 	}
 }
 
-// plan returns the statements that a run would execute, and says of the tables that are
-// loaded, or parked, that they are.
+// plan returns the statements that a run would execute. Among them are comments that
+// name the tables that would be loaded or parked.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
 	cp, failed := r.checkpoint(ctx)
 	if failed == nil {
@@ -124,8 +125,8 @@ func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error
 	return source, warehouse, nil
 }
 
-// lookBeforeReset looks at the source as a reset does before it begins, and has the origin
-// know what is remembered of the tables. It changes nothing.
+// lookBeforeReset checks the source as a reset does before it begins, and tells the
+// origin what the warehouse remembers of the tables. It changes nothing.
 func (r *rooms) lookBeforeReset(ctx context.Context, cp *replicator.Checkpoint) error {
 	look := replicator.CreateRequest{Look: true}
 	if cp != nil {
@@ -138,8 +139,8 @@ func (r *rooms) lookBeforeReset(ctx context.Context, cp *replicator.Checkpoint) 
 	return err
 }
 
-// unasked says of a database that cannot be reached what to look at. Other errors say
-// it themselves.
+// unasked adds to the error of a database that cannot be reached where to look. Other
+// errors already say that.
 func unasked(which string, err error) error {
 	switch causeOf(err) {
 	case "connect", "connection", "timeout":
@@ -148,8 +149,7 @@ func unasked(which string, err error) error {
 	return err
 }
 
-// slot looks at the slot, on a connection of its own: it may be called beside
-// everything else.
+// slot looks at the slot on a connection of its own, so it may be called at any time.
 func (r *rooms) slot(ctx context.Context) (slotSighting, error) {
 	s, err := r.origin.SlotState(ctx)
 	if err != nil {
@@ -161,7 +161,8 @@ func (r *rooms) slot(ctx context.Context) (slotSighting, error) {
 	}, nil
 }
 
-// waits reads what was asked for and is not done, and how many rows wait in held tables.
+// waits returns the requests that are not done, and how many rows wait in held tables,
+// by OID.
 func (r *rooms) waits(ctx context.Context, cp *replicator.Checkpoint) ([]redshift.OpenRequest, map[uint32]int64, error) {
 	requests, err := r.warehouse.OpenRequests(ctx)
 	if err != nil {
@@ -171,7 +172,8 @@ func (r *rooms) waits(ctx context.Context, cp *replicator.Checkpoint) ([]redshif
 	return requests, held, err
 }
 
-// quarantined counts the rows in quarantine, if the warehouse remembers anything.
+// quarantined counts the rows in quarantine of each table. Without a checkpoint there
+// are none.
 func (r *rooms) quarantined(ctx context.Context, cp *replicator.Checkpoint) (map[schema.Name]int64, error) {
 	if cp == nil {
 		return nil, nil
@@ -179,7 +181,7 @@ func (r *rooms) quarantined(ctx context.Context, cp *replicator.Checkpoint) (map
 	return r.warehouse.Quarantined(ctx)
 }
 
-// checkpoint reads what the warehouse remembers, nil if that is nothing.
+// checkpoint returns what the warehouse remembers, or nil if that is nothing.
 func (r *rooms) checkpoint(ctx context.Context) (*replicator.Checkpoint, error) {
 	return r.warehouse.Checkpoint(ctx)
 }

@@ -23,7 +23,7 @@ func closed(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// unreachable is a config whose databases and bucket nobody answers for.
+// unreachable writes a config whose databases and bucket do not answer.
 func unreachable(t *testing.T) (path, listen string) {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
@@ -65,8 +65,8 @@ func TestWhatCannotBeAskedIsTold(t *testing.T) {
 	}
 }
 
-// TestRunLivesThroughAnOutage has nobody answer: the daemon lives, says that it is
-// not ready, and ends well when it is told to.
+// TestRunLivesThroughAnOutage runs the daemon while nothing answers: it stays up, says
+// that it is not ready, and ends normally when told to.
 func TestRunLivesThroughAnOutage(t *testing.T) {
 	path, listen := unreachable(t)
 	ctx, stop := context.WithCancel(t.Context())

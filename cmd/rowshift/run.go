@@ -21,9 +21,9 @@ import (
 const (
 	pollEvery   = 10 * time.Second // how often the slot is looked at
 	pollTimeout = 5 * time.Second
-	logRoom     = 4096        // log lines that may wait for a slow reader
-	logPatience = time.Second // how long the end waits for them
-	maxToken    = 200         // bytes that a token of a slot reset may have
+	logRoom     = 4096        // log lines that may wait for a slow reader of the log
+	logPatience = time.Second // how long the process waits for them at its end
+	maxToken    = 200         // length of a slot reset's token in bytes
 )
 
 type runCommand struct {
@@ -31,8 +31,8 @@ type runCommand struct {
 	Once      bool   `help:"Drain to the position of the start, merge, and end. Nothing is listened on."`
 }
 
-// Run replicates until ctx is done, or with --once until it has drained. A pipeline
-// that halts stays up, but for --once.
+// Run replicates until ctx is done, or with --once until it has drained. A pipeline that
+// halts stays up, except with --once.
 func (c runCommand) Run(ctx context.Context, o *outside) error {
 	if token := c.token(); token != "" {
 		if err := fitToken(token); err != nil {
@@ -52,12 +52,12 @@ func (c runCommand) Run(ctx context.Context, o *outside) error {
 	return nil
 }
 
-// token is the token of the reset without what stands around it, such as the end of a line
-// in a secret that is written with one. An empty one asks for nothing, so that the variable
-// may be left empty.
+// token returns the reset's token without surrounding white space, such as a line end in
+// the secret that it comes from. An empty token asks for no reset, so the variable may
+// be set but empty.
 func (c runCommand) token() string { return strings.TrimSpace(c.ResetSlot) }
 
-// daemon is what `run` is made of.
+// daemon is what `run` consists of.
 type daemon struct {
 	config *config
 	lines  *lines
@@ -69,7 +69,7 @@ type daemon struct {
 	unlog  func()
 }
 
-// newDaemon makes what is told of what happens. It reaches for nothing yet.
+// newDaemon makes the log, the metrics and the state. It does not connect or listen yet.
 func newDaemon(c *config, stderr io.Writer) *daemon {
 	d := &daemon{config: c, state: newState(time.Now()), scrape: prometheus.NewRegistry()}
 	d.lines = newLines(stderr, logRoom)
@@ -82,17 +82,19 @@ func newDaemon(c *config, stderr io.Writer) *daemon {
 	d.log = newLogger(sink, c.level, b != nil)
 	d.unlog = zap.RedirectStdLog(d.log) // the S3 client's transfer manager logs there
 	d.teller = newTeller(d.log, b)
-	// The daemons that wait for a slot and the one that has it are one pipeline, whatever
-	// they are called where they run: rules and dashboards join them by this label.
+	// The daemons that wait for a slot and the one that has it are one pipeline,
+	// whatever they are called where they run: rules and dashboards join them by this
+	// label.
 	named := prometheus.WrapRegistererWith(prometheus.Labels{"pipeline": c.pipeline}, d.scrape)
 	m := newMetrics(named, c.tables, c.limits.MinInterval)
 	named.MustRegister(gauges{state: d.state, dropped: d.lines.dropped.Load})
-	// The log is told last: who has read a line finds it on the pages too.
+	// The log comes last, so that whoever has read a line also finds it in the
+	// endpoints.
 	d.listen = spelled(c, replicator.Tee(d.state.listener(), m.listener(), d.teller.listener()))
 	return d
 }
 
-// close writes the log to its end.
+// close writes what is left of the log.
 func (d *daemon) close() {
 	d.unlog()
 	d.lines.Close(logPatience)
@@ -127,7 +129,7 @@ func (d *daemon) run(ctx context.Context, c runCommand) error {
 	return d.replicate(ctx, r, c)
 }
 
-// replicate runs the pipeline to its end.
+// replicate runs the pipeline until it ends.
 func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -142,7 +144,7 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 	var h *replicator.Halt
 	switch {
 	case errors.As(err, &h):
-		d.listen.Halted(h) // with --once nobody was told
+		d.listen.Halted(h) // with --once the replicator does not report it
 	case errors.Is(err, replicator.ErrInterrupted):
 		return errors.New("told to end before everything was drained; what is merged stays, the next run goes on from there")
 	}
@@ -153,7 +155,7 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 	return nil
 }
 
-// options are the replicator's.
+// options returns the replicator's options.
 func (d *daemon) options(r *rooms, c runCommand) replicator.Options {
 	o := replicator.Options{
 		Pipeline: d.config.pipeline, Listener: d.listen, Once: c.Once, ResetSlot: c.token(), ResyncLost: d.config.source.resyncLost,
@@ -175,8 +177,8 @@ func (d *daemon) serve() (stop func(), err error) {
 	}), nil
 }
 
-// poll looks at the slot now and then, until ctx is done. That it cannot is not
-// told as a failure: the pipeline will say what is wrong with the source.
+// poll looks at the slot from time to time until ctx is done. It ignores errors, because
+// the pipeline itself reports what is wrong with the source.
 func (d *daemon) poll(ctx context.Context, slot func(context.Context) (slotSighting, error)) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

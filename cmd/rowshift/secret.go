@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// redacted is what stands for a secret wherever one is printed.
+// redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
-// secret is where a password is to be read: a file, or text with ${ENV} in it. It
-// is read anew at each connect, so that one that was rotated is used without a
-// restart, and it prints as [redacted] whatever it is printed with.
+// secret says where to read a password: a file, or text with ${ENV} in it. It is read
+// again at each connect, so that a rotated one is used without a restart. However it is
+// printed, it prints as [redacted].
 type secret struct {
 	file string
-	text string // holds at least one ${ENV}
+	text string // has at least one ${ENV}
 }
 
-// parseSecret reads a reference to a secret. The error holds no part of it.
+// parseSecret parses a reference to a secret. Its error shows no part of the text.
 func parseSecret(text string) (secret, error) {
 	if path, ok := strings.CutPrefix(text, "file:"); ok {
 		path, err := expand(path)
@@ -37,18 +37,18 @@ func parseSecret(text string) (secret, error) {
 	return secret{text: text}, nil
 }
 
-// isSet tells whether there is a reference at all.
+// isSet reports whether there is a reference.
 func (s secret) isSet() bool { return s != secret{} }
 
-// read returns the secret as it is now. One line end at the end of a file is not
-// part of it.
+// read returns the secret's current value. A single line end at the end of a file does
+// not belong to it.
 func (s secret) read() (string, error) {
 	if s.file == "" {
 		return expand(s.text)
 	}
 	b, err := os.ReadFile(s.file)
 	if err != nil {
-		return "", err // names the path, nothing of what is in it
+		return "", err // it names the path, and nothing of the content
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if text == "" {
@@ -60,11 +60,11 @@ func (s secret) read() (string, error) {
 func (s secret) String() string   { return redacted }
 func (s secret) GoString() string { return redacted }
 
-// Format covers every verb, those too that would walk through the fields.
+// Format implements fmt.Formatter for every verb, because some would print the fields.
 func (s secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// MarshalJSON covers encoders, and zap's reflection with them.
+// MarshalJSON hides the secret from encoders of JSON, including zap's for any type.
 func (s secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// MarshalText covers encoders of other formats.
+// MarshalText hides the secret from encoders of other formats.
 func (s secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

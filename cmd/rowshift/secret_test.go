@@ -11,8 +11,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// TestSecretsPrintAsNothing prints secrets in every way that there is, also within
-// other things.
+// TestSecretsPrintAsNothing prints secrets in every possible way, also within other
+// values.
 func TestSecretsPrintAsNothing(t *testing.T) {
 	c := load(t, strings.ReplaceAll(goodConfig, "${ROWSHIFT_TEST_PASSWORD}", "prefix-"+canary+"${ROWSHIFT_TEST_PASSWORD}"))
 	s := c.source.password

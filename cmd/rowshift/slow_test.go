@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// silent returns an address of this machine where somebody listens and says nothing.
+// silent returns an address of this machine that accepts connections and never answers.
 func silent(t *testing.T) string {
 	t.Helper()
-	return listening(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // until who asks gives up
+	return listening(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // until the client gives up
 }
 
-// asked runs a command whose warehouse is silent, with source and daemon refused and a
-// bucket that denies, and returns its output.
+// asked runs a command and returns its output. Its warehouse is silent, the source and
+// the daemon refuse connections, and the bucket denies access.
 func asked(t *testing.T, run func(context.Context, *outside) error) []string {
 	t.Helper()
 	denies := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
@@ -41,12 +41,12 @@ func asked(t *testing.T, run func(context.Context, *outside) error) []string {
 	return strings.Split(strings.TrimSpace(b.String()), "\n")
 }
 
-// late tells whether a line says that there was no answer in time.
+// late reports whether a line says that an answer did not come in time.
 func late(line string) bool {
 	return strings.Contains(line, "deadline") || strings.Contains(line, "timeout") || strings.Contains(line, "in time")
 }
 
-// A warehouse that does not answer is what status and check say of it, and of nothing else.
+// status and check blame the silent warehouse, and nothing else.
 func TestASlowWarehouseIsBlamedAlone(t *testing.T) {
 	blamed := 0
 	for _, line := range asked(t, statusCommand{}.Run) {
@@ -77,7 +77,8 @@ func TestASlowWarehouseIsBlamedAlone(t *testing.T) {
 	}
 }
 
-// Parts that are asked at once take no time from each other, and tell in their order.
+// Parts that are asked side by side take no time from each other, and report in their
+// order.
 func TestPartsAreAskedSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()

@@ -6,9 +6,9 @@ import "syscall"
 // https://man7.org/linux/man-pages/man7/tcp.7.html
 const tcpUserTimeout = 18
 
-// userTimeout bounds how long what we sent may stay unanswered by the peer's kernel.
-// Keepalives are not sent meanwhile, and without it the kernel tries for a quarter of
-// an hour.
+// userTimeout limits how long sent data may stay unacknowledged by the peer's kernel.
+// Keepalives do not run meanwhile, and by default the kernel retries for a quarter of an
+// hour.
 func userTimeout(_, _ string, c syscall.RawConn) error {
 	var failed error
 	err := c.Control(func(fd uintptr) {

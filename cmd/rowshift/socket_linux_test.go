@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A link that is dropped without a word is noticed within a minute, whether
-// something was sent or not.
+// A connection that is dropped silently is noticed within a minute, whether data was
+// sent or not.
 func TestDeadLinksAreNoticed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

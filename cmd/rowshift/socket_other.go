@@ -4,6 +4,6 @@ package main
 
 import "syscall"
 
-// userTimeout does nothing where the system has no such option: TCP keepalives
-// notice a link that is gone while nothing is sent.
+// userTimeout does nothing on systems without that option. There TCP keepalives notice a
+// dead connection only while nothing is being sent.
 func userTimeout(_, _ string, _ syscall.RawConn) error { return nil }

@@ -9,12 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// startingOver is the heading of the runbook that a halt's repair may point at.
+// startingOver is the runbook's heading to which the repair of a halt may point.
 const startingOver = `"Starting over"`
 
-// spelled returns a listener that is told of halts with the statements of the runbook's
-// "Starting over" as they are for this pipeline: the source does not know the
-// warehouse's names, nor the warehouse the slot's.
+// spelled returns a listener that passes events on to l. It adds to halts that point at
+// the runbook's "Starting over" the statements with this pipeline's names: the source
+// does not know the warehouse's names, nor the warehouse the slot's.
 func spelled(c *config, l replicator.Listener) replicator.Listener {
 	halted := l.Halted
 	l.Halted = func(h *replicator.Halt) {
@@ -28,7 +28,7 @@ func spelled(c *config, l replicator.Listener) replicator.Listener {
 	return l
 }
 
-// statements are those by which this pipeline is begun anew.
+// statements returns the SQL that starts this pipeline over.
 func (c *config) statements() string {
 	schema, loader := pgx.Identifier{c.warehouse.metadataSchema}.Sanitize(), pgx.Identifier{c.warehouse.user}.Sanitize()
 	return fmt.Sprintf("; that is, with the daemon stopped: in PostgreSQL, if the slot is there, SELECT pg_drop_replication_slot('%s'); "+

@@ -7,8 +7,8 @@ import (
 	"rowshift/replicator"
 )
 
-// TestStartingOverIsSpelledOut has the two statements with this pipeline's names, in
-// halts that point at them and in no other.
+// The statements, with this pipeline's names, are added to halts that point at "Starting
+// over", and to no others.
 func TestStartingOverIsSpelledOut(t *testing.T) {
 	var told *replicator.Halt
 	l := spelled(load(t, goodConfig), replicator.Listener{Halted: func(h *replicator.Halt) { told = h }})

@@ -10,7 +10,7 @@ import (
 	"rowshift/schema"
 )
 
-// phase is what the daemon is doing, as /readyz and `status` say it.
+// phase is what the daemon is doing, as /readyz and `status` show it.
 type phase string
 
 const (
@@ -22,72 +22,72 @@ const (
 	halted     phase = "halted"
 )
 
-// phases are all there are.
+// phases are all phases.
 var phases = []phase{starting, waiting, loading, streaming, restarting, halted}
 
-// ready tells whether a daemon in the phase does what it can: it replicates, or
-// waits for its turn as a standby.
+// ready reports whether a daemon in this phase does all it can: it replicates, or waits
+// as a standby.
 func (p phase) ready() bool { return p == waiting || p == loading || p == streaming }
 
-// state remembers what is now. Its Listener is told by the replicator, its readers
-// are the HTTP endpoints and the metrics.
+// state remembers how things stand now. The replicator updates it through its Listener;
+// the HTTP endpoints and the metrics read it.
 type state struct {
 	mu    sync.Mutex
 	phase phase
 	since time.Time
-	why   string           // what is waited for, or why the last pass ended
-	halt  *replicator.Halt // while halted
+	why   string           // what the daemon waits for, or why the last pass ended
+	halt  *replicator.Halt // set while halted
 
 	epoch    replicator.Epoch
 	tables   []replicator.TableState
 	load     replicator.LoadProgress
-	known    bool   // how far the pipeline is; a standby is not told, nor how tables stand
-	format   string // in which the stream's values are sent
+	known    bool   // whether positions and states of tables are known; a standby does not get them
+	format   string // format of the stream's values
 	position positions
 	lag      lag
 	slot     slotSighting
-	waiting  int       // changes that were received and are not merged
-	mergedAt time.Time // when the last merge was
-	resyncs  int       // tables that somebody asked for and that are not loading yet
+	waiting  int       // changes that were received and are not merged yet
+	mergedAt time.Time // time of the last merge
+	resyncs  int       // requested tables that are not loading yet
 
 	tableSince map[uint32]stateSince
-	held       map[uint32]int64      // rows in the held table, where that is known
-	refused    map[schema.Name]int64 // rows in quarantine, as of the last merge that read it; nil: not known
+	held       map[uint32]int64      // rows in each held table, by OID, where known
+	refused    map[schema.Name]int64 // rows in quarantine, as of the last merge that counted them; nil: not known
 }
 
-// stateSince is when a table was first seen in a state.
+// stateSince is a state of a table with the time at which it was first seen.
 type stateSince struct {
 	state replicator.State
 	at    time.Time
 }
 
-// positions are how far changes have got by now.
+// positions are how far changes have come.
 type positions struct {
 	received, staged, merged, acknowledged replicator.LSN
 
-	handed replicator.LSN // up to where this pass is to merge, if it is told to end
+	handed replicator.LSN // how far this pass still merges if it is told to end
 }
 
-// slotSighting is what the slot looked like when it was last asked for.
+// slotSighting is what the slot looked like at the last look.
 type slotSighting struct {
 	at       time.Time // zero: never seen
 	exists   bool
 	active   bool
-	had      bool           // it exists, did when it was looked at before, or has to by the checkpoint
+	had      bool           // it exists, or is known to have existed from an earlier look or the checkpoint
 	making   bool           // a daemon is about to make it
 	status   string         // wal_status
 	safe     int64          // bytes of log until the slot is lost
-	limited  bool           // there is such a limit
+	limited  bool           // whether there is such a limit
 	retained uint64         // bytes of log that the slot keeps
-	current  replicator.LSN // the end of the server's log
+	current  replicator.LSN // end of the server's log
 }
 
-// newState returns the state of a daemon that starts now.
+// newState returns the state of a daemon that starts at now.
 func newState(now time.Time) *state {
 	return &state{phase: starting, since: now, lag: lag{asOf: now}, tableSince: map[uint32]stateSince{}, held: map[uint32]int64{}}
 }
 
-// listener returns what keeps s up to date.
+// listener returns the Listener that keeps s up to date.
 func (s *state) listener() replicator.Listener {
 	return replicator.Listener{
 		Waiting: func(what string) {
@@ -108,7 +108,7 @@ func (s *state) listener() replicator.Listener {
 				s.enter(restarting, now)
 				s.why = safe(r.Cause)
 				s.lag.open = false
-				s.position.handed = 0 // the next pass reads it again
+				s.position.handed = 0 // the next pass receives it again
 			})
 		},
 		Halted: func(h *replicator.Halt) {
@@ -146,14 +146,14 @@ func (s *state) listener() replicator.Listener {
 	}
 }
 
-// update changes s under its lock.
+// update calls change with s locked.
 func (s *state) update(change func(now time.Time)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(time.Now())
 }
 
-// enter changes the phase and forgets why the one before was.
+// enter changes the phase, and forgets the reason for the previous one.
 func (s *state) enter(p phase, now time.Time) {
 	if s.phase != p {
 		s.since = now
@@ -161,12 +161,12 @@ func (s *state) enter(p phase, now time.Time) {
 	s.phase, s.why, s.halt = p, "", nil
 }
 
-// lingers is longer than a daemon waits for its own dead stream to let go of the slot: by
-// default wal_sender_timeout, a minute.
+// lingers is longer than a daemon waits for its own dead stream to release the slot,
+// which by default takes wal_sender_timeout, a minute.
 const lingers = 2 * time.Minute
 
-// forget lets go of what only the daemon that has the slot is told, once it has waited for
-// so long that another one has it: what was so here would be told for ever.
+// forget drops what only the daemon that has the slot knows, once this one has waited so
+// long that another must have it. Otherwise its last values would be reported for ever.
 func (s *state) forget(now time.Time) {
 	if s.phase != waiting || now.Sub(s.since) < lingers {
 		return
@@ -184,7 +184,7 @@ func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 	s.format = o.Opened.Format
 	s.position = positions{received: cp.LSN, staged: cp.LSN, merged: cp.LSN, acknowledged: o.Opened.Confirmed}
 	s.lag.opened(cp.LSN, cp.Time, o.Opened.Flushed)
-	s.waiting, s.resyncs = 0, 0 // what was asked for is about to load
+	s.waiting, s.resyncs = 0, 0 // the requested tables are about to load
 	for _, t := range cp.Tables {
 		switch {
 		case t.State == replicator.Live:
@@ -218,7 +218,7 @@ func (s *state) merged(b replicator.MergedBatch, now time.Time) {
 	}
 }
 
-// hold counts the rows that a merge has brought into held tables, or done away with.
+// hold counts the rows that a merge has put into held tables, or removed from them.
 func (s *state) hold(staged *replicator.Staged) {
 	for _, f := range staged.Folds {
 		if rows, known := s.held[f.Table.OID]; known && f.Held != "" {
@@ -233,8 +233,8 @@ func (s *state) hold(staged *replicator.Staged) {
 	}
 }
 
-// applied counts the rows that were taken out of a held table. One that has none left
-// is known to be empty, whoever filled it.
+// applied counts the rows that were taken out of a held table. A held table with no rows
+// left is known to be empty, whichever daemon filled it.
 func (s *state) applied(a replicator.AppliedTable) {
 	rows, known := s.held[a.Table.OID]
 	switch {
@@ -245,8 +245,8 @@ func (s *state) applied(a replicator.AppliedTable) {
 	}
 }
 
-// setTables remembers how the tables stand. A load is over once every table has
-// its rows.
+// setTables remembers the states of the tables. A load is over once every table is
+// loaded.
 func (s *state) setTables(tables []replicator.TableState, now time.Time) {
 	s.tables = tables
 	for _, t := range tables {
@@ -262,7 +262,7 @@ func (s *state) setTables(tables []replicator.TableState, now time.Time) {
 	}
 }
 
-// saw remembers what the slot looks like.
+// saw remembers a look at the slot.
 func (s *state) saw(slot slotSighting) {
 	s.update(func(time.Time) {
 		slot.had = slot.exists || s.slot.had
@@ -270,7 +270,7 @@ func (s *state) saw(slot slotSighting) {
 	})
 }
 
-// snapshot is a copy of what is now, for a reader.
+// snapshot is a copy of the state for a reader.
 type snapshot struct {
 	phase      phase
 	since      time.Time
@@ -280,7 +280,7 @@ type snapshot struct {
 	tables     []replicator.TableState
 	load       replicator.LoadProgress
 	slot       slotSighting
-	known      bool // position and lag are
+	known      bool // whether position and lag are known
 	format     string
 	position   positions
 	lagSeconds float64
@@ -308,7 +308,7 @@ func (s *state) snapshot() snapshot {
 	now.known, now.format, now.position, now.lagSeconds = true, s.format, s.position, s.lag.at(time.Now()).Seconds()
 	reached := s.position.merged
 	if s.lag.caughtUp() {
-		reached = max(reached, s.position.received) // what lies between is nothing of ours
+		reached = max(reached, s.position.received) // what lies between concerns none of our tables
 	}
 	now.lagBytes = reached.Behind(max(s.slot.current, s.position.received))
 	return now

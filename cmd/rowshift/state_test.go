@@ -16,7 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// at returns a moment of a source's day.
+// at returns a time of day by the source's clock.
 func at(clock string) time.Time {
 	t, err := time.Parse(time.TimeOnly, clock)
 	if err != nil {
@@ -68,12 +68,12 @@ func TestLagOfAFirstLoad(t *testing.T) {
 	}
 }
 
-// company is a table's state.
+// company returns the state of one table.
 func company(s replicator.State, load *replicator.LoadState) []replicator.TableState {
 	return []replicator.TableState{{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Target: "company", State: s, Load: load}}
 }
 
-// TestPhases walks through what a daemon can be doing, and says whether it is ready.
+// TestPhases walks through the phases, and checks which are ready.
 func TestPhases(t *testing.T) {
 	s := newState(time.Now())
 	l := replicator.Tee(s.listener())
@@ -107,11 +107,11 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// TestWhatAStopHasLeft hands batches over, and ends before or after they are merged. Parts
-// of a transaction whose commit has not come are not to be merged, and what a pass that
-// failed had handed over was let go of before.
+// TestWhatAStopHasLeft hands batches over, and ends before or after they are merged.
+// Parts of a transaction whose commit has not come are not expected to be merged, nor is
+// what a failed pass had handed over, which the pass has let go of.
 func TestWhatAStopHasLeft(t *testing.T) {
-	var l replicator.Listener // of the state at hand
+	var l replicator.Listener // of the current case's state
 	sealed := func(end replicator.LSN, commit bool) func() {
 		return func() { l.Sealed(replicator.SealedBatch{End: end, Commit: commit, Changes: 1}) }
 	}
@@ -123,7 +123,7 @@ func TestWhatAStopHasLeft(t *testing.T) {
 	opened := func() { l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{LSN: 50}}) }
 	for name, test := range map[string]struct {
 		did  []func()
-		want string // what the log says, with its level
+		want string // the log's line, with its level
 	}{
 		"a standby":                      {nil, "info drained"},
 		"nothing came":                   {[]func(){opened}, "info drained 0/32"},
@@ -164,15 +164,15 @@ func TestLagInBytes(t *testing.T) {
 	s.saw(slotSighting{at: time.Now(), current: 1500})
 	bytes(500)
 	l.Received(replicator.Received{LSN: 1400})
-	bytes(100) // what lay between was nothing of ours
+	bytes(100) // what lay between concerned none of our tables
 	l.Received(replicator.Received{LSN: 1700, Changes: 3, Time: time.Now()})
 	bytes(700)
 	l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Checkpoint: replicator.Checkpoint{LSN: 1700, Time: time.Now()}}})
 	bytes(0)
 }
 
-// TestWhatWaits follows changes, rows of a held table and requests until they wait no
-// more.
+// TestWhatWaits follows changes, rows of a held table and requests until none of them
+// waits.
 func TestWhatWaits(t *testing.T) {
 	r, s := prometheus.NewRegistry(), newState(time.Now())
 	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
@@ -232,9 +232,9 @@ func TestWhatWaits(t *testing.T) {
 	}
 }
 
-// TestAStandbyKnowsNoPosition has a daemon wait, stream, be replaced and wait again:
-// while another one streams, it says neither how far that is nor how long ago itself
-// was there.
+// TestAStandbyKnowsNoPosition has a daemon wait, stream, be replaced and wait again.
+// While another daemon streams, it reports neither a position nor how old its own last
+// one is.
 func TestAStandbyKnowsNoPosition(t *testing.T) {
 	r, s := prometheus.NewRegistry(), newState(time.Now().Add(-time.Hour))
 	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
@@ -266,8 +266,8 @@ func TestAStandbyKnowsNoPosition(t *testing.T) {
 }
 
 // TestAStandbyKnowsNoTable has a daemon lose the slot while tables load, are parked and
-// have rows in quarantine: another one knows how they stand from then on, and an alert on
-// what this one saw last would never end.
+// have rows in quarantine. From then on only the new daemon knows their states; an alert
+// on what the old one saw last would never end.
 func TestAStandbyKnowsNoTable(t *testing.T) {
 	r, s := prometheus.NewRegistry(), newState(time.Now())
 	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})

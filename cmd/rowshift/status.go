@@ -27,19 +27,19 @@ type statusCommand struct {
 // looks like and, if it can be reached from here, what the daemon says.
 type statusReport struct {
 	Pipeline   string            `json:"pipeline"`
-	Checkpoint *checkpointStatus `json:"checkpoint"` // null: nothing is remembered yet
+	Checkpoint *checkpointStatus `json:"checkpoint"` // null: the warehouse remembers nothing yet
 	Requests   []requestStatus   `json:"requests,omitempty"`
 	Slot       *slotStatusReport `json:"slot"`
-	Daemon     *readiness        `json:"daemon"`                 // null: it did not answer
-	Unheard    string            `json:"daemon_error,omitempty"` // why not
-	DaemonURL  string            `json:"daemon_url"`             // where it was looked for
-	Problems   []string          `json:"problems,omitempty"`     // what could not be asked, or stands in the way
+	Daemon     *readiness        `json:"daemon"`                 // null: no answer
+	Unheard    string            `json:"daemon_error,omitempty"` // why it did not answer
+	DaemonURL  string            `json:"daemon_url"`             // where it was asked
+	Problems   []string          `json:"problems,omitempty"`     // what could not be asked, or is wrong
 }
 
 type checkpointStatus struct {
 	Phase  string        `json:"phase"`
 	LSN    string        `json:"lsn"`
-	Commit *time.Time    `json:"commit,omitempty"` // commit time of the last transaction merged
+	Commit *time.Time    `json:"commit,omitempty"` // time of the last merged transaction
 	Epoch  int64         `json:"epoch"`
 	Tables []tableStatus `json:"tables"`
 }
@@ -48,19 +48,19 @@ type tableStatus struct {
 	Table  string `json:"table"`
 	Target string `json:"target"`
 	State  string `json:"state"`
-	Reason string `json:"reason,omitempty"` // of a table that is parked
-	Why    string `json:"why,omitempty"`    // it is parked, or loaded again
+	Reason string `json:"reason,omitempty"` // why it is parked, as a code
+	Why    string `json:"why,omitempty"`    // why it is parked, or loaded again, in words
 	Repair string `json:"repair,omitempty"`
-	Loaded bool   `json:"loaded,omitempty"`    // its load table holds what the snapshot saw
-	Held   *int64 `json:"held_rows,omitempty"` // that wait in its held table; none if it is not loading, or not known
+	Loaded bool   `json:"loaded,omitempty"`    // whether its load table holds what the snapshot saw
+	Held   *int64 `json:"held_rows,omitempty"` // rows that wait in its held table; absent if it is not loading, or not known
 
-	Quarantined int64 `json:"quarantined"` // rows of the source that it lacks
+	Quarantined int64 `json:"quarantined"` // rows of the source that the target lacks
 }
 
-// requestStatus is something that the daemon was asked for and that is not done.
+// requestStatus is a request to the daemon that is not done.
 type requestStatus struct {
 	Kind  string  `json:"kind"`
-	What  string  `json:"what"` // the table of a resync, the token of a reset
+	What  string  `json:"what"` // table of a resync, or token of a reset
 	State string  `json:"state"`
 	Age   float64 `json:"age_seconds"`
 }
@@ -71,12 +71,12 @@ type slotStatusReport struct {
 	Active        bool   `json:"active"`
 	Status        string `json:"wal_status,omitempty"`
 	RetainedBytes uint64 `json:"retained_bytes"`
-	SafeBytes     *int64 `json:"safe_bytes,omitempty"` // none if there is no limit
-	LagBytes      uint64 `json:"lag_bytes"`            // the log that the checkpoint is behind
+	SafeBytes     *int64 `json:"safe_bytes,omitempty"` // absent if there is no limit
+	LagBytes      uint64 `json:"lag_bytes"`            // how much log the checkpoint is behind
 }
 
-// statusTimeout is how long status asks each part: who looks first at what is wrong is not
-// to wait for what hangs.
+// statusTimeout is how long status gives each part, short so that an operator who takes
+// a first look does not wait long for something that hangs.
 const statusTimeout = time.Minute
 
 // Run asks the warehouse, the source and the daemon.
@@ -94,8 +94,8 @@ func (c statusCommand) Run(ctx context.Context, o *outside) error {
 	})
 }
 
-// ask asks the warehouse, the source and the daemon side by side, and takes in what they say
-// in that order.
+// ask asks the warehouse, the source and the daemon side by side, and adds their answers
+// to the report in that order.
 func (s *statusReport) ask(ctx context.Context, r *rooms, slotName string, each time.Duration) {
 	var cp *replicator.Checkpoint
 	ofWarehouse := func(ctx context.Context) func() {
@@ -125,8 +125,8 @@ func (s *statusReport) ask(ctx context.Context, r *rooms, slotName string, each 
 	sideBySide(ctx, each, ofWarehouse, ofSource, ofDaemon)
 }
 
-// sideBySide asks parts at once, each for so long at most, and then has them tell what they
-// found, one after another.
+// sideBySide runs all parts at once, each for at most each, and then calls their results
+// one after another, in order.
 func sideBySide(ctx context.Context, each time.Duration, parts ...func(context.Context) (tell func())) {
 	tells := make([]func(), len(parts))
 	var wg sync.WaitGroup
@@ -147,7 +147,7 @@ func (s *statusReport) problem(format string, args ...any) {
 	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
 }
 
-// remembered takes in what the warehouse remembers.
+// remembered adds what the warehouse remembers.
 func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 	if err != nil {
 		s.problem("the warehouse could not be asked: %s", safe(err))
@@ -171,8 +171,7 @@ func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 	}
 }
 
-// waits takes in what was asked for and is not done, and how many rows wait in held
-// tables.
+// waits adds the requests that are not done, and how many rows wait in held tables.
 func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.OpenRequest, held map[uint32]int64, err error) {
 	if err != nil {
 		s.problem("the warehouse could not be asked what waits: %s", safe(err))
@@ -191,8 +190,7 @@ func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.Open
 	}
 }
 
-// refused takes in how many rows are in quarantine, which is no problem of the
-// pipeline's.
+// refused adds how many rows are in quarantine, which is no problem of the pipeline.
 func (s *statusReport) refused(open map[schema.Name]int64, err error) {
 	if err != nil {
 		s.problem("the quarantine could not be looked at: %s", safe(err))
@@ -207,7 +205,7 @@ func (s *statusReport) refused(open map[schema.Name]int64, err error) {
 	}
 }
 
-// saw takes in what the slot looks like.
+// saw adds what the slot looks like.
 func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSighting, err error) {
 	if err != nil {
 		s.problem("the slot could not be looked at: %s", safe(err))
@@ -231,10 +229,10 @@ func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSigh
 	}
 }
 
-// heard takes in what the daemon says, after the slot was seen. That it does not
-// answer is no problem as long as somebody has the slot: it may run on another
-// machine. Another pipeline's daemon that answers is no sign of ours: it may even have
-// kept ours from its address.
+// heard adds the daemon's answer. It has to be called after saw: if the daemon does not
+// answer, that is no problem as long as the slot is active, since the daemon may run on
+// another machine. An answer of another pipeline's daemon says nothing about ours, which
+// may even be kept from its address by the other.
 func (s *statusReport) heard(r *readiness, err error) {
 	if err == nil && r.Pipeline != "" && r.Pipeline != s.Pipeline {
 		err = fmt.Errorf("the daemon of pipeline %q answers there", r.Pipeline)
@@ -270,7 +268,7 @@ func unheard(err error) string {
 	return safe(err)
 }
 
-// readyURL is where a daemon on this machine answers.
+// readyURL returns the URL of /readyz of a daemon on this machine.
 func readyURL(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
@@ -279,10 +277,10 @@ func readyURL(listen string) string {
 	return "http://" + net.JoinHostPort(host, port) + "/readyz"
 }
 
-// direct asks without a proxy: the daemon is on this machine, whatever address it has.
+// direct uses no proxy, because the daemon is on this machine, whatever its address.
 var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-// askDaemon asks a daemon whether it is ready. One that is not answers as well.
+// askDaemon asks a daemon for its readiness. A daemon that is not ready answers too.
 func askDaemon(ctx context.Context, address string) (*readiness, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()

@@ -56,7 +56,7 @@ func (s *statusReport) print(w io.Writer, asJSON bool) error {
 	return nil
 }
 
-// String is the line for a person.
+// String returns a line for a person.
 func (c *checkpointStatus) String() string {
 	if c == nil {
 		return "none known"
@@ -68,7 +68,7 @@ func (c *checkpointStatus) String() string {
 	return text
 }
 
-// String is the line for a person.
+// String returns a line for a person.
 func (s *slotStatusReport) String() string {
 	switch {
 	case s == nil:

@@ -9,8 +9,8 @@ type teardownCommand struct {
 	Yes bool `help:"Carry it out. Without it the statements are only printed."`
 }
 
-// Run drops the slot and the publication on the source, so that a daemon which is
-// uninstalled never fills the source's disk. The targets stay.
+// Run drops the slot and the publication, so that an uninstalled daemon never fills the
+// source's disk. The targets stay.
 func (c teardownCommand) Run(ctx context.Context, o *outside) error {
 	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
 		statements, err := r.origin.Teardown(ctx, c.Yes)

@@ -9,14 +9,14 @@ import (
 // version and commit are set by the linker: -ldflags "-X main.version=v1.2.3 -X main.commit=abc".
 var version, commit string
 
-// build is what the binary was made of.
+// build describes the binary.
 type build struct {
 	Version string
 	Commit  string
 	Go      string
 }
 
-// built returns what the linker was told, else what the Go tool noted down.
+// built returns what the linker was told or, without that, what the Go tool recorded.
 func built() build {
 	b := build{Version: version, Commit: commit, Go: runtime.Version()}
 	noted, ok := debug.ReadBuildInfo()
@@ -42,7 +42,7 @@ func built() build {
 
 type versionCommand struct{}
 
-// Run prints one line.
+// Run prints one line with the build.
 func (versionCommand) Run(o *outside) error {
 	b := built()
 	_, err := fmt.Fprintf(o.stdout, "rowshift %s (commit %s, %s %s/%s)\n", b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)

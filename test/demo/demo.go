@@ -16,21 +16,21 @@ type demo struct {
 	daemon   *harness.Daemon
 	load     *harness.Load
 	began    time.Time // when the daemon was started
-	answered bool      // the query was asked, and the change seen in its answer
-	halt     string    // why the daemon is halted; empty: it is not
+	answered bool      // whether the query was asked and the change was seen in its answer
+	halt     string    // why the daemon is halted; empty if it is not
 }
 
-// overtime is how long a demo that ends by itself may go on beyond its time until
-// the answer has changed.
+// overtime is how much longer than DEMO_SECONDS a demo may run until the answer has
+// changed.
 const overtime = 2 * time.Minute
 
-// pressed is the query of the post that rowshift started from, to the letter.
+// pressed is, to the letter, the query of the post that rowshift started from.
 const pressed = `SELECT company_uuid
 FROM userdata.companyperson AS userdata
 INNER JOIN analytics.pressed_big_button AS analytics
 ON userdata.person_uuid = analytics.user_id`
 
-// byRole asks the same by role, so that a change of role changes the answer.
+// byRole asks the same by role, so that a change of a role changes the answer.
 const byRole = `SELECT role_in_company, COUNT(DISTINCT company_uuid) AS companies, COUNT(*) AS presses
 FROM userdata.companyperson AS userdata
 INNER JOIN analytics.pressed_big_button AS analytics
@@ -38,7 +38,8 @@ ON userdata.person_uuid = analytics.user_id
 GROUP BY role_in_company
 ORDER BY role_in_company`
 
-// events makes Segment's table of one event, with presses of 300 persons.
+// events returns the SQL that makes Segment's table of one event, with presses of 300
+// persons.
 func events() []string {
 	var values []string
 	for n := range 300 {
@@ -53,8 +54,8 @@ func events() []string {
 	}
 }
 
-// begin writes the events, starts the load and the daemon, and says where
-// everything is.
+// begin writes the events, starts the load and the daemon, and prints the address of
+// everything.
 func (d *demo) begin(ctx context.Context) (err error) {
 	w := d.world
 	for _, s := range events() {
@@ -78,8 +79,8 @@ func (d *demo) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// show prints a line a second and, once all tables are live, asks the warehouse. With
-// a time to end it goes on until then, and until the answer has changed.
+// show prints a line a second and, once all tables are live, queries the warehouse. If
+// most is set, it ends after that time and once the answer has changed.
 func (d *demo) show(ctx context.Context, most time.Duration) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -105,7 +106,7 @@ func (d *demo) show(ctx context.Context, most time.Duration) error {
 	}
 }
 
-// second prints one second's line, and what is new in it.
+// second prints the line of one second, and what is new in it.
 func (d *demo) second(ctx context.Context) error {
 	_, page, err := d.world.Get(ctx, "/metrics")
 	m := harness.ParseMetrics(page)
@@ -141,7 +142,7 @@ func (d *demo) halted(ctx context.Context, m harness.Metrics) error {
 	return nil
 }
 
-// alive fails once the daemon has ended.
+// alive returns an error once the daemon has ended.
 func (d *demo) alive() error {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -151,8 +152,8 @@ func (d *demo) alive() error {
 	return nil
 }
 
-// ask runs the post's query, changes a role in the source, and waits for the
-// answer to change.
+// ask runs the post's query, changes a role in the source, and waits until the answer
+// changes.
 func (d *demo) ask(ctx context.Context) error {
 	say("which companies pressed the big button?")
 	if err := d.query(ctx, pressed, 5); err != nil {
@@ -187,7 +188,7 @@ func (d *demo) rows(ctx context.Context, query string) ([]string, error) {
 	return harness.Rows(ctx, d.world.WarehouseDSN("analysts", "analysts"), query)
 }
 
-// end lets the load stop and compares source and target row by row.
+// end stops the load and compares source and target row by row.
 func (d *demo) end(ctx context.Context) error {
 	say("stopping the load and comparing source and target row by row")
 	if err := d.load.Stop(); err != nil {

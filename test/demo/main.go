@@ -1,13 +1,13 @@
-// Command demo shows rowshift at work on one machine: a throw-away PostgreSQL with
-// the account tables of a B2B service under load, an S3 server, a stand-in for
-// Amazon Redshift, and the real rowshift binary with a real config file between
-// them.
+// Command demo shows rowshift at work on one machine: a throw-away PostgreSQL with the
+// account tables of a B2B service under load, an S3 server, a stand-in for Amazon
+// Redshift, and the real rowshift binary with a real config file between them.
 //
-// It shows the first load, then a line a second; asks the warehouse which companies
-// pressed the big button; changes a role in PostgreSQL and shows the answer change.
+// It shows the first load, then a line a second. It asks the warehouse which companies
+// pressed the big button, changes a role in PostgreSQL and shows how the answer changes.
 // Ctrl-C, or another signal to end, stops everything and leaves nothing behind. With
-// DEMO_SECONDS set it ends by itself, after the answer has changed and source and
-// target were compared row by row; a difference, or no answer, is exit code 1.
+// DEMO_SECONDS set the demo ends by itself, once the answer has changed and source and
+// target were compared row by row; if they differ, or if the answer does not change, the
+// exit code is 1.
 package main
 
 import (
@@ -40,8 +40,8 @@ func main() {
 	}
 }
 
-// whenAlone calls end once the process that started this one is gone, as when make
-// is killed: nobody is left to stop the demo then.
+// whenAlone calls end once the process that started this one is gone, as when make is
+// killed, since nobody is left then to stop the demo.
 func whenAlone(ctx context.Context, end func()) {
 	parent := os.Getppid()
 	tick := time.NewTicker(time.Second)
@@ -58,7 +58,7 @@ func whenAlone(ctx context.Context, end func()) {
 	}
 }
 
-// run shows everything, until ctx is done or the demo's own time is over.
+// run runs the demo until ctx is done or the demo's own time is over.
 func run(ctx context.Context) error {
 	seconds, err := strconv.Atoi(os.Getenv("DEMO_SECONDS"))
 	if text := os.Getenv("DEMO_SECONDS"); text != "" && (err != nil || seconds <= 0) {

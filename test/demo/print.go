@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// uid is the source's function of that name, for kind 'p', as a literal.
+// uid returns, as a literal, what the source's function of that name returns for kind
+// 'p'.
 func uid(n int) string {
 	h := md5.Sum(fmt.Appendf(nil, "p%d", n))
 	return fmt.Sprintf("'%x-%x-%x-%x-%x'", h[:4], h[4:6], h[6:8], h[8:10], h[10:])
@@ -56,13 +57,13 @@ func (d *demo) query(ctx context.Context, sql string, most int) error {
 	return nil
 }
 
-// live tells whether every table is.
+// live reports whether all tables are live.
 func live(m harness.Metrics) bool {
 	return m.Sum(`rowshift_table_state{state="live"}`) >= float64(len(harness.AccountTables))
 }
 
-// line is one second's line, of what the daemon's metrics say, or of why they cannot
-// be had.
+// line returns the line of one second: what the daemon's metrics say, or why they are
+// missing.
 func line(m harness.Metrics, err error, transactions int64) string {
 	switch {
 	case err != nil:
@@ -72,7 +73,7 @@ func line(m harness.Metrics, err error, transactions int64) string {
 	case !live(m):
 		return loading(m)
 	}
-	kept := "-" // the slot was not looked at yet
+	kept := "-" // nobody has looked at the slot yet
 	if m.Has("rowshift_slot_retained_bytes") {
 		kept = fmt.Sprintf("%.1f MB", m.Sum("rowshift_slot_retained_bytes")/1e6)
 	}
@@ -81,7 +82,7 @@ func line(m harness.Metrics, err error, transactions int64) string {
 		kept, transactions)
 }
 
-// loading is a line for the first load.
+// loading returns a line for the first load.
 func loading(m harness.Metrics) string {
 	rows, estimated := m.Sum("rowshift_load_rows"), m.Sum("rowshift_load_rows_estimated")
 	left, loaded := m.Sum(`rowshift_load_tables{loaded="false"}`), m.Sum(`rowshift_load_tables{loaded="true"}`)
@@ -94,7 +95,7 @@ func loading(m harness.Metrics) string {
 	return fmt.Sprintf("loading: %.0f of about %.0f rows; tables left %.0f", rows, estimated, left)
 }
 
-// haltOf is what /readyz says of a halt, for a person.
+// haltOf returns what /readyz says about a halt, for a person.
 func haltOf(body string) string {
 	var answer struct {
 		Halt struct{ Reason, Found, Means, Repair string }

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// TestSignalsEndTheDemo tells demos to end, while something is compiled and while
-// all is running: they end well and leave neither processes nor files.
+// TestSignalsEndTheDemo signals demos to end, once while something is compiled and once
+// while everything is running. They have to end well and leave neither processes nor
+// files.
 func TestSignalsEndTheDemo(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "demo")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -66,7 +67,7 @@ func TestSignalsEndTheDemo(t *testing.T) {
 	}
 }
 
-// openFolder is a folder that the user whom PostgreSQL runs as can reach.
+// openFolder returns a folder that the user that PostgreSQL runs as can enter.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	place, err := os.MkdirTemp("", "demo-")
@@ -80,10 +81,10 @@ func openFolder(t *testing.T) string {
 	return place
 }
 
-// childrenOf returns the ids of a process's children, which may be none.
+// childrenOf returns the ids of a process's children, if any.
 func childrenOf(pid int) []string {
 	pids := []string{}
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is well formed
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is valid
 	for _, file := range files {
 		if text, err := os.ReadFile(file); err == nil {
 			pids = append(pids, strings.Fields(string(text))...)

@@ -2,14 +2,14 @@ package harness
 
 import "fmt"
 
-// Accounts says how many rows the account tables of a source start with: of
-// Memberships at most as many as there are pairs of a person and a company.
+// Accounts says how many rows the account tables of a source start with. Memberships may
+// not exceed the number of pairs of a person and a company.
 type Accounts struct {
 	Companies, Persons, Memberships int
 }
 
-// statements make the account tables of a B2B service, their rows, and the
-// daemon's role with the grants that the README names.
+// statements returns the SQL that makes the account tables of a B2B service, their rows,
+// and the daemon's role with the grants that the README names.
 func (a Accounts) statements() []string {
 	return []string{
 		`CREATE ROLE app_owner`,
@@ -20,7 +20,7 @@ func (a Accounts) statements() []string {
 		`CREATE TABLE public.person (
 			id uuid PRIMARY KEY, email text NOT NULL, full_name text, is_active boolean NOT NULL DEFAULT true,
 			bio text, last_seen_at timestamptz)`,
-		`ALTER TABLE public.person ALTER COLUMN bio SET STORAGE EXTERNAL`, // never compressed, so soon out of line
+		`ALTER TABLE public.person ALTER COLUMN bio SET STORAGE EXTERNAL`, // never compressed, so its values soon lie out of line
 		`CREATE TABLE public.plan (code text PRIMARY KEY, price numeric(10,2), features text[])`,
 		`CREATE TABLE public.company_person (
 			person_uuid uuid NOT NULL, company_uuid uuid NOT NULL, role_in_company text NOT NULL, joined_at timestamptz,

@@ -13,15 +13,15 @@ import (
 	"rowshift/test/scratch"
 )
 
-// builds remembers the binaries that this process has built, by flavour.
+// builds holds the binaries that this process has built, by flavour.
 var builds = struct {
 	mu     sync.Mutex
 	folder *scratch.Folder
 	path   map[bool]string
 }{path: map[bool]string{}}
 
-// Build builds cmd/rowshift, once in a process, and returns the binary's path. Go's
-// build cache makes the next process's build short.
+// Build builds cmd/rowshift, once for each process and flavour, and returns the binary's
+// path. Go's build cache makes the next process's build quick.
 func Build(ctx context.Context, race bool) (string, error) {
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
@@ -51,8 +51,8 @@ func Build(ctx context.Context, race bool) (string, error) {
 	return path, nil
 }
 
-// makeBuildFolder makes this process's place for binaries. It is not in the system's
-// temporary folder, from which nothing can be run on some machines.
+// makeBuildFolder makes this process's folder for binaries. It is not in the system's
+// temporary folder, because some machines forbid to run anything from there.
 func makeBuildFolder() error {
 	if builds.folder != nil {
 		return nil
@@ -69,13 +69,13 @@ func makeBuildFolder() error {
 	return err
 }
 
-// RemoveBuilds removes what Build made in this process: the last thing that a
-// TestMain or a program does.
+// RemoveBuilds removes what Build made in this process. A TestMain or a program calls it
+// last.
 func RemoveBuilds() {
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
 	if builds.folder != nil {
-		_ = builds.folder.Remove() // else the next process sweeps it
+		_ = builds.folder.Remove() // if this fails, the next process sweeps it
 	}
 	builds.folder = nil
 	clear(builds.path)

@@ -9,26 +9,27 @@ import (
 	"rowshift/test/freeport"
 )
 
-// Config is what a world's config file says beyond what every world needs. Empty
-// fields mean the daemon's defaults, or those of the world.
+// Config is what a world's config file has beyond what every world needs. Empty fields
+// mean the daemon's defaults, or those of the world.
 type Config struct {
 	Tables []string // lines below "tables:", without indentation; empty: the account tables
 	Batch  string   // a YAML flow mapping
-	More   []string // more top-level lines
+	More   []string // additional top-level lines
 	Source []string // more lines below "source:"
 	Sink   []string // and below "warehouse:"
 	Listen string
 
-	HashKey string // what columns are hashed with; empty: the config names no key
+	HashKey string // key for hashed columns; empty: the config names none
 
-	// PasswordFile has the warehouse's password read from a file of the world, so that
-	// the config can be used by hand. Else it is in WAREHOUSE_PASSWORD.
+	// PasswordFile makes the config read the warehouse's password from a file of the
+	// world, so that the config also works by hand. Otherwise it reads
+	// WAREHOUSE_PASSWORD.
 	PasswordFile bool
 
-	SourceAddr string // host:port that the daemon reaches the source at; empty: the source's own
+	SourceAddr string // host:port of the source for the daemon; empty: the source's own
 }
 
-// AccountTables are the lines that replicate the account tables.
+// AccountTables are the lines of the config that replicate the account tables.
 var AccountTables = []string{
 	"public.company: {columns: [id, plan, created_at]}",
 	"public.person: {exclude: [email, full_name]}",
@@ -36,13 +37,13 @@ var AccountTables = []string{
 	"public.company_person: {columns: [person_uuid, company_uuid, role_in_company], target: companyperson, distkey: company_uuid}",
 }
 
-// ConfigFile is the path of the world's config file.
+// ConfigFile returns the path of the world's config file.
 func (w *World) ConfigFile() string { return w.path("rowshift.yaml") }
 
-// Endpoint is where the daemon, and everybody else, reaches the bucket.
+// Endpoint returns the URL at which everybody, the daemon too, reaches the bucket.
 func (w *World) Endpoint() string { return "http://" + w.Link.Addr() }
 
-// writeConfig writes the config file and the secrets that it names.
+// writeConfig writes the config file and the files of the secrets that it names.
 func (w *World) writeConfig() error {
 	c := w.setup.Config
 	listen := c.Listen
@@ -112,11 +113,11 @@ func (w *World) writeConfig() error {
 	return os.WriteFile(w.ConfigFile(), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
-// SetConfig changes the config file, for the daemons that are started next.
+// SetConfig changes the config file. Daemons that start afterwards use it.
 func (w *World) SetConfig(change func(*Config)) error {
 	change(&w.setup.Config)
 	return w.writeConfig()
 }
 
-// Listen is the address of the daemon's metrics and health.
+// Listen returns the address of the daemon's HTTP endpoints.
 func (w *World) Listen() string { return w.setup.Config.Listen }

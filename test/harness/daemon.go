@@ -23,16 +23,16 @@ type Daemon struct {
 	world  *World
 	number int
 	cmd    *exec.Cmd
-	file   *os.File      // the log, for whoever looks at the world from outside
+	file   *os.File      // log file, for people who look at the world from outside
 	done   chan struct{} // closed when the process has ended
-	err    error         // how
+	err    error         // how it has ended
 
 	mu    sync.Mutex
 	lines []string
-	grown chan struct{} // closed when a line comes
+	grown chan struct{} // closed when a line is added
 }
 
-// Command runs rowshift to its end and returns what it printed and its exit code.
+// Command runs rowshift until it ends and returns what it printed and its exit code.
 func (w *World) Command(ctx context.Context, args ...string) (stdout, stderr string, code int, err error) {
 	c := w.command(ctx, args...)
 	var out, errs bytes.Buffer
@@ -45,7 +45,7 @@ func (w *World) Command(ctx context.Context, args ...string) (stdout, stderr str
 	return out.String(), errs.String(), 0, err
 }
 
-// command is a rowshift command with the world's config and secrets.
+// command returns a rowshift command that has the world's config and secrets.
 func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, w.Binary, args...)
 	c.Env = append(os.Environ(),
@@ -57,12 +57,13 @@ func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {
 		"GORACE=halt_on_error=1",
 	)
 	c.Env = append(c.Env, w.Env...)
-	// Ctrl-C is for this process, which ends the daemon in its own time.
+	// A process group of its own keeps Ctrl-C from the daemon: this process ends it when
+	// the time has come.
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	return c
 }
 
-// Run starts a daemon: rowshift run, with more arguments.
+// Run starts a daemon: rowshift run, with args added.
 func (w *World) Run(args ...string) (*Daemon, error) {
 	d := &Daemon{world: w, number: len(w.daemons), done: make(chan struct{}), grown: make(chan struct{})}
 	d.cmd = w.command(context.Background(), append([]string{"run"}, args...)...)
@@ -83,7 +84,7 @@ func (w *World) Run(args ...string) (*Daemon, error) {
 	return d, nil
 }
 
-// MustRun is Run for a test.
+// MustRun is Run for tests.
 func (w *World) MustRun(t testing.TB, args ...string) *Daemon {
 	t.Helper()
 	d, err := w.Run(args...)
@@ -93,10 +94,10 @@ func (w *World) MustRun(t testing.TB, args ...string) *Daemon {
 	return d
 }
 
-// LogFile is the path of the daemons' log.
+// LogFile returns the path of the daemons' log.
 func (w *World) LogFile() string { return w.path("rowshift.log") }
 
-// Write takes what the daemon prints.
+// Write adds to the daemon's log.
 func (d *Daemon) Write(p []byte) (int, error) {
 	if _, err := d.file.Write(p); err != nil {
 		return 0, err
@@ -115,22 +116,21 @@ func (d *Daemon) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Log is all that the daemon has printed.
+// Log returns everything that the daemon has printed.
 func (d *Daemon) Log() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return strings.Join(d.lines, "")
 }
 
-// Tail is the last lines of the log.
+// Tail returns the last n lines of the log.
 func (d *Daemon) Tail(n int) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return strings.Join(d.lines[max(0, len(d.lines)-n):], "")
 }
 
-// Seen waits until the daemon has printed what, and fails once it has ended
-// without.
+// Seen waits until the daemon has printed what. It fails if the daemon ends before that.
 func (d *Daemon) Seen(ctx context.Context, what string) error {
 	for from := 0; ; {
 		d.mu.Lock()
@@ -140,7 +140,7 @@ func (d *Daemon) Seen(ctx context.Context, what string) error {
 				return nil
 			}
 		}
-		from = max(0, from-1) // the last line may not be whole
+		from = max(0, from-1) // the last line may be incomplete
 		grown := d.grown
 		d.mu.Unlock()
 		select {
@@ -149,14 +149,14 @@ func (d *Daemon) Seen(ctx context.Context, what string) error {
 			if strings.Contains(d.Log(), what) {
 				return nil
 			}
-			return fmt.Errorf("harness: daemon %d ended (%v) without saying %q", d.number, d.err, what) //nolint:errorlint // nil if it ended well
+			return fmt.Errorf("harness: daemon %d ended (%v) without saying %q", d.number, d.err, what) //nolint:errorlint // err is nil if it ended well
 		case <-ctx.Done():
 			return fmt.Errorf("harness: daemon %d does not say %q: %w", d.number, what, ctx.Err())
 		}
 	}
 }
 
-// MustSee is Seen for a test.
+// MustSee is Seen for tests.
 func (d *Daemon) MustSee(t testing.TB, what string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -166,25 +166,26 @@ func (d *Daemon) MustSee(t testing.TB, what string) {
 	}
 }
 
-// Signal sends a signal.
+// Signal sends s to the daemon's process.
 func (d *Daemon) Signal(s syscall.Signal) { _ = d.cmd.Process.Signal(s) }
 
-// Pid is the process's id.
+// Pid returns the id of the daemon's process.
 func (d *Daemon) Pid() int { return d.cmd.Process.Pid }
 
-// CPU is what the process has used, once it has ended.
+// CPU returns the CPU time of the process, once it has ended.
 func (d *Daemon) CPU() time.Duration {
 	<-d.done
 	return d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime()
 }
 
-// Kill is kill -9, and waits for the end.
+// Kill kills the daemon with SIGKILL and waits for its end.
 func (d *Daemon) Kill() {
 	d.Signal(syscall.SIGKILL)
 	<-d.done
 }
 
-// Ended waits for the end and returns the exit code, -1 after a signal.
+// Ended waits for the end and returns the exit code, or -1 if a signal ended the
+// process.
 func (d *Daemon) Ended(ctx context.Context) (int, error) {
 	select {
 	case <-d.done:
@@ -204,7 +205,7 @@ func (d *Daemon) Alive() error {
 	}
 }
 
-// Terminate is SIGTERM; it waits for the end and returns the exit code.
+// Terminate sends SIGTERM, waits for the end and returns the exit code.
 func (d *Daemon) Terminate(t testing.TB) int {
 	t.Helper()
 	d.Signal(syscall.SIGTERM)
@@ -217,7 +218,7 @@ func (d *Daemon) Terminate(t testing.TB) int {
 	return code
 }
 
-// Get asks the daemon's HTTP server.
+// Get sends a request to the daemon's HTTP server.
 func (w *World) Get(ctx context.Context, path string) (status int, body string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.Listen()+path, http.NoBody)
 	if err != nil {
@@ -235,7 +236,7 @@ func (w *World) Get(ctx context.Context, path string) (status int, body string, 
 // Entry is one line of the daemon's log, as JSON.
 type Entry map[string]any
 
-// Entries are the lines of the log that are JSON.
+// Entries returns the lines of the log that are JSON.
 func (d *Daemon) Entries() []Entry {
 	var all []Entry
 	for line := range strings.Lines(d.Log()) {
@@ -247,8 +248,8 @@ func (d *Daemon) Entries() []Entry {
 	return all
 }
 
-// Until polls a condition that nothing tells of, and fails the test if it does not
-// come.
+// Until polls until holds returns true, and fails the test if that does not happen in
+// time. Use it only for what no event announces.
 func Until(t testing.TB, what string, holds func() (bool, error)) {
 	t.Helper()
 	if err := Await(t.Context(), patience, what, holds); err != nil {
@@ -256,13 +257,14 @@ func Until(t testing.TB, what string, holds func() (bool, error)) {
 	}
 }
 
-// The bounds of the pause between two looks at what nothing tells of.
+// The shortest and the longest pause between two polls of Await.
 const (
 	firstPause = 10 * time.Millisecond
 	lastPause  = 40 * time.Millisecond
 )
 
-// Await polls a condition that nothing tells of.
+// Await polls until holds returns true, for most at most. Use it only for what no event
+// announces.
 func Await(ctx context.Context, most time.Duration, what string, holds func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -275,7 +277,7 @@ func Await(ctx context.Context, most time.Duration, what string, holds func() (b
 		}
 		last = err
 		select {
-		case <-time.After(max(pause, time.Since(began))): // of a busy machine it takes half at most
+		case <-time.After(max(pause, time.Since(began))): // so that on a busy machine polling takes half of the time at most
 		case <-ctx.Done():
 			return fmt.Errorf("harness: waited %v for %s: %w", most, what, errors.Join(last, ctx.Err()))
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// MustBecomeEqual waits until the warehouse has caught up with the source and
-// compares all rows. The source must be at rest.
+// MustBecomeEqual waits until the warehouse has caught up with the source and compares
+// all rows. Nothing may write to the source meanwhile.
 func (w *World) MustBecomeEqual(t testing.TB, pairs ...Pair) {
 	t.Helper()
 	if err := w.BecomeEqual(t.Context(), patience, pairs...); err != nil {
@@ -17,14 +17,13 @@ func (w *World) MustBecomeEqual(t testing.TB, pairs ...Pair) {
 	}
 }
 
-// BecomeEqual waits until pairs, by default the account tables, are equal row for
-// row.
+// BecomeEqual waits until pairs, by default the account tables, are equal row for row.
 func (w *World) BecomeEqual(ctx context.Context, most time.Duration, pairs ...Pair) error {
 	if len(pairs) == 0 {
 		pairs = AccountPairs
 	}
 	var last []string
-	behind := 0 // the pair that differed last: those before it wait until it does not
+	behind := 0 // index of the pair that differed last, which is compared first
 	err := Await(ctx, most, "source and warehouse to be equal", func() (ok bool, err error) {
 		for n := range pairs {
 			at := (behind + n) % len(pairs)

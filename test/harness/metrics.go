@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Metrics are the samples of a page in Prometheus' text form, by series.
+// Metrics are the samples of a page in Prometheus' text format, by series.
 type Metrics map[string]float64
 
-// ParseMetrics reads a page. What is no sample is passed over.
+// ParseMetrics parses a page. It skips lines that are no sample.
 func ParseMetrics(page string) Metrics {
 	m := Metrics{}
 	for line := range strings.Lines(page) {
@@ -24,8 +24,8 @@ func ParseMetrics(page string) Metrics {
 	return m
 }
 
-// Sum adds up the series of a metric. A selector name{label="value"} takes those
-// with that label.
+// Sum adds up the series of a metric. The selector name{label="value"} restricts it to
+// those with that label.
 func (m Metrics) Sum(selector string) float64 {
 	name, label, _ := strings.Cut(strings.TrimSuffix(selector, "}"), "{")
 	var sum float64
@@ -38,7 +38,7 @@ func (m Metrics) Sum(selector string) float64 {
 	return sum
 }
 
-// Has tells whether the page has a series of a metric.
+// Has reports whether the page has a series of a metric.
 func (m Metrics) Has(name string) bool {
 	for series := range m {
 		if n, _, _ := strings.Cut(series, "{"); n == name {

@@ -27,8 +27,8 @@ func (w *World) Execute(ctx context.Context, statements ...string) error {
 	return execute(ctx, w.SourceDSN(), statements...)
 }
 
-// Rows runs a query and returns its rows, each as the text of its values joined by
-// "|", NULL as "∅", sorted.
+// Rows runs a query and returns its rows, sorted. A row is the text of its values joined
+// by "|", with "∅" for NULL.
 func Rows(ctx context.Context, dsn, query string) ([]string, error) {
 	var results []*pgconn.Result
 	err := with(ctx, dsn, func(c *pgconn.PgConn) (err error) {
@@ -65,7 +65,7 @@ func joined(values [][]byte) string {
 	return b.String()
 }
 
-// Pair is a table of the source and its target, by what is selected from each.
+// Pair is a table of the source and its target, each given by a query.
 type Pair struct {
 	Name           string
 	Source, Target string // queries
@@ -79,8 +79,8 @@ var AccountPairs = []Pair{
 	{"companyperson", "SELECT person_uuid, company_uuid, role_in_company FROM public.company_person", "SELECT person_uuid, company_uuid, role_in_company FROM userdata.companyperson"},
 }
 
-// Difference compares tables of the source with their targets, row for row, and
-// returns a line for each table that differs. Rows are counted, not shown.
+// Difference compares tables of the source with their targets, row for row, and returns
+// a line for each table that differs. The line counts rows and does not show them.
 func (w *World) Difference(ctx context.Context, pairs []Pair) ([]string, error) {
 	var lines []string
 	for _, p := range pairs {

@@ -8,19 +8,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// idle keeps sessions that are done with for the next statement, by DSN. Tests ask again
-// and again for what nothing tells of, and each session that is opened costs the server a
-// process, and the stand-in one of the server behind it.
+// idle keeps sessions for later statements, by DSN, because tests poll a lot. A new
+// session costs the server a process, and the stand-in another one on the server behind
+// it.
 var idle = struct {
 	mu sync.Mutex
 	by map[string][]*pgconn.PgConn
 }{by: map[string][]*pgconn.PgConn{}}
 
-// mostIdle is how many sessions are kept for one DSN.
+// mostIdle is how many sessions are kept for each DSN.
 const mostIdle = 4
 
-// with calls do with a session, and keeps that unless do leaves it closed or in a
-// transaction: do closes a session that it has set something in.
+// with calls do with a session. Afterwards it keeps the session for others, unless it is
+// closed or in a transaction. So do has to close a session in which it has changed a
+// setting.
 func with(ctx context.Context, dsn string, do func(*pgconn.PgConn) error) error {
 	c, err := session(ctx, dsn)
 	if err != nil {
@@ -28,12 +29,12 @@ func with(ctx context.Context, dsn string, do func(*pgconn.PgConn) error) error 
 	}
 	err = do(c)
 	if c.IsClosed() || c.TxStatus() != 'I' || !keep(dsn, c) {
-		_ = c.Close(context.WithoutCancel(ctx)) // what is wrong with it is in err
+		_ = c.Close(context.WithoutCancel(ctx)) // what is wrong with the session is in err
 	}
 	return err
 }
 
-// session is one that was kept and lives, or a new one.
+// session returns a kept session that is still alive, or a new one.
 func session(ctx context.Context, dsn string) (*pgconn.PgConn, error) {
 	for {
 		c := kept(dsn)
@@ -47,7 +48,7 @@ func session(ctx context.Context, dsn string) (*pgconn.PgConn, error) {
 	}
 }
 
-// kept takes out a session that was kept; nil if there is none.
+// kept removes and returns a kept session, or nil if there is none.
 func kept(dsn string) *pgconn.PgConn {
 	idle.mu.Lock()
 	defer idle.mu.Unlock()
@@ -59,7 +60,7 @@ func kept(dsn string) *pgconn.PgConn {
 	return all[len(all)-1]
 }
 
-// keep takes a session, and tells whether it did.
+// keep stores a session, and reports whether it did.
 func keep(dsn string, c *pgconn.PgConn) bool {
 	idle.mu.Lock()
 	defer idle.mu.Unlock()
@@ -70,7 +71,7 @@ func keep(dsn string, c *pgconn.PgConn) bool {
 	return true
 }
 
-// forget closes the sessions that are kept with the server at an address.
+// forget closes the kept sessions to the server at an address.
 func forget(address string) {
 	idle.mu.Lock()
 	defer idle.mu.Unlock()

@@ -12,19 +12,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Workload is what applications do to the source's account tables.
+// Workload describes what applications do to the source's account tables.
 type Workload struct {
 	Seed    uint64
 	Writers int           // sessions; 0: 2
 	Pause   time.Duration // between two transactions of one writer
-	Large   int           // rows of a large transaction; 0: none
+	Large   int           // rows of each large transaction; 0: no large ones
 
-	// Truncates is how many TRUNCATEs come up at most: a load gives way to each, and
-	// where reading takes longer than load_yield it would begin again for ever.
+	// Truncates limits the number of TRUNCATEs. A load gives way to each, and where
+	// reading takes longer than load_yield it would begin again for ever.
 	Truncates int64
 }
 
-// Load is a Workload that runs.
+// Load is a running Workload.
 type Load struct {
 	Transactions atomic.Int64
 	truncates    atomic.Int64
@@ -34,7 +34,7 @@ type Load struct {
 	err          error
 }
 
-// Load starts a workload on the source. It goes on until Stop, over a source that
+// Load starts a workload on the source. It runs until Stop, even when the source
 // restarts.
 func (w *World) Load(what Workload) *Load {
 	ctx, stop := context.WithCancel(context.Background())
@@ -50,8 +50,7 @@ func (w *World) Load(what Workload) *Load {
 	return l
 }
 
-// Stop ends the workload and returns what went wrong with a statement of it, if
-// anything.
+// Stop ends the workload and returns the error of a statement that failed, if any.
 func (l *Load) Stop() error {
 	l.stop()
 	l.wg.Wait()
@@ -68,10 +67,10 @@ type writer struct {
 	number             int
 	rng                *rand.Rand
 	companies, persons int
-	born               int // persons that this writer has made
+	born               int // number of persons that this writer has made
 }
 
-// run writes until ctx is done; a lost session is opened again.
+// run writes until ctx is done. It reconnects when it loses the session.
 func (w *writer) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := w.session(ctx)
@@ -80,7 +79,7 @@ func (w *writer) run(ctx context.Context) {
 			w.load.mu.Lock()
 			w.load.err = errors.Join(w.load.err, err)
 			w.load.mu.Unlock()
-			return // the workload itself is wrong
+			return // the statement itself is wrong
 		}
 	}
 }
@@ -128,7 +127,8 @@ func (w *writer) company() string {
 	return fmt.Sprintf("uid('c', %d)", 1+w.rng.IntN(max(1, w.companies)))
 }
 
-// mine is a person that this writer made, so that no other writer waits for it.
+// mine returns a person that this writer made, so that writers never wait for each
+// other.
 func (w *writer) mine() string {
 	return fmt.Sprintf("uid('w%d-%d', %d)", w.Seed, w.number, 1+w.rng.IntN(max(1, w.born)))
 }
@@ -136,7 +136,7 @@ func (w *writer) mine() string {
 // statement returns one random statement.
 func (w *writer) statement() string {
 	switch w.rng.IntN(14) {
-	case 0, 1, 2: // a large value stays as it is
+	case 0, 1, 2: // the large value stays unchanged
 		return "UPDATE person SET last_seen_at = clock_timestamp(), is_active = NOT is_active WHERE id = " + w.person()
 	case 3:
 		return fmt.Sprintf("UPDATE person SET bio = repeat('%d ', %d) WHERE id = %s", w.rng.IntN(1000), w.rng.IntN(2500), w.person())
@@ -146,7 +146,7 @@ func (w *writer) statement() string {
 		w.born++
 		return fmt.Sprintf("INSERT INTO person VALUES (uid('w%d-%d', %d), 'x@example.com', 'canary-name', true, repeat('bio ', %d), now()) ON CONFLICT DO NOTHING",
 			w.Seed, w.number, w.born, w.rng.IntN(2000))
-	case 8: // the key moves, its large value does not
+	case 8: // the key changes, the large value does not
 		return fmt.Sprintf("UPDATE person SET id = gen_random_uuid() WHERE id = %s", w.mine())
 	case 9:
 		return "DELETE FROM person WHERE id = " + w.mine()
@@ -159,7 +159,7 @@ func (w *writer) statement() string {
 	}
 }
 
-// rare returns a statement of the kinds that are hard to get right.
+// rare returns a statement of a kind that is hard to get right.
 func (w *writer) rare() string {
 	kind := w.rng.IntN(5)
 	if kind == 1 && (w.rng.IntN(20) > 0 || w.load.truncates.Add(1) > w.Truncates) {
@@ -174,7 +174,7 @@ func (w *writer) rare() string {
 		return "SAVEPOINT s; DELETE FROM company WHERE id = " + w.company() + "; ROLLBACK TO s"
 	case 3:
 		return "INSERT INTO audit (what) SELECT repeat('elsewhere', 100) FROM generate_series(1, 50)"
-	default: // a row goes and comes again
+	default: // a row is deleted and inserted again
 		return "DELETE FROM plan WHERE code = 'free'; INSERT INTO plan VALUES ('free', 1, '{again}') ON CONFLICT DO NOTHING"
 	}
 }

@@ -22,25 +22,25 @@ type Setup struct {
 	Source   pgtest.Options       // of the source's server
 	Backing  pgtest.Options       // of the server behind the stand-in
 	Accounts Accounts             // how many rows the source starts with
-	SQL      []string             // more statements for the source, before the daemon's first start
+	SQL      []string             // more statements for the source, run before the daemon first starts
 	Config   Config               // of the daemon
-	Redshift redshifttest.Options // of the stand-in; addresses and keys are filled in
+	Redshift redshifttest.Options // of the stand-in; Open fills in addresses and keys
 	Race     bool                 // build the daemon with the race detector
-	Chance   bool                 // which forms of statements the daemons send is chance: those beyond the list of them are let pass
-	Step     func(what string)    // is told what Open does, if set
+	Chance   bool                 // chance decides which statements the daemons send: allow some that are not on the list of test/surface
+	Step     func(what string)    // if set, is told what Open is doing
 }
 
-// World is what a Setup declares.
+// World is a running Setup.
 type World struct {
 	Source    *pgtest.Server
 	Backing   *pgtest.Server // PostgreSQL behind the stand-in
 	S3        *s3test.Server
-	Link      *proxytest.TCP // between the daemon and the bucket
+	Link      *proxytest.TCP // proxy between the daemon and the bucket
 	Warehouse *redshifttest.Server
 	Dir       string // of the config file and the daemons' logs
 	Binary    string
-	Sent      surface.Recorder // what the daemons have sent to the warehouse
-	Env       []string         // NAME=value, more of what the next processes have in their environment
+	Sent      surface.Recorder // statements that the daemons have sent to the warehouse
+	Env       []string         // more NAME=value for the environment of processes that start next
 
 	setup   Setup
 	folder  *scratch.Folder // Dir
@@ -48,7 +48,7 @@ type World struct {
 	loads   []*Load
 }
 
-// Start makes a world for a test and ends it with the test.
+// Start makes a world for a test and closes it at the end of the test.
 func Start(t testing.TB, s Setup) *World {
 	t.Helper()
 	w, err := Open(t.Context(), s)
@@ -72,7 +72,7 @@ func Start(t testing.TB, s Setup) *World {
 	return w
 }
 
-// Open makes a world. What it has made is closed again if it fails, or if ctx ends.
+// Open makes a world. If it fails, or if ctx ends, it closes what it has made.
 func Open(ctx context.Context, s Setup) (w *World, err error) {
 	if s.Step == nil {
 		s.Step = func(string) {}
@@ -104,7 +104,7 @@ func Open(ctx context.Context, s Setup) (w *World, err error) {
 	return w, w.writeConfig()
 }
 
-// openServers starts all that the daemon talks to.
+// openServers starts everything that the daemon talks to.
 func (w *World) openServers(ctx context.Context) (err error) {
 	step := w.setup.Step
 	step("starting PostgreSQL, the source")
@@ -127,10 +127,10 @@ func (w *World) openServers(ctx context.Context) (err error) {
 	return w.openWarehouse(ctx)
 }
 
-// CopyRole is the role that the daemon names in COPY and the stand-in admits.
+// CopyRole is the role that the daemon names in COPY and that the stand-in accepts.
 const CopyRole = "arn:aws:iam::123456789012:role/copy"
 
-// openWarehouse starts the stand-in, on the databases that an earlier one of this
+// openWarehouse starts the stand-in, on the databases that an earlier stand-in of this
 // world may have left.
 func (w *World) openWarehouse(ctx context.Context) (err error) {
 	o := w.setup.Redshift
@@ -146,17 +146,17 @@ func (w *World) openWarehouse(ctx context.Context) (err error) {
 	return err
 }
 
-// LoaderPassword is the daemon's password in the warehouse: a mark that must not be
-// found in any log, metric or argument.
+// LoaderPassword is the daemon's password in the warehouse. It is a canary: tests check
+// that it is in no log, metric or argument.
 const LoaderPassword = "canary-5b1f-loader"
 
-// SourcePassword is the daemon's password in the source, and such a mark as well.
+// SourcePassword is the daemon's password in the source, and a canary too.
 const SourcePassword = "canary-9c2e-source"
 
-// SourceDSN is the superuser's URL of the source database.
+// SourceDSN returns the superuser's URL of the source database.
 func (w *World) SourceDSN() string { return w.Source.DSN("app") }
 
-// WarehouseDSN is a user's URL of the warehouse.
+// WarehouseDSN returns a user's URL of the warehouse.
 func (w *World) WarehouseDSN(user, password string) string {
 	return fmt.Sprintf("postgres://%s:%s@%s/dev?sslmode=disable", user, password, w.Warehouse.Addr())
 }
@@ -165,7 +165,7 @@ func (w *World) WarehouseDSN(user, password string) string {
 func (w *World) Close() error {
 	var errs []error
 	for _, l := range w.loads {
-		_ = l.Stop() // what went wrong with it is told to those who stop it
+		_ = l.Stop() // its error concerns only those who stop it themselves
 	}
 	for _, d := range w.daemons {
 		d.Kill()
@@ -195,5 +195,5 @@ func (w *World) Close() error {
 // path returns the path of a file of the world.
 func (w *World) path(name string) string { return filepath.Join(w.Dir, name) }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for something that must happen.
 const patience = 3 * time.Minute

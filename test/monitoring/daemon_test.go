@@ -12,9 +12,10 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// TestPrometheus has a real Prometheus scrape a daemon under load and its standby: each
-// expression of the rules and of the dashboard has an answer, no alert fires, and it is
-// known which of the two has the slot, before and after the standby takes over.
+// TestPrometheus has a real Prometheus scrape a daemon under load and its standby. Each
+// expression of the rules and of the dashboard must have an answer, no alert may fire,
+// and the metrics must show which of the two has the slot, before and after the standby
+// takes over.
 func TestPrometheus(t *testing.T) {
 	w := harness.Start(t, harness.Setup{
 		Source:   pgtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "10GB"}},
@@ -53,8 +54,8 @@ func TestPrometheus(t *testing.T) {
 	}
 }
 
-// leads waits until just the daemon at an address tells a lag, and all that are
-// there tell of the slot.
+// leads waits until only the daemon at address reports a lag, while all daemons report
+// the slot.
 func (p prometheus) leads(t *testing.T, address string) {
 	t.Helper()
 	for _, name := range []string{"rowshift_lag_seconds", "rowshift_lag_bytes", "rowshift_changes_waiting", `rowshift_lsn{stage="merged"}`} {
@@ -73,8 +74,8 @@ func (p prometheus) leads(t *testing.T, address string) {
 	})
 }
 
-// wellFormed has promtool read a page of a daemon that works, and looks that it has
-// nothing that the page of all metrics does not list.
+// wellFormed has promtool check a page of a running daemon, and checks that the page of
+// all metrics lists everything on it.
 func wellFormed(t *testing.T, address string) {
 	t.Helper()
 	answer, err := http.Get("http://" + address + "/metrics")
@@ -100,7 +101,7 @@ func wellFormed(t *testing.T, address string) {
 	}
 }
 
-// expressions are those of the rules and of the dashboard, by where they are.
+// expressions returns the expressions of the rules and of the dashboard, by their place.
 func expressions(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -128,10 +129,10 @@ var (
 	comparison = regexp.MustCompile(`==|!=|<=|>=|<|>`)
 )
 
-// answered is an alert's expression as one that has an answer if each of its parts has
-// one, whatever the thresholds: comparisons give 0 or 1, and what may be missing for the
-// alert to fire has to be there. What was an hour ago is what is now, for the test's
-// Prometheus is younger.
+// answered rewrites an alert's expression so that it has an answer if each of its parts
+// has one, whatever the thresholds. Comparisons return 0 or 1, series whose absence
+// makes the alert fire have to be there, and an offset of an hour is dropped, since the
+// test's Prometheus is younger than that.
 func answered(expr string) string {
 	var b strings.Builder
 	rest := expr

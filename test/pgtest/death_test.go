@@ -14,8 +14,8 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// serveOnly, set in the environment, makes this test binary a process that
-// starts a server, prints its address and folder and does nothing more.
+// serveOnly is the environment variable that makes this test binary start a server,
+// print its address and folder, and do nothing more.
 const serveOnly = "PGTEST_SERVE_ONLY"
 
 func serve() error {
@@ -46,11 +46,11 @@ func TestServerDiesWithItsProcess(t *testing.T) {
 		t.Fatalf("the child did not start a server: %v", err)
 	}
 	address, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // the dead cannot tidy up
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // a killed process cannot clean up
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = child.Wait() // killed
+	_ = child.Wait() // it was killed
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {

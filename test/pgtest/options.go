@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Superuser and Password are the login of every server. The password is asked
-// for only with an Auth other than Trust.
+// Superuser and Password are the login of every server. The password is needed only if
+// Auth is not Trust.
 const (
 	Superuser = "postgres"
 	Password  = "postgres"
 )
 
-// Auth is how clients on TCP prove who they are: a method of pg_hba.conf
+// Auth is how TCP clients authenticate: a method of pg_hba.conf
 // (https://www.postgresql.org/docs/current/auth-pg-hba-conf.html).
 type Auth string
 
@@ -37,33 +37,33 @@ const (
 	Immediate = Mode(syscall.SIGQUIT)
 )
 
-// Options are the choices for a server; the zero value is a good one.
+// Options are the choices for a server; the zero value is a good default.
 type Options struct {
-	// Version is the major version, "14" to "18". Empty: PGTEST_VERSION, else
-	// whatever the machine has.
+	// Version is the major version, "14" to "18". If it is empty, PGTEST_VERSION
+	// decides, or else whatever the machine has.
 	Version string
 
-	// Least is the oldest major version that will do; 0: 14. Where Version or
-	// PGTEST_VERSION is older, another is taken.
+	// Least is the oldest major version that the caller accepts; 0 means 14. If Version
+	// or PGTEST_VERSION is older, another version is used.
 	Least int
-	// Settings are lines of postgresql.conf, by name. They win over the
-	// package's own, which serve logical replication at the least cost.
+	// Settings are lines of postgresql.conf, by name. They override the package's own,
+	// which make logical replication as cheap as possible.
 	Settings map[string]string
 	// Auth is the method for TCP clients; empty means Trust.
 	Auth Auth
-	// TLS makes a CA and a certificate for 127.0.0.1, ::1 and localhost. TCP
-	// clients without TLS are then refused and DSN asks for verify-full.
+	// TLS makes a CA and a certificate for 127.0.0.1, ::1 and localhost. The server then
+	// refuses TCP clients without TLS, and DSN asks for verify-full.
 	TLS bool
-	// HBA are lines put before the package's own lines of pg_hba.conf.
+	// HBA are lines to put before the package's own lines of pg_hba.conf.
 	HBA []string
-	// Fsync keeps fsync and full_page_writes on, as benchmarks want it.
+	// Fsync leaves fsync and full_page_writes on, as benchmarks need.
 	Fsync bool
-	// OwnIdentity runs initdb for this server alone, so that it gets a system
-	// identifier of its own. It costs about a second.
+	// OwnIdentity runs initdb for this server alone, which gives it its own system
+	// identifier and takes about a second.
 	OwnIdentity bool
 	// StartTimeout bounds one start; 0 means a minute.
 	StartTimeout time.Duration
-	// Step, if set, is told what takes long at the first start on a machine.
+	// Step, if set, is told about each slow step of the first start on a machine.
 	Step func(what string)
 }
 
@@ -83,7 +83,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// settings is the content of postgresql.conf, the caller's choices last.
+// settings returns the settings for postgresql.conf, with the caller's overriding the
+// package's.
 func (o Options) settings(dir string) map[string]string {
 	all := map[string]string{
 		"listen_addresses":           "127.0.0.1",
@@ -117,7 +118,7 @@ func (o Options) settings(dir string) map[string]string {
 	return all
 }
 
-// hba is the content of pg_hba.conf.
+// hba returns the lines of pg_hba.conf.
 func (o Options) hba() []string {
 	kind := "host"
 	if o.TLS {

@@ -13,11 +13,12 @@ import (
 // owner is the user that PostgreSQL runs as.
 type owner struct {
 	uid, gid uint32
-	// other is set when that is not the user of this process.
+	// other is set if that is not the user of this process.
 	other bool
 }
 
-// findOwner is this user, or for root the first of postgres and nobody.
+// findOwner returns the current user or, for root, the first of postgres and nobody that
+// exists.
 func findOwner() (owner, error) {
 	if uid := os.Geteuid(); uid != 0 {
 		return owner{uid: uint32(uid), gid: uint32(os.Getegid())}, nil
@@ -44,8 +45,8 @@ func (o owner) take(path string) error {
 	return os.Lchown(path, int(o.uid), int(o.gid))
 }
 
-// dress makes cmd run as the owner, with an environment that does not lead
-// PostgreSQL to another server and a folder that the owner can enter.
+// dress makes cmd run as the owner, in a folder that the owner can enter and without
+// environment variables that would lead PostgreSQL to another server.
 func (o owner) dress(cmd *exec.Cmd, dir string) {
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LC_ALL=C", "TZ=UTC"}
@@ -55,7 +56,7 @@ func (o owner) dress(cmd *exec.Cmd, dir string) {
 	}
 }
 
-// reaches tells whether the owner can enter every folder down to path.
+// reaches reports whether the owner can enter every folder down to path.
 func (o owner) reaches(path string) bool {
 	if !o.other {
 		return true

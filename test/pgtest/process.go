@@ -16,10 +16,10 @@ import (
 
 const logName = "server.log"
 
-// process is one life of a server.
+// process is one run of a server's process.
 type process struct {
 	proc *os.Process
-	gone chan struct{} // closed when it has ended
+	gone chan struct{} // closed when the process has ended
 	err  error         // how it ended; read after gone
 }
 
@@ -35,7 +35,7 @@ func launch(ctx context.Context, b binaries, o owner, dir string, port int) (*pr
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	_ = os.Remove(filepath.Join(data, "postmaster.pid")) // left by a crash; it would look ready
+	_ = os.Remove(filepath.Join(data, "postmaster.pid")) // left by a crash; it could look like a ready server
 	cmd := exec.Command(filepath.Join(b.dir, "postgres"), "-D", data, "-p", strconv.Itoa(port))
 	o.dress(cmd, dir)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
@@ -73,9 +73,9 @@ func runOnThread(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// awaitReady polls the status that the postmaster keeps in the eighth line of
-// its pid file ("starting", "ready", …): unlike trial connections it leaves
-// no trace in the log and needs no login.
+// awaitReady polls the status in the eighth line of the postmaster's pid file
+// ("starting", "ready", …). Unlike trial connections this leaves no trace in the log and
+// needs no login.
 func (p *process) awaitReady(ctx context.Context, pidFile string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -89,15 +89,15 @@ func (p *process) awaitReady(ctx context.Context, pidFile string) error {
 		select {
 		case <-tick.C:
 		case <-p.gone:
-			return fmt.Errorf("it ended: %v", p.err) //nolint:errorlint // nil if it ended well
+			return fmt.Errorf("it ended: %v", p.err) //nolint:errorlint // err is nil if it ended well
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// stop sends the mode's signal and waits; a server that clients keep from
-// ending is killed after a while.
+// stop sends the mode's signal and waits. If clients keep the server from ending, it
+// kills the server after a while.
 func (p *process) stop(mode Mode) error {
 	const patience = 30 * time.Second
 	if err := p.proc.Signal(syscall.Signal(mode)); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -121,7 +121,7 @@ func (p *process) kill() error {
 	return nil
 }
 
-// logEnd is the last 4 kB of what this life of the server wrote.
+// logEnd returns the last 4 kB of what this run of the server wrote.
 func logEnd(dir string, start int64) []byte {
 	text, err := os.ReadFile(filepath.Join(dir, logName))
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 	"rowshift/test/scratch"
 )
 
-// Server is a running (or stopped) PostgreSQL. Its methods may be called from
-// several goroutines, but Stop, Restart and Close only from one at a time.
+// Server is a running (or stopped) PostgreSQL. Its methods are safe for concurrent use,
+// except that Stop, Restart and Close may not run at the same time as each other.
 type Server struct {
-	// Host and Port are where TCP clients connect. They do not change.
+	// Host and Port are the address for TCP clients. They do not change.
 	Host string
 	Port int
 	// Dir is the server's folder, which also holds the unix socket.
 	Dir string
-	// CAFile is the PEM file to verify the server by; empty without TLS.
+	// CAFile is the PEM file to verify the server with; it is empty without TLS.
 	CAFile string
 
 	options  Options
@@ -36,7 +36,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	process *process
-	names   int // of databases given out
+	names   int // number of databases made, for their names
 }
 
 // New starts a server. ctx bounds the start only: the server runs until Close.
@@ -60,8 +60,8 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return s, nil
 }
 
-// prepare finds the binaries and makes everything in the folder but the
-// choice of the port.
+// prepare finds the binaries and makes everything in the folder. Only the port is chosen
+// later.
 func (s *Server) prepare(ctx context.Context) error {
 	cache, err := cacheDir()
 	if err != nil {
@@ -106,8 +106,8 @@ func (s *Server) configure() error {
 		os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(hba), 0o600))
 }
 
-// startSomewhere starts on a free port, and on another one if somebody else
-// took it first.
+// startSomewhere starts the server on a free port, and tries another one if somebody
+// takes it first.
 func (s *Server) startSomewhere(ctx context.Context) error {
 	const tries = 5
 	for try := 1; ; try++ {
@@ -136,8 +136,8 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server in the given way and waits until it is gone. A stopped
-// server keeps its folder and port for Restart.
+// Stop stops the server in the given mode and waits until it is gone. A stopped server
+// keeps its folder and port for Restart.
 func (s *Server) Stop(mode Mode) error {
 	s.mu.Lock()
 	p := s.process
@@ -149,8 +149,8 @@ func (s *Server) Stop(mode Mode) error {
 	return p.stop(mode)
 }
 
-// Restart stops the server, if it runs, and starts it again on the same data
-// and port. Immediate makes it recover as from a crash.
+// Restart stops the server, if it runs, and starts it again with the same data and port.
+// With Immediate the server recovers as after a crash.
 func (s *Server) Restart(mode Mode) error {
 	if err := s.Stop(mode); err != nil {
 		return err
@@ -163,8 +163,8 @@ func (s *Server) Close() error {
 	return errors.Join(s.Stop(Immediate), s.folder.Remove())
 }
 
-// Pid is the id of the server's first process, 0 while it is stopped. The others are
-// its children.
+// Pid returns the id of the server's first process, the parent of all others, or 0 while
+// it is stopped.
 func (s *Server) Pid() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +174,7 @@ func (s *Server) Pid() int {
 	return s.process.proc.Pid
 }
 
-// Major is the major version of a server that New would start.
+// Major returns the major version of the server that New would start.
 func Major(ctx context.Context, options Options) (int, error) {
 	o, err := findOwner()
 	if err != nil {
@@ -184,11 +184,11 @@ func Major(ctx context.Context, options Options) (int, error) {
 	return b.major, err
 }
 
-// Major is the server's major version.
+// Major returns the server's major version.
 func (s *Server) Major() int { return s.binaries.major }
 
-// Program returns the path of one of PostgreSQL's programs, of the server's own version
-// where it is beside the server.
+// Program returns the path of one of PostgreSQL's programs, in the server's own version
+// if it is beside the server.
 func (s *Server) Program(name string) (string, error) {
 	beside := filepath.Join(s.binaries.dir, name)
 	if _, err := os.Stat(beside); err == nil {
@@ -201,7 +201,7 @@ func (s *Server) Program(name string) (string, error) {
 	return path, nil
 }
 
-// DSN is a URL for a database, "postgres" being the one that is always there.
+// DSN returns a URL for a database. The database "postgres" always exists.
 func (s *Server) DSN(db string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(Superuser, Password),
@@ -215,7 +215,7 @@ func (s *Server) DSN(db string) string {
 	return u.String()
 }
 
-// Log is what the server has written so far.
+// Log returns what the server has written so far.
 func (s *Server) Log() string {
 	text, err := os.ReadFile(filepath.Join(s.Dir, logName))
 	if err != nil {

@@ -87,7 +87,8 @@ func TestDatabasesAreFreshAndGo(t *testing.T) {
 	}
 }
 
-// What a failed test leaves prepared would be waited for by those after it.
+// A failed test may leave a prepared transaction, for which all later tests would have
+// to wait.
 func TestDatabaseGoesWithWhatIsPrepared(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{"max_prepared_transactions": "5"}})
 	t.Run("prepared", func(t *testing.T) {

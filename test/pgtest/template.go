@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 )
 
-// makeData fills dir/data with a new cluster: a copy of the cached template,
-// or initdb's own work where an identity of its own is asked for.
+// makeData fills dir/data with a new cluster: a copy of the cached template, or initdb's
+// own output if fresh, so that it has its own identity.
 func makeData(ctx context.Context, b binaries, o owner, dir string, fresh bool) error {
 	data := filepath.Join(dir, "data")
 	if fresh {
@@ -33,8 +33,8 @@ func makeData(ctx context.Context, b binaries, o owner, dir string, fresh bool) 
 	return keepTemplate(data, template)
 }
 
-// templateName tells binaries apart by place, size and time of change, so
-// that an upgraded server gets a new template.
+// templateName identifies binaries by path, size and time of change, so that an upgraded
+// server gets a new template.
 func (b binaries) templateName() string {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s %d", b.dir, os.Geteuid())
@@ -44,8 +44,8 @@ func (b binaries) templateName() string {
 	return fmt.Sprintf("template-%d-%016x", b.major, h.Sum64())
 }
 
-// keepTemplate copies a cluster that was never started into the cache, whole
-// or not at all.
+// keepTemplate copies a cluster that was never started into the cache, completely or not
+// at all.
 func keepTemplate(data, template string) error {
 	half, err := os.MkdirTemp(filepath.Dir(template), "half-")
 	if err != nil {
@@ -78,8 +78,8 @@ func initdb(ctx context.Context, b binaries, o owner, dir string) error {
 	return os.Remove(pwfile)
 }
 
-// copyTree copies folders and plain files, which is all that a new cluster
-// has, and gives them to o.
+// copyTree copies folders and plain files, which is all that a new cluster has, and
+// gives them to o.
 func copyTree(from, to string, o owner) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {

@@ -37,8 +37,8 @@ func first(options []Options) Options {
 	return options[0]
 }
 
-// Shared is one server for all tests of a package: the first that asks for it
-// starts it. Keep it in a package variable and end it in TestMain:
+// Shared is one server for all tests of a package. The first test that uses it starts
+// it. Keep it in a package variable and close it in TestMain:
 //
 //	var shared pgtest.Shared
 //
@@ -55,7 +55,7 @@ type Shared struct {
 	err    error
 }
 
-// Server is the shared server; the test fails if it could not be started.
+// Server returns the shared server. The test fails if it cannot be started.
 func (s *Shared) Server(t testing.TB) *Server {
 	t.Helper()
 	s.once.Do(func() { s.server, s.err = New(context.Background(), s.Options) })
@@ -101,8 +101,8 @@ func (s *Server) exec(ctx context.Context, db string, statements ...string) erro
 	return nil
 }
 
-// CreateDB makes an empty database and returns its name. When the test is
-// over the database goes, with the sessions and slots that are still in it.
+// CreateDB makes an empty database and returns its name. It drops the database
+// at the end of the test, with the sessions and slots that are still in it.
 func (s *Server) CreateDB(t testing.TB) string {
 	t.Helper()
 	s.mu.Lock()
@@ -119,9 +119,9 @@ func (s *Server) CreateDB(t testing.TB) string {
 }
 
 // dropDB ends the readers of the database's slots, which takes them a moment, and drops
-// slots and database. Transactions that a failed test has left prepared are rolled back:
-// they keep the database, and would be waited for by all tests after it. A stopped server
-// is left alone.
+// slots and database. It rolls back transactions that a failed test has left prepared:
+// they keep the database from being dropped, and all later tests would have to wait for
+// them. It does nothing on a stopped server.
 func (s *Server) dropDB(name string) error {
 	s.mu.Lock()
 	stopped := s.process == nil

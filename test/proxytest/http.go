@@ -13,31 +13,30 @@ import (
 	"testing"
 )
 
-// Rule is a fault of HTTP. It acts on requests that Match takes (nil: all),
-// Times times (0: until Clear). The first rule that applies is the one that
-// acts. Of the faults, one is set.
+// Rule is a fault of HTTP. It acts on the requests that Match accepts (nil: all), Times
+// times (0: until Clear). If several rules apply, only the first one acts. A rule sets
+// one fault.
 type Rule struct {
 	Match func(*http.Request) bool
 	Times int
 
-	// Status answers the request in the server's stead, with an error body as
-	// S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)
-	// whose code is Code.
+	// Status answers the request in place of the server. The body is an error in S3's
+	// form (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) with
+	// the code Code.
 	Status int
 	Code   string
-	// Lose has the server do the work and resets the connection instead of
-	// answering.
+	// Lose lets the server do the work and resets the connection instead of answering.
 	Lose bool
 	// CutUp and CutDown, when positive, reset the connection after that many
 	// bytes of the request's or the answer's body.
 	CutUp, CutDown int64
-	// Hold, when set, keeps the request back until it is closed or the client
-	// gives up.
+	// Hold, when set, delays the request until the channel is closed or the client gives
+	// up.
 	Hold <-chan struct{}
 }
 
-// HTTP forwards requests to one server. The Host header is kept, because S3's
-// signatures cover it.
+// HTTP forwards requests to one server. It keeps the Host header, which S3's signatures
+// cover.
 type HTTP struct {
 	server *httptest.Server
 	proxy  *httputil.ReverseProxy
@@ -47,7 +46,7 @@ type HTTP struct {
 	requests []string
 }
 
-// NewHTTP listens for requests to pass on to target, an http:// URL.
+// NewHTTP listens for requests and forwards them to target, an http:// URL.
 func NewHTTP(target string) (*HTTP, error) {
 	to, err := url.Parse(target)
 	if err != nil {
@@ -59,7 +58,7 @@ func NewHTTP(target string) (*HTTP, error) {
 			r.SetURL(to)
 			r.Out.Host = r.In.Host
 		},
-		ErrorLog:     log.New(io.Discard, "", 0), // faults are what we are here for
+		ErrorLog:     log.New(io.Discard, "", 0), // faults are intended here
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 		ModifyResponse: func(r *http.Response) error {
 			if rule := ruleOf(r.Request); rule != nil && rule.CutDown > 0 {
@@ -75,7 +74,7 @@ func NewHTTP(target string) (*HTTP, error) {
 	return p, nil
 }
 
-// StartHTTP is NewHTTP for one test.
+// StartHTTP is NewHTTP for a test.
 func StartHTTP(t testing.TB, target string) *HTTP {
 	t.Helper()
 	p, err := NewHTTP(target)
@@ -86,24 +85,24 @@ func StartHTTP(t testing.TB, target string) *HTTP {
 	return p
 }
 
-// URL is where clients send their requests.
+// URL returns the address for clients.
 func (p *HTTP) URL() string { return p.server.URL }
 
-// Add puts a rule behind those there are.
+// Add adds a rule after the existing ones.
 func (p *HTTP) Add(rule Rule) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rules = append(p.rules, &rule)
 }
 
-// Clear takes all rules away.
+// Clear removes all rules.
 func (p *HTTP) Clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rules = nil
 }
 
-// Requests are the requests seen so far, as "PUT /bucket/key".
+// Requests returns the requests so far, in the form "PUT /bucket/key".
 func (p *HTTP) Requests() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +116,7 @@ func (p *HTTP) Close() {
 	p.proxy.Transport.(*http.Transport).CloseIdleConnections()
 }
 
-// due notes the request and finds the rule for it.
+// due records the request and returns the rule that applies to it, or nil.
 func (p *HTTP) due(r *http.Request) *Rule {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +163,7 @@ func (p *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (rule *Rule) answer(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // a client that is cut off while sending never sees the answer
+	_, _ = io.Copy(io.Discard, r.Body) // a client that is cut off while it sends never sees the answer
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(rule.Status)
 	if r.Method != http.MethodHead {
@@ -174,7 +173,7 @@ func (rule *Rule) answer(w http.ResponseWriter, r *http.Request) {
 
 var errCut = errors.New("proxytest: cut")
 
-// shortBody fails after some bytes.
+// shortBody is a body that fails after a number of bytes.
 type shortBody struct {
 	io.ReadCloser
 	left int64

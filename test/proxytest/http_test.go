@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// get is an answer's status, body and the error of either.
+// get sends a request and returns the answer's status and body, or the error of either.
 func (w *world) get(method, path string) (int, string, error) {
 	req, err := http.NewRequestWithContext(context.Background(), method, w.proxy.URL()+path, strings.NewReader("request body"))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 
 type ruleKey struct{}
 
-// withRule carries a rule from the request to the place where its answer is
-// rewritten.
+// withRule passes a rule along with the request to the function that rewrites the
+// answer.
 func withRule(ctx context.Context, rule *Rule) context.Context {
 	return context.WithValue(ctx, ruleKey{}, rule)
 }

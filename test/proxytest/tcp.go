@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// Direction is the way that bytes go.
+// Direction is the direction in which bytes go.
 type Direction int
 
-// The two ways: Up is from the client to the server, Down is back.
+// Up is from the client to the server, Down is back.
 const (
 	Up Direction = iota
 	Down
@@ -26,7 +26,7 @@ type TCP struct {
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex
-	flow     *sync.Cond // of mu: stalled or closed has changed
+	flow     *sync.Cond // on mu: stalled or closed has changed
 	conns    map[*link]struct{}
 	budget   [2]int64 // bytes until the cut, by direction; negative: no cut
 	stalled  [2]bool
@@ -36,30 +36,30 @@ type TCP struct {
 	accepted int
 }
 
-// stop is where the flow stops.
+// stop says where the flow stops.
 type stop struct {
 	text    []byte
 	ways    []Direction
 	reached chan struct{}
 }
 
-// link is a client's connection and the one to the server that goes with it.
+// link is a client's connection together with the one to the server.
 type link struct {
 	client, server net.Conn
 }
 
-// reset makes both sides see a connection reset, not an orderly end.
+// reset makes both sides see a connection reset rather than an orderly end.
 func (l *link) reset() {
 	for _, c := range []net.Conn{l.client, l.server} {
 		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // best effort: Close below ends it in any case
+			_ = tcp.SetLinger(0) // best effort: Close below ends the connection anyway
 		}
 		_ = c.Close()
 	}
 }
 
-// NewTCP listens for connections to pass on to target, a host:port or the
-// path of a unix socket.
+// NewTCP listens for connections and forwards them to target, a host:port or the path of
+// a unix socket.
 func NewTCP(target string) (*TCP, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,7 +74,7 @@ func NewTCP(target string) (*TCP, error) {
 	return p, nil
 }
 
-// StartTCP is NewTCP for one test.
+// StartTCP is NewTCP for a test.
 func StartTCP(t testing.TB, target string) *TCP {
 	t.Helper()
 	p, err := NewTCP(target)
@@ -85,38 +85,38 @@ func StartTCP(t testing.TB, target string) *TCP {
 	return p
 }
 
-// Addr is the host:port that clients connect to.
+// Addr returns the host:port for clients.
 func (p *TCP) Addr() string { return p.listener.Addr().String() }
 
-// Port is the port of Addr.
+// Port returns the port of Addr.
 func (p *TCP) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 
-// Accepted counts the connections that were passed on so far.
+// Accepted returns how many connections were forwarded so far.
 func (p *TCP) Accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.accepted
 }
 
-// CutAfter lets n more bytes pass in the direction, over all connections, and
-// resets the connection that would carry the next one. It then is spent.
-// A negative n takes the order back.
+// CutAfter lets n more bytes pass in a direction, counted over all connections, and
+// resets the connection that would carry the next byte. It does so once. A negative n
+// cancels it.
 func (p *TCP) CutAfter(d Direction, n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.budget[d] = n
 }
 
-// Stall holds back all bytes in the given directions (none given: both) until
-// Resume. Connections stay open and new ones are taken.
+// Stall holds back all bytes in the given directions (none given: both) until Resume.
+// Connections stay open, and new ones are accepted.
 func (p *TCP) Stall(ways ...Direction) { p.setStalled(true, ways) }
 
-// Resume lets the bytes in the given directions (none given: both) flow.
+// Resume lets the bytes in the given directions (none given: both) flow again.
 func (p *TCP) Resume(ways ...Direction) { p.setStalled(false, ways) }
 
-// StopAt stalls the given ways (none given: both) once a client sends text in one piece.
-// Up, the text itself is held back; Down alone, the server gets it and its answer is
-// held back. The channel is closed then.
+// StopAt stalls the given ways (none given: both) as soon as a client sends text in one
+// piece, and then closes the channel. If Up is stalled, the text itself is held back. If
+// only Down is, the server gets it and the answer is held back.
 func (p *TCP) StopAt(text string, ways ...Direction) (reached <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +124,8 @@ func (p *TCP) StopAt(text string, ways ...Direction) (reached <-chan struct{}) {
 	return p.stop.reached
 }
 
-// look stalls the flow if bytes that a client sends are where it is to stop.
+// look stalls the flow if sent, bytes of a client, contains the text at which it has to
+// stop.
 func (p *TCP) look(sent []byte) {
 	p.mu.Lock()
 	s := p.stop
@@ -150,7 +151,7 @@ func (p *TCP) setStalled(stalled bool, ways []Direction) {
 	p.flow.Broadcast()
 }
 
-// Refuse makes new connections end with a reset, as long as it is set.
+// Refuse resets new connections as long as it is set.
 func (p *TCP) Refuse(refuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,7 +176,7 @@ func (p *TCP) Close() {
 	p.closed = true
 	p.flow.Broadcast()
 	p.mu.Unlock()
-	_ = p.listener.Close() // nothing is to be done about it
+	_ = p.listener.Close() // there is nothing to do about an error
 	p.ResetAll()
 	p.wg.Wait()
 }
@@ -214,11 +215,11 @@ func (p *TCP) serve(client net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, l)
-	_, _ = l.client.Close(), l.server.Close() // both ways have ended
+	_, _ = l.client.Close(), l.server.Close() // both directions have ended
 }
 
-// pump passes bytes one way until either side ends. An orderly end is passed
-// on as such, so that half-open protocols work.
+// pump passes bytes in one direction until either side ends. It passes an orderly end on
+// as such, so that half-open protocols work.
 func (p *TCP) pump(d Direction, l *link, from, to net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -236,14 +237,14 @@ func (p *TCP) pump(d Direction, l *link, from, to net.Conn) {
 			p.drop(l)
 			return
 		case err != nil:
-			_ = half.CloseWrite() // the other pump sees what comes of it
+			_ = half.CloseWrite() // the other pump notices the result
 			return
 		}
 	}
 }
 
-// admit waits while the direction is stalled and says how many of n bytes may
-// pass and whether the connection is to be cut after them.
+// admit waits while the direction is stalled. It returns how many of n bytes may pass,
+// and whether to cut the connection after them.
 func (p *TCP) admit(d Direction, n int) (int, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -99,7 +99,7 @@ func TestTCPCutsAfterTheByte(t *testing.T) {
 		if err == nil || int64(len(got)) > n {
 			t.Errorf("after %d bytes: got %q, %v", n, got, err)
 		}
-		dial(t, p).mustEcho(t) // the cut is spent
+		dial(t, p).mustEcho(t) // the cut happens once
 	}
 	p := proxytest.StartTCP(t, echo(t))
 	p.CutAfter(proxytest.Up, 6)
@@ -173,7 +173,8 @@ func TestTCPResetsWhenTheServerIsAway(t *testing.T) {
 	}
 }
 
-// The flow stops at what a client sends: before the server has it, or before it answers.
+// The flow stops at a text that a client sends, either before the server has it or
+// before its answer.
 func TestStopAt(t *testing.T) {
 	for _, ways := range [][]proxytest.Direction{nil, {proxytest.Down}} {
 		p := proxytest.StartTCP(t, echo(t))

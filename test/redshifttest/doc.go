@@ -5,11 +5,11 @@
 //
 // # Model
 //
-// A client's session has a session of its own on the backing server, so temporary
+// Each client session has its own session on the backing server, so temporary
 // tables, locks, transactions and rights are real. Each statement is tokenised,
-// parsed by Redshift's grammar and written anew in PostgreSQL's; what the grammar
-// does not know is refused, with the prefix [stand-in] unless Redshift's own words
-// are known. COPY from S3 is an engine of its own, package copyload.
+// parsed by Redshift's grammar and rewritten in PostgreSQL's. What the grammar does not
+// know is refused, with the prefix [stand-in] unless Redshift's own words are known.
+// COPY from S3 has an engine of its own, package copyload.
 //
 // Types are PostgreSQL's own, changed in this one database: strings are compared
 // without the blanks at their end, a VARCHAR's length is in bytes, a CHAR is ASCII, a
@@ -25,7 +25,7 @@
 //   - A client that vanishes leaves its open transaction and its locks behind, until
 //     pg_terminate_backend ends them.
 //   - SELECT and COPY answer with command tags without a count.
-//   - Backslash is an escape in every plain literal; E” is refused.
+//   - Backslash is an escape in every plain literal; E literals are refused.
 //   - Names fold to lower case even in quotes.
 //
 // # Speed
@@ -33,12 +33,13 @@
 // A COPY is as fast as psql's \copy into the same table: BenchmarkCopyAgainstPsql runs
 // both in turns. Its files are read ahead, several at once.
 //
-// Joins are by hash, as Redshift's are, or by the hash index of its DISTKEY that a large
-// table gets on the backing server once its rows are sought for those of another table, for
-// want of columns and slices: a merge need not read whole rows of a whole table, and a table
-// that is only filled keeps no index up (seek.go). A temporary table is analyzed after
-// COPY, since PostgreSQL would hash the large table and not the small one. Sessions of a
-// serializable database use no index: they conflict by tables, not by rows.
+// Joins are by hash, as Redshift's are. PostgreSQL has no columnar storage and no slices,
+// so a merge would read whole rows of a whole table for that. Once the rows of a large
+// table are sought for those of another table, it therefore gets a hash index on its
+// DISTKEY on the backing server; a table that is only filled has no index to maintain
+// (seek.go). A temporary table is analyzed after COPY, since PostgreSQL would otherwise
+// hash the large table and not the small one. Sessions of a serializable database use no
+// index: they conflict by tables, not by rows.
 //
 // # Failures
 //

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Version is the release of the gateway that is built when none is found.
+// Version is the release of the gateway that is built if none is found.
 const Version = "v1.8.0"
 
 const module = "github.com/versity/versitygw/cmd/versitygw"
 
-// findGateway looks in the order of the package's documentation.
+// findGateway searches in the order that the package's documentation gives.
 func findGateway(ctx context.Context, step func(string)) (string, error) {
 	if path := os.Getenv("S3TEST_BIN"); path != "" {
 		if _, err := os.Stat(path); err != nil {
@@ -39,7 +39,7 @@ func findGateway(ctx context.Context, step func(string)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close() // and with it the lock, which other test processes wait for
+	defer lock.Close() // which releases the lock for other test processes
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
@@ -57,7 +57,7 @@ func build(ctx context.Context, bin string) error {
 	cmd := exec.CommandContext(ctx, "go", "install", module+"@"+Version)
 	cmd.Dir = bin // outside of any module
 	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=", "CGO_ENABLED=0")
-	// The Go tool tidies up after itself when it is interrupted.
+	// Interrupted, the Go tool cleans up after itself.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {

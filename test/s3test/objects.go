@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Client is an S3 client for the server, for what the methods below lack.
+// Client returns an S3 client for everything that the methods below do not offer.
 func (s *Server) Client() *s3.Client { return s.client }
 
-// Objects are the keys in the bucket that begin with prefix, in order.
+// Objects returns the keys in the bucket that begin with prefix, in order.
 func (s *Server) Objects(t testing.TB, prefix string) []string {
 	t.Helper()
 	var keys []string
@@ -29,7 +29,7 @@ func (s *Server) Objects(t testing.TB, prefix string) []string {
 	return keys
 }
 
-// Get is an object's content.
+// Get returns the content of an object.
 func (s *Server) Get(t testing.TB, key string) []byte {
 	t.Helper()
 	out, err := s.client.GetObject(context.Background(), &s3.GetObjectInput{Bucket: &s.Bucket, Key: &key})
@@ -55,7 +55,7 @@ func (s *Server) Put(t testing.TB, key string, content []byte) string {
 	return "s3://" + s.Bucket + "/" + key
 }
 
-// Delete removes objects; one that is not there is no error.
+// Delete removes objects. A missing one is no error.
 func (s *Server) Delete(t testing.TB, keys ...string) {
 	t.Helper()
 	for _, key := range keys {

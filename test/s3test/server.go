@@ -21,12 +21,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Options are the choices for a server; the zero value is a good one.
+// Options are the choices for a server; the zero value is a good default.
 type Options struct {
-	// Region, AccessKey, SecretKey and Bucket have the defaults us-east-1,
+	// The defaults of Region, AccessKey, SecretKey and Bucket are us-east-1,
 	// test-access, test-secret-key and test-bucket.
 	Region, AccessKey, SecretKey, Bucket string
-	// Step, if set, is told what takes long at the first start.
+	// Step, if set, is told about each slow step of the first start.
 	Step func(what string)
 }
 
@@ -45,14 +45,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Server is a running gateway. Its methods may be called from several
-// goroutines.
+// Server is a running gateway. Its methods are safe for concurrent use.
 type Server struct {
 	Options
 	// Address is the host:port that the gateway listens on.
 	Address string
-	// Dir is the server's folder: objects are under Dir/buckets, the
-	// gateway's log is Dir/server.log.
+	// Dir is the server's folder. Objects are under Dir/buckets, and the gateway's log
+	// is Dir/server.log.
 	Dir string
 
 	folder *scratch.Folder
@@ -79,7 +78,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("s3test: %w", err), f.Remove())
 	}
 	if err := s.awaitReady(ctx); err != nil {
-		text, _ := os.ReadFile(s.logFile()) // the error tells enough without it
+		text, _ := os.ReadFile(s.logFile()) // the error says enough without it
 		return nil, errors.Join(fmt.Errorf("s3test: the gateway did not start: %w\n%s", err, text), s.Close())
 	}
 	if _, err := s.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &s.Bucket}); err != nil {
@@ -88,16 +87,15 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return s, nil
 }
 
-// Endpoint is the server's URL, for path-style addresses.
+// Endpoint returns the server's URL, for path-style addresses.
 func (s *Server) Endpoint() string { return "http://" + s.Address }
 
-// Pid is the id of the gateway's process.
+// Pid returns the id of the gateway's process.
 func (s *Server) Pid() int { return s.proc.Pid }
 
 func (s *Server) logFile() string { return filepath.Join(s.Dir, "server.log") }
 
-// connect chooses the address and makes the client that Objects, Get, Put and
-// Delete use.
+// connect chooses the address and makes the client for Objects, Get, Put and Delete.
 func (s *Server) connect(ctx context.Context) (*s3.Client, error) {
 	var err error
 	if s.Address, err = freeport.Address(); err != nil {
@@ -136,7 +134,7 @@ func (s *Server) launch(binary string) error {
 		s.proc = cmd.Process
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // killed by Close
+			_ = cmd.Wait() // Close has killed it
 			close(s.gone)
 		}
 	}()
@@ -158,7 +156,7 @@ func (s *Server) command(binary string) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(binary, append(args, buckets)...)
 	cmd.Dir = s.Dir
-	// Keys go by the environment: arguments can be read by every user.
+	// Keys are passed in the environment, because every user can read arguments.
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+s.AccessKey, "ROOT_SECRET_ACCESS_KEY="+s.SecretKey)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	return cmd, nil

@@ -25,8 +25,8 @@ func Start(t testing.TB, options ...Options) *Server {
 	return s
 }
 
-// Shared is one server for all tests of a package: the first that asks for it
-// starts it. Keep it in a package variable and close it in TestMain.
+// Shared is one server for all tests of a package. The first test that uses it starts
+// it. Keep it in a package variable and close it in TestMain.
 type Shared struct {
 	// Options may be set before the first use.
 	Options Options
@@ -36,7 +36,7 @@ type Shared struct {
 	err    error
 }
 
-// Server is the shared server; the test fails if it could not be started.
+// Server returns the shared server. The test fails if it cannot be started.
 func (s *Shared) Server(t testing.TB) *Server {
 	t.Helper()
 	s.once.Do(func() { s.server, s.err = New(context.Background(), s.Options) })

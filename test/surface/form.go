@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Forms returns what is left of a statement: literals are '?', numbers 0, the names of
-// replicated tables and of their columns "name", and equal parts of a list are written
-// once. A column that is defined in such a table is a form by itself, so that there is
-// not one form for each table, and so is each table that is dropped, and each user, group or
-// role that is granted something.
+// Forms returns a statement's forms, which leave out what varies: literals become '?',
+// numbers 0, and the names of replicated tables and of their columns "name"; equal parts
+// of a list are written once. Each column in the definition of such a table is a form by
+// itself, so that there is not one form for each table. So is each table that is
+// dropped, and each user, group or role that is granted something.
 func Forms(statement string) []string {
 	all := tokens(strings.TrimSuffix(strings.TrimSpace(statement), ";"))
 	own := namesOwnTable(all)
@@ -29,7 +29,7 @@ func Forms(statement string) []string {
 	return append([]string{form}, slices.Compact(defined)...)
 }
 
-// apart returns the statements of a request.
+// apart splits a request into its statements.
 func apart(request string) (statements []string) {
 	for all := tokens(request); len(all) > 0; {
 		end := slices.IndexFunc(all, func(t token) bool { return t.text == ";" })
@@ -44,8 +44,9 @@ func apart(request string) (statements []string) {
 	return statements
 }
 
-// each returns the forms of a DROP TABLE and of a GRANT, nil of other statements: which
-// staging tables there were is chance, and of which kinds the readers are is the config's.
+// each returns the forms of a DROP TABLE or a GRANT, one for each name, and nil for
+// other statements. It is chance which staging tables there are to drop, and the config
+// decides which kinds of readers there are.
 func each(all []token) (forms []string) {
 	from := 0
 	switch {
@@ -68,7 +69,7 @@ func each(all []token) (forms []string) {
 	return slices.Compact(forms)
 }
 
-// written joins tokens.
+// written joins tokens to text.
 func written(tokens []token) string {
 	var s strings.Builder
 	for i, t := range tokens {
@@ -80,7 +81,8 @@ func written(tokens []token) string {
 	return s.String()
 }
 
-// ownTables are the daemon's tables and its view, whose columns' names stay.
+// ownTables are the daemon's own tables and its view, whose columns keep their names in
+// forms.
 var ownTables = []string{"fence", "checkpoint", "table_state", "request", "freshness"}
 
 func namesOwnTable(all []token) bool {
@@ -88,20 +90,21 @@ func namesOwnTable(all []token) bool {
 }
 
 var (
-	// temporary names a staging table or a load's, which has numbers in its name.
+	// temporary matches a staging table or a table of a load, whose name has numbers in
+	// it.
 	temporary = regexp.MustCompile(`^(rowshift_tmp_(stage|entries|keys|gone)|load|held|ledger)(_[0-9]+)+$`)
-	// positional names a column of a staging table.
+	// positional matches a column of a staging table.
 	positional = regexp.MustCompile(`^[cou][0-9]+$`)
 	digits     = regexp.MustCompile(`[0-9]+`)
 )
 
-// numbered tells whether a name ends in a digit: few do, and each name of each statement is
-// looked at.
+// numbered reports whether a name ends in a digit. Few do, which saves matching every
+// name of every statement with the expressions above.
 func numbered(name string) bool {
 	return name != "" && name[len(name)-1] >= '0' && name[len(name)-1] <= '9'
 }
 
-// masked is a token without what differs.
+// masked returns a token without what varies.
 func masked(all []token, i int, own bool) string {
 	t := all[i]
 	switch c := t.text[0]; {
@@ -123,8 +126,8 @@ func masked(all []token, i int, own bool) string {
 	return `"name"`
 }
 
-// cutColumns takes the types out of the definition of a table, and returns each
-// column's definition.
+// cutColumns takes the columns' definitions out of the definition of a table, and
+// returns both.
 func cutColumns(all []token) (table []token, columns []string) {
 	open := slices.IndexFunc(all, func(t token) bool { return t.text == "(" })
 	if open < 0 {

@@ -5,9 +5,10 @@ import (
 	"testing"
 )
 
-// TestGoldenStatementsAreSent holds that what the sink's golden files have is sent by a test,
-// so that a server has taken it. Those of tables are left out, which are written for the shapes
-// of made-up ones, as are metadata.sql's in part, and advice.sql, which people run.
+// TestGoldenStatementsAreSent checks that some test sends what is in the sink's golden
+// files, so that a server has accepted it. It leaves out the files about tables, which
+// are written for the shapes of made-up ones, part of metadata.sql for the same reason,
+// and advice.sql, which people run.
 func TestGoldenStatementsAreSent(t *testing.T) {
 	for _, name := range []string{"alter", "check"} {
 		text, err := os.ReadFile("../../sink/redshift/testdata/" + name + ".sql")

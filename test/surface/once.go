@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// clauses are words that a list ends at, or begins after.
+// clauses are words at which a list ends or after which one begins.
 var clauses = []string{
 	"SELECT", "DISTINCT", "SET", "VALUES", "FROM", "USING", "INTO", "WHERE", "ON", "BY", "EXISTS", "WHEN", "THEN", "ELSE",
 }
 
-// separators are what parts of a list stand between.
+// separators separate the parts of a list.
 var separators = []string{",", "AND", "OR"}
 
-// list is a list that is being read: its parts so far, where the last begins, and
-// whether it is that of an IN, which is as long as it happens to be.
+// list is a list that is being read: its parts so far, where the last one begins, and
+// whether it belongs to an IN, whose length is chance.
 type list struct {
 	parts []string
 	from  int
 	in    bool
 }
 
-// once writes each part of a list only where it comes first. Lists are those of
-// commas, and of conditions; parts that name nothing of the user's stay.
+// once keeps only the first of equal parts of a list. Lists are separated by commas, or
+// are conditions. Parts without a name of the user's are all kept.
 func once(all []token) []token {
 	var out []token
 	stack := []list{{}}
@@ -30,7 +30,7 @@ func once(all []token) []token {
 		l := &stack[len(stack)-1]
 		text := strings.TrimSpace(written(out[l.from:]))
 		if text != "" && slices.Contains(l.parts, text) && (l.in || varies(text)) {
-			out = out[:l.from-1] // and the separator before it
+			out = out[:l.from-1] // with the separator before it
 		}
 		l.parts = append(l.parts, text)
 	}
@@ -61,10 +61,10 @@ func once(all []token) []token {
 	return out
 }
 
-// names are what stands for the user's names, and for the numbers of tables.
+// names are what the names of the user, and the numbers of tables, were replaced with.
 var names = []string{`"name"`, `"c0"`, `"o0"`, `"u0"`, `"rowshift_tmp_stage_0"`, `"rowshift_tmp_gone_0"`, `"load_0_0_0"`}
 
-// varies tells whether there is a part for each column, table or row.
+// varies reports whether a part exists for each column, table or row.
 func varies(part string) bool {
 	return part[0] == '(' || slices.ContainsFunc(names, func(s string) bool { return strings.Contains(part, s) })
 }

@@ -14,20 +14,20 @@ import (
 	"syscall"
 )
 
-// Daemon is how the application name of the daemon's sessions begins.
+// Daemon is the prefix of the application name of the daemon's sessions.
 const Daemon = "rowshift/"
 
 //go:embed statements.sql
 var statements string
 
-// Recorder remembers what the daemon has sent.
+// Recorder records what the daemon has sent.
 type Recorder struct {
 	mu   sync.Mutex
-	sent map[string]string // a statement of each form
+	sent map[string]string // by form, one statement of that form
 }
 
-// Record takes the statements of a request of a session. It is what
-// redshifttest.Options.Record wants.
+// Record records the statements of a request. It has the type of
+// redshifttest.Options.Record.
 func (r *Recorder) Record(application, request string) {
 	if !strings.HasPrefix(application, Daemon) {
 		return
@@ -46,8 +46,9 @@ func (r *Recorder) Record(application, request string) {
 	}
 }
 
-// Check fails if a statement was sent that is not on the list. With ROWSHIFT_RECORD it
-// is put there. ROWSHIFT_SENT is a folder to leave all that was sent in.
+// Check fails if a statement was sent that is not on the list. If ROWSHIFT_RECORD is
+// set, it puts the statement there instead. ROWSHIFT_SENT names a folder in which to
+// leave all that was sent.
 func (r *Recorder) Check() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,8 +73,9 @@ func (r *Recorder) Check() error {
 	return errors.Join(errs...)
 }
 
-// Leave puts those that are on the list into the folder of ROWSHIFT_SENT, and lets others
-// pass: of a world in which it is chance what the daemon sends.
+// Leave leaves the statements that are on the list in the folder of ROWSHIFT_SENT, and
+// ignores others. It replaces Check in a world in which it is chance what the daemon
+// sends.
 func (r *Recorder) Leave() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,8 +86,8 @@ func (r *Recorder) Leave() error {
 	return leave(dir, slices.DeleteFunc(slices.Sorted(maps.Keys(r.sent)), func(f string) bool { return !listed(f) }))
 }
 
-// Missing are the forms on the list that were not sent, of so many in all: what a suite
-// that tries the daemon's statements has not tried.
+// Missing returns the forms on the list that were not sent, and how many are on the list
+// in all. It tells a suite that tries the daemon's statements what it has not tried.
 func (r *Recorder) Missing() (forms []string, all int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,13 +99,13 @@ func (r *Recorder) Missing() (forms []string, all int) {
 	return forms, len(known())
 }
 
-// known are the forms on the list.
+// known returns the forms on the list.
 var known = sync.OnceValue(func() []string { return lines(statements) })
 
-// listed tells whether a form is on the list.
+// listed reports whether a form is on the list.
 func listed(form string) bool { return slices.Contains(known(), form) }
 
-// leave writes forms to a file of their own.
+// leave writes forms to a new file.
 func leave(dir string, forms []string) error {
 	f, err := os.CreateTemp(dir, "*.sql")
 	if err != nil {
@@ -113,7 +115,7 @@ func leave(dir string, forms []string) error {
 	return errors.Join(err, f.Close())
 }
 
-// lines are the forms in a list.
+// lines returns the forms in a list.
 func lines(list string) []string {
 	var all []string
 	for line := range strings.Lines(list) {
@@ -124,7 +126,7 @@ func lines(list string) []string {
 	return all
 }
 
-// add puts forms on the list, as other processes may at the same time.
+// add puts forms on the list, which other processes may be doing at the same time.
 func add(forms []string) error {
 	_, here, _, _ := runtime.Caller(0)
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(here), "statements.sql"), os.O_RDWR|os.O_CREATE, 0o644)
@@ -146,7 +148,7 @@ func add(forms []string) error {
 	return err
 }
 
-// page writes a list: sorted, with a heading for each class of statement.
+// page formats a list: sorted, with a heading for each class of statements.
 func page(forms []string) string {
 	slices.Sort(forms)
 	s := "-- Every statement that the daemon sends to Redshift: literals are '?', numbers 0, names of\n" +

@@ -26,7 +26,7 @@ func TestUnlistedStatementsAreTold(t *testing.T) {
 	}
 }
 
-// The list is what page writes of it, so that editing it by hand is seen.
+// The list is exactly what page writes, so an edit by hand is noticed.
 func TestTheListIsInOrder(t *testing.T) {
 	if got := page(lines(statements)); got != statements {
 		t.Errorf("statements.sql should be\n%s", got)
@@ -36,14 +36,15 @@ func TestTheListIsInOrder(t *testing.T) {
 	}
 }
 
-// external are the views that tell of external schemas, too, and ask their catalogues for
-// all that is there: 2 min 21 s for the 11,000 tables of a Glue catalogue.
+// external are views that also show external schemas. They ask the catalogues of those
+// for everything: 2 min 21 s for the 11,000 tables of a Glue catalogue.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
 // https://github.com/aws/amazon-redshift-jdbc-driver/issues/64
 var external = []string{"svv_tables", "svv_columns", "svv_all_", "svv_external_", "information_schema"}
 
-// The daemon looks at no external schema, and joins no view of the catalogue with another:
-// they span leader and compute nodes. https://github.com/dbt-labs/dbt-adapters/pull/1660
+// The daemon reads no external schema, and never joins a view of the catalogue with
+// another, since such a join spans leader and compute nodes.
+// https://github.com/dbt-labs/dbt-adapters/pull/1660
 func TestTheCatalogueIsReadNearby(t *testing.T) {
 	looks := 0
 	for _, form := range lines(statements) {
@@ -63,8 +64,8 @@ func TestTheCatalogueIsReadNearby(t *testing.T) {
 	}
 }
 
-// With ROWSHIFT_ALL_SENT, a folder that a whole run has left everything in, nothing is
-// on the list that was not sent.
+// After a whole run has left all statements in the folder ROWSHIFT_ALL_SENT, nothing may
+// be on the list that was not sent.
 func TestEachIsSent(t *testing.T) {
 	dir := os.Getenv("ROWSHIFT_ALL_SENT")
 	if dir == "" {

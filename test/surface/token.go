@@ -14,12 +14,12 @@ type token struct {
 
 func (t token) quoted() bool { return t.text[0] == '"' }
 
-// name is what is left of a quoted name, without quotes.
+// name returns a quoted name without its quotes.
 func (t token) name() string { return strings.Trim(t.text, `"`) }
 
-// tokens cuts a statement into literals, quoted names, words, numbers and signs. It is
-// written by hand: a regular expression that looks for the next of them clears as much
-// memory for each as the statement is long.
+// tokens splits a statement into literals, quoted names, words, numbers and signs. It is
+// written by hand, because a regular expression that searches for the next token clears,
+// for each token, as much memory as the statement is long.
 func tokens(statement string) (all []token) {
 	for len(statement) > 0 {
 		rest := strings.TrimLeft(statement, " \t\n\r\f")
@@ -36,7 +36,7 @@ func tokens(statement string) (all []token) {
 	return all
 }
 
-// pieceOf is how long the piece is that a text begins with.
+// pieceOf returns the length of the token at the beginning of s.
 func pieceOf(s string) int {
 	switch c := s[0]; {
 	case c == '\'' || c == '"':
@@ -58,8 +58,9 @@ func pieceOf(s string) int {
 	return n
 }
 
-// quotedBy is the length of the literal or name that s begins with, 0 if it does not end.
-// A quote within is written twice, and in a literal a backslash takes the next as it is.
+// quotedBy returns the length of the literal or name that s begins with, or 0 if it does
+// not end. A quote within is doubled; in a literal a backslash escapes the next
+// character.
 func quotedBy(s string, quote byte) int {
 	for i := 1; i < len(s); i++ {
 		switch {
@@ -74,7 +75,7 @@ func quotedBy(s string, quote byte) int {
 	return 0
 }
 
-// run is how many bytes at the beginning are of a kind.
+// run returns how many bytes at the beginning of s are of a kind.
 func run(s string, of func(byte) bool) int {
 	n := 0
 	for n < len(s) && of(s[n]) {
