@@ -50,7 +50,7 @@ func (r *reading) types(path string, d map[string]setting) map[string]string {
 		spelled, err := schema.Spelled(text)
 		if err != nil {
 			found := err.Error()
-			if r.asWritten(text) != text { // the error quotes its input, so put the reference back in place of the variable's value
+			if r.asWritten(text) != text { // the error quotes a variable's value
 				found = r.quote(text) + " is not a type of Redshift that rowshift makes"
 			}
 			r.add(at, found, "write a type with its length, like VARCHAR(300) or DECIMAL(12,2)")

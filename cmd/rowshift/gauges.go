@@ -143,7 +143,7 @@ func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 		set(slotRetained, float64(s.retained))
 	}
 	status := s.status
-	if !s.exists && s.had { // a first start has not made it yet
+	if !s.exists && s.had { // otherwise it is not missing: a first start has yet to make it
 		status = "missing"
 	}
 	switch {

@@ -76,7 +76,8 @@ func TestLogOfADay(t *testing.T) {
 	}
 }
 
-// A hundred merges in a row give one line at level info.
+// A hundred merges in a row give two lines at level info: the first merge, and the sum of
+// the rest.
 func TestMergesAreSummedUp(t *testing.T) {
 	lines := logOf(t, zapcore.InfoLevel, func(l replicator.Listener) {
 		for n := range 100 {

@@ -15,7 +15,7 @@ import (
 // Workload describes what applications do to the source's account tables.
 type Workload struct {
 	Seed    uint64
-	Writers int           // sessions; 0: 2
+	Writers int           // sessions; 0: 1
 	Pause   time.Duration // between two transactions of one writer
 	Large   int           // rows of each large transaction; 0: no large ones
 

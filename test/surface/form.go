@@ -126,8 +126,8 @@ func masked(all []token, i int, own bool) string {
 	return `"name"`
 }
 
-// cutColumns takes the columns' definitions out of the definition of a table, and
-// returns both.
+// cutColumns removes the types from the definition of a table, and returns the
+// definitions of its columns separately.
 func cutColumns(all []token) (table []token, columns []string) {
 	open := slices.IndexFunc(all, func(t token) bool { return t.text == "(" })
 	if open < 0 {
