@@ -61,7 +61,7 @@ func (m misuse) Unwrap() error { return m.error }
 
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if exposed(args) {
+	if holdsPassword(args) {
 		fmt.Fprintln(stderr, "rowshift: a password on the command line can be read by everyone on this machine; "+
 			`write it into the config as "${ENV}" or file:PATH`)
 		return exitBad
@@ -128,7 +128,7 @@ func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command 
 			panic(r)
 		}
 	}()
-	command, err = parser.Parse(usual(args))
+	command, err = parser.Parse(normalized(args))
 	if err != nil {
 		fmt.Fprintf(stderr, "rowshift: %s; see rowshift --help\n", usage(err))
 		return nil, exitBad
@@ -136,9 +136,9 @@ func parse(line *commandLine, args []string, stdout, stderr io.Writer) (command 
 	return command, exitFine
 }
 
-// usual translates the usual ways to ask for help and version, "help" and "--version",
+// normalized translates the usual ways to ask for help and version, "help" and "--version",
 // into this command line's own.
-func usual(args []string) []string {
+func normalized(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
 		return append(slices.Clone(args[1:]), "--help")
@@ -157,9 +157,9 @@ func usage(err error) string {
 	return err.Error()
 }
 
-// exposed reports whether an argument holds a password: a flag that is named for one, or
-// a URL that has one in it.
-func exposed(args []string) bool {
+// holdsPassword reports whether an argument holds a password: a flag that is named for
+// one, or a URL that has one in it.
+func holdsPassword(args []string) bool {
 	for _, arg := range args {
 		flag, value, _ := strings.Cut(arg, "=")
 		name := strings.ToLower(flag)

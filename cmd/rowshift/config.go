@@ -34,13 +34,13 @@ type config struct {
 
 type sourceConfig struct {
 	database
-	slot        string
-	publication string
-	create      bool
-	loadYield   time.Duration
-	look        time.Duration // interval between two looks at the catalogue
-	format      postgres.Format
-	resyncLost  bool // reset a lost slot without being asked
+	slot          string
+	publication   string
+	create        bool
+	loadYield     time.Duration
+	cataloguePoll time.Duration // interval between two looks at the catalogue
+	format        postgres.Format
+	resyncLost    bool // reset a lost slot without being asked
 }
 
 type warehouseConfig struct {

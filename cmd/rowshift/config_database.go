@@ -34,7 +34,7 @@ func (r *reading) database(path string, d databaseDocument, port uint16) databas
 	db := r.dsn(path+".dsn", path, d.DSN, port)
 	db.password = r.password(path+".password", d.Password)
 	mode := r.text(path+".tls", d.TLS, "verify-full")
-	insecure := r.yes(path+".tls_insecure", d.TLSInsecure, false)
+	insecure := r.boolean(path+".tls_insecure", d.TLSInsecure, false)
 	db.plain = mode == "disable"
 	switch {
 	case mode != "verify-full" && mode != "disable":
@@ -180,9 +180,9 @@ func (r *reading) source(d sourceDocument, pipeline string) sourceConfig {
 		c.slot = unset
 	}
 	c.publication = r.plainName("source.publication", d.Publication, unset, maxSourceName)
-	c.create = r.yes("source.create", d.Create, true)
+	c.create = r.boolean("source.create", d.Create, true)
 	c.loadYield = r.duration("source.load_yield", d.LoadYield, 10*time.Second, time.Second, time.Hour)
-	c.look = r.duration("source.catalogue_poll", d.CataloguePoll, 10*time.Second, 100*time.Millisecond, time.Hour)
+	c.cataloguePoll = r.duration("source.catalogue_poll", d.CataloguePoll, 10*time.Second, 100*time.Millisecond, time.Hour)
 	if format := r.oneOf("source.protocol_format", d.ProtocolFormat, "auto", string(postgres.Text), string(postgres.Binary)); format != "auto" {
 		c.format = postgres.Format(format)
 	}

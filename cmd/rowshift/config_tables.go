@@ -59,7 +59,7 @@ func (r *reading) table(path string, d tableDocument) schema.Choice {
 		Target:         r.plainName(path+".target", d.Target, "", maxWarehouseName),
 		DistKey:        r.text(path+".distkey", d.DistKey, ""),
 		SortKey:        r.list(path+".sortkey", d.SortKey),
-		UnlistedOnWire: r.yes(path+".unlisted_on_wire", d.UnlistedOnWire, false),
+		UnlistedOnWire: r.boolean(path+".unlisted_on_wire", d.UnlistedOnWire, false),
 		Hash:           r.list(path+".hash", d.Hash),
 		Rename:         r.renames(path+".rename", d.Rename),
 		Types:          r.types(path+".types", d.Types),

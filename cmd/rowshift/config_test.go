@@ -39,7 +39,7 @@ func TestGoodConfig(t *testing.T) {
 		pipeline: "accounts",
 		source: sourceConfig{
 			database: database{host: "db.internal", port: 5432, user: "rowshift", name: "app", timeout: 10 * time.Second, password: password},
-			slot:     "rowshift_accounts", publication: "rowshift_accounts", create: true, loadYield: 10 * time.Second, look: 10 * time.Second,
+			slot:     "rowshift_accounts", publication: "rowshift_accounts", create: true, loadYield: 10 * time.Second, cataloguePoll: 10 * time.Second,
 		},
 		warehouse: warehouseConfig{
 			database: database{host: "dw.internal", port: 5439, user: "loader", name: "dw", timeout: 10 * time.Second, password: password},
@@ -106,7 +106,7 @@ func TestDefaults(t *testing.T) {
 		pipeline: "my-accounts",
 		source: sourceConfig{
 			database: database{host: "::1", port: 5432, user: "rowshift", name: "app", timeout: 3 * time.Second},
-			slot:     "rowshift_my_accounts", publication: "rowshift_my_accounts", create: true, loadYield: 10 * time.Second, look: 10 * time.Second,
+			slot:     "rowshift_my_accounts", publication: "rowshift_my_accounts", create: true, loadYield: 10 * time.Second, cataloguePoll: 10 * time.Second,
 		},
 		warehouse: warehouseConfig{
 			database: database{host: "dw.internal", port: 5439, user: "loader", name: "dw", timeout: 10 * time.Second},

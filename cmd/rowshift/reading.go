@@ -196,8 +196,8 @@ func (r *reading) number(path string, s setting, unset, least, most int64) int64
 	return unset
 }
 
-// yes returns a setting that is true or false.
-func (r *reading) yes(path string, s setting, unset bool) bool {
+// boolean returns a setting that is true or false.
+func (r *reading) boolean(path string, s setting, unset bool) bool {
 	text, ok := r.scalar(path, s, optional)
 	if !ok {
 		return unset

@@ -41,7 +41,7 @@ func newRooms(ctx context.Context, c *config, waiting, warned func(string)) (*ro
 	return &rooms{
 		origin: postgres.New(postgres.Options{
 			Config: c.source.connect, Slot: c.source.slot, Publication: c.source.publication,
-			Create: c.source.create, LoadYield: c.source.loadYield, LookEvery: c.source.look, Format: c.source.format, Choices: choices, Waiting: waiting,
+			Create: c.source.create, LoadYield: c.source.loadYield, LookEvery: c.source.cataloguePoll, Format: c.source.format, Choices: choices, Waiting: waiting,
 		}),
 		stager: stager,
 		warehouse: redshift.New(redshift.Options{
@@ -72,7 +72,7 @@ func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Find
 	tables := make(chan []*schema.Table, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		r.expect(ctx, each/4)
+		r.tellOrigin(ctx, each/4)
 		asking, cancel := context.WithTimeout(ctx, each)
 		defer cancel()
 		source = r.origin.Check(asking)
@@ -91,9 +91,9 @@ func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Find
 	return slices.Concat(source, bucket, warehouse)
 }
 
-// expect tells the origin what the warehouse remembers, because its checks and plans
+// tellOrigin tells the origin what the warehouse remembers, because its checks and plans
 // depend on that. If the warehouse does not answer within most, it tells nothing.
-func (r *rooms) expect(ctx context.Context, most time.Duration) {
+func (r *rooms) tellOrigin(ctx context.Context, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	if cp, err := r.checkpoint(ctx); err == nil {

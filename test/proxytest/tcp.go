@@ -124,9 +124,9 @@ func (p *TCP) StopAt(text string, ways ...Direction) (reached <-chan struct{}) {
 	return p.stop.reached
 }
 
-// look stalls the flow if sent, bytes of a client, contains the text at which it has to
-// stop.
-func (p *TCP) look(sent []byte) {
+// stallAtStop stalls the flow if sent, bytes of a client, contains the text at which it
+// has to stop.
+func (p *TCP) stallAtStop(sent []byte) {
 	p.mu.Lock()
 	s := p.stop
 	if s == nil || !bytes.Contains(sent, s.text) {
@@ -225,7 +225,7 @@ func (p *TCP) pump(d Direction, l *link, from, to net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		if d == Up {
-			p.look(buf[:n])
+			p.stallAtStop(buf[:n])
 		}
 		allowed, cut := p.admit(d, n)
 		if _, werr := to.Write(buf[:allowed]); werr != nil {

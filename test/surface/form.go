@@ -17,7 +17,7 @@ func Forms(statement string) []string {
 	for i := range all {
 		all[i].text = masked(all, i, own)
 	}
-	if parts := each(all); parts != nil {
+	if parts := formsByName(all); parts != nil {
 		return parts
 	}
 	var defined []string
@@ -29,8 +29,8 @@ func Forms(statement string) []string {
 	return append([]string{form}, slices.Compact(defined)...)
 }
 
-// apart splits a request into its statements.
-func apart(request string) (statements []string) {
+// split splits a request into its statements.
+func split(request string) (statements []string) {
 	for all := tokens(request); len(all) > 0; {
 		end := slices.IndexFunc(all, func(t token) bool { return t.text == ";" })
 		if end < 0 {
@@ -44,10 +44,10 @@ func apart(request string) (statements []string) {
 	return statements
 }
 
-// each returns the forms of a DROP TABLE or a GRANT, one for each name, and nil for
+// formsByName returns the forms of a DROP TABLE or a GRANT, one for each name, and nil for
 // other statements. It is chance which staging tables there are to drop, and the config
 // decides which kinds of readers there are.
-func each(all []token) (forms []string) {
+func formsByName(all []token) (forms []string) {
 	from := 0
 	switch {
 	case len(all) > 4 && written(all[:4]) == "DROP TABLE IF EXISTS":

@@ -15,7 +15,7 @@ func TestGoldenStatementsAreSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		statements := apart(string(text))
+		statements := split(string(text))
 		if len(statements) < 10 {
 			t.Errorf("%s.sql: %d statements were read", name, len(statements))
 		}

@@ -37,7 +37,7 @@ func (r *Recorder) Record(application, request string) {
 	if r.sent == nil {
 		r.sent = map[string]string{}
 	}
-	for _, statement := range apart(request) {
+	for _, statement := range split(request) {
 		for _, f := range Forms(statement) {
 			if r.sent[f] == "" {
 				r.sent[f] = statement
