@@ -60,7 +60,7 @@ func (c resetSlotCommand) Run(ctx context.Context, o *outside) error {
 		}
 		if !asked {
 			fmt.Fprintf(o.stdout, "reset %s: the warehouse takes no request, since a merge hangs or is of a daemon that is gone, so it is carried out here\n", c.Token)
-		} else if heeded, err := c.follow(ctx, r, o.stdout); heeded || err != nil {
+		} else if heeded, err := c.follow(ctx, resetLooks{r.warehouse.Reset, r.slot}, o.stdout); heeded || err != nil {
 			return err
 		}
 	}
@@ -108,32 +108,39 @@ func (c resetSlotCommand) request(ctx context.Context, ask func(context.Context,
 	return err == nil, err
 }
 
+// resetLooks are the looks that follow takes: at the reset, and at the slot.
+type resetLooks struct {
+	reset func(context.Context, string) (redshift.ResetState, time.Duration, error)
+	slot  func(context.Context) (slotSighting, error)
+}
+
 // follow prints the state of the reset until it is done. It returns false if nobody
 // heeds the request, or nobody heeds it any more because the daemon that took it up has
-// died.
-func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (heeded bool, err error) {
+// died. It fails if the warehouse or the source does not answer for some minutes: a look
+// that fails once, as while Redshift resizes, says nothing about the daemon.
+func (c resetSlotCommand) follow(ctx context.Context, look resetLooks, w io.Writer) (heeded bool, err error) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	told, heed := redshift.ResetUnknown, heeding{had: time.Now(), heard: time.Now()}
+	told, state := redshift.ResetUnknown, redshift.ResetUnknown
+	heed, answered := heeding{had: time.Now(), heard: time.Now()}, time.Now()
 	for {
-		state, _, err := r.warehouse.Reset(ctx, c.Token)
-		if err != nil {
-			return false, err
-		}
+		slot, err := c.look(ctx, look, &state)
 		if state != told {
 			fmt.Fprintf(w, "reset %s: %s\n", c.Token, state)
 			told = state
 		}
-		if state == redshift.ResetDone {
+		switch now := time.Now(); {
+		case state == redshift.ResetDone:
 			return true, nil
-		}
-		if slot, err := r.slot(ctx); err == nil && !heed.goesOn(state, slot, time.Now()) {
-			why := "no daemon has the slot"
-			if slot.active {
-				why = fmt.Sprintf("whoever has the slot has not taken it up for %v: it hangs, or has nothing to merge, by which it would see the request", ignored)
-			}
-			fmt.Fprintf(w, "reset %s: %s, so it is carried out here\n", c.Token, why)
+		case err != nil && now.Sub(answered) > ignored:
+			return false, err
+		case err != nil:
+			heed.had, heed.heard = now, now // nobody knows who has the slot
+		case !heed.goesOn(state, slot, now):
+			fmt.Fprintf(w, "reset %s: %s, so it is carried out here\n", c.Token, whyHere(slot))
 			return false, nil
+		default:
+			answered = now
 		}
 		select {
 		case <-tick.C:
@@ -141,6 +148,27 @@ func (c resetSlotCommand) follow(ctx context.Context, r *rooms, w io.Writer) (he
 			return false, ctx.Err()
 		}
 	}
+}
+
+// look reads the state of the reset and looks at the slot. It leaves the state as it is if
+// the warehouse does not answer.
+func (c resetSlotCommand) look(ctx context.Context, look resetLooks, state *redshift.ResetState) (slotSighting, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	now, _, err := look.reset(ctx, c.Token)
+	if err != nil {
+		return slotSighting{}, err
+	}
+	*state = now
+	return look.slot(ctx)
+}
+
+// whyHere says why nobody else carries the reset out.
+func whyHere(slot slotSighting) string {
+	if slot.active {
+		return fmt.Sprintf("whoever has the slot has not taken it up for %v: it hangs, or has nothing to merge, by which it would see the request", ignored)
+	}
+	return "no daemon has the slot"
 }
 
 // heeding tracks for how long nobody has worked on a reset.

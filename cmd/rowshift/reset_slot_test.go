@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rowshift/sink/redshift"
@@ -43,6 +45,55 @@ func TestResetThatNobodySeesTo(t *testing.T) {
 			if test.until > 0 {
 				t.Error("followed for ever")
 			}
+		})
+	}
+}
+
+// A look that fails says nothing of the daemon: the reset is followed on, and the command
+// fails only once nobody has answered for some minutes.
+func TestResetIsFollowedThroughFaults(t *testing.T) {
+	broken := errors.New("broken")
+	const always = 1000
+	for name, test := range map[string]struct {
+		deaf   int // how many of the first looks at the warehouse fail
+		blind  int // how many of the first looks at the slot fail
+		slot   slotSighting
+		heeded bool
+		fails  bool
+		after  time.Duration
+	}{
+		"done":                        {slot: slotSighting{active: true}, heeded: true, after: 59 * followEvery},
+		"the warehouse restarts":      {deaf: 20, slot: slotSighting{active: true}, heeded: true, after: 59 * followEvery},
+		"the warehouse is gone":       {deaf: always, slot: slotSighting{active: true}, fails: true, after: ignored + followEvery},
+		"the source restarts":         {blind: 20, slot: slotSighting{active: true}, heeded: true, after: 59 * followEvery},
+		"the source is gone":          {blind: always, heeded: true, after: 59 * followEvery},
+		"nobody has the slot":         {after: unheeded + followEvery},
+		"nobody, once it can be seen": {blind: 10, after: 9*followEvery + unheeded + followEvery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				looks, sights, began := 0, 0, time.Now()
+				heeded, err := resetSlotCommand{Token: "x"}.follow(t.Context(), resetLooks{
+					reset: func(context.Context, string) (redshift.ResetState, time.Duration, error) {
+						switch looks++; {
+						case looks <= test.deaf:
+							return redshift.ResetUnknown, 0, broken
+						case looks == 60:
+							return redshift.ResetDone, 0, nil
+						}
+						return redshift.ResetTaken, 0, nil
+					},
+					slot: func(context.Context) (slotSighting, error) {
+						if sights++; sights <= test.blind {
+							return slotSighting{}, broken
+						}
+						return test.slot, nil
+					},
+				}, io.Discard)
+				if took := time.Since(began); heeded != test.heeded || errors.Is(err, broken) != test.fails || took != test.after {
+					t.Errorf("%t, %v after %v", heeded, err, took)
+				}
+			})
 		})
 	}
 }

@@ -109,12 +109,12 @@ const unnoticed = 6 * time.Minute
 
 // follow prints the states until no table has to be waited for. It fails if a table was
 // refused or is parked, if nobody has had the slot for so long that nobody works on the
-// requests, and if the warehouse does not answer for some minutes.
+// requests, and if the warehouse or the source does not answer for some minutes.
 func (f *resyncs) follow(ctx context.Context, ask func(context.Context) (resyncsSeen, error), look func(context.Context) (slotSighting, error)) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	began := time.Now()
-	for had, asked := began, began; ; {
+	for had, asked, sighted := began, began, began; ; {
 		seen, err := ask(ctx)
 		if err == nil {
 			asked = time.Now()
@@ -125,7 +125,14 @@ func (f *resyncs) follow(ctx context.Context, ask func(context.Context) (resyncs
 		} else if errors.Is(err, errTaken) || time.Since(asked) > ignored {
 			return err
 		}
-		if slot, err := look(ctx); err == nil && (slot.active || slot.making) {
+		slot, err := look(ctx)
+		switch {
+		case err == nil:
+			sighted = time.Now()
+		case time.Since(sighted) > ignored:
+			return err
+		}
+		if err != nil || slot.active || slot.making { // after an error nobody knows who has it
 			had = time.Now()
 		}
 		if time.Since(had) > unheeded {

@@ -151,6 +151,8 @@ func unasked(which string, err error) error {
 
 // slot looks at the slot on a connection of its own, so it may be called at any time.
 func (r *rooms) slot(ctx context.Context) (slotSighting, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout) // a source may take a connection and then be silent
+	defer cancel()
 	s, err := r.origin.SlotState(ctx)
 	if err != nil {
 		return slotSighting{}, err
