@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 
 	"rowshift/replicator"
@@ -56,7 +57,7 @@ func ruled(t *schema.Table) *schema.Table {
 	for i, c := range t.Columns {
 		switch {
 		case !c.Mapping.Text:
-		case i == t.Key[0]:
+		case slices.Contains(t.Key, i):
 			t.Columns[i].Rules = map[string]schema.Rule{schema.TooLong: schema.Quarantine}
 		default:
 			t.Columns[i].Rules = map[string]schema.Rule{schema.TooLong: schema.Truncate, schema.ZeroByte: schema.Null, schema.NotUTF8: schema.Quarantine}

@@ -233,7 +233,7 @@ func (p *pipeline) applyAll(t *schema.Table, l replicator.LoadState) error {
 // ask returns a query's rows, sorted. $meta stands for the metadata schema, $schema for that
 // of the targets.
 func (p *pipeline) ask(sql string) ([]string, error) {
-	sql = strings.NewReplacer("$meta", p.options.MetadataSchema, "$schema", p.schema).Replace(sql)
+	sql = strings.NewReplacer("$meta", p.options.MetadataSchema, "$schema", p.options.Schema).Replace(sql)
 	results, err := p.session("").PgConn().Exec(p.ctx, sql).ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", sql, err)
@@ -269,7 +269,7 @@ func (p *pipeline) has(sql string, want ...string) func() error {
 
 // holds looks whether the target's rows are those.
 func (p *pipeline) holds(want ...string) func() error {
-	return p.has("SELECT word, n, body FROM "+p.table.Target, want...)
+	return func() error { return p.has("SELECT word, n, body FROM "+p.table.Target, want...)() }
 }
 
 // inOrder takes steps up to one that fails, and says how.

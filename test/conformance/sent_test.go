@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,19 +42,42 @@ func (r requests) Write(p []byte) (int, error) {
 	return r.Writer.Write(p)
 }
 
-// tellSent tells how much of what the daemon sends was tried, and with -v what was not. A
-// form that is not on the list fails.
+// unprovoked are forms that nobody can let the sink send at will. Where it does all the same
+// they are noted as sent.
+var unprovoked = []string{
+	// It is sent where stl_load_errors cannot be read, as on a serverless workgroup, or does
+	// not tell of the COPY yet. A workgroup is asked by it, a cluster by the other.
+	"SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 0",
+}
+
+// tellSent tells how much of what the daemon sends was tried, what cannot be and, with -v,
+// what else was not. A form that is not on the list fails.
 func (p *place) tellSent(t *testing.T) {
 	t.Helper()
 	missing, all := p.sent.Missing()
 	t.Logf("the sink sent %d of the %d forms of test/surface/statements.sql", all-len(missing), all)
-	if testing.Verbose() {
-		t.Logf("not sent:\n  %s", strings.Join(missing, "\n  "))
+	cannot := func(form string) bool { return slices.Contains(unprovoked, form) }
+	if others := slices.DeleteFunc(slices.Clone(missing), cannot); testing.Verbose() && len(others) > 0 {
+		t.Logf("not sent:\n  %s", strings.Join(others, "\n  "))
+	}
+	if left := slices.DeleteFunc(slices.Clone(missing), func(f string) bool { return !cannot(f) }); len(left) > 0 {
+		t.Logf("not sent, as it cannot be provoked:\n  %s", strings.Join(left, "\n  "))
 	}
 	if len(missing) == all {
 		t.Error("nothing that the sink sent was noted")
 	}
 	if err := p.sent.Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnprovokedFormsAreSent holds that each of them is on the list: a form that has changed
+// since would hide nothing.
+func TestUnprovokedFormsAreSent(t *testing.T) {
+	listed, _ := new(surface.Recorder).Missing()
+	for _, form := range unprovoked {
+		if !slices.Contains(listed, form) {
+			t.Errorf("it is not on the list: %s", form)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func sinkAlters(s *server) string {
 	}
 	a := altering{p}
 	table := func(columns string) *schema.Table {
-		t := declared(16510, "altered", columns)
+		t := declared(16510, "sink_altered", columns)
 		t.SortKey = []int{0, 1}
 		return t
 	}
@@ -65,22 +65,22 @@ func sinkAlters(s *server) string {
 	wider := table("id int8, word text VARCHAR(16), label text VARCHAR(30), small int4, total numeric DECIMAL(20,2), d date, big int8, n int4")
 	p.table = was
 	rows := func(columns string, want ...string) func() error {
-		return p.has("SELECT "+columns+" FROM altered", want...)
+		return p.has("SELECT "+columns+" FROM sink_altered", want...)
 	}
 	types := func(want ...string) func() error {
-		return p.has("SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '$schema' AND table_name = 'altered' AND "+
+		return p.has("SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '$schema' AND table_name = 'sink_altered' AND "+
 			"column_name IN ('id', 'word', 'label', 'small', 'total')", want...)
 	}
 	return inOrder(
 		p.fence,
 		func() error { return p.make(was, p.loading(was, 0)) },
-		p.do("INSERT INTO altered VALUES (1, 'a', 'x', 7, 1.25), (2, 'b ', NULL, NULL, -2)"),
+		p.do("INSERT INTO sink_altered VALUES (1, 'a', 'x', 7, 1.25), (2, 'b ', NULL, NULL, -2)"),
 		a.becomes(was, schema.Diff{}, 0),
 		a.becomes(added, schema.Diff{Added: []int{5, 6, 7, 8}}, 4),
 		rows("id, word, d, big, n, label", "1|a|NULL|NULL|NULL|NULL", "2|b |NULL|NULL|NULL|NULL"),
 
 		// A column that was dropped at the source, and kept here, comes back as another.
-		p.do("UPDATE altered SET big = id, label = 'kept'"),
+		p.do("UPDATE sink_altered SET big = id, label = 'kept'"),
 		a.becomes(added, schema.Diff{Added: []int{6}}, 0),
 		rows("id, big, label", "1|NULL|kept", "2|NULL|kept"),
 
@@ -91,7 +91,7 @@ func sinkAlters(s *server) string {
 		a.becomes(wider, schema.Diff{Longer: true}, 28),
 		rows("id, word, label, small, total", "1|a|x|7|1.25", "2|b |NULL|NULL|-2.00"),
 		types("id|bigint|t|1", "word|character varying(16)|f|2", "label|character varying(30)|f|0", "small|integer|f|0", "total|numeric(20,2)|f|0"),
-		p.do("INSERT INTO altered (id, word, label, total) VALUES (9223372036854775807, '0123456789abcdef', '"+strings.Repeat("l", 30)+"', 999999999999999999.99)"),
+		p.do("INSERT INTO sink_altered (id, word, label, total) VALUES (9223372036854775807, '0123456789abcdef', '"+strings.Repeat("l", 30)+"', 999999999999999999.99)"),
 		rows("COUNT(*)", "3"),
 	)
 }

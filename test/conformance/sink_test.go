@@ -20,6 +20,16 @@ var sink = []*behaviour{
 	{name: "sink-loads-and-merges", rules: sinkRules, grade: "C", files: true, observe: sinkMerges},
 	{name: "sink-fences-older-daemons", rules: sinkRules, grade: "C", files: true, observe: sinkFences},
 	{name: "sink-alters-targets", rules: []string{"R-431", "R-432", "R-433", "R-434", "R-435"}, grade: "D", observe: sinkAlters},
+	{name: "sink-holds-changes", rules: sinkRules, grade: "C", files: true, observe: sinkHolds},
+	{name: "sink-accounts-for-rows", rules: sinkRules, grade: "C", files: true, observe: sinkAccounts},
+	{name: "sink-knows-keys-of-all-kinds", rules: sinkRules, grade: "C", files: true, observe: sinkKeys},
+	{name: "sink-finds-rows-that-copy-refuses", rules: []string{"R-634", "R-648", "R-653"}, grade: "C", files: true, observe: sinkRefused},
+	{name: "sink-writes-what-differs", rules: []string{"R-307", "R-511"}, grade: "C", observe: sinkReconciles},
+	{name: "sink-answers-requests", rules: []string{"R-106", "R-238"}, grade: "D", observe: sinkRequests},
+	{name: "sink-moves-layouts-up", rules: []string{"R-431", "R-432"}, grade: "D", observe: sinkTakesOver},
+	{name: "sink-ends-who-holds-the-fence", rules: []string{"R-106"}, grade: "D", observe: sinkEndsHolders},
+	{name: "sink-grants-readers-their-rights", rules: []string{"R-460", "R-462", "R-463", "R-465"}, grade: "D", observe: sinkGrants},
+	{name: "sink-leaves-targets-of-others", rules: []string{"R-460", "R-465", "R-470"}, grade: "D", observe: sinkLeavesOthers},
 }
 
 // sinkChecks asks what `rowshift check` asks of a warehouse, with the bucket's region and
@@ -58,6 +68,19 @@ func sinkMerges(s *server) string {
 		p.holds(`q"'\|6.00|\N`, "a|9.00|x", "d|7.00|moved"),
 		func() error { return p.change("truncate", "insert z|1|~") },
 		p.holds("z|1.00|NULL"),
+
+		// What is copied ahead of its merge is not copied again.
+		func() error {
+			m, err := p.staging(p.batch(p.table, "update z|2|^", "insert y|3|w"))
+			if err == nil {
+				err = p.warehouse.Prepare(s.ctx, m.Staged[0])
+			}
+			if err == nil {
+				_, err = p.merged(m)
+			}
+			return err
+		},
+		p.holds("z|2.00|NULL", "y|3.00|w"),
 	)
 }
 
