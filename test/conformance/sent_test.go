@@ -46,7 +46,7 @@ func (r requests) Write(p []byte) (int, error) {
 // they are noted as sent.
 var unprovoked = []string{
 	// It is sent where stl_load_errors cannot be read, as on a serverless workgroup, or does
-	// not tell of the COPY yet. A workgroup is asked by it, a cluster by the other.
+	// not tell of the COPY yet: a cluster, and the stand-in, answer by that one.
 	"SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 0",
 }
 
@@ -71,9 +71,9 @@ func (p *place) tellSent(t *testing.T) {
 	}
 }
 
-// TestUnprovokedFormsAreSent holds that each of them is on the list: a form that has changed
-// since would hide nothing.
-func TestUnprovokedFormsAreSent(t *testing.T) {
+// TestUnprovokedFormsAreListed holds that each of them is on the list: one that has changed
+// since is none of the daemon's any more.
+func TestUnprovokedFormsAreListed(t *testing.T) {
 	listed, _ := new(surface.Recorder).Missing()
 	for _, form := range unprovoked {
 		if !slices.Contains(listed, form) {
