@@ -85,7 +85,7 @@ $(HELM):
 
 .PHONY: conformance
 conformance: ## what Redshift does: on the stand-in, or where REDSHIFT_TEST_URL, _BUCKET and _ROLE say; see test/conformance/doc.go
-	go test -count=1 -timeout 1h -v -run TestConformance ./test/conformance | grep -v '^ *=== '
+	go test -count=1 -timeout 2h -v -run TestConformance ./test/conformance | grep -v '^ *=== '
 
 .PHONY: surface
 surface: ## test/surface/statements.sql anew: every statement that the daemon sends to Redshift

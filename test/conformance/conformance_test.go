@@ -42,7 +42,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestConformance tries each behaviour on the server.
+// most is how long a behaviour may take: some hundred statements, each of which a small
+// cluster compiles that is new to it.
+const most = 20 * time.Minute
+
+// TestConformance tries each behaviour on the server, and looks that nothing of them is left.
 func TestConformance(t *testing.T) {
 	place := open(t)
 	for _, b := range behaviours(t) {
@@ -51,7 +55,7 @@ func TestConformance(t *testing.T) {
 				summary.leftOut = append(summary.leftOut, b.name)
 				t.Skip("there is no bucket, or no role")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), most)
 			defer cancel()
 			s := &server{place: place, t: t, ctx: ctx, sessions: map[string]*pgx.Conn{}}
 			if b.files {
@@ -73,6 +77,9 @@ func TestConformance(t *testing.T) {
 	}
 	if place.bucket != nil && !t.Failed() {
 		place.tellSent(t)
+	}
+	if err := place.leavesNothing(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

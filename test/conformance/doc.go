@@ -24,7 +24,7 @@
 // sink-grants-readers-their-rights it needs one that may create users, groups and roles, and
 // for sink-leaves-targets-of-others a superuser, since a user that it makes is the loader
 // there, with a password; they are dropped at the end. The bucket must be in the cluster's
-// region, and its keys are found as AWS's own tools find them. Tables have a few rows: it
-// takes some minutes of the smallest cluster. Without bucket or role, what needs COPY is
-// left out, and said to be.
+// region, and its keys are found as AWS's own tools find them. Tables have a few rows, but
+// there are some thousand statements: that may take tens of minutes of a small cluster that
+// has to compile each. Without bucket or role, what needs COPY is left out, and said to be.
 package conformance

@@ -121,6 +121,30 @@ func (p *place) execute(statement string) error {
 	return nil
 }
 
+// leavesNothing looks whether schemas, users, groups or roles are left whose names begin with
+// that of our schema, beside that.
+func (p *place) leavesNothing(ctx context.Context) error {
+	c, err := p.config()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for column, table := range map[string]string{"nspname": "pg_namespace", "usename": "pg_user", "groname": "pg_group", "role_name": "svv_roles"} {
+		results, err := conn.PgConn().Exec(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE %[1]s LIKE '%[3]s%%' AND %[1]s <> '%[3]s'", column, table, p.schema)).ReadAll()
+		if err != nil {
+			return err
+		}
+		if left, _ := shown(results); len(left) > 0 {
+			return fmt.Errorf("left behind in %s are %q", table, left)
+		}
+	}
+	return nil
+}
+
 // session returns a session by its name, opened if it is not: in our schema, and with
 // a name of its own in temporary tables.
 func (s *server) session(name string) *pgx.Conn {
