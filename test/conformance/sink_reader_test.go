@@ -17,7 +17,7 @@ import (
 // readers are who may read what the sink makes.
 type readers struct {
 	*pipeline
-	user string
+	user, member string // a reader, and one by its group
 }
 
 // account makes a user, group or role, which is dropped at the end. It is made before the
@@ -41,10 +41,10 @@ func (s *server) account(definition string) error {
 }
 
 // sinkGrants grants users, groups and roles what they are to read: when it makes it, and again
-// to who has lost it or was named since. It makes one of each.
+// to who has lost it or was named since. It makes one of each, and a member of the group.
 func sinkGrants(s *server) string {
-	user, group, role := s.schema+"_reader", s.schema+"_group", s.schema+"_role"
-	for _, made := range []string{"USER " + user + " PASSWORD DISABLE", "GROUP " + group, "ROLE " + role} {
+	user, member, group, role := s.schema+"_reader", s.schema+"_member", s.schema+"_group", s.schema+"_role"
+	for _, made := range []string{"USER " + user + " PASSWORD DISABLE", "GROUP " + group, "USER " + member + " PASSWORD DISABLE IN GROUP " + group, "ROLE " + role} {
 		if err := s.account(made); err != nil {
 			return err.Error()
 		}
@@ -53,7 +53,7 @@ func sinkGrants(s *server) string {
 	if err != nil {
 		return err.Error()
 	}
-	r := readers{p, user}
+	r := readers{p, user, member}
 	p.table = declared(16570, "sink_granted", "id int8, n int4")
 	p.states = p.first(p.table).Tables
 	tables := []*schema.Table{p.table}
@@ -80,10 +80,12 @@ func sinkGrants(s *server) string {
 	)
 }
 
-// may looks whether the user may read the schema of the targets, the target and the metadata.
+// may looks whether the user may read the schema of the targets, the target and the metadata,
+// and whether the group's member may read both.
 func (r readers) may(target string) func() error {
-	asked := fmt.Sprintf("SELECT has_schema_privilege('%s', '$schema', 'USAGE'), has_table_privilege('%[1]s', '$schema.sink_granted', 'SELECT'), has_table_privilege('%[1]s', '$meta.freshness', 'SELECT')", r.user)
-	return r.has(asked, "t|"+target+"|t")
+	asked := fmt.Sprintf("SELECT has_schema_privilege('%[1]s', '$schema', 'USAGE'), has_table_privilege('%[1]s', '$schema.sink_granted', 'SELECT'), has_table_privilege('%[1]s', '$meta.freshness', 'SELECT'), "+
+		"has_table_privilege('%[2]s', '$schema.sink_granted', 'SELECT'), has_table_privilege('%[2]s', '$meta.ledger', 'SELECT')", r.user, r.member)
+	return r.has(asked, "t|"+target+"|t|t|t")
 }
 
 // isFound looks what a check finds of the readers: of a user what it may read, and of others
