@@ -139,6 +139,18 @@ func TestStatusFindsProblems(t *testing.T) {
 			s.saw("x", cp, slot, nil)
 			s.heard(askDaemon(t.Context(), "http://"+closed(t)+"/readyz"))
 		}, "nobody replicates: the slot x is not active, and no daemon answers here; start `rowshift run`, unless this is between two runs of `rowshift run --once`"},
+		{func(s *statusReport, _ *replicator.Checkpoint, slot slotSighting) {
+			slot.active = false
+			s.remembered(nil, nil)
+			s.saw("x", nil, slot, nil)
+			s.heard(nil, errors.New("connection refused"))
+		}, "nobody replicates: the slot x is not active, and no daemon answers here; start `rowshift run`, unless this is between two runs of `rowshift run --once`"},
+		{func(s *statusReport, cp *replicator.Checkpoint, _ slotSighting) {
+			cp.Phase = replicator.Creating
+			s.remembered(cp, nil)
+			s.saw("x", cp, slotSighting{}, nil)
+			s.heard(nil, errors.New("connection refused"))
+		}, "nobody replicates: the slot x has yet to be made, and no daemon answers here; start `rowshift run`"},
 		{func(s *statusReport, _ *replicator.Checkpoint, _ slotSighting) {
 			s.heard(askDaemon(t.Context(), server.URL+"/readyz"))
 		}, "halted: slot_ahead_of_checkpoint: f; m; repair: r"},
@@ -159,6 +171,7 @@ func TestStatusBeforeTheFirstRun(t *testing.T) {
 	s, _, _ := reported()
 	s.remembered(nil, nil)
 	s.saw("rowshift_accounts", nil, slotSighting{}, nil)
+	s.heard(nil, errors.New("connection refused"))
 	if len(s.Problems) != 0 || s.Checkpoint != nil || s.Slot.Exists {
 		t.Errorf("%+v", s)
 	}

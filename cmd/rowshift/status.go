@@ -240,9 +240,15 @@ func (s *statusReport) heard(r *readiness, err error) {
 	}
 	if err != nil {
 		s.Unheard = unheard(err)
-		if s.Checkpoint != nil && s.Slot != nil && s.Slot.Exists && !s.Slot.Active {
+		if s.Slot == nil || s.Slot.Active {
+			return
+		}
+		switch {
+		case s.Slot.Exists: // whatever is remembered: a first start may fail again and again, or somebody has dropped the metadata
 			s.problem("nobody replicates: the slot %s is not active, and no daemon answers here; start `rowshift run`, "+
 				"unless this is between two runs of `rowshift run --once`", s.Slot.Name)
+		case s.Checkpoint != nil && s.Checkpoint.Phase != string(replicator.Streaming):
+			s.problem("nobody replicates: the slot %s has yet to be made, and no daemon answers here; start `rowshift run`", s.Slot.Name)
 		}
 		return
 	}
