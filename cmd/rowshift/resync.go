@@ -42,7 +42,7 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 	if err := r.warehouse.Request(asking, word, names); err != nil {
 		return err
 	}
-	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}}
+	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(config.refresh)}
 	for _, n := range names {
 		f.tell(redshift.Answer{Table: n, State: redshift.ResyncRequested})
 	}
@@ -66,8 +66,9 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 
 // resyncs prints the state of each requested table whenever it changes.
 type resyncs struct {
-	w    io.Writer
-	told map[schema.Name]redshift.ResyncState
+	w         io.Writer
+	told      map[schema.Name]redshift.ResyncState
+	unnoticed time.Duration // how long a request may be open before the daemon knows of it
 }
 
 func (f *resyncs) tell(a redshift.Answer) {
@@ -88,13 +89,13 @@ type resyncsSeen struct {
 
 // parked returns an error for a requested table that is parked, with the reason, since
 // nobody loads it until that is repaired. A table whose request is not taken up may have
-// been parked before; it gets the time that a daemon needs to notice the request.
-func (s resyncsSeen) parked(waited time.Duration) error {
+// been parked before; it counts once the daemon is known to have noticed the request.
+func (s resyncsSeen) parked(known bool) error {
 	if s.checkpoint == nil {
 		return nil
 	}
 	for _, a := range s.answers {
-		open := a.State == redshift.ResyncTaken || a.State == redshift.ResyncRequested && waited > unnoticed
+		open := a.State == redshift.ResyncTaken || a.State == redshift.ResyncRequested && known
 		for _, t := range s.checkpoint.Tables {
 			if open && t.Name == a.Table && t.State == replicator.Parked {
 				return fmt.Errorf("%v is parked, %s; rowshift status says what repairs it", t.Name, t.Why)
@@ -104,8 +105,9 @@ func (s resyncsSeen) parked(waited time.Duration) error {
 	return nil
 }
 
-// unnoticed is a little longer than a daemon may take to notice a request.
-const unnoticed = 6 * time.Minute
+// unnoticed is a little longer than a daemon may take to notice a request. Where the log
+// stands still it looks with each checkpoint refresh, but at most every five minutes.
+func unnoticed(refresh time.Duration) time.Duration { return max(5*time.Minute, refresh) + time.Minute }
 
 // follow prints the states until no table has to be waited for. It fails if a table was
 // refused or is parked, if nobody has had the slot for so long that nobody works on the
@@ -161,7 +163,7 @@ func (f *resyncs) look(seen resyncsSeen, waited time.Duration) (open bool, err e
 	if !open && refused > 0 {
 		return false, fmt.Errorf("%d tables were refused: the daemon that runs does not replicate them; start it with this config", refused)
 	}
-	return open, seen.parked(waited)
+	return open, seen.parked(waited > f.unnoticed)
 }
 
 // tablesNamed returns the named tables, all of which have to be in the config.

@@ -49,6 +49,7 @@ func TestResyncIsFollowed(t *testing.T) {
 		deaf    int                 // how many of the first looks at the warehouse fail
 		slot    slotSighting
 		blind   error // error of looks at the slot
+		refresh time.Duration
 		printed string
 		fails   string
 		after   time.Duration
@@ -60,7 +61,9 @@ func TestResyncIsFollowed(t *testing.T) {
 		"parked once it is loaded": {answers: [][]redshift.Answer{both("requested", "requested"), both("taken", "requested")}, parked: "its target drifted", slot: slotSighting{active: true},
 			printed: "public.company: requested\npublic.person: requested\npublic.company: taken\n", fails: "public.company is parked, its target drifted", after: followEvery},
 		"parked before, and not taken up": {answers: [][]redshift.Answer{both("requested", "done")}, parked: "it has no key", slot: slotSighting{active: true},
-			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: unnoticed + followEvery},
+			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: 6*time.Minute + followEvery},
+		"parked before, and the daemon looks every hour": {answers: [][]redshift.Answer{both("requested", "done")}, parked: "it has no key", slot: slotSighting{active: true}, refresh: time.Hour,
+			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: 61*time.Minute + followEvery},
 		"the warehouse restarts": {answers: [][]redshift.Answer{nil, nil, both("done", "done")}, deaf: 2, slot: slotSighting{active: true},
 			printed: "public.company: done\npublic.person: done\n", after: 2 * followEvery},
 		"the warehouse is gone": {answers: [][]redshift.Answer{nil}, deaf: 1000, slot: slotSighting{active: true}, fails: "broken", after: ignored + followEvery},
@@ -73,7 +76,7 @@ func TestResyncIsFollowed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				n, began := 0, time.Now()
-				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}}
+				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(test.refresh)}
 				err := f.follow(t.Context(), func(context.Context) (resyncsSeen, error) {
 					n++
 					cp := &replicator.Checkpoint{Tables: []replicator.TableState{{Name: company, State: replicator.Loading}}}
