@@ -23,7 +23,7 @@ var (
 	mergedAt     = describeGauge("last_merge_timestamp_seconds", "When this daemon last merged, changes or just a newer checkpoint; absent before it did.")
 	resyncsAsked = describeGauge("resyncs_waiting", "Tables whose load somebody has asked for and that has not begun.")
 	heldRows     = describeGauge("held_rows", "Rows that wait in a held table for the load of their table; absent while not known, after a restart until some are applied.", "table")
-	refusedRows  = describeGauge("quarantine_rows", "Rows of the source that are in quarantine, and so not in their target, as of the last merge; absent while not known.", "table")
+	refusedRows  = describeGauge("quarantine_rows", "Rows of the source that are in quarantine, and so not in their target, as of the last merge, but for what was dropped from there in the last minutes; absent while not known.", "table")
 	tableSince   = describeGauge("table_state_timestamp_seconds", "When this daemon first saw the table in the state that it is in.", "table")
 	sourceLSN    = describeGauge("source_lsn", "Position in bytes of the end of the source's log, when the slot was last looked at; a standby tells it too.")
 	slotRetained = describeGauge("slot_retained_bytes", "Bytes of the source's log that the slot keeps; absent while there is no slot.")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -36,10 +37,15 @@ type staging struct {
 	rows, entries place
 }
 
+// countEvery is how often the rows in quarantine are counted though no merge changes them:
+// `rowshift quarantine drop` does too. It is a little less than the default checkpoint_refresh,
+// so that each refresh of a quiet stream counts, while a busy one spends next to nothing on it.
+const countEvery = 4 * time.Minute
+
 // countQuarantine counts the rows in quarantine, unless the count is known, and reports them.
 // Each merge reports them, because the report of the one that counted may be lost.
 func (m *merging) countQuarantine(ctx context.Context) error {
-	if m.inQuarantine != nil {
+	if m.inQuarantine != nil && time.Since(m.countedAt) < countEvery {
 		m.merged.Quarantined = maps.Clone(m.inQuarantine)
 		return nil
 	}
@@ -51,7 +57,7 @@ func (m *merging) countQuarantine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.inQuarantine, m.merged.Quarantined = open, maps.Clone(open)
+	m.inQuarantine, m.merged.Quarantined, m.countedAt = open, maps.Clone(open), time.Now()
 	return nil
 }
 

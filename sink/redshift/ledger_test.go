@@ -93,6 +93,26 @@ func TestLedgerAndQuarantineOfAMerge(t *testing.T) {
 	}
 }
 
+// What somebody drops from the quarantine is out of the count soon, though no merge changes it.
+func TestQuarantineIsCountedAgain(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withRules()
+	w.apply(r, changed(t, table, "insert a|1|"+bad, "insert b|1|"+bad))
+	other := w.warehouse(nil)
+	if n, _, err := other.DropQuarantine(t.Context(), table.Known, []string{`["a"]`}); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	refresh := func(want int64) {
+		t.Helper()
+		if done := w.apply(r, &replicator.Batch{Commit: true}); done.Quarantined[table.Known] != want {
+			t.Errorf("%v, want %d", done.Quarantined, want)
+		}
+	}
+	refresh(2) // counting it with each merge would cost a statement each time
+	r.countedAt = r.countedAt.Add(-countEvery)
+	refresh(1)
+}
+
 // A table that was renamed keeps one quarantine, under the name by which the config knows it.
 func TestQuarantineOfARenamedTable(t *testing.T) {
 	w := newWorld(t)
