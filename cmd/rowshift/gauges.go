@@ -31,7 +31,7 @@ var (
 	slotStatus   = describeGauge("slot_wal_status", "1 for the slot's wal_status; missing is one that was there, or that the warehouse remembers.", "status")
 	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
 	protocol     = describeGauge("protocol_format", "1 for the format in which the source sends the stream's values.", "format")
-	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at.")
+	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at; what else is told of it, and source_lsn, are absent once that is two minutes ago.")
 	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted.", "reason")
 	phaseNow     = describeGauge("phase", "1 for what the daemon is doing.", "phase")
 	tableState   = describeGauge("table_state", "1 for the state that a table is in; absent, as all that is told by table and is no count, in a standby.", "table", "state")
@@ -131,12 +131,17 @@ func (s snapshot) collectTables(set func(*prometheus.Desc, float64, ...string)) 
 	}
 }
 
-// collect reports how the slot was last seen, if it ever was.
+// collect reports how the slot was last seen, if it ever was. Once that is too long ago it
+// reports only when that was: an alert on an old sighting would stay silent whatever has
+// happened since.
 func (s slotSighting) collect(set func(*prometheus.Desc, float64, ...string)) {
 	if s.at.IsZero() {
 		return
 	}
 	set(slotSeen, seconds(s.at))
+	if time.Since(s.at) > unseenAfter {
+		return
+	}
 	set(sourceLSN, float64(s.current))
 	set(slotActive, is(s.active))
 	if s.exists {

@@ -76,7 +76,7 @@ func world(t *testing.T) (*prometheus.Registry, *state, replicator.Listener) {
 	r.MustRegister(gauges{state: s, dropped: func() int64 { return 2 }})
 	l := replicator.Tee(m.listener(), s.listener())
 	day(l)
-	s.saw(slotSighting{at: time.Unix(1700000000, 0), exists: true, active: true, status: "extended", safe: 4096, limited: true, retained: 0x2800, current: 0x3400})
+	s.saw(slotSighting{at: time.Now(), exists: true, active: true, status: "extended", safe: 4096, limited: true, retained: 0x2800, current: 0x3400})
 	return r, s, l
 }
 
@@ -94,7 +94,6 @@ rowshift_protocol_format{format="text"} 0
 rowshift_slot_retained_bytes 10240
 rowshift_slot_safe_bytes 4096
 rowshift_slot_active 1
-rowshift_slot_seen_timestamp_seconds 1.7e+09
 rowshift_slot_wal_status{status="extended"} 1
 rowshift_slot_wal_status{status="lost"} 0
 rowshift_slot_wal_status{status="missing"} 0
@@ -140,7 +139,7 @@ rowshift_log_lines_dropped_total 2
 	if sum, err := strconv.ParseFloat(seen["rowshift_end_to_end_seconds_sum"], 64); err != nil || sum < 60 || sum > 120 {
 		t.Errorf("a commit of a minute ago took %v s to be merged (%v)", sum, err)
 	}
-	for _, name := range []string{"rowshift_last_merge_timestamp_seconds", `rowshift_table_state_timestamp_seconds{table="public.company"}`} {
+	for _, name := range []string{"rowshift_slot_seen_timestamp_seconds", "rowshift_last_merge_timestamp_seconds", `rowshift_table_state_timestamp_seconds{table="public.company"}`} {
 		if at, err := strconv.ParseFloat(seen[name], 64); err != nil || time.Since(time.Unix(int64(at), 0)) > time.Minute {
 			t.Errorf("%s is %q", name, seen[name])
 		}
@@ -177,6 +176,26 @@ func TestMetricsOfWhatTheSlotHasLeft(t *testing.T) {
 		s.saw(test.slot)
 		if has := series(t, r)["rowshift_slot_safe_bytes"]; has != test.want {
 			t.Errorf("%+v has %q bytes left, want %q", test.slot, has, test.want)
+		}
+	}
+}
+
+// What was seen of the slot long ago is not reported: a scrape says only when that was.
+func TestMetricsOfASlotThatIsNotSeen(t *testing.T) {
+	r, s, _ := world(t)
+	for ago, want := range map[time.Duration]string{unseenAfter - time.Minute: "10240", unseenAfter + time.Second: ""} {
+		slot := s.snapshot().slot
+		slot.at = time.Now().Add(-ago)
+		s.saw(slot)
+		seen := series(t, r)
+		for name := range seen {
+			told := strings.HasPrefix(name, "rowshift_slot_") || name == "rowshift_source_lsn"
+			if told && want == "" && name != "rowshift_slot_seen_timestamp_seconds" {
+				t.Errorf("%v ago the slot was seen, and %s is told", ago, name)
+			}
+		}
+		if seen["rowshift_slot_retained_bytes"] != want || seen["rowshift_slot_seen_timestamp_seconds"] == "" {
+			t.Errorf("%v ago the slot was seen: it keeps %q bytes, want %q", ago, seen["rowshift_slot_retained_bytes"], want)
 		}
 	}
 }

@@ -21,9 +21,10 @@ import (
 const (
 	pollEvery   = 10 * time.Second // how often the slot is looked at
 	pollTimeout = 5 * time.Second
-	logRoom     = 4096        // log lines that may wait for a slow reader of the log
-	logPatience = time.Second // how long the process waits for them at its end
-	maxToken    = 200         // length of a slot reset's token in bytes
+	unseenAfter = 12 * pollEvery // how old a sighting of the slot may be and still be reported
+	logRoom     = 4096           // log lines that may wait for a slow reader of the log
+	logPatience = time.Second    // how long the process waits for them at its end
+	maxToken    = 200            // length of a slot reset's token in bytes
 )
 
 type runCommand struct {
@@ -177,18 +178,29 @@ func (d *daemon) serve() (stop func(), err error) {
 	}), nil
 }
 
-// poll looks at the slot from time to time until ctx is done. It ignores errors, because
-// the pipeline itself reports what is wrong with the source.
+// poll looks at the slot from time to time until ctx is done. It does not report a single
+// look that fails, because the pipeline itself reports what is wrong with the source. But the
+// pipeline may stream on while the source lets nobody else in, so poll reports what lasts.
 func (d *daemon) poll(ctx context.Context, slot func(context.Context) (slotSighting, error)) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	seenAt, blind := time.Now(), false
 	for {
 		asking, cancel := context.WithTimeout(ctx, pollTimeout)
 		seen, err := slot(asking)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
+			if blind {
+				d.log.Info("the slot is looked at again", zap.Duration("after", time.Since(seenAt)))
+			}
+			seenAt, blind = time.Now(), false
 			d.state.saw(seen)
-		} else if ctx.Err() == nil {
+		case ctx.Err() != nil:
+		case !blind && time.Since(seenAt) >= unseenAfter:
+			blind = true
+			d.log.Warn("the slot cannot be looked at; until it can, nobody knows how much log it keeps", zap.String("error", safe(err)))
+		default:
 			d.log.Debug("the slot could not be looked at", zap.String("error", safe(err)))
 		}
 		select {
