@@ -15,13 +15,11 @@ import (
 type due struct {
 	alterations []alteration // in their order
 	fills       []string     // statements for the transaction of the merge
+	replaced    []replaced   // columns in whose place the alterations put another
 }
 
 // alteration is one statement, or several that run in one transaction under the fence.
-type alteration struct {
-	statements []string
-	instead    []alteration // what is done in its place if Redshift refuses it
-}
+type alteration struct{ statements []string }
 
 // alone returns an alteration for each statement.
 func alone(statements ...string) (all []alteration) {
@@ -43,9 +41,9 @@ func printed(all []alteration) (statements []string) {
 	return statements
 }
 
-// among reports whether the alteration is one of all, or one that is done in their place.
+// among reports whether the alteration is one of all.
 func (a alteration) among(all []alteration) bool {
-	return slices.ContainsFunc(all, func(b alteration) bool { return slices.Equal(a.statements, b.statements) || a.among(b.instead) })
+	return slices.ContainsFunc(all, func(b alteration) bool { return slices.Equal(a.statements, b.statements) })
 }
 
 // targetFill is a statement that fills a column of a target.
@@ -54,10 +52,10 @@ type targetFill struct {
 	sql   string
 }
 
-// dueOf returns what is due to a target that has these columns and keys. The error is a
+// dueOf returns what is due to a target that has these columns and traits. The error is a
 // *replicator.Unfit if no alteration helps. A column that the table no longer has stays, because
 // readers of the target may need it.
-func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by rowKeys) (d due, err error) {
+func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by traits) (d due, err error) {
 	t, p := a.Table, in(w.options.Schema, a.Table.Target)
 	if len(have) == 0 {
 		return d, nil // the load makes the target
@@ -87,15 +85,14 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by ro
 		needs, to := declaredType(c.Mapping.Type), wide(t, c.Target)
 		switch left := have[to]; {
 		case holds(is, needs):
-		case left == "" && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target):
-			// This costs nothing, but Redshift refuses it for some encodings, which it may have
-			// chosen itself.
-			// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
-			longer := alone(lengthenColumn(p, c.Target, c.Mapping.Type))[0]
-			longer.instead = widenColumn(p, by, c, to, "")
-			d.alterations = append(d.alterations, longer)
+		case left == "" && strings.HasPrefix(is, "VARCHAR(") && strings.HasPrefix(needs, "VARCHAR(") && !by.has(c.Target) && !by.fixed[c.Target]:
+			// If Redshift refuses this, then because of something that people have put on the
+			// column, such as a view or a policy of row-level security. That would keep it from
+			// dropping the column as well, so another one in its place is no remedy.
+			d.alterations = append(d.alterations, alone(lengthenColumn(p, c.Target, c.Mapping.Type))...)
 		case holds(needs, is):
-			d.alterations = append(d.alterations, widenColumn(p, by, c, to, left)...)
+			d.replaced = append(d.replaced, replaced{c, by.granted[c.Target]})
+			d.alterations = append(d.alterations, widenColumn(p, by.rowKeys, c, to, left)...)
 			by = by.renamed(to, c.Target)
 		default:
 			return d, unfit(t, otherType(p, c, have, t))
@@ -126,16 +123,12 @@ func (m *merging) alter(ctx context.Context) error {
 		all = append(all, d.alterations...)
 	}
 	if m.options.Print && len(all) > 0 {
-		h := &replicator.Halt{
+		return &replicator.Halt{
 			Reason: replicator.AlterationDue,
 			Found:  fmt.Sprintf("%d alterations of targets are due, and warehouse.ddl is print", len(printed(all))),
 			Means:  "the source's tables have other columns than their targets",
 			Repair: shown(printed(all)),
 		}
-		if slices.ContainsFunc(all, func(a alteration) bool { return a.instead != nil }) {
-			h.Means += "; where Redshift refuses ALTER COLUMN, for the column's encoding, rowshift plan tells what does instead"
-		}
-		return h
 	}
 	return nil
 }
@@ -151,7 +144,7 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 			return d, read
 		}
 		again := err
-		if d, err = m.dueOf(a, have, by); err != nil || m.options.Print {
+		if d, err = m.due(ctx, m.session, a, have, by); err != nil || m.options.Print {
 			return d, err
 		}
 		if u, ok := errors.AsType[*refusedAlteration](again); ok && u.alteration.among(d.alterations) {
@@ -170,18 +163,12 @@ type refusedAlteration struct {
 	alteration alteration
 }
 
-// alterAll carries out alterations, or what is to be done in their place.
 func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteration) error {
 	for _, a := range all {
-		run := []alteration{a}
-		err := m.alterBy(ctx, t, a)
-		if r, ok := errors.AsType[*refusedAlteration](err); ok && a.instead != nil && !strings.Contains(r.Why.Means, "used by a view") {
-			run, err = nil, m.alterAll(ctx, t, a.instead)
-		}
-		if err != nil {
+		if err := m.alterBy(ctx, t, a); err != nil {
 			return err
 		}
-		m.merged.Altered = append(m.merged.Altered, printed(run)...)
+		m.merged.Altered = append(m.merged.Altered, printed([]alteration{a})...)
 	}
 	return nil
 }
@@ -208,7 +195,7 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 			Reason: replicator.TargetDrift,
 			Found:  fmt.Sprintf("Redshift refuses an alteration of %s that is due: %s", p, strings.Join(a.statements, "; ")),
 			Means:  err.Error(),
-			Repair: "do away with what stands in its way, such as a view that is not WITH NO SCHEMA BINDING, or " + outOfTheWay(p, t),
+			Repair: "do away with what stands in its way, such as a view that is not WITH NO SCHEMA BINDING, or a policy of row-level security that refers to the column, or " + outOfTheWay(p, t),
 			Cause:  err,
 		})
 	}

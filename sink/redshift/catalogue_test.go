@@ -106,7 +106,7 @@ func TestCatalogueTypesThatCannotBeRead(t *testing.T) {
 			table := plain()
 			table.Columns = table.Columns[:1]
 			table.Columns[0].Mapping.Type = kind
-			d, err := w.dueOf(replicator.Alteration{Table: table}, map[string]string{table.Columns[0].Target: is}, rowKeys{})
+			d, err := w.dueOf(replicator.Alteration{Table: table}, map[string]string{table.Columns[0].Target: is}, traits{})
 			u, ok := errors.AsType[*replicator.Unfit](err)
 			if len(d.alterations) > 0 || !ok || !strings.Contains(u.Why.Found, strconv.Quote(text)) {
 				t.Errorf("%q for %s: %q, %v", text, kind, d.alterations, err)

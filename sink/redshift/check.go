@@ -165,7 +165,7 @@ func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table
 		return unasked(f, err)
 	}
 	f.Found = "there; a load writes only what differs"
-	d, err := w.dueOf(replicator.Alteration{Table: t}, have, by)
+	d, err := w.due(ctx, s, replicator.Alteration{Table: t}, have, by)
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)
 	}

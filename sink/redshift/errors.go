@@ -104,6 +104,9 @@ func waitedForFence(err error) bool {
 // lacksRight is the SQLSTATE for a statement that the user has no right to run.
 const lacksRight = "42501"
 
+// noTable is the SQLSTATE for a table or view that is not there.
+const noTable = "42P01"
+
 // isolationViolation is Redshift's number for a serializable isolation violation.
 const isolationViolation = "1023"
 

@@ -128,7 +128,7 @@ func TestMetadataSQL(t *testing.T) {
 
 func TestSessionAndCheckSQL(t *testing.T) {
 	statements := append(beginSession("it's"), setTimeout(3000), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
-		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), ofOthers("Sales"),
+		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), ofOthers("Sales"), policiesOn("Sales", "Order lines"),
 		grantUsage("Sales", "Ann", "group Bi", "role Readers"), grantSelect(in("Sales", "order lines"), "Ann", "group Bi", "role Readers"))
 	golden(t, "check", append(statements, loadErrors...)...)
 }
@@ -136,7 +136,10 @@ func TestSessionAndCheckSQL(t *testing.T) {
 // TestAdvisedSQL compares what findings and halts advise people to run.
 func TestAdvisedSQL(t *testing.T) {
 	golden(t, "advice", changeOwner(in("Sales", "order lines"), `"ann"`),
-		createSchemaFor("Sales", `"ann"`), grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers"), ignorePolicies(`"ann"`), forgetPolicies(in("Sales", "order lines")), changePassword("Ann"), unlockUser("Ann"), unlockUser(""))
+		createSchemaFor("Sales", `"ann"`), grantSchema("Sales", `"ann"`), grantTemporary(`"ann"`), grantAssume(copyRole, `"ann"`), createReader("Ann"), createReader("role Readers"), ignorePolicies(`"ann"`), forgetPolicies(in("Sales", "order lines")), changePassword("Ann"), unlockUser("Ann"), unlockUser(""),
+		grantColumn(in("Sales", "order lines"), "note"), attachPolicy(in("Sales", "order lines"), "note", maskingPolicy{name: "mask", grantee: "Ann", granteeType: "user", priority: "10"}),
+		attachPolicy(in("Sales", "order lines"), "note", maskingPolicy{name: "mask", grantee: "analysts", granteeType: "role", priority: "20"}),
+		attachPolicy(in("Sales", "order lines"), "note", maskingPolicy{name: "mask", grantee: "public", granteeType: "public", priority: "0"}))
 }
 
 // statement tells statements from prose.

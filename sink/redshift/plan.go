@@ -52,7 +52,7 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 		if err != nil {
 			return nil, err
 		}
-		altered, err := w.planTable(t, have, by, foreseen)
+		altered, err := w.planTable(ctx, s, t, have, by, foreseen)
 		if err != nil {
 			return nil, err
 		}
@@ -64,11 +64,11 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 
 // planTable returns the statements that a target needs, and as comments what else becomes of its
 // table. If no alteration helps the target, it returns a comment only.
-func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKeys, foreseen replicator.Foreseen) (statements []string, err error) {
+func (w *Warehouse) planTable(ctx context.Context, s *session, t *schema.Table, have map[string]string, by traits, foreseen replicator.Foreseen) (statements []string, err error) {
 	state, a := foreseen.Of(t.OID)
 	a.Table = t
 	left := leftOver(t, have, a.Diff)
-	d, err := w.dueOf(a, have, by)
+	d, err := w.due(ctx, s, a, have, by)
 	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
 		return []string{parked(t, u)}, nil
 	}
@@ -87,14 +87,9 @@ func (w *Warehouse) planTable(t *schema.Table, have map[string]string, by rowKey
 				t.Known, quoted(name), dropColumn(in(w.options.Schema, t.Target), name)))
 		}
 	}
-	for i, one := range d.alterations {
-		statements = append(statements, printed(d.alterations[i:i+1])...)
-		if one.instead != nil {
-			statements = append(statements, comment("if Redshift refuses that for the column's encoding, instead: %s", shown(printed(one.instead))))
-		}
-	}
+	statements = append(statements, printed(d.alterations)...)
 	if len(d.alterations) == 0 { // alterations may be about to move the keys
-		statements = append(statements, w.otherKeys(t, by)...)
+		statements = append(statements, w.otherKeys(t, by.rowKeys)...)
 	}
 	return append(statements, d.fills...), nil
 }

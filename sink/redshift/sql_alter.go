@@ -75,8 +75,8 @@ func wide(t *schema.Table, name string) string {
 }
 
 // widenColumn puts a column of a wider type in the place of one. Redshift changes the type only
-// of a VARCHAR, and not if its rows are spread or sorted by it (github.com/estuary/connectors
-// issue 4893); nor does it drop such a column. The alterations may be run again from the start
+// of a VARCHAR, not if it has one of some encodings, and not if the rows are spread or sorted by
+// it (github.com/estuary/connectors issue 4893); nor does it drop a column of the latter kind. The alterations may be run again from the start
 // until the last transaction has committed. An earlier try may have left a wide column, whose
 // name is to: left is its type, empty if there is none. If that is too narrow by now, it is
 // dropped first.

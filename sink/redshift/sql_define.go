@@ -91,8 +91,9 @@ func relationsOf(name string) string {
 	return ` FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = ` + literal(schema.Fold(name)) + " AND c.relkind IN ('r', 'v', 'm')"
 }
 
-// columnsOf lists the columns of a table with their types, and tells by which of them its rows
-// are spread and sorted. Those of the sort key are in their order. SVV_REDSHIFT_COLUMNS has the
+// columnsOf lists the columns of a table with their types and encodings and the privileges that
+// were granted on each of them alone, and tells by which of them its rows are spread and sorted.
+// Those of the sort key are in their order. SVV_REDSHIFT_COLUMNS has the
 // columns of other databases too, which data sharing brings, but none of external schemas.
 // kindOf is a query of its own: this view spans leader and compute nodes, so Redshift does not
 // let it be read together with the catalogue, and it has no columns of some views.
@@ -100,7 +101,7 @@ func relationsOf(name string) string {
 // https://github.com/dbt-labs/dbt-redshift/issues/641
 // https://github.com/getredash/redash/pull/5473
 func columnsOf(s, table string) string {
-	return "SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = " +
+	return "SELECT column_name, data_type, distkey, sortkey, encoding, column_acl FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = " +
 		literal(schema.Fold(s)) + " AND table_name = " + literal(schema.Fold(table)) + " ORDER BY ABS(sortkey), ordinal_position"
 }
 

@@ -52,6 +52,25 @@ func ignorePolicies(user string) string {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 func forgetPolicies(p place) string { return fmt.Sprintf("ALTER TABLE %s ROW LEVEL SECURITY OFF;", p) }
 
+// grantColumn lets users read one column.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html
+func grantColumn(p place, column string) string {
+	return fmt.Sprintf("GRANT SELECT (%s) ON %s TO <each of them>;", quoted(column), p)
+}
+
+// attachPolicy has a masking policy cover a column.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ATTACH_MASKING_POLICY.html
+func attachPolicy(p place, column string, m maskingPolicy) string {
+	to := "PUBLIC"
+	switch m.granteeType {
+	case "role":
+		to = "ROLE " + quoted(m.grantee)
+	case "user":
+		to = quotedUser(m.grantee)
+	}
+	return fmt.Sprintf("ATTACH MASKING POLICY %s ON %s (%s) TO %s PRIORITY %s;", quoted(m.name), p, quoted(column), to, m.priority)
+}
+
 // changePassword gives a user another password. Here user is not quoted, but as the config has
 // it, and may not be a possible name.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html

@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"rowshift/replicator"
 	"rowshift/schema"
 )
 
-// target reads the columns of a target, with their types as catalogueType writes them, and its
-// keys. There are none if the target is not there. The error is a *replicator.Unfit if a view
+// target reads the columns of a target, with their types as catalogueType writes them, and their
+// traits. There are none if the target is not there. The error is a *replicator.Unfit if a view
 // has its name.
-func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (have map[string]string, by rowKeys, err error) {
+func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (have map[string]string, by traits, err error) {
 	const op = "look at the target"
 	kind, err := s.rows(ctx, op, kindOf(w.options.Schema, t.Target))
 	if err != nil || len(kind) == 0 {
@@ -24,6 +26,7 @@ func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (ha
 	}
 	rows, err := s.rows(ctx, op, columnsOf(w.options.Schema, t.Target))
 	have = make(map[string]string, len(rows))
+	by.fixed, by.granted = map[string]bool{}, map[string]string{}
 	for _, r := range rows {
 		name := string(r[0])
 		have[name] = catalogueType(string(r[1]))
@@ -33,8 +36,42 @@ func (w *Warehouse) target(ctx context.Context, s *session, t *schema.Table) (ha
 		if position := string(r[3]); position != "0" && position != "" {
 			by.sort = append(by.sort, name)
 		}
+		if slices.Contains(fixedEncodings, strings.ToLower(string(r[4]))) {
+			by.fixed[name] = true
+		}
+		if acl := string(r[5]); acl != "" {
+			by.granted[name] = acl
+		}
 	}
 	return have, by, err
+}
+
+// traits are what counts of a target's columns beside their types when one of them is altered.
+type traits struct {
+	rowKeys
+	fixed   map[string]bool   // columns whose encoding keeps Redshift from changing their length
+	granted map[string]string // the privileges on columns that have any of their own, as Redshift writes them
+}
+
+// fixedEncodings are the encodings with which the length of a VARCHAR cannot be changed. Redshift
+// may have chosen one of them itself.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+var fixedEncodings = []string{"bytedict", "runlength", "text255", "text32k"}
+
+// renamed returns the traits as they are once a column has another name.
+func (k traits) renamed(from, to string) traits {
+	k.rowKeys = k.rowKeys.renamed(from, to)
+	k.fixed, k.granted = maps.Clone(k.fixed), maps.Clone(k.granted)
+	rename(k.fixed, from, to)
+	rename(k.granted, from, to)
+	return k
+}
+
+func rename[T any](of map[string]T, from, to string) {
+	if v, ok := of[from]; ok {
+		delete(of, from)
+		of[to] = v
+	}
 }
 
 // rowKeys are the columns that a target's rows are spread and sorted by. They need not be those

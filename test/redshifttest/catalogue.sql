@@ -113,6 +113,11 @@ CREATE OR REPLACE VIEW redshift_catalog.svv_table_info AS
   FROM redshift_catalog.shown_class c, LATERAL (SELECT CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN redshift_catalog.row_count(c.oid) ELSE 0 END AS rows) n
   WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.rows > 0;
 
+-- superusers only, others see no rows: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ATTACHED_MASKING_POLICY.html
+CREATE OR REPLACE VIEW redshift_catalog.svv_attached_masking_policy AS
+  SELECT policy AS policy_name, schema AS schema_name, relation AS table_name, 'table'::text AS table_type, grantor, grantee, grantee_type, priority, input AS input_columns, output AS output_columns, false AS is_masking_datashare_on
+  FROM redshift_catalog.masking WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user);
+
 -- users, groups, roles
 CREATE OR REPLACE VIEW redshift_catalog.pg_user AS
   SELECT rolname AS usename, oid::int AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper, rolsuper AS usecatupd, '********'::text AS passwd,

@@ -11,7 +11,7 @@ var catalogue = func() map[string]bool {
 		svv_all_schemas svv_redshift_databases svv_external_schemas svv_external_tables svv_external_columns svv_transactions svv_roles
 		svv_user_info svv_user_grants svv_role_grants svv_relation_privileges svv_schema_privileges svl_user_info
 		stl_load_errors stl_load_commits stl_connection_log sys_load_error_detail sys_connection_log sys_serverless_usage
-		stv_sessions stv_locks stv_recents stv_inflight stv_db_isolation_level stv_mv_info
+		svv_attached_masking_policy stv_sessions stv_locks stv_recents stv_inflight stv_db_isolation_level stv_mv_info
 		pg_table_def pg_user pg_user_info pg_group pg_database pg_namespace pg_class pg_class_info pg_attribute pg_attribute_info pg_attrdef
 		pg_type pg_description pg_constraint pg_index pg_proc pg_proc_info pg_trigger pg_rewrite pg_inherits pg_depend pg_tables pg_views
 		pg_roles pg_auth_members pg_settings pg_tablespace pg_am pg_language pg_collation`) {

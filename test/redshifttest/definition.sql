@@ -168,6 +168,7 @@ BEGIN
 END $$;
 
 -- rights beyond PostgreSQL's: DROP and ALTER on tables
+CREATE TABLE IF NOT EXISTS redshift_catalog.masking (policy text, schema text, relation text, grantor text, grantee text, grantee_type text, priority int, input text, output text);
 CREATE TABLE IF NOT EXISTS redshift_catalog.privilege (relation oid, grantee text, kind text, privilege text, PRIMARY KEY (relation, grantee, privilege));
 DELETE FROM redshift_catalog.privilege p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation);
 CREATE OR REPLACE FUNCTION redshift_catalog.granted_all(relations oid[], what text) RETURNS boolean LANGUAGE sql STABLE AS $$

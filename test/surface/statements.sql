@@ -298,7 +298,7 @@ SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load
 SELECT c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relkind IN ('?') AND c.relname = '?';
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = '?' AND o.usename <> CURRENT_USER AND NOT me.usesuper;
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relkind IN ('?') ORDER BY c.relname;
-SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' ORDER BY ABS(sortkey), ordinal_position;
+SELECT column_name, data_type, distkey, sortkey, encoding, column_acl FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = '?' AND table_name = '?' ORDER BY ABS(sortkey), ordinal_position;
 SELECT has_database_privilege(current_database(), '?');
 SELECT has_schema_privilege('?', '?'), has_schema_privilege('?', '?');
 SELECT has_schema_privilege('?', '?', '?');
@@ -306,6 +306,7 @@ SELECT has_table_privilege('?', '?', '?');
 SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = '?' AND c.relname = '?';
 SELECT pg_last_copy_count();
 SELECT pg_terminate_backend(0);
+SELECT policy_name, grantee, grantee_type, priority, output_columns, input_columns FROM svv_attached_masking_policy WHERE schema_name = '?' AND table_name = '?' ORDER BY policy_name, grantee_type, grantee, priority;
 
 -- SET
 SET datestyle TO '?';

@@ -10,3 +10,7 @@ ALTER TABLE "sales"."order lines" ROW LEVEL SECURITY OFF;
 ALTER USER "Ann" PASSWORD '...';
 ALTER USER "Ann" LOGIN PASSWORD '...';
 ALTER USER <the user> LOGIN PASSWORD '...';
+GRANT SELECT ("note") ON "sales"."order lines" TO <each of them>;
+ATTACH MASKING POLICY "mask" ON "sales"."order lines" ("note") TO "Ann" PRIORITY 10;
+ATTACH MASKING POLICY "mask" ON "sales"."order lines" ("note") TO ROLE "analysts" PRIORITY 20;
+ATTACH MASKING POLICY "mask" ON "sales"."order lines" ("note") TO PUBLIC PRIORITY 0;

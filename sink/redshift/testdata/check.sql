@@ -15,6 +15,7 @@ SELECT has_schema_privilege('Ann', 'sales', 'USAGE');
 SELECT has_table_privilege('Ann', '"sales"."order lines"', 'SELECT');
 SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = 'sales' AND c.relname = 'order lines';
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = 'sales' AND o.usename <> CURRENT_USER AND NOT me.usesuper;
+SELECT policy_name, grantee, grantee_type, priority, output_columns, input_columns FROM svv_attached_masking_policy WHERE schema_name = 'sales' AND table_name = 'order lines' ORDER BY policy_name, grantee_type, grantee, priority;
 GRANT USAGE ON SCHEMA "sales" TO "Ann", GROUP "bi", ROLE "readers";
 GRANT SELECT ON "sales"."order lines" TO "Ann", GROUP "bi", ROLE "readers";
 SELECT TRIM(colname), err_code, TRIM(filename), line_number FROM stl_load_errors ORDER BY starttime DESC LIMIT 20;

@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS "sales"."order lines" ("line" VARCHAR(65535), "amount" BIGINT, "order" VARCHAR(65535), "a ""quoted"" name" VARBYTE(1024000)) DISTSTYLE KEY DISTKEY ("order") COMPOUND SORTKEY ("amount", "order");
 GRANT SELECT ON "sales"."order lines" TO "Ann", GROUP "analysts";
 SELECT c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = 'sales' AND c.relkind IN ('r', 'v', 'm') AND c.relname = 'order lines';
-SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = 'sales' AND table_name = 'order lines' ORDER BY ABS(sortkey), ordinal_position;
+SELECT column_name, data_type, distkey, sortkey, encoding, column_acl FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = 'sales' AND table_name = 'order lines' ORDER BY ABS(sortkey), ordinal_position;
 CREATE TEMP TABLE "rowshift_tmp_stage_1" ("c1" VARCHAR(65535), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARBYTE(1024000), "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c3");
 COPY "rowshift_tmp_stage_1" ("c1", "c2", "c3", "c4", "gone") FROM 's3://acme/p/accounts/1/2-a/16501-0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS '\\N1f''' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
 CREATE TEMP TABLE "rowshift_tmp_stage_1" ("c1" VARCHAR(65535), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARBYTE(1024000), "o1" VARCHAR(65535), "o2" VARCHAR(65535), "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE KEY DISTKEY ("c3");

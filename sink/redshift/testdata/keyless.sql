@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS "sales"."digests" ("digest" VARBYTE(1024000), "n" BIGINT, "note" VARCHAR(65535), "body" VARCHAR(65535)) DISTSTYLE EVEN;
 GRANT SELECT ON "sales"."digests" TO "Ann", GROUP "analysts";
 SELECT c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = 'sales' AND c.relkind IN ('r', 'v', 'm') AND c.relname = 'digests';
-SELECT column_name, data_type, distkey, sortkey FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = 'sales' AND table_name = 'digests' ORDER BY ABS(sortkey), ordinal_position;
+SELECT column_name, data_type, distkey, sortkey, encoding, column_acl FROM svv_redshift_columns WHERE database_name = current_database() AND schema_name = 'sales' AND table_name = 'digests' ORDER BY ABS(sortkey), ordinal_position;
 CREATE TEMP TABLE "rowshift_tmp_stage_1" ("c1" VARBYTE(1024000), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARCHAR(65535), "gone" BOOLEAN) DISTSTYLE EVEN;
 COPY "rowshift_tmp_stage_1" ("c1", "c2", "c3", "c4", "gone") FROM 's3://acme/p/accounts/1/2-a/16501-0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS '\\N1f''' DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF;
 CREATE TEMP TABLE "rowshift_tmp_stage_1" ("c1" VARBYTE(1024000), "c2" BIGINT, "c3" VARCHAR(65535), "c4" VARCHAR(65535), "o1" VARBYTE(1024000), "u4" BOOLEAN, "gone" BOOLEAN) DISTSTYLE EVEN;

@@ -1,0 +1,94 @@
+package redshift
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// replaced is a column in whose place another of a wider type is put.
+type replaced struct {
+	column  schema.Column
+	granted string // the privileges that were granted on it alone, as Redshift writes them
+}
+
+// maskingPolicy is a masking policy that is attached to columns of a target.
+type maskingPolicy struct {
+	name, grantee, granteeType, priority string
+	output, input                        string // what it masks, and what it reads for that, as Redshift writes them
+}
+
+// covers reports whether a policy masks a column or reads it. How Redshift writes lists of
+// columns and of paths in them is not documented. So any list that has the name in it counts,
+// unless the name is part of a longer one.
+func (m maskingPolicy) covers(column string) bool {
+	const end = `[^\pL\pN_$]`
+	return regexp.MustCompile(`(?i)(^|` + end + `)` + regexp.QuoteMeta(column) + `(` + end + `|$)`).MatchString(m.output + " " + m.input)
+}
+
+// due returns what is due to a target, as dueOf does. The error is a *replicator.Unfit too if a
+// column would have to be replaced that is guarded: neither its masking policies nor the
+// privileges on it alone would cover the column in its place, and whoever may read the table
+// would read in clear what is masked. A user to whom Redshift does not show the policies is taken
+// to have none, since most have none; the README says so.
+func (w *Warehouse) due(ctx context.Context, s *session, a replicator.Alteration, have map[string]string, by traits) (due, error) {
+	d, err := w.dueOf(a, have, by)
+	if err != nil || len(d.replaced) == 0 {
+		return d, err
+	}
+	policies, err := w.policies(ctx, s, a.Table)
+	if err != nil {
+		return due{}, err
+	}
+	for _, r := range d.replaced {
+		if h := w.guardHalt(a.Table, r, policies, have); h != nil {
+			return due{}, unfit(a.Table, h)
+		}
+	}
+	return d, nil
+}
+
+// policies reads the masking policies on a target, as far as Redshift shows them.
+func (w *Warehouse) policies(ctx context.Context, s *session, t *schema.Table) (all []maskingPolicy, err error) {
+	rows, err := s.rows(ctx, "look for masking policies", policiesOn(w.options.Schema, t.Target))
+	if code := codeOf(err); code == lacksRight || code == noTable {
+		return nil, nil
+	}
+	for _, r := range rows {
+		all = append(all, maskingPolicy{string(r[0]), string(r[1]), strings.ToLower(string(r[2])), string(r[3]), string(r[4]), string(r[5])})
+	}
+	return all, err
+}
+
+// guardHalt returns the halt for a column that would be replaced although it is guarded, nil if
+// it is not. The repair makes the new column before it has any value, so that no value is ever
+// in a column that nothing guards.
+func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPolicy, have map[string]string) *replicator.Halt {
+	p, name := in(w.options.Schema, t.Target), r.column.Target
+	var found, again []string
+	for _, m := range policies {
+		if m.covers(name) {
+			found = append(found, fmt.Sprintf("the masking policy %s on %s for %s %s", quoted(m.name), m.output, m.granteeType, m.grantee))
+			again = append(again, attachPolicy(p, name, m))
+		}
+	}
+	if r.granted != "" {
+		found = append(found, fmt.Sprintf("privileges of its own (%s)", r.granted))
+		again = append(again, grantColumn(p, name))
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	old := spare(name, "_old", func(name string) bool { return have[name] != "" })
+	return &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("column %s of %s has %s", quoted(name), p, strings.Join(found, ", and ")),
+		Means:  fmt.Sprintf("the column has to become %s, for which Redshift needs another column in its place, and what guards this one would not guard that one", r.column.Mapping.Type),
+		Repair: fmt.Sprintf("%s; %s; %s then %s; the new column is NULL until the table is loaded, and then the old one can be dropped: %s (a policy over several columns has to be attached to all of them)",
+			renameColumn(p, name, old), addColumn(p, name, r.column.Mapping.Type), strings.Join(again, " "), resyncOf(t), dropColumn(p, old)),
+	}
+}
