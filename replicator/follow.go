@@ -208,13 +208,14 @@ func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 }
 
 // park returns the state of a table that the source does not have, or does not have as it
-// must be.
+// must be. It does not remember the partitions, which may be what keeps the table from going
+// on: each repair is a load, and a load looks at them anew.
 func park(cp Checkpoint, u Unfit) TableState {
 	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
 	if known := cp.remembered(u.OID, u.Name); known != nil {
 		s = *known
 	}
-	s.State, s.Load, s.Past, s.Renaming = Parked, nil, nil, nil
+	s.State, s.Load, s.Past, s.Renaming, s.Parts = Parked, nil, nil, nil, nil
 	s.Reason, s.Why, s.Repair = u.Why.Reason, u.Why.Found, u.Why.Repair
 	return s
 }

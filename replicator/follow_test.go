@@ -75,3 +75,25 @@ func TestSeenInBetween(t *testing.T) {
 		}
 	}
 }
+
+// TestParkedTableForgetsItsPartitions shows that a table which is parked is remembered without
+// its partitions, since there may be no room for them, and that its repair takes them up again.
+func TestParkedTableForgetsItsPartitions(t *testing.T) {
+	name := schema.Name{Schema: "public", Table: "a"}
+	table := &schema.Table{OID: 1, Name: name, Known: name, Target: "a", Parts: []schema.Part{{OID: 2, File: 2, XMin: 3}}}
+	d := &daemon{Options: &Options{}}
+	opened := Opened{Tables: []Published{{Table: table}}}
+	cp := Checkpoint{Epoch: 1, Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live, Parts: table.Parts}}}
+	d.shapes.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TableUnfit}})
+	cp.Tables = d.plan(cp, opened).next.Tables
+	if s := cp.Tables[0]; s.State != Parked || s.Parts != nil {
+		t.Errorf("remembered as %+v", s)
+	}
+	if p := d.plan(cp, opened); p.changed {
+		t.Errorf("remembered again as %+v", p.next.Tables)
+	}
+	cp.Resyncs = []schema.Name{name}
+	if s := d.plan(cp, opened).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 {
+		t.Errorf("after its repair it is %+v", s)
+	}
+}

@@ -146,6 +146,9 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 // user has no rights.
 func (w *Warehouse) checkTarget(ctx context.Context, s *session, t *schema.Table) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: target " + t.Target, Verdict: replicator.Fine, Found: "not there; a run makes it"}
+	if u, ok := errors.AsType[*replicator.Unfit](roomForTable(t)); ok {
+		return halts(f, u.Why)
+	}
 	owner, err := s.rows(ctx, "look whose the target is", ownerOf(w.options.Schema, t.Target))
 	switch {
 	case err != nil:

@@ -72,7 +72,7 @@ func TestDetailOfManyPartitions(t *testing.T) {
 	table := replicator.TableState{OID: 1}
 	random := rand.New(rand.NewPCG(1, 2))
 	for table.Parts == nil || len(packedDetail(table)) <= maxDetail {
-		for range 100 {
+		for range 1000 {
 			n := uint32(len(table.Parts))
 			table.Parts = append(table.Parts, schema.Part{OID: 16384 + 3*n, File: 16384 + 3*n, XMin: random.Uint32()})
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"slices"
@@ -37,11 +38,16 @@ const (
 
 	// packed begins a detail that is compressed JSON, in base64.
 	packed = "zlib:"
+
+	// packedApart begins a detail in which the partitions follow the JSON, which lacks them: the
+	// length of the JSON, the JSON, and what appendParts writes, compressed together.
+	packedApart = "zlib+parts:"
 )
 
 // detailOf writes a table's detail as JSON, packed if that is too long. With thousands of
 // partitions that may be too long as well. Then it leaves out which transaction attached each of
-// them; a transaction that is not known counts as the same.
+// them; a transaction that is not known counts as the same. If even so it has more bytes than
+// maxDetail, there is no room for the table: see roomFor.
 func detailOf(t replicator.TableState) string {
 	s := packedDetail(t)
 	if len(s) <= maxDetail {
@@ -54,34 +60,67 @@ func detailOf(t replicator.TableState) string {
 	return packedDetail(t)
 }
 
+func marshalDetail(t replicator.TableState) ([]byte, error) {
+	return json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Renaming: t.Renaming, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
+}
+
 func packedDetail(t replicator.TableState) string {
-	b, err := json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Renaming: t.Renaming, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
+	b, err := marshalDetail(t)
 	if err != nil {
 		panic(err) // it has numbers and strings only
 	}
 	if len(b) <= maxDetail {
 		return string(b)
 	}
+	if len(t.Parts) == 0 {
+		return packed + pack(b)
+	}
+	parts := t.Parts
+	t.Parts = nil
+	if b, err = marshalDetail(t); err != nil {
+		panic(err)
+	}
+	return packedApart + pack(appendParts(append(binary.AppendUvarint(nil, uint64(len(b))), b...), parts))
+}
+
+// pack compresses bytes, and writes them in base64.
+func pack(b []byte) string {
 	var small bytes.Buffer
 	z := zlib.NewWriter(&small)
 	_, _ = z.Write(b) // a buffer takes everything
 	_ = z.Close()
-	return packed + base64.StdEncoding.EncodeToString(small.Bytes())
+	return base64.StdEncoding.EncodeToString(small.Bytes())
+}
+
+// unpack reads what pack wrote.
+func unpack(text string) ([]byte, error) {
+	r, err := zlib.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text)))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 // readDetail reads what detailOf wrote.
 func readDetail(detail string) (d tableDetail, err error) {
-	b := []byte(detail)
+	b, parts := []byte(detail), []byte(nil)
 	if text, ok := strings.CutPrefix(detail, packed); ok {
-		r, err := zlib.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text)))
-		if err != nil {
+		if b, err = unpack(text); err != nil {
 			return d, err
 		}
-		if b, err = io.ReadAll(r); err != nil {
+	} else if text, ok := strings.CutPrefix(detail, packedApart); ok {
+		if b, err = unpack(text); err != nil {
 			return d, err
 		}
+		length, n := binary.Uvarint(b)
+		if n <= 0 || length > uint64(len(b)-n) {
+			return d, errParts
+		}
+		b, parts = b[n:n+int(length)], b[n+int(length):]
 	}
-	err = json.Unmarshal(b, &d)
+	if err = json.Unmarshal(b, &d); err == nil && parts != nil {
+		d.Parts, err = readParts(parts)
+	}
 	d.Shape = slices.Clone(d.Shape) // decoding leaves spare capacity, which adds up over thousands of tables
 	return d, err
 }

@@ -35,7 +35,7 @@ func TestFirstFenceWritesTheLayout(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(versioned))
 	w.fence(w.warehouse(func(o *Options) { o.Version = "v1.4.9" }))
-	w.metadataIs("4|2|0/64|" + version) // the version that wrote the layout, and not the one that wrote last
+	w.metadataIs("5|2|0/64|" + version) // the version that wrote the layout, and not the one that wrote last
 }
 
 func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
@@ -51,9 +51,9 @@ func TestFenceMovesAnOlderLayoutUp(t *testing.T) {
 	if c := w.fence(r); c.Epoch != 2 {
 		t.Errorf("epoch %d", c.Epoch)
 	}
-	w.metadataIs("4|2|0/64|" + version)
+	w.metadataIs("5|2|0/64|" + version)
 	w.fence(r)
-	w.metadataIs("4|3|0/64|" + version)
+	w.metadataIs("5|3|0/64|" + version)
 }
 
 // A daemon that dies, or is refused, while it moves the tables up leaves them as they were.
@@ -79,7 +79,7 @@ func TestLayoutIsMovedUpWhole(t *testing.T) {
 				w.want(w.ask("SELECT COUNT(*) FROM svv_columns WHERE table_name = 'checkpoint' AND column_name = 'written_by'"), "0")
 			}
 			w.fence(w.warehouse(versioned))
-			w.metadataIs("4|2|0/64|" + version)
+			w.metadataIs("5|2|0/64|" + version)
 		})
 	}
 }
@@ -143,7 +143,7 @@ func TestLoadedTableOutlivesTheLayout(t *testing.T) {
 	if got := c.Tables[0].Load; got == nil || got.Into != l.Into || !got.Loaded || got.Held != "" || got.HandOver != 90 {
 		t.Errorf("the load is %+v", got)
 	}
-	w.want(w.ask("SELECT layout FROM rowshift_accounts.checkpoint"), "4")
+	w.want(w.ask("SELECT layout FROM rowshift_accounts.checkpoint"), "5")
 	w.want(w.ask("SELECT COUNT(*) FROM rowshift_accounts."+l.Into), "2")
 	w.want(w.resets())
 }

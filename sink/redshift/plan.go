@@ -44,6 +44,10 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 		statements = append(statements, w.steps(is)...)
 	}
 	for _, t := range tables {
+		if u, ok := errors.AsType[*replicator.Unfit](roomForTable(t)); ok {
+			statements = append(statements, parked(t, u))
+			continue
+		}
 		have, by, err := w.target(ctx, s, t)
 		if u, ok := errors.AsType[*replicator.Unfit](err); ok {
 			statements = append(statements, parked(t, u))

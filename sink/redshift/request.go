@@ -171,6 +171,8 @@ func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
 }
 
 // resyncOf returns the repair for a table whose rows are not what they should be.
-func resyncOf(t *schema.Table) string {
-	return "rowshift resync " + t.Known.String() + ": the table is compared with the source and only what differs is written"
+func resyncOf(t *schema.Table) string { return resyncNamed(t.Known) }
+
+func resyncNamed(name schema.Name) string {
+	return "rowshift resync " + name.String() + ": the table is compared with the source and only what differs is written"
 }

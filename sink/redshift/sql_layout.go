@@ -9,7 +9,8 @@ import "fmt"
 //	2: who wrote the layout
 //	3: changes of tables that load wait in held tables; requests
 //	4: ledger and quarantine
-const layout = 4
+//	5: the details of tables with thousands of partitions have these apart
+const layout = 5
 
 // upgrades returns the statements that move the metadata tables up: first those from layout 1 to
 // 2, and so on. They run in the transaction that takes the fence, so they are such as Redshift
@@ -23,5 +24,6 @@ func (m metadata) upgrades() [][]string {
 		{fmt.Sprintf(`ALTER TABLE %s ADD COLUMN "written_by" VARCHAR(64)`, m.checkpoint())},
 		{m.createRequest()}, // and what the tables' states say is more
 		m.createLedger(),    // and a ledger beside each held table
+		{},                  // only details are written that earlier ones do not read
 	}
 }

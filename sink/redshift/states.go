@@ -13,9 +13,20 @@ import (
 // https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
 const mostStates = 200
 
-// writeStates writes the tables' states that differ from those that were written last.
+// writeStates writes the tables' states that differ from those that were written last. The error
+// is a *replicator.Unfit if there is no room for one of them.
 func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) error {
-	statements := m.metadata.writeStates(m.tables, now)
+	var none error
+	statements := m.metadata.writeStates(m.tables, now, func(t replicator.TableState) string {
+		detail := detailOf(t)
+		if err := roomFor(t, detail); none == nil {
+			none = err
+		}
+		return detail
+	})
+	if none != nil {
+		return none
+	}
 	for _, sql := range statements {
 		if _, err := m.step(ctx, "checkpoint", sql); err != nil {
 			return err
@@ -110,7 +121,7 @@ func (m *merging) named(ctx context.Context) (map[uint32]replicator.TableState, 
 // writeStates returns the statements that write tables' states over those that were written
 // last, which are nil if that is not known. There may be thousands, most of them unchanged, so
 // it writes only those that changed.
-func (m metadata) writeStates(was, now []replicator.TableState) (statements []string) {
+func (m metadata) writeStates(was, now []replicator.TableState, detail func(replicator.TableState) string) (statements []string) {
 	if was != nil && replicator.SameTables(was, now) {
 		return nil
 	}
@@ -123,7 +134,7 @@ func (m metadata) writeStates(was, now []replicator.TableState) (statements []st
 		}
 	}
 	for some := range slices.Chunk(changed, mostStates) {
-		statements = append(statements, m.insertTables(some, detailOf))
+		statements = append(statements, m.insertTables(some, detail))
 	}
 	return statements
 }

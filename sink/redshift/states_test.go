@@ -26,19 +26,19 @@ func manyStates(n int) []replicator.TableState {
 func TestIdleTablesAreNotWritten(t *testing.T) {
 	m := metadata("rowshift")
 	all := manyStates(10_000)
-	if got := m.writeStates(all, all); len(got) > 0 {
+	if got := m.writeStates(all, all, detailOf); len(got) > 0 {
 		t.Errorf("%d statements for tables that are as they were, such as %.200s", len(got), got[0])
 	}
-	if n := testing.AllocsPerRun(10, func() { m.writeStates(all, slices.Clip(all)) }); n > 0 {
+	if n := testing.AllocsPerRun(10, func() { m.writeStates(all, slices.Clip(all), detailOf) }); n > 0 {
 		t.Errorf("%v allocations for 10,000 tables that are as they were", n)
 	}
 	now := slices.Clone(all)
 	now[5000].State = replicator.Parked
-	got := m.writeStates(all, now)
+	got := m.writeStates(all, now, detailOf)
 	if len(got) != 2 || !strings.HasSuffix(got[0], `WHERE "source_oid" IN (5001)`) || strings.Count(got[1], "'t0") != 2 {
 		t.Errorf("one of 10,000 changed: %.300q", got)
 	}
-	if got := m.writeStates(nil, all); len(got) != 1+10_000/mostStates || strings.Contains(got[0], "WHERE") {
+	if got := m.writeStates(nil, all, detailOf); len(got) != 1+10_000/mostStates || strings.Contains(got[0], "WHERE") {
 		t.Errorf("%d statements for 10,000 tables of which nothing is known", len(got))
 	} else if longest := len(slices.MaxFunc(got, func(a, b string) int { return len(a) - len(b) })); longest > 1<<20 {
 		t.Errorf("a statement of %d bytes", longest)
@@ -129,7 +129,7 @@ func BenchmarkStates(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = m.writeStates(c.was, c.now)
+				_ = m.writeStates(c.was, c.now, detailOf)
 			}
 		})
 	}
