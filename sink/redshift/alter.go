@@ -19,7 +19,10 @@ type due struct {
 }
 
 // alteration is one statement, or several that run in one transaction under the fence.
-type alteration struct{ statements []string }
+type alteration struct {
+	statements []string
+	undo       string // what takes back the alterations before it if Redshift refuses this one; empty if nothing does
+}
 
 // alone returns an alteration for each statement.
 func alone(statements ...string) (all []alteration) {
@@ -148,7 +151,7 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 			return d, err
 		}
 		if u, ok := errors.AsType[*refusedAlteration](again); ok && u.alteration.among(d.alterations) {
-			return d, u.Unfit
+			return d, m.undo(ctx, a.Table, u)
 		}
 		err = m.alterAll(ctx, a.Table, d.alterations)
 		if _, ok := errors.AsType[*refusedAlteration](err); !ok {
@@ -163,6 +166,20 @@ type refusedAlteration struct {
 	alteration alteration
 }
 
+// undo takes back what was altered before an alteration that Redshift refuses, and returns why it
+// does. People may leave in place what keeps Redshift from dropping a column, such as a view, and
+// then nobody needs the copy that was to take the column's place.
+func (m *merging) undo(ctx context.Context, t *schema.Table, u *refusedAlteration) error {
+	if sql := u.alteration.undo; sql != "" {
+		err := m.alterOnce(ctx, t, []string{sql}, true)
+		if err != nil && (codeOf(err) == "" || replicator.Retryable(err)) {
+			return err
+		}
+	}
+	return u.Unfit
+}
+
+// alterAll carries out alterations one after another.
 func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteration) error {
 	for _, a := range all {
 		if err := m.alterBy(ctx, t, a); err != nil {
@@ -175,16 +192,10 @@ func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteratio
 
 // alterBy carries out one alteration. If Redshift refuses it, only its table is unfit.
 func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) error {
-	var err error
-	if len(a.statements) > 1 {
-		err = m.alterFenced(ctx, t, a.statements)
-	} else {
-		err = m.alterLimited(ctx, t, a.statements[0])
-	}
-	if _, reset := m.session.run(context.WithoutCancel(ctx), "set statement_timeout", setTimeout(0)); err == nil {
-		return reset
-	}
+	err := m.alterOnce(ctx, t, a.statements, len(a.statements) > 1)
 	switch {
+	case err == nil:
+		return nil
 	case replicator.Retryable(err), codeOf(err) == "", m.session.conn.IsClosed():
 		return err
 	case replicator.Final(err):
@@ -201,6 +212,21 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 	}
 	if u, ok := errors.AsType[*replicator.Unfit](err); ok {
 		return &refusedAlteration{u, a}
+	}
+	return err
+}
+
+// alterOnce runs one statement, or several in a transaction under the fence, and then takes away
+// the limit that they were run with.
+func (m *merging) alterOnce(ctx context.Context, t *schema.Table, statements []string, fenced bool) error {
+	var err error
+	if fenced {
+		err = m.alterFenced(ctx, t, statements)
+	} else {
+		err = m.alterLimited(ctx, t, statements[0])
+	}
+	if _, reset := m.session.run(context.WithoutCancel(ctx), "set statement_timeout", setTimeout(0)); err == nil {
+		return reset
 	}
 	return err
 }

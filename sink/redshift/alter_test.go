@@ -223,6 +223,7 @@ func TestAlterationsThatAreNoUse(t *testing.T) {
 		}
 		w.unmoved()
 		w.want(w.ask("SELECT word, n FROM public_copy.words"), "a|1")
+		w.want(w.columnsOfWords(), "body", "n", "word") // and no copy of n
 	}
 }
 

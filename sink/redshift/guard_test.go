@@ -63,6 +63,31 @@ func TestColumnThatIsNotAlteredIsNotCopied(t *testing.T) {
 	w.unmoved()
 }
 
+// Of a column that cannot be dropped, since a policy of row-level security refers to it, no copy
+// stays: unless the rows are spread by the copy, which then cannot be dropped either.
+func TestColumnThatIsNotDropped(t *testing.T) {
+	w, r, m := widening(t, nil)
+	refused := func() {
+		t.Helper()
+		_, err := r.Merge(t.Context(), m)
+		wantGuarded(t, err, "Redshift refuses an alteration")
+		w.unmoved()
+	}
+	f := w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Match: `DROP COLUMN "n"`, Code: "2BP01", Message: "cannot drop a column referenced by an RLS policy"})
+	refused()
+	w.want(w.columnsOfWords(), "body", "n", "word")
+	w.admin("ALTER TABLE public_copy.words ALTER DISTKEY n")
+	refused()
+	w.want(w.columnsOfWords(), "body", "n", "n__wide", "word")
+	refused() // from where it stands
+	w.want(w.columnsOfWords(), "body", "n", "n__wide", "word")
+	f.Remove()
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.columnsOfWords(), "body", "n", "word")
+}
+
 // A column with privileges of its own is not replaced by one that would not have them: neither by
 // a merge, nor by the statements of a plan. What the halt says lets the table go on.
 func TestColumnWithPrivilegesIsNotReplaced(t *testing.T) {

@@ -79,7 +79,8 @@ func wide(t *schema.Table, name string) string {
 // it (github.com/estuary/connectors issue 4893); nor does it drop a column of the latter kind. The alterations may be run again from the start
 // until the last transaction has committed. An earlier try may have left a wide column, whose
 // name is to: left is its type, empty if there is none. If that is too narrow by now, it is
-// dropped first.
+// dropped first. If Redshift refuses to drop the column, the wide one is dropped, unless the rows
+// are spread or sorted by it by now.
 func widenColumn(p place, by rowKeys, c schema.Column, to, left string) []alteration {
 	var statements []string
 	if left != "" && !holds(left, c.Mapping.Type) {
@@ -91,7 +92,11 @@ func widenColumn(p place, by rowKeys, c schema.Column, to, left string) []altera
 	}
 	statements = append(statements, copyDifferent(p, to, c))
 	statements = append(statements, moveKeys(p, by, c.Target, to)...)
-	return append(alone(statements...), alteration{statements: []string{dropColumn(p, c.Target), renameColumn(p, to, c.Target)}})
+	end := alteration{statements: []string{dropColumn(p, c.Target), renameColumn(p, to, c.Target)}}
+	if !by.has(c.Target) && !by.has(to) {
+		end.undo = dropColumn(p, to)
+	}
+	return append(alone(statements...), end)
 }
 
 // moveKeys returns the statements that have rows spread and sorted by the column to instead of
