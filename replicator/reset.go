@@ -12,7 +12,7 @@ import (
 type Reset struct {
 	Token string
 	Begun bool // it was taken up, and is under way or done
-	Done  bool // all tables have joined since
+	Done  bool // all tables have joined since, or are parked
 }
 
 // errReset ends a pass because a slot reset is due. The next pass begins with it.

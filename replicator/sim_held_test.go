@@ -121,11 +121,11 @@ func (w *simWarehouse) remembered(c *replicator.Checkpoint, b bug) {
 // under way or done.
 func (w *simWarehouse) answer(m *replicator.Merge) {
 	c := m.Checkpoint
-	if c.Reset != "" {
-		w.resets[c.Reset] = "taken"
-	}
 	loading := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading })
-	if len(m.Staged) > 0 && len(m.Staged[len(m.Staged)-1].Joins) > 0 && !loading {
+	switch {
+	case c.Reset != "":
+		w.resets[c.Reset] = "taken"
+	case c.Phase == replicator.Streaming && len(c.Tables) > 0 && !loading:
 		for token, state := range w.resets {
 			if state == "taken" {
 				w.resets[token] = "done"

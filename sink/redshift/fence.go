@@ -148,6 +148,7 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 	})
 	if err == nil {
 		w.tables, w.inQuarantine = there, nil // another daemon may have written since we last did
+		w.resetting = c.Epoch == 1 || slices.ContainsFunc(c.Resets, func(r replicator.Reset) bool { return r.Begun && !r.Done })
 	}
 	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
 		err = reset

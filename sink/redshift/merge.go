@@ -95,7 +95,7 @@ func (m *merging) run(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		m.tables, m.inQuarantine, m.made = nil, nil, m.made[:staged]
+		m.tables, m.inQuarantine, m.resetting, m.made = nil, nil, true, m.made[:staged]
 		return m.blame(ctx, err)
 	}
 	m.refusals.merged(m.targets())

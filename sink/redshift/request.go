@@ -98,7 +98,10 @@ func (w *Warehouse) resets(ctx context.Context, s *session, c *replicator.Checkp
 	return nil
 }
 
-// remember notes that a reset is under way and, once its last table has joined, that none is.
+// remember notes that a reset is under way and, once no table is left to load, that none is. That
+// need not come with a join: the last table that loads may be parked, or be taken out of the
+// config. A reset that stayed under way would let a slot that is lost later be made anew without
+// anybody's word.
 func (m *merging) remember(ctx context.Context) error {
 	c := m.merge.Checkpoint
 	if c.Reset != "" {
@@ -110,14 +113,15 @@ func (m *merging) remember(ctx context.Context) error {
 		if !slices.ContainsFunc(now.Resets, func(r replicator.Reset) bool { return r.Token == c.Reset }) {
 			sql = m.metadata.insertReset(c.Reset, taken)
 		}
-		if _, err := m.session.run(ctx, "remember the reset", sql); err != nil {
-			return err
-		}
+		m.resetting = true
+		_, err := m.session.run(ctx, "remember the reset", sql)
+		return err
 	}
-	joins := slices.ContainsFunc(m.merge.Staged, func(s *replicator.Staged) bool { return len(s.Joins) > 0 })
-	if !joins || slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading }) {
+	known := c.Phase == replicator.Streaming && len(c.Tables) > 0 // until then, the tables to load are not
+	if !m.resetting || !known || slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading }) {
 		return nil
 	}
+	m.resetting = false
 	_, err := m.session.run(ctx, "remember the reset", m.metadata.finishResets())
 	return err
 }

@@ -181,6 +181,83 @@ func TestResetsAreRemembered(t *testing.T) {
 	}
 }
 
+// A reset is done once no table is left to load, also if no join comes with that: because the
+// table that loaded last was parked or taken out of the config, or because none can be loaded. It
+// is not done before the tables are known, nor by a merge that did not commit.
+func TestResetIsDoneWithoutAJoin(t *testing.T) {
+	words, accounts := keyed(), plain()
+	states := func(of ...replicator.State) (all []replicator.TableState) {
+		all = first(words, accounts).Tables[:len(of)]
+		for i := range all {
+			all[i].State = of[i]
+		}
+		return all
+	}
+	const loading, live, parked = replicator.Loading, replicator.Live, replicator.Parked
+	for name, last := range map[string][]replicator.TableState{"parked": states(live, parked), "taken out": states(live), "all parked": states(parked, parked)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := w.warehouse(nil)
+			w.fence(r)
+			merge := func(phase replicator.Phase, token string, tables []replicator.TableState) error {
+				m := w.merging()
+				m.Checkpoint.Phase, m.Checkpoint.Reset, m.Checkpoint.Tables = phase, token, tables
+				_, err := r.Merge(t.Context(), m)
+				if err == nil {
+					w.position = m.Checkpoint.LSN
+				}
+				return err
+			}
+			under := func(phase replicator.Phase, token string, tables []replicator.TableState) {
+				t.Helper()
+				if err := merge(phase, token, tables); err != nil {
+					t.Fatal(err)
+				}
+				w.want(w.resets(), "given|taken|t|f")
+			}
+			under(replicator.Creating, "given", nil)
+			under(replicator.Streaming, "given", nil)
+			under(replicator.Streaming, "", nil)
+			under(replicator.Streaming, "", states(loading, loading))
+			under(replicator.Streaming, "", states(live, loading))
+			refuses := w.server.Inject(redshifttest.Fault{Match: `SET "phase"`, Nth: 1, Code: "XX000", Message: "assert"})
+			if err := merge(replicator.Streaming, "", last); err == nil {
+				t.Error("the merge was not refused")
+			}
+			refuses.Remove()
+			w.want(w.resets(), "given|taken|t|f")
+			if err := merge(replicator.Streaming, "", last); err != nil {
+				t.Fatal(err)
+			}
+			w.want(w.resets(), "given|done|t|t")
+		})
+	}
+}
+
+// A reset that an earlier daemon left under way, though all tables had joined, is done with the
+// first merge, and merges after that do not write to it again.
+func TestResetThatWasLeftUnderWayIsDone(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.below("INSERT INTO rowshift_accounts.request (kind, source_schema, source_table, token, state, taken_at) VALUES ('reset', '', '', 'old', 'taken', '2026-05-01')")
+	w.fence(r, table)
+	finishes := w.server.Inject(redshifttest.Fault{Match: `"state" = 'done', "done_at"`, Stall: time.Millisecond})
+	defer finishes.Remove()
+	for range 2 {
+		m := w.merging()
+		m.Checkpoint.Phase, m.Checkpoint.Tables = replicator.Streaming, first(table).Tables
+		if _, err := r.Merge(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		w.position = m.Checkpoint.LSN
+	}
+	w.want(w.resets(), "old|done|t|t")
+	if n := finishes.Hits(); n != 1 {
+		t.Errorf("it was finished %d times", n)
+	}
+}
+
 // The reset that is under way is the one that was taken last, whenever it was asked for.
 func TestResetThatWasTakenLastIsUnderWay(t *testing.T) {
 	w := newWorld(t)

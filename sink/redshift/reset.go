@@ -16,7 +16,7 @@ const (
 	ResetUnknown   ResetState = ""        // nobody has asked for it
 	ResetRequested ResetState = requested // no daemon has taken it up yet
 	ResetTaken     ResetState = taken     // it is under way
-	ResetDone      ResetState = done      // all tables are live again
+	ResetDone      ResetState = done      // all tables are live again, or parked
 )
 
 // RequestReset asks the daemon for a slot reset, unless it knows the token. The error is a

@@ -54,6 +54,7 @@ type Warehouse struct {
 	merges       link
 	stages       int                     // counts staging tables; it and the fields up to tries are used with the session for merges only
 	tables       []replicator.TableState // as last written; nil if not known
+	resetting    bool                    // a slot reset is under way, or may be
 	inQuarantine map[schema.Name]int64   // rows by table, as last counted; nil if not known
 	countedAt    time.Time               // when inQuarantine was last read from the warehouse
 	refusals     refusals                // of the last merges
