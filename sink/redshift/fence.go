@@ -251,8 +251,8 @@ func (w *Warehouse) ours(ctx context.Context, s *session, pid string) (bool, err
 	return string(names[0][0]) == w.application(), nil
 }
 
-// ensureMetadata makes what is missing of the metadata schema, except the ledger and the
-// quarantine, which are left to ensureAccounts.
+// ensureMetadata makes what is missing of the metadata schema. The ledger and the quarantine of a
+// pipeline that has begun are left to ensureAccounts, whatever else is missing beside them.
 func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	n, err := s.number(ctx, "look for the metadata schema", countSchema(w.options.MetadataSchema))
 	if err != nil {
@@ -268,7 +268,7 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	}
 	lacks := func(name string) bool { return !slices.Contains(names, name) }
 	if slices.ContainsFunc([]string{"fence", "checkpoint", "table_state", "request", "freshness"}, lacks) {
-		statements = append(statements, w.createMetadata(!lacks("freshness"))...)
+		statements = append(statements, w.createMetadata(names)...)
 	}
 	return w.explainGrant(s.each(ctx, "create the metadata tables", statements))
 }
@@ -306,14 +306,24 @@ func (w *Warehouse) unaccounted(ledger bool) error {
 	}
 }
 
-// createMetadata returns the statements that make the metadata tables and, unless it is there,
-// the view, with their grants.
-func (w *Warehouse) createMetadata(viewed bool) []string {
-	statements := w.metadata.create()
-	if !viewed {
+// createMetadata returns the statements that make what is missing of the metadata tables and the
+// view, with their grants. names are the tables that are there. Without a checkpoint among them
+// nothing was replicated yet, so ledger and quarantine are made as well.
+func (w *Warehouse) createMetadata(names []string) []string {
+	statements, granted := w.metadata.create(), []place{w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()}
+	begins := !slices.Contains(names, "checkpoint")
+	if begins {
+		statements = append(statements, w.metadata.createLedger()...)
+	}
+	if !slices.Contains(names, "freshness") {
 		statements = append(statements, w.metadata.createFreshness())
 	}
-	return append(statements, w.grants(rights(w.options.MetadataSchema, w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState(), w.metadata.ledger(), w.metadata.quarantine()))...)
+	for _, name := range []string{"ledger", "quarantine"} {
+		if begins || slices.Contains(names, name) {
+			granted = append(granted, w.metadata.table(name))
+		}
+	}
+	return append(statements, w.grants(rights(w.options.MetadataSchema, granted...))...)
 }
 
 // isEarlierLoad reports whether a table belongs to a load of an epoch before that one, by its

@@ -187,3 +187,21 @@ func TestLedgerAndQuarantineAreMissed(t *testing.T) {
 	w.want(w.ledger())
 	w.want(w.quarantine())
 }
+
+// A quarantine that was dropped together with another metadata table is missed as well: only the
+// other one is made anew.
+func TestQuarantineIsMissedBesideOthers(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	for _, other := range []string{"TABLE rowshift_accounts.fence", "TABLE rowshift_accounts.request", "VIEW rowshift_accounts.freshness", "TABLE rowshift_accounts.table_state"} {
+		w.admin("DROP TABLE rowshift_accounts.quarantine", "DROP "+other)
+		for range 2 { // it stays missed
+			_, err := w.warehouse(analysts).Fence(t.Context(), first(table))
+			if h := wantHalt(t, err, replicator.WarehouseUnfit); !strings.Contains(h.Found, "quarantine") {
+				t.Errorf("%s: %v", other, h)
+			}
+		}
+		w.query(must(w.config("loader")(t.Context())), r.metadata.createLedger()[1])
+		w.fence(r, table)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func TestMetadataSQL(t *testing.T) {
 	c.Epoch, c.Database = 3, `it's a \ database`
 	moved := c
 	moved.Phase, moved.LSN, moved.Time = replicator.Streaming, 0x1_0000_00ff, time.Date(2026, 3, 1, 23, 30, 0, 5000, time.FixedZone("", 3600))
-	statements := append([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create()...)
+	statements := slices.Concat([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create(), m.createLedger())
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
 		m.lock(), m.position(), m.readLayout(), m.readEpoch(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.readNames(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
 		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.deleteTables([]uint32{16501, 16507}), m.holders(), applicationOf("4711"), terminate("4711"),

@@ -35,7 +35,7 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 		return nil, err
 	}
 	if !slices.Contains(names, "checkpoint") {
-		statements = append(statements, w.createMetadata(slices.Contains(names, "freshness"))...)
+		statements = append(statements, w.createMetadata(names)...)
 	} else {
 		is, err := w.readLayout(ctx, s)
 		if err != nil {

@@ -20,9 +20,10 @@ func (m metadata) freshness() place  { return in(string(m), "freshness") }
 // table returns a table of a load, by its name.
 func (m metadata) table(name string) place { return in(string(m), name) }
 
-// create returns the statements that make the metadata tables.
+// create returns the statements that make the metadata tables, except the ledger and the
+// quarantine: createLedger makes these, and not wherever they are missing.
 func (m metadata) create() []string {
-	return append([]string{
+	return []string{
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("id" INTEGER)`, m.fence()),
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("layout" INTEGER NOT NULL, "pipeline" VARCHAR(256) NOT NULL, "epoch" BIGINT NOT NULL, `+
 			`"phase" VARCHAR(16) NOT NULL, "lsn" VARCHAR(17) NOT NULL, "committed_at" TIMESTAMP, "system" VARCHAR(32) NOT NULL, "timeline" BIGINT NOT NULL, `+
@@ -31,7 +32,7 @@ func (m metadata) create() []string {
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s ("source_oid" BIGINT NOT NULL, "source_schema" VARCHAR(256) NOT NULL, "source_table" VARCHAR(256) NOT NULL, `+
 			`"target" VARCHAR(256) NOT NULL, "state" VARCHAR(16) NOT NULL, "row_oid" BIGINT NOT NULL, "row_xmin" BIGINT NOT NULL, "detail" VARCHAR(65535))`, m.tableState()),
 		m.createRequest(),
-	}, m.createLedger()...)
+	}
 }
 
 // createFreshness makes the view that tells people how fresh each table is. It is bound late, as
