@@ -109,7 +109,7 @@ func TestMetadataSQL(t *testing.T) {
 	statements := slices.Concat([]string{createSchema("Meta"), countSchema("Meta"), tablesOf("Meta")}, m.create(), m.createLedger())
 	statements = append(statements, m.createFreshness(), grantUsage("Meta", "ann", "group Bi"), grantSelect(m.freshness(), "role Readers"),
 		m.lock(), m.position(), m.readLayout(), m.readEpoch(), m.readWriter(), m.raiseLayout("v1.2.3"), m.readCheckpoint(), m.countFoldedCase(), m.readTables(), m.readNames(), m.insertCheckpoint(c, "v1.2.3"), m.raiseEpoch(),
-		m.moveCheckpoint(moved, c.LSN), m.insertTables(c.Tables, detailOf), m.deleteTables([]uint32{16501, 16507}), m.holders(), applicationOf("4711"), terminate("4711"),
+		m.moveCheckpoint(moved, c.LSN), m.insertTables(stateRows(c.Tables, detailOf)), m.deleteTables([]uint32{16501, 16507}), m.holders(), applicationOf("4711"), terminate("4711"),
 		deleteSeen(m.table("held_1_2_3"), replicator.Visibility{XMin: 7<<32 + 3, XMax: 7<<32 + 9, InProgress: []uint64{7<<32 + 3, 7<<32 + 5}}),
 		deleteSeen(m.table("held_1_2_3"), replicator.Visibility{XMin: 3 << 30, XMax: 3 << 30}), forgetTransactions(m.table("held_1_2_3")),
 		m.requestResyncs("3F7Q", []schema.Name{{Schema: "public", Table: "accounts"}, {Schema: "Sales", Table: "it's"}}), m.readRequests(), m.openRequests(), m.answersTo("3F7Q"),

@@ -3,6 +3,7 @@ package redshift
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"rowshift/replicator"
@@ -114,13 +115,20 @@ func (m metadata) raiseEpoch() string {
 	return fmt.Sprintf(`UPDATE %s SET "epoch" = "epoch" + 1, "changed_at" = GETDATE()`, m.checkpoint())
 }
 
-// insertTables writes the tables' states. detail writes the part that only the core reads.
-func (m metadata) insertTables(tables []replicator.TableState, detail func(replicator.TableState) string) string {
+// insertTables writes tables' states, as stateRows returns them.
+func (m metadata) insertTables(rows []string) string {
 	return fmt.Sprintf(`INSERT INTO %s ("source_oid", "source_schema", "source_table", "target", "state", "row_oid", "row_xmin", "detail") VALUES %s`, m.tableState(),
-		list(tables, func(_ int, t replicator.TableState) string {
-			return fmt.Sprintf("(%d, %s, %s, %s, %s, %d, %d, %s)", t.OID, literal(t.Name.Schema), literal(t.Name.Table), literal(t.Target),
-				literal(string(t.State)), t.Row.OID, t.Row.XMin, literal(detail(t)))
-		}))
+		strings.Join(rows, ", "))
+}
+
+// stateRows writes the row of each table's state. detail writes the part that only the core
+// reads.
+func stateRows(tables []replicator.TableState, detail func(replicator.TableState) string) (rows []string) {
+	for _, t := range tables {
+		rows = append(rows, fmt.Sprintf("(%d, %s, %s, %s, %s, %d, %d, %s)", t.OID, literal(t.Name.Schema), literal(t.Name.Table), literal(t.Target),
+			literal(string(t.State)), t.Row.OID, t.Row.XMin, literal(detail(t))))
+	}
+	return rows
 }
 
 // deleteTables deletes the states of the tables with these OIDs.

@@ -8,11 +8,6 @@ import (
 	"rowshift/schema"
 )
 
-// mostStates is how many tables' states one statement writes, so that it stays below the 16 MB
-// that a statement may have.
-// https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
-const mostStates = 200
-
 // writeStates writes the tables' states that differ from those that were written last. The error
 // is a *replicator.Unfit if there is no room for one of them.
 func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) error {
@@ -120,7 +115,8 @@ func (m *merging) named(ctx context.Context) (map[uint32]replicator.TableState, 
 
 // writeStates returns the statements that write tables' states over those that were written
 // last, which are nil if that is not known. There may be thousands, most of them unchanged, so
-// it writes only those that changed.
+// it writes only those that changed, and splits them, since one state may have 65,000 bytes, which
+// a literal may double.
 func (m metadata) writeStates(was, now []replicator.TableState, detail func(replicator.TableState) string) (statements []string) {
 	if was != nil && replicator.SameTables(was, now) {
 		return nil
@@ -129,12 +125,13 @@ func (m metadata) writeStates(was, now []replicator.TableState, detail func(repl
 	if was == nil || gone == nil {
 		statements, changed = append(statements, deleteAll(m.tableState())), now
 	} else {
-		for some := range slices.Chunk(gone, mostStates) {
+		for some := range slices.Chunk(gone, mostTogether) {
 			statements = append(statements, m.deleteTables(some))
 		}
 	}
-	for some := range slices.Chunk(changed, mostStates) {
-		statements = append(statements, m.insertTables(some, detail))
+	for rows := stateRows(changed, detail); len(rows) > 0; {
+		n := fitTogether(rows)
+		statements, rows = append(statements, m.insertTables(rows[:n])), rows[n:]
 	}
 	return statements
 }

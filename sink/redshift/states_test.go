@@ -38,10 +38,29 @@ func TestIdleTablesAreNotWritten(t *testing.T) {
 	if len(got) != 2 || !strings.HasSuffix(got[0], `WHERE "source_oid" IN (5001)`) || strings.Count(got[1], "'t0") != 2 {
 		t.Errorf("one of 10,000 changed: %.300q", got)
 	}
-	if got := m.writeStates(nil, all, detailOf); len(got) != 1+10_000/mostStates || strings.Contains(got[0], "WHERE") {
+	if got := m.writeStates(nil, all, detailOf); len(got) != 1+10_000/mostTogether || strings.Contains(got[0], "WHERE") {
 		t.Errorf("%d statements for 10,000 tables of which nothing is known", len(got))
 	} else if longest := len(slices.MaxFunc(got, func(a, b string) int { return len(a) - len(b) })); longest > 1<<20 {
 		t.Errorf("a statement of %d bytes", longest)
+	}
+}
+
+// States whose literals are long are written by several statements, each far below the 16 MB that
+// Redshift takes, and each state by one of them.
+func TestLongStatesAreSplit(t *testing.T) {
+	m := metadata("rowshift")
+	all := manyStates(mostTogether)
+	for i := range all {
+		all[i].Why = strings.Repeat(`\'`, 15_000) // JSON doubles the backslash, and the literal all three
+	}
+	got, written := m.writeStates(nil, all, detailOf), 0
+	for _, sql := range got[1:] {
+		if written += strings.Count(sql, "'public'"); len(sql) > togetherBytes+1000 {
+			t.Errorf("a statement of %d bytes", len(sql))
+		}
+	}
+	if written != len(all) || len(got) > 1+len(all)/8 {
+		t.Errorf("%d states of %d, in %d statements", written, len(all), len(got))
 	}
 }
 
@@ -88,7 +107,7 @@ func TestManyStatesComeBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(nil)
 	w.fence(r)
-	tables := manyStates(2*mostStates + 3)
+	tables := manyStates(2*mostTogether + 3)
 	for _, change := range []func(){func() {}, func() { tables = slices.Delete(tables, 7, 300); tables[0].State = replicator.Parked }, func() { tables = nil }} {
 		tables = slices.Clone(tables)
 		change()

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A request has at most so many statements, and so many bytes unless one statement alone has
-// more. Redshift takes 16 MB.
+// A request has at most so many statements, or rows, and so many bytes unless one of them alone
+// has more. Redshift takes 16 MB.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
 const (
 	mostTogether  = 200
@@ -23,12 +23,7 @@ const (
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 func (s *session) together(ctx context.Context, op string, statements []string) (all []*pgconn.Result, err error) {
 	for len(statements) > 0 {
-		n := 1
-		for bytes := len(statements[0]); n < min(mostTogether, len(statements)); n++ {
-			if bytes += len(statements[n]); bytes > togetherBytes {
-				break
-			}
-		}
+		n := fitTogether(statements)
 		results, err := s.conn.Exec(ctx, strings.Join(statements[:n], ";\n")).ReadAll()
 		for _, r := range results {
 			if r.Err == nil {
@@ -44,4 +39,15 @@ func (s *session) together(ctx context.Context, op string, statements []string) 
 		statements = statements[n:]
 	}
 	return all, nil
+}
+
+// fitTogether returns how many of the texts, which are statements or rows, go into one request.
+func fitTogether(texts []string) int {
+	n := 1
+	for bytes := len(texts[0]); n < min(mostTogether, len(texts)); n++ {
+		if bytes += len(texts[n]); bytes > togetherBytes {
+			break
+		}
+	}
+	return n
 }
