@@ -40,12 +40,12 @@ func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema
 	err := w.loads.with(ctx, func(s *session) error {
 		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.table(l.Held), load: w.metadata.table(l.Into), ledger: w.metadata.loadLedger(l.Held),
 			doubled: min(left, mostDoubled)}
+		defer w.applies.Store(false) // not before the end of the transaction, which has the fence until then
 		return w.transaction(ctx, s, func() error {
 			if err := w.sameEpoch(ctx, s, epoch); err != nil {
 				return err
 			}
 			w.applies.Store(true)
-			defer w.applies.Store(false)
 			err := a.run(ctx)
 			applied = a.applied
 			return err

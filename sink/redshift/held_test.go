@@ -58,6 +58,42 @@ func (w *world) loaded(l replicator.LoadState) []string {
 	return w.ask("SELECT word, n, body FROM rowshift_accounts." + l.Into + " ORDER BY OCTET_LENGTH(word), word")
 }
 
+// Whoever waits for the fence hears that held changes are being applied until COMMIT has ended,
+// since the transaction has the fence for as long.
+func TestHeldChangesAreBeingAppliedUntilTheyAreCommitted(t *testing.T) {
+	w := newWorld(t)
+	r, table := w.withWords()
+	l := w.loading(r, table, 1)
+	w.apply(r, held(batch(t, table, "insert a|1|x"), l, 0))
+	for _, end := range []redshifttest.Fault{{Class: "COMMIT"}, {Class: "ROLLBACK"}} {
+		end.Application, end.Nth, end.Stall = "rowshift/accounts", 1, -1
+		ends := w.server.Inject(end)
+		refuses := w.server.Inject(redshifttest.Fault{Match: "held_1_1", Class: "DELETE", Nth: 1, Code: "XX000", Message: "assert"})
+		if end.Class == "COMMIT" {
+			refuses.Remove()
+		}
+		applied := make(chan error, 1)
+		go func() {
+			_, err := r.Apply(t.Context(), w.epoch, table, l, 0)
+			applied <- err
+		}()
+		select {
+		case <-ends.Reached():
+		case err := <-applied:
+			t.Fatalf("%s: it did not come to an end: %v", end.Class, err)
+		}
+		if !r.applies.Load() {
+			t.Errorf("nothing is being applied though there is still a %s to come", end.Class)
+		}
+		ends.Remove()
+		if err := <-applied; (err == nil) != (end.Class == "COMMIT") || r.applies.Load() {
+			t.Errorf("%s: %v, and applying: %v", end.Class, err, r.applies.Load())
+		}
+		refuses.Remove()
+		w.apply(r, held(batch(t, table, "insert b|1|x"), l, 0))
+	}
+}
+
 func TestHeldChangesWaitAndAreAppliedInOrder(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
