@@ -226,6 +226,9 @@ func (m *merging) alterOnce(ctx context.Context, t *schema.Table, statements []s
 		err = m.alterLimited(ctx, t, statements[0])
 	}
 	if _, reset := m.session.run(context.WithoutCancel(ctx), "set statement_timeout", setTimeout(0)); err == nil {
+		for _, sql := range statements {
+			delete(m.tries, sql)
+		}
 		return reset
 	}
 	return err

@@ -115,6 +115,9 @@ func TestAlterationThatTakesLong(t *testing.T) {
 	if codeOf(err) != cancelled || !replicator.Retryable(err) {
 		t.Fatalf("the first try: %v", err)
 	}
+	if n := r.tries[alterDistKey(in("public_copy", "words"), "n__wide")]; n != 1 {
+		t.Errorf("the time for another key was doubled %d times by a try that took too long", n)
+	}
 	long.Remove()
 	written := "SELECT xmin FROM public_copy.words ORDER BY word"
 	before := w.below(written)
@@ -130,8 +133,8 @@ func TestAlterationThatTakesLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(w.ask("SELECT word, n, body FROM public_copy.words ORDER BY 1"), "a|1|x", "b|2|~")
-	if n := r.tries[alterDistKey(in("public_copy", "words"), "n__wide")]; n != 2 {
-		t.Errorf("the time for another key was doubled %d times by two tries", n)
+	if len(r.tries) > 0 {
+		t.Errorf("the same alterations would begin with more time another day: %v", r.tries)
 	}
 	tried := &merging{Warehouse: r}
 	p, limits := in("public_copy", "words"), []int{}
