@@ -25,7 +25,9 @@ const deleteTimeout = 30 * time.Second
 // Check puts, lists and deletes one object, and reports which of these worked; for a request
 // that was not allowed it gives the statement of an IAM policy that allows it. It also warns of
 // a bucket that keeps versions. The object is a manifest that names a file which does not exist.
-// Check passes its URL to read before it deletes it, or an empty URL if the put failed.
+// Check passes its URL to read before it deletes it, or an empty URL if the put failed. It also
+// deletes after a put that failed, unless S3 refused it: a put may be carried out, and only its
+// answer be lost.
 func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replicator.Finding {
 	key := s.folder + checkName + random() + ".manifest"
 	content, err := json.Marshal(manifest{Entries: []manifestEntry{{URL: s.url(key + ".nothing"), Mandatory: true}}})
@@ -45,12 +47,12 @@ func (s *Stager) Check(ctx context.Context, read func(manifest string)) []replic
 	}
 	findings = append(findings, list)
 
-	if put != nil {
-		read("")
+	if put == nil {
+		read(s.url(key))
+	} else if read(""); s.diagnose(opPut, put).verdict != transient {
 		return append(findings, replicator.Finding{Subject: subject(opDelete), Verdict: replicator.Unasked,
 			Found: "nothing was put that could be deleted", Repair: "repair the put, then look again"})
 	}
-	read(s.url(key))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
 	return append(findings, s.finding(opDelete, s.remove(ctx, []string{key})))

@@ -24,7 +24,8 @@ func TestCheck(t *testing.T) {
 		{name: "no put", fails: http.MethodPut, with: denied, want: [3]replicator.Verdict{replicator.Failure, replicator.Fine, replicator.Unasked}, says: []string{"AccessDenied", `"s3:PutObject"`}},
 		{name: "no list", fails: http.MethodGet, with: denied, want: [3]replicator.Verdict{replicator.Fine, replicator.Failure, replicator.Fine}, says: []string{`"s3:ListBucket"`}},
 		{name: "no delete", fails: http.MethodPost, with: denied, want: [3]replicator.Verdict{replicator.Fine, replicator.Fine, replicator.Failure}, says: []string{`"s3:DeleteObject"`}},
-		{name: "down", fails: http.MethodPut, with: reset, want: [3]replicator.Verdict{replicator.Unasked, replicator.Fine, replicator.Unasked}, says: []string{"can be reached"}},
+		{name: "down", fails: http.MethodPut, with: reset, want: [3]replicator.Verdict{replicator.Unasked, replicator.Fine, replicator.Fine}, says: []string{"can be reached"}},
+		{name: "put without an answer", fails: http.MethodPut, with: lost, want: [3]replicator.Verdict{replicator.Unasked, replicator.Fine, replicator.Fine}, says: []string{"can be reached"}},
 		{name: "no bucket", alter: func(o *Options) { o.URL = "s3://elsewhere" }, want: [3]replicator.Verdict{replicator.Failure, replicator.Failure, replicator.Unasked}, says: []string{"aws s3 mb s3://elsewhere"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
