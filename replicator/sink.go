@@ -108,11 +108,11 @@ type StagedFold struct {
 	// In Files the key of a refused row is gone; if the key itself does not fit, the row is
 	// not in Files at all. The columns of an entry are: if Held is set, the number of the
 	// fold and the transaction, as in Files; the key columns in the order of Table.Key; the
-	// key as text where they cannot hold it, else NULL; the source's name of the column,
-	// NULL if the entry is about no single one; the kind of misfit, or the reason; the
-	// rule, which is schema.Quarantine for a refused row and Lifted for a key that does not
-	// fit and is gone; the length in bytes of the source's text; LSN and time of the
-	// commit; and the URL of the object that holds the row.
+	// key as text where they cannot hold it, else NULL; the column's name in the
+	// warehouse, NULL if the entry is about no single one; the kind of misfit, or the
+	// reason; the rule, which is schema.Quarantine for a refused row and Lifted for a key
+	// that does not fit and is gone; the length in bytes of the source's text; LSN and time
+	// of the commit; and the URL of the object that holds the row.
 	Ledger Files
 
 	// Into is the load table that the fold applies to, in the batch with which its
