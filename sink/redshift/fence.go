@@ -270,7 +270,7 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	if slices.ContainsFunc([]string{"fence", "checkpoint", "table_state", "request", "freshness"}, lacks) {
 		statements = append(statements, w.createMetadata(names)...)
 	}
-	return w.explainGrant(s.each(ctx, "create the metadata tables", statements))
+	return w.explainGrant(ctx, s, s.each(ctx, "create the metadata tables", statements))
 }
 
 // ensureAccounts halts if the ledger or the quarantine is gone. If no checkpoint was written

@@ -77,7 +77,7 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicat
 		if err := unfit(t, w.drift(t, have)); err != nil {
 			return err
 		}
-		return w.explainGrant(s.each(ctx, "create a target", w.grants(rights(w.options.Schema, in(w.options.Schema, t.Target)))))
+		return w.explainGrant(ctx, s, s.each(ctx, "create a target", w.grants(rights(w.options.Schema, in(w.options.Schema, t.Target)))))
 	}
 	return w.transaction(ctx, s, func() error {
 		if err := w.sameEpoch(ctx, s, epoch); err != nil {
@@ -96,7 +96,7 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicat
 		if _, err := s.run(ctx, "create a target", statements[0]); err != nil {
 			return w.makes.unmade(t, in(w.options.Schema, t.Target), err)
 		}
-		return w.explainGrant(s.each(ctx, "create a target", statements[1:]))
+		return w.explainGrant(ctx, s, s.each(ctx, "create a target", statements[1:]))
 	})
 }
 

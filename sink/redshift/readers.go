@@ -84,13 +84,13 @@ func (w *Warehouse) regrant(ctx context.Context, c replicator.Checkpoint) error 
 	return w.with(ctx, func(s *session) error {
 		err := w.grantAll(ctx, s, targets)
 		if codeOf(err) != lacksRight {
-			return w.explainGrant(err)
+			return w.explainGrant(ctx, s, err)
 		}
 		others, asked := s.rows(ctx, "look for targets of others", ofOthers(w.options.Schema))
 		if asked != nil || len(others) == 0 {
 			return err
 		}
-		return w.explainGrant(w.grantAll(ctx, s, slices.DeleteFunc(targets, func(t string) bool {
+		return w.explainGrant(ctx, s, w.grantAll(ctx, s, slices.DeleteFunc(targets, func(t string) bool {
 			return slices.ContainsFunc(others, func(r [][]byte) bool { return string(r[0]) == schema.Fold(t) })
 		})))
 	})
@@ -108,17 +108,38 @@ func (w *Warehouse) grantAll(ctx context.Context, s *session, targets []string) 
 
 // explainGrant returns a halt instead of err if a grant was refused because a reader does not
 // exist.
-func (w *Warehouse) explainGrant(err error) error {
+func (w *Warehouse) explainGrant(ctx context.Context, s *session, err error) error {
 	if err == nil || replicator.Final(err) || replicator.Retryable(err) || codeOf(err) != undefinedObject {
 		return err
 	}
-	return &replicator.Halt{
+	h := &replicator.Halt{
 		Reason: replicator.WarehouseUnfit,
 		Found:  fmt.Sprintf("warehouse.readers are %s; Redshift says: %v", strings.Join(w.options.Readers, ", "), err),
 		Means:  "one of them is not there, so it can be granted nothing",
 		Repair: "correct warehouse.readers, or make it; rowshift check says which it is",
 		Cause:  err,
 	}
+	for _, reader := range w.options.Readers {
+		if other := w.inOtherCase(ctx, s, reader); other != "" {
+			h.Means += fmt.Sprintf("; there is no user %q, but %q, and names of users keep their case", reader, other)
+			h.Repair = fmt.Sprintf("write %s for %s, or else ", other, reader) + h.Repair
+		}
+	}
+	return h
+}
+
+// inOtherCase returns a user who is there in place of a reader who is not, by a name that differs
+// in case only; empty if there is none. CREATE USER without quotes folds a name to lower case, and
+// a reader is looked for as it is written. It is a hint, so an error of the query is ignored.
+func (w *Warehouse) inOtherCase(ctx context.Context, s *session, reader string) string {
+	if !isUser(reader) {
+		return ""
+	}
+	rows, err := s.rows(ctx, "look for a reader in another case", usersLike(reader))
+	if err != nil || len(rows) == 0 || slices.ContainsFunc(rows, func(r [][]byte) bool { return string(r[0]) == reader }) {
+		return ""
+	}
+	return string(rows[0][0])
 }
 
 // undefinedObject is the SQLSTATE of a user, group or role that is not there.
@@ -162,6 +183,10 @@ func (w *Warehouse) checkReader(ctx context.Context, s *session, reader string, 
 	if n == 0 {
 		f.Verdict, f.Found = replicator.Failure, "there is no such user or group"
 		f.Repair = "correct warehouse.readers, or make it: " + createReader(reader)
+		if other := w.inOtherCase(ctx, s, reader); other != "" {
+			f.Found += fmt.Sprintf(", but %q is there, and names of users keep their case", other)
+			f.Repair = fmt.Sprintf("write %s for it, or else ", other) + f.Repair
+		}
 		return f
 	}
 	if !isUser(reader) {

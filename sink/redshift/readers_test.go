@@ -146,7 +146,7 @@ func TestUsersKeepTheirCase(t *testing.T) {
 		o.Config, o.Schema, o.Readers = w.config("Loader"), "theirs", []string{"iamr:analyst"}
 	})
 	findings := w.check(other)
-	if f := find(t, findings, "reader iamr:analyst"); f.Verdict != replicator.Failure || !strings.Contains(f.Repair, `CREATE USER "iamr:analyst"`) {
+	if f := find(t, findings, "reader iamr:analyst"); f.Verdict != replicator.Failure || !strings.Contains(f.Found, `"IAMR:Analyst" is there`) || !strings.Contains(f.Repair, `CREATE USER "iamr:analyst"`) {
 		t.Errorf("%+v", f)
 	}
 	if f := find(t, findings, "schema theirs"); f.Repair != `GRANT USAGE, CREATE ON SCHEMA "theirs" TO "Loader";` {
@@ -160,5 +160,29 @@ func TestReaderWhoIsNotThereHalts(t *testing.T) {
 	_, err := r.Fence(t.Context(), first())
 	if h := wantHalt(t, err, replicator.WarehouseUnfit); !strings.Contains(h.Found+h.Repair, "nobody_there") || !strings.Contains(h.Repair, "warehouse.readers") {
 		t.Errorf("%+v", h)
+	}
+}
+
+// A reader that is written in another case than its user has is not there, and both the halt and
+// check say which user is. CREATE USER without quotes makes a name of lower case.
+func TestReaderInAnotherCaseHalts(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(func(o *Options) { o.Readers = []string{"dev", "Analysts", "group Nobody"} })
+	_, err := r.Fence(t.Context(), first())
+	h := wantHalt(t, err, replicator.WarehouseUnfit)
+	if !strings.Contains(h.Means, `there is no user "Analysts", but "analysts"`) || !strings.HasPrefix(h.Repair, "write analysts for Analysts, or else correct") || strings.Contains(h.Error(), `"dev"`) {
+		t.Errorf("%+v", h)
+	}
+	findings := w.check(r)
+	if f := find(t, findings, "reader Analysts"); f.Verdict != replicator.Failure || !strings.Contains(f.Found, `"analysts" is there`) || !strings.HasPrefix(f.Repair, "write analysts for it") {
+		t.Errorf("%+v", f)
+	}
+	if f := find(t, findings, "reader group Nobody"); f.Verdict != replicator.Failure || strings.Contains(f.Found, "case") {
+		t.Errorf("%+v", f)
+	}
+	hidden := w.server.Inject(redshifttest.Fault{Match: "LOWER(usename)", Code: "42501", Message: "permission denied for relation pg_user"})
+	defer hidden.Remove()
+	if _, err := r.Fence(t.Context(), first()); hidden.Hits() == 0 || !strings.HasPrefix(wantHalt(t, err, replicator.WarehouseUnfit).Repair, "correct warehouse.readers") {
+		t.Errorf("without an answer: %v", err)
 	}
 }

@@ -61,3 +61,8 @@ func countReader(reader string) string {
 	}
 	return "SELECT COUNT(*) FROM pg_user WHERE usename = " + literal(reader)
 }
+
+// usersLike lists the users whose names are a reader's but for case.
+func usersLike(reader string) string {
+	return "SELECT usename FROM pg_user WHERE LOWER(usename) = LOWER(" + literal(reader) + ") ORDER BY usename"
+}

@@ -11,6 +11,7 @@ CREATE TEMP TABLE "rowshift_tmp_probe" ("c1" VARCHAR(1));
 SELECT COUNT(*) FROM pg_user WHERE usename = 'Ann';
 SELECT COUNT(*) FROM pg_group WHERE groname = 'analysts';
 SELECT COUNT(*) FROM svv_roles WHERE role_name = 'readers';
+SELECT usename FROM pg_user WHERE LOWER(usename) = LOWER('Ann') ORDER BY usename;
 SELECT has_schema_privilege('Ann', 'sales', 'USAGE');
 SELECT has_table_privilege('Ann', '"sales"."order lines"', 'SELECT');
 SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOIN pg_namespace AS n ON n."oid" = c.relnamespace JOIN pg_user AS o ON o.usesysid = c.relowner JOIN pg_user AS me ON me.usename = CURRENT_USER WHERE n.nspname = 'sales' AND c.relname = 'order lines';
