@@ -80,4 +80,10 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 	}
+	slow := Backoff{Min: time.Hour, Max: 24 * time.Hour} // an hour doubled 22 times is more than a Duration holds
+	for n := range 100 {
+		if d := slow.wait(n); d <= 0 || d > slow.Max {
+			t.Fatalf("try %d waits %v, at most %v", n, d, slow.Max)
+		}
+	}
 }

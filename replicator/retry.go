@@ -10,8 +10,8 @@ import (
 // that doubles, so that many that failed together do not come back together.
 func (b Backoff) wait(n int) time.Duration {
 	bound := b.Max
-	if n < 30 {
-		bound = min(b.Max, b.Min<<n)
+	if b.Min < b.Max>>n { // Min<<n may be more than a Duration holds
+		bound = b.Min << n
 	}
 	return time.Duration(rand.Int64N(int64(bound))) + 1
 }
