@@ -228,6 +228,13 @@ func (s *TableState) changeLoad(change func(*LoadState)) {
 	s.Load = &l
 }
 
+// enter puts a table into a state other than Parked. Why it was parked or loaded before, and
+// what would have repaired it, is over.
+func (s *TableState) enter(state State) {
+	s.State, s.Load = state, nil
+	s.Reason, s.Why, s.Repair = "", "", ""
+}
+
 // Same reports whether two states are equal. It need not look at what is in them if one is
 // a copy of the other and neither was written anew since.
 func (s TableState) Same(o TableState) bool {

@@ -408,7 +408,7 @@ func (c Checkpoint) after(staged []*Staged) Checkpoint {
 	}
 	for _, join := range s.Joins {
 		if t := next.Table(join.Table.OID); t != nil {
-			t.State, t.Load, t.Why = Live, nil, ""
+			t.enter(Live)
 		}
 	}
 	for _, h := range s.Holds {

@@ -49,7 +49,7 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 	next := cp.Clone()
 	next.Phase, next.Reset = Creating, token
 	for i := range next.Tables {
-		next.Tables[i].State, next.Tables[i].Load = Loading, nil
+		next.Tables[i].enter(Loading)
 	}
 	_, err = d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
 	if err == nil {

@@ -178,3 +178,24 @@ func (l *loses) Merge(_ context.Context, m *Merge) (Merged, error) {
 	}
 	return Merged{}, nil
 }
+
+// A table that was parked when a slot reset began is not said to be parked any more while it
+// loads, nor once it is live.
+func TestAResetEndsWhatTablesWereParkedFor(t *testing.T) {
+	f := &flaky{merges: true, cp: Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
+		{OID: 1, Target: "t", State: Parked, Reason: TableUnfit, Why: "it has no key", Repair: "give it one"},
+	}}}
+	d := &daemon{Options: &Options{Warehouse: f}}
+	if err := d.beginReset(t.Context(), func(*Checkpoint) string { return "token" }); err != nil {
+		t.Fatal(err)
+	}
+	clean := func(cp Checkpoint, want State) {
+		t.Helper()
+		if s := cp.Tables[0]; s.State != want || s.Reason != "" || s.Why != "" || s.Repair != "" {
+			t.Errorf("it is %+v", s)
+		}
+	}
+	clean(f.cp, Loading)
+	was := Checkpoint{Tables: []TableState{{OID: 1, State: Loading, Reason: TableUnfit, Why: "it has no key", Repair: "give it one"}}}
+	clean(was.after([]*Staged{{Joins: []Join{{Table: &schema.Table{OID: 1}}}}}), Live)
+}

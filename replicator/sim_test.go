@@ -134,6 +134,9 @@ func (n *node) check(m *replicator.Merge) {
 		n.broken(1, "the checkpoint went back from %v to %v", m.Expect, cp.LSN)
 	}
 	for _, t := range cp.Tables {
+		if t.State != replicator.Parked && (t.Reason != "" || t.Repair != "") || t.State == replicator.Live && t.Why != "" {
+			n.broken(4, "%v is %s, and said to be parked: %s", t.Name, t.State, t.Why)
+		}
 		n.standsStill(t)
 		n.checkTable(t, want)
 		if t.State == replicator.Loading && cp.LSN > m.Expect {
