@@ -32,7 +32,7 @@
 //	read       Source, open transaction    the socket, its time-outs     stop, error, or drained (Once)
 //	stage      Stager.Stage                a batch from read             read closed the channel
 //	merge      Warehouse, checkpoint       a staged batch                stage closed the channel
-//	discard    Stager.Discard              objects of a merged batch     merge closed the channel
+//	discard    Stager.Discard              objects of merged batches     merge closed the channel
 //	sweep      Sweeper                     an hour                       stop
 //	load       Origin.Snapshot             tables to load, a merge, hold or join     stop
 //	n workers  a session of the Snapshot   a range, while tables load                no range is left
@@ -63,6 +63,10 @@
 //	           sees                                   remembered, it waits for the next pass
 //	done       every table is remembered as loaded    is forgotten
 //	failed     a step of it failed                    the next pass loads anew the tables that are not loaded
+//
+// Whatever its end is, a haul then deletes what it has put into the bucket for tables that it
+// has not loaded. A pass that ends does so with batches that it has not merged (leave.go). Objects
+// of a merge that may have been committed wait for the next fence, behind which it has ended.
 //
 // The next pass drops from the haul the tables that it has to load anew, such as those that
 // were altered, and loads them after the haul has ended. A haul is given up, that is
@@ -136,6 +140,7 @@
 //	what fails                                    what is done
 //	a step that surely left nothing (Retryable)   tried again in place, with backoff
 //	a load                                        what it held is forgotten, and it begins again beside the stream
+//	a deletion in the bucket                      swept, a day later and once another pass has begun
 //	anything else                                 the pass ends, the next opens at the checkpoint
 //	COMMIT without an answer                      the same: the next fence waits for it to end
 //	another daemon took the warehouse (fenced)    the same: back to waiting for the slot

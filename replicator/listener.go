@@ -28,8 +28,8 @@ type Listener struct {
 	Applied      func(AppliedTable) // held changes of a table were applied to its load table
 	Tables       func([]TableState) // as they are now, whenever one changed
 	Altered      func([]string)     // the statements that altered targets
-	Discarded    func(Deletion)     // objects of a merged batch
-	Swept        func(Deletion)     // objects that crashed daemons left
+	Discarded    func(Deletion)     // objects of what was merged, loaded or given up
+	Swept        func(Deletion)     // objects that crashed daemons and earlier passes left
 }
 
 // OpenedPass tells of a pass that began.

@@ -173,6 +173,7 @@ func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 		return err
 	}
 	l.loads.haul = nil
+	l.loads.reckon(l.epoch)
 	return h.err
 }
 

@@ -14,6 +14,17 @@ import (
 type loads struct {
 	begun int   // loads that this process has begun
 	haul  *haul // the haul that is under way, or that has ended and whose error nobody has taken; nil: none
+
+	needs atomic.Int64 // the first epoch of which objects may be needed, for the sweep
+}
+
+// reckon notes, in a pass of that epoch, whose objects may be needed: those of the pass, and
+// of the haul. An earlier pass has ended, and its merges with the fence of this one.
+func (l *loads) reckon(e Epoch) {
+	if l.haul != nil {
+		e = min(e, l.haul.epoch)
+	}
+	l.needs.Store(int64(e))
 }
 
 // attempt returns the number of a load that begins: loads are counted by process.
@@ -81,6 +92,7 @@ func closed(c <-chan struct{}) bool {
 // wait for a pass: having something remembered, and making a load table.
 type haul struct {
 	*Options
+	epoch    Epoch // of the pass that has begun it, and of its objects
 	refused  *refusals
 	snapshot Snapshot
 	taken    Taken
@@ -104,7 +116,7 @@ type haul struct {
 func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan struct{}) *haul {
 	taken := snapshot.Taken()
 	h := &haul{
-		Options: l.Options, refused: l.refused, snapshot: snapshot, taken: taken, learned: learned,
+		Options: l.Options, epoch: l.epoch, refused: l.refused, snapshot: snapshot, taken: taken, learned: learned,
 		tables: map[uint32]*tableLoad{}, queue: newQueue(len(taken.Tables)), ended: make(chan struct{}), nextPass: make(chan struct{}),
 	}
 	for _, t := range taken.Tables {
@@ -120,7 +132,8 @@ func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan stru
 	go func() {
 		defer close(h.ended)
 		defer end()
-		h.err = h.bring(life, l.epoch)
+		h.err = h.bring(life)
+		h.leave(life)
 	}()
 	return h
 }
@@ -133,6 +146,7 @@ func (l *load) takeOn(ctx context.Context) {
 	case h == nil:
 	case closed(h.ended) && h.err == nil:
 		l.loads.haul = nil
+		l.loads.reckon(l.epoch)
 	default:
 		tell(h.Listener.LoadBegun, h.taken)
 		h.tellProgress()
@@ -229,14 +243,14 @@ func (h *haul) announce(taken Taken) {
 
 // bring reads all ranges and, meanwhile, copies those that are at rest into the load
 // tables.
-func (h *haul) bring(ctx context.Context, epoch Epoch) error {
+func (h *haul) bring(ctx context.Context) error {
 	defer h.snapshot.Close()
 	stop := h.report()
 	defer stop()
 	known := h.refused.known()
 	for oid, t := range h.tables {
 		var err error
-		t.files, err = h.Stager.Load(ctx, LoadRequest{Epoch: epoch, Into: t.state.Into, Table: t.table, At: h.taken.HandOver, Refused: known[oid]})
+		t.files, err = h.Stager.Load(ctx, LoadRequest{Epoch: h.epoch, Into: t.state.Into, Table: t.table, At: h.taken.HandOver, Refused: known[oid]})
 		if err != nil {
 			return err
 		}

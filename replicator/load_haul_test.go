@@ -125,6 +125,7 @@ func (nothing) Cut(context.Context) (StagedLoad, error) { return StagedLoad{}, n
 func (nothing) Write(Tuple) error                       { return nil }
 func (nothing) Close() error                            { return nil }
 func (nothing) Abandon()                                {}
+func (nothing) Objects() []string                       { return nil }
 
 // A load table that waits for a pass to be made in is not made, and neither is its target,
 // if the table is loaded anew by then: it may be another table. Otherwise it is made in

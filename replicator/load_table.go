@@ -3,7 +3,6 @@ package replicator
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +21,11 @@ type tableLoad struct {
 
 	dropped atomic.Bool // another load of the table has begun, and this one is in vain
 
-	staged []StagedLoad // what was cut of files; owned by who has taken the table from the queue
+	staged []StagedLoad // what was cut of files; owned by who has taken the table from the queue, as are the next three
 	copied int          // how many of those are in the load table
+
+	remembered bool // somebody was asked to remember the load as done, and may have
+	discarded  bool // what was put into the bucket for the load was deleted
 
 	rows, bytes int64 // read, and counted in the haul's progress; guarded by the haul's lock
 
@@ -172,6 +174,7 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	if err := await(ctx, h.learned); err != nil {
 		return err
 	}
+	t.remembered = true
 	loaded, err := h.remember(ctx, t, func(s *TableState) {
 		s.changeLoad(func(l *LoadState) { l.Loaded, l.Rows = true, rows })
 		s.LastLoad = max(time.Since(t.began), time.Millisecond)
@@ -187,16 +190,6 @@ func (t *tableLoad) finish(ctx context.Context) error {
 	}
 	t.discard(ctx)
 	return nil
-}
-
-// discard deletes the files that were staged.
-func (t *tableLoad) discard(ctx context.Context) {
-	var objects []string
-	for _, f := range t.staged {
-		objects = slices.Concat(objects, f.Objects, f.Ledger.Objects)
-	}
-	err := t.haul.Stager.Discard(ctx, objects)
-	tell(t.haul.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
 }
 
 // queue holds tables with something at rest that is not in the load table. Workers copy one

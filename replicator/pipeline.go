@@ -36,7 +36,12 @@ type pipeline struct {
 
 	batches chan *Batch
 	staged  chan *Staged
+	unsent  *Staged       // that could not be handed over any more; owned by stage
+	pending []*Staged     // that are not merged; owned by merge
 	done    chan []string // objects of merged batches
+	over    []string      // such objects that discard has had no time for; owned by merge
+	late    []string      // such objects that were not deleted before the pass ended; owned by discard
+	unsure  []string      // objects of a merge that nobody knows to be committed; set as the pass ends
 	news    chan news     // what the load wants to be remembered
 	merged  atomic.Uint64 // the checkpoint's LSN
 	once    sync.Once     // for ended, which read or load sets
@@ -110,6 +115,7 @@ func routes(opened Opened, cp Checkpoint) map[uint32]*route {
 // ctx is done, stage and merge when their channel is closed. Failing flows upstream: any
 // error cancels work.
 func (p *pipeline) run(ctx context.Context) error {
+	defer p.leave(ctx)
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	defer context.AfterFunc(ctx, func() {
@@ -231,6 +237,7 @@ func (p *pipeline) stage(ctx context.Context) error {
 		select {
 		case p.staged <- s:
 		case <-ctx.Done():
+			p.unsent = s
 			return ctx.Err()
 		}
 	}
@@ -242,13 +249,12 @@ func (p *pipeline) stage(ctx context.Context) error {
 // are prepared.
 func (p *pipeline) merge(ctx, reading context.Context) error {
 	defer close(p.done)
-	var pending []*Staged
 	looks := time.NewTicker(looksEvery / 10)
 	defer looks.Stop()
 	for {
 		select {
 		case <-looks.C:
-			if len(pending) > 0 || time.Since(p.looked) < max(looksEvery, p.Refresh) {
+			if len(p.pending) > 0 || time.Since(p.looked) < max(looksEvery, p.Refresh) {
 				continue // a merge is due, which looks for requests, or one did not long ago
 			}
 			if err := p.remember(ctx, p.checkpoint); err != nil {
@@ -258,15 +264,15 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 			if !more {
 				return nil
 			}
-			pending = p.andStaged(append(pending, s))
-			for n := together(pending); n > 0; n = together(pending) {
-				if err := p.mergeOnce(ctx, pending[:n]); err != nil {
+			p.pending = p.andStaged(append(p.pending, s))
+			for n := together(p.pending); n > 0; n = together(p.pending) {
+				if err := p.mergeOnce(ctx, p.pending[:n]); err != nil {
 					return err
 				}
-				pending = slices.Clone(pending[n:])
+				p.pending = slices.Clone(p.pending[n:])
 			}
 			if reading.Err() == nil { // otherwise the commit will not come
-				p.prepare(ctx, pending)
+				p.prepare(ctx, p.pending)
 			}
 		case n := <-p.news:
 			next, loaded := p.checkpoint.Clone(), p.checkpoint.countLoaded()
@@ -340,6 +346,9 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(staged), Staged: staged}
 	began := time.Now()
 	merged, err := p.Options.merge(ctx, m)
+	for _, s := range staged {
+		s.applied = !Retryable(err)
+	}
 	if refused, ok := errors.AsType[*Refused](err); ok {
 		refused.until = last.End
 	}
@@ -417,32 +426,4 @@ func (c Checkpoint) after(staged []*Staged) Checkpoint {
 		}
 	}
 	return next
-}
-
-// discardLater hands the objects of merged batches to discard. If discard is far behind, they are
-// left to be swept.
-func (p *pipeline) discardLater(staged []*Staged) {
-	var objects []string
-	for _, s := range staged {
-		for _, f := range s.Folds {
-			objects = append(append(objects, f.Files.Objects...), f.Ledger.Objects...)
-		}
-	}
-	if len(objects) == 0 {
-		return
-	}
-	select {
-	case p.done <- objects:
-	default:
-	}
-}
-
-// discard deletes the objects of merged batches. If that fails, it costs nothing but room
-// in the bucket.
-func (p *pipeline) discard(ctx context.Context) error {
-	for objects := range p.done {
-		err := p.Stager.Discard(ctx, objects)
-		tell(p.Listener.Discarded, Deletion{Objects: len(objects), Err: err})
-	}
-	return nil
 }

@@ -31,8 +31,8 @@ func Run(ctx context.Context, o Options) error {
 	for failures := 0; ; {
 		began := time.Now()
 		d.gained = false
-		err := d.pass(ctx, func(first Epoch) {
-			d.sweepOnce.Do(func() { wg.Go(func() { d.sweep(sweeping, first) }) })
+		err := d.pass(ctx, func() {
+			d.sweepOnce.Do(func() { wg.Go(func() { d.sweep(sweeping) }) })
 		})
 		if ctx.Err() != nil || err == nil {
 			return d.end()
@@ -87,8 +87,9 @@ type daemon struct {
 	stuck     int      // streams in a row that ended because the slot lacks something
 	again     repeated // a reset that was begun again because its slot was lost
 	sweepOnce sync.Once
-	drained   bool // with Once: everything up to the position of the start is merged
-	gained    bool // the pass at hand did something that the next need not do again
+	drained   bool     // with Once: everything up to the position of the start is merged
+	gained    bool     // the pass at hand did something that the next need not do again
+	unsure    []string // objects of the last pass's merge that may have been committed; not needed once this pass has the fence
 }
 
 // learnRefused takes in the rows that COPY refused, if err is about such, and reports whether
@@ -119,7 +120,7 @@ func (d *daemon) settle(err error, failures int) time.Duration {
 // pass opens the source at the checkpoint and replicates until something fails or
 // ctx is done. Slot first, fence second: the slot lets one daemon in, and only that
 // one takes the warehouse over.
-func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
+func (d *daemon) pass(ctx context.Context, fenced func()) error {
 	cp, err := d.Warehouse.Checkpoint(ctx)
 	if err != nil {
 		return err
@@ -154,12 +155,13 @@ func (d *daemon) pass(ctx context.Context, fenced func(Epoch)) error {
 	if err != nil {
 		return err
 	}
-	fenced(now.Epoch)
 	if !d.shapes.fenced(now.Epoch) {
 		if err := d.giveUp(ctx, source, opened.Confirmed); err != nil { // another daemon may have begun the loads anew
 			return err
 		}
 	}
+	d.loads.reckon(now.Epoch)
+	fenced()
 	if now.Phase == Creating {
 		return errors.New("replicator: the checkpoint was reset while the source was opened")
 	}
@@ -258,7 +260,9 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 		return cp, err
 	}
 	p := newPipeline(d.Options, source, opened, cp, &d.loads, &d.refusals)
+	p.over = d.unsure
 	err = p.run(ctx)
+	d.unsure = p.unsure
 	d.drained = err == nil && p.reader.drained
 	d.gained = p.gained
 	return p.checkpoint, err

@@ -15,6 +15,11 @@ import (
 type object struct {
 	epoch replicator.Epoch
 	at    time.Time
+	by    *node // who put it
+
+	unsure bool // its merge failed, and may have been committed
+	left   bool // it could not be discarded
+
 	table *schema.Table
 	rows  []replicator.Row
 
@@ -24,13 +29,13 @@ type object struct {
 }
 
 // put lays an object into the bucket.
-func (w *world) put(o object) replicator.Files {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.objects++
-	name := fmt.Sprint("s3://b/", w.objects)
-	o.at = time.Now()
-	w.bucket[name] = o
+func (n *node) put(o object) replicator.Files {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	n.objects++
+	name := fmt.Sprint("s3://b/", n.objects)
+	o.at, o.by = time.Now(), n
+	n.bucket[name] = o
 	return replicator.Files{Manifest: name, Rows: int64(len(o.rows)), Objects: []string{name}}
 }
 
@@ -90,16 +95,65 @@ func nulled(t replicator.Tuple) (out replicator.Tuple) {
 	return out
 }
 
-func (n *node) Discard(_ context.Context, objects []string) error {
-	if n.isDead() || n.fault("discard fails") {
-		return errInjected
-	}
+func (n *node) Discard(ctx context.Context, objects []string) error {
+	fails := ctx.Err() != nil || n.isDead() || n.fault("discard fails")
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
+	if fails {
+		n.mark(objects, func(o *object) { o.left = true })
+		return errInjected
+	}
 	for _, o := range objects {
-		delete(n.bucket, o)
+		if n.bug != keepDiscarded || n.die("keep object").IntN(3) > 0 {
+			delete(n.bucket, o)
+		}
 	}
 	return nil
+}
+
+// mark marks objects, those of them that are still there.
+func (w *world) mark(objects []string, how func(*object)) {
+	for _, name := range objects {
+		if o, there := w.bucket[name]; there {
+			how(&o)
+			w.bucket[name] = o
+		}
+	}
+}
+
+// fails marks the objects of a merge that failed, unless it surely was not committed.
+func (w *world) fails(m *replicator.Merge, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range m.Staged {
+		for _, f := range s.Folds {
+			switch {
+			case !replicator.Retryable(err):
+				w.mark(append(slices.Clone(f.Files.Objects), f.Ledger.Objects...), func(o *object) { o.unsure = true })
+			case w.bug == discardEarly:
+				delete(w.bucket, f.Files.Manifest)
+			}
+		}
+	}
+}
+
+// needs returns an object that COPY reads. None is missing as long as the daemon that put it
+// is in charge.
+func (n *node) needs(name string) object {
+	o, there := n.bucket[name]
+	if !there && n.warehouse.fenced == n {
+		n.broken(5, "%s is needed, and was deleted", name)
+	}
+	return o
+}
+
+// tidy checks that what was put by daemons that live was deleted, as far as that was possible.
+func (w *world) tidy() {
+	for name, o := range w.bucket {
+		if !o.left && !o.by.isDead() && !(o.unsure && o.by != w.warehouse.fenced) {
+			w.broken(5, "%s of epoch %d, which is from %v, is left in the bucket", name, o.epoch, o.at.Format("04:05.000"))
+		}
+	}
 }
 
 func (n *node) Sweep(_ context.Context, before replicator.Epoch) (int, error) {
@@ -126,6 +180,7 @@ type loadFiles struct {
 	mu      sync.Mutex
 	rows    []replicator.Row
 	entries []entry
+	put     []string
 }
 
 func (n *node) Load(_ context.Context, r replicator.LoadRequest) (replicator.LoadFiles, error) {
@@ -151,9 +206,15 @@ func (f *loadFiles) Cut(context.Context) (staged replicator.StagedLoad, err erro
 		f.rows, f.entries = nil, nil
 		f.mu.Unlock()
 	}()
-	staged.Files, staged.Ledger = f.put(object{epoch: f.Epoch, table: f.Table, rows: f.rows}), f.putEntries(f.Epoch, f.entries)
+	staged.Files, staged.Ledger = f.node.put(object{epoch: f.Epoch, table: f.Table, rows: f.rows}), f.putEntries(f.Epoch, f.entries)
+	f.put = append(append(f.put, staged.Files.Objects...), staged.Ledger.Objects...)
+	if f.fault("answer of the bucket is lost") {
+		return replicator.StagedLoad{}, errInjected
+	}
 	return staged, nil
 }
+
+func (f *loadFiles) Objects() []string { return f.put }
 
 func (p *loadPart) Write(t replicator.Tuple) error {
 	table := p.files.Table

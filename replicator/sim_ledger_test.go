@@ -69,14 +69,9 @@ func account(t *schema.Table, r replicator.Row, refused replicator.Rows) (replic
 }
 
 // putEntries lays entries into the bucket.
-func (w *world) putEntries(epoch replicator.Epoch, entries []entry) (f replicator.Files) {
+func (n *node) putEntries(epoch replicator.Epoch, entries []entry) (f replicator.Files) {
 	if len(entries) > 0 {
-		f = w.put(object{epoch: epoch})
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		o := w.bucket[f.Manifest]
-		o.entries = entries
-		w.bucket[f.Manifest] = o
+		f = n.put(object{epoch: epoch, entries: entries})
 	}
 	return f
 }

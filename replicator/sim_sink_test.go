@@ -29,6 +29,7 @@ type simWarehouse struct {
 	resets   map[string]string      // slot resets by token: requested, taken or done
 	still    map[string]*sheet      // targets of tables that are not live, as they were
 	stuck    map[string]bool        // targets that cannot be altered
+	fenced   *node                  // who has taken the fence last
 }
 
 func newWarehouse() simWarehouse {
@@ -64,12 +65,13 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 	}
 	l.world.mu.Lock()
 	defer l.world.mu.Unlock()
-	if err := l.cursed(t, l.bucket[f.Manifest], true); err != nil {
-		return err
-	}
 	at, books := l.warehouse.loads[state.Into], l.warehouse.loadBooks[state.Held]
 	if at == nil || books == nil {
 		return errInjected // another daemon has dropped them
+	}
+	o := l.needs(f.Manifest)
+	if err := l.cursed(t, o, true); err != nil {
+		return err
 	}
 	if !strings.HasPrefix(state.Into, fmt.Sprintf("load_%d_", l.warehouse.checkpoint.Epoch)) {
 		l.tall.count("load outlives a pass")
@@ -77,13 +79,15 @@ func (l loader) Load(_ context.Context, state replicator.LoadState, t *schema.Ta
 	if len(at.rows) > 0 {
 		l.tall.count("more is copied into a load table")
 	}
-	for _, r := range l.bucket[f.Manifest].rows {
+	for _, r := range o.rows {
 		if _, there := at.rows[string(r.Key)]; there {
 			l.broken(1, "%v is copied into %s twice", r.Key, state.Into)
 		}
 		at.rows[string(r.Key)] = at.row(t, r.New, row{})
 	}
-	books.enter(l.bucket[f.Ledger.Manifest].entries)
+	if f.Ledger.Manifest != "" {
+		books.enter(l.needs(f.Ledger.Manifest).entries)
+	}
 	return nil
 }
 
@@ -139,6 +143,7 @@ func (n *node) Fence(_ context.Context, first replicator.Checkpoint) (replicator
 		n.warehouse.checkpoint = c
 	}
 	c.Epoch++
+	n.warehouse.fenced = n
 	for name := range n.warehouse.loads {
 		if !named(*c, name) {
 			delete(n.warehouse.loads, name)
@@ -171,6 +176,14 @@ func (n *node) Prepare(context.Context, *replicator.Staged) error {
 }
 
 func (n *node) Merge(_ context.Context, m *replicator.Merge) (replicator.Merged, error) {
+	merged, err := n.mergeOnce(m)
+	if err != nil {
+		n.fails(m, err)
+	}
+	return merged, err
+}
+
+func (n *node) mergeOnce(m *replicator.Merge) (replicator.Merged, error) {
 	n.nap("merge", 3*time.Second)
 	switch {
 	case n.isDead() && !n.chance("a dead daemon's merge goes on", 0.5):
@@ -253,19 +266,12 @@ func (n *node) apply(m *replicator.Merge, fills []func(*simWarehouse)) ([]schema
 // applyStaged applies one batch.
 func (n *node) applyStaged(w *simWarehouse, s *replicator.Staged) error {
 	for _, f := range s.Folds {
-		o, ok := n.bucket[f.Files.Manifest]
-		if !ok {
-			return fmt.Errorf("no object %s", f.Files.Manifest)
-		}
+		o := n.needs(f.Files.Manifest)
 		if err := n.cursed(f.Table, o, false); err != nil {
 			return err
 		}
 		if f.Ledger.Manifest != "" {
-			entries, ok := n.bucket[f.Ledger.Manifest]
-			if !ok {
-				return fmt.Errorf("no object %s", f.Ledger.Manifest)
-			}
-			o.entries = entries.entries
+			o.entries = n.needs(f.Ledger.Manifest).entries
 		}
 		if f.Held != "" {
 			held, ok := w.held[f.Held]

@@ -54,6 +54,8 @@ const (
 	unfitStops
 	mergeTheLast
 	lookAtAll
+	keepDiscarded
+	discardEarly
 )
 
 // tally counts what came up.
@@ -336,6 +338,7 @@ func (w *world) settled(seed uint64) {
 	if w.source.slot == nil || w.source.slot.confirmed < last && !idle {
 		w.broken(4, "seed %d: the slot is %+v, the last commit is %v", seed, w.source.slot, last)
 	}
+	w.tidy()
 	if len(w.warehouse.loads) > 0 && w.bug == noBug {
 		for name := range w.warehouse.loads {
 			if named(*cp, name) {
@@ -431,6 +434,8 @@ func TestPlantedBugs(t *testing.T) {
 		"reset that keeps tables":     resetKeepsTables,
 		"two make the slot at a time": makeTogether,
 		"forget entries":              forgetLedger,
+		"keep what is discarded":      keepDiscarded,
+		"discard what is tried again": discardEarly,
 
 		"take a rename for an addition":     renameIsAdd,
 		"keep what a dropped column had":    keepOfDropped,

@@ -17,8 +17,8 @@ type Stager interface {
 	// Load begins the files of one table's load.
 	Load(ctx context.Context, r LoadRequest) (LoadFiles, error)
 
-	// Discard deletes the objects of files that are not needed any more. What it
-	// cannot delete is left to Sweep.
+	// Discard deletes objects that are not needed any more. One that is not there is no
+	// error. What it cannot delete is left to Sweep.
 	Discard(ctx context.Context, objects []string) error
 }
 
@@ -31,7 +31,7 @@ type LoadRequest struct {
 	Refused Rows // rows that COPY is known to refuse, so they are refused before
 }
 
-// Sweeper deletes what crashed daemons left in the bucket.
+// Sweeper deletes what crashed daemons left in the bucket, and what could not be discarded.
 type Sweeper interface {
 	// Sweep deletes objects of epochs before the given one if they are old enough, and
 	// returns how many.
@@ -46,6 +46,11 @@ type LoadFiles interface {
 	// Cut writes the manifests of the parts that were closed since the last Cut. It is
 	// called by one goroutine at a time.
 	Cut(ctx context.Context) (StagedLoad, error)
+
+	// Objects returns the URLs of everything that was put for the load, or begun to be: in
+	// a manifest or not, and the rows that were refused. It is all to be discarded if the
+	// load is given up.
+	Objects() []string
 }
 
 // LoadPart takes the rows of one range from one goroutine. A part that was not closed, or
@@ -86,8 +91,10 @@ type Staged struct {
 	Folds        []StagedFold // to be applied one after another
 	Joins        []Join       // tables that join the live ones once the folds are applied
 	Holds        []Hold       // tables whose changes are held from End on
+	Kept         []string     // URLs of the rows that were refused: they stay if the batch is merged, and are to be discarded if it is not
 
 	prepared bool // the warehouse was asked to prepare its merge
+	applied  bool // by a merge that was committed, or that may have been
 }
 
 // StagedFold is a Fold at rest. Its files have one row per key, as CSV. First come the

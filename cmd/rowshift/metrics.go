@@ -73,7 +73,7 @@ func newMetrics(r prometheus.Registerer, tables []schema.Choice, interval time.D
 		halts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rowshift_halts_total", Help: "How often a pass ended in a halt, by reason."}, []string{"reason"}),
 		swept: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "rowshift_swept_objects_total", Help: "Objects of crashed daemons that were deleted from the bucket."}),
+			Name: "rowshift_swept_objects_total", Help: "Objects that crashed daemons and earlier passes left, and that were deleted from the bucket."}),
 		undone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rowshift_deletion_failures_total", Help: "Deletions in the bucket that failed; the objects are left to a later sweep."}),
 		adjusted: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -102,13 +102,25 @@ func (a *attempt) manifest(ctx context.Context, name string, parts []placed, row
 	return f, func() error { return a.put(ctx, key, bytes.NewReader(content), len(content)) }, nil
 }
 
-// abandon deletes the objects of a failed attempt, as far as it can in a few seconds. When the
-// daemon is stopping, it leaves them to the sweep.
+// urls returns the URLs of the objects that were begun in a folder, or in all if it is empty.
+func (a *attempt) urls(folder string) (urls []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, key := range a.keys {
+		if strings.HasPrefix(key, folder) {
+			urls = append(urls, a.stager.url(key))
+		}
+	}
+	return urls
+}
+
+// abandon deletes the objects of a failed attempt, as far as it can in a few seconds, even if it
+// failed because the pass has ended: the next pass makes another attempt.
 func (a *attempt) abandon(ctx context.Context) {
-	if ctx.Err() != nil || len(a.keys) == 0 {
+	if len(a.keys) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_ = a.stager.remove(ctx, a.keys) // the sweep deletes what is left
 }

@@ -51,5 +51,9 @@
 //	                                               can change, and be repaired, while the daemon runs
 //	no such bucket, another region, a bad key      a Halt
 //	what an attempt leaves behind                  deleted at once if possible, else swept: objects of
-//	                                               epochs before the daemon's own, once they are old
+//	                                               epochs before the pass at hand, once they are old
+//
+// The core discards what was staged for a batch that is not merged, or put for a load that is
+// given up, refused rows included. Only refused rows of a merge or load that nobody knows the end
+// of stay, because their entries may be in quarantine.
 package bucket

@@ -74,6 +74,9 @@ func (f *loadFiles) Cut(ctx context.Context) (staged replicator.StagedLoad, err 
 	return staged, err
 }
 
+// Objects implements replicator.LoadFiles.
+func (f *loadFiles) Objects() []string { return f.attempt.urls("") }
+
 func (f *loadFiles) close(ctx context.Context, name string, g closedParts) (replicator.Files, error) {
 	slices.SortFunc(g.objects, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
 	files, put, err := f.attempt.manifest(ctx, name, g.objects, g.rows)

@@ -15,14 +15,15 @@ import (
 // chance is 2^-80.
 const markers = 3
 
-// Stage writes a batch's folds, several at once. It deletes what a failed attempt leaves, or
-// leaves it to the sweep. The error is a *replicator.Halt, an *Error or the context's, unless
+// Stage writes a batch's folds, several at once. It deletes what a failed attempt leaves, as far
+// as it can. The error is a *replicator.Halt, an *Error or the context's, unless
 // rowshift itself is at fault.
 func (s *Stager) Stage(ctx context.Context, epoch replicator.Epoch, b *replicator.Batch) (*replicator.Staged, error) {
 	for try := 1; ; try++ {
 		a := s.attempt(epoch, fmt.Sprintf("%016x", uint64(b.End)), s.batches)
 		staged, err := a.stage(ctx, b)
 		if err == nil {
+			staged.Kept = a.urls(a.kept)
 			return staged, nil
 		}
 		a.abandon(ctx)

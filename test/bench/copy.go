@@ -130,6 +130,7 @@ func (t copyTask) files(ctx context.Context, taken replicator.Taken) (replicator
 type nowhere struct{}
 
 func (nowhere) Part(context.Context) (replicator.LoadPart, error) { return nowherePart{}, nil }
+func (nowhere) Objects() []string                                 { return nil }
 
 func (nowhere) Cut(context.Context) (replicator.StagedLoad, error) {
 	return replicator.StagedLoad{}, nil
