@@ -118,9 +118,7 @@ func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 	for n, failed := 0, 0; len(missing) > 0; {
 		err := l.bring(ctx, missing)
 		if err == nil {
-			if _, missing = l.loading(); len(missing) == 0 {
-				return nil
-			}
+			_, missing = l.loading()
 			if err := l.hold(ctx, missing); err != nil { // they were not in the haul that the pass before had begun
 				return err
 			}

@@ -42,8 +42,8 @@ func (l *loads) giveUp() {
 	}
 }
 
-// keep drops from the haul the tables that are loaded anew by now, so that nothing is made
-// and nothing copied for them from here on. It reports whether any table is left. If none
+// keep drops from the haul the tables that are loaded anew by now, so that nothing is read,
+// made or copied for them from here on. It reports whether any table is left. If none
 // is, the haul is to be given up; err is what it has failed with, if it has, since no table
 // is left whose load would return that.
 func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
@@ -54,6 +54,7 @@ func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
 		if t.loadedBy(cp.Table(oid)) {
 			kept = true
 		} else if !t.dropped.Swap(true) {
+			t.end()
 			l.haul.forget(t)
 		}
 	}
@@ -120,7 +121,8 @@ func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan stru
 		tables: map[uint32]*tableLoad{}, queue: newQueue(len(taken.Tables)), ended: make(chan struct{}), nextPass: make(chan struct{}),
 	}
 	for _, t := range taken.Tables {
-		h.tables[t.OID] = &tableLoad{haul: h, table: t, state: l.state(t), began: time.Now()}
+		wanted, end := context.WithCancel(context.WithoutCancel(ctx))
+		h.tables[t.OID] = &tableLoad{haul: h, table: t, state: l.state(t), began: time.Now(), wanted: wanted, end: end}
 	}
 	for _, r := range taken.Ranges {
 		h.tables[r.Table.OID].left++
@@ -289,6 +291,9 @@ func (h *haul) read(ctx context.Context) error {
 				return err
 			}
 			if err := t.read(work, h.snapshot, r, part); err != nil {
+				if t.dropped.Load() {
+					return t.rest(nil)
+				}
 				return err
 			}
 			closing.Go(func() error { return t.rest(part) })

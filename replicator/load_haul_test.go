@@ -136,7 +136,7 @@ func TestALoadTableIsMadeInAPass(t *testing.T) {
 		end()
 		m := &maker{}
 		table := func(oid uint32) *tableLoad {
-			return &tableLoad{table: &schema.Table{OID: oid}, state: LoadState{Into: "first"}, staged: []StagedLoad{{}}}
+			return &tableLoad{table: &schema.Table{OID: oid}, state: LoadState{Into: "first"}, staged: []StagedLoad{{}}, end: func() {}}
 		}
 		h := &haul{
 			Options: &Options{Loader: m}, pass: before, nextPass: make(chan struct{}), ended: make(chan struct{}),

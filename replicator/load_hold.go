@@ -17,8 +17,11 @@ func tablesOfLoad(epoch Epoch, attempt int, oid uint32) (into, held string) {
 
 // hold has the changes of tables held anew, from the end of some batch on, and returns once
 // they are. What was held before is forgotten: a snapshot that is taken from now on sees
-// it.
+// it. For no tables it does nothing: no batch would come with which anything is held.
 func (l *load) hold(ctx context.Context, tables []*schema.Table) error {
+	if len(tables) == 0 {
+		return nil
+	}
 	var o order
 	attempt := l.loads.attempt()
 	for _, t := range tables {

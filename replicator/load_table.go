@@ -19,7 +19,9 @@ type tableLoad struct {
 	files LoadFiles
 	began time.Time
 
-	dropped atomic.Bool // another load of the table has begun, and this one is in vain
+	dropped atomic.Bool        // another load of the table has begun, and this one is in vain
+	wanted  context.Context    // ends once the table is dropped
+	end     context.CancelFunc // ends that
 
 	staged []StagedLoad // what was cut of files; owned by who has taken the table from the queue, as are the next three
 	copied int          // how many of those are in the load table
@@ -39,8 +41,12 @@ type tableLoad struct {
 // progress.
 const progressEvery = 1024
 
-// read reads one range into a part, and abandons the part if that fails.
+// read reads one range into a part, and abandons the part if that fails. It ends once the
+// table is dropped: the haul would have to wait for rows that nobody wants.
 func (t *tableLoad) read(ctx context.Context, snapshot Snapshot, r Range, part LoadPart) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.wanted, cancel)()
 	var rows, bytes int64
 	count := func() {
 		t.haul.count(t, rows, bytes)

@@ -1,0 +1,86 @@
+package replicator
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/schema"
+)
+
+// A table that is parked while its haul reads it holds up no other table of the haul:
+// neither by what is still read of it nor by an error that its part of the haul ends with
+// once the others are loaded.
+func TestAParkedTableHoldsUpNoOther(t *testing.T) {
+	for name, fails := range map[string]bool{"it is being read": false, "its load fails after that of the others": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &parks{fails: fails}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.large = &schema.Table{OID: 2, Target: "large", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.changes, s.merges, s.drainsIn = true, true, 2
+				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
+					{OID: 1, Target: "t", State: Loading, Shape: s.table.Shape()}, {OID: 2, Target: "large", State: Loading, Shape: s.large.Shape()},
+				}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+				if s.cp.Tables[0].State != Live || s.cp.Tables[1].State != Parked || s.passes != 2 || s.open > 0 {
+					t.Errorf("after %d passes, with %d snapshots open, the tables are %+v", s.passes, s.open, s.cp.Tables)
+				}
+			})
+		})
+	}
+}
+
+// parks is a source of which one pass ends, and whose large table is parked from then on.
+// One range of it takes a day to read, and its files may fail six minutes after that ended.
+type parks struct {
+	restless
+	fails bool
+}
+
+func (s *parks) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.restless.Open(ctx, r)
+	if s.passes > 1 {
+		o.Tables = []Published{{Table: s.table}}
+		o.Unfit = []Unfit{{OID: 2, Why: &Halt{Reason: TableUnfit, Found: "a foreign partition was attached"}}}
+	}
+	return s, o, err
+}
+
+func (s *parks) Snapshot(_ context.Context, tables []*schema.Table) (Snapshot, error) {
+	s.open++
+	taken := Taken{Tables: tables, Seen: Visibility{XMin: 1 << 40, XMax: 1 << 40}, HandOver: 5}
+	for _, t := range tables {
+		taken.Ranges = append(taken.Ranges, Range{Table: t})
+	}
+	return &forADay{slowly{source: &s.restless, taken: taken}}, nil
+}
+
+func (s *parks) Load(_ context.Context, r LoadRequest) (LoadFiles, error) {
+	if s.fails && r.Table == s.large {
+		return failing{}, nil
+	}
+	return nothing{}, nil
+}
+
+type forADay struct{ slowly }
+
+func (s *forADay) Copy(ctx context.Context, r Range, write func(Tuple) error) error {
+	if r.Table == s.source.large {
+		return sleep(ctx, 24*time.Hour)
+	}
+	return s.slowly.Copy(ctx, r, write)
+}
+
+// failing are files that take long to fail.
+type failing struct{ nothing }
+
+func (failing) Cut(ctx context.Context) (StagedLoad, error) {
+	if err := sleep(ctx, 6*time.Minute); err != nil {
+		return StagedLoad{}, err
+	}
+	return StagedLoad{}, errFlaky
+}
