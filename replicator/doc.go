@@ -68,10 +68,10 @@
 // has not loaded. A pass that ends does so with batches that it has not merged (leave.go). Objects
 // of a merge that may have been committed wait for the next fence, behind which it has ended.
 //
-// The next pass drops from the haul the tables that it has to load anew, such as those that
-// were altered, and those that it has parked. Nothing more is read of them. It loads the
-// former after the haul has ended. A haul is given up, that is
-// cancelled and waited for, if the next pass leaves no table in it, if another daemon was
+// The next pass drops from the haul the tables that it has to load anew, such as those
+// that were altered, and those that it has parked. Nothing more is read of them. It loads
+// the former after the haul has ended. A haul is given up, that is cancelled and waited
+// for, if the next pass leaves no table in it that is to be loaded, if another daemon was
 // in charge in between, if the slot is made anew, if the pipeline halts or is fenced, and
 // if the daemon is told to stop.
 //

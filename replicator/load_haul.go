@@ -3,11 +3,14 @@ package replicator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"rowshift/schema"
 )
 
 // loads is what a daemon keeps of loads from one pass to the next.
@@ -140,20 +143,28 @@ func (l *load) begin(ctx context.Context, snapshot Snapshot, learned <-chan stru
 	return h
 }
 
-// takeOn lets the haul of an earlier pass go on in this one. If the haul has ended well, it
-// is forgotten.
+// takeOn lets the haul of an earlier pass go on in this one. If the haul has ended well, or
+// has none of the tables that are not loaded, it is forgotten: its error would be taken for
+// that of a load which begins later.
 func (l *load) takeOn(ctx context.Context) {
 	h := l.loads.haul
+	_, missing := l.loading()
 	switch {
 	case h == nil:
-	case closed(h.ended) && h.err == nil:
-		l.loads.haul = nil
+	case closed(h.ended) && h.err == nil, !h.has(missing):
+		l.loads.giveUp()
 		l.loads.reckon(l.epoch)
 	default:
 		tell(h.Listener.LoadBegun, h.taken)
 		h.tellProgress()
 		h.enter(ctx, l)
 	}
+}
+
+// has reports whether the haul began with any of the tables. One that was dropped since
+// counts: it may have been dropped because the haul failed, and has the error.
+func (h *haul) has(tables []*schema.Table) bool {
+	return slices.ContainsFunc(tables, func(t *schema.Table) bool { return h.tables[t.OID] != nil })
 }
 
 // enter makes the pass of l the one that the haul can use, until ctx is done.

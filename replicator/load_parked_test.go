@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,4 +84,34 @@ func (failing) Cut(ctx context.Context) (StagedLoad, error) {
 		return StagedLoad{}, err
 	}
 	return StagedLoad{}, errFlaky
+}
+
+// A haul of which no table is left to be loaded is given up when the next pass begins, so
+// that no later load ends with its error. An error that is about a table which is loaded
+// anew stays.
+func TestAHaulIsGivenUpOnceItBringsNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		loaded, ended, gone bool
+		missing             uint32
+	}{
+		"it is bringing another table":             {loaded: true, missing: 2},
+		"its table is loaded, and another is not":  {loaded: true, missing: 3, gone: true},
+		"its table is loaded, and it failed since": {loaded: true, ended: true, missing: 3, gone: true},
+		"it failed for a table":                    {loaded: true, ended: true, missing: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &haul{Options: &Options{}, tables: map[uint32]*tableLoad{1: {}, 2: {}}, ended: make(chan struct{}), nextPass: make(chan struct{}), err: errFlaky}
+			h.end = sync.OnceFunc(func() { close(h.ended) })
+			if c.ended {
+				h.end()
+			}
+			cp := Checkpoint{Tables: []TableState{{OID: 1, State: Loading, Load: &LoadState{Loaded: c.loaded}}, {OID: c.missing, State: Loading, Load: &LoadState{}}}}
+			opened := Opened{Tables: []Published{{Table: &schema.Table{OID: 1}}, {Table: &schema.Table{OID: c.missing}}}}
+			l := newLoad(h.Options, opened, cp, &loads{haul: h}, nil, nil)
+			l.takeOn(t.Context())
+			if gone := l.loads.haul == nil; gone != c.gone || gone && !closed(h.ended) {
+				t.Errorf("given up: %v", gone)
+			}
+		})
+	}
 }
