@@ -58,8 +58,8 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, loads *loads, to chan<- n
 func (l *load) run(ctx context.Context) error {
 	l.takeOn(ctx)
 	for {
-		if n := l.revived(); n != (schema.Name{}) {
-			return &Altered{Found: n.String() + ", which is parked, is to be loaded again"}
+		if err := l.revived(); err != nil {
+			return err
 		}
 		if all, missing := l.loading(); len(all) > 0 {
 			if err := l.fill(ctx, missing); err != nil {
@@ -159,7 +159,9 @@ func lasts(err error) bool {
 }
 
 // bring waits until a haul has ended, and returns its error. It is the haul that the pass
-// before had begun or, without one, a new haul of these tables.
+// before had begun or, without one, a new haul of these tables. If the pass has to end for
+// a parked table, bring does not wait: the haul goes on in the next pass, if the reader
+// knows of its snapshot.
 func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 	if l.loads.haul == nil {
 		if err := l.snapshot(ctx, tables); err != nil {
@@ -167,17 +169,49 @@ func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 		}
 	}
 	h := l.loads.haul
-	if err := await(ctx, h.ended); err != nil {
-		return err
+	for {
+		select {
+		case <-h.ended:
+			l.loads.haul = nil
+			l.loads.reckon(l.epoch)
+			return h.err
+		case <-l.stirred:
+			if !closed(h.learned) {
+				continue
+			}
+			if err := l.revived(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	l.loads.haul = nil
-	l.loads.reckon(l.epoch)
-	return h.err
+}
+
+// unlessRevived calls Origin.Snapshot, which may wait for hours, and ends that if the pass
+// has to end for a parked table.
+func (l *load) unlessRevived(ctx context.Context, tables []*schema.Table) (Snapshot, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for await(ctx, l.stirred) == nil {
+			if err := l.revived(); err != nil {
+				cancel(err)
+			}
+		}
+	})
+	snapshot, err := l.Origin.Snapshot(ctx, tables)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	looking.Wait()
+	return snapshot, err
 }
 
 // snapshot takes a snapshot of tables, and begins a haul of what it sees.
 func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
-	snapshot, err := l.Origin.Snapshot(ctx, tables)
+	snapshot, err := l.unlessRevived(ctx, tables)
 	if err != nil {
 		return err
 	}
@@ -249,20 +283,21 @@ func (l *load) asked() (tables []*schema.Table) {
 	return tables
 }
 
-// revived returns a parked table that was asked for again since the pass began, for the
-// next pass to look at. It returns the zero Name if there is none.
-func (l *load) revived() (n schema.Name) {
+// revived returns an *Altered if a parked table was asked for again since the pass began,
+// for the next pass to look at it. Whatever the load waits for, it looks for that after
+// each merge: the wait may take hours.
+func (l *load) revived() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.resyncs) == 0 {
-		return n
+		return nil
 	}
 	for _, t := range l.checkpoint.Tables {
 		if t.State == Parked && times(l.resyncs, t.Name) > times(l.tried, t.Name) {
-			n = t.Name
+			return &Altered{Found: t.Name.String() + ", which is parked, is to be loaded again"}
 		}
 	}
-	return n
+	return nil
 }
 
 // times returns how often a table was asked for.

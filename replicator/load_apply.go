@@ -20,6 +20,9 @@ func (l *load) join(ctx context.Context) error {
 		}
 		select {
 		case <-l.stirred:
+			if err := l.revived(); err != nil {
+				return err
+			}
 		case <-l.joined:
 			return nil
 		case <-ctx.Done():

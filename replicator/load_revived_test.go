@@ -1,0 +1,99 @@
+package replicator
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rowshift/schema"
+)
+
+// A parked table that is asked for is looked at within minutes, whatever the load of others
+// waits for. What it waits for goes on in the next pass if it is a haul.
+func TestAParkedTableIsTakenUpBesideALoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		settles   time.Duration // how long it takes until the first snapshot can be taken
+		snapshots int
+	}{
+		"a haul":     {0, 1},
+		"a snapshot": {10 * time.Hour, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &asks{parked: schema.Name{Schema: "public", Table: "p"}, asked: time.Now().Add(90 * time.Second), settles: c.settles}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.large = &schema.Table{OID: 2, Target: "p", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.changes, s.merges = true, true
+				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
+					{OID: 1, Target: "t", State: Loading, Shape: s.table.Shape()}, {OID: 2, Name: s.parked, Target: "p", State: Parked},
+				}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+				if s.revived > time.Minute || s.passes != 2 || s.snapshots != c.snapshots {
+					t.Errorf("looked at %v after it was asked for, in %d passes with %d snapshots", s.revived, s.passes, s.snapshots)
+				}
+			})
+		})
+	}
+}
+
+// asks is a source with a parked table that somebody asks for, and one that takes hours to
+// load.
+type asks struct {
+	restless
+	parked  schema.Name
+	asked   time.Time
+	settles time.Duration
+	revived time.Duration // after it was asked for
+}
+
+func (s *asks) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.restless.Open(ctx, r)
+	if s.passes == 2 {
+		s.revived = time.Since(s.asked)
+	}
+	o.Tables = []Published{{Table: s.table}}
+	o.Unfit = []Unfit{{OID: 2, Name: s.parked, Why: &Halt{Reason: TargetDrift, Found: "broken"}}}
+	return s, o, err
+}
+
+// Next is a stream of which no pass ends by itself.
+func (s *asks) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	s.opened = time.Now()
+	return s.restless.Next(ctx, wait)
+}
+
+func (s *asks) Checkpoint(ctx context.Context) (*Checkpoint, error) {
+	s.cp.Resyncs = s.resyncs()
+	return s.restless.Checkpoint(ctx)
+}
+
+func (s *asks) Merge(ctx context.Context, m *Merge) (Merged, error) {
+	merged, err := s.restless.Merge(ctx, m)
+	merged.Resyncs = s.resyncs()
+	return merged, err
+}
+
+func (s *asks) resyncs() []schema.Name {
+	if time.Now().Before(s.asked) {
+		return nil
+	}
+	return []schema.Name{s.parked}
+}
+
+func (s *asks) Snapshot(ctx context.Context, tables []*schema.Table) (Snapshot, error) {
+	s.snapshots++
+	if s.snapshots == 1 {
+		if err := sleep(ctx, s.settles); err != nil {
+			return nil, err
+		}
+	}
+	taken := Taken{Tables: tables, Seen: Visibility{XMin: 1 << 40, XMax: 1 << 40}, HandOver: 5}
+	for range 400 {
+		taken.Ranges = append(taken.Ranges, Range{Table: tables[0]})
+	}
+	s.open++
+	return &slowly{source: &s.restless, taken: taken}, nil
+}
