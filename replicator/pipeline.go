@@ -142,8 +142,12 @@ func (p *pipeline) run(ctx context.Context) error {
 		return err
 	})
 	g.Go(func() error {
-		defer stop()
-		return p.read(work, reading, merged)
+		err := p.read(reading)
+		stop()
+		if err == nil {
+			p.linger(work, merged)
+		}
+		return err
 	})
 	g.Go(func() error { return p.stage(work) })
 	g.Go(func() error {
@@ -160,19 +164,21 @@ func (p *pipeline) run(ctx context.Context) error {
 	return p.reader.acknowledge(hard)
 }
 
-// read reads until reading is done. If it was told to end, it keeps the stream alive until
-// all is merged.
-func (p *pipeline) read(work, reading context.Context, merged <-chan struct{}) error {
+// read reads until reading is done, or returns nil if the pass ends in a way that lets what
+// was handed over be merged. A server that shuts down waits for us, so the stream is closed
+// at once.
+func (p *pipeline) read(reading context.Context) error {
 	err := p.reader.run(reading)
 	switch {
 	case err == nil || reading.Err() != nil:
-		p.linger(work, merged)
-	case p.endsWell(err):
+		return nil
+	case errors.Is(err, errShutdown):
 		_ = p.source.Close() // what was handed over is merged without it, whatever its end is like
-	default:
-		return err
 	}
-	return nil
+	if p.endsWell(err) {
+		return nil
+	}
+	return err
 }
 
 // endsWell reports whether err, of the reader or of the load, ends only the reading, so
@@ -191,8 +197,9 @@ func (p *pipeline) endsWell(err error) bool {
 }
 
 // linger keeps the stream alive, and tells the slot of each merge, until all that was
-// handed over is merged: that may take longer than the server's patience. If the stream is
-// lost meanwhile nothing is lost with it, since the next opening tells the slot.
+// handed over is merged: that may take longer than the server's patience, and a standby
+// would take the slot meanwhile, although the next pass is about to open it. If the stream
+// is lost meanwhile nothing is lost with it, since the next opening tells the slot.
 func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
@@ -203,6 +210,7 @@ func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 				return
 			}
 		case <-merged:
+			_ = p.source.Acknowledge(ctx, LSN(p.merged.Load()))
 			return
 		}
 	}

@@ -36,6 +36,71 @@ func TestSourceThatFailsToClose(t *testing.T) {
 	}
 }
 
+// A pass that ends because the source was altered keeps the slot until all is merged, and
+// tells it of that. Otherwise a standby would take the slot, and what is being loaded would
+// be lost. A server that shuts down waits for us, and is let go at once.
+func TestAnAlterationGivesNoSlotAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		shutsDown     bool
+		closed, acked LSN
+	}{
+		"the source was altered":      {false, 3, 3},
+		"the source is shutting down": {true, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &keeping{shutsDown: c.shutsDown}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+				o.Listener.Restarted = func(Restart) { cancel() }
+				_ = Run(ctx, o)
+				if s.closed != c.closed || s.acked != c.acked || s.cp.LSN != 3 {
+					t.Errorf("the slot was told of %v, and the stream closed, when the warehouse was at %v; it came to %v", s.acked, s.closed, s.cp.LSN)
+				}
+			})
+		})
+	}
+}
+
+// keeping is a source that notes how far the warehouse was when its stream was closed, and
+// of what the slot knew by then.
+type keeping struct {
+	closing
+	shutsDown     bool
+	marks         int
+	closed, acked LSN
+}
+
+func (s *keeping) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.closing.Open(ctx, r)
+	return s, o, err
+}
+
+func (s *keeping) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	if s.shutsDown && s.said == 3 { // it urges once the merge is under way
+		s.marks++
+		return Change{Op: Mark, LSN: 3, Idle: true, Urge: s.marks > 5}, sleep(ctx, time.Second)
+	}
+	return s.closing.Next(ctx, wait)
+}
+
+func (s *keeping) Acknowledge(_ context.Context, lsn LSN) error {
+	if s.closed == 0 {
+		s.acked = lsn
+	}
+	return nil
+}
+
+func (s *keeping) Close() error {
+	if s.closed == 0 {
+		s.closed = s.cp.LSN
+	}
+	return nil
+}
+
 // What was handed over is merged, too, if it is the load that ends the pass with an error
 // that ends only the reading.
 func TestALoadThatEndsThePass(t *testing.T) {

@@ -36,7 +36,8 @@
 // # States of a slot and its publication
 //
 //	missing                made by Create, or by a DBA; once streaming, made again only by a reset
-//	made                   one daemon streams from it; the others only look whether it is active
+//	made                   one daemon streams from it; the others only look whether it is active, and
+//	                       whether it stays inactive
 //	lost, advanced, gone   a *replicator.Halt: another slot would leave a gap
 //
 // Each Open brings the publication in line with the config. A table whose columns or

@@ -45,6 +45,7 @@ type Origin struct {
 	partitions announced                             // partitions because of which the catalogue was read again
 	glimpses   glimpses                              // how tables changed while streams were open, with their rows the same
 	alone      *alone                                // set while Alone keeps others from making the slot
+	streamed   int32                                 // the server process of the latest stream
 	silent     time.Duration                         // replaces silentAfter in tests
 	remembered *replicator.Known                     // what Remember was told; nil: nothing yet
 	known      map[schema.Name]replicator.TableState // the remembered tables that have an OID in this database

@@ -115,7 +115,16 @@ func (o *Origin) strangeHalt(s *slot) error {
 // The bounds of the time between two looks at a slot that is active.
 const (
 	firstLook = 100 * time.Millisecond
-	lastLook  = time.Second
+	lastLook  = 250 * time.Millisecond
+)
+
+// A daemon that opens its stream again, because a table was altered, leaves the slot
+// inactive for a moment. Another one that took it then would throw away what the first is
+// loading. So it waits until nobody has streamed for calmFor or, while the first still has
+// a snapshot open, for loadsFor.
+const (
+	calmFor  = time.Second
+	loadsFor = 10 * time.Second
 )
 
 // waitForSlot waits until nobody streams from the slot, and returns it as it was found
@@ -123,6 +132,8 @@ const (
 // its client, which the server ends by itself after its wal_sender_timeout.
 func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*slot, error) {
 	say := o.waitingOnce()
+	another := false // another daemon was seen to stream
+	var since time.Time
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		s, err := findSlot(ctx, q, o.options.Slot)
 		if err != nil {
@@ -131,14 +142,42 @@ func (o *Origin) waitForSlot(ctx context.Context, q querier, database string) (*
 		if err := o.streamable(s, database); err != nil {
 			return nil, err
 		}
-		if !s.active {
+		switch {
+		case s.active:
+			another, since = another || s.activePID != o.streamed, time.Time{}
+			say(fmt.Sprintf("slot %q, which server process %d streams from: another daemon does, or one that is gone and that the server has not given up yet", o.options.Slot, s.activePID))
+		case !another:
 			return s, nil
+		case since.IsZero():
+			since = time.Now()
+		default:
+			if gone, err := o.gone(ctx, q, time.Since(since)); err != nil || gone {
+				return s, err
+			}
 		}
-		say(fmt.Sprintf("slot %q, which server process %d streams from: another daemon does, or one that is gone and that the server has not given up yet", o.options.Slot, s.activePID))
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// loadsQuery reports whether another session of ours keeps a snapshot.
+const loadsQuery = `
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 AND usename = current_user AND datname = current_database()
+               AND pid <> pg_backend_pid() AND state = 'idle in transaction')`
+
+// gone reports whether the daemon that streamed from the slot until so long ago is taken
+// for gone. The sessions of one that was killed end with it. Those of a machine that is
+// lost may stay for hours.
+func (o *Origin) gone(ctx context.Context, q querier, ago time.Duration) (bool, error) {
+	if ago < calmFor || ago >= loadsFor {
+		return ago >= loadsFor, nil
+	}
+	var loads bool
+	if err := q.QueryRow(ctx, loadsQuery, applicationName).Scan(&loads); err != nil {
+		return false, fmt.Errorf("postgres: look whether slot %q is about to be streamed from again: %w", o.options.Slot, bare(err))
+	}
+	return !loads, nil
 }
 
 // makeSlot makes the slot. The server first waits for every transaction that is running,

@@ -329,6 +329,7 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 	if err != nil {
 		return nil, fmt.Errorf("postgres: take over the stream: %w", err)
 	}
+	o.streamed = int32(h.PID)
 	s := &stream{
 		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable, begin: o.partitions.told,
 		heartbeat: o.options.Heartbeat, resend: sendAtLeast, silence: silentFor,
