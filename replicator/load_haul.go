@@ -17,6 +17,7 @@ import (
 type loads struct {
 	begun int   // loads that this process has begun
 	haul  *haul // the haul that is under way, or that has ended and whose error nobody has taken; nil: none
+	most  int64 // rows that a haul had read when a pass ended, the most since a table was loaded
 
 	needs atomic.Int64 // the first epoch of which objects may be needed, for the sweep
 }
@@ -65,6 +66,23 @@ func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
 		err = l.haul.err
 	}
 	return kept, err
+}
+
+// gains reports whether a pass that ended has gained something: by itself, or because the
+// haul that goes on has read more than any haul had before. A haul that begins anew gains
+// nothing until it is past what was read before: it may fail there again and again.
+func (l *loads) gains(byItself bool) bool {
+	var rows int64
+	if h := l.haul; h != nil && !(closed(h.ended) && h.err != nil) {
+		h.mu.Lock()
+		rows = h.progress.Rows
+		h.mu.Unlock()
+	}
+	if !byItself && rows <= l.most {
+		return false
+	}
+	l.most = rows
+	return true
 }
 
 // brings reports whether the haul is still bringing a table, so that its load goes on in

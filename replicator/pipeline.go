@@ -379,7 +379,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 
 // gains reports whether a merge did something that the next pass need not do again. While
 // tables load only their joining counts, since the stream goes on even beside a load that
-// keeps failing.
+// keeps failing. What a haul gains is counted apart.
 func gains(m *Merge) bool {
 	for _, s := range m.Staged {
 		if len(s.Joins) > 0 || s.Changes > 0 && !m.Checkpoint.anyLoading() {

@@ -264,6 +264,6 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	err = p.run(ctx)
 	d.unsure = p.unsure
 	d.drained = err == nil && p.reader.drained
-	d.gained = p.gained
+	d.gained = d.loads.gains(p.gained)
 	return p.checkpoint, err
 }
