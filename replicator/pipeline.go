@@ -12,8 +12,8 @@ import (
 )
 
 // looksEvery is how often requests are looked for if no merge and no refresh does so, as
-// when the log stands still. If refreshes are less often than that, it is as often as they
-// are.
+// when the log stands still or parts of a transaction wait for its commit. If refreshes are
+// less often than that, it is as often as they are.
 const looksEvery = 5 * time.Minute
 
 // aheadBy is how many staged batches may wait while one is merged. They are then merged as
@@ -254,7 +254,7 @@ func (p *pipeline) stage(ctx context.Context) error {
 
 // merge applies what is staged: in one merge all batches that are staged, up to the last
 // that ends at a commit. As long as the reading goes on, batches that wait for their commit
-// are prepared.
+// are prepared. That may take hours, in which no merge looks for requests.
 func (p *pipeline) merge(ctx, reading context.Context) error {
 	defer close(p.done)
 	looks := time.NewTicker(looksEvery / 10)
@@ -262,8 +262,8 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 	for {
 		select {
 		case <-looks.C:
-			if len(p.pending) > 0 || time.Since(p.looked) < max(looksEvery, p.Refresh) {
-				continue // a merge is due, which looks for requests, or one did not long ago
+			if time.Since(p.looked) < max(looksEvery, p.Refresh) {
+				continue // a merge looked for requests not long ago
 			}
 			if err := p.remember(ctx, p.checkpoint); err != nil {
 				return err

@@ -189,3 +189,44 @@ func (s *closing) Merge(ctx context.Context, m *Merge) (Merged, error) {
 	s.cp = m.Checkpoint
 	return Merged{}, nil
 }
+
+// Requests are heard while parts of a transaction wait for its commit, which may take hours.
+func TestALongTransactionSilencesNoRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &lasting{}
+		s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+		cp := Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+		o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}, Limits: Limits{Rows: 100}}
+		o.EnsureDefaults()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		p := newPipeline(o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
+		if err := p.run(ctx); !errors.Is(err, errReset) || s.prepared == 0 {
+			t.Errorf("%v, with %d parts of the transaction prepared", err, s.prepared)
+		}
+	})
+}
+
+// lasting is a source with a transaction that lasts a day, and a warehouse in which somebody
+// has asked for a slot reset.
+type lasting struct {
+	flaky
+	prepared int
+}
+
+func (s *lasting) Next(ctx context.Context, _ time.Duration) (Change, error) {
+	if s.next == Mark {
+		s.next = Insert
+		return Change{Op: Begin, LSN: 2, XID: 7}, nil
+	}
+	return Change{Op: Insert, Table: s.table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}, sleep(ctx, time.Second)
+}
+
+func (s *lasting) Prepare(context.Context, *Staged) error {
+	s.prepared++
+	return nil
+}
+
+func (s *lasting) Merge(context.Context, *Merge) (Merged, error) {
+	return Merged{ResetAsked: true}, nil
+}
