@@ -31,7 +31,7 @@ func (o *Origin) Check(ctx context.Context) []replicator.Finding {
 	c.kind()
 	c.identity(ctx)
 	for _, look := range []func(context.Context){
-		c.senders, c.replication, c.slot, c.choices, c.limits, c.settings, c.transactions,
+		c.senders, c.replication, c.slot, c.choices, c.limits, c.settings, c.standbys, c.transactions,
 	} {
 		look(ctx)
 	}

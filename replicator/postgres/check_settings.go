@@ -3,6 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,6 +66,45 @@ func (c *check) settings(ctx context.Context) {
 		return
 	}
 	c.fine("encoding", encoding)
+}
+
+// standbys checks that the server does not take us for a synchronous standby. If it does,
+// commits of the service may wait until the warehouse has them or, while no daemon runs, for
+// ever.
+// https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES
+func (c *check) standbys(ctx context.Context) {
+	const subject = "synchronous_standby_names"
+	var value string
+	if err := c.conn.QueryRow(ctx, `SELECT current_setting('synchronous_standby_names')`).Scan(&value); err != nil {
+		c.unasked(subject, bare(err))
+		return
+	}
+	if !slices.ContainsFunc(standbyNames(value), func(n string) bool { return n == "*" || strings.EqualFold(n, applicationName) }) {
+		c.fine(subject, "we are none of them")
+		return
+	}
+	c.fail(subject, fmt.Sprintf("%q also means %s: commits of the service may wait until the warehouse has them or, while no daemon runs, for ever", value, applicationName),
+		"ALTER SYSTEM SET synchronous_standby_names = '<the standbys, each by its application_name>', then SELECT pg_reload_conf()")
+}
+
+// standbyMethod is what may stand around the list of names: a number and FIRST or ANY.
+var standbyMethod = regexp.MustCompile(`(?is)^\s*(?:(?:first|any)\s+)?\d+\s*\((.*)\)\s*$`)
+
+// standbyName is a name, in quotation marks or not.
+var standbyName = regexp.MustCompile(`"(?:[^"]|"")*"|[^\s,"]+`)
+
+// standbyNames returns the names in a value of synchronous_standby_names.
+func standbyNames(value string) (names []string) {
+	if list := standbyMethod.FindStringSubmatch(value); list != nil {
+		value = list[1]
+	}
+	for _, name := range standbyName.FindAllString(value, -1) {
+		if strings.HasPrefix(name, `"`) {
+			name = strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // look adds a finding for a setting.

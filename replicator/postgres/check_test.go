@@ -115,8 +115,9 @@ func TestCheckFails(t *testing.T) {
 // TestCheckOfAPlainServer shows a server that was not made for replication.
 func TestCheckOfAPlainServer(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{
-		Settings: map[string]string{"wal_level": "replica", "max_wal_senders": "1", "max_replication_slots": "1", "wal_sender_timeout": "0", "logical_decoding_work_mem": "1MB", "max_slot_wal_keep_size": "1GB", "max_prepared_transactions": "1"},
-		HBA:      []string{"host postgres plain 127.0.0.1/32 trust", "host all plain 127.0.0.1/32 reject"},
+		Settings: map[string]string{"wal_level": "replica", "max_wal_senders": "1", "max_replication_slots": "1", "wal_sender_timeout": "0", "logical_decoding_work_mem": "1MB", "max_slot_wal_keep_size": "1GB", "max_prepared_transactions": "1",
+			"synchronous_standby_names": "ANY 1 (*)", "synchronous_commit": "local"},
+		HBA: []string{"host postgres plain 127.0.0.1/32 trust", "host all plain 127.0.0.1/32 reject"},
 	})
 	w := on(newWorld(t), s)
 	other := w.dial()
@@ -128,7 +129,7 @@ func TestCheckOfAPlainServer(t *testing.T) {
 	for subject, want := range map[string]replicator.Verdict{
 		"wal_level": replicator.Failure, "max_replication_slots": replicator.Failure, "max_wal_senders": replicator.Fine,
 		"wal_sender_timeout": replicator.Warning, "logical_decoding_work_mem": replicator.Warning, "max_slot_wal_keep_size": replicator.Fine,
-		"version": replicator.Fine, "primary": replicator.Fine, "encoding": replicator.Fine, "old transactions": replicator.Fine,
+		"synchronous_standby_names": replicator.Failure, "version": replicator.Fine, "primary": replicator.Fine, "encoding": replicator.Fine, "old transactions": replicator.Fine,
 	} {
 		if f := found(t, all, subject); f.Verdict != want || (f.Repair == "") != (want == replicator.Fine) {
 			t.Errorf("%s: %+v", subject, f)
@@ -200,6 +201,24 @@ func TestCheckOfTransactionsThatAreHidden(t *testing.T) {
 		t.Errorf("of one that is young: %+v", f)
 	}
 	w.exec(writer, `ROLLBACK`)
+}
+
+// TestStandbyNames shows how the names of synchronous standbys are read.
+func TestStandbyNames(t *testing.T) {
+	for value, want := range map[string][]string{
+		"":                        nil,
+		"*":                       {"*"},
+		"a, b":                    {"a", "b"},
+		"1 (*)":                   {"*"},
+		"FIRST 2 (a,\"b c\" , *)": {"a", "b c", "*"},
+		"any 1(\"*\", Rowshift)":  {"*", "Rowshift"},
+		"first, any":              {"first", "any"},
+		`"say ""a, b""", 2`:       {`say "a, b"`, "2"},
+	} {
+		if got := standbyNames(value); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", value, got)
+		}
+	}
 }
 
 // TestCheckOfAnOldMinor shows of which servers Check warns: those whose release may lose
