@@ -32,7 +32,7 @@ var (
 	slotActive   = describeGauge("slot_active", "1 while a daemon streams from the slot.")
 	protocol     = describeGauge("protocol_format", "1 for the format in which the source sends the stream's values.", "format")
 	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at; what else is told of it, and source_lsn, are absent once that is two minutes ago.")
-	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted.", "reason")
+	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted; also while it looks again, until the halt is known to be over.", "reason")
 	phaseNow     = describeGauge("phase", "1 for what the daemon is doing.", "phase")
 	tableState   = describeGauge("table_state", "1 for the state that a table is in; absent, as all that is told by table and is no count, in a standby.", "table", "state")
 	loadRows     = describeGauge("load_rows", "Rows that the running or last load has read.")

@@ -73,7 +73,7 @@ func (s snapshot) answer() readiness {
 	if h := s.halt; h != nil {
 		r.Halt = &haltAnswer{Reason: string(h.Reason), Found: h.Found, Means: h.Means, Repair: h.Repair}
 	}
-	if s.phase == loading {
+	if s.loads {
 		r.Load = &loadAnswer{
 			Tables: s.load.Tables, TablesLoaded: s.load.TablesLoaded,
 			Rows: s.load.Rows, RowsEstimated: s.load.RowsEstimated,

@@ -20,10 +20,11 @@ const (
 	streaming  phase = "streaming"
 	restarting phase = "restarting"
 	halted     phase = "halted"
+	looking    phase = "looking" // again, after a halt that may not be over
 )
 
 // phases are all phases.
-var phases = []phase{starting, waiting, loading, streaming, restarting, halted}
+var phases = []phase{starting, waiting, loading, streaming, restarting, halted, looking}
 
 // ready reports whether a daemon in this phase does all it can: it replicates, or waits
 // as a standby.
@@ -35,8 +36,8 @@ type state struct {
 	mu    sync.Mutex
 	phase phase
 	since time.Time
-	why   string           // what the daemon waits for, or why the last pass ended
-	halt  *replicator.Halt // set while halted
+	why   string    // what the daemon waits for, or why the last pass ended
+	halt  *lastHalt // until it is known to be over
 
 	epoch    replicator.Epoch
 	tables   []replicator.TableState
@@ -114,7 +115,7 @@ func (s *state) listener() replicator.Listener {
 		Halted: func(h *replicator.Halt) {
 			s.update(func(now time.Time) {
 				s.enter(halted, now)
-				s.halt = h
+				s.halt = newHalt(h, s.halt, s.lag.open, s.position)
 				s.lag.open = false
 				s.position.handed = 0
 			})
@@ -141,6 +142,7 @@ func (s *state) listener() replicator.Listener {
 		LoadProgress: func(p replicator.LoadProgress) {
 			s.update(func(time.Time) { s.load = p })
 		},
+		Loaded:  func(replicator.LoadedTable) { s.update(func(time.Time) { s.halt = s.halt.loaded() }) },
 		Applied: func(a replicator.AppliedTable) { s.update(func(time.Time) { s.applied(a) }) },
 		Tables:  func(tables []replicator.TableState) { s.update(func(now time.Time) { s.setTables(tables, now) }) },
 	}
@@ -158,7 +160,7 @@ func (s *state) enter(p phase, now time.Time) {
 	if s.phase != p {
 		s.since = now
 	}
-	s.phase, s.why, s.halt = p, "", nil
+	s.phase, s.why = p, ""
 }
 
 // lingers is longer than a daemon waits for its own dead stream to release the slot,
@@ -179,6 +181,7 @@ func (s *state) forget(now time.Time) {
 func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 	cp := o.Checkpoint
 	s.enter(streaming, now)
+	s.halt = s.halt.opened(cp)
 	s.epoch = cp.Epoch
 	s.known = true
 	s.format = o.Opened.Format
@@ -202,12 +205,14 @@ func (s *state) received(r replicator.Received, now time.Time) {
 		s.waiting += r.Changes
 	}
 	s.lag.received(r.LSN, now)
+	s.halt = s.halt.receives(r.LSN)
 }
 
 func (s *state) merged(b replicator.MergedBatch, now time.Time) {
 	cp := b.Merge.Checkpoint
 	s.position.merged, s.mergedAt = cp.LSN, now
 	s.lag.merged(cp.LSN, cp.Time, now)
+	s.halt = s.halt.merges(b)
 	s.resyncs = len(b.Merged.Resyncs)
 	if b.Merged.Quarantined != nil {
 		s.refused = b.Merged.Quarantined
@@ -249,6 +254,7 @@ func (s *state) applied(a replicator.AppliedTable) {
 // loaded.
 func (s *state) setTables(tables []replicator.TableState, now time.Time) {
 	s.tables = tables
+	s.halt = s.halt.remembers()
 	for _, t := range tables {
 		if s.tableSince[t.OID].state != t.State {
 			s.tableSince[t.OID] = stateSince{state: t.State, at: now}
@@ -278,6 +284,7 @@ type snapshot struct {
 	halt       *replicator.Halt
 	epoch      replicator.Epoch
 	tables     []replicator.TableState
+	loads      bool
 	load       replicator.LoadProgress
 	slot       slotSighting
 	known      bool // whether position and lag are known
@@ -298,9 +305,15 @@ func (s *state) snapshot() snapshot {
 	defer s.mu.Unlock()
 	s.forget(time.Now())
 	now := snapshot{
-		phase: s.phase, since: s.since, why: s.why, halt: s.halt,
-		epoch: s.epoch, tables: s.tables, load: s.load, slot: s.slot,
+		phase: s.phase, since: s.since, why: s.why,
+		epoch: s.epoch, tables: s.tables, loads: s.phase == loading, load: s.load, slot: s.slot,
 		waiting: s.waiting, mergedAt: s.mergedAt, resyncs: s.resyncs, tableSince: maps.Clone(s.tableSince), held: maps.Clone(s.held), refused: s.refused,
+	}
+	if s.halt != nil && s.phase != waiting { // a standby does not know whether it is over
+		now.halt = s.halt.Halt
+	}
+	if now.halt != nil && s.phase.ready() {
+		now.phase = looking
 	}
 	if !s.known {
 		return now

@@ -98,10 +98,12 @@ func TestPhases(t *testing.T) {
 		{"halts", func() { l.Halted(halt) }, halted, false, ""},
 		{"looks again and halts", func() { l.Halted(halt) }, halted, false, ""},
 		{"is repaired", func() { l.Opened(replicator.OpenedPass{}) }, streaming, true, ""},
+		{"halts once it is open", func() { l.Halted(halt) }, halted, false, ""},
+		{"looks again", func() { l.Opened(replicator.OpenedPass{}) }, looking, false, ""},
 	} {
 		step.do()
 		got := s.snapshot()
-		if got.phase != step.phase || got.phase.ready() != step.ready || got.why != step.why || (got.halt != nil) != (step.phase == halted) {
+		if got.phase != step.phase || got.phase.ready() != step.ready || got.why != step.why || (got.halt != nil) != (step.phase == halted || step.phase == looking) {
 			t.Errorf("%s: phase %s, ready %v, why %q, halt %v", step.what, got.phase, got.phase.ready(), got.why, got.halt)
 		}
 	}
