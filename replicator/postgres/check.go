@@ -135,34 +135,31 @@ func (c *check) replication(ctx context.Context) {
 	}
 }
 
-// senders checks whether a WAL sender and a replication slot are free. If our slot exists
-// it asks for neither, since we, or a daemon of ours, may have both.
+// senders checks whether a WAL sender and a replication slot are free. It asks for no slot
+// if ours exists, and for no sender if somebody streams from it, who may be a daemon of
+// ours.
 func (c *check) senders(ctx context.Context) {
 	var senders, sending, slots, taken int
-	var ours bool
+	var ours, streams bool
 	err := c.conn.QueryRow(ctx, `
 		SELECT current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_stat_replication),
 		       current_setting('max_replication_slots')::int, (SELECT count(*) FROM pg_replication_slots),
-		       EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`, c.options.Slot).
-		Scan(&senders, &sending, &slots, &taken, &ours)
+		       EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1), EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active)`, c.options.Slot).
+		Scan(&senders, &sending, &slots, &taken, &ours, &streams)
 	if err != nil {
 		c.unasked("max_wal_senders", bare(err))
 		return
 	}
-	free := func(setting string, all, used, need int) {
+	free := func(setting string, all, used int, have bool) {
 		found := fmt.Sprintf("%d, of which %d are taken", all, used)
-		if all-used < need {
+		if used >= all && !have {
 			c.fail(setting, found, fmt.Sprintf("ALTER SYSTEM SET %s = %d, then restart the server; on Amazon RDS: in the parameter group, then reboot", setting, all+5))
 			return
 		}
 		c.fine(setting, found)
 	}
-	need := 1
-	if ours {
-		need = 0 // a daemon of ours may stream from it
-	}
-	free("max_wal_senders", senders, sending, need)
-	free("max_replication_slots", slots, taken, need)
+	free("max_wal_senders", senders, sending, streams)
+	free("max_replication_slots", slots, taken, ours)
 }
 
 // slot checks the slot and, if it is known what the warehouse remembers, what a run does

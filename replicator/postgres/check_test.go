@@ -145,6 +145,38 @@ func TestCheckOfAPlainServer(t *testing.T) {
 	}
 }
 
+// TestCheckOfSenders shows that a slot of ours asks for no other slot, but for a WAL sender
+// if nobody streams from it.
+func TestCheckOfSenders(t *testing.T) {
+	w := on(newWorld(t), pgtest.Start(t, pgtest.Options{Settings: map[string]string{"max_wal_senders": "1", "max_replication_slots": "1"}}))
+	w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.named(true)
+	w.create()
+	of := func(who string, want replicator.Verdict) {
+		t.Helper()
+		all := w.Check(t.Context())
+		if f := found(t, all, "max_wal_senders"); f.Verdict != want {
+			t.Errorf("%s has the sender: %+v", who, f)
+		}
+		if f := found(t, all, "max_replication_slots"); f.Verdict != replicator.Fine {
+			t.Errorf("%s has the sender: %+v", who, f)
+		}
+	}
+	of("nobody", replicator.Fine)
+	other, err := w.connectReplication(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of("another", replicator.Failure)
+	if err := other.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.until(w.dial(), `(SELECT count(*) = 0 FROM pg_stat_replication)`)
+	w.follow(w.confirmed())
+	of("a daemon of ours", replicator.Fine)
+}
+
 // TestSlotState shows what a slot looks like: missing, idle and streamed from.
 func TestSlotState(t *testing.T) {
 	w := newWorld(t)
