@@ -341,5 +341,9 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 	}
 	s.decoder.unrendered, s.decoder.partition = o.textOnly.addLog, m.partition
 	w.gather.begin(h.Conn)
-	return s, s.ask(time.Now())
+	if err := s.ask(time.Now()); err != nil {
+		_ = h.Conn.Close() // whoever closes conn closes nothing any more
+		return nil, err
+	}
+	return s, nil
 }
