@@ -121,9 +121,10 @@ const (
 // A daemon that opens its stream again, because a table was altered, leaves the slot
 // inactive for a moment. Another one that took it then would throw away what the first is
 // loading. So it waits until nobody has streamed for calmFor or, while the first still has
-// a snapshot open, for loadsFor.
+// a snapshot open, for loadsFor. The former is short, since nothing is thrown away then and
+// each take-over waits for it.
 const (
-	calmFor  = time.Second
+	calmFor  = 500 * time.Millisecond
 	loadsFor = 10 * time.Second
 )
 

@@ -20,8 +20,8 @@ func TestWaitForSlot(t *testing.T) {
 	}{
 		"nobody streams from it":                       {sighted{}, 0, 0},
 		"our own stream ends":                          {sighted{pid: own, until: 3 * time.Second}, 3 * time.Second, 3500 * time.Millisecond},
-		"another daemon ends":                          {sighted{pid: another, until: 3 * time.Second}, 4 * time.Second, 4500 * time.Millisecond},
-		"another opens its stream again":               {sighted{pid: another, until: 3 * time.Second, again: 3900 * time.Millisecond}, 61 * time.Second, 62 * time.Second},
+		"another daemon ends":                          {sighted{pid: another, until: 3 * time.Second}, 3500 * time.Millisecond, 4 * time.Second},
+		"another opens its stream again":               {sighted{pid: another, until: 3 * time.Second, again: 3400 * time.Millisecond}, time.Minute + 500*time.Millisecond, 61 * time.Second},
 		"another that loads opens its stream again":    {sighted{pid: another, until: 3 * time.Second, again: 9 * time.Second, loads: time.Hour}, 70 * time.Second, 71 * time.Second},
 		"another that loaded ends, and then its loads": {sighted{pid: another, until: 3 * time.Second, loads: 5 * time.Second}, 5 * time.Second, 5500 * time.Millisecond},
 		"a machine is lost while it loads":             {sighted{pid: another, until: 3 * time.Second, loads: time.Hour}, 13 * time.Second, 14 * time.Second},
