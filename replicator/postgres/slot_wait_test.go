@@ -39,6 +39,32 @@ func TestWaitForSlot(t *testing.T) {
 	}
 }
 
+// TestALoadShowsThatADaemonGoesOn shows that a standby sees the snapshot of another daemon,
+// and no session of its own.
+func TestALoadShowsThatADaemonGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY)`)
+	a := w.table("a")
+	ours := w.ours()
+	is := func(want bool) {
+		t.Helper()
+		if gone, err := w.second().gone(t.Context(), ours, calmFor); err != nil || gone != want {
+			t.Errorf("gone: %v, %v", gone, err)
+		}
+	}
+	is(true)
+	s, err := w.Snapshot(t.Context(), tables(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(false)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	w.until(w.dial(), `NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction')`)
+	is(true)
+}
+
 // sighted is a server with a slot that a process streams from until some time, and perhaps
 // again from a later time to the end of the first minute.
 type sighted struct {
