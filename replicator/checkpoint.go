@@ -72,6 +72,7 @@ type TableState struct {
 	Row    PublicationID // the table's pg_publication_rel row: if it is another one, the table was out for a while
 	Shape  []schema.Shape
 	Parts  []schema.Part // of a partitioned table: its partitions as of the rows that the target has
+	Run    string        // the run of the server that Parts were read in; empty: it was not looked at
 	Heap   schema.Heap
 
 	// Past is how the table was before it was altered, as long as the log may still
@@ -239,7 +240,7 @@ func (s *TableState) enter(state State) {
 // a copy of the other and neither was written anew since.
 func (s TableState) Same(o TableState) bool {
 	if s.Load == o.Load && s.Past == o.Past && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && shared(s.Heap.Dropped, o.Heap.Dropped) && shared(s.Renaming, o.Renaming) &&
-		s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State && s.Row == o.Row && s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last &&
+		s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State && s.Row == o.Row && s.Run == o.Run && s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last &&
 		s.LastLoad == o.LastLoad && s.Reason == o.Reason && s.Why == o.Why && s.Repair == o.Repair {
 		return true
 	}

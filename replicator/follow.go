@@ -215,7 +215,7 @@ func park(cp Checkpoint, u Unfit) TableState {
 	if known := cp.remembered(u.OID, u.Name); known != nil {
 		s = *known
 	}
-	s.State, s.Load, s.Past, s.Renaming, s.Parts = Parked, nil, nil, nil, nil
+	s.State, s.Load, s.Past, s.Renaming, s.Parts, s.Run = Parked, nil, nil, nil, nil, ""
 	s.Reason, s.Why, s.Repair = u.Why.Reason, u.Why.Found, u.Why.Repair
 	return s
 }
@@ -242,8 +242,8 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		why = "its target was " + s.Target
 	case s.State == Parked:
 		why = "it was parked: " + s.Why
-	case schema.Unseen(s.Parts, t.Parts) != "":
-		why = schema.Unseen(s.Parts, t.Parts)
+	case s.unseen(t) != "":
+		why = s.unseen(t)
 	case p.Missed:
 		why = "a partition of it was in the log, and is gone"
 	case diff.Uncertain != "":
@@ -258,7 +258,7 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		why = "the log tells of it as it never was"
 	}
 	unfit := d.shapes.stillUnfit(t, times(cp.Resyncs, t.Known))
-	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Renaming = t.Known, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, nil
+	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Run, s.Renaming = t.Known, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, t.Run, nil
 	switch {
 	case unfit != nil:
 		unfit.table = &s
@@ -273,6 +273,11 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 		s.Past = past
 	}
 	return s, diff
+}
+
+// unseen says what became of the table's partitions that the log does not tell of.
+func (s TableState) unseen(t *schema.Table) string {
+	return schema.Unseen(s.Parts, t.Parts, s.Run == t.Run)
 }
 
 // stillUnfit returns why a table was found to be unfit. It returns nil, and forgets it, if

@@ -97,3 +97,32 @@ func TestParkedTableForgetsItsPartitions(t *testing.T) {
 		t.Errorf("after its repair it is %+v", s)
 	}
 }
+
+// TestPartitionOfAnotherRun shows that a partition that was made as one has its table loaded
+// again if the server was started or has recovered since the partitions were remembered,
+// and that such a run alone is only remembered.
+func TestPartitionOfAnotherRun(t *testing.T) {
+	old, born := schema.Part{OID: 2, File: 2, Born: true}, schema.Part{OID: 3, File: 3, Born: true}
+	for _, c := range []struct {
+		was, is string
+		parts   []schema.Part
+		want    State
+	}{
+		{"one", "one", []schema.Part{old, born}, Live},
+		{"one", "another", []schema.Part{old, born}, Loading},
+		{"one", "another", []schema.Part{old}, Live},
+		{"", "one", []schema.Part{old, born}, Loading}, // remembered by a rowshift that did not look at it
+		{"", "one", []schema.Part{old}, Live},
+	} {
+		table := &schema.Table{OID: 1, Known: schema.Name{Table: "t"}, Target: "t", Partitioned: true, Parts: c.parts, Run: c.is}
+		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: table.Known, Target: "t", State: Live, Shape: table.Shape(), Parts: []schema.Part{old}, Run: c.was}}}
+		p := (&daemon{Options: &Options{}}).plan(cp, Opened{Read: 2, Tables: []Published{{Table: table}}})
+		s := p.next.Tables[0]
+		if s.State != c.want || s.Run != c.is || p.changed != (c.was != c.is || len(c.parts) > 1) {
+			t.Errorf("%q, then %q with %d partitions: it is %s in %q, changed %v: %s", c.was, c.is, len(c.parts), s.State, s.Run, p.changed, s.Why)
+		}
+		if s.Same(cp.Tables[0]) == p.changed {
+			t.Errorf("%q, then %q: the states are the same: %v", c.was, c.is, !p.changed)
+		}
+	}
+}

@@ -21,7 +21,8 @@ type Part struct {
 	Identity    Identity `json:"-"`
 	Key         []string `json:"-"` // names of its replica identity's columns; empty under FULL and NOTHING
 
-	// Born says that it was made as a partition, and so was empty when it became one.
+	// Born says that it was made as a partition, and so was empty when it became one. That
+	// is certain only of one that came since the server's run began.
 	Born bool `json:"-"`
 }
 
@@ -33,7 +34,7 @@ func (v *resolver) partitions(t *Table) {
 	if v.relation.Kind != 'p' {
 		return
 	}
-	t.Partitioned = true
+	t.Partitioned, t.Run = true, v.relation.Run
 	if v.relation.Identity == IdentityFull {
 		v.fault("ALTER TABLE "+v.table()+" REPLICA IDENTITY DEFAULT, which changes nothing but the mark",
 			"is the root of a partitioned table with REPLICA IDENTITY FULL, so its changes would be marked as having whole old rows, which its partitions need not log")
@@ -76,8 +77,10 @@ func (v *resolver) partition(p Part, key []string, listed bool) {
 // nothing did. A table that is attached brings rows, a partition that is detached or
 // dropped takes them away, and one that is truncated alone loses them, and none of this is
 // logged as a change of the root's rows. A partition that was detached for a while may have
-// other rows. A table that was made as a partition was empty.
-func Unseen(was, now []Part) string {
+// other rows. A table that was made as a partition was empty. But whether it was made so
+// cannot be told if the server has recovered since it was, so sameRun must say that the
+// partitions were, and now are, read in the same run of the server.
+func Unseen(was, now []Part, sameRun bool) string {
 	for _, w := range was {
 		i := slices.IndexFunc(now, func(n Part) bool { return n.OID == w.OID })
 		if i < 0 {
@@ -91,8 +94,12 @@ func Unseen(was, now []Part) string {
 		}
 	}
 	for _, n := range now {
-		if !n.Born && !slices.ContainsFunc(was, func(w Part) bool { return w.OID == n.OID }) {
+		switch {
+		case slices.ContainsFunc(was, func(w Part) bool { return w.OID == n.OID }):
+		case !n.Born:
 			return "partition " + n.Name.String() + " was attached"
+		case !sameRun:
+			return "partition " + n.Name.String() + " came while the server was started or recovered, so it may have been attached"
 		}
 	}
 	return ""

@@ -77,8 +77,14 @@ func TestUnseen(t *testing.T) {
 		{"known by an older rowshift", []Part{one}, []Part{{OID: 1, File: 1, XMin: 6}}, ""},
 		{"none was known", nil, []Part{one}, "attached"},
 	} {
-		if got := Unseen(c.was, c.now); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+		if got := Unseen(c.was, c.now, true); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+	if got := Unseen([]Part{one}, []Part{one}, false); got != "" {
+		t.Errorf("another run of the server alone: %q", got)
+	}
+	if got := Unseen([]Part{one}, []Part{one, born}, false); !strings.Contains(got, "may have been attached") {
+		t.Errorf("made as a partition before another run of the server: %q", got)
 	}
 }

@@ -18,6 +18,7 @@ type Table struct {
 
 	Partitioned bool   // it is the root of a partitioned table, which has no rows of its own
 	Parts       []Part // the tables below it, by OID
+	Run         string // the run of the server that they were read in, since its start or its last recovery
 	Heap        Heap   // how the source holds it
 
 	Target  string // the table's name in the warehouse, folded

@@ -119,8 +119,17 @@ func readRelationsIn(ctx context.Context, q querier, choices []schema.Choice, kn
 	if err != nil {
 		return rs, err
 	}
+	run := ""
+	if slices.ContainsFunc(found, func(r schema.Relation) bool { return r.Kind == 'p' }) {
+		if run, err = readRun(ctx, q); err != nil {
+			return rs, err
+		}
+	}
 	for i := range found {
 		found[i].Attributes, found[i].Parts = columns[found[i].OID], parts[found[i].OID]
+		if found[i].Kind == 'p' {
+			found[i].Run = run
+		}
 	}
 	return newRelations(found), nil
 }

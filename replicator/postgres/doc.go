@@ -28,10 +28,11 @@
 // Changes of partitions cross as changes of their root. What is done to the partitions
 // themselves does not cross at all, so the set of partitions is read from the catalogue
 // beside the stream, and the stream ends when that set changes. A partition that was
-// created as one, and not attached later, began empty. The core compares the partitions
-// that it remembers with those that exist, and loads the table again if rows came or went
-// with them. A condition on rows is part of the publication, and a load reads with the same
-// condition.
+// created as one, and not attached later, began empty. The catalogue shows which it was by
+// the numbers of commands, as long as the server has not recovered in between. The core
+// compares the partitions that it remembers with those that exist, and loads the table again
+// if rows came or went with them, or may have. A condition on rows is part of the
+// publication, and a load reads with the same condition.
 //
 // # States of a slot and its publication
 //

@@ -15,21 +15,44 @@ import (
 // it reads this by a snapshot, like any other rows, and without locks.
 //
 // A table's place in the tree is its row in pg_inherits. A table that was made as a
-// partition got its place by the command that made its columns, or by a step of that
-// command; one that was attached got it by a later command. It also still has the file that
-// it was made with, whose number is its OID. If a partition is detached and attached again,
-// another transaction writes its place. Nothing else writes it, and even of a frozen row
-// PostgreSQL tells who wrote it.
-// https://www.postgresql.org/docs/current/catalog-pg-inherits.html
+// partition was empty when it got its place. CREATE TABLE ... PARTITION OF writes the
+// columns, makes them visible, and then writes the place. ATTACH PARTITION writes all of the
+// table's columns anew, except dropped ones, and writes the place under the same command
+// number. So if a column was written by the place's transaction, but by an earlier command,
+// the table was made as a partition. Later commands can only write columns under higher
+// numbers. If they have written all of them, nothing shows how the table was made, and it
+// counts as attached.
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/commands/tablecmds.c
+// (DefineRelation, CreateInheritance, MergeAttributesIntoExisting)
+//
+// The number of the command that wrote a row shares its field with that of a command that
+// deletes it, and is lost even if that is rolled back. So a row that anybody has tried to
+// delete proves nothing. VACUUM may clear the trace of that. But whoever tries to take the
+// place away writes all columns as well or, to drop the table, also deletes its system
+// columns. Their numbers therefore have to fit too. The numbers are not in the log either: a
+// server that has recovered may show zero for some rows and the true number for others.
+// readRun tells whether it has.
 // https://www.postgresql.org/docs/current/ddl-system-columns.html
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/utils/time/combocid.c
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/access/heap/heapam_xlog.c
+//
+// A table that was made as a partition also still has the file that it was made with, whose
+// number is its OID. If a partition is detached and attached again, another transaction
+// writes its place. Nothing else writes it, and even of a frozen row PostgreSQL tells who
+// wrote it.
+// https://www.postgresql.org/docs/current/catalog-pg-inherits.html
 // https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND
 const partsQuery = `
 WITH RECURSIVE tree AS (
     SELECT r.oid AS root, r.oid AS relid, true AS born, NULL::xid AS xmin FROM unnest($1::oid[]) AS r(oid)
   UNION ALL
-    SELECT t.root, i.inhrelid, t.born AND i.xmin = a.xmin AND i.cmin::text::bigint - a.cmin::text::bigint <= 2, i.xmin
+    SELECT t.root, i.inhrelid, t.born AND i.xmax = '0'::xid AND coalesce((
+        SELECT bool_or(a.attnum < 0 AND a.cmin::text::bigint < i.cmin::text::bigint)
+           AND bool_or(a.attnum > 0 AND a.cmin::text::bigint < i.cmin::text::bigint)
+           AND NOT bool_or(a.attnum > 0 AND a.cmin = i.cmin)
+        FROM pg_attribute a
+        WHERE a.attrelid = i.inhrelid AND NOT a.attisdropped AND a.xmin = i.xmin AND a.xmax = '0'::xid), false), i.xmin
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.relid AND NOT i.inhdetachpending
-    JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attname = 'tableoid' AND a.attnum < 0
 )
 SELECT t.root, c.oid, c.relfilenode, t.xmin::text::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, c.relreplident::text,
        t.born AND (c.relkind = 'p' OR c.relfilenode = c.oid),
@@ -74,6 +97,22 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", bare(err))
 	}
 	return parts, nil
+}
+
+// runQuery reads a text that is another one after each start of the server and after each
+// recovery. A server that recovers because one of its processes died keeps the time of its
+// start, but resets its statistics, as any recovery does.
+// https://www.postgresql.org/docs/current/monitoring-stats.html
+// https://www.postgresql.org/docs/current/functions-info.html
+const runQuery = `
+SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM stats_reset)) FROM pg_stat_wal`
+
+// readRun returns what tells this run of the server from its others, and from other servers.
+func readRun(ctx context.Context, q querier) (run string, err error) {
+	if err := q.QueryRow(ctx, runQuery).Scan(&run); err != nil {
+		return "", fmt.Errorf("postgres: ask since when the server runs: %w", bare(err))
+	}
+	return run, nil
 }
 
 // chosenTwice returns a fault for each table that is chosen besides a root that it is

@@ -35,7 +35,7 @@ func scanTable(row [][]byte) (t replicator.TableState, err error) {
 	if err != nil {
 		return t, altered(fmt.Errorf("redshift: the state of %v cannot be read: %w", t.Name, err))
 	}
-	t.Shape, t.Heap, t.Parts, t.Past, t.Load, t.LastLoad = d.Shape, d.Heap, d.Parts, d.Past, d.Load, d.LastLoad
+	t.Shape, t.Heap, t.Parts, t.Run, t.Past, t.Load, t.LastLoad = d.Shape, d.Heap, d.Parts, d.Run, d.Past, d.Load, d.LastLoad
 	t.Reason, t.Why, t.Repair, t.Renaming = d.Reason, d.Why, d.Repair, d.Renaming
 	return t, altered(s.err)
 }

@@ -20,6 +20,7 @@ type tableDetail struct {
 	Shape  []schema.Shape        `json:"shape"`
 	Heap   schema.Heap           `json:"heap"`
 	Parts  []schema.Part         `json:"parts,omitempty"`
+	Run    string                `json:"run,omitempty"`
 	Past   *replicator.Past      `json:"past,omitempty"`
 	Load   *replicator.LoadState `json:"load,omitempty"`
 	Reason replicator.Reason     `json:"reason,omitempty"`
@@ -61,7 +62,7 @@ func detailOf(t replicator.TableState) string {
 }
 
 func marshalDetail(t replicator.TableState) ([]byte, error) {
-	return json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Past: t.Past, Renaming: t.Renaming, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
+	return json.Marshal(tableDetail{Shape: t.Shape, Heap: t.Heap, Parts: t.Parts, Run: t.Run, Past: t.Past, Renaming: t.Renaming, Load: t.Load, LastLoad: t.LastLoad, Reason: t.Reason, Why: t.Why, Repair: t.Repair})
 }
 
 func packedDetail(t replicator.TableState) string {
