@@ -15,40 +15,41 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// fixture makes the tables that the cases name.
+// fixture makes the tables that the cases use.
 const fixture = `CREATE TABLE t (id INT, v VARCHAR(100), w INT, v3 VARCHAR(3), c10 CHAR(10), n19 NUMERIC(19,0), v16 VARCHAR(16), d TIMESTAMP, a INT, b INT, nullable_col INT, doc SUPER, del BOOL);
 CREATE TABLE t2 (LIKE t); CREATE TABLE s (id INT, v VARCHAR(100), del BOOL); CREATE TABLE stage (id INT); CREATE TABLE empty_t (id INT);
 CREATE TABLE pk_t (id INT PRIMARY KEY); CREATE TABLE kv (k VARCHAR(256), v VARCHAR(256)); CREATE TABLE emp (id INT, mgr INT); CREATE TABLE w (a INT, b INT);
 CREATE VIEW myview AS SELECT id, v FROM t; CREATE MATERIALIZED VIEW mv AS SELECT id FROM t; CREATE SCHEMA other; CREATE USER u1 PASSWORD DISABLE;
 INSERT INTO t (id, v) VALUES (1, 'a'); INSERT INTO kv VALUES ('a', '1'); INSERT INTO w VALUES (1, 2)`
 
-// quotedText is an error's text in the reason of a case, in quotes; recordedCode is an
-// SQLSTATE in it.
+// quotedText finds the error text, in quotes, in the reason of a case; recordedCode finds
+// an SQLSTATE.
 var (
 	quotedText   = regexp.MustCompile(`'([^']{6,})'`)
 	recordedCode = regexp.MustCompile(`\b([0-9]{2}[0-9A-Z]{3})\b`)
 )
 
-// otherNames are texts that the source of a case gives for another table or column.
+// otherNames replaces names of tables and columns in texts that a case's source gives, by
+// those of the case.
 var otherNames = map[string]string{
 	`Column "x.id" has unsupported type "serial".`:    `Column "x.c" has unsupported type "serial".`,
 	`Column "host_tmp" has unsupported type "bytea".`: `Column "x.c" has unsupported type "bytea".`,
 }
 
-// notTaken are the cases that Redshift takes and the stand-in does not, with what it
-// says instead.
+// notTaken are the cases that Redshift accepts and the stand-in refuses, with the
+// stand-in's words.
 var notTaken = map[string]string{
-	"COPY t (id, v)": "Problem reading manifest file", // it is run, and there is no such object
+	"COPY t (id, v)": "Problem reading manifest file", // it is accepted and run, but there is no such object
 	"UNLOAD":         "[stand-in]",
 }
 
-// before is what has to be done before a case.
+// before is what must be done before a case.
 var before = map[string][]string{
-	"CREATE USER u1": {"REVOKE DROP ON TABLE t FROM u1", "DROP USER u1"}, // an earlier case grants to it
+	"CREATE USER u1": {"REVOKE DROP ON TABLE t FROM u1", "DROP USER u1"}, // an earlier case grants this user a right
 }
 
-// TestCases refuses what Redshift refuses and takes what it takes, of a list of
-// statements on which PostgreSQL is of the other opinion.
+// TestCases runs a list of statements on which Redshift and PostgreSQL disagree: the
+// stand-in must refuse what Redshift refuses and accept what it accepts.
 func TestCases(t *testing.T) {
 	empty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
@@ -76,10 +77,10 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// outcome is what a statement was refused with; taken if nothing.
+// outcome is the error with which a statement was refused, empty if it was accepted.
 type outcome struct{ code, message string }
 
-// tried runs a case, and takes back what it made.
+// tried runs a case and undoes what it made.
 func tried(t *testing.T, conn *pgx.Conn, statement string) outcome {
 	t.Helper()
 	for begin, first := range before {
@@ -103,7 +104,7 @@ func tried(t *testing.T, conn *pgx.Conn, statement string) outcome {
 	return o
 }
 
-// rejected checks a case that Redshift refuses.
+// rejected checks the outcome of a case that Redshift refuses.
 func rejected(t *testing.T, line int, statement, reason string, o outcome) {
 	t.Helper()
 	if o.code == "" {
@@ -124,7 +125,7 @@ func rejected(t *testing.T, line int, statement, reason string, o outcome) {
 	}
 }
 
-// accepted checks a case that Redshift takes.
+// accepted checks the outcome of a case that Redshift accepts.
 func accepted(t *testing.T, line int, statement string, o outcome) {
 	t.Helper()
 	for begin, says := range notTaken {
@@ -140,7 +141,8 @@ func accepted(t *testing.T, line int, statement string, o outcome) {
 	}
 }
 
-// What is only on the leader node is told by INFO, one line for each, before the error.
+// Before the error, INFO messages name what is on the leader node only, one message for
+// each.
 func TestLeaderOnly(t *testing.T) {
 	s, conn := connect(t, redshifttest.Options{})
 	exec(t, conn, "CREATE TABLE t (id INT)")

@@ -10,8 +10,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// psql runs psql's command against a stand-in and returns what it prints. Without psql
-// on the machine the test is skipped.
+// psql runs commands by psql against a stand-in and returns what psql prints. It skips
+// the test on a machine without psql.
 func psql(t *testing.T, s *redshifttest.Server, commands ...string) string {
 	t.Helper()
 	binary, err := osexec.LookPath("psql")
@@ -35,7 +35,7 @@ func psql(t *testing.T, s *redshifttest.Server, commands ...string) string {
 	return string(out)
 }
 
-// R-707, R-709: a human at psql finds his way.
+// R-707, R-709: psql's commands for people show what there is.
 func TestPsql(t *testing.T) {
 	s, conn := connect(t, redshifttest.Options{})
 	exec(t, conn, "CREATE TABLE orders (id INT NOT NULL, v VARCHAR(10) DEFAULT 'x', j SUPER, y VARBYTE(5))", "CREATE VIEW recent AS SELECT id FROM orders", "CREATE GROUP g", "CREATE SCHEMA sales")
@@ -69,8 +69,8 @@ func TestPsql(t *testing.T) {
 	}
 }
 
-// metadata are queries of the kinds that the JDBC driver, the ODBC driver and BI tools
-// send when they connect and when they list what there is.
+// metadata are queries like those that the JDBC driver, the ODBC driver and BI tools send
+// when they connect and list what there is.
 var metadata = []struct{ query, has string }{
 	{"SELECT 1", "1"},
 	{"SELECT version()", "Redshift 1.0"},
@@ -118,7 +118,7 @@ func TestMetadataQueries(t *testing.T) {
 	}
 }
 
-// R-710: SHOW TABLE writes what would make the table.
+// R-710: SHOW TABLE prints the statement that would make the table.
 func TestShowTable(t *testing.T) {
 	_, conn := connect(t, redshifttest.Options{})
 	exec(t, conn, "CREATE TABLE other (id INT PRIMARY KEY)", `CREATE TABLE t (id BIGINT IDENTITY(5, 2), "left" VARCHAR(10) DEFAULT 'x' ENCODE zstd, n DECIMAL(20, 3) NOT NULL, j SUPER, y VARBYTE(7),

@@ -54,7 +54,7 @@ func newCluster(t *testing.T, o redshifttest.Options) *cluster {
 	return c
 }
 
-// config is how a user connects.
+// config returns how a user connects.
 func (c *cluster) config(user, password string) *pgx.ConnConfig {
 	c.t.Helper()
 	config, err := pgx.ParseConfig("postgres://" + c.Addr() + "/" + c.database + "?sslmode=disable")
@@ -78,7 +78,7 @@ func (c *cluster) connect(config *pgx.ConnConfig) *pgx.Conn {
 
 func (c *cluster) dial() *pgx.Conn { c.t.Helper(); return c.connect(c.config("dev", "dev")) }
 
-// one reads one value.
+// one returns the single value of a query.
 func one[T any](t *testing.T, conn *pgx.Conn, query string) (v T) {
 	t.Helper()
 	if err := conn.QueryRow(t.Context(), query).Scan(&v); err != nil {
@@ -87,7 +87,7 @@ func one[T any](t *testing.T, conn *pgx.Conn, query string) (v T) {
 	return v
 }
 
-// start runs a statement beside the test.
+// start runs a statement in the background.
 func start(t *testing.T, conn *pgx.Conn, statement string) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -97,10 +97,10 @@ func start(t *testing.T, conn *pgx.Conn, statement string) <-chan error {
 	return done
 }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for something that must happen.
 const patience = 20 * time.Second
 
-// until looks again and again.
+// until repeats a query until it holds.
 func (c *cluster) until(what, query string, args ...any) {
 	c.t.Helper()
 	conn, err := pgx.Connect(c.t.Context(), backing.Server(c.t).DSN(c.database))
@@ -128,7 +128,7 @@ func (c *cluster) waits(conn *pgx.Conn) {
 	c.until("a session waits for a lock", "SELECT count(*) > 0 FROM pg_locks WHERE pid = $1 AND NOT granted", conn.PgConn().PID())
 }
 
-// ended waits for what start began.
+// ended waits for the end of a statement that start began.
 func ended(t *testing.T, done <-chan error) error {
 	t.Helper()
 	select {
@@ -140,7 +140,7 @@ func ended(t *testing.T, done <-chan error) error {
 	}
 }
 
-// statement runs a statement that is put together.
+// statement runs a formatted statement.
 func (c *cluster) statement(conn *pgx.Conn, format string, args ...any) error {
 	_, err := conn.Exec(c.t.Context(), fmt.Sprintf(format, args...))
 	return err

@@ -125,7 +125,7 @@ func TestCopyOfSeveralUsers(t *testing.T) {
 	}
 }
 
-// A COPY that has begun does not stop when its client goes away: R-638.
+// a COPY that has begun runs to its end even if its client goes away.
 func TestCopyGoesOnWithoutItsClient(t *testing.T) {
 	bucket := s3test.Start(t)
 	front := proxytest.StartHTTP(t, bucket.Endpoint())
@@ -143,7 +143,7 @@ func TestCopyGoesOnWithoutItsClient(t *testing.T) {
 		once.Do(func() { close(under) })
 		return true
 	}})
-	gone, err := dial(t, w.Server).PgConn().Hijack() // or it would ask for the statement's end
+	gone, err := dial(t, w.Server).PgConn().Hijack() // a client that closes its connection properly would cancel the statement
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// speedTable is a table like many.
+// speedTable is a typical table.
 const speedTable = `CREATE TABLE t (id VARCHAR(36), name VARCHAR(65535), email VARCHAR(256), n BIGINT, small INTEGER,
 	price DECIMAL(12,2), ratio DOUBLE PRECISION, flag BOOLEAN, day DATE, at TIMESTAMPTZ)`
 
@@ -32,13 +32,13 @@ func speedRows(from, to int) []byte {
 	return b.Bytes()
 }
 
-// speedWorld is a stand-in with an S3 and its backing server.
+// speedWorld is a stand-in with an S3 server and a backing server.
 type speedWorld struct {
 	conn    *pgx.Conn
 	s3      *s3test.Server
 	backing string // DSN of the stand-in's database
 	copy    string // the COPY statement
-	rows    string // a file that psql reads
+	rows    string // a file that psql loads
 }
 
 func newSpeedWorld(b *testing.B, rows, parts int) *speedWorld {
@@ -89,7 +89,7 @@ func median(all []time.Duration) time.Duration {
 }
 
 // BenchmarkCopyAgainstPsql compares a COPY of 100,000 rows through the stand-in with
-// psql's \copy of the same rows into the same table, one after the other.
+// psql's \copy of the same rows into the same table, in turns.
 func BenchmarkCopyAgainstPsql(b *testing.B) {
 	psql, err := osexec.LookPath("psql")
 	if err != nil {
@@ -113,7 +113,7 @@ func BenchmarkCopyAgainstPsql(b *testing.B) {
 	b.ReportMetric(median(ours).Seconds()/median(theirs).Seconds(), "times-psql")
 }
 
-// BenchmarkSmallCopy is a COPY of a thousand rows in four parts.
+// BenchmarkSmallCopy measures a COPY of a thousand rows in four parts.
 func BenchmarkSmallCopy(b *testing.B) {
 	const rows, parts = 1000, 4
 	w := newSpeedWorld(b, rows, parts)

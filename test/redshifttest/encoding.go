@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// encodings are the compression encodings, each with the PostgreSQL types that may
-// have it; nil: all. RAW is shown as none.
+// encodings are the compression encodings, each with the PostgreSQL types that may have
+// it (nil: all types). RAW is shown as none.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html
 var encodings = func() map[string][]string {
 	whole := []string{"smallint", "integer", "bigint", "numeric", "date"}

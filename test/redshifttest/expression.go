@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// node is an expression: PostgreSQL's text of it, and as much of its shape as rules
+// node is an expression: its text for PostgreSQL, and as much of its shape as the rules
 // ask for.
 type node struct {
 	sql    string
 	shape  shape
 	parts  []node   // the terms of an AND, the sides of an equality
 	table  string   // of a column: the table before its name, as it was written
-	name   string   // of a column; else what an output of it is called
+	name   string   // of a column; for anything else the name of an output of it
 	outer  []string // the tables that (+) marks in a term of an AND
-	alone  token    // the literal or the parameter that it is, if it is no more than that
-	around bool     // of a column: it is of a query around this one
+	alone  token    // the literal or parameter, if the expression is nothing else
+	around bool     // of a column: it belongs to an outer query
 }
 
-// shape is what stands at the top of an expression.
+// shape is the outermost form of an expression.
 type shape int
 
 const (
@@ -31,8 +31,8 @@ const (
 	rowShape   // several values in parentheses
 )
 
-// conjuncts are the terms of an AND, with those of the ANDs in it; the node itself if
-// it is none.
+// conjuncts returns the terms of an AND, including those of ANDs within it, or the node
+// itself if it is no AND.
 func (n node) conjuncts() []node {
 	if n.shape != andShape {
 		return []node{n}
@@ -44,8 +44,8 @@ func (n node) conjuncts() []node {
 	return all
 }
 
-// expression reads an expression and writes it for PostgreSQL. Precedence is the
-// two dialects' common one, so operators are kept in their order.
+// expression reads an expression and writes it for PostgreSQL. Both dialects have the
+// same precedence, so operators keep their order.
 func (p *parser) expression() string { return p.node().sql }
 
 func (p *parser) node() node {
@@ -184,7 +184,7 @@ func (p *parser) inList() string {
 	return "(" + s + ")"
 }
 
-// list reads expressions with commas between them.
+// list reads expressions that are separated by commas.
 func (p *parser) list() string {
 	s := p.expression()
 	for p.accept(",") {

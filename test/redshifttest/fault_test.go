@@ -51,7 +51,7 @@ func TestParseFault(t *testing.T) {
 	}
 }
 
-// The COMMIT whose request is lost, the one whose answer is, and the one that fails.
+// A COMMIT whose request is lost, one whose answer is lost, and one that fails.
 func TestFaultsOfCommit(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	conn := c.dial()
@@ -123,7 +123,8 @@ func TestResizing(t *testing.T) {
 	exec(t, conn, "INSERT INTO t VALUES (1)")
 }
 
-// a restart ends sessions, rolls back and refuses, and is at the same address.
+// a restart ends sessions, rolls back their transactions, refuses connections
+// meanwhile, and leaves the server at the same address.
 func TestRestart(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	open, waiting := c.dial(), c.dial()

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong on purpose. Its fields select statements; all
-// that are set must hold.
+// Fault is something that goes wrong on purpose. Its first fields select statements; a
+// statement must match all that are set.
 type Fault struct {
 	Class       string  // the statement's class: "COPY", "COMMIT", "INSERT", ...; empty: any
-	Match       string  // a part of the statement's text, in any case of letters and whatever blanks are in it
+	Match       string  // a part of the statement's text; letter case and white space do not matter
 	Application string  // a part of the session's application name
 	Nth         int     // only the nth statement that is selected, counted from 1; 0: each
 	Probability float64 // 0: always
@@ -20,9 +20,9 @@ type Fault struct {
 	Code    string // answer with an error of this SQLSTATE and Message
 	Message string
 	Stall   time.Duration // wait before the statement is run; negative: until the fault is removed
-	After   bool          // stall or drop after the statement was run, before it is answered
-	Drop    bool          // end the client's connection: before, the statement is not run
-	Restart time.Duration // restart the server, which is down for so long
+	After   bool          // stall or drop after the statement has run and before it is answered
+	Drop    bool          // end the client's connection; unless After is set, the statement is not run
+	Restart time.Duration // restart the server, which stays down for this long
 }
 
 // Injected is a Fault at work.
@@ -38,17 +38,17 @@ type Injected struct {
 	once    sync.Once
 }
 
-// Reached is closed once the fault has struck.
+// Reached returns a channel that is closed once the fault has struck.
 func (i *Injected) Reached() <-chan struct{} { return i.reached }
 
-// Hits is how often the fault has struck.
+// Hits returns how often the fault has struck.
 func (i *Injected) Hits() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.hits
 }
 
-// Remove ends the fault; statements that it stalls go on.
+// Remove ends the fault. Statements that it stalls go on.
 func (i *Injected) Remove() {
 	i.once.Do(func() {
 		i.remove()
@@ -56,7 +56,7 @@ func (i *Injected) Remove() {
 	})
 }
 
-// strikes tells whether the fault strikes a statement, and counts it.
+// strikes reports whether the fault strikes a statement, and counts it.
 func (i *Injected) strikes(class, text, application string) bool {
 	f := i.fault
 	if f.Class != "" && f.Class != class ||
@@ -76,10 +76,10 @@ func (i *Injected) strikes(class, text, application string) bool {
 	return true
 }
 
-// bareText is a text without blanks and in lower case.
+// bareText returns a text without blanks, in lower case.
 func bareText(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), "")) }
 
-// faults are those at work on a server.
+// faults are the faults at work on a server.
 type faults struct {
 	mu  sync.Mutex
 	all []*Injected

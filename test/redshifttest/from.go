@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// stops are words that end a table or an output, though they are not reserved.
+// stops are words that end a table or an output although they are not reserved.
 var stops = map[string]bool{
 	"set": true, "returning": true, "fetch": true, "window": true, "values": true, "at": true, "exclude": true, "tablesample": true, "natural": true,
 }
@@ -51,7 +51,7 @@ func (p *parser) joinCondition(join string) string {
 	return " ON " + n.sql
 }
 
-// join reads the words of a join that has a condition.
+// join reads the words of a join that takes a condition.
 func (p *parser) join() string {
 	natural := ""
 	if p.accept("natural") {
@@ -105,7 +105,7 @@ func (p *parser) source() string {
 	return c.sql
 }
 
-// derived reads a subquery in FROM. It does not see the tables beside it.
+// derived reads a subquery in FROM, which does not see the tables beside it.
 func (p *parser) derived() source {
 	if p.peekAt(1).is("values") {
 		p.at++
@@ -152,8 +152,8 @@ func (p *parser) namedSource() source {
 	return c
 }
 
-// noteCatalogue notes a table of the catalogue: those of PostgreSQL are on the leader
-// node, and with them the views over them; the system's own are with the users' tables.
+// noteCatalogue notes a table of the catalogue. PostgreSQL's own tables, and the views
+// over them, are on the leader node; the system's own tables are where users' tables are.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
 func (p *parser) noteCatalogue(c source) {
 	switch {
@@ -165,21 +165,22 @@ func (p *parser) noteCatalogue(c source) {
 	}
 }
 
-// onLeader tells that a relation is PostgreSQL's catalogue, or a view over it.
+// onLeader reports whether a relation is in PostgreSQL's catalogue or is a view over it.
 func onLeader(n relationName) bool {
 	return n.schema == "information_schema" || n.schema == "pg_catalog" || n.schema == "" && strings.HasPrefix(n.table, "pg_") || n.table == "svv_columns" || n.table == "svv_tables"
 }
 
-// sharedColumns has other databases' columns, too.
+// sharedColumns is the view that also lists the columns of other databases.
 const sharedColumns = "svv_redshift_columns"
 
-// sharedWithLeader refuses it beside what is on the leader node.
+// sharedWithLeader returns the refusal of sharedColumns beside something on the leader
+// node.
 // https://github.com/dbt-labs/dbt-redshift/issues/641
 func sharedWithLeader() *Refusal {
 	return ruled("R-718", unknown("%s in one query with a table of PostgreSQL's catalogue", sharedColumns))
 }
 
-// isAlias tells whether a token can be an alias without AS.
+// isAlias reports whether a token can be an alias without AS.
 func (p *parser) isAlias(t token) bool {
 	if t.is("start") && p.peekAt(1).is("with") {
 		return false // CONNECT BY

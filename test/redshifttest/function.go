@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// function is one that both sides have with one meaning, or that PostgreSQL has under
-// another name.
+// function is a function with the same meaning on both sides, perhaps under another name
+// in PostgreSQL.
 type function struct {
 	least, most int // how many arguments it takes; most -1: any number
 	sql         string
@@ -75,7 +75,8 @@ var functions = func() map[string]function {
 	return all
 }()
 
-// unsupported are functions of PostgreSQL that Redshift says it has not.
+// unsupported are functions of PostgreSQL that Redshift's documentation says it does not
+// have.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html
 var unsupported = words(`string_agg array_agg every xml_agg xmlagg corr covar_pop covar_samp clock_timestamp justify_days justify_hours justify_interval
 	pg_sleep transaction_timestamp div setseed width_bucket generate_subscripts bit_length overlay convert_from convert_to encode format quote_nullable
@@ -119,12 +120,12 @@ func (p *parser) call() node {
 	return n
 }
 
-// notThere refuses a function as Redshift does.
+// notThere returns Redshift's refusal of a function that does not exist.
 func notThere(name string) *Refusal {
 	return &Refusal{Code: "42883", Rule: "R-231", Message: fmt.Sprintf("function %s(...) does not exist", name)}
 }
 
-// arguments reads the arguments of a function, to the closing parenthesis, or to the
+// arguments reads the arguments of a function, up to the closing parenthesis or to an
 // IGNORE NULLS before it.
 func (p *parser) arguments(name string, f function) []string {
 	var list []string

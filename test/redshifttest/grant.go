@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// sequence runs steps one after another.
+// sequence returns a function that runs steps one after another.
 func sequence(steps []string) func(context.Context, *session) error {
 	return func(ctx context.Context, c *session) error {
 		for _, step := range steps {
@@ -18,7 +18,7 @@ func sequence(steps []string) func(context.Context, *session) error {
 	}
 }
 
-// granting is a GRANT or REVOKE under way.
+// granting is a GRANT or REVOKE that is being read.
 type granting struct {
 	p      *parser
 	verb   string // GRANT or REVOKE
@@ -86,8 +86,8 @@ func (g *granting) readRights() {
 	}
 }
 
-// split parts the rights into PostgreSQL's and those that only the catalogue knows.
-// A right that is not one on that kind of object is refused.
+// split separates the rights into PostgreSQL's and those that only the catalogue knows.
+// It refuses a right that does not exist on this kind of object.
 func (g *granting) split(kind string) (plain []string, own []string) {
 	for _, right := range g.rights {
 		word, columns, _ := strings.Cut(right, " ")
@@ -115,7 +115,7 @@ type grantee struct {
 	option bool
 }
 
-// grantees reads TO or FROM and who.
+// grantees reads TO or FROM and the grantees.
 func (g *granting) grantees() []grantee {
 	p := g.p
 	p.want(map[string]string{"GRANT": "to", "REVOKE": "from"}[g.verb])
@@ -150,7 +150,7 @@ func (g *granting) grantees() []grantee {
 	return all
 }
 
-// statements writes one statement of PostgreSQL for each who.
+// statements returns one statement of PostgreSQL for each grantee.
 func (g *granting) statements(rights []string, on string, all []grantee) []string {
 	var steps []string
 	if len(rights) == 0 {
@@ -217,7 +217,8 @@ func (g *granting) onTables() *statement {
 	return &statement{class: g.verb, tag: g.verb, own: sequence(steps)}
 }
 
-// notes writes the rights that only the catalogue knows; they are the owner's to give.
+// notes returns the statements that record rights which only the catalogue knows. Only
+// the owner may give those.
 func (g *granting) notes(rights []string, relations string, all []grantee) []string {
 	var steps []string
 	for _, right := range rights {
@@ -265,8 +266,8 @@ func (g *granting) membership() *statement {
 	return &statement{class: g.verb, tag: g.verb, own: sequence(steps)}
 }
 
-// assumeRole reads GRANT ASSUMEROLE: who may use which role of AWS for what. Nobody is
-// held to it before it was first granted to somebody and revoked from PUBLIC.
+// assumeRole reads GRANT ASSUMEROLE, which says who may use which AWS role for what. It
+// restricts nobody until it has been granted to somebody and revoked from PUBLIC.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
 func (g *granting) assumeRole() *statement {
 	p := g.p

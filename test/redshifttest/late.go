@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// A view that is made WITH NO SCHEMA BINDING is a text. PostgreSQL holds a view of
-// the same name without columns, for rights, ownership and DROP, which refuses to be
-// read. A statement that names it is run with a temporary view in its place, which is
-// made from the text, belongs to the view's owner, so that his rights count, and is
-// dropped after it, in the same transaction: tables beneath may come and go.
+// A view WITH NO SCHEMA BINDING is kept as text. On PostgreSQL, a view of the same name
+// that has no columns and refuses to be read stands for its rights, its ownership and
+// DROP. A statement that names it is run with a temporary view in its place. That is made
+// from the text, belongs to the view's owner, so that the owner's rights count, and is
+// dropped after the statement in the same transaction: the tables beneath may come and
+// go.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
 
 // relation is a table or view that a statement names.
@@ -21,12 +22,12 @@ type relation struct {
 	oid          string
 	view         bool
 	materialized bool
-	late         string // the text of one that is bound late
+	late         string // the text of a view that is bound late
 	may          bool   // the user may read it
 	supers       []string
 }
 
-// relations looks up names; those of nothing are left out.
+// relations looks up names, and leaves out those that nothing has.
 func (c *session) relations(ctx context.Context, names []relationName) ([]relation, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -54,7 +55,7 @@ func (c *session) relations(ctx context.Context, names []relationName) ([]relati
 	return all, nil
 }
 
-// namedBy looks up what a statement names, if that is asked for before it runs.
+// namedBy looks up the relations that a statement names, if running it depends on them.
 func (c *session) namedBy(ctx context.Context, s *statement) ([]relation, error) {
 	if s.carried == nil && !slices.Contains(readers, s.class) {
 		return nil, nil
@@ -62,8 +63,8 @@ func (c *session) namedBy(ctx context.Context, s *statement) ([]relation, error)
 	return c.relations(ctx, s.named)
 }
 
-// makeLate makes a view that is bound when it is read. Its columns are noted if they
-// are known now, which is not needed.
+// makeLate makes a view that is bound when it is read. Its columns are noted if they are
+// known by then, which they need not be.
 func (d *tableDefinition) makeLate(ctx context.Context, c *session, columns []string, replace bool, reads []relationName) error {
 	for _, n := range reads {
 		known, err := c.value(ctx, "SELECT count(*) FROM pg_namespace WHERE nspname = $1", n.schema)
@@ -110,7 +111,7 @@ type lateColumn struct {
 	Type string `json:"type"`
 }
 
-// lateColumns notes the columns of a view, if all that it reads is there.
+// lateColumns notes the columns of a view, if everything that it reads exists.
 func (d *tableDefinition) lateColumns(ctx context.Context, c *session) error {
 	if _, err := c.ask(ctx, "SAVEPOINT late"); err != nil {
 		return err
@@ -124,7 +125,7 @@ func (d *tableDefinition) lateColumns(ctx context.Context, c *session) error {
 	return err
 }
 
-// columns are those of a query that may name views which are bound late.
+// columns returns the columns of a query, which may name views that are bound late.
 func (o *opener) columns(ctx context.Context, query string) ([]lateColumn, error) {
 	s, err := o.parse(ctx, query)
 	if err != nil {
@@ -155,7 +156,7 @@ func (o *opener) columns(ctx context.Context, query string) ([]lateColumn, error
 	return columns, nil
 }
 
-// lateView writes what is read in the place of a view, under the view's name.
+// lateView returns what is read in place of a view, under the view's name.
 func (p *parser) lateView(n relationName, view string) string {
 	if t := p.peek(); !t.is("as") && !p.isAlias(t) {
 		return view + " AS " + quote(n.table)
@@ -163,15 +164,15 @@ func (p *parser) lateView(n relationName, view string) string {
 	return view
 }
 
-// readers are the classes of statements that read by a query, or write to what must
-// be no view.
+// readers are the classes of statements that read by a query, or write to something that
+// must not be a view.
 var readers = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN"}
 
 // writing are PostgreSQL's words for the classes that write.
 var writing = map[string]string{"INSERT": "insert into", "UPDATE": "update", "DELETE": "delete from", "MERGE": "merge into"}
 
-// bound runs what needs a statement's text for PostgreSQL. Views that are bound late, of
-// the relations that it names, are there while it runs.
+// bound calls use with a statement's text for PostgreSQL. If the statement names views
+// that are bound late, they exist while use runs.
 func (c *session) bound(ctx context.Context, s *statement, known []relation, use func(sql string) error) error {
 	if !slices.Contains(readers, s.class) {
 		return use(s.sql)
@@ -198,8 +199,8 @@ func (c *session) bound(ctx context.Context, s *statement, known []relation, use
 	})
 }
 
-// reading runs steps of a definition whose query must name no view that is bound
-// late.
+// reading runs the steps of a definition, and refuses it if its query names a view that
+// is bound late.
 func (c *session) reading(ctx context.Context, names []relationName, steps func() error) error {
 	known, err := c.relations(ctx, names)
 	if err != nil {
@@ -213,14 +214,14 @@ func (c *session) reading(ctx context.Context, names []relationName, steps func(
 	return steps()
 }
 
-// opener makes the temporary views that stand for those that are bound late.
+// opener makes the temporary views that stand in for views that are bound late.
 type opener struct {
 	session *session
 	views   map[relationName]string
 	opened  []string // in the order in which they were made
 }
 
-// maxDepth is how deep views may name each other: one that names itself is found by it.
+// maxDepth is how deeply views may be nested. The limit finds a view that names itself.
 const maxDepth = 16
 
 func (o *opener) open(ctx context.Context, known []relation, depth int) error {
@@ -240,7 +241,7 @@ func (o *opener) open(ctx context.Context, known []relation, depth int) error {
 	return nil
 }
 
-// openOne makes a view and, before it, those that it names.
+// openOne makes a view, after the views that it names.
 func (o *opener) openOne(ctx context.Context, r relation, depth int) error {
 	view := "pg_temp." + quote("rs late "+r.oid)
 	if slices.Contains(o.opened, view) {
@@ -269,7 +270,7 @@ func (o *opener) openOne(ctx context.Context, r relation, depth int) error {
 	return nil
 }
 
-// parse reads a text with the views that are open in it.
+// parse reads a text that may name the open views.
 func (o *opener) parse(ctx context.Context, text string) (*statement, error) {
 	all, err := tokens(text)
 	if err != nil {
@@ -279,7 +280,7 @@ func (o *opener) parse(ctx context.Context, text string) (*statement, error) {
 	return (&parser{tokens: all, late: o.views, look: look}).whole()
 }
 
-// shut drops the views; one depends on those before it.
+// shut drops the views in reverse order, since each may depend on earlier ones.
 func (o *opener) shut(ctx context.Context) error {
 	for _, view := range slices.Backward(o.opened) {
 		if _, err := o.session.ask(ctx, "SELECT "+catalogueSchema+".shut_late($1)", view); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// refuseAsKey refuses the types that are modelled and that AWS's lists of those that a
-// DISTKEY and a SORTKEY may have leave out.
+// refuseAsKey refuses types that the stand-in has and that AWS does not list among those
+// that a DISTKEY or a SORTKEY may have.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
 func refuseAsKey(kind columnType) {
@@ -22,7 +22,7 @@ func refuseAsKey(kind columnType) {
 	panic(notInGrammar("R-413", "a %s column cannot be a DISTKEY or SORTKEY", name))
 }
 
-// mayBeKeys refuses columns that a table cannot be laid out by.
+// mayBeKeys refuses columns by which a table cannot be laid out.
 func (c *session) mayBeKeys(ctx context.Context, oid string, columns []string) error {
 	found, err := c.ask(ctx, `SELECT format_type(atttypid, NULL) FROM pg_attribute
 		WHERE attrelid = $1::text::oid AND attname = ANY ($2::text[]) AND attnum > 0`, oid, textArray(columns))
@@ -37,7 +37,7 @@ func (c *session) mayBeKeys(ctx context.Context, oid string, columns []string) e
 	return nil
 }
 
-// settle puts what columns say and what the table says together.
+// settle combines what the columns say about keys with what the table says.
 func (d *tableDefinition) settle() {
 	if len(d.likes) > 0 && (d.set["diststyle"] || d.distKey != "" || len(d.sortKeys) > 0 || d.set["sortkey"] || d.set["backup"]) {
 		panic(notInGrammar("R-417", "LIKE inherits distribution, sort keys and BACKUP: they cannot be given beside it"))

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// A query of the catalogue alone runs on Redshift's leader node, which is PostgreSQL
-// 8.0: it takes operators, casts and functions that queries of tables do not. It is
-// read word by word here: names of relations are looked up in the list of the
-// catalogue, functions in one of their own, and what neither has is refused.
+// A query of the catalogue alone runs on Redshift's leader node, which is PostgreSQL 8.0
+// and takes operators, casts and functions that queries of tables do not. Here such a
+// query is read word by word: the names of relations are looked up in the list of the
+// catalogue and functions in a list of their own. Whatever is in neither is refused.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
 
-// leaderFunctions are functions, and types with a length, of queries of the catalogue.
+// leaderFunctions are the functions that queries of the catalogue may call, and types
+// that take a length.
 var leaderFunctions = func() map[string]bool {
 	m := map[string]bool{}
 	for f := range strings.FieldsSeq(`format_type pg_get_userbyid pg_table_is_visible pg_type_is_visible pg_function_is_visible
@@ -29,8 +30,8 @@ var leaderFunctions = func() map[string]bool {
 	return m
 }()
 
-// leaderOwn are functions that mean something else here than in PostgreSQL, or that it
-// has not.
+// leaderOwn are functions that PostgreSQL does not have, or that mean something else
+// there.
 var leaderOwn = map[string]string{
 	"format_type": catalogueSchema + ".format_type", "regexp_substr": catalogueSchema + ".leader_regexp_substr", "charindex": catalogueSchema + ".leader_charindex",
 	"regexp_replace": catalogueSchema + ".leader_regexp_replace", "isnull": "coalesce", "nvl": "coalesce", "len": "length",
@@ -38,17 +39,17 @@ var leaderOwn = map[string]string{
 	"pg_get_userbyid": catalogueSchema + ".leader_user", "pg_get_expr": catalogueSchema + ".leader_expression",
 }
 
-// leaderRefused are words that no query of the catalogue has.
+// leaderRefused are words that no query of the catalogue may contain.
 var leaderRefused = map[string]bool{"into": true, "lateral": true, "filter": true, "window": true, "fetch": true, "returning": true, "insert": true, "delete": true}
 
-// leaderLevel is an open parenthesis, or what is around all.
+// leaderLevel is an open parenthesis, or the outermost level.
 type leaderLevel struct {
-	call bool              // it is a function's
+	call bool              // it is a function's parenthesis
 	from bool              // it is in a FROM clause
-	next bool              // a relation comes next
+	next bool              // a relation must come next
 	rows bool              // it holds a subquery in a FROM clause
-	item int               // where in the output the present item of a list begins
-	said map[string]string // the outputs so far that have a name
+	item int               // where in the output the current item of a list begins
+	said map[string]string // the outputs so far, by name
 }
 
 // leaderReader writes a query of the catalogue for PostgreSQL.
@@ -57,14 +58,15 @@ type leaderReader struct {
 	at     int
 	out    []string
 	open   []leaderLevel
-	found  bool // a relation of the catalogue
-	local  bool // one that is onLeader
-	shared bool // sharedColumns
+	found  bool // a relation of the catalogue was named
+	local  bool // one of them is onLeader
+	shared bool // sharedColumns was named
 	wrong  *Refusal
 }
 
-// leaderQuery reads a statement as a query of the catalogue alone. What is none is
-// refused as it was; so is one that has what is not on the lists.
+// leaderQuery reads a statement as a query of the catalogue alone. If it is not one, its
+// earlier refusal, was, stands. If it contains anything that is not on the lists, it is
+// refused for that.
 func leaderQuery(tokens []token, was error) (*statement, error) {
 	if len(tokens) == 0 || !tokens[0].is("select") {
 		return nil, was
@@ -105,7 +107,7 @@ func (r *leaderReader) put(s string, taken int) bool {
 	return true
 }
 
-// step writes one token, or a name of more.
+// step writes one token, or a name of several.
 func (r *leaderReader) step() bool {
 	t, level := r.peek(0), r.level()
 	switch t.kind {
@@ -127,7 +129,7 @@ func (r *leaderReader) step() bool {
 	case t.is("as") && level.said != nil && !level.from:
 		level.said[r.peek(1).text] = strings.Join(r.out[level.item:], " ")
 	case level.said[t.text] != "" && level.item == len(r.out) && r.peek(1).is("as"):
-		return r.put("("+level.said[t.text]+")", 1) // an output before it, by its name
+		return r.put("("+level.said[t.text]+")", 1) // an earlier output that is called by its name
 	case t.is("from") && !level.call, t.is("join"):
 		level.from, level.next = true, true
 		return r.put(t.text, 1)
@@ -139,13 +141,13 @@ func (r *leaderReader) step() bool {
 	return r.word(t)
 }
 
-// level is the innermost parenthesis.
+// level returns the innermost open parenthesis.
 func (r *leaderReader) level() *leaderLevel { return &r.open[len(r.open)-1] }
 
 // clauses are words that end a FROM clause.
 var clauses = map[string]bool{"select": true, "where": true, "group": true, "order": true, "having": true, "union": true, "limit": true}
 
-// sign writes a sign, and follows parentheses.
+// sign writes a sign, and keeps track of parentheses.
 func (r *leaderReader) sign(t token) bool {
 	switch t.text {
 	case "(":
@@ -160,7 +162,7 @@ func (r *leaderReader) sign(t token) bool {
 		rows := r.level().rows
 		r.open = r.open[:len(r.open)-1]
 		if next := r.peek(1); rows && (next.kind == endToken || next.kind == signToken || reserved[next.text] && !next.is("as")) {
-			return r.put(fmt.Sprintf(") AS subquery%d", r.at), 1) // which PostgreSQL wants to have
+			return r.put(fmt.Sprintf(") AS subquery%d", r.at), 1) // PostgreSQL requires an alias
 		}
 	case ",":
 		r.level().next = r.level().from
@@ -171,8 +173,8 @@ func (r *leaderReader) sign(t token) bool {
 	return r.put(t.text, 1)
 }
 
-// relation writes a relation of the catalogue; others are refused. A subquery is read
-// on.
+// relation writes a relation of the catalogue, or leaves a subquery to the next steps. It
+// refuses every other relation.
 func (r *leaderReader) relation() bool {
 	r.level().next = false
 	t := r.peek(0)
@@ -198,7 +200,7 @@ func (r *leaderReader) relation() bool {
 	}
 	r.put(own, taken)
 	if next := r.peek(0); next.is(",") || next.is(")") || next.kind == endToken || reserved[next.text] {
-		return r.put("AS "+quote(name), 0) // columns may be called by the relation's name
+		return r.put("AS "+quote(name), 0) // so that columns may be qualified with the relation's name
 	}
 	return true
 }
@@ -231,7 +233,7 @@ func (r *leaderReader) word(t token) bool {
 	return r.put(t.text, 1)
 }
 
-// function writes the name of a function, if it is on the list.
+// function writes the name of a function that is on the list.
 func (r *leaderReader) function(t token) bool {
 	if t.kind == quotedToken || !leaderFunctions[t.text] {
 		return false
@@ -257,11 +259,12 @@ func (r *leaderReader) currentSetting() bool {
 	return r.put(value, 4)
 }
 
-// isAlias tells that what follows is the alias of a relation, with its columns.
+// isAlias reports whether the token before makes what follows an alias, perhaps with
+// columns.
 func isAlias(before token) bool { return before.is("as") }
 
-// escaped tells whether a statement has a literal of the form E”: psql sends such to
-// the catalogue, tables' queries are refused with them.
+// escaped reports whether a statement has a literal of the form E'...'. psql sends such
+// literals to the catalogue; queries of tables are refused for them.
 func escaped(tokens []token) bool {
 	for _, t := range tokens {
 		if t.kind == literalToken && !strings.HasPrefix(t.raw, "'") {

@@ -2,9 +2,9 @@ package redshifttest
 
 import "strings"
 
-// The words of a query of the catalogue are those of a list, and names where a name
-// may stand: behind a sign or a word of the list, or as an alias. Two names side by
-// side, or a type that is on no list, are PostgreSQL's grammar and not known here.
+// A query of the catalogue consists of listed words, and of names where a name may stand:
+// behind a sign or a listed word, or as an alias. Two names side by side, or a type that
+// is not listed, belong to PostgreSQL's grammar; they are not known here.
 
 // words makes a set of words.
 func words(list string) map[string]bool {
@@ -16,18 +16,19 @@ func words(list string) map[string]bool {
 }
 
 var (
-	// leaderOpening are words that an operand follows, leaderClosing ones that are or end one.
+	// leaderOpening are words that an operand follows. leaderClosing are words that are
+	// an operand or follow one.
 	leaderOpening = words(`select distinct from where group order by having limit offset union except intersect and or not in is like ilike between
 		case when then else join left right full inner outer cross natural on using as over partition any some all exists cast array operator
 		trailing leading both`)
 	leaderClosing = words(`null true false end asc desc current_user isnull notnull`)
 
-	// leaderBehind are words that stand behind certain words only; "+" is any sign.
+	// leaderBehind are words that may stand behind certain words only; "+" is any sign.
 	leaderBehind = map[string]map[string]bool{
 		"by": words("group order partition"), "distinct": words("select ("), "trailing": words("("), "leading": words("("), "both": words("("), "all": words("union +"), "any": words("+"), "some": words("+"),
 		"limit": nil, "values": {}, "select": words("( union except intersect all"),
 	}
-	// leaderAhead are words that certain words only stand behind.
+	// leaderAhead are words that only certain words may follow.
 	leaderAhead = map[string]map[string]bool{
 		"group": words("by"), "order": words("by"), "partition": words("by"), "is": words("null not true false"), "over": words("("),
 		"left": words("join outer ("), "right": words("join outer ("), "full": words("join outer"), "inner": words("join"), "outer": words("join"),
@@ -40,27 +41,27 @@ var (
 	leaderSized = words(`char varchar character bpchar numeric decimal`)
 )
 
-// leaderPlace is what was read of the innermost parenthesis.
+// leaderPlace is what was read so far within the innermost parenthesis.
 type leaderPlace struct {
 	operand bool // an operand has just been read
-	alias   bool // and an alias of it
+	alias   bool // and its alias as well
 	aliases bool // an operand may have an alias here
 	from    bool // the aliases are those of relations
-	cast    bool // it is CAST's
-	call    bool // it is a function's
-	called  bool // a function's has just ended
-	columns bool // it has the columns of an alias, with their types
+	cast    bool // it is the parenthesis of CAST
+	call    bool // it is a function's parenthesis
+	called  bool // a function's parenthesis has just ended
+	columns bool // it lists the columns of an alias, with their types
 }
 
 // leaderWords reads the words of a query.
 type leaderWords struct {
 	leaderReader
 	places []leaderPlace
-	alone  map[string]token // names without a table
+	alone  map[string]token // names without a table before them
 	tables map[string]bool  // relations and their aliases
 }
 
-// strange returns the first token that is on no list, or stands where it may not.
+// strange returns the first token that is not listed or stands where it may not.
 func strange(tokens []token) (token, bool) {
 	w := &leaderWords{leaderReader: leaderReader{tokens: tokens}, places: []leaderPlace{{}}, alone: map[string]token{}, tables: map[string]bool{}}
 	for w.at < len(tokens) {
@@ -77,7 +78,7 @@ func strange(tokens []token) (token, bool) {
 	return token{}, false
 }
 
-// read takes a token.
+// read takes a token and reports whether it may stand where it does.
 func (w *leaderWords) read(t token) bool {
 	place := &w.places[len(w.places)-1]
 	switch t.kind {
@@ -106,7 +107,7 @@ func (w *leaderWords) read(t token) bool {
 	return true
 }
 
-// listed takes a word of the list.
+// listed takes a word of the lists.
 func (w *leaderWords) listed(t token, place *leaderPlace) bool {
 	before, after := w.peek(-1), w.peek(1)
 	if ahead := leaderAhead[t.text]; ahead != nil && !ahead[after.text] {
@@ -135,7 +136,7 @@ func (w *leaderWords) listed(t token, place *leaderPlace) bool {
 	case "select":
 		place.aliases, place.from = true, false
 	case "from", "join":
-		if place.call && t.is("from") { // TRIM's
+		if place.call && t.is("from") { // of TRIM
 			break
 		}
 		if !place.aliases {

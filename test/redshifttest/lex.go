@@ -13,18 +13,18 @@ type Refusal struct {
 	Code    string // SQLSTATE
 	Message string
 	Detail  string
-	Told    []string // what is said before it, as INFO
+	Told    []string // sent ahead of the error, as INFO
 	Rule    string   // the number in RULES.md; sent as the hint, where Redshift sends none
 }
 
 func (r *Refusal) Error() string { return r.Message + " (SQLSTATE " + r.Code + ")" }
 
-// unknown refuses what the stand-in does not know.
+// unknown returns the refusal of something that the stand-in does not know.
 func unknown(format string, args ...any) *Refusal {
 	return &Refusal{Code: "0A000", Message: "[stand-in] " + fmt.Sprintf(format, args...), Rule: "R-035"}
 }
 
-// syntaxError refuses a token as Redshift does.
+// syntaxError returns the refusal of a token in Redshift's words.
 func syntaxError(t token) *Refusal {
 	if t.kind == endToken {
 		return &Refusal{Code: "42601", Message: "syntax error at end of input"}
@@ -51,12 +51,12 @@ type token struct {
 	text string // a word in lower case, a name folded, a literal's value, a sign
 }
 
-// is tells whether the token is that word or sign, in lower case.
+// is reports whether the token is this word or sign, given in lower case.
 func (t token) is(text string) bool {
 	return (t.kind == wordToken || t.kind == signToken) && t.text == text
 }
 
-// maxStatement is how long a statement may be.
+// maxStatement is the greatest length of a statement in bytes.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
 const maxStatement = 16 << 20
 
@@ -64,14 +64,14 @@ const maxStatement = 16 << 20
 type lexer struct {
 	text      string
 	at        int
-	escapes   bool // E'' is taken
+	escapes   bool // E'' is an escaped string
 	sensitive bool // names in quotes keep their case
 }
 
-// tokens cuts a text, with names in quotes folded.
+// tokens splits a text into tokens, with names in quotes folded.
 func tokens(text string) ([]token, error) { return tokensOf(text, false) }
 
-// tokensOf cuts a text. Names in quotes keep their case if they are sensitive.
+// tokensOf splits a text into tokens. If sensitive, names in quotes keep their case.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_enable_case_sensitive_identifier.html
 func tokensOf(text string, sensitive bool) ([]token, error) {
 	if len(text) > maxStatement {
@@ -147,7 +147,7 @@ func (l *lexer) while(ok func(byte) bool) {
 	}
 }
 
-// skip passes over white space and comments.
+// skip skips white space and comments.
 func (l *lexer) skip() error {
 	for l.at < len(l.text) {
 		rest := l.text[l.at:]
@@ -173,8 +173,8 @@ func (l *lexer) skip() error {
 	return nil
 }
 
-// commentEnd is the length of the comment that a text begins with, and of those in it;
-// -1 if it does not end.
+// commentEnd returns the length of the comment with which a text begins, nested comments
+// included, and -1 if it does not end.
 func commentEnd(text string) int {
 	depth := 0
 	for i := 0; i+1 < len(text); i++ {
@@ -193,8 +193,8 @@ func commentEnd(text string) int {
 	return -1
 }
 
-// literal reads a string: backslash is an escape, since there are no standard
-// conforming strings.
+// literal reads a string. Backslash is an escape, since Redshift has no
+// standard-conforming strings.
 func (l *lexer) literal() (token, error) {
 	start := l.at
 	var value strings.Builder
@@ -222,7 +222,7 @@ func (l *lexer) literal() (token, error) {
 	return token{}, &Refusal{Code: "42601", Message: "unterminated quoted string", Rule: "R-030"}
 }
 
-// octal is how many digits of a byte in octal come next, up to three.
+// octal returns how many octal digits of a byte come next, up to three.
 func (l *lexer) octal() int {
 	n := 0
 	for n < 3 && l.at+n < len(l.text) && l.text[l.at+n] >= '0' && l.text[l.at+n] <= '7' {
@@ -247,7 +247,7 @@ func unescaped(c byte) byte {
 	return c
 }
 
-// maxName is how many bytes a name may have; Redshift cuts longer ones, silently.
+// maxName is how many bytes a name may have. Redshift cuts longer names without a word.
 const maxName = 127
 
 func (l *lexer) quoted() (token, error) {

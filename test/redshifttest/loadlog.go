@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// s3 is the client of S3 that all COPYs share: one that is made anew knows no
-// connection that it could use again.
+// s3 is the client of S3 that all COPYs share, so that they use the same connections
+// again.
 type s3 struct {
 	once  sync.Once
 	store *copyload.S3Store
@@ -28,15 +28,15 @@ func (s *s3) get(o Options) (*copyload.S3Store, error) {
 	return s.store, s.err
 }
 
-// logbook writes what outlives the transactions of sessions, on a connection of the
+// logbook writes what must outlive the transactions of sessions, on a connection of the
 // stand-in's own.
 type logbook struct {
 	mu   sync.Mutex
 	conn *pgx.Conn
 }
 
-// write runs what writes, connected; once more if the connection was lost, as it is by a
-// restart of the backing server.
+// write calls what with the connection, and again if the connection was lost, which a
+// restart of the backing server does.
 func (l *logbook) write(ctx context.Context, s *Server, what func(*pgx.Conn) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,7 +64,7 @@ func (l *logbook) close(ctx context.Context) error {
 	return l.conn.Close(ctx)
 }
 
-// countOn makes the numbers of COPYs go on behind those that are in the logs.
+// countOn continues the numbers of COPYs after the greatest in the logs.
 func (s *Server) countOn(ctx context.Context, conn *pgx.Conn) error {
 	var last int64
 	err := conn.QueryRow(ctx, "SELECT greatest(100, (SELECT max(query) FROM "+catalogueSchema+".load_error), (SELECT max(query) FROM "+catalogueSchema+".load_commit))").Scan(&last)
@@ -81,11 +81,11 @@ type loaded struct {
 	failed  bool
 }
 
-// slicesOfCluster is over how many slices files are spread.
+// slicesOfCluster is the number of slices over which files are spread.
 const slicesOfCluster = 2
 
-// keep writes the rows that a COPY refused to the log of load errors, and the files of
-// one that went well to that of commits: both stay when the transaction is rolled back.
+// keep writes the rows that a COPY refused to the log of load errors, and the files of a
+// successful one to the log of commits. Both outlive a rollback.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_ERRORS.html
 func (s *Server) keep(ctx context.Context, l loaded) error {
 	if l.failed && len(l.result.Errors) == 0 {
@@ -112,7 +112,8 @@ func (s *Server) keep(ctx context.Context, l loaded) error {
 	})
 }
 
-// enter adds rows to a table of the catalogue. Of most COPYs one of the logs has none.
+// enter adds rows to a table of the catalogue. Often there are none: most COPYs have
+// entries for one log only.
 func enter(ctx context.Context, conn *pgx.Conn, table string, columns []string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil

@@ -28,7 +28,7 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	}
 }
 
-// who may only insert waits as well.
+// a user who may only insert waits as well.
 func TestWhoMayOnlyInsertWaits(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	a, b := c.dial(), c.connect(c.config("ann", "ann"))
@@ -84,8 +84,8 @@ func TestDeadlock(t *testing.T) {
 	}
 }
 
-// the snapshot is taken by the first statement that reads, not by BEGIN, nor by
-// LOCK, nor by a wait for it.
+// the snapshot is taken by the first statement that reads. Neither BEGIN, nor
+// LOCK, nor a wait for LOCK takes it.
 func TestSnapshotAtTheFirstRead(t *testing.T) {
 	for _, level := range []redshifttest.Isolation{redshifttest.Snapshot, redshifttest.Serializable} {
 		c := newCluster(t, redshifttest.Options{Isolation: level})
@@ -110,8 +110,8 @@ func TestSnapshotAtTheFirstRead(t *testing.T) {
 	}
 }
 
-// a write that has waited for a lock sees what the other one wrote, if it is the
-// first of its transaction.
+// the first write of a transaction, if it has waited for a lock, sees what the
+// other transaction wrote.
 func TestAWriteThatWaitedSeesTheOther(t *testing.T) {
 	for _, level := range []redshifttest.Isolation{redshifttest.Snapshot, redshifttest.Serializable} {
 		c := newCluster(t, redshifttest.Options{Isolation: level})
@@ -154,7 +154,7 @@ func TestTheCatalogueIsReadCommitted(t *testing.T) {
 	}
 }
 
-// snapshot isolation refuses the write of rows that were changed since.
+// snapshot isolation refuses to write rows that have changed since the snapshot.
 func TestSnapshotConflict(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{Isolation: redshifttest.Snapshot})
 	a, b := c.dial(), c.dial()
@@ -171,7 +171,7 @@ func TestSnapshotConflict(t *testing.T) {
 	exec(t, a, "ROLLBACK", "BEGIN")
 	_ = one[int](t, a, "SELECT COUNT(*) FROM t")
 	exec(t, b, "BEGIN", "INSERT INTO t VALUES (7)", "COMMIT")
-	exec(t, a, "INSERT INTO t VALUES (8)", "COMMIT") // rows that are new conflict with none
+	exec(t, a, "INSERT INTO t VALUES (8)", "COMMIT") // new rows conflict with none
 }
 
 // serializable isolation refuses a cycle.
@@ -193,7 +193,8 @@ func TestSerializableViolation(t *testing.T) {
 	}
 }
 
-// the level is the database's, and a session keeps that of its start.
+// the level belongs to the database, and a session keeps the one with which it
+// began.
 func TestIsolationIsTheDatabases(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{Isolation: redshifttest.Snapshot})
 	conflict := func() string {

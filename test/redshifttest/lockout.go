@@ -5,27 +5,27 @@ import (
 	"fmt"
 )
 
-// lockouts counts wrong passwords in a row, by user. A database user that has given as many
-// as the limit is locked until somebody unlocks it; the right password does not help then.
-// The stand-in's own administrator, dev, is not locked, nor is who comes by a temporary
-// password.
+// lockouts counts wrong passwords in a row, by user. A database user who reaches the
+// limit is locked until somebody unlocks it; until then even the right password is
+// refused. The stand-in's own administrator, dev, is never locked, and temporary
+// passwords do not count.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Users-user-lockout.html
 // https://docs.aws.amazon.com/redshift/latest/dg/max_failed_login_attempts.html
 type lockouts map[string]int
 
-// maxFailedLogins is how many wrong passwords in a row lock a user, unless the options say
-// otherwise.
+// maxFailedLogins is how many wrong passwords in a row lock a user, unless the options
+// say otherwise.
 const maxFailedLogins = 5
 
-// FailedLogins is how often in a row a user has given a wrong password.
+// FailedLogins returns how many wrong passwords a user has given in a row.
 func (s *Server) FailedLogins(user string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed[user]
 }
 
-// mayLogIn takes in whether a user's password was right, and refuses a user that is locked,
-// whatever it was. What Redshift says of one is in no public source.
+// mayLogIn counts whether a user's password was right, and refuses a locked user either
+// way. No public source has Redshift's words for that.
 func (s *Server) mayLogIn(role string, right bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,16 +16,16 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// credential is a password that AWS gave out for a while.
+// credential is a temporary password from AWS.
 type credential struct {
 	password string
 	expires  time.Time
 }
 
-// SetCredential makes a password that GetClusterCredentials would give out: it opens
-// sessions until it expires, over TLS only, and does not end those that are open. The
-// name is the whole one, with its prefix and its case: "IAM:name" for a user that there
-// is, "IAMA:name" to make the user if there is none.
+// SetCredential makes a password that GetClusterCredentials would give out. It opens
+// sessions, over TLS only, until it expires; open sessions stay. The name is the full
+// one, with its prefix and case: "IAM:name" for an existing user, "IAMA:name" to make the
+// user if there is none.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/generating-iam-credentials-cli-api.html
 func (s *Server) SetCredential(name, password string, expires time.Time) {
 	s.mu.Lock()
@@ -33,14 +33,15 @@ func (s *Server) SetCredential(name, password string, expires time.Time) {
 	s.credentials[name] = credential{password: password, expires: expires}
 }
 
-// SetUser makes a user, or gives one that there is another password. It may be called
-// while the server runs; sessions that are open stay.
+// SetUser makes a user, or gives an existing one another password. It may be called while
+// the server runs; open sessions stay.
 func (s *Server) SetUser(ctx context.Context, name, password string) error {
 	return s.control(ctx, func(conn *pgx.Conn) error { return s.putUser(ctx, conn, name, password) })
 }
 
-// putUser makes a user. Its password is kept as the role's setting redshift.password;
-// the role's own is the stand-in's, which opens the backing session by it.
+// putUser makes a user. The user's password is kept as the role's setting
+// redshift.password. The role's own password is the stand-in's, which opens the backing
+// session with it.
 func (s *Server) putUser(ctx context.Context, conn *pgx.Conn, name, password string) error {
 	_, err := conn.Exec(ctx, "CREATE ROLE "+quote(name)+" LOGIN")
 	if err != nil && !hasCode(err, "42710") {
@@ -57,7 +58,7 @@ func (s *Server) putUser(ctx context.Context, conn *pgx.Conn, name, password str
 	return nil
 }
 
-// passwordHash is a password as Redshift keeps it.
+// passwordHash returns a password's hash as Redshift keeps it.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 func passwordHash(user, password string) string { return "md5" + hashed(password+user) }
 
@@ -82,13 +83,13 @@ func (s *Server) control(ctx context.Context, f func(*pgx.Conn) error) error {
 	return f(s.controlConn)
 }
 
-// login checks the user's name and password, and returns the role that it is here.
+// login checks the user's name and password, and returns the role on the backing server.
 func (c *session) login(ctx context.Context, name string) (string, error) {
 	wrong := &Refusal{Code: "28000", Message: fmt.Sprintf("password authentication failed for user %q", name), Rule: "R-021"}
 	role, temporary := c.server.temporary(name)
 	var hash string
 	switch {
-	case len(name) > 63: // the backing server holds no longer ones
+	case len(name) > 63: // the backing server would cut the name
 		return "", wrong
 	case temporary == nil:
 		role = name
@@ -122,8 +123,8 @@ func (c *session) encrypted() bool {
 	return ok
 }
 
-// temporary returns the credential of a name with an IAM prefix, and the role it is
-// for.
+// temporary returns the credential of a name with an IAM prefix, and the role for which
+// it is.
 func (s *Server) temporary(name string) (string, *credential) {
 	prefix, role, ok := strings.Cut(name, ":")
 	if !ok || prefix != "IAM" && prefix != "IAMA" {
@@ -135,7 +136,8 @@ func (s *Server) temporary(name string) (string, *credential) {
 	return role, &found
 }
 
-// storedPassword is the hash of a user's password; empty if it has none, or is none.
+// storedPassword returns the hash of a user's password, and an empty string if there is
+// no password or no user.
 func (s *Server) storedPassword(ctx context.Context, role string) (hash string, err error) {
 	const query = `SELECT coalesce(max(split_part(setting, '=', 2)), '') FROM pg_roles, unnest(rolconfig) AS setting
 		WHERE rolname = $1 AND rolcanlogin AND setting LIKE 'redshift.password=%'`
@@ -143,8 +145,8 @@ func (s *Server) storedPassword(ctx context.Context, role string) (hash string, 
 	return hash, err
 }
 
-// admit makes a role ready to be logged in with, once; false if there is no such role
-// and none may be made.
+// admit prepares a role for logins, the first time. It returns false if there is no such
+// role and it may not make one.
 func (s *Server) admit(ctx context.Context, role string, create bool) (known bool, err error) {
 	err = s.control(ctx, func(conn *pgx.Conn) error {
 		oid, err := loginOID(ctx, conn, role)
@@ -171,19 +173,20 @@ func (s *Server) admit(ctx context.Context, role string, create bool) (known boo
 	return known, err
 }
 
-// loginOID is the OID of a role that may log in, 0 if there is none.
+// loginOID returns the OID of a role that may log in, and 0 if there is none.
 func loginOID(ctx context.Context, conn *pgx.Conn, role string) (oid uint32, err error) {
 	err = conn.QueryRow(ctx, "SELECT coalesce(max(oid::bigint), 0) FROM pg_roles WHERE rolname = $1 AND rolcanlogin", role).Scan(&oid)
 	return oid, err
 }
 
-// backingPassword is a role's password on the backing server: the same from one start
-// of the stand-in to the next.
+// backingPassword returns a role's password on the backing server, which stays the same
+// when the stand-in is started again.
 func (s *Server) backingPassword(role string) string {
 	return hashed("redshifttest " + role + s.backing.Password)
 }
 
-// authenticate asks for the password, by its hash. An empty hash is matched by none.
+// authenticate asks for the password and compares its hash. No password matches an empty
+// hash.
 func (c *session) authenticate(hash string) (bool, error) {
 	var salt [4]byte
 	_, _ = rand.Read(salt[:])
@@ -226,7 +229,7 @@ func (c *session) open(ctx context.Context) error {
 	}
 	read := c.backing.ExecParams(ctx, "SELECT * FROM "+catalogueSchema+".begin_session()", nil, nil, nil, nil).Read()
 	if read.Err != nil || len(read.Rows) != 1 {
-		_ = c.backing.Close(ctx) // a database that is not Redshift's
+		_ = c.backing.Close(ctx) // the backing database was not made by the stand-in
 		return &Refusal{Code: "3D000", Message: fmt.Sprintf("database %q does not exist", c.database), Rule: "R-022"}
 	}
 	c.level, c.superuser = Isolation(read.Rows[0][0]), string(read.Rows[0][1]) == "t"

@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// who is not let in.
+// logins that are refused.
 func TestLogin(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	refused := func(config *pgx.ConnConfig) string {
@@ -66,7 +66,7 @@ func TestLogin(t *testing.T) {
 	exec(t, open, "CREATE SCHEMA own")
 }
 
-// authority is a CA of the test.
+// authority is a certificate authority of the test.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -98,7 +98,7 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// server makes a server's configuration with a certificate for a name.
+// server returns a server's TLS configuration, with a certificate for a name.
 func (a *authority) server(t *testing.T, name string, until time.Time) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -117,7 +117,7 @@ func (a *authority) server(t *testing.T, name string, until time.Time) *tls.Conf
 
 const host = "cluster.redshift.test"
 
-// overTLS is a client that verifies in full.
+// overTLS returns how a client connects that verifies the certificate in full.
 func (c *cluster) overTLS(user, password string, roots *x509.CertPool) *pgx.ConnConfig {
 	config := c.config(user, password)
 	config.TLSConfig = &tls.Config{RootCAs: roots, ServerName: host}
@@ -190,7 +190,7 @@ func TestTemporaryPasswords(t *testing.T) {
 	}
 }
 
-// pgx in all its modes.
+// pgx works in all its modes.
 func TestPgx(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	conn := c.dial()
@@ -240,7 +240,7 @@ func TestPsqlWorks(t *testing.T) {
 	}
 }
 
-// who is locked.
+// wrong passwords lock a user.
 func TestLockout(t *testing.T) {
 	ca := newAuthority(t)
 	c := newCluster(t, redshifttest.Options{TLS: ca.server(t, host, time.Now().Add(time.Hour))})
@@ -272,7 +272,7 @@ func TestLockout(t *testing.T) {
 	c.SetCredential("IAM:ann", "temporary", time.Now().Add(time.Hour))
 	login("IAM:ann", "temporary", "")
 	conn := c.connect(c.overTLS("dev", "dev", ca.pool()))
-	exec(t, conn, "ALTER USER ann PASSWORD 'Secret123'") // which is not said to unlock
+	exec(t, conn, "ALTER USER ann PASSWORD 'Secret123'") // which does not unlock, as far as the documentation says
 	login("ann", "Secret123", locked)
 	if err := c.statement(c.connect(c.overTLS("bob", "bob", ca.pool())), "ALTER USER ann LOGIN PASSWORD 'Secret124'"); code(err) != "42501" {
 		t.Errorf("unlocked by another user: %v", err)
@@ -281,7 +281,7 @@ func TestLockout(t *testing.T) {
 	login("ann", "Secret124", "")
 }
 
-// what a user's sessions begin with.
+// settings with which a user's sessions begin.
 func TestSettingsOfAUser(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{Users: map[string]string{"dev": "dev", "slow": "slow"}})
 	admin := c.dial()

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// read reads a statement that could not be read before, now that the backing server can
-// be asked.
+// read reads a statement that could not be read earlier because it depends on what the
+// backing server says about tables.
 func (c *session) read(ctx context.Context, s *statement) error {
 	if s.later == nil {
 		return nil
@@ -24,7 +24,7 @@ func (c *session) read(ctx context.Context, s *statement) error {
 const lookQuery = `SELECT c.relkind::text, a.attname::text FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	WHERE c.oid = $1::text::regclass ORDER BY a.attnum`
 
-// look asks the backing server for a table or view.
+// look asks the backing server about a table or view.
 func (c *session) look(ctx context.Context, n relationName) (looked, error) {
 	result := c.backing.ExecParams(ctx, lookQuery, [][]byte{[]byte(n.sql())}, nil, nil, nil).Read()
 	if result.Err != nil {

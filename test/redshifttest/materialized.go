@@ -42,7 +42,7 @@ func (p *parser) createMaterialized() *statement {
 	}}
 }
 
-// mutable are words for what changes between two readings of one row.
+// mutable are words for values that change between two reads of the same row.
 var mutable = []string{"getdate", "sysdate", "current_date", "random", "timeofday", "pg_backend_pid"}
 
 // plainForMaterialized refuses what no materialized view may have in its query.
@@ -61,8 +61,8 @@ func (p *parser) plainForMaterialized(query []token) {
 	}
 }
 
-// noViews refuses a materialized view over a view; another materialized one may be
-// beneath it.
+// noViews refuses a materialized view that reads a view; it may read another materialized
+// view.
 func (c *session) noViews(ctx context.Context, reads []relationName) error {
 	known, err := c.relations(ctx, reads)
 	if err != nil {
@@ -82,8 +82,8 @@ func (p *parser) autoRefresh() {
 	}
 }
 
-// alterMaterialized reads ALTER MATERIALIZED VIEW ... AUTO REFRESH, which changes
-// nothing: the stand-in refreshes when told.
+// alterMaterialized reads ALTER MATERIALIZED VIEW ... AUTO REFRESH, which has no effect:
+// the stand-in refreshes only when told to.
 func (p *parser) alterMaterialized() *statement {
 	view := p.table()
 	if !p.peek().is("auto") {

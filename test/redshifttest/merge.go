@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// merge reads MERGE INTO: a table into another table by equalities, with what is done
-// to rows that match and to those that do not, or with REMOVE DUPLICATES.
+// merge reads MERGE INTO, which merges a table into another by equalities. Its clauses
+// say what is done to rows that match and to rows that do not; or it has REMOVE
+// DUPLICATES.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html
 func (p *parser) merge() *statement {
 	p.want("merge", "into")
@@ -43,7 +44,8 @@ func (p *parser) merge() *statement {
 	return s
 }
 
-// mergeSource reads the table that is merged: no view, no subquery, not the target.
+// mergeSource reads the table that is merged. It may be no view, no subquery and not the
+// target.
 func (p *parser) mergeSource(target source) source {
 	if p.peek().is("(") {
 		p.failBy("R-310")
@@ -64,7 +66,7 @@ func (p *parser) mergeSource(target source) source {
 	return c
 }
 
-// mergeClauses reads WHEN MATCHED and WHEN NOT MATCHED: both, once, in this order, and
+// mergeClauses reads WHEN MATCHED and WHEN NOT MATCHED: each exactly once, in this order,
 // without conditions.
 func (p *parser) mergeClauses(target, from source, on string) *statement {
 	start := p.at
@@ -102,8 +104,8 @@ func (p *parser) mergeClauses(target, from source, on string) *statement {
 	}}
 }
 
-// removeDuplicates puts the rows of the source in the place of those that match, once
-// if there are several that are equal.
+// removeDuplicates replaces the rows that match by the rows of the source, equal ones
+// only once.
 func (p *parser) removeDuplicates(target, from source, on string) *statement {
 	if columns, others := target.columns(), from.columns(); len(columns) != len(others) {
 		panic(ruled("R-315", unknown("REMOVE DUPLICATES with tables of %d and %d columns", len(columns), len(others))))
@@ -117,7 +119,7 @@ func (p *parser) removeDuplicates(target, from source, on string) *statement {
 	}}
 }
 
-// wantBy takes words that must come next, by a rule.
+// wantBy reads words that must come next by a rule.
 func (p *parser) wantBy(rule string, words ...string) {
 	for _, w := range words {
 		if !p.accept(w) {

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// output is one of the values that a SELECT gives, or a star.
+// output is a value of a SELECT's list, or a star.
 type output struct {
 	sql        string
 	name       string
-	alias      bool // the name was given
+	alias      bool // the name was given, not derived
 	star       bool
-	table      string   // before a star
-	exclude    []string // behind a star
+	table      string   // what is written before a star
+	exclude    []string // what EXCLUDE behind a star names
 	aggregate  bool
 	correlated bool // it is a correlated subquery, or has one in it
 	alone      token
 }
 
-// reading is a SELECT in its parts.
+// reading is a SELECT that is being read, in parts.
 type reading struct {
 	distinct, top string
 	outputs       []output
@@ -68,7 +68,7 @@ func (p *parser) output() output {
 	return o
 }
 
-// star reads * or t.*, with EXCLUDE behind it.
+// star reads * or t.*, and EXCLUDE behind it.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_EXCLUDE_list.html
 func (p *parser) star() (output, bool) {
 	o := output{star: true}
@@ -114,7 +114,7 @@ func (o output) expand(s *scope) []string {
 	return all
 }
 
-// sources are the tables that a star stands for.
+// sources returns the tables for which a star stands.
 func (o output) sources(s *scope) []source {
 	if s.using {
 		panic(ruled("R-212", unknown("the columns of * over a join with USING")))
@@ -125,7 +125,7 @@ func (o output) sources(s *scope) []source {
 	return slices.DeleteFunc(slices.Clone(s.sources), func(c source) bool { return c.alias != o.table })
 }
 
-// outputNames are the names of what a SELECT gives.
+// outputNames returns a function that returns the names of a SELECT's outputs.
 func outputNames(outputs []output, s *scope) func() []string {
 	return func() []string {
 		var all []string
@@ -158,7 +158,7 @@ func (r *reading) write(p *parser) string {
 	return "SELECT " + r.distinct + strings.Join(list, ", ") + r.rest()
 }
 
-// rest writes what follows the outputs.
+// rest returns what follows the outputs.
 func (r *reading) rest() string {
 	s := ""
 	for _, part := range [][2]string{{" FROM ", r.from}, {" WHERE ", r.where.sql}, {" GROUP BY ", r.group}, {" HAVING ", r.having}} {
@@ -169,7 +169,7 @@ func (r *reading) rest() string {
 	return s
 }
 
-// readQualify reads QUALIFY, which chooses rows by window functions.
+// readQualify reads QUALIFY, which filters rows by window functions.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_QUALIFY_clause.html
 func (p *parser) readQualify(r *reading) {
 	p.want("qualify")
@@ -181,8 +181,8 @@ func (p *parser) readQualify(r *reading) {
 	}
 }
 
-// qualified writes a SELECT with QUALIFY: as a subquery that tells which rows are to
-// be kept.
+// qualified writes a SELECT with QUALIFY as a subquery that has the condition as an
+// output.
 func (r *reading) qualified(s *scope) string {
 	const keep = "qualify "
 	var inner []string
@@ -236,8 +236,8 @@ func (p *parser) outerJoins(r *reading) {
 	r.where = node{sql: strings.Join(filters, " AND ")}
 }
 
-// outerFrom writes the tables that are not marked, and behind them those that are,
-// each after the one that it is joined to.
+// outerFrom writes the tables that are not marked, followed by the marked ones, each
+// after the one to which it is joined.
 func outerFrom(sources []source, on, partners map[string][]string) string {
 	placed := map[string]bool{}
 	from := ""

@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// ownFunctions are those that PostgreSQL has not, or with another syntax; each reads
-// what follows the opening parenthesis.
+// ownFunctions are functions that PostgreSQL does not have, or has with another syntax.
+// Each reads what follows the opening parenthesis.
 var ownFunctions map[string]func(*parser) string
 
 func init() {
@@ -19,13 +19,13 @@ func init() {
 	}
 }
 
-// closed reads expressions with commas between them, to the closing parenthesis; there
-// must be as many as wanted.
+// closed reads expressions that are separated by commas, up to the closing parenthesis,
+// and refuses too few or too many.
 func (p *parser) closed(name string, least, most int) []string {
 	return p.arguments(name, function{least: least, most: most})
 }
 
-// versionText is what version() says.
+// versionText is the result of version().
 const versionText = "PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.122914"
 
 func version(p *parser) string {
@@ -46,7 +46,7 @@ func currentSetting(p *parser) string {
 	return value
 }
 
-// decode is CASE with an equality that holds for two NULLs.
+// decode reads DECODE and writes a CASE whose comparisons hold for two NULLs.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_DECODE_expression.html
 func decode(p *parser) string {
 	list := p.closed("decode", 3, -1)
@@ -109,7 +109,7 @@ func convert(p *parser) string {
 	return s
 }
 
-// computed notes a function that must have a user's table in its statement.
+// computed notes a function that requires a user's table in its statement.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_compute_node_only.html
 func (p *parser) computed(name string) {
 	p.compute = true
@@ -118,7 +118,8 @@ func (p *parser) computed(name string) {
 	}
 }
 
-// listAgg joins strings; with OVER, in the order of WITHIN GROUP.
+// listAgg reads LISTAGG, which joins strings. With OVER, the order is that of WITHIN
+// GROUP.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_LISTAGG.html
 func listAgg(p *parser) string {
 	distinct := p.accept("distinct")
@@ -153,8 +154,8 @@ func listAgg(p *parser) string {
 	return catalogueSchema + ".listed(string_agg(" + arguments + ")" + w.sql() + ")"
 }
 
-// distinctList writes the arguments of a list of different strings: PostgreSQL orders
-// such a list by itself only.
+// distinctList writes the arguments of a list of distinct strings, which PostgreSQL can
+// order only by the strings themselves.
 func distinctList(value, arguments, order string) (string, string) {
 	way := ""
 	switch order {
@@ -167,7 +168,7 @@ func distinctList(value, arguments, order string) (string, string) {
 	return "DISTINCT " + arguments, " ORDER BY (" + value + ")::text" + way
 }
 
-// sameOrder refuses a WITHIN GROUP that differs from one before.
+// sameOrder refuses a WITHIN GROUP that differs from an earlier one.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_LISTAGG.html
 func (p *parser) sameOrder(order string) {
 	if p.scope == nil || order == "" {
@@ -179,7 +180,7 @@ func (p *parser) sameOrder(order string) {
 	p.scope.listOrder = order
 }
 
-// median and percentile are aggregates of function.sql, since PostgreSQL's own have no
+// median and percentile call aggregates of function.sql, since PostgreSQL's own take no
 // OVER.
 func median(p *parser) string {
 	list := p.closed("median", 1, 1)
@@ -216,7 +217,7 @@ func (p *parser) share(value, of string, down bool) string {
 	return s
 }
 
-// ratio is a value's share in the sum of a window.
+// ratio reads RATIO_TO_REPORT, a value's share of the sum over a window.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_WF_RATIO_TO_REPORT.html
 func ratio(p *parser) string {
 	value := p.closed("ratio_to_report", 1, 1)[0]
@@ -237,8 +238,8 @@ func approximate(p *parser) node {
 	return p.call()
 }
 
-// jsonPath reads the text at a path; where JSON is not valid it is an error, or NULL if
-// the last argument is TRUE.
+// jsonPath reads JSON_EXTRACT_PATH_TEXT, the text at a path. Invalid JSON is an error, or
+// NULL if the last argument is TRUE.
 // https://docs.aws.amazon.com/redshift/latest/dg/JSON_EXTRACT_PATH_TEXT.html
 func jsonPath(p *parser) string {
 	list := p.closed("json_extract_path_text", 2, -1)

@@ -10,40 +10,40 @@ import (
 	"strings"
 )
 
-// statement is a statement that was taken, as the backing server is to run it.
+// statement is a statement that the grammar accepts, as the backing server is to run it.
 type statement struct {
 	class  string // "SELECT", "COPY", ...
-	text   string // its words, for faults
-	asked  string // as it came
-	sql    string // PostgreSQL's; empty if the server does it by itself
+	text   string // its words, to which faults are matched
+	asked  string // as the client wrote it
+	sql    string // in PostgreSQL's words; empty if the stand-in runs it by itself
 	copy   *copying
 	tag    string // the command tag, if it is not PostgreSQL's own
-	alone  string // it is refused inside a transaction, with these words before " cannot run inside a transaction block"
+	alone  string // if set, it is refused inside a transaction, with these words before " cannot run inside a transaction block"
 	commit bool   // it commits the transaction that it runs in
 
-	refusal   *Refusal // it is refused when it is run
-	target    string   // the table that it writes, for PostgreSQL
-	locks     []string // the tables that LOCK names, for PostgreSQL
+	refusal   *Refusal // the refusal with which it answers once it is run
+	target    string   // the table that it writes, as PostgreSQL writes it
+	locks     []string // the tables that LOCK names, as PostgreSQL writes them
 	tables    int      // how many users' tables it names
 	catalogue bool     // it reads the catalogue alone
-	cursor    string   // that it declares, fetches from or closes
-	cancels   int      // the session whose statement it ends
-	message   string   // for that session
-	folding   *bool    // the setting of enable_case_sensitive_identifier that it makes
+	cursor    string   // the cursor that it declares, fetches from or closes
+	cancels   int      // the session whose statement it cancels
+	message   string   // what that session's client is told
+	folding   *bool    // the case of names in quotes, if it sets enable_case_sensitive_identifier
 
-	own   func(context.Context, *session) error // what is run in sql's place, as one transaction
-	later []token                               // it cannot be read before it is run
-	named []relationName                        // the tables and views that it names, the catalogue's left out
+	own   func(context.Context, *session) error // what runs instead of sql, as one transaction
+	later []token                               // the tokens, if it can be read only when it is run
+	named []relationName                        // the tables and views that it names, except the catalogue's
 
-	sought  []string    // the columns of the table that it writes by which rows of another find theirs
-	carried []token     // it, if its plan carries SUPER as strings
+	sought  []string    // the columns of the table that it writes by which it finds rows that match rows of other tables
+	carried []token     // its tokens, if its plan carries SUPER as strings
 	bare    []bareValue // the strings that are put into columns
 }
 
-// relationName is the name of a table or view; no schema if it has none.
+// relationName is the name of a table or view. The schema is empty if none was given.
 type relationName struct{ schema, table string }
 
-// sql writes the name for PostgreSQL.
+// sql returns the name as PostgreSQL writes it.
 func (n relationName) sql() string {
 	if n.schema == "" {
 		return quote(n.table)
@@ -51,17 +51,17 @@ func (n relationName) sql() string {
 	return quote(n.schema) + "." + quote(n.table)
 }
 
-// refuseOwn refuses the stand-in's own schema, which nobody is to see.
+// refuseOwn refuses names in the stand-in's own schema, which clients must not see.
 func (n relationName) refuseOwn() {
 	if n.schema == catalogueSchema {
 		panic(&Refusal{Code: "3F000", Message: fmt.Sprintf("schema %q does not exist", n.schema), Rule: "R-716"})
 	}
 }
 
-// ends tells the statements that end a transaction.
+// ends reports whether the statement ends a transaction.
 func (s *statement) ends() bool { return s.class == "COMMIT" || s.class == "ROLLBACK" }
 
-// parser reads tokens and writes PostgreSQL.
+// parser reads tokens and writes PostgreSQL's SQL.
 type parser struct {
 	tokens []token
 	at     int
@@ -69,23 +69,23 @@ type parser struct {
 	tables     int            // user tables named so far
 	named      []relationName // those tables
 	systems    int            // the system's tables named so far
-	leader     []string       // what was said of leader-only functions named so far
-	catalogued []string       // what was said of the catalogue's tables named so far
+	leader     []string       // what to say about the leader-only functions named so far
+	catalogued []string       // what to say about the catalogue's tables named so far
 	shared     bool           // sharedColumns was named
 	compute    bool           // a function was named that needs a user's table
 	makes      bool           // a table or materialized view is made of the query
-	limited    bool           // a query in it has ORDER BY, LIMIT or OFFSET
+	limited    bool           // a query in the statement has ORDER BY, LIMIT or OFFSET
 
-	late     map[relationName]string // views that are bound now, and what is read in their place
-	defining string                  // the table and column whose type is read
+	late     map[relationName]string // the views that are bound late and open now, and what is read in their place
+	defining string                  // the table and column whose type is being read
 
 	look         func(relationName) (looked, error) // asks the backing server; nil: it cannot be asked yet
-	later        bool                               // SET is ALTER USER's, for sessions to come
+	later        bool                               // SET belongs to ALTER USER, for sessions to come
 	scope        *scope
-	common       []commonTable // those in sight
+	common       []commonTable // the common tables in sight
 	inWith       bool
 	recursive    bool             // WITH RECURSIVE was read
-	into         *tableDefinition // what SELECT INTO makes
+	into         *tableDefinition // the table that SELECT INTO makes
 	seen         map[relationName]looked
 	subqueries   int // subqueries read so far
 	correlations int // correlated ones
@@ -97,8 +97,8 @@ type parser struct {
 // parse reads a text of one or more statements, with names in quotes folded.
 func parse(text string) ([]*statement, error) { return parseAs(text, false) }
 
-// parseAs reads a text of one or more statements. One with an error of syntax refuses
-// all of them; what else is wrong with one is said when it is its turn.
+// parseAs reads a text of one or more statements. A syntax error in one refuses all;
+// anything else that is wrong with a statement is said when its turn comes.
 func parseAs(text string, sensitive bool) ([]*statement, error) {
 	all, err := tokensOf(text, sensitive)
 	if err != nil {
@@ -138,8 +138,8 @@ func joined(tokens []token) string {
 	return strings.Join(words, " ")
 }
 
-// parseOne reads one statement. Without look, one that cannot be read without the columns
-// of a table is left for later.
+// parseOne reads one statement. If look is nil, a statement that cannot be read without
+// the columns of a table is left for later.
 func parseOne(tokens []token, look func(relationName) (looked, error)) (*statement, error) {
 	return (&parser{tokens: tokens, look: look}).whole()
 }
@@ -160,7 +160,7 @@ func (p *parser) whole() (s *statement, err error) {
 	return s, nil
 }
 
-// ordinary reads all tokens as one statement of what is not the catalogue's alone.
+// ordinary reads all tokens as one statement that is not a query of the catalogue alone.
 func (p *parser) ordinary() (s *statement, err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -168,7 +168,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 		case *Refusal:
 			s, err = nil, r
 		case runtime.Error:
-			panic(r) // a fault of ours, which is no client's
+			panic(r) // a bug of the stand-in, not a mistake of the client
 		case error:
 			s, err = nil, r
 			if errors.Is(r, errColumns) {
@@ -193,7 +193,7 @@ func (p *parser) ordinary() (s *statement, err error) {
 	return s, p.nodes()
 }
 
-// class is the class of a statement that was not read to its end.
+// class returns the class of a statement that was not read to its end.
 func (p *parser) class() string {
 	if first := p.tokens[0].text; first != "with" && first != "(" {
 		return strings.ToUpper(first)
@@ -201,7 +201,8 @@ func (p *parser) class() string {
 	return "SELECT"
 }
 
-// nodes refuses a statement that would have to run on the leader node and on others.
+// nodes refuses a statement that would have to run both on the leader node and on compute
+// nodes.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
 // https://github.com/flyway/flyway/issues/1058
 func (p *parser) nodes() error {
@@ -220,7 +221,7 @@ func (p *parser) nodes() error {
 	return nil
 }
 
-// statement reads the statement by its first word.
+// statement reads the statement that the first word begins.
 func (p *parser) statement() *statement {
 	first := p.peek()
 	readers := map[string]func() *statement{
@@ -266,15 +267,14 @@ func (p *parser) take() token {
 	return t
 }
 
-// fail refuses the next token, of which no rule tells what Redshift says.
+// fail refuses the next token, where no rule has Redshift's words for it.
 func (p *parser) fail() {
 	refusal := syntaxError(p.peek())
 	refusal.Message, refusal.Rule = "[stand-in] "+refusal.Message+": it is not on the list", "R-035"
 	panic(refusal)
 }
 
-// failOn refuses the next token, by a rule if it is one of the words that the rule is
-// about.
+// failOn refuses the next token, by the rule if the token is one of its words.
 func (p *parser) failOn(rule string, words ...string) {
 	if slices.Contains(words, p.peek().text) {
 		p.failBy(rule)
@@ -282,10 +282,10 @@ func (p *parser) failOn(rule string, words ...string) {
 	p.fail()
 }
 
-// failBy refuses the next token, by a rule.
+// failBy refuses the next token by a rule.
 func (p *parser) failBy(rule string) { panic(ruled(rule, syntaxError(p.peek()))) }
 
-// accept takes words or signs if they come next.
+// accept takes words or signs if they come next, and reports whether they did.
 func (p *parser) accept(words ...string) bool {
 	for i, w := range words {
 		if !p.peekAt(i).is(w) {
@@ -296,7 +296,7 @@ func (p *parser) accept(words ...string) bool {
 	return true
 }
 
-// want takes words or signs that must come next.
+// want takes words or signs, and refuses anything else.
 func (p *parser) want(words ...string) {
 	for _, w := range words {
 		if !p.accept(w) {
@@ -305,7 +305,8 @@ func (p *parser) want(words ...string) {
 	}
 }
 
-// oneOf takes one of the words, and returns it; empty if none comes.
+// oneOf takes one of the words and returns it, or returns an empty string if none comes
+// next.
 func (p *parser) oneOf(words ...string) string {
 	for _, w := range words {
 		if p.accept(w) {
@@ -315,7 +316,7 @@ func (p *parser) oneOf(words ...string) string {
 	return ""
 }
 
-// name reads an identifier. Reserved words have to be quoted.
+// name reads an identifier. Reserved words must be quoted.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html
 func (p *parser) name() string {
 	t := p.peek()
@@ -331,7 +332,7 @@ func (p *parser) name() string {
 	return t.text
 }
 
-// column reads the name of a column that is made; the system's are refused.
+// columnName reads the name of a new column, and refuses names of system columns.
 func (p *parser) columnName() string {
 	n := p.name()
 	if slices.Contains([]string{"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}, n) {
@@ -340,11 +341,11 @@ func (p *parser) columnName() string {
 	return n
 }
 
-// maxBackingName is how many bytes of a name PostgreSQL keeps; two longer names could
-// be one there.
+// maxBackingName is how many bytes of a name PostgreSQL keeps. Two longer names could
+// become the same there.
 const maxBackingName = 63
 
-// quote writes a name for PostgreSQL.
+// quote returns a name as PostgreSQL writes it.
 func quote(name string) string {
 	if len(name) > maxBackingName {
 		panic(ruled("R-423", unknown("a name of %d bytes: the backing server holds %d", len(name), maxBackingName)))
@@ -352,7 +353,7 @@ func quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// text writes a string for PostgreSQL.
+// text returns a string as a literal of PostgreSQL.
 func text(value string) string {
 	if strings.Contains(value, `\`) {
 		return `E'` + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(value) + `'`
@@ -360,7 +361,7 @@ func text(value string) string {
 	return `'` + strings.ReplaceAll(value, `'`, `''`) + `'`
 }
 
-// table reads the name of a table and writes it for PostgreSQL.
+// table reads the name of a table and returns it as PostgreSQL writes it.
 func (p *parser) table() string {
 	n := relationName{table: p.name()}
 	if p.accept(".") {
@@ -378,7 +379,8 @@ func (p *parser) table() string {
 	return p.userTable(n)
 }
 
-// userTable notes a table or view that is not the catalogue's, and writes its name.
+// userTable notes a table or view that is not the catalogue's, and returns its name as
+// PostgreSQL writes it.
 func (p *parser) userTable(n relationName) string {
 	n.refuseOwn()
 	p.tables++

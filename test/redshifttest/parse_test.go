@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// recorded are the statements that a daemon sends, as its golden files have them; those
-// with a blank that a person fills in are left out, and those on security of rows, which
-// the stand-in has none of.
+// recorded returns the statements that a daemon sends, from its golden files. It leaves
+// out those with a blank that a person fills in, and those about row-level security,
+// which the stand-in does not have.
 func recorded(tb testing.TB) []string {
 	tb.Helper()
 	pages, err := filepath.Glob("../../sink/redshift/testdata/*.sql")
@@ -27,7 +27,7 @@ func recorded(tb testing.TB) []string {
 		statement := ""
 		for line := range strings.Lines(string(page)) {
 			if statement += line; strings.Count(statement, "'")%2 > 0 {
-				continue // a literal goes on
+				continue // the line is within a literal
 			}
 			s := strings.TrimSpace(statement)
 			left := slices.ContainsFunc(leftOut, func(words string) bool { return strings.Contains(s, words) })
@@ -42,7 +42,7 @@ func recorded(tb testing.TB) []string {
 
 var leftOut = []string{"<the database>", "'...'", "IGNORE RLS", "ROW LEVEL SECURITY"}
 
-// Statements are read and checked in less than a millisecond each, on the mean of the
+// On average, reading and checking a statement takes less than a millisecond, in the
 // round that was disturbed least.
 func TestParseIsFast(t *testing.T) {
 	all := recorded(t)
@@ -61,7 +61,7 @@ func TestParseIsFast(t *testing.T) {
 	}
 }
 
-// A fault of the stand-in's own is not told as an error of the statement.
+// A bug of the stand-in itself is not reported as an error of the statement.
 func TestAFaultOfOursIsNoRefusal(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// turned reads PIVOT or UNPIVOT behind a source.
+// turned reads PIVOT or UNPIVOT behind a source, if one comes.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_FROM_clause-pivot-unpivot-examples.html
 func (p *parser) turned(c source) source {
 	if c.alias == "" {
@@ -18,8 +18,8 @@ func (p *parser) turned(c source) source {
 	return p.unpivot(c)
 }
 
-// pivot makes a column of each value of a column. Rows are grouped by the columns that
-// are not named.
+// pivot makes a column for each value of a column. It groups rows by the columns that are
+// not named.
 func (p *parser) pivot(c source) source {
 	p.want("(")
 	aggregate := p.take().text
@@ -59,7 +59,8 @@ func (p *parser) pivot(c source) source {
 	return p.turnedSource(sql+")", append(kept, columns...))
 }
 
-// unpivot makes a row of each of some columns; of NULLs only if they are included.
+// unpivot makes a row for each of some columns. It leaves out NULLs unless they are
+// included.
 func (p *parser) unpivot(c source) source {
 	p.want("unpivot")
 	nulls := p.accept("include", "nulls")
@@ -98,7 +99,8 @@ func (p *parser) unpivot(c source) source {
 	return p.turnedSource(sql+")", append(kept, name, value))
 }
 
-// turnedSource is a subquery of the stand-in's own, with an alias if none comes.
+// turnedSource returns a source for a subquery of the stand-in's own, which gets an alias
+// even if none comes.
 func (p *parser) turnedSource(sql string, columns []string) source {
 	c := source{sql: sql, columns: fixed(columns)}
 	if t := p.peek(); !t.is("as") && !p.isAlias(t) {

@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// preparation is a statement of the extended protocol.
+// preparation is a prepared statement of the extended protocol.
 type preparation struct {
 	statement *statement // nil: an empty one
-	types     []uint32   // as the client gave them, 0 where it did not
+	types     []uint32   // as the client gave them, 0 where it gave none
 }
 
-// portal is a preparation with its values.
+// portal is a prepared statement with the values that are bound to it.
 type portal struct {
 	*preparation
 	values  [][]byte
@@ -24,24 +24,24 @@ type portal struct {
 	results []int16
 
 	done bool
-	held *heldRows // what a limit left over
+	held *heldRows // the rows that a row limit left over
 }
 
-// heldRows are rows that were read and are handed out by pieces.
+// heldRows are rows that were read at once and are handed out piece by piece.
 type heldRows struct {
 	rows [][][]byte
 	tag  string
 }
 
-// outlet is where a statement's rows go.
+// outlet says where and how a statement's rows are sent.
 type outlet struct {
 	*portal
 	describe bool // send a RowDescription first
-	most     int  // this many rows, and the rest when they are asked for; 0: all
+	most     int  // send this many rows, and the others when they are asked for; 0: all
 }
 
-// maxBinds is how many values a statement may have.
-// https://github.com/aws/amazon-redshift-jdbc-driver takes them for a Short.MAX_VALUE
+// maxBinds is how many values may be bound to a statement.
+// https://github.com/aws/amazon-redshift-jdbc-driver takes their number for a Short.MAX_VALUE
 const maxBinds = 32767
 
 func noPortal(name string) *Refusal {
@@ -76,8 +76,8 @@ func (c *session) bind(ctx context.Context, m *pgproto3.Bind) error {
 	return nil
 }
 
-// The OIDs of types whose binary form is PostgreSQL's; of others it is not sure, so
-// that nobody comes to depend on it here.
+// The OIDs of the types whose binary form is PostgreSQL's. For others that is not known,
+// so the stand-in refuses them: nobody is to rely on a guess.
 // https://github.com/aws/amazon-redshift-python-driver, redshift_connector/utils/oids.py
 const (
 	oidBool = 16
@@ -90,7 +90,8 @@ func binaryAllowed(oid uint32) bool {
 	return oid == oidBool || oid == oidInt8 || oid == oidInt2 || oid == oidInt4
 }
 
-// format is that of the nth of several values: none stand for text, one is for all.
+// format returns the format of the nth of several values. No formats mean text, and a
+// single one is for all values.
 func format(formats []int16, n int) int16 {
 	switch {
 	case len(formats) == 0:
@@ -103,7 +104,7 @@ func format(formats []int16, n int) int16 {
 	return 0
 }
 
-// checkValues refuses binary values of types whose binary form is Redshift's own.
+// checkValues refuses binary values of types whose binary form may differ on Redshift.
 func (c *session) checkValues(ctx context.Context, p *portal) error {
 	if p.statement == nil {
 		return nil
@@ -126,7 +127,8 @@ func (c *session) checkValues(ctx context.Context, p *portal) error {
 	return nil
 }
 
-// shape asks the backing server what a statement takes and gives.
+// shape asks the backing server which values a statement takes and which columns it
+// returns.
 func (c *session) shape(ctx context.Context, p *preparation) ([]pgconn.FieldDescription, []uint32, error) {
 	s := p.statement
 	if s == nil || s.ends() || s.class == "BEGIN" {
@@ -146,7 +148,7 @@ func (c *session) shape(ctx context.Context, p *preparation) ([]pgconn.FieldDesc
 		return nil, nil, err
 	}
 	if on == c.backing {
-		if err := c.lockTarget(ctx, s); err != nil { // before the snapshot, which is taken by reading the statement
+		if err := c.lockTarget(ctx, s); err != nil { // before the snapshot, which PostgreSQL takes when it analyzes the statement
 			return nil, nil, err
 		}
 	}
@@ -168,7 +170,7 @@ func (c *session) shape(ctx context.Context, p *preparation) ([]pgconn.FieldDesc
 	return d.Fields, d.ParamOIDs, nil
 }
 
-// fetchShape is that of a statement which takes no values and reads no tables.
+// fetchShape is shape for statements that take no values and read no tables.
 func (c *session) fetchShape(ctx context.Context, s *statement) ([]pgconn.FieldDescription, []uint32, error) {
 	if s.class != "FETCH" || c.transaction.cursor == "" {
 		return nil, nil, nil
@@ -180,7 +182,7 @@ func (c *session) fetchShape(ctx context.Context, s *statement) ([]pgconn.FieldD
 	return d.Fields, nil, nil
 }
 
-// describe tells what a statement or portal takes and gives.
+// describe answers Describe for a statement or a portal.
 func (c *session) describe(ctx context.Context, m *pgproto3.Describe) error {
 	p := c.prepared[m.Name]
 	var results []int16
@@ -217,11 +219,11 @@ func redshiftTypes(types []uint32) []uint32 {
 	return own
 }
 
-// redshiftType is Redshift's OID for a type.
+// redshiftType returns Redshift's OID for a type.
 // https://github.com/aws/amazon-redshift-python-driver, redshift_connector/utils/oids.py
 func redshiftType(oid uint32) uint32 {
 	switch oid {
-	case 25: // text: an expression's strings are VARCHAR
+	case 25: // text: strings that an expression returns are VARCHAR
 		return 1043
 	case jsonbOID: // SUPER
 		return 4000
@@ -231,7 +233,7 @@ func redshiftType(oid uint32) uint32 {
 	return oid
 }
 
-// described is a RowDescription with Redshift's types.
+// described returns a RowDescription with Redshift's types.
 func described(fields []pgconn.FieldDescription, results []int16) *pgproto3.RowDescription {
 	d := &pgproto3.RowDescription{}
 	for n, f := range fields {
@@ -243,7 +245,8 @@ func described(fields []pgconn.FieldDescription, results []int16) *pgproto3.RowD
 	return d
 }
 
-// checkResults refuses columns that are wanted in binary and cannot be.
+// checkResults refuses columns that the client wants in binary and the stand-in sends as
+// text only.
 func checkResults(fields []pgconn.FieldDescription, results []int16) error {
 	for n, f := range fields {
 		if format(results, n) != 0 && !binaryAllowed(f.DataTypeOID) {
@@ -253,7 +256,7 @@ func checkResults(fields []pgconn.FieldDescription, results []int16) error {
 	return nil
 }
 
-// formatted writes a value, which comes as text, in the format that is wanted.
+// formatted returns a value, given as text, in the wanted format.
 func formatted(value []byte, oid uint32, format int16) []byte {
 	if format == 0 || value == nil {
 		return value

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// primary reads a value that no operator takes apart.
+// primary reads an operand: a value that contains no operator outside of parentheses.
 func (p *parser) primary() node {
 	t := p.peek()
 	switch {
@@ -38,7 +38,7 @@ var typedLiterals = map[string]string{
 	"date": "date", "time": "time", "timetz": "timetz", "timestamp": "timestamp", "timestamptz": "timestamptz", "interval": "interval",
 }
 
-// typedLiteral reads a literal behind its type. An interval's unit may follow.
+// typedLiteral reads a literal behind its type. The unit of an interval may follow.
 func (p *parser) typedLiteral(name string) string {
 	value := p.literal()
 	if name == "interval" {
@@ -52,7 +52,7 @@ func (p *parser) typedLiteral(name string) string {
 	return text(value) + "::" + typedLiterals[name]
 }
 
-// primaries are the words that begin a value and are no names.
+// primaries are the words that begin a value and are not names.
 var primaries map[string]func(*parser) node
 
 func init() {
@@ -85,7 +85,7 @@ func init() {
 	}
 }
 
-// leaderOnly notes a function that no user's table may be in one statement with.
+// leaderOnly notes a function that may not be in one statement with a user's table.
 func (p *parser) leaderOnly(name string) {
 	p.leader = append(p.leader, `Function "`+name+`()" not supported.`)
 }
@@ -99,7 +99,7 @@ func (p *parser) cast() node {
 	return n
 }
 
-// array reads ARRAY(...), which makes a SUPER; there are no arrays as PostgreSQL has.
+// array reads ARRAY(...), which makes a SUPER. Redshift has no arrays like PostgreSQL's.
 // https://github.com/jOOQ/jOOQ/issues/18350
 func (p *parser) array() node {
 	p.want("array")
@@ -155,8 +155,8 @@ func (p *parser) caseWhen() node {
 	return node{sql: s + " END", name: "case"}
 }
 
-// columnPath reads a column's name with what stands before it, and a path into it if
-// it is a SUPER: that needs the table's name or alias.
+// columnPath reads a column's name with its qualifiers. If the column is a SUPER, a path
+// into it may follow, which needs the table's name or alias in front.
 // https://docs.aws.amazon.com/redshift/latest/dg/query-super.html
 func (p *parser) columnPath() node {
 	names := []string{p.name()}
@@ -175,7 +175,7 @@ func (p *parser) columnPath() node {
 	p.noSystemColumn(column)
 	n := node{shape: columnShape, table: strings.Join(names[:before], "."), name: column}
 	if before == 2 && p.late != nil {
-		names = names[1:] // a view that is bound late stands under its own name
+		names = names[1:] // a view that is bound late goes by its plain name
 		before, column = 1, names[1]
 	}
 	for _, name := range names[:before] {
@@ -199,8 +199,8 @@ func (p *parser) columnPath() node {
 	return n
 }
 
-// noSystemColumn refuses PostgreSQL's own columns, and noRow a table's name as a value,
-// which are rows in PostgreSQL only.
+// noSystemColumn refuses PostgreSQL's own columns. noRow refuses a table's name as a
+// value, which is a row in PostgreSQL only.
 func (p *parser) noSystemColumn(column string) {
 	if slices.Contains([]string{"ctid", "tableoid", "xmin", "cmin", "xmax", "cmax"}, column) {
 		panic(ruled("R-250", unknown("the system column %s", column)))
@@ -214,7 +214,7 @@ func (p *parser) noRow(name string) {
 	}
 }
 
-// superPath reads the rest of a path into a SUPER. What is not there is NULL.
+// superPath reads the rest of a path into a SUPER. A path that leads nowhere is NULL.
 func (p *parser) superPath(n node, rest []string) node {
 	for _, name := range rest {
 		n.sql, n.name = n.sql+" -> "+text(name), name
@@ -243,8 +243,8 @@ func (p *parser) index() string {
 	return t.raw
 }
 
-// superComparison compares a value in a SUPER: of another type it is neither equal nor
-// unequal.
+// superComparison compares a value in a SUPER with another. Values of different types are
+// neither equal nor unequal.
 // https://docs.aws.amazon.com/redshift/latest/dg/query-super.html
 func superComparison(left node, op string, right node) string {
 	side := func(n node) string {

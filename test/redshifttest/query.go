@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// query reads a query, or WITH before an UPDATE or a DELETE.
+// query reads a query, or a WITH that precedes an UPDATE or a DELETE.
 func (p *parser) query() *statement {
 	if start := p.at; p.peek().is("with") {
 		with := p.withClause(nil)
@@ -43,7 +43,8 @@ type selected struct {
 // selectText reads a SELECT with all that may follow it.
 func (p *parser) selectText() string { return p.selection(p.scope).sql }
 
-// selection reads a SELECT with all that may follow it, in a query around it.
+// selection reads a SELECT with all that may follow it. outer is the scope of the query
+// around it.
 func (p *parser) selection(outer *scope) selected {
 	restore, tables := p.scope, len(p.common)
 	defer func() { p.scope, p.common = restore, p.common[:tables] }()
@@ -104,8 +105,8 @@ func (p *parser) setOperation() string {
 	return " " + strings.ToUpper(op) + " "
 }
 
-// limit reads a count of rows. A value that is bound comes as a BIGINT, which cannot
-// be one: https://github.com/launchbadge/sqlx/issues/956
+// limit reads a count of rows. A bound value comes as a BIGINT, which LIMIT does not
+// take: https://github.com/launchbadge/sqlx/issues/956
 func (p *parser) limit() string {
 	if p.peek().kind == parameterToken {
 		panic(&Refusal{Code: "0A000", Rule: "R-206", Message: "Not implemented"})
@@ -116,7 +117,7 @@ func (p *parser) limit() string {
 	return fmt.Sprint(p.integer())
 }
 
-// withClause reads WITH. The queries of one may not have a WITH in them.
+// withClause reads WITH. Its queries may not have a WITH themselves.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
 func (p *parser) withClause(outer *scope) string {
 	if !p.peek().is("with") {
@@ -153,13 +154,13 @@ func (p *parser) commonTable(outer *scope, recursive bool) string {
 	}
 	if recursive {
 		if names == nil {
-			p.failBy("R-208") // its columns have to be named
+			p.failBy("R-208") // its columns must be named
 		}
 		p.common = append(p.common, c)
 	}
 	p.want("as", "(")
 	if !p.peek().is("select") && !p.peek().is("(") {
-		p.failOn("R-207", "with", "insert", "update", "delete") // a WITH in a WITH, or one that changes rows
+		p.failOn("R-207", "with", "insert", "update", "delete") // a nested WITH, or one that changes rows
 	}
 	kept := p.common
 	q := p.selection(outer)
@@ -180,7 +181,7 @@ type selectCore struct {
 	top string
 }
 
-// arm writes a SELECT as a part of a set operation.
+// arm writes a SELECT as an operand of a set operation.
 func (c selectCore) arm() string {
 	if c.top == "" {
 		return c.sql
@@ -188,7 +189,7 @@ func (c selectCore) arm() string {
 	return "(" + c.sql + c.top + ")"
 }
 
-// core reads one SELECT. Its tables are read before its outputs, which name them.
+// core reads one SELECT. It reads the tables before the outputs, which name them.
 func (p *parser) core(outer *scope) selectCore {
 	if p.peek().is("(") {
 		p.at++
@@ -240,7 +241,7 @@ func (p *parser) top() string {
 	return ""
 }
 
-// selectInto reads INTO, which makes a table of the rows.
+// selectInto reads INTO, which makes a table from the rows.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_INTO.html
 func (p *parser) selectInto() {
 	if !p.peek().is("into") {
@@ -255,7 +256,8 @@ func (p *parser) selectInto() {
 	p.into, p.makes = p.newTable(temporary), true
 }
 
-// fromAt finds the FROM of the SELECT whose outputs come next, -1 if it has none.
+// fromAt returns where the FROM of the SELECT is whose outputs come next, and -1 if it
+// has none.
 func (p *parser) fromAt() int {
 	depth := 0
 	for i := p.at; i < len(p.tokens); i++ {
@@ -280,12 +282,12 @@ func (p *parser) fromAt() int {
 	return -1
 }
 
-// ends are the words that end a list of outputs, if FROM has not.
+// ends are the words that end a list of outputs where there is no FROM.
 var ends = map[string]bool{
 	"where": true, "group": true, "having": true, "order": true, "limit": true, "union": true, "intersect": true, "except": true, "minus": true,
 }
 
-// conditions reads what follows the tables.
+// conditions reads the clauses that follow the tables.
 func (p *parser) conditions(r *reading) {
 	if p.accept("where") {
 		p.scope.where = true
@@ -310,8 +312,7 @@ func (p *parser) conditions(r *reading) {
 	}
 }
 
-// groupBy reads what rows are grouped by. ALL stands for each output that has no
-// aggregate in it.
+// groupBy reads GROUP BY. ALL stands for every output that contains no aggregate.
 func (p *parser) groupBy(r *reading) string {
 	p.scope.grouped = true
 	if p.accept("all") {
@@ -339,7 +340,7 @@ func (p *parser) groupBy(r *reading) string {
 	}
 }
 
-// grouping reads a value that rows are grouped by, or several sets of them.
+// grouping reads a value by which rows are grouped, or several sets of such values.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_GROUP_BY_aggregation-extensions.html
 func (p *parser) grouping() string {
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// rawClient speaks the protocol message by message.
+// rawClient speaks the protocol one message at a time.
 type rawClient struct {
 	*pgproto3.Frontend
 	t        *testing.T
@@ -20,8 +20,8 @@ type rawClient struct {
 	secret   *pgproto3.BackendKeyData
 }
 
-// raw dials and starts a session of dev with more start-up parameters; the error is
-// what it was refused with.
+// raw connects and starts a session as dev with additional start-up parameters. It
+// returns the error with which the server refused, if it did.
 func (c *cluster) raw(version uint32, more map[string]string) (*rawClient, *pgproto3.ErrorResponse) {
 	c.t.Helper()
 	conn, err := net.Dial("tcp", c.Addr())
@@ -74,7 +74,7 @@ func (r *rawClient) receive() pgproto3.BackendMessage {
 	return m
 }
 
-// talk sends messages and writes down the answers up to the one that ends with until.
+// talk sends messages and returns the answers, up to the one that ends with until.
 func (r *rawClient) talk(until string, messages ...pgproto3.FrontendMessage) []string {
 	r.t.Helper()
 	r.send(messages...)
@@ -88,7 +88,7 @@ func (r *rawClient) talk(until string, messages ...pgproto3.FrontendMessage) []s
 	}
 }
 
-// answer writes a message on a line.
+// answer returns a message as one line of text.
 func answer(m pgproto3.BackendMessage) string {
 	switch m := m.(type) {
 	case *pgproto3.ReadyForQuery:

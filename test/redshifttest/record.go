@@ -2,7 +2,7 @@ package redshifttest
 
 import "github.com/jackc/pgx/v5/pgproto3"
 
-// tell passes what a message brings to Options.Record.
+// tell passes the statements in a message to Options.Record.
 func (c *session) tell(message pgproto3.FrontendMessage) {
 	record := c.server.options.Record
 	if record == nil {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// sizeQuery asks for all that decides whether a VARCHAR's size may change. $1 is the
-// table, $2 the column.
+// sizeQuery returns everything that decides whether the size of a VARCHAR may change. $1
+// is the table, $2 the column.
 const sizeQuery = `SELECT format_type(a.atttypid, NULL), ` + catalogueSchema + `.bytes(a.attrelid, a.attname), coalesce(r.encoding, ''), a.atthasdef,
 	EXISTS (SELECT FROM ` + catalogueSchema + `.key k WHERE k.relation = a.attrelid AND a.attnum = ANY (k.columns) OR k.referenced = a.attrelid AND a.attnum = ANY (k.referenced_columns)),
 	EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.classid = 'pg_rewrite'::regclass),
@@ -15,7 +15,7 @@ const sizeQuery = `SELECT format_type(a.atttypid, NULL), ` + catalogueSchema + `
 	FROM pg_attribute a LEFT JOIN ` + catalogueSchema + `.attribute r ON r.relation = a.attrelid AND r.attnum = a.attnum
 	WHERE a.attrelid = $1::text::oid AND a.attnum = ` + catalogueSchema + `.attnum($1::text::oid, $2)`
 
-// fixedEncodings are those of columns whose size cannot change.
+// fixedEncodings are the encodings of columns whose size cannot change.
 var fixedEncodings = []string{"bytedict", "runlength", "text255", "text32k"}
 
 // resize changes the size of a VARCHAR.
@@ -45,7 +45,7 @@ func (a *alteration) resize(column string, to columnType) {
 	}
 }
 
-// refusedSize tells why a column's size cannot change, if it cannot.
+// refusedSize returns why the size of a column cannot change, and nil if it can.
 func refusedSize(is []string, column string, to columnType) *Refusal {
 	switch {
 	case is[0] != "character varying":

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// dialAs connects as a user whose password is the name.
+// dialAs connects as a user whose password is the user's name.
 func dialAs(t *testing.T, s *redshifttest.Server, user string) *pgx.Conn {
 	t.Helper()
 	config, err := pgx.ParseConfig("postgres://" + user + ":" + user + "@" + s.Addr() + "/dev?sslmode=disable")
@@ -26,7 +26,7 @@ func dialAs(t *testing.T, s *redshifttest.Server, user string) *pgx.Conn {
 	return conn
 }
 
-// refused runs statements that must be refused with a code.
+// refused runs statements that must be refused with an SQLSTATE.
 func refused(t *testing.T, conn *pgx.Conn, wanted string, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
@@ -36,9 +36,9 @@ func refused(t *testing.T, conn *pgx.Conn, wanted string, statements ...string) 
 	}
 }
 
-// what is not granted is refused, and what was granted is not.
+// what was not granted is refused, and what was granted is not.
 func TestRightsAreEnforced(t *testing.T) {
-	postgres := pgtest.Start(t, pgtest.Options{Least: redshifttest.BackingMajor}).DSN("postgres") // groups are no database's
+	postgres := pgtest.Start(t, pgtest.Options{Least: redshifttest.BackingMajor}).DSN("postgres") // a server of its own, since groups do not belong to a database
 	s, dev := connect(t, redshifttest.Options{Postgres: postgres, Users: map[string]string{"dev": "dev", "ann": "ann"}})
 	exec(t, dev, "CREATE TABLE t (id INT, v VARCHAR(10))", "CREATE SCHEMA s", "CREATE TABLE s.u (id INT)", "CREATE GROUP g WITH USER ann")
 	ann := dialAs(t, s, "ann")
@@ -81,7 +81,7 @@ func TestRightsAreEnforced(t *testing.T) {
 	}
 }
 
-// who may not assume a role cannot COPY with it.
+// a user who may not assume a role cannot COPY with it.
 func TestAssumeRole(t *testing.T) {
 	s, dev := connect(t, redshifttest.Options{Users: map[string]string{"dev": "dev", "ann": "ann"}})
 	ann := dialAs(t, s, "ann")
@@ -105,7 +105,8 @@ func TestAssumeRole(t *testing.T) {
 	}
 }
 
-// a view is read by the right to it, what it reads by its owner's.
+// reading a view needs a right to the view; what it reads is read with its owner's
+// rights.
 func TestViewsReadAsTheirOwner(t *testing.T) {
 	s, dev := connect(t, redshifttest.Options{Users: map[string]string{"dev": "dev", "ann": "ann", "bob": "bob"}})
 	exec(t, dev, "CREATE TABLE t (id INT)", "INSERT INTO t VALUES (7)", "CREATE VIEW late AS SELECT id FROM public.t WITH NO SCHEMA BINDING", "CREATE VIEW bound AS SELECT id FROM t")
@@ -126,7 +127,7 @@ func TestViewsReadAsTheirOwner(t *testing.T) {
 	refused(t, bob, "42501", "DROP VIEW late", "CREATE OR REPLACE VIEW late AS SELECT 1 AS id WITH NO SCHEMA BINDING")
 }
 
-// A statement that names a view which is bound late is described as it is run.
+// A statement that names a view which is bound late is described the way it runs.
 func TestLateViewsByTheExtendedProtocol(t *testing.T) {
 	_, conn := connect(t, redshifttest.Options{})
 	exec(t, conn, "CREATE TABLE t (id INT, v VARCHAR(10))", "INSERT INTO t VALUES (1, 'a')", "CREATE VIEW late AS SELECT * FROM public.t WITH NO SCHEMA BINDING")

@@ -20,17 +20,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// TestRules runs the scripts in testdata/rules, which show each rule of RULES.md by
-// statements that are taken or refused.
+// TestRules runs the scripts in testdata/rules. They show each rule of RULES.md by
+// statements that are accepted or refused.
 //
-// A line that begins with "R-" names the rule that the next statements show. "> " is a
-// statement; lines that begin with two blanks go on with it; "2> " is one of a second
-// session, and so on. What follows up to an empty line is what it answers: rows, with |
-// between values and NULL, which a statement that has none must say with "(no rows)" if
-// it is a query; "= TAG", its command tag; "! CODE text", an error of that
-// SQLSTATE with that part of its message or detail; "i text", a part of one of its
-// notices. "@ KEY" puts the lines up to an empty one into the bucket, under that key.
-// {bucket} is the bucket's name, {database} that of the database. "#" is a comment.
+// A line that begins with "R-" names the rule that the next statements show. "> " begins
+// a statement, and lines that begin with two blanks continue it; "2> " begins one of a
+// second session, and so on. The lines behind a statement, up to an empty one, are its
+// answer: rows, with | between values and with NULL, or "(no rows)" for a query that
+// returns none; "= TAG", its command tag; "! CODE text", an error of that SQLSTATE with
+// the text in its message or detail; "i text", a part of one of its notices. "@ KEY" puts
+// the lines up to an empty one into the bucket, under that key. {bucket} is the name of
+// the bucket, {database} that of the database. "#" begins a comment.
 func TestRules(t *testing.T) {
 	files, err := filepath.Glob("testdata/rules/*.txt")
 	if err != nil || len(files) == 0 {
@@ -76,10 +76,10 @@ type step struct {
 	refused   string // SQLSTATE
 	message   string
 	notice    string
-	key       string // of an object to put, whose lines are rows
+	key       string // the key of an object to put, which holds rows as lines
 }
 
-// parseScript reads a script's steps.
+// parseScript returns a script's steps.
 func parseScript(script string) []step {
 	var steps []step
 	for n, line := range strings.Split(script, "\n") {
@@ -108,7 +108,7 @@ func parseScript(script string) []step {
 	return steps
 }
 
-// scriptRun is a script under way.
+// scriptRun is a script that is running.
 type scriptRun struct {
 	t        *testing.T
 	server   *redshifttest.Server
@@ -187,11 +187,11 @@ func (r *scriptRun) run(s step) {
 	}
 }
 
-// ruleName is the number of a rule.
+// ruleName finds the number of a rule.
 var ruleName = regexp.MustCompile(`R-\d{3}`)
 
-// TestRulesAreShown holds RULES.md, the scripts and the code together: each rule is
-// shown by a script or a test, and none is named that is not in RULES.md.
+// TestRulesAreShown compares RULES.md, the scripts and the code: a script or a test shows
+// each rule, and no rule is named that RULES.md does not have.
 func TestRulesAreShown(t *testing.T) {
 	page, err := os.ReadFile("RULES.md")
 	if err != nil {
@@ -241,8 +241,8 @@ func TestRulesAreShown(t *testing.T) {
 	}
 }
 
-// headed are the rules that a script shows: those whose names stand by themselves on lines
-// above a statement. A name that no statement follows is an error.
+// headed returns the rules that a script shows, which are those whose names stand on
+// lines of their own above a statement. It is an error if no statement follows a name.
 func headed(t *testing.T, file, script string) (shown []string) {
 	t.Helper()
 	var waiting []string
@@ -260,5 +260,5 @@ func headed(t *testing.T, file, script string) (shown []string) {
 	return shown
 }
 
-// statementLine is one that begins a statement, of any session.
+// statementLine matches a line that begins a statement of any session.
 var statementLine = regexp.MustCompile(`^.?> `)

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// run runs a statement, with what was injected for it.
+// run runs a statement, and the faults that were injected for it.
 func (c *session) run(ctx context.Context, s *statement, out *outlet) error {
 	c.query = c.server.queries.Add(1)
 	c.running.begin(c.query)
@@ -31,7 +31,7 @@ func (c *session) run(ctx context.Context, s *statement, out *outlet) error {
 	}
 	c.inTransaction.Store(c.backing.TxStatus() != 'I')
 	if c.lost != nil && err == nil {
-		err = c.lost // it was gone before this was asked for
+		err = c.lost // the client left before it could have asked for this
 	}
 	if struck != nil && struck.fault.After {
 		return errors.Join(c.strike(ctx, s, struck), err)
@@ -39,7 +39,8 @@ func (c *session) run(ctx context.Context, s *statement, out *outlet) error {
 	return c.interrupted(err)
 }
 
-// interrupted puts the words of a cancelled statement for how it failed.
+// interrupted replaces the error of a statement that was cancelled by what its client is
+// told.
 func (c *session) interrupted(err error) error {
 	select {
 	case <-c.running.struck():
@@ -100,7 +101,7 @@ func (c *session) strike(ctx context.Context, s *statement, i *Injected) error {
 
 var errStalled = errors.New("redshifttest: interrupted")
 
-// fault is the error that a fault answers with.
+// fault returns the error with which a fault answers.
 func (c *session) fault(f Fault) error {
 	r := &Refusal{Code: f.Code, Message: f.Message}
 	if f.Message == "1023" {
@@ -159,7 +160,7 @@ func (c *session) perform(ctx context.Context, s *statement, out *outlet) error 
 	return c.finish(s, tag, out)
 }
 
-// settle ends the transaction that one statement has for itself.
+// settle ends the transaction that was begun for one statement alone.
 func (c *session) settle(ctx context.Context, err error) error {
 	if err == nil {
 		return c.commit(ctx)
@@ -170,7 +171,7 @@ func (c *session) settle(ctx context.Context, err error) error {
 	return err
 }
 
-// together runs steps in one transaction: the one that is open, or one of their own.
+// together runs steps in one transaction: the open one, or a new one.
 func (c *session) together(ctx context.Context, steps func() error) error {
 	if c.backing.TxStatus() != 'I' {
 		return steps()
@@ -182,7 +183,7 @@ func (c *session) together(ctx context.Context, steps func() error) error {
 	return c.settle(ctx, steps())
 }
 
-// locked runs a statement once it has its table's lock.
+// locked runs a statement after it has taken its table's lock.
 func (c *session) locked(ctx context.Context, s *statement, out *outlet) (tag string, err error) {
 	if err := c.lockTarget(ctx, s); err != nil {
 		return "", err
@@ -212,7 +213,7 @@ func (c *session) locked(ctx context.Context, s *statement, out *outlet) (tag st
 	return c.forward(ctx, s, named, out)
 }
 
-// finish answers with what is left of a statement's answer.
+// finish sends what is left of the answer to a statement.
 func (c *session) finish(s *statement, tag string, out *outlet) error {
 	if cost := c.server.options.RowCost; cost > 0 {
 		if n := pgconn.NewCommandTag(tag).RowsAffected(); n > 0 && s.target != "" {
@@ -230,8 +231,8 @@ func (c *session) finish(s *statement, tag string, out *outlet) error {
 	return nil
 }
 
-// forward runs PostgreSQL's text of a statement and passes its rows on. It goes on to
-// its end if nobody takes them.
+// forward runs PostgreSQL's text of a statement and passes its rows on. It runs to the
+// end even if nobody takes the rows.
 func (c *session) forward(ctx context.Context, s *statement, named []relation, out *outlet) (tag string, err error) {
 	on, err := c.reader(ctx, s)
 	if err != nil {
@@ -281,7 +282,7 @@ func (c *session) pass(ctx context.Context, on *pgconn.PgConn, sql string, out *
 	return done.String(), errors.Join(err, refused)
 }
 
-// cloned keeps a row beyond the next one.
+// cloned returns a copy of a row that stays valid after the next row is read.
 func cloned(row [][]byte) [][]byte {
 	own := make([][]byte, len(row))
 	for i, value := range row {
@@ -296,7 +297,7 @@ func (c *session) quietly(ctx context.Context, sql string) error {
 	return err
 }
 
-// types are those that the client gave for its values.
+// types returns the types that the client gave for its values.
 func (p *portal) types() []uint32 {
 	if p.preparation == nil {
 		return nil

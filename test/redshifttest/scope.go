@@ -9,32 +9,32 @@ import (
 
 // source is what a FROM clause names: a table, a view, a subquery or a common table.
 type source struct {
-	sql      string // with its alias
-	alias    string // what columns have before them; a table's name if it has no alias
+	sql      string // as PostgreSQL writes it, with its alias
+	alias    string // what qualifies its columns; without an alias, the table's name
 	relation relationName
 	columns  func() []string
 }
 
-// scope is one SELECT, or one statement that changes rows: what the names in it mean.
+// scope is what the names in one SELECT, or in one statement that changes rows, mean.
 type scope struct {
 	outer   *scope
 	sources []source
-	aliases map[string]string // outputs that later parts may name
+	aliases map[string]string // outputs that later parts may use by name
 
-	joined     bool     // there is a JOIN with words
+	joined     bool     // there is a JOIN
 	where      bool     // the WHERE clause is being read, where (+) may stand
 	marks      []string // tables that (+) marked so far
 	outerJoin  bool     // the ON of an outer join is being read
 	on         bool     // the ON of a join is being read
-	correlated bool     // it names a table of a query around it
-	outers     int      // how often it does
-	equalities int      // how often it does in an equality among its conditions
-	beyond     string   // what it has that no correlated query may have
+	correlated bool     // it names a table of an outer query
+	outers     int      // how often it names one
+	equalities int      // how often it does so in an equality among its conditions
+	beyond     string   // something in it that no correlated query may have
 	aggregates []string
 	windows    int
 	grouped    bool
 	using      bool   // a join merges columns
-	listOrder  string // of LISTAGG
+	listOrder  string // the order of LISTAGG
 }
 
 // commonTable is a query that WITH names.
@@ -43,7 +43,7 @@ type commonTable struct {
 	columns func() []string
 }
 
-// errColumns says that a statement cannot be read without the columns of a table.
+// errColumns means that a statement cannot be read without the columns of a table.
 var errColumns = errors.New("redshifttest: the columns of a table are wanted")
 
 // looked is what the backing server knows of a table or view.
@@ -71,7 +71,7 @@ func (p *parser) known(n relationName) looked {
 	return r
 }
 
-// find returns the source that a name means, and how many queries around it is.
+// find returns the source that a name means and how many queries further out it is.
 func (s *scope) find(names ...string) (source, int) {
 	for depth := 0; s != nil; s, depth = s.outer, depth+1 {
 		for _, c := range s.sources {
@@ -83,7 +83,7 @@ func (s *scope) find(names ...string) (source, int) {
 	return source{}, -1
 }
 
-// owner tells how many of a column's names are its table's; 0 if that is not known.
+// owner returns how many of a column's names are its table's, and 0 if that is not known.
 func (p *parser) owner(names []string) int {
 	for n := 1; n <= min(2, len(names)-1); n++ {
 		if _, depth := p.scope.find(names[:n]...); depth >= 0 {
@@ -94,8 +94,8 @@ func (p *parser) owner(names []string) int {
 	return 0
 }
 
-// nearest finds how many queries around is the one that a column without a table belongs
-// to: the first one whose tables have it.
+// nearest finds the query to which a column without a table belongs, which is the
+// innermost one whose tables have it, and notes the correlation.
 func (p *parser) nearest(column string) {
 	for s, depth := p.scope, 0; s != nil; s, depth = s.outer, depth+1 {
 		for _, c := range s.sources {
@@ -107,7 +107,8 @@ func (p *parser) nearest(column string) {
 	}
 }
 
-// correlate notes that the scopes up to a depth name a table around them.
+// correlate notes that the current scope names a table of the query around it. It refuses
+// a table of a query further out.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_correlated_subqueries.html
 func (p *parser) correlate(depth int) {
 	if depth > 1 {
@@ -119,7 +120,7 @@ func (p *parser) correlate(depth int) {
 	}
 }
 
-// columnSource finds the source that a column is of.
+// columnSource returns the name of the source to which a column belongs.
 func (p *parser) columnSource(n node) string {
 	if n.table != "" {
 		return n.table
@@ -132,8 +133,8 @@ func (p *parser) columnSource(n node) string {
 	return ""
 }
 
-// aliased returns an output's expression for its name, if an output before has that
-// name and no table has such a column.
+// aliased returns the expression of an earlier output if name is that output's and no
+// column's, and sql otherwise.
 func (p *parser) aliased(name, sql string) string {
 	expression, ok := p.scope.aliases[name]
 	if !ok {
@@ -147,7 +148,7 @@ func (p *parser) aliased(name, sql string) string {
 	return "(" + expression + ")"
 }
 
-// outers is how often this scope has named a column of a query around it so far.
+// outers returns how often this scope has named a column of an outer query so far.
 func (p *parser) outers() int {
 	if p.scope == nil {
 		return 0
@@ -155,7 +156,7 @@ func (p *parser) outers() int {
 	return p.scope.outers
 }
 
-// marks is how many (+) were read in this scope.
+// marks returns how many (+) were read in this scope so far.
 func (p *parser) marks() int {
 	if p.scope == nil {
 		return 0
@@ -171,14 +172,15 @@ func (p *parser) mark(n node) {
 	p.scope.marks = append(p.scope.marks, p.columnSource(n))
 }
 
-// unmarked refuses (+) in what was read since a number of marks.
+// unmarked refuses any (+) that was read since marks returned since.
 func (p *parser) unmarked(since int, what string) {
 	if p.marks() > since {
 		panic(&Refusal{Code: "0A000", Rule: "R-214", Message: "Outer join operator (+) not allowed in operand of OR or IN."})
 	}
 }
 
-// tableColumns are the columns of a table, which are looked up when they are wanted.
+// tableColumns returns a function that returns the columns of a table, so that they are
+// looked up only when they are needed.
 func (p *parser) tableColumns(n relationName) func() []string {
 	if view, late := p.late[n]; late {
 		n = relationName{schema: "pg_temp", table: strings.Trim(strings.TrimPrefix(view, "pg_temp."), `"`)}
@@ -188,8 +190,8 @@ func (p *parser) tableColumns(n relationName) func() []string {
 
 func fixed(columns []string) func() []string { return func() []string { return columns } }
 
-// excluded returns the columns but some, which must be there. A view that is not bound
-// yet has none; it is read again when it is.
+// excluded returns the columns without some that must be among them. A view that is not
+// bound yet has no columns; its statement is read again once it is bound.
 func excluded(columns, but []string) []string {
 	for _, name := range but {
 		if len(columns) > 0 && !slices.Contains(columns, name) {

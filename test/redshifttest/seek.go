@@ -2,17 +2,20 @@ package redshifttest
 
 import "context"
 
-// seek looks at a statement that joins the table that it writes, and gives the table its
-// index if it has none: in the transaction, whose lock on the table is stronger than what
-// that takes, so that nobody is waited for; what begins with WITH has no such lock.
-// Serializable sessions would not use it, and a table that a cursor reads can be given none.
+// seek gives the table that a statement writes a hash index on its DISTKEY, if the
+// statement seeks the table's rows for those of another table and the table has no such
+// index.
 //
-// Redshift finds rows by the columns that are compared alone, on all slices at once, without
-// the blocks whose least and greatest values tell that nothing is in them; PostgreSQL reads
-// whole rows of a whole table, in one process. So a large table whose rows are sought for
-// those of others gets a hash index of its DISTKEY on the backing server, which nobody
-// sees. One into which rows are only written has none: it would pay for keeping it up, and
-// for nothing.
+// Redshift finds rows by reading only the compared columns, on all slices at once, and
+// skips blocks whose least and greatest values rule them out. PostgreSQL reads whole rows
+// of a whole table, in one process. So a large table whose rows are sought gets the index
+// on the backing server, where clients do not see it. A table into which rows are only
+// written gets none: keeping the index up would cost time and help nobody.
+//
+// The index is made in the statement's transaction, whose lock on the table is stronger
+// than the one that this takes, so it waits for nobody. A statement that begins with WITH
+// has no such lock. Serializable sessions get no index because they would not use it. A
+// table that a cursor reads cannot be given one.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_columnar_storage_disk_mem_mgmnt.html
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html
 func (c *session) seek(ctx context.Context, s *statement) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// seekWorld is a cluster with a large table and a session that has a temporary one of a
-// single row.
+// seekWorld is a cluster with a large table, and a session with a temporary table of one
+// row.
 type seekWorld struct {
 	*cluster
 	conn  *pgx.Conn
@@ -37,7 +37,7 @@ func newSeekWorld(t *testing.T, o redshifttest.Options) *seekWorld {
 	return w
 }
 
-// indexed are the columns of a table that have an index.
+// indexed returns the columns of a table that have an index.
 func (w *seekWorld) indexed(table string) string {
 	w.t.Helper()
 	return one[string](w.t, w.below, `SELECT coalesce(string_agg(a.attname, ' ' ORDER BY a.attnum), '') FROM pg_index i
@@ -46,17 +46,17 @@ func (w *seekWorld) indexed(table string) string {
 
 const seekFew = "DELETE FROM large USING few WHERE large.id = few.id"
 
-// A large table whose rows are sought for those of another gets an index: in the
-// transaction that does it, and unseen.
+// A large table whose rows are sought for those of another gets an index, within the
+// transaction that seeks them and invisibly to clients.
 func TestRowsOfALargeTableAreFound(t *testing.T) {
 	w := newSeekWorld(t, redshifttest.Options{})
 	locks := func() string {
 		return one[string](t, w.dial(), "SELECT LISTAGG(relation || ' ' || lock_mode, ', ') WITHIN GROUP (ORDER BY relation, lock_mode) FROM svv_transactions") +
 			one[string](t, w.dial(), "SELECT ': ' || LISTAGG(table_id, ', ') WITHIN GROUP (ORDER BY table_id) FROM stv_locks")
 	}
-	exec(t, w.conn, "BEGIN", "DELETE FROM large USING few WHERE large.n = few.id") // by another column: as it is without an index
+	exec(t, w.conn, "BEGIN", "DELETE FROM large USING few WHERE large.n = few.id") // by another column, so no index is made
 	before := locks()
-	if ours := one[int](t, w.dial(), "SELECT COUNT(*) FROM svv_transactions WHERE relation > 16383 AND relation NOT IN (SELECT oid FROM pg_class)"); ours != 1 { // its temporary table
+	if ours := one[int](t, w.dial(), "SELECT COUNT(*) FROM svv_transactions WHERE relation > 16383 AND relation NOT IN (SELECT oid FROM pg_class)"); ours != 1 { // the session's temporary table
 		t.Errorf("%d locks are seen of relations that nobody knows", ours)
 	}
 	exec(t, w.conn, "ROLLBACK", "BEGIN", seekFew)
@@ -90,7 +90,7 @@ func TestRowsOfALargeTableAreFound(t *testing.T) {
 	exec(t, w.conn, "ALTER TABLE large RENAME TO named", "TRUNCATE named", "DROP TABLE named")
 }
 
-// One who may write a table and does not own it gets it its index as well.
+// The table gets its index as well if the writer does not own it.
 func TestRowsOfAnothersTableAreFound(t *testing.T) {
 	w := newSeekWorld(t, redshifttest.Options{})
 	exec(t, w.conn, "GRANT SELECT, UPDATE ON large TO ann")
@@ -102,15 +102,15 @@ func TestRowsOfAnothersTableAreFound(t *testing.T) {
 	}
 }
 
-// Where an index would not pay, there is none.
+// A table gets no index where that would not pay.
 func TestTablesWithoutAnIndex(t *testing.T) {
 	w := newSeekWorld(t, redshifttest.Options{})
 	for _, statement := range []string{
 		"INSERT INTO large SELECT * FROM tiny",
 		"DELETE FROM large USING few WHERE large.n = few.id",             // by another column
-		"UPDATE medium SET n = 1 FROM large AS l WHERE medium.id = l.id", // which reads it
-		"DELETE FROM medium USING nothing WHERE medium.id = nothing.id",  // a small one
-		"UPDATE few SET id = l.id FROM large AS l WHERE few.id = l.id",   // a temporary one
+		"UPDATE medium SET n = 1 FROM large AS l WHERE medium.id = l.id", // it reads the large table
+		"DELETE FROM medium USING nothing WHERE medium.id = nothing.id",  // a small table
+		"UPDATE few SET id = l.id FROM large AS l WHERE few.id = l.id",   // a temporary table
 		"DELETE FROM large WHERE id = 3",
 	} {
 		exec(t, w.conn, statement)
@@ -125,7 +125,7 @@ func TestTablesWithoutAnIndex(t *testing.T) {
 	}
 }
 
-// Sessions that conflict by whole tables find nothing by an index, and make none.
+// Serializable sessions, which conflict by whole tables, neither use nor make an index.
 func TestSerializableSessionsUseNoIndex(t *testing.T) {
 	w := newSeekWorld(t, redshifttest.Options{Isolation: redshifttest.Serializable})
 	exec(t, w.conn, seekFew)

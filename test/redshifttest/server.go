@@ -17,17 +17,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Isolation is a database's level.
+// Isolation is the isolation level of a database.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 type Isolation string
 
-// The levels. Snapshot is what new clusters have.
+// The isolation levels. Snapshot is what new clusters have.
 const (
 	Snapshot     Isolation = "snapshot"
 	Serializable Isolation = "serializable"
 )
 
-// Options are a server's choices.
+// Options configure a server.
 type Options struct {
 	Listen    string            // 127.0.0.1:0 if empty
 	Postgres  string            // superuser's DSN of the backing server; its own schema and roles are made there
@@ -38,23 +38,24 @@ type Options struct {
 	TLS       *tls.Config       // nil: no TLS
 	Faults    []Fault
 
-	// Record is told each statement that a client sends, or the several of a request, with
-	// the application name of its session, before it is read: also one that is refused then.
+	// Record is called with the text of each request that a client sends, which may be
+	// several statements, and the application name of its session. That is before the
+	// request is read, so it may still be refused.
 	Record                   func(application, statement string)
-	RequireTLS               bool          // refuse who asks for no TLS
+	RequireTLS               bool          // refuse clients that do not ask for TLS
 	MaxFailedLogins          int           // wrong passwords in a row that lock a user; 5 if 0
-	IdleTimeout              time.Duration // end sessions that are idle for so long; a user's SESSION TIMEOUT comes first; 0: never
-	IdleInTransactionTimeout time.Duration // end those that are idle in a transaction; 0: never
-	CommitLatency            time.Duration // what each commit of a change takes, one after another
-	RowCost                  time.Duration // what each row that is written takes
+	IdleTimeout              time.Duration // end sessions that are idle for this long; a user's SESSION TIMEOUT takes precedence; 0: never
+	IdleInTransactionTimeout time.Duration // end sessions that are idle in a transaction for this long; 0: never
+	CommitLatency            time.Duration // how long each commit of a change takes; commits wait for each other
+	RowCost                  time.Duration // how long each row that is written takes
 
 	S3Endpoint, S3Region, S3AccessKey, S3SecretKey string
 }
 
-// BackingMajor is the oldest PostgreSQL that a stand-in can stand on.
+// BackingMajor is the oldest major version of PostgreSQL on which a stand-in can run.
 const BackingMajor = 15
 
-// Server is a stand-in that listens.
+// Server is a running stand-in.
 type Server struct {
 	options  Options
 	listener net.Listener
@@ -69,7 +70,7 @@ type Server struct {
 	mu          sync.Mutex
 	connections map[net.Conn]bool
 	sessions    map[int]*session
-	ghosts      map[*session]func() // what ends them
+	ghosts      map[*session]func() // the ghosts (see haunt), each with what ends it
 	credentials map[string]credential
 	failed      lockouts
 	closed      bool
@@ -83,7 +84,7 @@ type Server struct {
 	transactions atomic.Int64
 	commitQueue  sync.Mutex
 	over         chan struct{}  // closed by Close
-	listening    sync.WaitGroup // what accepts connections, or will
+	listening    sync.WaitGroup // the goroutine that accepts connections, or will once the server is up again
 	attended     sync.WaitGroup // connections
 }
 
@@ -108,8 +109,7 @@ var (
 // catalogueSchema is where the stand-in keeps what it needs on the backing server.
 const catalogueSchema = "redshift_catalog"
 
-// New starts a server. It may be started again on a database that an earlier one
-// has left.
+// New starts a server. The database may be one that an earlier server has left.
 func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
@@ -186,7 +186,7 @@ func hasCode(err error, code string) bool {
 	return errors.As(err, &p) && p.Code == code
 }
 
-// Addr is where the server listens.
+// Addr returns the address on which the server listens.
 func (s *Server) Addr() string { return s.address }
 
 // Inject makes something go wrong from now on.
@@ -200,7 +200,7 @@ type Session struct {
 	InTransaction bool
 }
 
-// Sessions are those that are open, by PID.
+// Sessions returns the open sessions, ordered by PID.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

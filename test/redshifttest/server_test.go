@@ -34,7 +34,7 @@ func connect(t *testing.T, o redshifttest.Options) (*redshifttest.Server, *pgx.C
 	return s, dial(t, s)
 }
 
-// dropDatabase leaves nothing to the next test that connects.
+// dropDatabase drops the stand-in's database, so that the next test finds nothing of it.
 func dropDatabase(t *testing.T, postgres string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -72,7 +72,7 @@ func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
 	}
 }
 
-// problem is what the server said, if err is that.
+// problem returns err as the server's error, or nil if it is none.
 func problem(err error) *pgconn.PgError {
 	var p *pgconn.PgError
 	if errors.As(err, &p) {

@@ -13,47 +13,47 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// session is one client's, with its session on the backing server.
+// session is a client's session, with its session on the backing server.
 type session struct {
 	server      *Server
 	client      net.Conn
 	wire        *pgproto3.Backend
 	backing     *pgconn.PgConn
-	user        string // the role; IAM:name is a way in, not a name
+	user        string // the role; of IAM:name it is name alone
 	application string
 	database    string
 	encoding    string
 	superuser   bool
 	level       Isolation
-	parameters  map[string]string // that the backing session is opened with
-	given       map[string]bool   // by lower-case name, those that the client gave
+	parameters  map[string]string // the parameters with which the backing session is opened
+	given       map[string]bool   // the parameters that the client gave, by lower-case name
 	secret      uint32
-	idle        time.Duration // after which it is ended; 0: never
+	idle        time.Duration // how long it may be idle before it is ended; 0: never
 
 	inTransaction atomic.Bool
 	running       interruption
-	ended         atomic.Bool // by the server, which says good-bye by itself
+	ended         atomic.Bool // it was ended by the server, which says good-bye itself
 
-	asked     atomic.Pointer[string] // the statement that runs, or ran last, as it came
+	asked     atomic.Pointer[string] // the statement that runs or ran last, as the client wrote it
 	query     int64                  // the number of the statement that runs
-	told      map[string]string      // settings, as they were reported
+	told      map[string]string      // the settings as they were last reported to the client
 	temporary bool                   // it has made a temporary table
-	lost      error                  // the client went, and a statement of its runs
+	lost      error                  // set if the client left while a statement of its ran
 
 	transaction transaction
 	aside       aside
 	folding     bool // names in quotes keep their case
 
-	failed   bool // a message of the extended protocol failed: all until Sync is skipped
+	failed   bool // a message of the extended protocol failed, so all until Sync are skipped
 	ahead    pgproto3.FrontendMessage
 	prepared map[string]*preparation
 	portals  map[string]*portal
 }
 
-// errGone says that the client has left, or was dropped.
+// errGone means that the client has left or was dropped.
 var errGone = errors.New("redshifttest: the client is gone")
 
-// errEnded says that the session was ended by the server.
+// errEnded means that the server ended the session.
 var errEnded = errors.New("redshifttest: the session was ended")
 
 // attend serves one connection to its end.
@@ -91,7 +91,8 @@ func (s *Server) attend(conn net.Conn) {
 	_ = c.backing.Close(ctx)
 }
 
-// register makes a session known; false if the server is being closed.
+// register adds a session to the server's. It returns false if the server is being
+// closed.
 func (s *Server) register(c *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,8 +103,9 @@ func (s *Server) register(c *session) bool {
 	return true
 }
 
-// unregister forgets a session, and tells whether its transaction stays without it: a
-// client that vanishes is missed only when it is spoken to.
+// unregister removes a session from the server's, and reports whether its transaction
+// stays open without it: that a client has vanished is noticed only when something is
+// sent to it.
 func (s *Server) unregister(c *session, why error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +113,7 @@ func (s *Server) unregister(c *session, why error) bool {
 	return errors.Is(why, errGone) && c.backing.TxStatus() != 'I' && !s.closed && !c.backing.IsClosed()
 }
 
-// haunt keeps the transaction of a client that has vanished, with its locks, until it
+// haunt keeps the transaction and locks of a client that has vanished, until the session
 // is terminated or has been idle for too long.
 func (s *Server) haunt(c *session) {
 	limit := s.options.IdleInTransactionTimeout
@@ -134,7 +136,8 @@ func (s *Server) haunt(c *session) {
 	s.mu.Unlock()
 }
 
-// serve answers messages until the client says good-bye: nil, or is gone: errGone.
+// serve answers messages. It returns nil when the client says good-bye, and errGone when
+// the client is gone.
 func (c *session) serve(ctx context.Context) error {
 	for {
 		message, err := c.receive()
@@ -150,13 +153,13 @@ func (c *session) serve(ctx context.Context) error {
 		c.inTransaction.Store(c.backing.TxStatus() != 'I')
 		if c.backing.IsClosed() {
 			_ = c.wire.Flush()
-			return errEnded // it was terminated
+			return errEnded // the session was terminated
 		}
 	}
 }
 
-// receive returns the next message. A client that is silent for too long is told
-// good-bye.
+// receive returns the next message. It says good-bye to a client that is silent for too
+// long.
 func (c *session) receive() (pgproto3.FrontendMessage, error) {
 	if m := c.ahead; m != nil {
 		c.ahead = nil
@@ -186,7 +189,7 @@ func (c *session) receive() (pgproto3.FrontendMessage, error) {
 	return nil, errGone
 }
 
-// interruption is the way to wake what a session waits for outside the backing server.
+// interruption wakes a session from whatever it waits for outside of the backing server.
 type interruption struct {
 	mu      sync.Mutex
 	wake    chan struct{}
@@ -194,7 +197,7 @@ type interruption struct {
 	query   int64
 }
 
-// begin makes a statement of this number one that can be interrupted.
+// begin makes the statement with this number the one that strike interrupts.
 func (i *interruption) begin(query int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -207,8 +210,8 @@ func (i *interruption) end() {
 	i.wake = nil
 }
 
-// strike interrupts the statement that runs, if one does. The message, if any, is what
-// its client is to see.
+// strike interrupts the running statement, if there is one. If message is not empty, its
+// client is told that.
 func (i *interruption) strike(message string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -223,14 +226,14 @@ func (i *interruption) strike(message string) {
 	}
 }
 
-// struck is closed once the statement is interrupted.
+// struck returns a channel that is closed once the statement is interrupted.
 func (i *interruption) struck() <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.wake
 }
 
-// words is what the client of an interrupted statement is told.
+// words returns what the client of an interrupted statement is told.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CANCEL.html
 func (i *interruption) words() (message string, query int64) {
 	i.mu.Lock()

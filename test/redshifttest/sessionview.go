@@ -9,12 +9,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// sessionViews show sessions and what they run, as clients sent it, not as the backing
+// sessionViews show sessions with what they run as clients wrote it, not as the backing
 // server gets it.
 var sessionViews = []string{"stv_recents", "stv_inflight"}
 
-// tellSessions tells the backing session, for the views of sessions, what each one was
-// asked.
+// tellSessions tells the backing session what each session was asked, for the views that
+// show it.
 func (c *session) tellSessions(ctx context.Context, s *statement, on *pgconn.PgConn) error {
 	names := false
 	for _, view := range sessionViews {

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// settings are the session's settings that may be set, each with PostgreSQL's name,
-// if it has such a one.
+// settings are the session's settings that may be set, each with the name that the
+// backing server has for it.
 // https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
 var settings = map[string]string{
 	"query_group": "redshift.query_group", "statement_timeout": "statement_timeout", "application_name": "application_name",
@@ -21,8 +21,8 @@ var settings = map[string]string{
 	"wlm_query_slot_count": "redshift.slots", "json_parse_dedup_attributes": "redshift.dedup", "analyze_threshold_percent": "redshift.threshold",
 }
 
-// settingDefaults are what the settings that PostgreSQL has not are when a session
-// begins.
+// settingDefaults are the values at the beginning of a session of the settings that
+// PostgreSQL does not have.
 var settingDefaults = map[string]string{
 	"query_group": "default", "enable_result_cache_for_session": "on", "enable_case_sensitive_identifier": "off",
 	"error_on_nondeterministic_update": "off", "wlm_query_slot_count": "1", "json_parse_dedup_attributes": "off",
@@ -38,8 +38,8 @@ var switched = map[string]string{
 	"off": "off", "false": "off", "f": "off", "no": "off", "n": "off", "0": "off",
 }
 
-// dateStyles are those that Redshift has. A session here speaks ISO, but may begin with
-// another one by what ALTER USER has set, for a client to set it back.
+// dateStyles are the styles that Redshift has. A session of the stand-in speaks ISO, but
+// may begin with another style from ALTER USER, which a client can then set back.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_datestyle.html
 var dateStyles = words("iso postgres sql german")
 
@@ -48,7 +48,7 @@ func styleOf(value string) string {
 	return strings.TrimSpace(style)
 }
 
-// settled is a value as it is kept: a switch is on or off.
+// settled returns a value as it is kept: a switch is on or off.
 func settled(name, value string) string {
 	if slices.Contains(switches, name) {
 		return switched[lower(value)]
@@ -56,8 +56,8 @@ func settled(name, value string) string {
 	return value
 }
 
-// settingValue is PostgreSQL's text of what current_setting says of a setting. The
-// server's version is refused: https://github.com/duckdb/duckdb-postgres/issues/181
+// settingValue returns the expression for what current_setting says of a setting. It
+// refuses the server's version: https://github.com/duckdb/duckdb-postgres/issues/181
 func settingValue(name string) (string, *Refusal) {
 	name = lower(name)
 	own, known := settings[name]
@@ -72,7 +72,7 @@ func settingValue(name string) (string, *Refusal) {
 	return "current_setting(" + text(own) + ")", nil
 }
 
-// unrecognized refuses a setting that Redshift has not.
+// unrecognized returns the refusal of a setting that the stand-in does not have.
 func unrecognized(name string) *Refusal {
 	if !absent[lower(name)] {
 		return &Refusal{Code: "42704", Message: fmt.Sprintf("[stand-in] the setting %q is not on the list", name), Rule: "R-002"}
@@ -80,7 +80,7 @@ func unrecognized(name string) *Refusal {
 	return &Refusal{Code: "42704", Message: fmt.Sprintf("unrecognized configuration parameter %q", name), Rule: "R-002"}
 }
 
-// shownSetting is Redshift's name for the column that SHOW answers with.
+// shownSetting returns Redshift's name for the column with which SHOW answers.
 func shownSetting(name string) string {
 	if !strings.HasPrefix(name, "redshift.") {
 		return name
@@ -151,7 +151,7 @@ func (p *parser) set() *statement {
 	return &statement{class: "SET", sql: "SET " + scope + own + " TO " + strings.Join(written, ", "), tag: "SET", folding: folding(name, values[0])}
 }
 
-// userSettings leaves to the user what ALTER USER SET has set and the client did not give.
+// userSettings lets settings from ALTER USER SET take effect where the client gave none.
 func (c *session) userSettings(ctx context.Context) error {
 	const query = "SELECT split_part(setting, '=', 1), split_part(setting, '=', 2) FROM pg_roles, unnest(rolconfig) AS setting WHERE rolname = $1"
 	return c.server.control(ctx, func(conn *pgx.Conn) error {
@@ -174,7 +174,7 @@ func (c *session) userSettings(ctx context.Context) error {
 	})
 }
 
-// settingValues reads values with commas between them.
+// settingValues reads values that are separated by commas.
 func (p *parser) settingValues() []string {
 	var values []string
 	for {
@@ -194,8 +194,8 @@ func (p *parser) settingValues() []string {
 	}
 }
 
-// folding is what a setting makes of the case of names in quotes; nil if it is about
-// something else.
+// folding returns what a setting makes of the case of names in quotes, and nil for any
+// other setting.
 func folding(name, value string) *bool {
 	if name != "enable_case_sensitive_identifier" {
 		return nil
@@ -222,7 +222,7 @@ func (p *parser) show() *statement {
 	return &statement{class: "SHOW", sql: "SHOW " + own, tag: "SHOW"}
 }
 
-// declare reads DECLARE, FETCH and CLOSE of cursors, which only go forward.
+// declare reads DECLARE of a cursor, which can only go forward.
 // https://docs.aws.amazon.com/redshift/latest/dg/declare.html
 func (p *parser) declare() *statement {
 	p.want("declare")

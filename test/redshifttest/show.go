@@ -31,8 +31,8 @@ func (p *parser) showTable() *statement {
 	return &statement{class: "SHOW", tag: "SHOW", sql: "SELECT " + catalogueSchema + ".table_ddl(" + text(p.table()) + `::regclass) AS "Show Table DDL statement"`}
 }
 
-// shownLists are the queries of SHOW TABLES and others, without their conditions: the
-// names that are given are the database's, the schema's and the table's.
+// shownLists are the queries of SHOW TABLES and the like, without their conditions. The
+// parameters are the names of the database, the schema and the table.
 var shownLists = map[string]string{
 	"tables": "SELECT * FROM " + catalogueSchema + ".svv_redshift_tables",
 	"columns": "SELECT database_name, schema_name, table_name, column_name, ordinal_position, column_default, is_nullable, data_type, character_maximum_length, numeric_precision, remarks FROM " +
@@ -41,7 +41,7 @@ var shownLists = map[string]string{
 	"databases": "SELECT database_name, database_owner, database_type, database_acl, database_options AS parameters, database_isolation_level FROM " + catalogueSchema + ".svv_redshift_databases",
 }
 
-// patterns are the columns that LIKE is for.
+// patterns are the columns to which LIKE applies.
 var patterns = map[string]string{"tables": "table_name", "columns": "column_name", "schemas": "schema_name", "databases": "database_name"}
 
 // showList reads SHOW TABLES FROM SCHEMA d.s, SHOW COLUMNS FROM TABLE d.s.t, and so on.

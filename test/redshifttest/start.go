@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// begin takes the start-up messages and opens the backing session; false if the
-// connection was for something else.
+// begin takes the start-up messages and opens the backing session. It returns false if
+// the connection was not for a session.
 func (c *session) begin(ctx context.Context) (bool, error) {
 	for {
 		c.wire = pgproto3.NewBackend(c.client, c.client)
@@ -41,7 +41,7 @@ func (c *session) begin(ctx context.Context) (bool, error) {
 	}
 }
 
-// encrypt answers the wish for TLS.
+// encrypt answers a request for TLS.
 func (c *session) encrypt() error {
 	config := c.server.options.TLS
 	if config == nil {
@@ -96,27 +96,27 @@ func (c *session) start(ctx context.Context, m *pgproto3.StartupMessage) error {
 	return nil
 }
 
-// serverVersion is the version that Redshift calls itself by: that of the PostgreSQL
-// which it has come from.
+// serverVersion is the version that Redshift reports: that of the PostgreSQL from which
+// it was derived.
 // https://github.com/duckdb/duckdb-postgres/issues/373
 const serverVersion = "8.0.2"
 
-// driverOptions are start-up options that Redshift's own drivers send, which change
-// nothing here. An answer to client_protocol_version would switch the driver to
-// another protocol; without one it uses the plain one.
+// driverOptions are start-up options of Redshift's own drivers that change nothing here.
+// An answer to client_protocol_version would switch the driver to another protocol;
+// without one it uses the plain one.
 // https://github.com/aws/amazon-redshift-jdbc-driver, ConnectionFactoryImpl.java
 var driverOptions = map[string]bool{
 	"driver_version": true, "os_version": true, "plugin_name": true, "client_protocol_version": true, "idp_type": true,
 	"provider_name": true, "token_type": true, "_pq_.compression": true,
 }
 
-// startOptions takes the options of the start-up message, those in "options" too.
+// startOptions takes the options of the start-up message, including those in "options".
 func (c *session) startOptions(given map[string]string) error {
 	c.encoding, c.given = "UNICODE", map[string]bool{}
 	c.parameters = map[string]string{
 		"search_path": `"$user",public,` + catalogueSchema, "TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres",
 		"bytea_output": "hex", "standard_conforming_strings": "on", "client_encoding": "UTF8", "jit": "off", "application_name": "",
-		// Redshift joins by hash, and what PostgreSQL would read a whole table for is a matter of its blocks.
+		// Redshift joins by hash, and skips blocks where PostgreSQL would read the whole table.
 		"enable_mergejoin": "off", "default_statistics_target": "10", "random_page_cost": "1.1",
 	}
 	for name, value := range settingDefaults {
@@ -139,7 +139,7 @@ func (c *session) startOptions(given map[string]string) error {
 	return nil
 }
 
-// commandLine takes "-c name=value" and "--name=value".
+// commandLine takes options like "-c name=value" and "--name=value".
 func (c *session) commandLine(options string) error {
 	words := strings.Fields(options)
 	for i := 0; i < len(words); i++ {
@@ -164,7 +164,7 @@ func (c *session) commandLine(options string) error {
 	return nil
 }
 
-// startOption takes one option: a setting that Redshift does not know ends the
+// startOption takes one option. A setting that Redshift does not know ends the
 // connection.
 func (c *session) startOption(name, value string) error {
 	own, known := settings[name]
@@ -218,7 +218,7 @@ func checkSetting(name, value string) *Refusal {
 	return nil
 }
 
-// within refuses what is no whole number between two.
+// within refuses a value that is not a whole number between two bounds.
 func within(name, value string, least, most int, rule string) *Refusal {
 	if n, err := strconv.Atoi(value); err != nil || n < least || n > most {
 		return outside(name, value, least, most, rule)

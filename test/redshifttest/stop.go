@@ -12,18 +12,19 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// SetResizing makes the cluster read-only, as it is while it is resized, or ends that.
+// SetResizing begins or ends a resize of the cluster, during which it is read-only.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/managing-cluster-operations.html
 func (s *Server) SetResizing(on bool) { s.resizing.Store(on) }
 
-// harmless are the classes of statements that a cluster takes which is being resized.
+// harmless are the classes of statements that a cluster accepts while it is being
+// resized.
 var harmless = map[string]bool{
 	"SELECT": true, "SHOW": true, "SET": true, "BEGIN": true, "COMMIT": true, "ROLLBACK": true,
 	"DECLARE": true, "FETCH": true, "CLOSE": true, "CANCEL": true,
 }
 
-// limit refuses writes while the cluster is resized. The text is among those that
-// github.com/rudderlabs/rudder-server knows, the SQLSTATE is on
+// limit refuses writes while the cluster is being resized. The text is among those that
+// github.com/rudderlabs/rudder-server knows; the SQLSTATE is on
 // https://segment.com/docs/connections/storage/warehouses/warehouse-errors/.
 func (s *Server) limit(class string) error {
 	if !s.resizing.Load() || harmless[class] {
@@ -57,7 +58,7 @@ func (s *Server) Stop() error {
 	return err
 }
 
-// Start listens again, at the address of before.
+// Start listens again, at the same address.
 func (s *Server) Start() error {
 	listener, err := net.Listen("tcp", s.Addr())
 	if err != nil {
@@ -70,7 +71,7 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// restartLater stops the server, and starts it after a while.
+// restartLater stops the server, and starts it again after a while.
 func (s *Server) restartLater(down time.Duration) {
 	s.listening.Go(func() {
 		if s.Stop() != nil {
@@ -92,7 +93,7 @@ func (s *Server) Close() error {
 	s.faults.removeAll()
 	err := s.Stop()
 	if errors.Is(err, net.ErrClosed) {
-		err = nil // it had been stopped
+		err = nil // it had been stopped already
 	}
 	s.listening.Wait()
 	err = errors.Join(err, s.log.close(context.Background()))
@@ -104,7 +105,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// cancelBySecret takes a CancelRequest.
+// cancelBySecret carries out a CancelRequest.
 func (s *Server) cancelBySecret(ctx context.Context, m *pgproto3.CancelRequest) error {
 	s.mu.Lock()
 	c := s.sessions[int(m.ProcessID)]
@@ -116,8 +117,8 @@ func (s *Server) cancelBySecret(ctx context.Context, m *pgproto3.CancelRequest) 
 	return c.backing.CancelRequest(ctx)
 }
 
-// cancelStatement runs CANCEL: of a session of one's own, or of anybody's by a
-// superuser.
+// cancelStatement runs CANCEL. A superuser may cancel in any session, other users in
+// their own.
 func (c *session) cancelStatement(ctx context.Context, s *statement) error {
 	c.server.mu.Lock()
 	other := c.server.sessions[s.cancels]
@@ -137,8 +138,8 @@ func (c *session) cancelStatement(ctx context.Context, s *statement) error {
 	return nil
 }
 
-// checkLock refuses LOCK of views, and outside of a transaction, where it would end at
-// once.
+// checkLock refuses LOCK of a view, and LOCK outside of a transaction, where the lock
+// would end at once.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
 func (c *session) checkLock(ctx context.Context, s *statement) error {
 	if c.backing.TxStatus() == 'I' || c.transaction.implicit {

@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// bareValue is a value that is put into a column and is a string as it stands: a
-// literal, or a parameter.
+// bareValue is a literal or a parameter that is put into a column as it stands.
 type bareValue struct {
-	place int    // of its column in the table, if it has no name
-	name  string // of its column
+	place int    // the position of its column in the table, if no name was given
+	name  string // the name of its column
 	token token
 }
 
-// put notes what is put into a column: that of this place among the names, or, without
-// names, in the table.
+// put notes a value that is put into a column: into the one at this position of names or,
+// without names, of the table.
 func (p *parser) put(n node, place int, names []string) {
 	if n.alone.kind != literalToken && n.alone.kind != parameterToken {
 		return
@@ -27,7 +26,7 @@ func (p *parser) put(n node, place int, names []string) {
 	p.bare = append(p.bare, v)
 }
 
-// putOutputs notes what an INSERT takes from a query.
+// putOutputs notes the bare values that an INSERT takes from a query.
 func (p *parser) putOutputs(q selected, names []string) {
 	for i, o := range q.outputs {
 		if o.alone.kind == literalToken || o.alone.kind == parameterToken {
@@ -36,13 +35,13 @@ func (p *parser) putOutputs(q selected, names []string) {
 	}
 }
 
-// placesQuery are the SUPER columns of a table, with their places.
+// placesQuery returns the SUPER columns of a table and their positions.
 const placesQuery = `SELECT attname, place FROM (SELECT a.attname, a.atttypid, row_number() OVER (ORDER BY a.attnum) - 1 AS place
 	FROM pg_attribute a WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped) AS c
 	WHERE atttypid = '` + catalogueSchema + `.super'::regtype`
 
-// unparsed refuses a string that is put into a SUPER column: it would be a scalar
-// there, and is read as JSON here.
+// unparsed refuses a string that is put into a SUPER column. On Redshift it would be a
+// scalar, but the backing server would read it as JSON.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SUPER_type.html
 func (c *session) unparsed(ctx context.Context, s *statement, p *portal) error {
 	if len(s.bare) == 0 || len(s.named) == 0 {
@@ -68,7 +67,7 @@ func unparsedString(column string) *Refusal {
 	return ruled("R-525", unknown("a string that is put into a SUPER column (%q) is a scalar there: JSON_PARSE makes JSON of it, and '...'::SUPER a scalar", column))
 }
 
-// null tells whether a token is a parameter whose value is NULL.
+// null reports whether a token is a parameter whose value is NULL.
 func (p *portal) null(t token) bool {
 	n, err := strconv.Atoi(strings.TrimPrefix(t.raw, "$"))
 	return t.kind == parameterToken && err == nil && n >= 1 && n <= len(p.values) && p.values[n-1] == nil

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// A SUPER of more than 64 KB can be loaded, and then kills what reads it through a join,
-// a subquery of IN or a QUALIFY: such plans carry it as a string.
+// A SUPER of more than 64 KB can be loaded, but then fails any query that reads it
+// through a join, a subquery of IN or a QUALIFY: their plans carry it as a string.
 // https://github.com/artie-labs/transfer/blob/master/clients/redshift/dialect/dialect.go
 
-// carries tells whether a statement has a plan that carries SUPER as strings: QUALIFY, a
-// subquery of IN, MERGE, UPDATE with FROM, or a join. DELETE with USING is known to have
-// another one.
+// carries reports whether a statement has a plan that carries SUPER as strings: QUALIFY,
+// a subquery of IN, MERGE, UPDATE with FROM, or a join. DELETE with USING is known to
+// have a different plan.
 func carries(tokens []token) bool {
 	class := tokens[0].text
 	for i, t := range tokens {
@@ -26,7 +26,7 @@ func carries(tokens []token) bool {
 	return class == "merge" || class != "delete" && listsTables(tokens)
 }
 
-// listsTables tells whether a FROM has a comma between tables.
+// listsTables reports whether a FROM clause has a comma between tables.
 func listsTables(tokens []token) bool {
 	ends := []string{"where", "group", "order", "having", "limit", "union", "except", "intersect", "minus", "on", "select"}
 	from := []bool{false} // by depth of parentheses: whether a FROM is being read
@@ -48,7 +48,8 @@ func listsTables(tokens []token) bool {
 	return false
 }
 
-// joinsOuter tells whether there is a RIGHT or FULL JOIN, which SUPER may not be part of.
+// joinsOuter reports whether there is a RIGHT or FULL JOIN, in which SUPER may not take
+// part.
 // https://docs.aws.amazon.com/redshift/latest/dg/limitations-super.html
 func joinsOuter(tokens []token) bool {
 	for i, t := range tokens[:len(tokens)-1] {
@@ -59,7 +60,7 @@ func joinsOuter(tokens []token) bool {
 	return false
 }
 
-// mentions tells whether tokens name a column, or all of them.
+// mentions reports whether tokens name a column, or all columns by a star.
 func mentions(tokens []token, column string) bool {
 	for i, t := range tokens {
 		if t.text == column && (t.kind == wordToken || t.kind == quotedToken) {
@@ -72,14 +73,15 @@ func mentions(tokens []token, column string) bool {
 	return false
 }
 
-// superColumns are the SUPER columns of a table or view c, as JSON.
+// superColumns is an expression for the SUPER columns of a table or view c, as JSON.
 const superColumns = `(SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
 	AND a.atttypid IN ('jsonb'::regtype, '` + catalogueSchema + `.super'::regtype))`
 
-// maxCarried is how long a SUPER may be in such a plan, as text.
+// maxCarried is the greatest length of a SUPER in such a plan, as text.
 const maxCarried = 65535
 
-// wide refuses a statement that carries a SUPER of what it names that is too long for it.
+// wide refuses a statement whose plan carries a SUPER, of a relation that it names, which
+// is too long for that.
 func (c *session) wide(ctx context.Context, s *statement, named []relation) error {
 	if s.carried == nil {
 		return nil

@@ -12,16 +12,16 @@ import (
 
 // transaction is what is known of a session's open transaction.
 type transaction struct {
-	implicit bool   // it is that of one request
-	defined  bool   // it has made or changed tables, which only it sees
-	wrote    bool   // its commit takes time
-	cursor   string // the one that is open
+	implicit bool   // it was begun for one request
+	defined  bool   // it has made or changed tables, which only its own session sees
+	wrote    bool   // its commit takes CommitLatency
+	cursor   string // the open cursor
 	touched  string // the table that it wrote last
 	number   int64
 }
 
-// beginImplicit begins the transaction of a request of several statements, unless its
-// next one begins one by itself.
+// beginImplicit begins the transaction of a request of several statements, unless the
+// next statement begins one itself.
 func (c *session) beginImplicit(ctx context.Context, next *statement) error {
 	if c.backing.TxStatus() != 'I' || next.class == "BEGIN" || next.ends() {
 		return nil
@@ -45,8 +45,8 @@ func (c *session) endImplicit(ctx context.Context, failed bool) error {
 	return c.commit(ctx)
 }
 
-// begin runs BEGIN. In the middle of a request what came before it is in the
-// transaction, too.
+// beginBlock runs BEGIN. In the middle of a request, the statements before it belong to
+// the transaction too.
 func (c *session) beginBlock(ctx context.Context, s *statement) error {
 	switch {
 	case c.transaction.implicit:
@@ -63,8 +63,8 @@ func (c *session) beginBlock(ctx context.Context, s *statement) error {
 	return nil
 }
 
-// endBlock runs COMMIT and ROLLBACK. The COMMIT of a transaction that has failed rolls
-// it back.
+// endBlock runs COMMIT and ROLLBACK. COMMIT of a transaction that has failed rolls it
+// back.
 func (c *session) endBlock(ctx context.Context, s *statement) error {
 	tag := s.class
 	switch status := c.backing.TxStatus(); {
@@ -85,7 +85,7 @@ func (c *session) endBlock(ctx context.Context, s *statement) error {
 	return nil
 }
 
-// commit commits, one after another in the whole cluster if it is to take time.
+// commit commits. If commits take time, the cluster makes one at a time.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_STL_COMMIT_STATS.html
 func (c *session) commit(ctx context.Context) error {
 	if latency := c.server.options.CommitLatency; latency > 0 && c.transaction.wrote {
@@ -96,10 +96,10 @@ func (c *session) commit(ctx context.Context) error {
 	return c.quietly(ctx, "COMMIT")
 }
 
-// spoil aborts the open transaction, as every error does.
+// spoil aborts the open transaction, as every error does on Redshift.
 func (c *session) spoil(ctx context.Context) {
 	if c.backing.TxStatus() == 'T' {
-		_ = c.quietly(ctx, "ROLLBACK TO SAVEPOINT none") // there is none
+		_ = c.quietly(ctx, "ROLLBACK TO SAVEPOINT none") // there is no such savepoint, so this fails
 	}
 }
 
@@ -112,7 +112,7 @@ func (c *session) notice(severity, code, message string) {
 	c.wire.Send(&pgproto3.NoticeResponse{Severity: severity, Code: code, Message: message})
 }
 
-// alone refuses a statement that no transaction may hold.
+// refuseInside refuses a statement that may not run inside a transaction.
 func (c *session) refuseInside(s *statement) error {
 	if s.alone != "" && c.backing.TxStatus() != 'I' {
 		return &Refusal{Code: "25001", Message: s.alone + " cannot run inside a transaction block", Rule: "R-110"}
@@ -120,9 +120,9 @@ func (c *session) refuseInside(s *statement) error {
 	return nil
 }
 
-// lockTarget takes the lock that writers of one table have one at a time, until their
-// transaction ends; readers do not wait for it. It is taken before the statement takes
-// its snapshot, so that a writer who has waited sees what the other one wrote.
+// lockTarget takes the lock that makes writers of one table wait for each other, until
+// their transaction ends; readers do not wait for it. It is taken before the statement
+// takes its snapshot, so that a writer who has waited sees what the one before wrote.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_write_readwrite.html
 func (c *session) lockTarget(ctx context.Context, s *statement) error {
 	if s.target == "" || c.backing.TxStatus() != 'T' {
@@ -132,17 +132,17 @@ func (c *session) lockTarget(ctx context.Context, s *statement) error {
 	lock := "LOCK TABLE " + s.target + " IN SHARE ROW EXCLUSIVE MODE;"
 	const forget = "ROLLBACK TO SAVEPOINT redshift; RELEASE SAVEPOINT redshift"
 	err := c.quietly(ctx, "SAVEPOINT redshift;"+lock+"RELEASE SAVEPOINT redshift")
-	if hasCode(err, "42501") { // who may only INSERT may not take that lock on PostgreSQL
+	if hasCode(err, "42501") { // a user who may only INSERT may not take that lock on PostgreSQL
 		if err := c.quietly(ctx, "ROLLBACK TO SAVEPOINT redshift"); err != nil {
 			return err
 		}
 		err = c.quietly(ctx, "SET LOCAL ROLE pg_write_all_data;"+lock+"SET LOCAL ROLE NONE;RELEASE SAVEPOINT redshift")
 		if hasCode(err, "42501") || hasCode(err, "42P01") {
-			return c.quietly(ctx, forget) // the statement is refused for that by itself
+			return c.quietly(ctx, forget) // the statement itself is refused for that
 		}
 	}
 	if err != nil && c.backing.TxStatus() == 'E' {
-		_ = c.quietly(ctx, forget) // so that the whole transaction is aborted, and its locks go
+		_ = c.quietly(ctx, forget) // so that the whole transaction is aborted and its locks are released
 		c.spoil(ctx)
 	}
 	if s.copy != nil && hasCode(err, "42P01") {
@@ -154,12 +154,12 @@ func (c *session) lockTarget(ctx context.Context, s *statement) error {
 	return err
 }
 
-// targets are the words before the name of the table that a statement writes.
+// targets are the words that precede the name of the table that a statement writes.
 var targets = map[string][]string{
 	"INSERT": {"insert", "into"}, "UPDATE": {"update"}, "DELETE": {"delete", "from"}, "COPY": {"copy"}, "MERGE": {"merge", "into"},
 }
 
-// written is the table that a statement writes, for PostgreSQL.
+// written returns the table that a statement writes, as PostgreSQL writes it.
 func written(class string, tokens []token) (name string) {
 	words, writes := targets[class]
 	if !writes {
@@ -180,7 +180,7 @@ func written(class string, tokens []token) (name string) {
 // aside is a second session on the backing server, for reading the catalogue.
 type aside struct {
 	backing *pgconn.PgConn
-	path    string // the SET of search_path that the session has made since
+	path    string // the last SET search_path of the client's session
 }
 
 func (a *aside) close() {
@@ -189,12 +189,12 @@ func (a *aside) close() {
 	}
 }
 
-// snapshotless are the catalogue's views that are read committed: in a transaction they
-// show what is so now, and take no snapshot.
+// snapshotless are the catalogue's views that are read committed: even in a transaction
+// they show the current state and take no snapshot.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 var snapshotless = []string{"svv_columns", "svv_tables", "svv_redshift_columns", "svv_redshift_tables", "information_schema"}
 
-// readsCatalogue tells a query of the catalogue alone.
+// readsCatalogue reports whether a statement is a query of the catalogue alone.
 func readsCatalogue(s *statement, tokens []token) bool {
 	if s.class != "SELECT" || s.tables > 0 {
 		return false
@@ -205,7 +205,7 @@ func readsCatalogue(s *statement, tokens []token) bool {
 		switch {
 		case t.kind != wordToken && t.kind != quotedToken:
 		case call && strings.HasPrefix(t.text, "pg_"):
-			return false // the session's own number, and what is done to others
+			return false // the session's own number, or something done to other sessions
 		case call:
 		case slices.ContainsFunc([]string{"stl_", "stv_", "sys_", "svl_", "svcs_"}, func(prefix string) bool { return strings.HasPrefix(t.text, prefix) }),
 			t.text == "svv_transactions", t.text == "svv_table_info":
@@ -217,7 +217,7 @@ func readsCatalogue(s *statement, tokens []token) bool {
 	return found
 }
 
-// reader is the backing session that a statement is run on.
+// reader returns the backing session on which to run a statement.
 func (c *session) reader(ctx context.Context, s *statement) (*pgconn.PgConn, error) {
 	if !s.catalogue || c.backing.TxStatus() != 'T' || c.transaction.defined || c.temporary {
 		return c.backing, nil
@@ -236,7 +236,7 @@ func (c *session) reader(ctx context.Context, s *statement) (*pgconn.PgConn, err
 	return c.aside.backing, err
 }
 
-// follow keeps what a statement that has run means for the session.
+// follow notes what a statement that has run changes in the session.
 func (c *session) follow(s *statement) {
 	switch s.class {
 	case "SELECT", "SHOW", "FETCH", "CLOSE", "LOCK", "BEGIN", "COMMIT", "ROLLBACK":
@@ -260,7 +260,7 @@ func (c *session) follow(s *statement) {
 	}
 }
 
-// checkCursor holds cursors to one transaction, and to one at a time.
+// checkCursor keeps a cursor within its transaction, and refuses a second one.
 // https://docs.aws.amazon.com/redshift/latest/dg/declare.html
 func (c *session) checkCursor(s *statement) error {
 	if s.cursor == "" {

@@ -12,11 +12,11 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// vanish cuts a client's connection without a word.
+// vanish cuts a client's connection without a good-bye.
 func vanish(conn *pgx.Conn) { _ = conn.PgConn().Conn().Close() }
 
-// the transaction of a client that has vanished is seen, and stays until
-// it is terminated, by its user.
+// the transaction of a client that has vanished is visible, and stays until
+// its user terminates it.
 func TestAVanishedClientsTransaction(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	config := c.config("ann", "ann")
@@ -54,7 +54,7 @@ func TestAVanishedClientsTransaction(t *testing.T) {
 	}
 }
 
-// what a client that has vanished asked for is done to the end.
+// a statement whose client has vanished runs to its end.
 func TestAVanishedClientsStatement(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	conn, holder := c.dial(), c.dial()
@@ -63,7 +63,7 @@ func TestAVanishedClientsStatement(t *testing.T) {
 		"INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (1); SELECT 1", "BEGIN; INSERT INTO t VALUES (1); COMMIT",
 	} {
 		exec(t, holder, "BEGIN", "LOCK t")
-		gone, _ := c.raw(version30, nil) // pgx would cancel its statement as it goes
+		gone, _ := c.raw(version30, nil) // pgx would cancel its statement when it closes
 		gone.send(&pgproto3.Query{String: statement})
 		c.until("it waits", "SELECT count(*) > 0 FROM pg_locks WHERE pid = $1 AND NOT granted", gone.secret.ProcessID)
 		_ = gone.conn.Close()
@@ -139,7 +139,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// sessions that are idle for too long.
+// sessions that are idle for too long are ended.
 func TestIdleSessions(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, redshifttest.Options{IdleTimeout: 3 * time.Second, IdleInTransactionTimeout: 1500 * time.Millisecond})

@@ -13,7 +13,7 @@ import (
 
 const version30 = pgproto3.ProtocolVersion30
 
-// what the start-up message may hold.
+// what the start-up message may contain.
 func TestStartUp(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	tests := []struct {
@@ -56,7 +56,7 @@ func TestStartUp(t *testing.T) {
 	}
 }
 
-// the settings that are reported, and no others.
+// which settings are reported.
 func TestParameterStatus(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	plain, _ := c.raw(version30, nil)
@@ -91,7 +91,7 @@ func TestTypesOfColumns(t *testing.T) {
 	}
 }
 
-// in binary only what both sides have the same form for.
+// only values that have one binary form on both sides are sent in binary.
 func TestBinary(t *testing.T) {
 	c := newCluster(t, redshifttest.Options{})
 	r, _ := c.raw(version30, nil)

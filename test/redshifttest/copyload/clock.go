@@ -10,7 +10,7 @@ type moment struct {
 	zoned                        bool
 }
 
-// reader takes a value apart from its start.
+// reader reads a value from its start, piece by piece.
 type reader struct {
 	v   []byte
 	pos int
@@ -25,7 +25,7 @@ func (r *reader) peek() byte { // 0 at the end
 	return r.v[r.pos]
 }
 
-// is takes the byte b, if it is next.
+// is reads the byte b if it comes next, and reports whether it did.
 func (r *reader) is(b byte) bool {
 	if r.peek() != b || r.end() {
 		return false
@@ -34,7 +34,7 @@ func (r *reader) is(b byte) bool {
 	return true
 }
 
-// run is how many digits are next.
+// run returns how many digits come next.
 func (r *reader) run() int {
 	n := 0
 	for r.pos+n < len(r.v) && r.v[r.pos+n]-'0' <= 9 {
@@ -43,7 +43,7 @@ func (r *reader) run() int {
 	return n
 }
 
-// number takes exactly n digits.
+// number reads exactly n digits.
 func (r *reader) number(n int, into *int) bool {
 	if r.rest() < n {
 		return false
@@ -62,7 +62,7 @@ func (r *reader) number(n int, into *int) bool {
 
 var monthNames = [...]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
 
-// monthName takes the first three letters of a month.
+// monthName reads the first three letters of a month's name.
 func (r *reader) monthName(into *int) bool {
 	if r.rest() < 3 {
 		return false
@@ -81,15 +81,15 @@ func (r *reader) monthName(into *int) bool {
 	return false
 }
 
-// isoDate takes YYYY-MM-DD.
+// isoDate reads YYYY-MM-DD.
 func (r *reader) isoDate(m *moment) bool {
 	return r.number(4, &m.year) && r.is('-') && r.number(2, &m.month) && r.is('-') && r.number(2, &m.day) &&
 		r.run() == 0 && m.dateExists()
 }
 
-// anyDate takes a date in one of the forms that 'auto' knows: of those that
-// the manual lists, the ones with a year of four digits and figures in one
-// order only, or with a month's name.
+// anyDate reads a date in a form that 'auto' recognizes. Of the forms in the manual,
+// these are the ones that have a year of four digits and either figures in one possible
+// order or a month's name.
 func (r *reader) anyDate(m *moment) bool {
 	ok := false
 	switch r.run() {
@@ -105,7 +105,7 @@ func (r *reader) anyDate(m *moment) bool {
 	return ok && r.run() == 0 && m.dateExists()
 }
 
-// yearFirst is what follows the year: -MM-DD, /MM/DD or -Mon-DD.
+// yearFirst reads what follows a year: -MM-DD, /MM/DD or -Mon-DD.
 func (r *reader) yearFirst(m *moment) bool {
 	mark := r.peek()
 	if mark != '-' && mark != '/' {
@@ -118,7 +118,7 @@ func (r *reader) yearFirst(m *moment) bool {
 	return r.number(2, &m.month) && r.is(mark) && r.number(2, &m.day)
 }
 
-// yearLast is MM/DD/YYYY or DD-Mon-YYYY.
+// yearLast reads MM/DD/YYYY or DD-Mon-YYYY.
 func (r *reader) yearLast(m *moment) bool {
 	var first int
 	if !r.number(r.run(), &first) {
@@ -133,7 +133,7 @@ func (r *reader) yearLast(m *moment) bool {
 	return r.is('-') && r.monthName(&m.month) && r.is('-') && r.number(4, &m.year)
 }
 
-// clock takes HH:MI[:SS[.f]], or HHMISS.
+// clock reads HH:MI[:SS[.f]] or HHMISS.
 func (r *reader) clock(m *moment) bool {
 	if r.run() == 6 {
 		return r.number(2, &m.hour) && r.number(2, &m.minute) && r.number(2, &m.second) && m.clockExists()
@@ -147,8 +147,8 @@ func (r *reader) clock(m *moment) bool {
 	return m.clockExists()
 }
 
-// fraction takes a point and at most six digits, if there is a point. More
-// digits are refused: it is not documented what becomes of them.
+// fraction reads a point and at most six digits, if a point comes. It refuses more
+// digits, since it is not documented what becomes of them.
 func (r *reader) fraction(m *moment) bool {
 	if !r.is('.') {
 		return true
@@ -164,7 +164,7 @@ func (r *reader) fraction(m *moment) bool {
 	return true
 }
 
-// offset takes Z, UTC, GMT or ±HH[[:]MM], with a blank before it or not.
+// offset reads Z, UTC, GMT or ±HH[[:]MM], after a blank or not.
 func (r *reader) offset(m *moment) bool {
 	r.is(' ')
 	m.zoned = true
@@ -212,7 +212,8 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// clockExists allows 24:00:00, the last moment of a day.
+// clockExists reports whether there is such a time of day. 24:00:00, the last moment of a
+// day, is one.
 func (m *moment) clockExists() bool {
 	if m.hour == 24 {
 		return m.minute == 0 && m.second == 0 && m.micros == 0

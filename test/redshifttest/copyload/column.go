@@ -5,13 +5,13 @@ import (
 	"strconv"
 )
 
-// column is a Column with what its fields need on their way.
+// column is a Column with what the conversion of its fields needs.
 type column struct {
 	*Column
 	// append converts v and appends it to dst in COPY's text format.
 	append func(c *column, dst, v []byte) ([]byte, *fault)
 	spec   *Spec
-	text   bool // CHAR or VARCHAR: the ones that can be empty and not NULL
+	text   bool // CHAR or VARCHAR, whose fields can be empty and not NULL
 	clock  layout
 	reader reader
 	moment moment
@@ -49,11 +49,11 @@ var kindNames = [...]string{
 	Geometry: "geometry", Geography: "geography",
 }
 
-// name is the type as stl_load_errors has it.
+// name returns the type as stl_load_errors spells it.
 func (t Type) name() string { return kindNames[t.Kind] }
 
-// length is col_length of stl_load_errors, 0 for a type that has none
-// (https://github.com/transferwise/pipelinewise/issues/404).
+// length returns the col_length of stl_load_errors, which is 0 for a type without a
+// length (https://github.com/transferwise/pipelinewise/issues/404).
 func (t Type) length() string {
 	switch t.Kind {
 	case Char, Varchar, Varbyte:
@@ -64,9 +64,9 @@ func (t Type) length() string {
 	return "0"
 }
 
-// isNull tells whether a field means NULL: it is the marker, in quotes or not;
-// or it is blank, which is NULL for every type but CHAR and VARCHAR, and for
-// those by EMPTYASNULL and BLANKSASNULL.
+// isNull reports whether a field means NULL. It does if it is the marker, in quotes or
+// not. A blank field means NULL for every type but CHAR and VARCHAR, and for those with
+// EMPTYASNULL or BLANKSASNULL.
 func (c *column) isNull(v, marker []byte) bool {
 	if marker != nil && bytes.Equal(v, marker) {
 		return true
@@ -89,7 +89,7 @@ func isBlank(v []byte) bool {
 	return true
 }
 
-// appendNull appends NULL, or what stands in its place.
+// appendNull appends NULL or the column's default.
 func (c *column) appendNull(dst []byte) ([]byte, *fault) {
 	switch {
 	case !c.NotNull:
@@ -112,15 +112,15 @@ func (c *column) appendField(dst, v, marker []byte) ([]byte, *fault) {
 	return dst, f
 }
 
-// rowFault is a fault and where in the row it is. A row that is wrong as a
-// whole has no column.
+// rowFault is a fault and the column that has it, which is empty if the row as a whole is
+// wrong.
 type rowFault struct {
 	*fault
 	column *column
 	value  []byte
 }
 
-// convert appends a row of delimited text, or nothing if it is refused.
+// convert appends a row of delimited text, or nothing if the row is refused.
 func (l *loader) convert(fields [][]byte, empty bool) *rowFault {
 	switch {
 	case empty:
@@ -154,8 +154,8 @@ func (l *loader) convert(fields [][]byte, empty bool) *rowFault {
 	return nil
 }
 
-// appendMissing appends what FILLRECORD puts in the place of a column that the
-// row lacks: an empty VARCHAR, unless EMPTYASNULL is there too, else NULL.
+// appendMissing appends what FILLRECORD puts where the row lacks a column: an empty
+// VARCHAR or, with EMPTYASNULL and for other types, NULL.
 func (c *column) appendMissing(dst []byte) ([]byte, *fault) {
 	if c.Type.Kind == Varchar && !c.spec.EmptyAsNull {
 		return dst, nil

@@ -5,42 +5,42 @@ import (
 	"fmt"
 )
 
-// cut is how an attempt to cut off a row has ended.
+// cut is the outcome of an attempt to cut off a row.
 type cut int
 
 const (
 	whole      cut = iota
 	needsMore      // the row's end is not in view
-	badQuote       // a quote where none may be, or one that is never closed
-	badNewline     // a carriage return or NUL that ends the row, and something behind it
+	badQuote       // there is a quote where none may be, or one that is never closed
+	badNewline     // a carriage return or NUL ends the row, but the line goes on
 )
 
-// splitter cuts delimited text into fields. A field in quotes may hold
-// delimiters, line ends and doubled quotes; quotes anywhere else are an error
+// splitter splits delimited text into fields. A quoted field may hold delimiters, line
+// ends and doubled quotes; a quote anywhere else is an error
 // (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html#copy-csv).
 type splitter struct {
 	delimiter, quote byte
-	quotes           bool // whether there are quotes at all
+	quotes           bool // whether fields may be quoted at all
 	stop             [256]bool
 
 	fields  [][]byte
-	scratch []byte // fields that had doubled quotes
-	spot    int    // where a bad row is bad
+	scratch []byte // the values of fields that had doubled quotes
+	spot    int    // where a bad row is wrong
 }
 
 func newSplitter(s *Spec) *splitter {
 	p := &splitter{delimiter: s.Delimiter, quote: s.Quote, quotes: s.Format == CSV}
 	p.stop['\n'], p.stop['\r'], p.stop[p.delimiter] = true, true, true
-	p.stop[0] = s.null() != "\x00" // else it may be a field's value
+	p.stop[0] = s.null() != "\x00" // otherwise it may be a field's value
 	if p.quotes {
 		p.stop[p.quote] = true
 	}
 	return p
 }
 
-// split cuts the row that b begins with into p.fields and returns its length
-// with the line's end. The fields are valid until the next call and as long
-// as b is. last says that the file ends where b does.
+// split splits the row with which b begins into p.fields, and returns the row's length
+// including its line end. The fields are valid until the next call and as long as b is.
+// last means that the file ends where b does.
 func (p *splitter) split(b []byte, last bool) (int, cut) {
 	p.fields, p.scratch = p.fields[:0], p.scratch[:0]
 	for i := 0; ; {
@@ -75,8 +75,8 @@ func (p *splitter) split(b []byte, last bool) (int, cut) {
 	}
 }
 
-// quoted is the field whose first byte behind the quote is at start, and where
-// the closing quote's next byte is.
+// quoted returns the value of the quoted field whose first byte is at start, and the
+// offset behind its closing quote.
 func (p *splitter) quoted(b []byte, start int, last bool) ([]byte, int, cut) {
 	held := len(p.scratch)
 	for i := start; ; {
@@ -99,8 +99,8 @@ func (p *splitter) quoted(b []byte, start int, last bool) ([]byte, int, cut) {
 	}
 }
 
-// lineEnd is the row's end when a carriage return or NUL stands before next:
-// only a line feed may follow.
+// lineEnd returns the row's end, where a carriage return or NUL precedes next. Only a
+// line feed may follow that.
 func (p *splitter) lineEnd(b []byte, next int, last bool) (int, cut) {
 	switch {
 	case next < len(b) && b[next] == '\n':
@@ -113,7 +113,7 @@ func (p *splitter) lineEnd(b []byte, next int, last bool) (int, cut) {
 	return 0, needsMore
 }
 
-// giveUp finds where the next row begins, which is behind the next line feed.
+// giveUp returns where the next row begins, which is behind the next line feed.
 func (p *splitter) giveUp(b []byte, at int, last bool, state cut) (int, cut) {
 	if state == needsMore {
 		return 0, needsMore
@@ -128,7 +128,7 @@ func (p *splitter) giveUp(b []byte, at int, last bool, state cut) (int, cut) {
 	return len(b), state
 }
 
-// fault is what to say of a row that could not be cut.
+// fault returns the fault of a row that could not be cut.
 func (p *splitter) fault(state cut, row []byte) *fault {
 	if state == badQuote {
 		return &fault{code: codeDelimiter, pos: p.spot, reason: "Invalid quote formatting for CSV"}
@@ -136,7 +136,7 @@ func (p *splitter) fault(state cut, row []byte) *fault {
 	return newlineFault(row, p.spot)
 }
 
-// newlineFault is what Redshift says when a row goes on where it has to end.
+// newlineFault returns Redshift's error for a row that goes on where it must end.
 func newlineFault(row []byte, at int) *fault {
 	return &fault{code: codeLine, pos: at,
 		reason: fmt.Sprintf("Missing newline: Unexpected character 0x%x found at location %d", row[at], at)}

@@ -12,9 +12,9 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// FuzzCSVAgainstModel compares the rows with those of encoding/csv, a parser
-// by other hands, on all input that both take by the same rules: it treats a
-// carriage return in quotes and empty lines differently.
+// FuzzCSVAgainstModel compares the rows with those of encoding/csv, an independent
+// parser, on all input for which both have the same rules. They differ on a carriage
+// return in quotes and on empty lines.
 func FuzzCSVAgainstModel(f *testing.F) {
 	for _, seed := range []string{
 		"a,b\n", "\"a\",\"b\"\n", "\"a\"\"b\",\n", "a\nb,c", "\"x\ny\",z\n\"\",\"\"", "a\"b,c\n", "\"a\"b,c\n", "\"a\n", ",,\n", `\N,x` + "\n", "\"\"\"\",\"\"\"\"\n",
@@ -40,7 +40,7 @@ func FuzzCSVAgainstModel(f *testing.F) {
 			want.WriteString(modelField(fields[0]) + "\t" + modelField(fields[1]) + "\n")
 		}
 		marker := "\x01 never \x01"
-		// No value may be refused for what it holds: the model takes all.
+		// The model takes all values, so none may be refused for its content.
 		spec := copyload.Spec{Format: copyload.CSV, Columns: texts(2), NullAs: &marker, AcceptInvChars: '?'}
 		got, result, err := loadText(t, spec, text)
 		if (err != nil) != (modelErr != nil) {
@@ -52,8 +52,8 @@ func FuzzCSVAgainstModel(f *testing.F) {
 	})
 }
 
-// modelField is a field as it is written: invalid UTF-8 replaced byte for
-// byte, and escaped for COPY.
+// modelField returns a field as the load writes it, with invalid UTF-8 replaced byte for
+// byte and escaped for COPY.
 func modelField(v string) string {
 	var b strings.Builder
 	for len(v) > 0 {
@@ -71,8 +71,7 @@ func modelField(v string) string {
 	return strings.NewReplacer("\\", `\\`, "\n", `\n`, "\t", `\t`, "\b", `\b`, "\f", `\f`, "\v", `\v`).Replace(b.String())
 }
 
-// FuzzLoad looks for input that makes a load panic, hang, or write a row that
-// is not one.
+// FuzzLoad looks for input that makes a load panic, hang or write a malformed row.
 func FuzzLoad(f *testing.F) {
 	f.Add("1,x,2026-11-24,{}\n", "auto", byte(0))
 	f.Add(`{"a":1,"b":"x","c":null,"d":[1,{"e":"\u0041"}]} {"a":2}`, "auto", byte(1))

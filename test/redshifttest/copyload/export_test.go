@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// CheckCuts cuts off the first row of text from each of its beginnings.
+// CheckCuts cuts off the first row of text from every prefix of it.
 func CheckCuts(t *testing.T, text string) {
 	t.Helper()
 	p := newSplitter(&Spec{Format: CSV, Delimiter: ',', Quote: '"'})

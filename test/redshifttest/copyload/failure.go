@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// internalState is the SQLSTATE of all that goes wrong inside a COPY.
+// internalState is the SQLSTATE of everything that goes wrong inside a COPY.
 const internalState = "XX000"
 
-// block makes an error with the details that Redshift's internals add. The
-// layout is the one shown in
+// block returns an error with the details that Redshift's internals add. The layout is
+// the one in https://github.com/awslabs/aws-lambda-redshift-loader/issues/73.
 // https://github.com/awslabs/aws-lambda-redshift-loader/issues/73.
 func (s *Spec) block(code int, message, context, location string) *Error {
 	const rule = "  -----------------------------------------------"
@@ -27,7 +27,7 @@ func (s *Spec) block(code int, message, context, location string) *Error {
 	return &Error{SQLState: internalState, Message: message, Detail: strings.Join(lines, "\n")}
 }
 
-// failed is the error of a COPY that met too many refused rows.
+// failed returns the error of a COPY that met too many refused rows.
 func (s *Spec) failed() *Error {
 	view := "stl_load_errors"
 	if s.Serverless {
@@ -37,7 +37,7 @@ func (s *Spec) failed() *Error {
 		Message: fmt.Sprintf("Load into table '%s' failed.  Check '%s' system table for details.", s.Table, view)}
 }
 
-// s3Message is what Redshift says of an error that S3 answered with.
+// s3Message returns what Redshift says of an error with which S3 answered.
 func s3Message(err error) string {
 	const ids = ",Rid 0,ExtRid 0,CanRetry 1"
 	switch {
@@ -88,7 +88,7 @@ func digitFault(code int, v []byte, pos int, kind string) *fault {
 		reason: fmt.Sprintf("Invalid digit, Value '%s', Pos %d, Type: %s", printable(v, pos), pos, kind)}
 }
 
-// printable is the byte at pos, as it can stand in a message.
+// printable returns the byte at pos as a message shows it.
 func printable(v []byte, pos int) string {
 	if pos >= len(v) {
 		return " "

@@ -8,24 +8,24 @@ import (
 	"sync/atomic"
 )
 
-// How far files are read ahead of the rows that are made of them: so many files, and
-// so many pieces of each.
+// How far files are read ahead of the rows that are made from them: this many files, and
+// this many pieces of each.
 const (
 	filesAhead  = 8
 	piecesAhead = 4
 	pieceSize   = 128 << 10
 )
 
-// fetch is a file that is opened, read and unpacked ahead, while rows are made of those
-// before it.
+// fetch is a file that is opened, read and unpacked while rows are still made from the
+// files before it.
 type fetch struct {
 	found
-	opened chan struct{} // closed when openErr is known
-	pieces chan []byte   // closed at the end, when err is known
+	opened chan struct{} // closed once openErr is set
+	pieces chan []byte   // closed at the end, once err is set
 	spare  chan []byte
 
 	openErr, err error
-	stored       atomic.Int64 // bytes, as the store has them
+	stored       atomic.Int64 // bytes, as stored in S3
 	piece, rest  []byte
 }
 
@@ -39,7 +39,7 @@ type fetcher struct {
 	done    sync.WaitGroup
 }
 
-// next is the next file, or nil.
+// next returns the next file, or nil after the last.
 func (f *fetcher) next() *fetch {
 	for len(f.ahead) < filesAhead && len(f.waiting) > 0 {
 		one := &fetch{found: f.waiting[0], opened: make(chan struct{}), pieces: make(chan []byte, piecesAhead), spare: make(chan []byte, piecesAhead+1)}
@@ -82,7 +82,7 @@ func (f *fetch) run(ctx context.Context, store Store, packed Compression) {
 	}
 }
 
-// readPiece reads a piece and hands it on.
+// readPiece reads a piece and passes it on.
 func (f *fetch) readPiece(ctx context.Context, src io.Reader) error {
 	var piece []byte
 	select {
@@ -105,7 +105,7 @@ func (f *fetch) readPiece(ctx context.Context, src io.Reader) error {
 	}
 }
 
-// Read gives out the file's content. It is for one goroutine.
+// Read reads the file's unpacked content. Only one goroutine may call it.
 func (f *fetch) Read(p []byte) (int, error) {
 	for len(f.rest) == 0 {
 		piece, ok := <-f.pieces

@@ -8,11 +8,11 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// quoted is a CSV field that holds v.
+// quoted returns a CSV field that holds v.
 func quoted(v string) string { return `"` + strings.ReplaceAll(v, `"`, `""`) + `"` }
 
-// fieldCase is a field, and what becomes of it in a column: rows written, or
-// "!code reason" of the refusal.
+// fieldCase is a field and what a column makes of it: the row that is written, or "!code
+// reason" of the refusal.
 type fieldCase struct{ field, want string }
 
 // checkFields loads each field alone, as a CSV row of one column, by a spec.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// layout is how a DATEFORMAT or TIMEFORMAT has values read
+// layout is how values are read by a DATEFORMAT or TIMEFORMAT
 // (https://docs.aws.amazon.com/redshift/latest/dg/r_DATEFORMAT_and_TIMEFORMAT_strings.html).
 type layout struct {
 	kind   layoutKind
@@ -29,8 +29,8 @@ type part struct {
 	literal byte
 }
 
-// formatParts are the names in a format. A name that another one begins with
-// comes after it.
+// formatParts are the names in a format. A name comes after all longer ones that begin
+// with it.
 var formatParts = []struct {
 	name string
 	take func(*reader, *moment) bool
@@ -75,8 +75,8 @@ func nextPart(rest string) (part, int) {
 	return part{literal: rest[0]}, 1
 }
 
-// known tells whether a format has no letters but those of its names. A 'T' is
-// let through, for ISO 8601.
+// known reports whether the only letters in a format are those of names. A 'T' is
+// accepted as well, for ISO 8601.
 func (l layout) known() bool {
 	for _, p := range l.parts {
 		if p.take == nil && p.literal >= 'A' && p.literal <= 'Z' && p.literal != 'T' {
@@ -86,8 +86,8 @@ func (l layout) known() bool {
 	return true
 }
 
-// match reads a value by the format's parts. The value's end may lack the
-// format's, as a time may lack its fraction.
+// match reads a value by the format's parts. The value may lack the last parts of the
+// format, as a time may lack its fraction.
 func (l layout) match(r *reader, m *moment) bool {
 	for _, p := range l.parts {
 		var ok bool
@@ -103,7 +103,7 @@ func (l layout) match(r *reader, m *moment) bool {
 	return r.end() && m.dateExists() && m.clockExists()
 }
 
-// date reads a DATE. A time behind the date is ignored.
+// date reads a DATE and ignores a time behind it.
 func (l layout) date(r *reader, m *moment) bool {
 	switch l.kind {
 	case layoutParts:
@@ -114,13 +114,13 @@ func (l layout) date(r *reader, m *moment) bool {
 	return r.isoDate(m) && (r.end() || r.clockBehind(m))
 }
 
-// clockBehind takes a time behind a date, with or without a zone, up to the
-// value's end: "BC" is not to be overlooked.
+// clockBehind reads a time behind a date, with or without a zone, up to the value's end,
+// so that a "BC" is not overlooked.
 func (r *reader) clockBehind(m *moment) bool {
 	return r.between() && r.clock(m) && (r.end() || r.offset(m)) && r.end()
 }
 
-// between takes what stands between date and time.
+// between reads what separates date and time.
 func (r *reader) between() bool { return r.is(' ') || r.is('T') || r.is('t') }
 
 // timestamp reads a TIMESTAMP or TIMESTAMPTZ.
@@ -157,8 +157,8 @@ func (l layout) epoch(r *reader, m *moment) bool {
 	return m.year >= 1
 }
 
-// read starts on a value, in the column's own reader and moment: values on
-// the stack would move to the heap, one by one.
+// read begins to read a value, with the column's own reader and moment: local ones would
+// be allocated on the heap for each value.
 func (c *column) read(v []byte) (*reader, *moment) {
 	c.reader, c.moment = reader{v: v}, moment{}
 	return &c.reader, &c.moment
@@ -175,8 +175,8 @@ func appendDate(c *column, dst, v []byte) ([]byte, *fault) {
 	return dst, &fault{code: codeDate, pos: r.pos, reason: "[stand-in] Error in Date value or format [" + c.clock.shown("YYYY-MM-DD") + "]"}
 }
 
-// appendTimestamp ignores the zone of a TIMESTAMP, and takes UTC for a
-// TIMESTAMPTZ that has none.
+// appendTimestamp ignores the zone of a TIMESTAMP, and takes a TIMESTAMPTZ without a zone
+// for UTC.
 func appendTimestamp(c *column, dst, v []byte) ([]byte, *fault) {
 	r, m := c.read(v)
 	if !c.clock.timestamp(r, m) || c.clock.kind == layoutDefault && m.zoned && c.Type.Kind == Timestamp {
@@ -190,7 +190,7 @@ func appendTimestamp(c *column, dst, v []byte) ([]byte, *fault) {
 	return dst, nil
 }
 
-// shown is the format in messages.
+// shown returns the format as messages show it.
 func (l layout) shown(usual string) string {
 	if l.kind == layoutDefault {
 		return usual

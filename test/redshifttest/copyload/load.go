@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// Load runs the COPY: it reads the files from the store and writes one row of
-// PostgreSQL's COPY text format for each of theirs to w, whose columns are
-// spec.Columns in order. A returned error means that nothing may be kept of
-// what was written. It is an *Error, unless ctx ended or w failed.
+// Load runs the COPY. It reads the files from the store and writes one row of
+// PostgreSQL's COPY text format to w for each of their rows, with the columns of
+// spec.Columns in order. If it returns an error, the caller must discard all that was
+// written. The error is an *Error, unless ctx ended or w failed.
 func Load(ctx context.Context, spec Spec, store Store, w io.Writer) (Result, error) {
 	if err := spec.settle(); err != nil {
 		return Result{}, err
@@ -40,17 +40,17 @@ func Load(ctx context.Context, spec Spec, store Store, w io.Writer) (Result, err
 	return l.result, l.flush()
 }
 
-// flushAt is how much is gathered before it is written.
+// flushAt is how many bytes are gathered before they are written.
 const flushAt = 64 << 10
 
-// loader is one COPY under way.
+// loader is a COPY that is running.
 type loader struct {
 	spec     *Spec
 	w        io.Writer
 	columns  []column
 	splitter *splitter
 	marker   []byte
-	objects  *objectCutter // for JSON, in the splitter's stead
+	objects  *objectCutter // instead of the splitter, for JSON
 	window   *window
 	out      []byte
 	result   Result
@@ -111,7 +111,7 @@ func (l *loader) load(ctx context.Context, f *fetch) error {
 	}
 }
 
-// readFailed is the error for a stream that broke or could not be unpacked.
+// readFailed returns the error for a stream that broke or could not be unpacked.
 func (l *loader) readFailed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -119,7 +119,7 @@ func (l *loader) readFailed(ctx context.Context, err error) error {
 	return l.spec.block(codeS3, "[stand-in] reading the file failed: "+err.Error(), "S3 key being read : "+l.file.URL, "table_s3_scanner.cpp:0")
 }
 
-// header drops the lines of IGNOREHEADER.
+// header skips the lines of IGNOREHEADER.
 func (l *loader) header() error {
 	for range l.spec.IgnoreHeader {
 		if err := l.window.dropLine(); err != nil {
@@ -130,7 +130,7 @@ func (l *loader) header() error {
 	return nil
 }
 
-// next takes one row, or finds that there is none.
+// next reads one row, or reports that there is none left.
 func (l *loader) next(ctx context.Context) (done bool, err error) {
 	for {
 		b := l.window.view()
@@ -141,7 +141,7 @@ func (l *loader) next(ctx context.Context) (done bool, err error) {
 			}
 		}
 		if l.window.last && len(b) == 0 {
-			if l.midLine { // the last line lacks its end
+			if l.midLine { // the last line has no line end
 				l.file.Lines++
 			}
 			return true, nil
@@ -154,8 +154,8 @@ func (l *loader) next(ctx context.Context) (done bool, err error) {
 	}
 }
 
-// take cuts off and converts the row that b begins with. It returns the row's
-// length and what is wrong with it; not ready means that more of b is needed.
+// take cuts off and converts the row with which b begins. It returns the row's length and
+// what is wrong with the row. If it is not ready, it needs more of the file.
 func (l *loader) take(b []byte) (n int, f *rowFault, ready bool) {
 	if l.objects != nil {
 		return l.takeObject(b)
@@ -175,7 +175,7 @@ func (l *loader) take(b []byte) (n int, f *rowFault, ready bool) {
 	return n, l.convert(l.splitter.fields, lineEndLen(b[:n]) == n), true
 }
 
-// blankLine is the answer of take for a line that is not a row.
+// blankLine is what take returns for a line that is not a row.
 var blankLine = &rowFault{}
 
 func lineEndLen(row []byte) int {
@@ -188,7 +188,7 @@ func lineEndLen(row []byte) int {
 	return 0
 }
 
-// took counts the row that was taken, and reports it if it was refused.
+// took counts a row, and refuses it if it has a fault.
 func (l *loader) took(row []byte, f *rowFault) error {
 	line := l.file.Lines + 1
 	l.file.Lines += int64(bytes.Count(row, []byte("\n")))
@@ -205,7 +205,7 @@ func (l *loader) took(row []byte, f *rowFault) error {
 	return nil
 }
 
-// tooLong refuses the row that does not fit the window and goes on behind its
+// tooLong refuses a row that does not fit the window, and continues behind the row's
 // first line.
 func (l *loader) tooLong(ctx context.Context) error {
 	row := l.window.view()
@@ -220,7 +220,7 @@ func (l *loader) tooLong(ctx context.Context) error {
 	return nil
 }
 
-// refuse notes a refused row and fails the COPY when there are too many.
+// refuse notes a refused row, and fails the COPY if there are too many.
 func (l *loader) refuse(row []byte, line int64, f *rowFault) error {
 	const textLimit, reasonLimit = 1024, 100
 	e := LoadError{
@@ -238,7 +238,7 @@ func (l *loader) refuse(row []byte, line int64, f *rowFault) error {
 	return nil
 }
 
-// counter counts the bytes that pass.
+// counter counts the bytes that are read through it.
 type counter struct {
 	src io.Reader
 	n   *atomic.Int64

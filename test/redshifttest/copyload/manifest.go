@@ -12,7 +12,7 @@ import (
 type found struct {
 	Object
 	mandatory bool
-	entry     bool // named by a manifest
+	entry     bool // a manifest names it
 }
 
 func (o found) url() string { return "s3://" + o.Bucket + "/" + o.Key }
@@ -26,7 +26,7 @@ type manifest struct {
 	} `json:"entries"`
 }
 
-// objects are what the COPY has to load, in order.
+// objects returns what the COPY has to load, in order.
 func (s *Spec) objects(ctx context.Context, store Store) ([]found, error) {
 	bucket, key, ok := splitURL(s.From)
 	if !ok {
@@ -53,7 +53,7 @@ func (s *Spec) objects(ctx context.Context, store Store) ([]found, error) {
 	return all, nil
 }
 
-// listed are the entries of a manifest; one that is named twice is loaded
+// listed returns the entries of a manifest. An entry that is listed twice is loaded
 // twice.
 func (s *Spec) listed(ctx context.Context, store Store, from Object) ([]found, error) {
 	m, err := s.readManifest(ctx, store, from)
@@ -72,8 +72,8 @@ func (s *Spec) listed(ctx context.Context, store Store, from Object) ([]found, e
 	return all, nil
 }
 
-// nothingFound is the error of a COPY that had no file to load: "regardless of
-// any mandatory settings, COPY terminates if no files are found"
+// nothingFound returns the error of a COPY that had no file to load: "regardless of any
+// mandatory settings, COPY terminates if no files are found"
 // (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html).
 func (s *Spec) nothingFound() error {
 	return s.block(codeS3, "[stand-in] none of the manifest's files was found", "Manifest "+s.From, "s3_utility.cpp:0")
@@ -90,8 +90,8 @@ func (s *Spec) openFailed(ctx context.Context, o found, err error) error {
 	return s.block(codeS3, s3Message(err), "S3 key being read : "+o.url(), "table_s3_scanner.cpp:0")
 }
 
-// notFull is said of a key that is none, and of a manifest that may not be
-// read (https://github.com/PostHog/posthog/issues/61603).
+// notFull returns the error for something that is no full key, and for a manifest that
+// may not be read (https://github.com/PostHog/posthog/issues/61603).
 func (s *Spec) notFull(url string) error {
 	return s.block(codeS3, "COPY with MANIFEST parameter requires full path of an S3 object.", url, "s3_utility.cpp:0")
 }
@@ -126,7 +126,7 @@ func readAll(ctx context.Context, store Store, o Object, limit int64) ([]byte, e
 	return text, errors.Join(err, body.Close())
 }
 
-// splitURL takes an s3:// URL apart. The key may be empty: a prefix may be.
+// splitURL splits an s3:// URL. The key may be empty, since a prefix may be.
 func splitURL(url string) (bucket, key string, ok bool) {
 	rest, ok := strings.CutPrefix(url, "s3://")
 	if !ok {

@@ -18,7 +18,7 @@ func jsonFault(reason string, pos int) *fault {
 	return &fault{code: codeJSON, pos: pos, reason: reason}
 }
 
-// appendSuper takes JSON. A bare string needs its quotes.
+// appendSuper takes JSON. A string by itself needs its quotes.
 func appendSuper(_ *column, dst, v []byte) ([]byte, *fault) {
 	if !utf8.Valid(v) {
 		return dst, utf8Fault(v)
@@ -35,11 +35,11 @@ func appendSuper(_ *column, dst, v []byte) ([]byte, *fault) {
 	return appendEscaped(dst, bytes.TrimSpace(v)), nil
 }
 
-// checkNesting looks for what valid JSON may have and SUPER may not: too deep
-// nesting, long strings, the character U+0000, and a name twice in an object
+// checkNesting refuses what JSON allows and SUPER does not: nesting that is too deep,
+// long strings, the character U+0000, and a name twice in one object
 // (https://docs.aws.amazon.com/redshift/latest/dg/JSON_PARSE.html).
 func checkNesting(v []byte) *fault {
-	var open []names // of the objects and arrays that are open
+	var open []names // one for each open object or array
 	for i := 0; i < len(v); i++ {
 		switch v[i] {
 		case '{', '[':
@@ -66,15 +66,16 @@ func checkNesting(v []byte) *fault {
 	return nil
 }
 
-// names are those that an object has had so far.
+// names are the names that an object has had so far.
 type names struct {
 	object bool
-	due    bool // a name comes next
+	due    bool // a name must come next
 	few    [][]byte
 	many   map[string]bool
 }
 
-// twice notes a quoted string, if it is a name, and tells whether it was there before.
+// twice notes a quoted string if it is a name, and reports whether the object had that
+// name already.
 func (n *names) twice(quoted []byte) bool {
 	if !n.due {
 		return false
@@ -101,9 +102,8 @@ func (n *names) twice(quoted []byte) bool {
 	return before
 }
 
-// jsonString measures a valid string whose first byte behind the quote v
-// begins with: n is the offset behind the closing quote, size the bytes of its
-// value.
+// jsonString measures a valid string, where v begins behind the opening quote. n is the
+// offset behind the closing quote, size the number of bytes of the value.
 func jsonString(v []byte) (n, size int, nul bool) {
 	for i := 0; ; i++ {
 		switch {
@@ -122,8 +122,8 @@ func jsonString(v []byte) (n, size int, nul bool) {
 	}
 }
 
-// escapedSize is how many bytes of UTF-8 four hex digits stand for; half of a
-// surrogate pair counts for half of its four.
+// escapedSize returns how many bytes of UTF-8 four hex digits stand for. Each half of a
+// surrogate pair counts for half of the pair's four bytes.
 func escapedSize(hex []byte) int {
 	switch {
 	case hex[0] == '0' && hex[1] == '0' && hex[2] < '8':
@@ -140,7 +140,7 @@ func hexDigit(b byte) bool {
 	return b-'0' <= 9 || b|0x20 >= 'a' && b|0x20 <= 'f'
 }
 
-// checkHex finds what is not a hex digit, or an odd number of them.
+// checkHex refuses bytes that are no hex digits, and an odd number of digits.
 func checkHex(v []byte, name string) *fault {
 	for i, b := range v {
 		if !hexDigit(b) {
@@ -153,7 +153,7 @@ func checkHex(v []byte, name string) *fault {
 	return nil
 }
 
-// appendVarbyte takes hex digits and writes PostgreSQL's bytea
+// appendVarbyte takes hex digits and appends them as PostgreSQL's bytea
 // (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage-varbyte.html).
 func appendVarbyte(c *column, dst, v []byte) ([]byte, *fault) {
 	if f := checkHex(v, "Varbyte"); f != nil {

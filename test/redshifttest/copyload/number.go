@@ -17,8 +17,8 @@ var integerKinds = [...]struct {
 	BigInt:   {"Long", math.MaxInt64},
 }
 
-// digits is the number that the digits of v make, how many of them there are,
-// and whether they fit.
+// digits returns the number that v's digits make, how many digits there are, and whether
+// the number fits.
 func digits(v []byte) (n uint64, count int, fits bool) {
 	fits = true
 	for count < len(v) && v[count]-'0' <= 9 {
@@ -32,7 +32,7 @@ func digits(v []byte) (n uint64, count int, fits bool) {
 	return n, count, fits
 }
 
-// sign takes the sign off v.
+// sign removes the sign from v.
 func sign(v []byte) (negative bool, rest []byte) {
 	if len(v) > 0 && (v[0] == '-' || v[0] == '+') {
 		return v[0] == '-', v[1:]
@@ -58,9 +58,9 @@ func appendInt(c *column, dst, v []byte) ([]byte, *fault) {
 	return append(dst, v...), nil
 }
 
-// appendDecimal cuts digits that the scale has no room for, as COPY does, or
-// rounds with ROUNDEC. A precision up to 19 is held in 64 bits, so that 19
-// digits do not reach to all nines.
+// appendDecimal cuts digits for which the scale has no room, as COPY does, or rounds them
+// with ROUNDEC. A precision up to 19 is held in 64 bits, so not every number of 19 digits
+// fits.
 func appendDecimal(c *column, dst, v []byte) ([]byte, *fault) {
 	negative, rest := sign(v)
 	whole, fraction, bad := decimalParts(rest)
@@ -96,13 +96,13 @@ func appendDecimal(c *column, dst, v []byte) ([]byte, *fault) {
 		dst = dst[:len(dst)-1]
 	}
 	if dst[first] == '0' && len(dst) > first+1 && dst[first+1] != '.' {
-		dst = append(dst[:first], dst[first+1:]...) // it was there to carry into
+		dst = append(dst[:first], dst[first+1:]...) // it was only there to carry into
 	}
 	return dst, nil
 }
 
-// decimalParts divides digits at the point. bad is where a byte is that is
-// neither, or -1.
+// decimalParts splits digits at the point. bad is the offset of a byte that is neither a
+// digit nor the point, or -1.
 func decimalParts(v []byte) (whole, fraction []byte, bad int) {
 	i := 0
 	for i < len(v) && v[i]-'0' <= 9 {
@@ -136,7 +136,7 @@ func roundUp(number []byte) {
 	}
 }
 
-// holds tells whether the type has room for a number without sign.
+// holds reports whether the type has room for a number without sign.
 func (t Type) holds(number []byte) bool {
 	const int64Digits = 19
 	var scaled uint64
@@ -164,9 +164,8 @@ func (t Type) holds(number []byte) bool {
 	return t.Precision > int64Digits || scaled <= math.MaxInt64
 }
 
-// appendFloat takes what is a number in decimal notation. NaN and the
-// infinities, which INSERT takes, COPY does not
-// (https://github.com/databricks/spark-redshift/pull/269).
+// appendFloat takes numbers in decimal notation. NaN and the infinities, which INSERT
+// takes, are refused by COPY (https://github.com/databricks/spark-redshift/pull/269).
 func appendFloat(c *column, dst, v []byte) ([]byte, *fault) {
 	name, bits := "Double", 64
 	if c.Type.Kind == Real {
@@ -177,7 +176,7 @@ func appendFloat(c *column, dst, v []byte) ([]byte, *fault) {
 		return dst, digitFault(codeFloat, v, bad, name)
 	}
 	if !plain {
-		// The string is not kept: ParseFloat copies what goes into its error.
+		// ParseFloat does not keep the string: it copies what goes into its error.
 		f, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(v), len(v)), bits)
 		if err != nil || f == 0 && !isZero(v) {
 			return dst, &fault{code: codeFloat, reason: "[stand-in] out of range, Type: " + name}
@@ -186,9 +185,8 @@ func appendFloat(c *column, dst, v []byte) ([]byte, *fault) {
 	return append(dst, v...), nil
 }
 
-// floatShape finds the first byte that does not belong into a number (bad is
-// -1 if there is none), and tells whether the number is so plain that it is in
-// range.
+// floatShape returns the first byte that does not belong in a number, or -1, and whether
+// the number is so plain that it must be in range.
 func floatShape(v []byte) (bad int, plain bool) {
 	const plainDigits = 15
 	_, rest := sign(v)
@@ -232,7 +230,8 @@ func isZero(v []byte) bool {
 	return true
 }
 
-// appendBoolean takes the literals of the type, in the usual cases of letters
+// appendBoolean takes the literals of the type, in lower case, in upper case and, if they
+// are words, with an initial capital
 // (https://docs.aws.amazon.com/redshift/latest/dg/r_Boolean_type.html).
 func appendBoolean(_ *column, dst, v []byte) ([]byte, *fault) {
 	switch string(v) {

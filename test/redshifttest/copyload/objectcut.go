@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// objectCutter cuts a file of JSON objects, which follow each other with white
-// space only, and puts their values in the order of the columns
+// objectCutter splits a file of JSON objects, with only white space between them, and
+// puts their values in the order of the columns
 // (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
 type objectCutter struct {
 	mode   JSONMode
@@ -16,7 +16,7 @@ type objectCutter struct {
 	values []jsonValue
 }
 
-// jsonValue is a column's value: its text, or that there is none.
+// jsonValue is the value of a column, or that the object has none.
 type jsonValue struct {
 	text []byte
 	set  bool
@@ -37,14 +37,14 @@ func (o *objectCutter) fold(name string) string {
 	return name
 }
 
-// takeObject cuts off and converts the object that b begins with.
+// takeObject cuts off and converts the object with which b begins.
 func (l *loader) takeObject(b []byte) (int, *rowFault, bool) {
 	start := 0
 	for start < len(b) && isBlank(b[start:start+1]) {
 		start++
 	}
 	if start > 0 {
-		return start, blankLine, true // apart, so that the object's line is known
+		return start, blankLine, true // taken by itself, so that the object's line number is right
 	}
 	if b[0] != '{' {
 		return l.notAnObject(b)
@@ -65,7 +65,7 @@ func badObject() *rowFault {
 	return &rowFault{fault: &fault{code: codeLine, reason: "[stand-in] invalid JSON: COPY takes objects, one behind the other"}}
 }
 
-// notAnObject refuses the line that begins otherwise.
+// notAnObject refuses a line that begins with something else.
 func (l *loader) notAnObject(b []byte) (int, *rowFault, bool) {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		return i + 1, badObject(), true
@@ -73,8 +73,8 @@ func (l *loader) notAnObject(b []byte) (int, *rowFault, bool) {
 	return len(b), badObject(), l.window.last
 }
 
-// objectEnd is the length of the object that b begins with, or -1 if its end
-// is not in b.
+// objectEnd returns the length of the object with which b begins, or -1 if b does not
+// hold its end.
 func objectEnd(b []byte) int {
 	depth, quoted := 0, false
 	for i := 0; i < len(b); i++ {
@@ -95,7 +95,7 @@ func objectEnd(b []byte) int {
 	return -1
 }
 
-// convertObject appends an object's row, or nothing if it is refused.
+// convertObject appends an object's row, or nothing if the object is refused.
 func (l *loader) convertObject(object []byte) *rowFault {
 	if !json.Valid(object) {
 		return badObject()
@@ -130,8 +130,8 @@ func (c *column) check(v jsonValue) *fault {
 	return nil
 }
 
-// plain is a value as a field: what a string says, and the text of all else.
-// SUPER keeps JSON as it is.
+// plain returns a value as a field: the content of a string, and the text of anything
+// else. A value for SUPER stays JSON.
 func (c *column) plain(text []byte) []byte {
 	if c.Type.Kind == Super || text[0] != '"' {
 		return text
@@ -141,13 +141,13 @@ func (c *column) plain(text []byte) []byte {
 	}
 	var s string
 	if json.Unmarshal(text, &s) != nil {
-		return text // cannot be: the object was valid
+		return text // cannot happen: the object was valid
 	}
 	return []byte(s)
 }
 
-// sort puts the object's values where their columns are. Keys that no column
-// has are ignored, and of keys that come twice the last one counts.
+// sort puts the object's values where their columns are. Keys without a column are
+// ignored. If a key comes twice, its last value counts.
 func (o *objectCutter) sort(object []byte) {
 	clear(o.values)
 	if o.mode == JSONNoShred {
@@ -182,7 +182,7 @@ func keyName(quoted []byte) string {
 	}
 	var name string
 	if json.Unmarshal(quoted, &name) != nil {
-		return "" // cannot be: the object was valid
+		return "" // cannot happen: the object was valid
 	}
 	return name
 }
@@ -194,7 +194,7 @@ func skipBlanks(b []byte, i int) int {
 	return i
 }
 
-// valueLen is the length of the value that valid JSON goes on with.
+// valueLen returns the length of the value with which valid JSON begins.
 func valueLen(b []byte) int {
 	switch b[0] {
 	case '"':
@@ -207,7 +207,7 @@ func valueLen(b []byte) int {
 	return n
 }
 
-// nestedLen is the length of an object or array.
+// nestedLen returns the length of an object or array.
 func nestedLen(b []byte) int {
 	depth := 0
 	for i := 0; ; i++ {

@@ -50,7 +50,7 @@ func copyInto(ctx context.Context, conn *pgx.Conn, spec copyload.Spec, store cop
 		ended <- end{result, err}
 	}()
 	_, err := conn.PgConn().CopyFrom(ctx, r, "COPY "+spec.Table+" FROM STDIN")
-	r.CloseWithError(err) // or Load would write on to nobody
+	r.CloseWithError(err) // otherwise Load would go on writing to nobody
 	e := <-ended
 	return e.result, errors.Join(e.err, err)
 }
@@ -72,8 +72,8 @@ func connect(t testing.TB) *pgx.Conn {
 	return conn
 }
 
-// What comes out of S3 is in PostgreSQL what PostgreSQL's own COPY makes of
-// the same file.
+// A load through S3 gives PostgreSQL the same rows as PostgreSQL's own COPY of the same
+// file.
 func TestThroughS3IntoPostgreSQL(t *testing.T) {
 	s := bucket.Server(t)
 	text := tenColumnRows(5000)
@@ -99,7 +99,7 @@ func TestThroughS3IntoPostgreSQL(t *testing.T) {
 	}
 }
 
-// A COPY that fails in its last row leaves nothing: R-613.
+// a COPY that fails in its last row leaves nothing behind.
 func TestNothingStaysOfAFailedCopy(t *testing.T) {
 	s := bucket.Server(t)
 	conn := connect(t)

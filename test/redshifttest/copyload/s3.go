@@ -15,14 +15,14 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// S3Options say where the buckets are.
+// S3Options say where the buckets are and how to open them.
 type S3Options struct {
 	// Endpoint is a URL for path-style addresses; empty means Amazon's.
 	Endpoint string
-	// Region is that of the buckets and of the cluster. A COPY that names
-	// another one is refused as S3 refuses it.
+	// Region is the region of the buckets and of the cluster. A COPY that names another
+	// one is refused as S3 refuses it.
 	Region string
-	// AccessKey and SecretKey; when empty, the SDK's chain finds them.
+	// AccessKey and SecretKey; if they are empty, the SDK looks for credentials itself.
 	AccessKey, SecretKey string
 }
 
@@ -83,9 +83,9 @@ func (s *S3Store) List(ctx context.Context, o Object) ([]Object, error) {
 	return all, nil
 }
 
-// classify turns what S3 answered into the errors of a Store, by its code
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) or,
-// where it has none to tell, by the status.
+// classify returns the error of a Store for an answer of S3, by its code
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) or, if it has
+// none, by its HTTP status.
 func classify(err error) error {
 	var coded smithy.APIError
 	if errors.As(err, &coded) {

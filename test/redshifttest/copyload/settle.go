@@ -6,7 +6,7 @@ func syntaxError(format string, args ...any) *Error {
 	return &Error{SQLState: "42601", Message: "[stand-in] " + fmt.Sprintf(format, args...)}
 }
 
-// null is the marker that stands for NULL.
+// null returns the marker that stands for NULL.
 func (s *Spec) null() string {
 	if s.NullAs == nil {
 		return DefaultNull
@@ -14,7 +14,7 @@ func (s *Spec) null() string {
 	return *s.NullAs
 }
 
-// settle fills in defaults and refuses options that do not go together
+// settle sets defaults, and refuses options that contradict each other
 // (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html).
 func (s *Spec) settle() error {
 	const maxErrorLimit = 100_000

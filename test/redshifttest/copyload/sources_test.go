@@ -11,7 +11,8 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// manifestOf lists keys of bucket b; those that begin with '?' are optional.
+// manifestOf returns a manifest of keys in bucket b. A key that begins with '?' is
+// optional.
 func manifestOf(keys ...string) []byte {
 	var entries []string
 	for _, key := range keys {
@@ -94,12 +95,12 @@ func TestSources(t *testing.T) {
 func TestCompressions(t *testing.T) {
 	text := strings.Repeat("some text\n", 1000)
 	half := len(gzipped(t, text)) / 2
-	// Three lines of it: the standard library cannot write bzip2.
+	// Three lines, packed in advance, since the standard library cannot write bzip2.
 	bzipped := []byte("\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\x3e\xbd\xe0\x2c\x00\x00\x0a\x51\x80\x00\x10\x40\x00\x02\x02\x8c\x40\x20\x00\x22\xbf\xd5\x23\x1a\x84\x30\x23\x5e\x5b\xac\x6b\x11\x11\xf1\x77\x24\x53\x85\x09\x03\xeb\xde\x02\xc0")
 	for name, c := range map[string]struct {
 		compression copyload.Compression
 		content     []byte
-		rows        int64 // or -1: the COPY fails
+		rows        int64 // -1: the COPY fails
 	}{
 		"gzip":               {copyload.GZIP, gzipped(t, text), 1000},
 		"gzip in two parts":  {copyload.GZIP, append(gzipped(t, text), gzipped(t, text)...), 2000},

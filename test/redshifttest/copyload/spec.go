@@ -60,29 +60,29 @@ type Column struct {
 // Format is the layout of the files.
 type Format int
 
-// The formats that are served. Delimited is COPY's default: fields divided by
-// '|' and not quoted.
+// The formats that are supported. Delimited, COPY's default, separates unquoted fields by
+// '|'.
 const (
 	Delimited Format = iota
 	CSV
 	JSON
 )
 
-// JSONMode is how JSON objects meet columns.
+// JSONMode is how the keys of JSON objects are matched to columns.
 type JSONMode int
 
-// The modes: by the column's name, by its name in any case of letters, or the
-// whole object into the one SUPER column there is.
+// The modes: by the column's name, by its name in any letter case, or the whole object
+// into the table's only column, a SUPER.
 const (
 	JSONAuto JSONMode = iota
 	JSONAutoIgnoreCase
 	JSONNoShred
 )
 
-// Compression is how the files are packed. It is never guessed.
+// Compression is how the files are compressed. It is never guessed.
 type Compression int
 
-// The compressions that are served.
+// The compressions that are supported.
 const (
 	Uncompressed Compression = iota
 	GZIP
@@ -90,7 +90,7 @@ const (
 	BZIP2
 )
 
-// DefaultNull is the marker that stands for NULL if there is no NULL AS.
+// DefaultNull is the marker for NULL if there is no NULL AS.
 const DefaultNull = `\N`
 
 // Spec is a COPY statement whose names have been resolved. Options keep
@@ -102,7 +102,7 @@ type Spec struct {
 	// in order.
 	Columns []Column
 
-	// From is the s3:// URL: a manifest's with Manifest, else a prefix.
+	// From is an s3:// URL: a manifest's with Manifest, a prefix otherwise.
 	From     string
 	Manifest bool
 	// Region is the bucket's region; empty means the cluster's.
@@ -111,14 +111,13 @@ type Spec struct {
 
 	Format   Format
 	JSONMode JSONMode
-	// Delimiter and Quote are one ASCII character each; 0 is the format's
-	// default.
+	// Delimiter and Quote are one ASCII character each; 0 is the format's default.
 	Delimiter, Quote byte
 	// NullAs is the marker, unescaped; nil means DefaultNull.
 	NullAs *string
 
-	// DateFormat and TimeFormat are empty for the default, "auto", a format
-	// of dates, or for times "epochsecs" and "epochmillisecs".
+	// DateFormat and TimeFormat are empty for the default, "auto", a format of dates or,
+	// for times, "epochsecs" or "epochmillisecs".
 	DateFormat, TimeFormat string
 
 	AcceptAnyDate    bool
@@ -131,11 +130,10 @@ type Spec struct {
 	RoundDec         bool
 	TrimBlanks       bool
 	TruncateColumns  bool
-	// AcceptInvChars is what invalid UTF-8 in VARCHAR is replaced by, byte
-	// for byte; 0 refuses it.
+	// AcceptInvChars replaces each byte of invalid UTF-8 in VARCHAR; 0 refuses the value.
 	AcceptInvChars byte
 
-	// MaxError is how many errors make the load fail; 0 and 1 mean the first.
+	// MaxError is the number of errors at which the load fails; 0 and 1 mean the first.
 	MaxError int
 	// NoLoad checks the files and writes nothing.
 	NoLoad bool
@@ -150,7 +148,7 @@ type Spec struct {
 // (https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_ERRORS.html).
 type LoadError struct {
 	FileName   string // an s3:// URL
-	LineNumber int64  // from 1; in a quoted field lines count too
+	LineNumber int64  // from 1; line ends within quoted fields count as well
 	Column     string // empty when the row as a whole is wrong
 	Type       string // as the view spells it: int4, varchar, ...
 	ColLength  string // "65535", "18,2"; "0" for types without a length
@@ -161,14 +159,13 @@ type LoadError struct {
 	Reason     string // at most 100 bytes
 }
 
-// Result is what a COPY has done. After an error it says what was found out
-// until then.
+// Result is what a COPY has done. After an error it is what it had done by then.
 type Result struct {
-	// Rows were written (with NOLOAD: would have been).
+	// Rows is the number of rows written or, with NOLOAD, that would have been.
 	Rows int64
-	// Files are the objects read, in order.
+	// Files are the objects that were read, in order.
 	Files []File
-	// Errors are the rows refused.
+	// Errors are the rows that were refused.
 	Errors []LoadError
 }
 
@@ -190,12 +187,12 @@ type Error struct {
 // Error is the message.
 func (e *Error) Error() string { return e.Message }
 
-// Object is a place in S3. Region is empty for the cluster's own.
+// Object is a place in S3. Region is empty for the cluster's own region.
 type Object struct {
 	Bucket, Key, Region string
 }
 
-// Errors of a Store. What else it returns is shown as an S3ServiceException.
+// Errors of a Store. Any other error is shown as an S3ServiceException.
 var (
 	ErrNoSuchKey    = errors.New("copyload: no such key")
 	ErrAccessDenied = errors.New("copyload: access denied")
@@ -207,6 +204,6 @@ var (
 type Store interface {
 	// Open reads an object from its start. The caller closes it.
 	Open(ctx context.Context, o Object) (io.ReadCloser, error)
-	// List is the objects whose key begins with o.Key, in order.
+	// List returns the objects whose keys begin with o.Key, in order.
 	List(ctx context.Context, o Object) ([]Object, error)
 }

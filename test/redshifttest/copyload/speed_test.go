@@ -9,7 +9,7 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// tenColumns is a table like many.
+// tenColumns are the columns of a typical table.
 var tenColumns = []copyload.Column{
 	ofType("id", copyload.Type{Kind: copyload.Varchar, Length: 36}),
 	ofType("name", copyload.Type{Kind: copyload.Varchar, Length: 65535}),

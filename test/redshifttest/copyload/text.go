@@ -39,7 +39,7 @@ func appendEscaped(dst, v []byte) []byte {
 	return append(dst, v[from:]...)
 }
 
-// nulFault is said of a value with a NUL in it.
+// nulFault returns the fault of a value with a NUL in it.
 func nulFault(v []byte) *fault {
 	if i := bytes.IndexByte(v, 0); i >= 0 {
 		return &fault{code: codeNull, pos: i, reason: "Invalid null byte - field longer than 1 byte"}
@@ -47,7 +47,7 @@ func nulFault(v []byte) *fault {
 	return nil
 }
 
-// appendChar takes ASCII only, by bytes.
+// appendChar takes ASCII only, of at most the column's length.
 func appendChar(c *column, dst, v []byte) ([]byte, *fault) {
 	for i, b := range v {
 		if b >= utf8.RuneSelf {
@@ -90,7 +90,7 @@ func appendVarchar(c *column, dst, v []byte) ([]byte, *fault) {
 	return appendEscaped(dst, v), nil
 }
 
-// truncate cuts v at a character's end, to at most n bytes.
+// truncate cuts v to at most n bytes, at the end of a character.
 func truncate(v []byte, n int) []byte {
 	for n > 0 && !utf8.RuneStart(v[n]) {
 		n--
@@ -98,7 +98,8 @@ func truncate(v []byte, n int) []byte {
 	return v[:n]
 }
 
-// utf8Fault names the first bad sequence and its error number of
+// utf8Fault names the first bad sequence of bytes and its error number from
+// https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html.
 // https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html.
 func utf8Fault(v []byte) *fault {
 	at := 0
@@ -114,7 +115,7 @@ func utf8Fault(v []byte) *fault {
 		"String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: %x (error %d)", v[at:at+n], number)}
 }
 
-// badSequence is the number of the error and how many bytes are to blame.
+// badSequence returns the error number of a bad sequence and its length in bytes.
 func badSequence(v []byte) (number, n int) {
 	const (
 		tooLong = iota + 1
@@ -146,8 +147,8 @@ func badSequence(v []byte) (number, n int) {
 	return badTrail, want // overlong, a surrogate, or beyond U+10FFFF
 }
 
-// replaceInvalid puts a character in the place of each byte of what is not
-// UTF-8, and of the code points that are never characters.
+// replaceInvalid replaces each byte of invalid UTF-8, and of code points that are never
+// characters.
 func replaceInvalid(v []byte, with byte) []byte {
 	var fixed []byte
 	for at := 0; at < len(v); {

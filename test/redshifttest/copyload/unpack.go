@@ -10,12 +10,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// idleZSTD are decoders that no file is read with: one takes megabytes to make. They
-// have no goroutines.
+// idleZSTD keeps decoders that no file uses, since making one takes megabytes. They have
+// no goroutines.
 var idleZSTD sync.Pool
 
-// unpack opens a compressed stream. The function that it returns frees what
-// the decoder holds.
+// unpack opens a compressed stream. The function that it returns releases what the
+// decoder holds.
 func unpack(c Compression, src io.Reader) (io.Reader, func(), error) {
 	const buffer = 128 << 10
 	switch c {
@@ -24,7 +24,7 @@ func unpack(c Compression, src io.Reader) (io.Reader, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return r, func() { _ = r.Close() }, nil // its checksum was compared at the end
+		return r, func() { _ = r.Close() }, nil // the decoder compares the checksum at the end of the stream
 	case ZSTD:
 		r, ok := idleZSTD.Get().(*zstd.Decoder)
 		if !ok {

@@ -6,33 +6,33 @@ import (
 	"io"
 )
 
-// maxRow is the longest row, in bytes of its file without the line's end
+// maxRow is the greatest length of a row, in bytes of its file without the line end
 // (https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html).
 const maxRow = 4 << 20
 
-// errTooLong says that no row's end is in sight after maxRow bytes.
+// errTooLong means that no row's end was found in maxRow bytes.
 var errTooLong = errors.New("copyload: the row is too long")
 
-// window shows the part of a file that holds the row at hand.
+// window is the part of a file that holds the current row.
 type window struct {
 	src      io.Reader
 	buf      []byte
 	from, to int
-	last     bool // src has ended: there is no more than what is shown
+	last     bool // src has ended: there is no more than this
 }
 
 func newWindow(src io.Reader) *window { return &window{src: src, buf: make([]byte, 256<<10)} }
 
-// reset makes the window show another file.
+// reset moves the window to another file.
 func (w *window) reset(src io.Reader) { w.src, w.from, w.to, w.last = src, 0, 0, false }
 
-// view is what is shown. It is valid until more is called.
+// view returns the content of the window. It is valid until more is called.
 func (w *window) view() []byte { return w.buf[w.from:w.to] }
 
-// skip moves the window's start n bytes on.
+// skip moves the start of the window by n bytes.
 func (w *window) skip(n int) { w.from += n }
 
-// more shows more of the file, or sets last.
+// more reads more of the file into the window, or sets last.
 func (w *window) more() error {
 	if w.to-w.from > maxRow+1 {
 		return errTooLong
@@ -57,7 +57,7 @@ func (w *window) more() error {
 	return nil
 }
 
-// dropLine moves on to behind the next line feed.
+// dropLine moves the start of the window behind the next line feed.
 func (w *window) dropLine() error {
 	for {
 		if i := bytes.IndexByte(w.view(), '\n'); i >= 0 {

@@ -9,8 +9,8 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// A window shows a part of a file: rows of all lengths have to come whole
-// across its edges.
+// A window holds only a part of a file. Rows of all lengths must come whole across its
+// edges.
 func TestRowsCrossTheWindow(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	piece := strings.Repeat("é \"q\", x\n", 40_000)
@@ -42,7 +42,7 @@ func TestRowsCrossTheWindow(t *testing.T) {
 	}
 }
 
-// A row that is cut anywhere is the same row, or asks for more.
+// A row that is cut off at any point either comes out the same or asks for more.
 func TestRowsAreCutTheSameAnywhere(t *testing.T) {
 	for _, text := range []string{
 		"a,\"b\"\"\n\",c\r\n", "\"\",\"\"\n", "a,b,\n", "x\"y,1\nz,2\n", "\"a\"b,\"\n\"\n", "a\rb\nc\n", "a,\"b\n", "\"a\"\r\n", "a\x00\nb\n", "\"\"\"\"\n",

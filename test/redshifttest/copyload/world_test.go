@@ -15,7 +15,7 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// shelf is a Store in memory, of one bucket. Keys in broken fail in the middle.
+// shelf is a Store in memory, with one bucket. Reading a key in broken fails halfway.
 type shelf struct {
 	objects map[string][]byte
 	broken  map[string]error
@@ -77,12 +77,12 @@ func zstandard(t testing.TB, text string) []byte {
 	return w.EncodeAll([]byte(text), nil)
 }
 
-// ofType is a column that takes NULL.
+// ofType returns a column that takes NULL.
 func ofType(name string, t copyload.Type) copyload.Column {
 	return copyload.Column{Name: name, Type: t}
 }
 
-// texts are n wide VARCHAR columns named a, b, c, ...
+// texts returns n wide VARCHAR columns named a, b, c, ...
 func texts(n int) []copyload.Column {
 	columns := make([]copyload.Column, n)
 	for i := range columns {
@@ -103,7 +103,7 @@ func loadText(t testing.TB, spec copyload.Spec, text string) (string, copyload.R
 	return out.String(), result, err
 }
 
-// one runs a load that has to end with one refused row, and returns it.
+// refusal runs a load that must end with one refused row, and returns that.
 func refusal(t *testing.T, spec copyload.Spec, text string) copyload.LoadError {
 	t.Helper()
 	_, result, err := loadText(t, spec, text)

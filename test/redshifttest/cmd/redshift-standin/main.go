@@ -9,8 +9,7 @@ import (
 
 func main() { os.Exit(start()) }
 
-// start serves until a signal asks it to end. A second signal ends the process at
-// once.
+// start serves until a signal asks it to end. A second signal ends the process at once.
 func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()

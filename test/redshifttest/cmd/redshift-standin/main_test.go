@@ -25,7 +25,7 @@ import (
 
 var (
 	backing = pgtest.Shared{Options: pgtest.Options{Least: redshifttest.BackingMajor}}
-	binary  string // what go build made
+	binary  string // the path of the built command
 )
 
 func TestMain(m *testing.M) {
@@ -49,7 +49,7 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-// process is a stand-in that was started as a process.
+// process is a stand-in that runs as a process.
 type process struct {
 	cmd    *exec.Cmd
 	addr   string
@@ -84,7 +84,8 @@ func launch(t *testing.T, args ...string) *process {
 	return p
 }
 
-// end sends a signal and returns the exit code, -1 for one that died of it.
+// end sends a signal and returns the exit code, which is -1 if the signal killed the
+// process.
 func (p *process) end(t *testing.T, signal syscall.Signal) int {
 	t.Helper()
 	if err := p.cmd.Process.Signal(signal); err != nil {
@@ -97,7 +98,7 @@ func (p *process) end(t *testing.T, signal syscall.Signal) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// connect opens a session that is cut with the test.
+// connect opens a session that is closed at the end of the test.
 func (p *process) connect(t *testing.T) *pgx.Conn {
 	t.Helper()
 	config, err := pgx.ParseConfig("postgres://dev:dev@" + p.addr + "/dev?sslmode=disable")
@@ -182,7 +183,7 @@ func TestEndsAndStartsAgain(t *testing.T) {
 	}
 }
 
-// awaitLock waits until somebody waits for a lock of the table.
+// awaitLock waits until a session waits for a lock of the table.
 func awaitLock(t *testing.T, table string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), backing.Server(t).DSN("dev"))
@@ -289,7 +290,7 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
-// taken returns an address that somebody listens on.
+// taken returns an address on which somebody listens.
 func taken(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

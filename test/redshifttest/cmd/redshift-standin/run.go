@@ -59,17 +59,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitEnded
 }
 
-// told prints an error on one line.
+// told prints an error on one line and returns code.
 func told(stderr io.Writer, code int, err error) int {
 	fmt.Fprintln(stderr, "redshift-standin:", strings.Join(strings.Fields(err.Error()), " "))
 	return code
 }
 
-// exit is what the parser panics with when it has done all there was to do, as for
-// --help.
+// exit is the exit code with which the parser panics when there is nothing left to do, as
+// after --help.
 type exit int
 
-// parse reads the command line; done if nothing is left to do but to end.
+// parse reads the command line. done means that the process has nothing left to do but to
+// exit with code.
 func parse(line *commandLine, args []string, stdout, stderr io.Writer) (code int, done bool) {
 	parser, err := kong.New(line,
 		kong.Name("redshift-standin"),
@@ -95,7 +96,7 @@ func parse(line *commandLine, args []string, stdout, stderr io.Writer) (code int
 	return 0, false
 }
 
-// options checks the values and makes the server's options of them.
+// options checks the values and returns the server's options.
 func (l *commandLine) options() (redshifttest.Options, error) {
 	o := redshifttest.Options{
 		Listen: l.Listen, Postgres: l.Postgres, Isolation: l.Isolation, Roles: l.Role, S3Endpoint: l.S3Endpoint,
@@ -128,7 +129,7 @@ func (l *commandLine) options() (redshifttest.Options, error) {
 	return o, nil
 }
 
-// checkURL checks the address of an S3 server; none is fine.
+// checkURL checks the address of an S3 server, which may be empty.
 func checkURL(address string) error {
 	if address == "" {
 		return nil
