@@ -5,26 +5,26 @@ import (
 	"strings"
 )
 
-// backlog is a load of changes that is written before it is drained.
+// backlog is a set of changes that is written before it is drained.
 type backlog struct {
 	name string
 	rows func(s sizes) int64  // how many changes of rows it has
-	sql  func(s sizes) string // what writes them
+	sql  func(s sizes) string // the statement that writes it
 
-	tables []string // that it changes
+	tables []string // the tables that it changes
 }
 
-// sizes are how much there is of everything.
+// sizes say how much there is of everything.
 type sizes struct{ scale float64 }
 
-// of returns n at the scale, least at the least.
+// of returns n at the scale, and no less than least.
 func (s sizes) of(n float64, least int64) int64 { return max(least, int64(n*s.scale)) }
 
 func (s sizes) persons() int64   { return s.of(1_000_000, 1_000) }
 func (s sizes) companies() int64 { return s.of(200_000, 1_000) }
 func (s sizes) accounts() int64  { return s.of(1_000_000, 1_000) }
 
-// backlogs are what a service may leave behind, from many small transactions to a huge
+// backlogs are what a service may leave behind, from many small transactions to one huge
 // one.
 var backlogs = []backlog{
 	{
@@ -58,7 +58,8 @@ var backlogs = []backlog{
 	},
 }
 
-// begins is a name's first word, or two, by which a backlog is chosen.
+// begins returns the first word of a name, or the first two, by which a backlog is
+// chosen.
 func begins(name string) string {
 	first := strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == ' ' })
 	if first[0] == "one" {
@@ -67,8 +68,8 @@ func begins(name string) string {
 	return first[0]
 }
 
-// sourceSQL makes the tables beside the account tables, and what writes backlogs. The
-// rows that a transaction takes are distinct, so that each counts.
+// sourceSQL makes the tables beside the account tables, and the procedures that write
+// backlogs. The rows that one statement changes are distinct, so that each counts.
 func sourceSQL(s sizes) []string {
 	statements := []string{
 		"CREATE TABLE marker (n bigint PRIMARY KEY)",
@@ -105,7 +106,7 @@ func sourceSQL(s sizes) []string {
 					COMMIT;
 				END LOOP;
 			END $$`,
-		// Of a thousand companies the first has a third of all updates.
+		// The first of the thousand companies gets a third of all updates.
 		`CREATE PROCEDURE write_hot(transactions int) LANGUAGE plpgsql AS $$
 			DECLARE c uuid;
 			BEGIN
@@ -138,7 +139,7 @@ func sourceSQL(s sizes) []string {
 	return append(statements, "VACUUM ANALYZE")
 }
 
-// touch changes a row of each table whose rows the backlogs look for.
+// touch changes a row of each table in which the backlogs change rows by key.
 const touch = `
 	UPDATE company SET seats = seats WHERE id = uid('c', 1);
 	UPDATE person SET is_active = is_active WHERE id = uid('p', 1);
@@ -146,7 +147,7 @@ const touch = `
 	UPDATE tpcb_account SET balance = balance WHERE id = 1;
 	UPDATE tpcb_history SET delta = delta WHERE id = 1`
 
-// tables are those that are replicated: the account tables first.
+// tables are the tables that are replicated, the account tables first.
 var tables = []string{
 	"company", "company_person", "person", "plan",
 	"marker", "pulse", "tpcb_account", "tpcb_branch", "tpcb_history", "tpcb_teller",

@@ -18,7 +18,7 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// bench is a world, with all its tables equal everywhere and nobody who reads a slot.
+// bench is a world in which all tables are equal everywhere and nobody reads a slot.
 type bench struct {
 	sizes    sizes
 	peers    []peer
@@ -28,7 +28,7 @@ type bench struct {
 	native   *pgx.Conn // the subscription's database, on the same server
 	markers  int64
 	profiles string
-	binary   bool // the subscription's values
+	binary   bool // the subscription is sent binary values
 }
 
 const (
@@ -37,20 +37,20 @@ const (
 	nativeSlot  = "native"
 )
 
-// settings keep what is not measured out of the way: vacuum runs between drains.
+// settings keep what is not measured out of the way: vacuum runs only between drains.
 func settings() map[string]string {
 	return map[string]string{
 		"autovacuum": "off", "shared_buffers": "2GB", "work_mem": "64MB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB",
-		"wal_retrieve_retry_interval": "50ms", // or a subscription that was enabled a moment before rests for 5 s
+		"wal_retrieve_retry_interval": "50ms", // otherwise a subscription that was enabled a moment before would wait for 5 s
 	}
 }
 
-// open makes a world and brings all rows to where they are drained to.
+// open makes a world and copies all rows to where they are drained to.
 func open(ctx context.Context, c choices) (*bench, error) {
 	b := &bench{sizes: sizes{scale: c.scale}, peers: c.chosenPeers, profiles: c.profiles, binary: c.binary}
 	target := settings()
-	target["synchronous_commit"] = "off" // as a subscription has it for itself
-	if c.profiles != "" {                // whoever looks for what takes the time looks at statements too
+	target["synchronous_commit"] = "off" // the default of a subscription
+	if c.profiles != "" {                // to find what takes the time, one looks at the statements too
 		target["log_min_duration_statement"], target["log_line_prefix"] = "10ms", "%m "
 	}
 	var lines []string
@@ -63,7 +63,7 @@ func open(ctx context.Context, c choices) (*bench, error) {
 		Backing:  pgtest.Options{Settings: target, Fsync: true},
 		Accounts: harness.Accounts{Companies: int(b.sizes.companies()), Persons: int(b.sizes.persons()), Memberships: int(b.sizes.persons())},
 		SQL:      sourceSQL(b.sizes),
-		Config:   harness.Config{Tables: lines, Batch: "{}"}, // all is as a user gets it
+		Config:   harness.Config{Tables: lines, Batch: "{}"}, // as a user gets it by default
 		Step:     func(what string) { say("%s", what) },
 	})
 	if err != nil {
@@ -82,9 +82,9 @@ func open(ctx context.Context, c choices) (*bench, error) {
 	return b, nil
 }
 
-// fill loads all tables into the stand-in and into the subscription's database. The
-// stand-in merges one row into each large one, since it makes its index of the DISTKEY
-// when rows are first sought: the first round is not to pay for it.
+// fill loads all tables into the stand-in and into the subscription's database. Then the
+// stand-in merges one row into each large table: it makes its index of the DISTKEY when
+// rows are first sought, and the first round is not to pay for that.
 func (b *bench) fill(ctx context.Context) (err error) {
 	if b.source, err = pgx.Connect(ctx, b.world.SourceDSN()); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (b *bench) fill(ctx context.Context) (err error) {
 	return b.subscribe(ctx)
 }
 
-// once has the daemon read what there is.
+// once runs a daemon that drains what there is, and waits for its end.
 func (b *bench) once(ctx context.Context) error {
 	d, err := b.world.Run("--once")
 	if err != nil {
@@ -121,12 +121,12 @@ func (b *bench) once(ctx context.Context) error {
 	return nil
 }
 
-// has tells whether a peer drains.
+// has reports whether a peer takes part.
 func (b *bench) has(name string) bool {
 	return slices.ContainsFunc(b.peers, func(p peer) bool { return p.name == name })
 }
 
-// close ends the world. It returns err, with what else goes wrong.
+// close ends the world. It returns err, joined with whatever else goes wrong.
 func (b *bench) close(err error) error {
 	err = errors.Join(err, b.keepLogs())
 	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
@@ -137,8 +137,8 @@ func (b *bench) close(err error) error {
 	return errors.Join(err, b.world.Close())
 }
 
-// keepLogs copies the logs of the daemon and of the target's PostgreSQL, which tells its
-// slow statements, to where the profiles are.
+// keepLogs copies the logs of the daemon and of the target's PostgreSQL, which names its
+// slow statements, to the folder of the profiles.
 func (b *bench) keepLogs() error {
 	if b.profiles == "" {
 		return nil
@@ -153,7 +153,7 @@ func (b *bench) keepLogs() error {
 	return os.WriteFile(filepath.Join(b.profiles, "target.log"), []byte(b.world.Backing.Log()), 0o600)
 }
 
-// measureDrains drains each of the backlogs in each round.
+// measureDrains drains each backlog once in each round.
 func measureDrains(ctx context.Context, m *measurement) (err error) {
 	b, err := open(ctx, m.choices)
 	if err != nil {
@@ -180,7 +180,7 @@ func measureDrains(ctx context.Context, m *measurement) (err error) {
 	return nil
 }
 
-// round writes a backlog and has each peer drain it, another one first in each round.
+// round writes a backlog and has each peer drain it. Each round begins with another peer.
 func (b *bench) round(ctx context.Context, m *measurement, l backlog) (results, error) {
 	if err := b.forget(ctx); err != nil {
 		return nil, err
@@ -207,15 +207,15 @@ func (b *bench) round(ctx context.Context, m *measurement, l backlog) (results, 
 	return all, b.tidy(ctx, l)
 }
 
-// written is a backlog in the log.
+// written is a backlog that has been written to the log.
 type written struct {
-	start  string // where the last of its slots begins
+	start  string // the start of the last of its slots
 	end    string // behind its last change
-	marker int64  // of the table marker: what is committed behind the end
+	marker int64  // the row of the table marker that is committed behind the end
 	rows   int64  // changes of rows up to the end
 }
 
-// between returns the positions that a backlog lies between.
+// between returns the positions between which a backlog lies.
 func (w written) between() (start, end replicator.LSN, err error) {
 	if start, err = replicator.ParseLSN(w.start); err == nil {
 		end, err = replicator.ParseLSN(w.end)
@@ -223,7 +223,7 @@ func (w written) between() (start, end replicator.LSN, err error) {
 	return start, end, err
 }
 
-// write makes the slots that stand before a backlog, and the backlog.
+// write makes the slots that begin before a backlog, and then writes the backlog.
 func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 	for _, s := range []string{limitSlot, readSlot, textSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", s); err != nil {
@@ -235,7 +235,8 @@ func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 	}
 	b.markers++
 	w.marker, w.rows = b.markers, l.rows(b.sizes)
-	// A transaction behind the end ends what is told to read to there at once.
+	// The marker is a transaction behind the end, so that a reader which is to stop at
+	// the end gets there at once.
 	for _, sql := range []string{"SET synchronous_commit = off", "SELECT setseed(0.5)", l.sql(b.sizes), "SET synchronous_commit = on"} {
 		if _, err := b.source.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return w, fmt.Errorf("%w in %.80s", err, sql)
@@ -255,10 +256,10 @@ func (b *bench) write(ctx context.Context, l backlog) (w written, err error) {
 	return w, nil
 }
 
-// forget has the slots that outlive a backlog let go of the log before the next one. A
-// walsender decodes from its slot's restart_lsn on, which moves to a snapshot that was
-// logged behind what is confirmed, as each checkpoint logs one; without that these two
-// would decode old log too, which the slots that are made anew do not have.
+// forget makes the slots that outlive a backlog release the log before the next one. A
+// walsender decodes from its slot's restart_lsn, which moves only to a snapshot that was
+// logged behind the confirmed position; each checkpoint logs one. Without this, these two
+// slots would also decode old log, which the newly made slots do not have.
 // https://www.postgresql.org/docs/current/view-pg-replication-slots.html
 func (b *bench) forget(ctx context.Context) (err error) {
 	var last []string
@@ -284,7 +285,7 @@ func (b *bench) forget(ctx context.Context) (err error) {
 	if err := b.source.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&from); err != nil {
 		return err
 	}
-	for range 5 { // a slot takes one snapshot at a time, and the first may have been logged before
+	for range 5 { // a slot moves by one snapshot at a time, and the first may have been logged too early
 		if err := b.confirm(ctx, last); err != nil {
 			return err
 		}
@@ -297,7 +298,7 @@ func (b *bench) forget(ctx context.Context) (err error) {
 	return fmt.Errorf("slots %v keep log from before %s", last, from)
 }
 
-// confirm logs a snapshot and waits until slots are confirmed behind it.
+// confirm logs a snapshot and waits until the slots are confirmed behind it.
 func (b *bench) confirm(ctx context.Context, slots []string) error {
 	if _, err := b.source.Exec(ctx, "CHECKPOINT"); err != nil {
 		return err
@@ -324,7 +325,7 @@ func (b *bench) released(ctx context.Context, slot string) error {
 	})
 }
 
-// tidy drops the slots of a backlog and vacuums what the drains have left.
+// tidy drops the slots of a backlog and vacuums what the drains have left behind.
 func (b *bench) tidy(ctx context.Context, l backlog) error {
 	for _, s := range []string{limitSlot, readSlot, textSlot, stagedSlot} {
 		if _, err := b.source.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s); err != nil {
@@ -334,8 +335,9 @@ func (b *bench) tidy(ctx context.Context, l backlog) error {
 	return b.vacuum(ctx, l.tables)
 }
 
-// vacuum vacuums tables wherever they are. Where they are drained to they are packed, as a
-// load leaves them: what one round has left room for in their pages is not for the next.
+// vacuum vacuums tables wherever they are. The copies into which backlogs are drained are
+// packed, as a load leaves them, so that no round can use the room that an earlier one
+// has left in their pages.
 func (b *bench) vacuum(ctx context.Context, tables []string) error {
 	for _, c := range []*pgx.Conn{b.source, b.stand, b.native} {
 		if c == nil {
@@ -355,12 +357,12 @@ func (b *bench) vacuum(ctx context.Context, tables []string) error {
 	return nil
 }
 
-// errUnequal is that what was drained or loaded is not what the source has: whatever it
-// took, it took for something else.
+// errUnequal means that what was drained or loaded differs from the source, so that the
+// time it took says nothing.
 var errUnequal = errors.New("not equal")
 
-// equal compares all rows of all tables, wherever they were drained to, by sums that
-// their own servers make.
+// equal compares all rows of all tables in every place to which they were drained, by
+// sums that each server computes itself.
 func (b *bench) equal(ctx context.Context) error {
 	var differ []string
 	for _, t := range tables {
@@ -397,7 +399,7 @@ func (b *bench) equal(ctx context.Context) error {
 	return nil
 }
 
-// sum is the number of a table's rows and the sum of their hashes.
+// sum returns the number of a table's rows and the sum of their hashes.
 func sum(ctx context.Context, c *pgx.Conn, table, columns string) (s string, err error) {
 	err = c.QueryRow(ctx, fmt.Sprintf("SELECT count(*) || ' rows of sum ' || coalesce(sum(hashtextextended(ROW(%s)::text, 0)), 0) FROM %s", columns, table)).Scan(&s)
 	return s, err

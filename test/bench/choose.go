@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// named is what can be chosen, by its key.
+// named is something that can be chosen by its key.
 type named interface{ key() string }
 
 func (p part) key() string    { return p.name }
 func (b backlog) key() string { return begins(b.name) }
 func (p peer) key() string    { return p.name }
 
-// keys are all names, in a list as choose reads it.
+// keys returns all keys, as a list that choose can read.
 func keys[T named](all []T) string {
 	var list []string
 	for _, one := range all {
@@ -22,7 +22,7 @@ func keys[T named](all []T) string {
 	return strings.Join(list, ",")
 }
 
-// choose returns those of all that a list names, each once, in their own order.
+// choose returns those of all that a list names, each once, in the order of all.
 func choose[T named](what, list string, all []T) (some []T, err error) {
 	wanted := strings.Split(list, ",")
 	for _, one := range all {

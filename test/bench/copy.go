@@ -17,19 +17,19 @@ import (
 	"rowshift/sink/bucket"
 )
 
-// copyCommand is the first argument of a run that reads a table as a whole, in a process
-// of its own.
+// copyCommand is the first argument of a process of this program that reads one whole
+// table.
 const copyCommand = "copy"
 
-// copyTask is what such a run is told, on its standard input.
+// copyTask is what such a process reads from its standard input.
 type copyTask struct {
 	DSN     string
 	Format  postgres.Format
-	Workers int  // of our snapshot; 0: one COPY, which nobody looks at
+	Workers int  // of our snapshot; 0: a single COPY whose rows nobody looks at
 	Staged  bool // the rows are put into the bucket
 
 	Endpoint, Region, Bucket, AccessKey, SecretKey string
-	Profile                                        string // where its CPU profile is written to; empty: nowhere
+	Profile                                        string // the file for its CPU profile; empty: none
 }
 
 func (t copyTask) run(ctx context.Context) error {
@@ -44,7 +44,7 @@ func (t copyTask) run(ctx context.Context) error {
 	return t.snapshot(ctx)
 }
 
-// alone has the server send the table and lets go of it.
+// alone has the server send the table, and discards it.
 func (t copyTask) alone(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, t.DSN)
 	if err != nil {
@@ -113,7 +113,7 @@ func (t copyTask) snapshot(ctx context.Context) error {
 	return err
 }
 
-// files are those that the rows are put into.
+// files returns the files into which the rows are written.
 func (t copyTask) files(ctx context.Context, taken replicator.Taken) (replicator.LoadFiles, error) {
 	if !t.Staged {
 		return nowhere{}, nil
@@ -126,7 +126,7 @@ func (t copyTask) files(ctx context.Context, taken replicator.Taken) (replicator
 	return stager.Load(ctx, replicator.LoadRequest{Epoch: 1, Into: "person", Table: taken.Tables[0], At: taken.HandOver})
 }
 
-// nowhere are files that keep nothing.
+// nowhere stands for files that keep nothing.
 type nowhere struct{}
 
 func (nowhere) Part(context.Context) (replicator.LoadPart, error) { return nowherePart{}, nil }

@@ -11,8 +11,8 @@ import (
 	"runtime/pprof"
 )
 
-// elsewhere has this program carry a task out in a process of its own, which reads it
-// from its input, and tells what that has cost.
+// elsewhere runs this program again to carry out a task in a process of its own, which
+// reads the task from its input. It returns what that process has cost.
 func elsewhere(ctx context.Context, command string, task any) (u usage, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -36,14 +36,14 @@ func elsewhere(ctx context.Context, command string, task any) (u usage, err erro
 	return u, nil
 }
 
-// errands are what this program does in a process of its own, by its first argument.
+// errands are what this program can do in a process of its own, by the first argument.
 var errands = map[string]func(context.Context) error{
 	readCommand:   carryOut[readTask],
 	stagedCommand: carryOut[stagedTask],
 	copyCommand:   carryOut[copyTask],
 }
 
-// What the daemon has the garbage collector keep to by default.
+// The daemon's default settings of the garbage collector.
 const (
 	memoryLimit = 224 << 20
 	collectAt   = 50
@@ -68,8 +68,8 @@ func carryOut[T interface{ run(context.Context) error }](ctx context.Context) er
 	return json.NewEncoder(os.Stdout).Encode(u.Peak)
 }
 
-// profile begins a CPU profile that is written to a file, none if that is empty, and
-// returns what ends it.
+// profile begins to write a CPU profile to a file, unless that is empty, and returns a
+// function that ends it.
 func profile(file string) (end func(), err error) {
 	if file == "" {
 		return func() {}, nil

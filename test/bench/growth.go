@@ -18,27 +18,27 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// growth is the name of the part in which what a row costs is followed, as there are more
-// rows, more tables that change, and more tables that do not.
+// growth is the name of the part that follows the cost of a row as there are more rows,
+// more tables that change, and more tables that do not.
 const growth = "growth"
 
-// growing is what there is in one drain.
+// growing is the size of one drain.
 type growing struct {
 	Rows   int64 `json:"rows"`
-	Tables int   `json:"tables"` // that change
-	Idle   int   `json:"idle"`   // tables that are replicated and do not
+	Tables int   `json:"tables"` // the tables that change
+	Idle   int   `json:"idle"`   // the tables that are replicated and do not change
 	Whole  bool  `json:"whole"`  // all rows are of one transaction
 }
 
-// fewest is how many tables change where that is not what is looked at.
+// fewest is how many tables change where their number is not what is measured.
 const fewest = 4
 
-// most is how many tables change at most.
+// most returns the greatest number of tables that change.
 func most(s sizes) int { return int(min(s.of(200, 20), 200)) }
 
-// What drains are compared in, in the order in which they are made: those beside idle
-// tables come first, while the tables that change are as empty in both worlds, in the first
-// round.
+// The groups within which drains are compared, in the order in which they are made. The
+// drains beside idle tables come first: in the first round the tables that change are
+// then empty in both worlds.
 const (
 	idleOnes = "idle"
 	byRows   = "rows"
@@ -48,8 +48,8 @@ const (
 
 var groups = []string{idleOnes, byRows, byTables, whole}
 
-// growths are the drains of a round, by what they are compared in. Each stands beside the
-// one before it.
+// growths returns the drains of a round by group. Each is compared with the one before
+// it.
 func growths(s sizes, mostRows float64) map[string][]growing {
 	n := s.of(100_000, 2_000)
 	var all []growing
@@ -60,36 +60,36 @@ func growths(s sizes, mostRows float64) map[string][]growing {
 	return map[string][]growing{
 		byRows:   all,
 		byTables: {{Rows: 10 * n, Tables: 1}, {Rows: 10 * n, Tables: max(2, most(s)/20)}, {Rows: 10 * n, Tables: most(s) / 4}, {Rows: 10 * n, Tables: most(s)}},
-		whole:    {one, one, one, {Rows: s.of(mostRows, 4_000), Tables: 1, Whole: true}}, // where a peak meets the garbage collector is chance, of which a long drain has more
+		whole:    {one, one, one, {Rows: s.of(mostRows, 4_000), Tables: 1, Whole: true}}, // three times, since it is chance where a peak meets the garbage collector, and a long drain has more chances
 		idleOnes: {{Rows: 2 * n, Tables: fewest}, {Rows: 2 * n, Tables: fewest, Idle: idleTables(s)}},
 	}
 }
 
-// idleTables is how many tables there are that do not change, where there are any.
+// idleTables returns how many idle tables there are, where there are any.
 func idleTables(s sizes) int { return int(s.of(10_000, 100)) }
 
-// grown is what a drain took, and what one of nothing took a moment before: starting, and
-// finding that nothing is there.
+// grown is what a drain took, and what a drain of nothing took just before: starting, and
+// finding that there is nothing.
 type grown struct {
 	growing
 	Of        string        `json:"of"`
 	Wall      time.Duration `json:"wall"`
 	CPU       time.Duration `json:"cpu"`
-	Peak      int64         `json:"peak"` // of the drain: the most resident memory
+	Peak      int64         `json:"peak"` // of the drain: the greatest resident memory
 	Walsender time.Duration `json:"walsender"`
 	BareWall  time.Duration `json:"bare_wall"`
 	BareCPU   time.Duration `json:"bare_cpu"`
 }
 
-// resting is what a daemon costs that has nothing to do.
+// resting is the cost of a daemon that has nothing to do.
 type resting struct {
 	Idle int           `json:"idle"`
-	CPU  time.Duration `json:"cpu"` // in the time
+	CPU  time.Duration `json:"cpu"` // within that time
 	Time time.Duration `json:"time"`
 	Peak int64         `json:"peak"`
 }
 
-// growthRound is what a round has found.
+// growthRound is what a round has measured.
 type growthRound struct {
 	Drains []grown   `json:"drains"`
 	Rests  []resting `json:"rests"`
@@ -104,7 +104,8 @@ type field struct {
 	stand  *pgx.Conn
 }
 
-// sow makes a world whose daemon has loaded the tables that change, and knows idle ones.
+// sow makes a world whose daemon has loaded the tables that change and knows the idle
+// ones.
 func sow(ctx context.Context, s sizes, changes, idle int) (f *field, err error) {
 	f = &field{sizes: s, idle: idle}
 	statements := []string{"CREATE SEQUENCE fresh", plough}
@@ -115,7 +116,7 @@ func sow(ctx context.Context, s sizes, changes, idle int) (f *field, err error) 
 		lines = append(lines, "public."+changing(i)+": {columns: all}")
 	}
 	more := settings()
-	more["max_locks_per_transaction"] = "1000" // to alter a publication locks each table
+	more["max_locks_per_transaction"] = "1000" // altering a publication locks each of its tables
 	f.world, err = harness.Open(ctx, harness.Setup{
 		Source:  pgtest.Options{Settings: more, Least: 15},
 		Backing: pgtest.Options{Settings: more},
@@ -142,8 +143,8 @@ func sow(ctx context.Context, s sizes, changes, idle int) (f *field, err error) 
 }
 
 // leaveIdle makes the idle tables, publishes them, and has the warehouse remember them as
-// live, as it would after thousands of loads of nothing. Their targets are not there,
-// since nobody asks for them.
+// live, as it would after thousands of empty loads. It makes no targets for them, since
+// nothing uses those.
 func (f *field) leaveIdle(ctx context.Context, lines []string) error {
 	if f.idle == 0 {
 		return nil
@@ -190,8 +191,8 @@ func (f *field) leaveIdle(ctx context.Context, lines []string) error {
 	return err
 }
 
-// plough writes rows into the first of the tables, 20 in a transaction, each of which is
-// of one table.
+// plough inserts 20 rows in each transaction. Each transaction writes to one of the first
+// tables, in turn.
 const plough = `CREATE PROCEDURE plough(transactions int, tables int) LANGUAGE plpgsql AS $$
 	BEGIN
 		FOR i IN 0..transactions - 1 LOOP
@@ -202,7 +203,7 @@ const plough = `CREATE PROCEDURE plough(transactions int, tables int) LANGUAGE p
 
 func changing(i int) string { return fmt.Sprintf("changing_%d", i) }
 
-// close ends the world. It returns err, with what else goes wrong.
+// close ends the world. It returns err, joined with whatever else goes wrong.
 func (f *field) close(err error) error {
 	for _, c := range []*pgx.Conn{f.source, f.stand} {
 		if c != nil {
@@ -212,7 +213,7 @@ func (f *field) close(err error) error {
 	return errors.Join(err, f.world.Close())
 }
 
-// once has a daemon drain all that there is, and tells what it took.
+// once runs a daemon that drains all that there is, and returns what that took.
 func (f *field) once(ctx context.Context) (wall time.Duration, own usage, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
@@ -245,8 +246,8 @@ func (f *field) drain(ctx context.Context, of string, g growing) (grown, error) 
 	return r, f.equal(ctx, g.Tables)
 }
 
-// beside measures a drain by a daemon that runs already, and has nothing to do but that:
-// with thousands of tables, starting would cost far more than the rows.
+// beside measures a drain by a daemon that already runs and has nothing else to do. With
+// thousands of tables, starting would cost far more than the rows.
 func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest resting, err error) {
 	r = grown{growing: g, Of: of}
 	d, rest, err := f.rest(ctx)
@@ -274,7 +275,7 @@ func (f *field) beside(ctx context.Context, of string, g growing) (r grown, rest
 	return r, rest, f.equal(ctx, g.Tables)
 }
 
-// costs are what a daemon that runs has taken until now, and its walsender.
+// costs returns what a running daemon and its walsender have used so far.
 func (f *field) costs(ctx context.Context, d *harness.Daemon) (own, walsender usage, err error) {
 	if own, err = usageOf(d.Pid()); err != nil {
 		return own, walsender, err
@@ -287,7 +288,8 @@ func (f *field) costs(ctx context.Context, d *harness.Daemon) (own, walsender us
 	return own, walsender, err
 }
 
-// drained waits until the last row that was written is seen, behind all others.
+// drained waits until the target shows the last row that was written, which is behind all
+// others in the log.
 func (f *field) drained(ctx context.Context, g growing, d *harness.Daemon) error {
 	var last int64
 	if err := f.source.QueryRow(ctx, "SELECT last_value FROM fresh").Scan(&last); err != nil {
@@ -310,7 +312,7 @@ func (f *field) plough(ctx context.Context, g growing) error {
 	return nil
 }
 
-// equal compares all rows of the tables that have changed.
+// equal compares all rows of the tables that change.
 func (f *field) equal(ctx context.Context, tables int) error {
 	const columns = "id::text, name::text, plan::text, seats::text, seen_at::text"
 	for i := range tables {
@@ -329,14 +331,14 @@ func (f *field) equal(ctx context.Context, tables int) error {
 	return nil
 }
 
-// settling is how long a daemon may take until it has nothing to do, and quiet how long
-// it is then watched: in each it looks at the catalogue.
+// settling is how long a daemon may take until it has nothing left to do. quiet is how
+// long it is then watched. It looks at the catalogue in both.
 const (
 	settling = 12 * time.Second
 	quiet    = 20 * time.Second
 )
 
-// shorter is a time at the scale, up to the time itself.
+// shorter returns a time at the scale, at most the time itself.
 func (s sizes) shorter(long time.Duration) time.Duration {
 	return time.Duration(float64(long) * min(1, 5*s.scale))
 }
@@ -391,7 +393,7 @@ func pause(ctx context.Context, long time.Duration) {
 	}
 }
 
-// measureGrowth drains more and more, in two worlds: one with tables that do not change,
+// measureGrowth measures larger and larger drains in two worlds: one with idle tables,
 // and one without.
 func measureGrowth(ctx context.Context, m *measurement) (failed error) {
 	s := sizes{scale: m.scale}
@@ -427,7 +429,7 @@ func measureGrowth(ctx context.Context, m *measurement) (failed error) {
 	return nil
 }
 
-// measure is one drain of a round.
+// measure measures one drain of a round.
 func (f *field) measure(ctx context.Context, of string, g growing, r *growthRound) (d grown, err error) {
 	if of != idleOnes {
 		d, err = f.drain(ctx, of, g)

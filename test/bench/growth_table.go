@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// perMillion is seconds for 1,000,000 rows.
+// perMillion returns a time as seconds for 1,000,000 rows.
 func (g grown) perMillion(d time.Duration) float64 { return d.Seconds() / float64(g.Rows) * 1e6 }
 
-// cpu and wall are what the rows took: what starting takes is left out.
+// cpu and wall are what the rows took, without what starting takes.
 func (g grown) cpu() float64  { return g.perMillion(g.CPU - g.BareCPU) }
 func (g grown) wall() float64 { return g.perMillion(g.Wall - g.BareWall) }
 
-// share is own CPU over that of the walsender in the same drain.
+// share returns own CPU divided by the walsender's in the same drain.
 func (g grown) share() float64 { return float64(g.CPU-g.BareCPU) / float64(g.Walsender) }
 
-// shareOf tells the share of drains, unless the walsender took less than ten of the ticks
-// that its CPU is counted in.
+// shareOf returns the share of drains as text. It is empty if the walsender used less
+// than ten ticks, the unit in which its CPU is counted.
 func shareOf(drains []grown) string {
 	for _, g := range drains {
 		if g.Walsender < 10*time.Second/ticks {
@@ -27,7 +27,7 @@ func shareOf(drains []grown) string {
 	return fmt.Sprintf("%.2f", middle(drains, grown.share))
 }
 
-// by gathers what is alike, in the order in which it first came.
+// by groups values by key, in the order in which keys first come.
 func by[T any, K comparable](all []T, key func(T) K) (keys []K, of map[K][]T) {
 	of = map[K][]T{}
 	for _, one := range all {
@@ -40,7 +40,7 @@ func by[T any, K comparable](all []T, key func(T) K) (keys []K, of map[K][]T) {
 	return keys, of
 }
 
-// middle is the median of what of says of each.
+// middle returns the median of what of returns for each value.
 func middle[T any](all []T, of func(T) float64) float64 {
 	var numbers []float64
 	for _, one := range all {
@@ -49,7 +49,7 @@ func middle[T any](all []T, of func(T) float64) float64 {
 	return median(numbers)
 }
 
-// greatest is the most that of says of any.
+// greatest returns the greatest of what of returns for each value.
 func greatest[T any](all []T, of func(T) int64) (most int64) {
 	for _, one := range all {
 		most = max(most, of(one))
@@ -57,7 +57,7 @@ func greatest[T any](all []T, of func(T) int64) (most int64) {
 	return most
 }
 
-// mebibytes says how much memory it is.
+// mebibytes returns an amount of memory as text.
 func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
 
 // row writes a line of a table.
@@ -68,18 +68,18 @@ func row(b *strings.Builder, cells ...any) {
 	b.WriteString("|\n")
 }
 
-// growthHeader is the table's. README.md says what its columns are.
+// growthHeader is the header of the table. README.md explains its columns.
 const growthHeader = `| compared by | rows | tables that change | idle tables | walsender | own CPU | to the one before | own of walsender | time | to the one before | peak | starting: own CPU | time |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
-// restHeader is the second table's.
+// restHeader is the header of the second table.
 const restHeader = `
 | idle tables | own CPU in a second at rest | peak |
 | --- | --- | --- |
 `
 
-// growthTable is a line for each drain, and one for each daemon at rest.
+// growthTable returns a line for each drain, and one for each daemon at rest.
 func growthTable(rounds []growthRound) string {
 	type like struct {
 		of string

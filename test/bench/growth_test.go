@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// What starting takes is taken off, each of a group stands beside the one before it, memory
-// is the most of all rounds, and a few ticks of the walsender's are not told.
+// The cost of starting is subtracted, each drain is compared with the one before it in
+// its group, memory is the greatest of all rounds, and the share is left out if the
+// walsender used only a few ticks.
 func TestGrowthTable(t *testing.T) {
 	var rounds []growthRound
 	for _, unit := range []time.Duration{time.Second, 3 * time.Second, 2 * time.Second} {

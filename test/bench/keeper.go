@@ -16,30 +16,30 @@ import (
 	"time"
 )
 
-// round is what a part has found in a round, or in a piece of one, and where. A file has
-// one a line.
+// round is what a part has measured in a round, or in a piece of one, and on which
+// machine and commit. A file has one in each line.
 type round struct {
 	Part    string          `json:"part"`
-	Run     time.Time       `json:"run"` // when the run began, which tells it from others
+	Run     time.Time       `json:"run"` // when the run began, which identifies it
 	Round   int             `json:"round"`
 	Commit  string          `json:"commit"`
 	Machine string          `json:"machine"`
 	Scale   float64         `json:"scale"`
 	Load    string          `json:"load"` // the load average when it ended
 	Found   json.RawMessage `json:"found"`
-	Failed  string          `json:"failed,omitempty"` // why what the run has found is worth nothing: it stands in place of all its rounds
+	Failed  string          `json:"failed,omitempty"` // why the run's results are void: this entry replaces all its rounds
 }
 
-// keeper keeps rounds in a file, as they come, and has the page say what the file has: the
-// tables of a run that was broken off are those of the rounds that it has done.
+// keeper keeps rounds in a file as they come, and makes the page's tables from the file.
+// After a run that was broken off, the tables show the rounds that it has done.
 type keeper struct {
 	parts []part
-	page  string // the page; empty: it is printed, at the end
-	now   round  // what all rounds of this run share
+	page  string // the page; empty: the tables are printed at the end
+	now   round  // what all rounds of this run have in common
 	found []round
 }
 
-// measuredFile is beside the page.
+// measuredFile is the name of the file, which is in the page's folder.
 const measuredFile = "measured.jsonl"
 
 // newKeeper reads what earlier runs have left.
@@ -67,7 +67,8 @@ func newKeeper(ctx context.Context, page string, scale float64) (*keeper, error)
 
 func (k *keeper) file() string { return filepath.Join(filepath.Dir(k.page), measuredFile) }
 
-// keep keeps what was found in a round, in place of what earlier runs found of the part.
+// keep keeps what a round has found, in place of what earlier runs have found for the
+// part.
 func (k *keeper) keep(name string, number int, found any) error {
 	r := k.now
 	r.Part, r.Round, r.Load = name, number, loadAverage()
@@ -78,15 +79,16 @@ func (k *keeper) keep(name string, number int, found any) error {
 	return k.put(r, func(old round) bool { return !old.Run.Equal(r.Run) })
 }
 
-// fail takes away all that this run, or another, has found of a part, and says why instead.
+// fail removes all that this or another run has found for a part, and puts the reason
+// there.
 func (k *keeper) fail(name string, why error) error {
 	r := k.now
 	r.Part, r.Load = name, loadAverage()
-	r.Failed, _, _ = strings.Cut(why.Error(), "\n") // behind it may be the end of a log
+	r.Failed, _, _ = strings.Cut(why.Error(), "\n") // the end of a log may follow
 	return k.put(r, func(round) bool { return true })
 }
 
-// put keeps a round in place of those of its part that are old.
+// put adds a round, and removes the rounds of its part for which old returns true.
 func (k *keeper) put(r round, old func(round) bool) error {
 	k.found = slices.DeleteFunc(k.found, func(one round) bool { return one.Part == r.Part && old(one) })
 	k.found = append(k.found, r)
@@ -98,7 +100,7 @@ func (k *keeper) put(r round, old func(round) bool) error {
 	return k.write()
 }
 
-// write writes the file, and the tables of all parts that it has on the page.
+// write writes the file, and on the page the tables of all parts that have rounds.
 func (k *keeper) write() error {
 	var lines bytes.Buffer
 	e := json.NewEncoder(&lines)
@@ -130,7 +132,7 @@ func (k *keeper) write() error {
 	return os.WriteFile(k.page, []byte(page), 0o644)
 }
 
-// section is what the page says of a part, empty if nothing was kept of it.
+// section returns what the page shows for a part. It is empty if the part has no rounds.
 func (k *keeper) section(p part) (string, error) {
 	var of []round
 	var found []json.RawMessage
@@ -162,12 +164,12 @@ func plural(n int, one string) string {
 	return one + "s"
 }
 
-// What is measured of a part stands between these in a page.
+// marks returns the lines between which the page has what was measured for a part.
 func marks(part string) (begin, end string) {
 	return "<!-- measured: " + part + " -->\n", "<!-- end of " + part + " -->\n"
 }
 
-// replaced puts what was measured of a part into a page, in place of what stands there.
+// replaced returns the page with what was measured for a part in its place.
 func replaced(page, part, measured string) (string, error) {
 	begin, end := marks(part)
 	before, rest, found := strings.Cut(page, begin)
@@ -178,8 +180,8 @@ func replaced(page, part, measured string) (string, error) {
 	return before + begin + measured + end + after, nil
 }
 
-// commit names the commit, and tells whether something is changed beside what a run
-// writes.
+// commit names the commit, and says whether any file has changed other than those that a
+// run writes.
 func commit(ctx context.Context, page string) string {
 	name, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=10", "HEAD").Output()
 	if err != nil {
@@ -196,10 +198,10 @@ func commit(ctx context.Context, page string) string {
 	return strings.TrimSpace(string(name))
 }
 
-// machine says what this runs on.
+// machine describes this machine.
 func machine() string {
 	model := "unknown processor"
-	cpuinfo, _ := os.ReadFile("/proc/cpuinfo") // where there is none it is not known
+	cpuinfo, _ := os.ReadFile("/proc/cpuinfo") // other systems have no such file, and the processor is not known there
 	for line := range strings.Lines(string(cpuinfo)) {
 		if name, ok := strings.CutPrefix(line, "model name"); ok {
 			model = cmp.Or(strings.TrimLeft(strings.TrimSpace(name), ": \t"), model)
@@ -209,7 +211,7 @@ func machine() string {
 	return fmt.Sprintf("%d cores of %s", runtime.NumCPU(), model)
 }
 
-// loadAverage says how much else goes on.
+// loadAverage returns the load average, which shows how much else is running.
 func loadAverage() string {
 	load, err := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(load))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// page writes a page with a place for each part.
+// page writes a page with a place for each part and returns its path.
 func page(t *testing.T) string {
 	t.Helper()
 	text := "above\n"
@@ -39,8 +39,8 @@ func drained(round int, rows int64) results {
 	return results{{Backlog: "one transaction", Peer: limit, Round: round, Rows: rows, Wall: time.Second, Walsender: time.Second}}
 }
 
-// The page has the rounds that were done, after each of them, and the file has them for a
-// run that comes later.
+// After each round, the page shows the rounds so far, and the file keeps them for a later
+// run.
 func TestRoundsAreKeptAsTheyCome(t *testing.T) {
 	path := page(t)
 	k, err := newKeeper(t.Context(), path, 0.5)
@@ -77,8 +77,8 @@ func TestRoundsAreKeptAsTheyCome(t *testing.T) {
 	}
 }
 
-// What differs from the source was not measured: its part has no figures, neither of that
-// run nor of an earlier one, until it is measured again.
+// If the rows differ from the source, nothing was measured: the part has no figures,
+// neither of that run nor of an earlier one, until it is measured again.
 func TestFailureStandsInPlaceOfFigures(t *testing.T) {
 	path := page(t)
 	k, err := newKeeper(t.Context(), path, 1)
@@ -119,7 +119,7 @@ func TestFailureStandsInPlaceOfFigures(t *testing.T) {
 	}
 }
 
-// A part that is measured again leaves the others as they are.
+// Measuring a part again leaves the others as they are.
 func TestPartsAreKeptApart(t *testing.T) {
 	text := "a\n<!-- measured: drain -->\nold\n<!-- end of drain -->\n<!-- measured: other -->\nkept\n<!-- end of other -->\n"
 	got, err := replaced(text, drain, "new\n")
@@ -136,7 +136,7 @@ func TestPartsAreKeptApart(t *testing.T) {
 	}
 }
 
-// What stands on the page is what was measured.
+// README.md shows what was measured.
 func TestPageIsOfWhatWasKept(t *testing.T) {
 	k, err := newKeeper(t.Context(), "README.md", 1)
 	if err != nil {
@@ -173,7 +173,7 @@ func TestPartsAreChosen(t *testing.T) {
 	}
 }
 
-// Each part has a round, whatever the time; more only where they fit.
+// Each part has one round, whatever time is left, and more only if they fit.
 func TestTimeIsKept(t *testing.T) {
 	for _, c := range []struct {
 		limit  time.Duration

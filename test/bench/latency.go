@@ -14,21 +14,21 @@ import (
 	"rowshift/test/harness"
 )
 
-// latency is the name of the part in which commits are followed to where they are seen.
+// latency is the name of the part that measures how long commits take to be seen.
 const latency = "latency"
 
-// delay is how long commits took, at one rate and with one interval, to be seen where
-// they are replicated to.
+// delay is how long commits took to be seen in the targets, at one rate and with one
+// interval.
 type delay struct {
 	Interval time.Duration `json:"interval"` // batch.min_interval
-	Default  bool          `json:"default"`  // nothing of batch is configured
+	Default  bool          `json:"default"`  // the config sets nothing of batch
 	Asked    int           `json:"asked"`    // transactions a second
-	Rate     float64       `json:"rate"`     // that were committed
+	Rate     float64       `json:"rate"`     // transactions a second that were committed
 	Rowshift percentiles   `json:"rowshift"`
 	Native   percentiles   `json:"native"`
 }
 
-// percentiles are of all commits of a case.
+// percentiles are over all commits of a case.
 type percentiles struct {
 	P50 time.Duration `json:"p50"`
 	P99 time.Duration `json:"p99"`
@@ -43,10 +43,10 @@ func percentilesOf(all []time.Duration) percentiles {
 const (
 	writers  = 8                    // sessions that write
 	lookAt   = 2 * time.Millisecond // between two looks at a target
-	followed = 15 * time.Second     // how long each case is written, at scale 1
+	followed = 15 * time.Second     // how long each case writes, at scale 1
 )
 
-// intervals are those of the cases, with what the config says of them.
+// intervals are the values of batch.min_interval, with the config for each.
 var intervals = []struct {
 	of       time.Duration
 	batch    string
@@ -57,11 +57,11 @@ var intervals = []struct {
 }
 
 // measureLatency has the daemon and a subscription follow the same commits. Each writer
-// counts its transactions in a row of the table pulse: whoever sees the count sees what
-// else they have done.
+// counts its transactions in a row of the table pulse, so whoever sees the count sees
+// everything else that the transaction did.
 func measureLatency(ctx context.Context, m *measurement) error {
 	c := m.choices
-	c.scale = min(c.scale, 0.1) // more rows change nothing but how long they load
+	c.scale = min(c.scale, 0.1) // more rows would only take longer to load
 	c.chosenPeers = slices.DeleteFunc(slices.Clone(peers), func(p peer) bool { return p.name != native })
 	b, err := open(ctx, c)
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *bench) delays(ctx context.Context, m *measurement) error {
 	return nil
 }
 
-// following calls do while both follow.
+// following calls do while both the daemon and the subscription follow.
 func (b *bench) following(ctx context.Context, do func(check func() error) error) error {
 	if _, err := b.native.Exec(ctx, "ALTER SUBSCRIPTION "+nativeSlot+" ENABLE"); err != nil {
 		return err
@@ -118,15 +118,15 @@ func (b *bench) following(ctx context.Context, do func(check func() error) error
 	return b.rest(ctx)
 }
 
-// sight is when something was so.
+// sight is a count and the time at which it was committed or seen.
 type sight struct {
 	n  int64
 	at time.Time
 }
 
-// delay writes for a while, and looks when what was committed is seen.
+// delay writes for a while, and measures when what was committed is seen.
 func (b *bench) delay(ctx context.Context, rate int, long time.Duration, check func() error) (d delay, err error) {
-	// The first transactions find everything cold, and are not counted.
+	// Everything is cold for the first transactions, so they are not counted.
 	if _, err := b.pulses(ctx, rate, long/10); err != nil {
 		return d, err
 	}
@@ -161,16 +161,16 @@ func (b *bench) delay(ctx context.Context, rate int, long time.Duration, check f
 	return d, nil
 }
 
-// place is a table that is looked at on a connection of its own.
+// place is a table that is read on a connection of its own.
 type place struct{ dsn, table string }
 
-// targets are where the pulses are seen: by the daemon and by the subscription.
+// targets returns where the pulses are seen: the daemon's and the subscription's target.
 func (b *bench) targets() []place {
 	return []place{{b.world.Backing.DSN("dev"), "userdata.pulse"}, {b.world.Backing.DSN("native"), "public.pulse"}}
 }
 
-// pulses has the writers commit at a rate, and returns when each of them had which count.
-// What is late is committed at once.
+// pulses has the writers commit at a rate, and returns when each of them committed which
+// count. A transaction that is late is committed at once.
 func (b *bench) pulses(ctx context.Context, rate int, long time.Duration) (committed [writers][]sight, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	every := time.Second * writers / time.Duration(rate)
@@ -183,7 +183,7 @@ func (b *bench) pulses(ctx context.Context, rate int, long time.Duration) (commi
 	return committed, g.Wait()
 }
 
-// write has one writer commit, every now and then for so long.
+// write commits as one writer, once every interval for a while.
 func write(ctx context.Context, dsn string, writer int, persons int64, every, long time.Duration) (committed []sight, err error) {
 	c, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -208,8 +208,8 @@ func write(ctx context.Context, dsn string, writer int, persons int64, every, lo
 	return committed, nil
 }
 
-// watchPulses notes when each writer's count is seen to be another one, until ctx is
-// done and for one look more.
+// watchPulses notes when each writer's count is first seen to have grown. It runs until
+// ctx is done, and looks once more then.
 func watchPulses(ctx context.Context, dsn, table string) (seen [writers][]sight, err error) {
 	c, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -240,7 +240,7 @@ func watchPulses(ctx context.Context, dsn, table string) (seen [writers][]sight,
 	}
 }
 
-// countsIn reads the writers' counts.
+// countsIn returns the writers' counts.
 func countsIn(ctx context.Context, c *pgx.Conn, table string) (counts [writers]int64, err error) {
 	rows, err := c.Query(ctx, "SELECT id, n FROM "+table)
 	if err != nil {
@@ -252,7 +252,7 @@ func countsIn(ctx context.Context, c *pgx.Conn, table string) (counts [writers]i
 	return counts, err
 }
 
-// delaysOf are from each commit's answer to the first look that saw it.
+// delaysOf returns the time from each commit's answer to the first look that saw it.
 func delaysOf(committed, seen [writers][]sight) (all []time.Duration) {
 	for w := range committed {
 		at := 0
@@ -289,12 +289,12 @@ func (b *bench) abreast(ctx context.Context, check func() error) error {
 	return nil
 }
 
-// latencyHeader is the part's table's. README.md says what its columns are.
+// latencyHeader is the header of the table. README.md explains its columns.
 const latencyHeader = `| batch.min_interval | tx/s | rowshift p50 | p99 | native p50 | p99 | over native p50 | at most | p99 | at most |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
-// delaysTable has a line for each case: medians of the rounds.
+// delaysTable returns a line for each case, with the medians of its rounds.
 func delaysTable(all []delay) string {
 	var b strings.Builder
 	b.WriteString(latencyHeader)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A commit is seen by the first look that finds its count, or a later one.
+// A commit is seen at the first look that finds its count or a later one.
 func TestDelaysAreOfTheFirstLookThatSees(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(100, 0).Add(time.Duration(ms) * time.Millisecond) }
 	var committed, seen [writers][]sight
@@ -40,7 +40,7 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
-// What is allowed is over the subscription's delay of the same case.
+// The bounds apply to the daemon's delay less the subscription's in the same case.
 func TestDelaysTable(t *testing.T) {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	var all []delay

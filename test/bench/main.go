@@ -1,18 +1,18 @@
-// Command bench measures how fast backlogs of changes are drained: by the real
-// rowshift binary into the stand-in for Redshift, side by side, in one run, with what
-// bounds it and with what it stands beside. README.md says how, and what the columns of
-// its table mean.
+// Command bench measures how fast backlogs of changes are drained by the real rowshift
+// binary into the stand-in for Redshift. In the same run and on the same backlogs it
+// measures what limits rowshift and what rowshift is compared with. README.md says how,
+// and explains the columns of its tables.
 //
 //	limit    pg_recvlogical to nowhere: as fast as the walsender can send
-//	read     our reader, which decodes and lets go of what it has read
+//	read     our reader, which decodes what it reads and discards it
 //	text     the same, asked for text
 //	staged   the daemon without a warehouse: source and bucket
 //	native   CREATE SUBSCRIPTION into the PostgreSQL that backs the stand-in
 //	rowshift the daemon: source, bucket, stand-in
 //
-// Each round writes a backlog and has each of them drain that same one, each from a slot
-// of its own; what is compared is of one round. That is the part called drain; the others
-// are in part.go. Nothing here passes or fails by a time.
+// Each round writes a backlog, and each of these drains it from a slot of its own. Only
+// results of the same round are compared. That is the part called drain; part.go has the
+// others. Nothing here passes or fails by a time.
 package main
 
 import (
@@ -39,7 +39,7 @@ func main() {
 	}
 }
 
-// choices are what a run is told.
+// choices are the options of a run.
 type choices struct {
 	scale    float64
 	rounds   int

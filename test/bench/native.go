@@ -10,8 +10,8 @@ import (
 )
 
 // subscribe makes a database with the source's tables on the server that backs the
-// stand-in, and a subscription that has loaded them and rests. It is made as CREATE
-// SUBSCRIPTION makes it unless binary values are asked for.
+// stand-in, and a subscription that has loaded them and is at rest. The subscription has
+// the defaults of CREATE SUBSCRIPTION, unless binary values are asked for.
 // https://www.postgresql.org/docs/current/sql-createsubscription.html
 func (b *bench) subscribe(ctx context.Context) (err error) {
 	if _, err := b.stand.Exec(ctx, "CREATE DATABASE native"); err != nil {
@@ -59,8 +59,8 @@ func (b *bench) rest(ctx context.Context) error {
 	return b.released(ctx, nativeSlot)
 }
 
-// drainByNative has the subscription drain, from the moment at which it is enabled to
-// the one at which its database shows the marker.
+// drainByNative has the subscription drain. It measures from the moment at which the
+// subscription is enabled until its database shows the marker.
 func drainByNative(ctx context.Context, b *bench, w written) (result, error) {
 	r, err := b.timed(ctx, nativeSlot, func() (u usage, err error) {
 		if _, err = b.native.Exec(ctx, "ALTER SUBSCRIPTION "+nativeSlot+" ENABLE"); err != nil {
@@ -74,7 +74,7 @@ func drainByNative(ctx context.Context, b *bench, w written) (result, error) {
 			return u, err
 		}
 		u, err = usageOf(pid)
-		u.Peak = 0 // it is shared memory, most of it
+		u.Peak = 0 // most of it is shared memory
 		return u, err
 	})
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// part is one thing that is measured, with a table of its own on the page, so that it can
+// part is one kind of measurement. It has a table of its own on the page, so that it can
 // be measured again by itself.
 type part struct {
 	name    string
-	share   float64                                        // of the time that all parts have, next to the others'
-	measure func(context.Context, *measurement) error      // opens what it needs, measures while next says so, keeps what it finds
-	table   func(rounds []json.RawMessage) (string, error) // of what was kept, in Markdown
+	share   float64                                        // its share of the time of all parts, in proportion to the others'
+	measure func(context.Context, *measurement) error      // opens what it needs, measures while next allows it, keeps what it finds
+	table   func(rounds []json.RawMessage) (string, error) // makes Markdown from what was kept
 }
 
-// parts are in the order of the page.
+// parts are all parts, in the order of the page.
 var parts = []part{
 	{drain, 3, measureDrains, tableOf(func(rounds []results) string { return slices.Concat(rounds...).tables() })},
 	{snapshot, 0.4, measureSnapshots, tableOf(snapshotTable)},
@@ -26,10 +26,11 @@ var parts = []part{
 	{latency, 0.6, measureLatency, tableOf(delaysTable)},
 }
 
-// drain is the name of the part in which backlogs are drained.
+// drain is the name of the part that drains backlogs.
 const drain = "drain"
 
-// tableOf makes a part's table of what it has kept, each time as a T.
+// tableOf returns a function that makes a part's table from what it has kept, each item
+// as a T.
 func tableOf[T any](table func([]T) string) func([]json.RawMessage) (string, error) {
 	return func(rounds []json.RawMessage) (string, error) {
 		kept := make([]T, len(rounds))
@@ -42,20 +43,21 @@ func tableOf[T any](table func([]T) string) func([]json.RawMessage) (string, err
 	}
 }
 
-// measurement is a part that is being measured: it counts rounds, looks at the clock and
+// measurement is a part that is being measured. It counts rounds, watches the time and
 // keeps what was found.
 type measurement struct {
 	choices
 	name  string
-	until time.Time // no round begins that would end later; zero: all begin
-	round int       // the one under way, from 1
+	until time.Time // no round begins that would end later; zero: all rounds begin
+	round int       // the current round, from 1
 
-	began   time.Time     // the round under way
-	longest time.Duration // of the rounds that have ended
+	began   time.Time     // the start of the current round
+	longest time.Duration // the longest round that has ended
 	keeper  *keeper
 }
 
-// next tells whether another round is to begin. The first one always is.
+// next reports whether another round is to begin, and begins it. The first round always
+// does.
 func (m *measurement) next() bool {
 	now := time.Now()
 	if m.round > 0 {
@@ -69,7 +71,7 @@ func (m *measurement) next() bool {
 	return true
 }
 
-// fits tells whether what takes so long would end in time.
+// fits reports whether something that takes this long would end in time.
 func (m *measurement) fits(long time.Duration) bool {
 	if m.until.IsZero() || time.Now().Add(long).Before(m.until) {
 		return true
@@ -78,17 +80,17 @@ func (m *measurement) fits(long time.Duration) bool {
 	return false
 }
 
-// keep keeps what was found in the round under way, and writes the page anew. A round may
-// be kept in pieces.
+// keep keeps what the current round has found, and writes the page again. A round may be
+// kept in pieces.
 func (m *measurement) keep(found any) error { return m.keeper.keep(m.name, m.round, found) }
 
-// say tells how far it is.
+// say prints how far the run is.
 func (m *measurement) say(format string, args ...any) {
 	say("%-8s round %d  %s", m.name, m.round, fmt.Sprintf(format, args...))
 }
 
-// measureAll measures parts one after another. Each has its share of the time that is
-// left; one that fails leaves the others theirs.
+// measureAll measures parts one after another. Each gets its share of the time that is
+// left. A part that fails leaves the others their share.
 func measureAll(ctx context.Context, c choices, chosen []part, k *keeper) (failed []string, err error) {
 	ends := time.Now().Add(c.limit)
 	for i, p := range chosen {

@@ -15,14 +15,14 @@ import (
 	"rowshift/test/harness"
 )
 
-// peer is one of those that drain a backlog.
+// peer is one of the programs that drain a backlog.
 type peer struct {
 	name  string
 	drain func(context.Context, *bench, written) (result, error)
 }
 
-// The peers. What the others are compared with is first; it needs a program that not
-// each package of PostgreSQL has.
+// The peers. The first one is what the others are compared with; it needs a program that
+// not every package of PostgreSQL has.
 const (
 	limit    = "limit"
 	reading  = "read"
@@ -34,8 +34,8 @@ const (
 
 var peers = []peer{{limit, drainByLimit}, {reading, drainByReading(readSlot, postgres.Auto)}, {texting, drainByReading(textSlot, postgres.Text)}, {staging, drainByStaging}, {native, drainByNative}, {rowshift, drainByRowshift}}
 
-// inOrder are the peers as they drain in a round: another one is first in each, and in
-// every second one native and rowshift have each other's places.
+// inOrder returns the peers in the order in which they drain in a round. Each round
+// begins with another one, and in every second round native and rowshift swap places.
 func inOrder(peers []peer, round int) []peer {
 	at := round % len(peers)
 	order := slices.Concat(peers[at:], peers[:at])
@@ -47,7 +47,7 @@ func inOrder(peers []peer, round int) []peer {
 	return order
 }
 
-// The slots that are made for one backlog.
+// The slots that are made anew for each backlog.
 const (
 	limitSlot  = "bench_limit"
 	readSlot   = "bench_read"
@@ -55,10 +55,10 @@ const (
 	stagedSlot = "bench_staged"
 )
 
-// recvlogical is the program that reads the slot of the limit.
+// recvlogical is the program that reads the slot of the peer limit.
 const recvlogical = "pg_recvlogical"
 
-// patience is how long a drain may take before it is taken for one that hangs.
+// patience is how long a drain may take before it counts as hanging.
 const patience = 5 * time.Minute
 
 // drainByLimit has pg_recvlogical write to nowhere.
@@ -78,7 +78,7 @@ func drainByLimit(ctx context.Context, b *bench, w written) (result, error) {
 	})
 }
 
-// drainByRowshift has the daemon drain, from its start to the moment at which the
+// drainByRowshift has the daemon drain. It measures from the daemon's start until the
 // stand-in shows the marker.
 func drainByRowshift(ctx context.Context, b *bench, w written) (result, error) {
 	var d *harness.Daemon
@@ -98,7 +98,7 @@ func drainByRowshift(ctx context.Context, b *bench, w written) (result, error) {
 	return r, err
 }
 
-// ended tells a daemon to end and waits for that.
+// ended ends a daemon and waits for that. It returns err, joined with what goes wrong.
 func ended(ctx context.Context, d *harness.Daemon, err error) error {
 	d.Signal(terminate)
 	if code, failed := d.Ended(ctx); err == nil && (failed != nil || code != 0) {
@@ -107,7 +107,7 @@ func ended(ctx context.Context, d *harness.Daemon, err error) error {
 	return err
 }
 
-// timed measures what drains a slot.
+// timed measures something that drains a slot.
 func (b *bench) timed(ctx context.Context, slot string, drain func() (usage, error)) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -124,8 +124,8 @@ func (b *bench) timed(ctx context.Context, slot string, drain func() (usage, err
 	return result{Wall: wall, Own: own, Walsender: sent, Others: after.since(before)}, cmp.Or(err, failed, unread)
 }
 
-// seen waits until a table shows a row with that number in a column, as long as alive says
-// nothing.
+// seen waits until a table shows a row with this number in a column. It gives up as soon
+// as alive returns an error.
 func seen(ctx context.Context, c *pgx.Conn, table, column string, number int64, alive func() error) error {
 	var dead error
 	err := harness.Await(ctx, patience, fmt.Sprintf("%s %d of %s to be seen", column, number, table), func() (there bool, err error) {

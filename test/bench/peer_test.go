@@ -2,8 +2,8 @@ package main
 
 import "testing"
 
-// In as many rounds as there are peers nobody is first in more than two, and native is
-// about as often before rowshift as behind it.
+// In as many rounds as there are peers, none is first in more than two, and native comes
+// before rowshift about as often as behind it.
 func TestPeersTakeTurns(t *testing.T) {
 	first := map[string]int{}
 	var before, behind int

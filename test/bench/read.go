@@ -9,10 +9,10 @@ import (
 	"rowshift/replicator/postgres"
 )
 
-// readCommand is the first argument of a run that only reads, in a process of its own.
+// readCommand is the first argument of a process of this program that only reads.
 const readCommand = "read"
 
-// readTask is what such a run is told, on its standard input.
+// readTask is what such a process reads from its standard input.
 type readTask struct {
 	DSN, Slot  string
 	Format     postgres.Format
@@ -20,7 +20,8 @@ type readTask struct {
 	Rows       int64 // changes of rows between them
 }
 
-// drainByReading runs this program again, to read a slot in a format and let go.
+// drainByReading runs this program again to read a slot in a format and discard what it
+// reads.
 func drainByReading(slot string, format postgres.Format) func(context.Context, *bench, written) (result, error) {
 	return func(ctx context.Context, b *bench, w written) (result, error) {
 		start, end, err := w.between()
@@ -32,7 +33,7 @@ func drainByReading(slot string, format postgres.Format) func(context.Context, *
 	}
 }
 
-// run reads a slot from one position to another, and lets go of each change.
+// run reads a slot from one position to another, and discards each change.
 func (t readTask) run(ctx context.Context) error {
 	source, _, err := sourceOf(t.DSN, t.Slot, t.Format).Open(ctx, replicator.OpenRequest{After: t.Start})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// result is what one peer needed for one backlog in one round.
+// result is what one peer took for one backlog in one round.
 type result struct {
 	Backlog   string        `json:"backlog"`
 	Peer      string        `json:"peer"`
@@ -19,12 +19,12 @@ type result struct {
 	Others    others        `json:"others"`
 }
 
-// rate is in rows a second.
+// rate is the number of rows a second.
 func (r result) rate() float64 { return float64(r.Rows) / r.Wall.Seconds() }
 
 type results []result
 
-// of are the results of a peer for a backlog, by round.
+// of returns the results of a peer for a backlog, by round.
 func (rs results) of(backlog, peer string) (found results) {
 	for _, r := range rs {
 		if r.Backlog == backlog && r.Peer == peer {
@@ -34,8 +34,8 @@ func (rs results) of(backlog, peer string) (found results) {
 	return found
 }
 
-// against are the ratios of something of a peer to something of another, each within one
-// round.
+// against returns, for each round, the ratio of something of a peer to something of
+// another.
 func (rs results) against(backlog, peer, other string, of, to func(result) float64) (ratios []float64) {
 	theirs := rs.of(backlog, other)
 	for _, r := range rs.of(backlog, peer) {
@@ -46,13 +46,13 @@ func (rs results) against(backlog, peer, other string, of, to func(result) float
 	return ratios
 }
 
-// own is the CPU of the peer's process, in seconds.
+// own returns the CPU of the peer's process, in seconds.
 func (r result) own() float64 { return r.Own.CPU.Seconds() }
 
-// walsender is the CPU of the slot's walsender, in seconds; a tick at least.
+// walsender returns the CPU of the slot's walsender in seconds, at least one tick.
 func (r result) walsender() float64 { return max(r.Walsender.Seconds(), 1.0/ticks) }
 
-// each are what of says of each result.
+// each returns what of returns for each result.
 func (rs results) each(of func(result) float64) (all []float64) {
 	for _, r := range rs {
 		all = append(all, of(r))
@@ -60,19 +60,19 @@ func (rs results) each(of func(result) float64) (all []float64) {
 	return all
 }
 
-// median of at least one.
+// median returns the median of at least one number.
 func median(of []float64) float64 {
 	s := slices.Sorted(slices.Values(of))
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// header is the table's. README.md says what its columns are.
+// header is the header of the table. README.md explains its columns.
 const header = `| backlog | | rows/s | of limit | of native | walsender | own CPU | own of walsender | of limit's | peak |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
-// tables are a line for each backlog and peer of what it took, and of who had the cores
-// meanwhile.
+// tables returns a line for each backlog and peer with what it took, and one with who
+// used the cores meanwhile.
 func (rs results) tables() string {
 	var b strings.Builder
 	b.WriteString(header)
@@ -82,7 +82,7 @@ func (rs results) tables() string {
 	return b.String()
 }
 
-// lines writes a line for each backlog and peer that is there.
+// lines writes a line for each backlog and peer that has results.
 func (rs results) lines(b *strings.Builder, line func(b *strings.Builder, backlog, peer string)) {
 	var seen []string
 	for _, r := range rs {
@@ -98,14 +98,14 @@ func (rs results) lines(b *strings.Builder, line func(b *strings.Builder, backlo
 	}
 }
 
-// coresHeader is the second table's.
+// coresHeader is the header of the second table.
 const coresHeader = `
 | of one core, while it lasted | | walsender | own | target's PostgreSQL | stand-in | S3 server | all of the machine |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
-// cores says who had the cores: CPU over the time that it took. What is nothing is left
-// out.
+// cores writes who used the cores: CPU divided by the time that it took. It leaves out
+// zeros.
 func (rs results) cores(b *strings.Builder, backlog, peer string) {
 	own := rs.of(backlog, peer)
 	fmt.Fprintf(b, "| %s | %s |", backlog, peer)
@@ -151,7 +151,7 @@ func (rs results) line(b *strings.Builder, backlog, peer string) {
 		perMillion(result.walsender), perMillion(result.own), median(own.each(func(r result) float64 { return r.own() / r.walsender() })), ofLimits, peak)
 }
 
-// ratio tells ratios of rounds: median, least and most.
+// ratio returns the ratios of rounds as text: median, least and greatest.
 func ratio(of []float64) string {
 	if len(of) == 0 {
 		return ""

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Ratios are of one round: a round in which everything was slow changes none.
+// Ratios are taken within one round, so a round in which everything was slow changes
+// none.
 func TestRatiosArePaired(t *testing.T) {
 	var all results
 	for round, unit := range []time.Duration{time.Second, 10 * time.Second, 2 * time.Second} {

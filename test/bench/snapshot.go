@@ -19,10 +19,10 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// snapshot is the name of the part in which a table is read as a whole.
+// snapshot is the name of the part that reads a whole table.
 const snapshot = "snapshot"
 
-// taking is what one of those that read the table needed in a round.
+// taking is what one way of reading the table took in a round.
 type taking struct {
 	Peer string        `json:"peer"`
 	Rows int64         `json:"rows"`
@@ -32,21 +32,21 @@ type taking struct {
 
 func (t taking) rate() float64 { return float64(t.Rows) / t.Wall.Seconds() }
 
-// taker reads the table in one way.
+// taker is one way of reading the table.
 type taker struct {
 	name string
 	take func(ctx context.Context, w *harness.World, stand *pgx.Conn, profiles string) (usage, error)
 }
 
-// alone is what the others are compared with, and piped and keyed what rowshift is.
+// The others are compared with alone, and rowshift with piped and keyed.
 const (
 	alone = "COPY, text"
 	piped = "psql | psql"
 	keyed = "psql | psql, a key"
 )
 
-// takers are in the order of the table. The first is the limit of one session that is
-// asked for text.
+// takers returns all ways, in the order of the table. The first is the most that one
+// session can send in text.
 func takers() []taker {
 	all := []taker{
 		{alone, byCopy(copyTask{Format: postgres.Text})},
@@ -66,8 +66,8 @@ func takers() []taker {
 	return append(all, taker{piped, byPipe(pipedTable)}, taker{keyed, byPipe(keyedTable)}, taker{rowshift, byLoad})
 }
 
-// measureSnapshots has each of them read the table in a world of its own for each round:
-// a first load is one only once.
+// measureSnapshots reads the table in each way, in a new world for each round: a first
+// load happens only once.
 func measureSnapshots(ctx context.Context, m *measurement) error {
 	for m.next() {
 		found, err := m.snapshots(ctx)
@@ -88,7 +88,7 @@ func (m *measurement) snapshots(ctx context.Context) (found []taking, err error)
 		Backing:  pgtest.Options{Settings: settings(), Fsync: true},
 		Accounts: harness.Accounts{Companies: 1, Persons: int(s.persons())},
 		SQL:      []string{"VACUUM ANALYZE", "CHECKPOINT"},
-		Config:   harness.Config{Tables: []string{"public.person: {columns: all}"}, Batch: "{}"}, // all is as a user gets it
+		Config:   harness.Config{Tables: []string{"public.person: {columns: all}"}, Batch: "{}"}, // as a user gets it by default
 	})
 	if err != nil {
 		return nil, err
@@ -114,8 +114,9 @@ func (m *measurement) snapshots(ctx context.Context) (found []taking, err error)
 	return found, sameEverywhere(ctx, w, stand)
 }
 
-// sameEverywhere compares the table with what was made of it, and what was made: two
-// tables of the same columns and as many checks, without a key or another index.
+// sameEverywhere compares the table's rows with those of its copies. It also compares the
+// copies that rowshift and the pipe made: they must have the same columns and as many
+// checks, and no key or other index.
 func sameEverywhere(ctx context.Context, w *harness.World, stand *pgx.Conn) error {
 	source, err := pgx.Connect(ctx, w.SourceDSN())
 	if err != nil {
@@ -149,12 +150,12 @@ func sameEverywhere(ctx context.Context, w *harness.World, stand *pgx.Conn) erro
 	return nil
 }
 
-// shape is all of a table that its rows pay for when they are written.
+// shape returns everything of a table that costs time when rows are written.
 const shape = `SELECT string_agg(format('%s %s %s %s', attname, format_type(atttypid, atttypmod), attcollation::regcollation, attnotnull), ', ' ORDER BY attnum) || '; ' ||
 	(SELECT count(*) FROM pg_index WHERE indrelid = $1::regclass) || ' indexes, ' || (SELECT count(*) FROM pg_constraint WHERE conrelid = $1::regclass) || ' constraints'
 	FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`
 
-// byCopy has this program read the table in a process of its own.
+// byCopy runs this program again to read the table.
 func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, string) (usage, error) {
 	return func(ctx context.Context, w *harness.World, _ *pgx.Conn, profiles string) (usage, error) {
 		task.DSN = w.SourceDSN()
@@ -167,21 +168,21 @@ func byCopy(task copyTask) func(context.Context, *harness.World, *pgx.Conn, stri
 }
 
 // pipedTable makes a table as the stand-in makes the daemon's: with its checks, and
-// without a key or an index, which it gives no table that is only loaded.
+// without a key or an index, which a table that is only loaded does not get.
 func pipedTable(ctx context.Context, loader, _ *pgx.Conn) (string, error) {
 	_, err := loader.Exec(ctx, "CREATE TABLE userdata.piped (id VARCHAR(36), email VARCHAR(65535), full_name VARCHAR(65535), is_active BOOLEAN, bio VARCHAR(65535), last_seen_at TIMESTAMPTZ) DISTSTYLE KEY DISTKEY (id)",
 		pgx.QueryExecModeSimpleProtocol)
 	return "userdata.piped", err
 }
 
-// keyedTable makes one as the source has it, and native replication needs it.
+// keyedTable makes a table as the source has it and native replication needs it.
 func keyedTable(ctx context.Context, _, stand *pgx.Conn) (string, error) {
 	_, err := stand.Exec(ctx, "CREATE TABLE userdata.keyed (id uuid PRIMARY KEY, email text, full_name text, is_active boolean, bio text, last_seen_at timestamptz)")
 	return "userdata.keyed", err
 }
 
-// byPipe has one psql copy the table out, and another into a table of the stand-in's
-// database that is made for it.
+// byPipe has one psql copy the table out, and another copy it into a new table of the
+// stand-in's database.
 func byPipe(table func(ctx context.Context, loader, stand *pgx.Conn) (string, error)) func(context.Context, *harness.World, *pgx.Conn, string) (usage, error) {
 	return func(ctx context.Context, w *harness.World, stand *pgx.Conn, _ string) (u usage, err error) {
 		loader, err := pgx.Connect(ctx, w.WarehouseDSN("loader", harness.LoaderPassword))
@@ -200,7 +201,7 @@ func byPipe(table func(ctx context.Context, loader, stand *pgx.Conn) (string, er
 	}
 }
 
-// pipe copies the table into another.
+// pipe copies the table into another by two psql.
 func pipe(ctx context.Context, w *harness.World, table string) (u usage, err error) {
 	psql, err := w.Source.Program("psql")
 	if err != nil {
@@ -223,7 +224,8 @@ func pipe(ctx context.Context, w *harness.World, table string) (u usage, err err
 	return u, nil
 }
 
-// byLoad has the daemon load the table for the first time, from its start to its end.
+// byLoad has the daemon load the table for the first time, and measures from its start to
+// its end.
 func byLoad(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usage, err error) {
 	d, err := w.Run("--once")
 	if err != nil {
@@ -232,8 +234,8 @@ func byLoad(ctx context.Context, w *harness.World, _ *pgx.Conn, _ string) (u usa
 	return untilEnd(ctx, d)
 }
 
-// untilEnd waits for a daemon that ends by itself, and tells what it has cost. Its memory
-// is looked at until then, since the kernel tells no more of it to a parent.
+// untilEnd waits for a daemon that ends by itself, and returns what it has cost. It reads
+// the daemon's memory until then, since the kernel does not tell it to a parent afterwards.
 func untilEnd(ctx context.Context, d *harness.Daemon) (u usage, err error) {
 	ended, stop := context.WithCancel(ctx)
 	last := make(chan usage)
@@ -242,7 +244,7 @@ func untilEnd(ctx context.Context, d *harness.Daemon) (u usage, err error) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for ended.Err() == nil {
-			if now, err := usageOf(d.Pid()); err == nil { // one that has just ended has no memory
+			if now, err := usageOf(d.Pid()); err == nil { // a process that has just ended has no memory
 				u.Peak = max(u.Peak, now.Peak)
 			}
 			select {
@@ -262,12 +264,12 @@ func untilEnd(ctx context.Context, d *harness.Daemon) (u usage, err error) {
 	return u, nil
 }
 
-// snapshotHeader is the table's. README.md says what its columns are.
+// snapshotHeader is the header of the table. README.md explains its columns.
 const snapshotHeader = `| | rows/s | of COPY, text | of psql | of psql, a key | own CPU | peak |
 | --- | --- | --- | --- | --- | --- | --- |
 `
 
-// snapshotTable is a line for each of those that read the table.
+// snapshotTable returns a line for each way of reading the table.
 func snapshotTable(rounds [][]taking) string {
 	var b strings.Builder
 	b.WriteString(snapshotHeader)

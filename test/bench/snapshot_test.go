@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Ratios are of one round, to what one COPY of text and what psql made of it.
+// Ratios are taken within one round: to one COPY in text, and to the two pipes of psql.
 func TestSnapshotTable(t *testing.T) {
 	var rounds [][]taking
 	for _, unit := range []time.Duration{time.Second, 5 * time.Second, 2 * time.Second} {

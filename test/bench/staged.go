@@ -16,10 +16,10 @@ import (
 	"rowshift/sink/bucket"
 )
 
-// stagedCommand is the first argument of a run that stages, in a process of its own.
+// stagedCommand is the first argument of a process of this program that stages.
 const stagedCommand = "staged"
 
-// stagedTask is what such a run is told, on its standard input.
+// stagedTask is what such a process reads from its standard input.
 type stagedTask struct {
 	DSN        string
 	Checkpoint replicator.Checkpoint // where it begins
@@ -27,11 +27,11 @@ type stagedTask struct {
 	Rows       int64 // changes of rows up to there
 
 	Endpoint, Region, Bucket, AccessKey, SecretKey string
-	Profile                                        string // where its CPU profile is written to; empty: nowhere
+	Profile                                        string // the file for its CPU profile; empty: none
 }
 
-// drainByStaging runs this program again, to bring everything to rest in the bucket. What
-// a warehouse would remember of the tables is found out before the clock runs.
+// drainByStaging runs this program again to bring everything into the bucket. What a
+// warehouse would remember of the tables is read before the clock starts.
 func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
 	s3 := b.world.S3
 	task := stagedTask{DSN: b.world.SourceDSN(), Rows: w.rows, Endpoint: s3.Endpoint(), Region: s3.Region, Bucket: s3.Bucket, AccessKey: s3.AccessKey, SecretKey: s3.SecretKey}
@@ -57,7 +57,8 @@ func drainByStaging(ctx context.Context, b *bench, w written) (result, error) {
 	return b.timed(ctx, stagedSlot, func() (usage, error) { return elsewhere(ctx, stagedCommand, task) })
 }
 
-// checkpointOf is what a warehouse remembers that has all tables, up to a position.
+// checkpointOf returns the checkpoint of a warehouse that has all tables up to a
+// position.
 func checkpointOf(o replicator.Opened, at replicator.LSN) replicator.Checkpoint {
 	cp := replicator.Checkpoint{Pipeline: "staged", Epoch: 1, Phase: replicator.Streaming, LSN: at,
 		System: o.System, Timeline: o.Timeline, Database: o.Database, Slot: o.Slot, Publication: o.Publication}
@@ -69,7 +70,7 @@ func checkpointOf(o replicator.Opened, at replicator.LSN) replicator.Checkpoint 
 	return cp
 }
 
-// run drains into a bucket and into a warehouse that only remembers.
+// run drains into a bucket and into a warehouse that keeps only its checkpoint.
 func (task stagedTask) run(ctx context.Context) error {
 	end, err := profile(task.Profile)
 	if err != nil {
@@ -92,7 +93,7 @@ func (task stagedTask) run(ctx context.Context) error {
 	return err
 }
 
-// sourceOf is the source of all tables, by a slot and in a format.
+// sourceOf returns a source of all tables, with a slot and in a format.
 func sourceOf(dsn, slot string, format postgres.Format) *postgres.Origin {
 	o := postgres.Options{Slot: slot, Format: format, Publication: publication, Config: func(context.Context) (*pgx.ConnConfig, error) { return pgx.ParseConfig(dsn) }}
 	for _, t := range tables {
@@ -101,7 +102,7 @@ func sourceOf(dsn, slot string, format postgres.Format) *postgres.Origin {
 	return postgres.New(o)
 }
 
-// memory is a warehouse that remembers how far it got, and no row.
+// memory is a warehouse that remembers how far it got, but no row.
 type memory struct {
 	replicator.Loader // nothing is loaded
 

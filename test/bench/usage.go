@@ -26,12 +26,13 @@ type usage struct {
 	Peak int64         `json:"peak"` // the most bytes of memory that it has had; 0: not known
 }
 
-// ticks is how many of the clock's there are in a second, which Linux tells programs
-// whatever its own clock does. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+// ticks is how many clock ticks a second has in what Linux tells programs, whatever its
+// own clock does. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 const ticks = 100
 
-// usageOf reads what a process has cost. The most memory comes from its own status: what
-// the kernel tells a parent counts in what the parent had when it started it.
+// usageOf reads what a process has cost. The greatest memory comes from the process's own
+// status: what the kernel tells its parent includes what the parent had when it started
+// it.
 func usageOf(pid int) (u usage, err error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -59,10 +60,10 @@ func usageOf(pid int) (u usage, err error) {
 	return u, nil
 }
 
-// others is the CPU of those beside a peer and its walsender, while it drains.
+// others is the CPU of everything but a peer and its walsender while the peer drains.
 type others struct {
-	Target  time.Duration `json:"target"`  // PostgreSQL behind the stand-in, where the subscription's database is too
-	Stand   time.Duration `json:"stand"`   // the stand-in itself, and what measures: they are one process
+	Target  time.Duration `json:"target"`  // the PostgreSQL behind the stand-in, which also has the subscription's database
+	Stand   time.Duration `json:"stand"`   // the stand-in and this program, which are one process
 	Bucket  time.Duration `json:"bucket"`  // the S3 server
 	Machine time.Duration `json:"machine"` // everything
 }
@@ -84,13 +85,13 @@ func othersOf(w *harness.World) (o others, err error) {
 	return o, err
 }
 
-// since is what was used between two readings.
+// since returns what was used between two readings.
 func (o others) since(before others) others {
 	return others{o.Target - before.Target, o.Stand - before.Stand, o.Bucket - before.Bucket, o.Machine - before.Machine}
 }
 
-// family is the CPU of a process and of all that it has started, the ones that have ended
-// too.
+// family returns the CPU of a process and of all that it has started, including those
+// that have ended.
 func family(pid int) (cpu time.Duration, err error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -100,7 +101,7 @@ func family(pid int) (cpu time.Duration, err error) {
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended: its parent has its time
+			continue // it has ended, and its parent has its time
 		}
 		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		own := filepath.Base(filepath.Dir(path)) == strconv.Itoa(pid)
@@ -120,7 +121,7 @@ func family(pid int) (cpu time.Duration, err error) {
 	return cpu, nil
 }
 
-// machineTime is what all processors have been busy with.
+// machineTime returns for how long all processors have been busy.
 // https://man7.org/linux/man-pages/man5/proc_stat.5.html
 func machineTime() (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
@@ -146,9 +147,9 @@ func clock(fields []string) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// watch follows the walsender of a slot, from when there is one, and returns what tells
-// its CPU when it has ended or is asked for. A walsender that ends takes what it has used
-// in its last moment with it.
+// watch follows the walsender of a slot from when there is one. It returns a function
+// that stops following and returns the walsender's CPU. What a walsender used in the last
+// moment before it ended is lost.
 func watch(ctx context.Context, dsn, slot string) func() (time.Duration, error) {
 	ctx, stop := context.WithCancel(ctx)
 	type answer struct {
@@ -167,7 +168,7 @@ func watch(ctx context.Context, dsn, slot string) func() (time.Duration, error) 
 	}
 }
 
-// follow looks at a walsender's CPU until it ends or ctx does.
+// follow reads a walsender's CPU until it ends or ctx is done.
 func follow(ctx context.Context, dsn, slot string) (cpu time.Duration, err error) {
 	conn, err := pgx.Connect(context.WithoutCancel(ctx), dsn)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Groups and roles are roles on the backing server, whose names begin so: users,
-// groups and roles have names of their own each.
+// The prefixes of the roles on the backing server that stand for groups and roles: in
+// Redshift a user, a group and a role may have the same name.
 const (
 	groupPrefix = "rs group "
 	rolePrefix  = "rs role "
@@ -33,7 +33,7 @@ func (p *parser) alterUser() *statement {
 	p.accept("with")
 	switch {
 	case p.accept("rename", "to"):
-		to := p.userName() // the password's hash has the name in it, and is of no more use
+		to := p.userName() // the stored hash was made with the old name, so it is of no more use
 		return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " RENAME TO " + quote(to), "ALTER ROLE " + quote(to) + " RESET redshift.password", regrant(name, text(to))})
 	case p.peek().is("set"), !p.peekAt(1).is("session") && p.accept("reset"):
 		return p.userSetting(name)
@@ -59,8 +59,8 @@ func (p *parser) userSetting(name string) *statement {
 	return accounts("ALTER USER", []string{"ALTER ROLE " + quote(name) + " " + set.sql})
 }
 
-// accounts is a statement of steps that only a superuser may do, but for a user's own
-// password.
+// accounts returns a statement that runs steps which only a superuser may take, except
+// that users may change their own password.
 func accounts(tag string, steps []string) *statement {
 	s := &statement{class: tag, tag: tag}
 	s.own = sequence(steps)
@@ -147,7 +147,7 @@ func (p *parser) sessionTimeout() string {
 
 var md5Password = regexp.MustCompile(`^md5[0-9a-fA-F]{32}$`)
 
-// password reads a password, or that there is none.
+// password reads a password or DISABLE, and returns the change of the role.
 func (p *parser) password(user string) string {
 	if p.accept("disable") {
 		return " RESET redshift.password"
@@ -166,8 +166,9 @@ func (p *parser) password(user string) string {
 	return " SET redshift.password TO " + text(passwordHash(user, word))
 }
 
-// regrant takes the rights that only the catalogue knows from one name to another, or
-// away. It follows what only who may do that can do.
+// regrant returns the statement that moves the rights which only the catalogue knows to
+// another name, or removes them if to is NULL. It runs after a step that only somebody
+// with the right to do so can take, so it checks nothing itself.
 func regrant(name, to string) string {
 	return "SELECT " + catalogueSchema + ".regrant(" + text(name) + ", " + to + ")"
 }
@@ -254,7 +255,7 @@ func (p *parser) alterRole() *statement {
 	return accounts("ALTER ROLE", []string{"ALTER ROLE " + quote(name) + " RENAME TO " + quote(to), regrant(name, text(to))})
 }
 
-// dropRole reads DROP ROLE; FORCE takes it from those who have it.
+// dropRole reads DROP ROLE; FORCE also takes the role from those who were granted it.
 func (p *parser) dropRole() *statement {
 	name := rolePrefix + p.name()
 	role := quote(name)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// alter reads ALTER by what is changed.
+// alter reads ALTER and dispatches by the kind of object.
 func (p *parser) alter() *statement {
 	p.want("alter")
 	switch p.oneOf("table", "user", "group", "role", "schema", "database", "default", "view", "materialized") {
@@ -87,13 +87,13 @@ func (p *parser) alterTable() *statement {
 	return a.s
 }
 
-// plain makes a change that the catalogue need not know.
+// plain sets a change of which the catalogue need not know.
 func (a *alteration) plain(change string) {
 	a.then(func(context.Context, *session, string) error { return nil }, change)
 }
 
-// then makes a change and writes what it means to the catalogue. Who has the right to
-// ALTER need not be the owner.
+// then sets a change, and note, which writes to the catalogue what the change means.
+// Somebody who was granted ALTER need not own the table.
 func (a *alteration) then(note func(ctx context.Context, c *session, oid string) error, change string) {
 	a.s.own = func(ctx context.Context, c *session) error {
 		oid, err := c.oid(ctx, a.table)
@@ -116,8 +116,8 @@ func (a *alteration) then(note func(ctx context.Context, c *session, oid string)
 	}
 }
 
-// lockTable locks a table that is changed in the catalogue alone, as ALTER TABLE does.
-// Views are not tables.
+// lockTable takes the lock that ALTER TABLE takes, for a change that is made in the
+// catalogue alone. It refuses views.
 func (c *session) lockTable(ctx context.Context, oid string, table relationName, granted bool) error {
 	kind, err := c.value(ctx, "SELECT relkind FROM pg_class WHERE oid = $1::text::oid", oid)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *session) lockTable(ctx context.Context, oid string, table relationName,
 	return c.asOwner(ctx, granted, "LOCK TABLE "+table.sql()+" IN ACCESS EXCLUSIVE MODE")
 }
 
-// mustOwn refuses what only an owner may.
+// mustOwn refuses users who do not own the relation.
 func (c *session) mustOwn(ctx context.Context, oid, table string) error {
 	owns, err := c.value(ctx, "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = $1::text::oid", oid)
 	if err == nil && owns != "t" {
@@ -168,7 +168,7 @@ func (a *alteration) add() {
 	}, " ADD COLUMN "+column.sql())
 }
 
-// addKey adds a key, which nothing enforces.
+// addKey adds a key to the catalogue; nothing enforces it.
 func (a *alteration) addKey(k *keyDefinition) {
 	a.then(func(ctx context.Context, c *session, oid string) error {
 		if err := k.resolve(ctx, c, a.table); err != nil {
@@ -231,7 +231,8 @@ func (a *alteration) drop() {
 	}
 }
 
-// droppable refuses to drop the columns that a table is laid out by, and its last.
+// droppable refuses to drop a column that is part of the distribution or sort key, and a
+// table's last column.
 func (c *session) droppable(ctx context.Context, table relationName, column string) error {
 	found, err := c.ask(ctx, `SELECT a.attname, coalesce(r.distkey, false), coalesce(r.sortkey, 0) FROM pg_attribute a
 		LEFT JOIN `+catalogueSchema+`.attribute r ON r.relation = a.attrelid AND r.attnum = a.attnum
@@ -253,8 +254,8 @@ func (c *session) droppable(ctx context.Context, table relationName, column stri
 	return nil
 }
 
-// rename reads RENAME TO and RENAME COLUMN. A column's CHECK, which bears its name,
-// goes with it.
+// rename reads RENAME TO and RENAME COLUMN. A column's CHECK is named after it, so it is
+// renamed too.
 func (a *alteration) rename() {
 	p := a.p
 	if p.accept("to") {
@@ -291,7 +292,7 @@ func (a *alteration) alter() {
 	}
 }
 
-// note makes a change of the catalogue alone.
+// note sets a change that is made in the catalogue alone.
 func (a *alteration) note(function, change string) {
 	a.then(func(ctx context.Context, c *session, oid string) error {
 		_, err := c.ask(ctx, "SELECT "+catalogueSchema+"."+function+"($1::text::oid, $2::text::jsonb)", oid, change)
@@ -299,8 +300,8 @@ func (a *alteration) note(function, change string) {
 	}, "")
 }
 
-// alterLayout reads DISTSTYLE, DISTKEY and SORTKEY; one of the sort key may go with
-// one of the distribution.
+// alterLayout reads DISTSTYLE, DISTKEY and SORTKEY. One statement may change the sort key
+// together with the distribution.
 func (a *alteration) alterLayout() {
 	p := a.p
 	style, key := "", ""
@@ -330,7 +331,7 @@ func (a *alteration) alterLayout() {
 	a.layout(&style, key, sort)
 }
 
-// layout changes distribution and sort key; nil leaves it.
+// layout sets the distribution style and the keys; nil leaves one as it is.
 func (a *alteration) layout(style *string, key string, sort []string) {
 	a.then(func(ctx context.Context, c *session, oid string) error {
 		is, err := c.ask(ctx, `SELECT r.sortstyle, c.relpersistence FROM `+catalogueSchema+`.relation r JOIN pg_class c ON c.oid = r.relation WHERE r.relation = $1::text::oid`, oid)
@@ -371,8 +372,8 @@ func (c *session) redistribute(ctx context.Context, oid, style, key string) erro
 	return err
 }
 
-// alterColumn reads ALTER COLUMN: a VARCHAR's size and encodings are all that can
-// change.
+// alterColumn reads ALTER COLUMN, which can change only the size of a VARCHAR and
+// encodings.
 func (a *alteration) alterColumn() {
 	p := a.p
 	name := p.name()

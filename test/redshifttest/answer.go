@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// sendError answers with an error, in Redshift's words where PostgreSQL has others.
+// sendError answers with an error, in Redshift's words where they differ from
+// PostgreSQL's.
 func (c *session) sendError(err error, severity string) {
 	r := &pgproto3.ErrorResponse{Severity: severity, Code: "XX000", Message: err.Error()}
 	var refusal *Refusal
@@ -40,7 +41,8 @@ func (c *session) sendError(err error, severity string) {
 	c.wire.Send(r)
 }
 
-// worse is the severity of an error that came with its own.
+// worse returns FATAL if the error itself came with FATAL or PANIC, and our severity
+// otherwise.
 func worse(ours, its string) string {
 	if its == "FATAL" || its == "PANIC" {
 		return "FATAL"
@@ -48,9 +50,9 @@ func worse(ours, its string) string {
 	return ours
 }
 
-// origin is the place in Redshift's source that an error names, as the errors in
-// https://github.com/aws/aws-sdk-pandas/issues/665 and
-// https://github.com/awslabs/amazon-redshift-utils/issues/716 do.
+// origin returns the place in Redshift's source code that an error with this code names,
+// as seen in https://github.com/aws/aws-sdk-pandas/issues/665 and
+// https://github.com/awslabs/amazon-redshift-utils/issues/716.
 func origin(code string) (file string, line int32, routine string) {
 	switch code {
 	case "XX000":
@@ -61,22 +63,22 @@ func origin(code string) (file string, line int32, routine string) {
 	return "/home/rdsdb/padb/src/pg/src/backend/tcop/postgres.c", 1234, "exec_simple_query"
 }
 
-// block is the detail that Redshift's internals add to an error.
+// block returns the block of details that Redshift's internals add to an error.
 func block(message string, code int, context string, query int64, location string, pid uint32) string {
 	const rule = "  -----------------------------------------------"
 	return fmt.Sprintf("\n%s\n  error:  %s\n  code:      %d\n  context:   %s\n  query:     %d\n  location:  %s\n  process:   padbmaster [pid=%d]\n%s\n",
 		rule, message, code, context, query, location, pid, rule)
 }
 
-// ownNames puts the names that a client knows for those of the backing server.
+// ownNames replaces the backing server's names by those that a client knows.
 var ownNames = strings.NewReplacer(catalogueSchema+".", "", `role "`+groupPrefix, `group "`, `role "`+rolePrefix, `role "`, groupPrefix, "", rolePrefix, "")
 
 func withoutOwn(words string) string { return ownNames.Replace(words) }
 
-// systemView finds the name of a view of the system, in an error.
+// systemView finds the name of a system view in an error.
 var systemView = regexp.MustCompile(`"(stl|stv|svl|svv|svcs|sys)_\w+"`)
 
-// translate puts Redshift's words for PostgreSQL's.
+// translate replaces PostgreSQL's words by Redshift's.
 func (c *session) translate(fault *pgconn.PgError, r *pgproto3.ErrorResponse) {
 	switch {
 	case fault.Code == "40001" && c.level == Serializable:
@@ -99,13 +101,13 @@ func (c *session) translate(fault *pgconn.PgError, r *pgproto3.ErrorResponse) {
 	}
 }
 
-// conflictText is what a write answers with, under snapshot isolation, whose rows were
-// changed by a transaction that was committed meanwhile.
+// conflictText is the error, under snapshot isolation, of a write to rows that a
+// transaction committed in the meantime has changed.
 // https://github.com/aws/amazon-redshift-jdbc-driver/issues/147
 const conflictText = "could not complete because of conflict with concurrent transaction"
 
-// violation is the detail of error 1023: the table that the transaction touched last,
-// and the numbers of the transactions.
+// violation returns the detail of error 1023: the table that the transaction touched
+// last, and the numbers of the transactions in the cycle.
 // https://github.com/aws/aws-sdk-pandas/issues/665
 func (c *session) violation() string {
 	var oid int64
@@ -117,7 +119,7 @@ func (c *session) violation() string {
 	return block(message, 1023, "", c.query, "xact_mgmt.cpp:1023", c.backing.PID())
 }
 
-// aborted refuses what comes after an error in a transaction.
+// aborted returns the refusal of every statement that follows an error in a transaction.
 func aborted() *Refusal {
 	return &Refusal{Code: "25P02", Message: "current transaction is aborted, commands ignored until end of transaction block", Rule: "R-101"}
 }

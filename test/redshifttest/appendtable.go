@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// appendQuery asks what of two tables differs. $1 is the target, $2 the source.
+// appendQuery returns how the columns of two tables differ. $1 is the target, $2 the
+// source.
 const appendQuery = `WITH t AS (SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, r.encoding, r.distkey, r.sortkey, r.identity, r.declared
 		FROM pg_attribute a JOIN ` + catalogueSchema + `.attribute r ON r.relation = a.attrelid AND r.attnum = a.attnum WHERE a.attrelid = $1::text::oid AND NOT a.attisdropped),
 	s AS (SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, r.encoding, r.distkey, r.sortkey, r.identity, r.declared
@@ -22,7 +23,8 @@ func (a *alteration) append() {
 	extra := a.p.oneOf("ignoreextra", "filltarget")
 	a.s.class, a.s.tag, a.s.alone = "ALTER TABLE APPEND", "ALTER TABLE APPEND", "ALTER TABLE APPEND"
 	a.s.own = func(ctx context.Context, c *session) error {
-		// the lock is first, so that rows which others have just written are seen and moved
+		// the locks come first, so that rows which others have just written are seen and
+		// moved
 		if _, err := c.ask(ctx, "LOCK TABLE "+a.table.sql()+", "+source.sql()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
 			return err
 		}
@@ -43,8 +45,8 @@ func (a *alteration) append() {
 	}
 }
 
-// moved returns the columns that go from one table to the other, which must have the
-// same attributes.
+// moved returns the columns that go from one table to the other. It refuses columns whose
+// attributes differ.
 func (a *alteration) moved(ctx context.Context, c *session, source relationName, extra string) ([]string, error) {
 	var oids []string
 	for _, n := range []relationName{a.table, source} {

@@ -4,7 +4,8 @@ import (
 	"context"
 )
 
-// ask runs a statement of the stand-in's own and returns its rows; NULL is empty.
+// ask runs a statement of the stand-in's own and returns its rows, with NULL as an empty
+// string.
 func (c *session) ask(ctx context.Context, sql string, values ...string) ([][]string, error) {
 	var arguments [][]byte
 	for _, v := range values {
@@ -34,7 +35,7 @@ func (c *session) value(ctx context.Context, sql string, values ...string) (stri
 	return all[0][0], nil
 }
 
-// oid finds a table or view by its name.
+// oid returns the OID of a table or view.
 func (c *session) oid(ctx context.Context, n relationName) (string, error) {
 	return c.value(ctx, "SELECT $1::text::regclass::oid", n.sql())
 }

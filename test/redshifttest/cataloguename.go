@@ -25,8 +25,8 @@ var standards = map[string]bool{
 	"columns": true, "tables": true, "schemata": true, "views": true, "table_constraints": true, "key_column_usage": true,
 }
 
-// catalogueName is the stand-in's name of a relation of the catalogue; false if it is
-// none that it has.
+// catalogueName returns the stand-in's name for a relation of Redshift's catalogue, and
+// false if the stand-in has no such relation.
 func catalogueName(n relationName) (string, bool) {
 	switch {
 	case (n.schema == "" || n.schema == "pg_catalog") && catalogue[n.table]:
@@ -37,8 +37,8 @@ func catalogueName(n relationName) (string, bool) {
 	return "", false
 }
 
-// ofCatalogue tells that a name is in the catalogue's schemas, or begins as its names
-// do, whether the stand-in has it or not.
+// ofCatalogue reports whether a name is in one of the catalogue's schemas or begins as
+// catalogue names do, whether or not the stand-in has it.
 func ofCatalogue(n relationName) bool {
 	return n.schema == "pg_catalog" || n.schema == "information_schema" || n.schema == "" && strings.HasPrefix(n.table, "pg_")
 }

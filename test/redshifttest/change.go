@@ -22,7 +22,7 @@ func (p *parser) target() source {
 	c.alias = c.relation.table
 	last := len(p.named) - 1
 	c.columns = p.tableColumns(p.named[last])
-	p.named = append([]relationName{p.named[last]}, p.named[:last]...) // before those of WITH
+	p.named = append([]relationName{p.named[last]}, p.named[:last]...) // the target comes before the tables of WITH
 	p.scope.sources = []source{c}
 	return c
 }
@@ -63,7 +63,7 @@ func (p *parser) insertColumns() (list string, names []string) {
 	return " (" + strings.Join(quoted, ", ") + ")", names
 }
 
-// rows reads the rows of VALUES. Several may not have subqueries in them.
+// rows reads the rows of VALUES. If there are several, they may not contain subqueries.
 func (p *parser) rows(names []string) string {
 	var rows []string
 	for {
@@ -138,8 +138,8 @@ func (p *parser) update() *statement {
 	return &statement{class: "UPDATE", sql: s}
 }
 
-// deterministic is true unless error_on_nondeterministic_update is: then it fails if a
-// row of the target has several matches.
+// deterministic returns a condition that fails if a row of the target has several matches
+// and error_on_nondeterministic_update is on, and that is true otherwise.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_error_on_nondeterministic_update.html
 func deterministic(target, alias, from, where string) string {
 	row := quote(strings.TrimPrefix(alias, "#")) + ".ctid"
@@ -147,7 +147,7 @@ func deterministic(target, alias, from, where string) string {
 		" GROUP BY " + row + " HAVING " + catalogueSchema + ".many_matches(count(*))) ELSE true END"
 }
 
-// fromAtOrWhere finds where the list of an UPDATE's columns ends.
+// fromAtOrWhere returns where the list of columns that an UPDATE sets ends.
 func (p *parser) fromAtOrWhere() int {
 	if from := p.fromAt(); from >= 0 {
 		return from
@@ -166,7 +166,7 @@ func (p *parser) fromAtOrWhere() int {
 	return len(p.tokens)
 }
 
-// sets reads the columns that an UPDATE sets; they stand without their table.
+// sets reads the columns that an UPDATE sets, which are written without their table.
 func (p *parser) sets() string {
 	var sets []string
 	for {
@@ -189,8 +189,9 @@ func (p *parser) sets() string {
 	}
 }
 
-// joinedWhere reads the WHERE of an UPDATE or DELETE. One that joins the target has an
-// equality of one of its columns and one of another table among its conditions.
+// joinedWhere reads the WHERE of an UPDATE or DELETE. If the statement joins the target
+// with other tables, one condition must be an equality of a column of the target and one
+// of another table.
 func (p *parser) joinedWhere(target source, joins bool) string {
 	var n node
 	if p.accept("where") {
@@ -205,12 +206,12 @@ func (p *parser) joinedWhere(target source, joins bool) string {
 	return n.sql
 }
 
-// joinsTarget tells whether a condition is an equality of a column of the target and a
+// joinsTarget reports whether a condition is an equality of a column of the target and a
 // column of another table.
 func (p *parser) joinsTarget(n node, target source) bool { return p.soughtColumn(n, target) != "" }
 
-// soughtColumn is the column of the target that a condition holds equal to a column of
-// another table; nothing if it is no such condition.
+// soughtColumn returns the column of the target that a condition holds equal to a column
+// of another table, and an empty string for any other condition.
 func (p *parser) soughtColumn(n node, target source) string {
 	if n.shape != equalShape || n.parts[0].shape != columnShape || n.parts[1].shape != columnShape {
 		return ""
@@ -228,7 +229,7 @@ func (p *parser) soughtColumn(n node, target source) string {
 	return n.parts[1].name
 }
 
-// seekBy notes by which columns a condition finds the target's rows.
+// seekBy notes the columns by which a condition finds the target's rows.
 func (p *parser) seekBy(n node, target source) {
 	for _, term := range n.conjuncts() {
 		if column := p.soughtColumn(term, target); column != "" {
@@ -237,8 +238,8 @@ func (p *parser) seekBy(n node, target source) {
 	}
 }
 
-// delete reads DELETE. The target has no alias; FROM may be left out unless there
-// is a USING.
+// delete reads DELETE. The target has no alias. FROM may be left out unless there is a
+// USING.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_DELETE.html
 func (p *parser) delete() *statement {
 	p.want("delete")
@@ -259,7 +260,7 @@ func (p *parser) delete() *statement {
 		}
 	case t.kind != endToken && !t.is("where"):
 		if t.kind == wordToken && (!reserved[t.text] || t.is("as")) {
-			p.failBy("R-307") // an alias, or RETURNING
+			p.failBy("R-307") // there is an alias or RETURNING
 		}
 		p.fail()
 	}

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// columnType is a type as Redshift has it, and how PostgreSQL holds it. What
-// PostgreSQL's own types do otherwise is in backing_types.sql.
+// columnType is a type of Redshift and how PostgreSQL holds it. backing_types.sql has
+// what PostgreSQL's own types do differently.
 type columnType struct {
-	sql    string // PostgreSQL's
-	loose  string // PostgreSQL's type of a cast that gives no length, if that differs
+	sql    string // the type in PostgreSQL
+	loose  string // the type in PostgreSQL of a cast that gives no length, if that is another
 	bytes  int    // the most bytes of a CHAR, VARCHAR or VARBYTE; 0 for others
 	ascii  bool   // CHAR
 	binary bool   // VARBYTE
-	finite string // what a value may not be above, for types that have infinities
+	finite string // an upper bound, exclusive of infinities, for types that have them in PostgreSQL
 }
 
 // types are Redshift's type names without arguments.
@@ -33,11 +33,11 @@ var types = map[string]columnType{
 	"bpchar": {sql: "bpchar(256)", loose: "bpchar", bytes: 256, ascii: true},
 }
 
-// maxVarchar is VARCHAR(MAX).
+// maxVarchar is the length of VARCHAR(MAX).
 const maxVarchar = 65535
 
-// unsupportedTypes are types that the catalogue of PostgreSQL 8.0 knows and that no
-// column may have.
+// unsupportedTypes are types that PostgreSQL 8.0's catalogue knows but that no column may
+// have.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html
 var unsupportedTypes = strings.Fields(`abstime aclitem bigserial bit bytea cidr circle box inet interval line lseg macaddr
 	money name oid path point polygon regclass regoper regproc regtype reltime serial serial4 serial8 tid varbit xid cid`)
@@ -77,7 +77,7 @@ func (p *parser) columnType() columnType {
 	return p.plainType(t)
 }
 
-// plainType is a type that takes no argument. There are no arrays.
+// plainType returns a type that takes no argument. There are no arrays.
 func (p *parser) plainType(t token) columnType {
 	c, ok := types[t.text]
 	switch {
@@ -93,8 +93,8 @@ func (p *parser) plainType(t token) columnType {
 	return c
 }
 
-// length reads a length in parentheses, if one is there. Outside of bounds it is
-// refused.
+// length reads a length in parentheses, if there is one, and refuses one that is out of
+// bounds.
 func (p *parser) length(name string, usual, most int) (n int, given bool) {
 	n = usual
 	if given = p.accept("("); given {
@@ -156,8 +156,8 @@ func (p *parser) decimal() columnType {
 	return columnType{sql: fmt.Sprintf("numeric(%d,%d)", precision, scale)}
 }
 
-// check returns the CHECK that holds a column to its type, empty if PostgreSQL's
-// type does.
+// check returns the CHECK that keeps a column within its type, and an empty string if
+// PostgreSQL's type does that.
 func (c columnType) check(column string) string {
 	name, q := quote(checkPrefix+column), quote(column)
 	switch {
@@ -169,11 +169,11 @@ func (c columnType) check(column string) string {
 	return ""
 }
 
-// checkPrefix begins the names of our CHECKs.
+// checkPrefix begins the names of the stand-in's CHECKs.
 const checkPrefix = "rs "
 
-// cast writes the cast of an expression. One to a string of a given length cuts; one
-// without a length takes the length of what is cast.
+// cast returns the cast of an expression. A cast to a string with a length cuts the
+// value; one without takes the length of what is cast.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
 func (c columnType) cast(expression string) string {
 	if c.finite != "" || c.sql == "time" || c.sql == "timetz" {
@@ -192,12 +192,12 @@ func (c columnType) cast(expression string) string {
 	return "(" + expression + ")::" + c.sql
 }
 
-// farYear is a year of more than five digits at the beginning of a literal.
+// farYear matches a year of more than five digits at the beginning of a literal.
 var farYear = regexp.MustCompile(`^'\s*(\d{6,})-`)
 
-// checkMoment refuses the literal of a date or a timestamp, by PostgreSQL's text of it,
-// that PostgreSQL takes and Redshift has not: now, today, tomorrow and yesterday are
-// the only words for one.
+// checkMoment refuses literals of dates and timestamps, as PostgreSQL writes them, that
+// PostgreSQL takes and Redshift does not. Redshift has no words for a moment but now,
+// today, tomorrow and yesterday.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Date_and_time_literals.html
 func checkMoment(literal string) {
 	switch word := strings.TrimLeft(lower(strings.Trim(literal, "' ")), "-+"); {
@@ -215,7 +215,7 @@ func checkMoment(literal string) {
 	}
 }
 
-// ruled names the rule that a refusal follows.
+// ruled sets the rule that a refusal follows.
 func ruled(rule string, r *Refusal) *Refusal {
 	r.Rule = rule
 	return r

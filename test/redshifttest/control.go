@@ -2,7 +2,7 @@ package redshifttest
 
 import "strings"
 
-// begin reads BEGIN. A level of isolation is read and has no effect.
+// begin reads BEGIN. An isolation level may be given, but has no effect.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_BEGIN.html
 func (p *parser) begin() *statement {
 	if p.accept("start") {

@@ -9,18 +9,18 @@ import (
 
 // copying is a COPY statement.
 type copying struct {
-	table   string   // for PostgreSQL
+	table   string   // as PostgreSQL writes it
 	shown   string   // as messages name it
-	columns []string // for PostgreSQL; empty: all
-	roles   []string // a chain, or one
-	owner   bool     // only the table's owner may
+	columns []string // as PostgreSQL writes them; empty: all
+	roles   []string // one, or a chain
+	owner   bool     // only the table's owner may run it
 	spec    copyload.Spec
 
 	given map[string]bool // the options that were read, by kind
 }
 
-// copyFrom reads COPY. Without MANIFEST the path is a prefix, and takes in whatever
-// begins with it, also what nobody meant: it is refused.
+// copyFrom reads COPY. Without MANIFEST the path is a prefix that takes in everything
+// that begins with it, meant or not, so the stand-in refuses that.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
 func (p *parser) copyFrom() *statement {
 	p.want("copy")
@@ -50,7 +50,7 @@ func (p *parser) copyFrom() *statement {
 	return &statement{class: "COPY", copy: c, tag: "COPY"}
 }
 
-// once notes that an option was read. None may come twice, nor two of one kind.
+// once notes that an option was read, and refuses a second one of the same kind.
 func (c *copying) once(kind string) {
 	if c.given[kind] {
 		panic(&Refusal{Code: "42601", Rule: "R-643", Message: "conflicting or redundant options"})
@@ -58,7 +58,7 @@ func (c *copying) once(kind string) {
 	c.given[kind] = true
 }
 
-// flag is the place of an option that has no argument.
+// flag returns where an option without an argument is kept.
 func (c *copying) flag(word string) *bool {
 	s := &c.spec
 	return map[string]*bool{
@@ -68,10 +68,10 @@ func (c *copying) flag(word string) *bool {
 	}[word]
 }
 
-// compressions are the options that name one.
+// compressions are the options that name a compression.
 var compressions = map[string]copyload.Compression{"gzip": copyload.GZIP, "zstd": copyload.ZSTD, "bzip2": copyload.BZIP2}
 
-// notModelled are options that Redshift has, and we not.
+// notModelled are options that Redshift has and the stand-in does not.
 var notModelled = strings.Fields(`avro encrypted escape fixedwidth ignoreallerrors lzop master_symmetric_key orc parquet
 	readratio removequotes serializetojson shapefile ssh`)
 
@@ -114,8 +114,8 @@ func (p *parser) copyOption(c *copying) {
 	}
 }
 
-// authorization reads who opens the bucket. It is named once, and by a role: a key in a
-// statement would stand in every log of statements.
+// authorization reads who opens the bucket. It is given once, and by a role: keys in a
+// statement would be in every log of statements.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-authorization.html
 func (p *parser) authorization(c *copying, word string) {
 	keys := ruled("R-642", unknown("keys in a statement are seen by all who see statements: name a role"))

@@ -12,8 +12,8 @@ import (
 	"rowshift/test/redshifttest/copyload"
 )
 
-// copyFrom loads files, through the engine, into the backing server. It goes on to its
-// end when the client is gone.
+// copyFrom loads files through the engine into the backing server. It runs to its end
+// even if the client is gone.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-multiple-files.html
 func (c *session) copyFrom(ctx context.Context, copying *copying) error {
 	var target target
@@ -52,7 +52,7 @@ func (c *session) copyFrom(ctx context.Context, copying *copying) error {
 }
 
 // load pipes what the engine makes of the files into the table, and returns when both
-// ends are done. What PostgreSQL refuses fails the COPY as well, and the error is its.
+// ends are done. If PostgreSQL refuses the rows, the COPY fails with PostgreSQL's error.
 func (c *session) load(ctx context.Context, spec copyload.Spec, store copyload.Store, table string) (copyload.Result, error) {
 	var names []string
 	for _, column := range spec.Columns {
@@ -86,12 +86,12 @@ func (c *session) load(ctx context.Context, spec copyload.Spec, store copyload.S
 	return result, err
 }
 
-// manyRows are so many that the plan of what reads them matters.
+// manyRows is a number of rows from which on the plan of a query over them matters.
 const manyRows = 1000
 
-// count lets the backing server's planner know how much a temporary table holds now:
-// Redshift knows it from its blocks, where PostgreSQL takes a table that was never
-// analyzed for one that is best not hashed, and hashes the one that it is joined with.
+// count tells the backing server's planner how much a temporary table now holds. Redshift
+// knows that from its blocks. PostgreSQL would rather not hash a table that was never
+// analyzed, and would hash the table that it is joined with.
 func (c *session) count(ctx context.Context, copying *copying, target target, rows int64) error {
 	if !target.temporary || rows < manyRows {
 		return nil
@@ -99,8 +99,8 @@ func (c *session) count(ctx context.Context, copying *copying, target target, ro
 	return c.quietly(ctx, "ANALYZE "+copying.table)
 }
 
-// mayCopy checks the roles that a COPY names, in a chain or alone: by the allow-list,
-// and by who was granted ASSUMEROLE.
+// mayCopy checks the role or chain of roles that a COPY names: against the list of roles,
+// and against who was granted ASSUMEROLE.
 // https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service.html
 func (c *session) mayCopy(ctx context.Context, copying *copying) error {
 	allowed := c.server.options.Roles

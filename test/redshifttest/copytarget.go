@@ -12,20 +12,20 @@ import (
 // target is the table that a COPY fills.
 type target struct {
 	oid     string
-	user    string // the number of the user who loads
+	user    string // the OID of the user who loads
 	columns []copyload.Column
 
 	temporary bool
 }
 
-// targetColumn is one of its columns.
+// targetColumn is a column of the target.
 type targetColumn struct {
 	copyload.Column
 	generated bool // an IDENTITY, of either kind
 }
 
-// tableQuery finds the table as COPY needs it: what it is, and what the user may
-// do with it.
+// tableQuery returns what COPY needs to know of its table: what it is, and what the user
+// may do with it.
 const tableQuery = `SELECT c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'INSERT'), c.relpersistence = 't',
 	(SELECT u.usesysid FROM pg_catalog.pg_user u WHERE u.usename = current_user) FROM pg_class c WHERE c.oid = to_regclass($1::text)`
 
@@ -35,7 +35,7 @@ const columnsQuery = `SELECT a.attname, format_type(a.atttypid, NULL), coalesce(
 	FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 	WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
-// rows runs a query of the stand-in's own in the session.
+// rows runs a query of the stand-in's own in the session and returns its rows.
 func (c *session) rows(ctx context.Context, query string, arguments ...string) ([][][]byte, error) {
 	var values [][]byte
 	for _, a := range arguments {
@@ -45,7 +45,8 @@ func (c *session) rows(ctx context.Context, query string, arguments ...string) (
 	return result.Rows, result.Err
 }
 
-// target finds the table of a COPY and the columns that it fills, in its order.
+// target returns the table of a COPY and the columns that it fills, in the order of the
+// COPY.
 func (c *session) target(ctx context.Context, copying *copying) (target, error) {
 	found, err := c.rows(ctx, tableQuery, copying.table)
 	switch {
@@ -70,7 +71,7 @@ func (c *session) target(ctx context.Context, copying *copying) (target, error) 
 	return t, err
 }
 
-// columns are a table's.
+// columns returns the columns of a table.
 func (c *session) columns(ctx context.Context, oid string) ([]targetColumn, error) {
 	rows, err := c.rows(ctx, columnsQuery, oid)
 	if err != nil {
@@ -94,8 +95,8 @@ func (c *session) columns(ctx context.Context, oid string) ([]targetColumn, erro
 	return all, nil
 }
 
-// chosen are the columns of the statement's list. Without a list they are all, but for
-// IDENTITY columns unless EXPLICIT_IDS is there.
+// chosen returns the columns of the statement's list. Without a list it returns all,
+// except IDENTITY columns if there is no EXPLICIT_IDS.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-column-mapping.html
 func (c *copying) chosen(all []targetColumn) ([]copyload.Column, error) {
 	if len(c.columns) == 0 {
@@ -135,8 +136,8 @@ func (c *copying) chosen(all []targetColumn) ([]copyload.Column, error) {
 	return chosen, nil
 }
 
-// loadType is the type of a column by PostgreSQL's name for it, and its length in
-// bytes, precision and scale.
+// loadType returns the type of a column for the engine, from PostgreSQL's name for it and
+// its length in bytes, precision and scale.
 func loadType(name, numbers string) copyload.Type {
 	var t copyload.Type
 	_, _ = fmt.Sscan(numbers, &t.Length, &t.Precision, &t.Scale)

@@ -6,19 +6,20 @@ import "slices"
 type place int
 
 const (
-	valuePlace  place = iota // it is a value
+	valuePlace  place = iota // as a value
 	existsPlace              // behind EXISTS
 	inPlace                  // behind IN
 	anyPlace                 // behind ANY, SOME or ALL
 )
 
-// correlation refuses a pattern that is on AWS's list of those that do not work.
+// correlation returns the refusal of a pattern that is on AWS's list of those that do not
+// work.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_correlated_subqueries.html
 func correlation() *Refusal {
 	return &Refusal{Code: "0A000", Rule: "R-221", Message: "This type of correlated subquery pattern is not supported due to internal error"}
 }
 
-// subquery reads a query in parentheses that is a value, or a part of a condition.
+// subquery reads a query in parentheses that is a value or part of a condition.
 func (p *parser) subquery(where place) node {
 	p.want("(")
 	if !p.peek().is("select") && !p.peek().is("with") {
@@ -35,8 +36,8 @@ func (p *parser) subquery(where place) node {
 	return node{sql: "(" + q.sql + ")", name: "?column?"}
 }
 
-// checkCorrelated refuses a correlated subquery but for the patterns that are known to
-// work: EXISTS, IN, and an aggregate as a value, by equalities.
+// checkCorrelated refuses a correlated subquery unless it follows a pattern that is known
+// to work: EXISTS, IN, or an aggregate as a value, each correlated by equalities.
 func (s *scope) checkCorrelated(outer *scope, where place) {
 	other := func(aggregate string) bool { return aggregate != "min" && aggregate != "max" }
 	if s.windows > 0 || outer.outerJoin || where == inPlace && s.grouped && slices.ContainsFunc(s.aggregates, other) {
@@ -61,8 +62,8 @@ func (s *scope) checkCorrelated(outer *scope, where place) {
 	panic(ruled("R-223", unknown("a correlated subquery %s", what)))
 }
 
-// countEqualities counts the equalities of a WHERE clause that name a column of a query
-// around it on one side.
+// countEqualities counts the equalities in a WHERE clause of which exactly one side is a
+// column of an outer query.
 func (s *scope) countEqualities(where node) {
 	for _, term := range where.conjuncts() {
 		if term.shape == equalShape && term.parts[0].around != term.parts[1].around {

@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// dateParts are the parts of dates, with their short names. M is a minute.
+// dateParts maps the names of parts of dates, short ones included, to their full names. M
+// is a minute.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html
 var dateParts = func() map[string]string {
 	m := map[string]string{}
@@ -20,7 +21,7 @@ var dateParts = func() map[string]string {
 	return m
 }()
 
-// datePartName reads a part of a date, bare or as a literal.
+// datePartName reads a part of a date, written as a word or as a literal.
 func (p *parser) datePartName() string {
 	t := p.take()
 	part, ok := dateParts[lower(t.text)]
@@ -30,7 +31,7 @@ func (p *parser) datePartName() string {
 	return part
 }
 
-// moment reads a date or a time; a literal is a timestamp.
+// moment reads a date or a time; a literal is taken for a timestamp.
 func (p *parser) moment() string {
 	n := p.node()
 	if n.shape == literalShape {
@@ -39,8 +40,8 @@ func (p *parser) moment() string {
 	return n.sql
 }
 
-// dateAdd, dateDiff, extract and dateTrunc are of function.sql, by the type of their
-// argument.
+// dateAdd, dateDiff, extract and dateTrunc call functions in function.sql, which differ
+// by the type of their argument.
 func dateAdd(p *parser) string {
 	part := p.datePartName()
 	p.want(",")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// create reads CREATE by what is made.
+// create reads CREATE and dispatches by the kind of object.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
 func (p *parser) create() *statement {
 	p.want("create")
@@ -43,7 +43,7 @@ func (p *parser) create() *statement {
 	return p.createTable(temporary)
 }
 
-// createSchema reads CREATE SCHEMA. A quota is taken and has no effect.
+// createSchema reads CREATE SCHEMA. A quota may be given, but has no effect.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_SCHEMA.html
 func (p *parser) createSchema() *statement {
 	s := "CREATE SCHEMA "
@@ -63,7 +63,8 @@ func (p *parser) createSchema() *statement {
 	return &statement{class: "CREATE SCHEMA", sql: s}
 }
 
-// createDatabase reads CREATE DATABASE; the new one is a stand-in's with its own level.
+// createDatabase reads CREATE DATABASE. The new database is known by its name and level
+// only.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html
 func (p *parser) createDatabase() *statement {
 	name, level := p.name(), ""
@@ -98,8 +99,8 @@ func (p *parser) alterDatabase() *statement {
 	return p.database("ALTER DATABASE", "alter_database", name, p.must("serializable", "snapshot"))
 }
 
-// database makes the statement that notes a database: the stand-in serves one, and
-// knows of others by name and level.
+// database returns the statement that notes a database. The stand-in serves one database
+// and knows others by name and level only.
 func (p *parser) database(verb, function, name, level string) *statement {
 	return &statement{class: verb, alone: verb, tag: verb, own: func(ctx context.Context, c *session) error {
 		_, err := c.ask(ctx, "SELECT "+catalogueSchema+"."+function+"($1, $2)", name, level)
@@ -107,7 +108,7 @@ func (p *parser) database(verb, function, name, level string) *statement {
 	}}
 }
 
-// drop reads DROP by what is dropped.
+// drop reads DROP and dispatches by the kind of object.
 func (p *parser) drop() *statement {
 	p.want("drop")
 	switch what := p.oneOf("table", "view", "schema", "materialized", "user", "group", "role", "database"); what {
@@ -133,7 +134,7 @@ func (p *parser) drop() *statement {
 	return nil
 }
 
-// notMade are things that Redshift has not.
+// notMade are kinds of objects that Redshift does not have.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html
 var notMade = []string{"sequence", "index", "trigger", "type", "domain", "extension", "unlogged"}
 
@@ -168,8 +169,9 @@ func (p *parser) dropObjects(what string) *statement {
 	return p.dropTables(strings.TrimSpace(s), way == "cascade")
 }
 
-// dropTables drops tables, by the owner's right or the right to drop; foreign keys of
-// others hold them.
+// dropTables returns a statement that drops tables, for their owner or somebody who was
+// granted DROP. It fails, without CASCADE, if a foreign key of another table references
+// one.
 func (p *parser) dropTables(sql string, cascade bool) *statement {
 	names := p.named
 	return &statement{class: "DROP", tag: "DROP TABLE", own: func(ctx context.Context, c *session) error {
@@ -193,8 +195,8 @@ func (p *parser) dropTables(sql string, cascade bool) *statement {
 	}}
 }
 
-// asOwner runs a definition by the user's own rights, or, if something else than
-// ownership allows it, by the server's.
+// asOwner runs a definition with the server's rights if the user may do it without being
+// the owner, and with the user's own rights otherwise.
 func (c *session) asOwner(ctx context.Context, allowed bool, sql string) error {
 	if allowed {
 		_, err := c.ask(ctx, "SELECT "+catalogueSchema+".run_definition($1)", sql)

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// maxSortKeys and maxInterleaved are how many columns a sort key may have.
+// maxSortKeys and maxInterleaved are the most columns that a sort key and an interleaved
+// sort key may have.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 const (
 	maxSortKeys    = 400
 	maxInterleaved = 8
 )
 
-// tableDefinition is what CREATE TABLE says: text for PostgreSQL, and for the
-// catalogue what PostgreSQL does not hold.
+// tableDefinition is what CREATE TABLE says: its text for PostgreSQL and, for the
+// catalogue, what PostgreSQL does not hold.
 type tableDefinition struct {
 	DistStyle  string             `json:"diststyle"`
 	SortStyle  string             `json:"sortstyle"`
@@ -29,19 +30,19 @@ type tableDefinition struct {
 	LateNow    []lateColumn       `json:"latecolumns,omitempty"`
 
 	name     relationName
-	prefix   string // CREATE TABLE, with what stands before the name
+	prefix   string // CREATE TABLE and what else precedes the name
 	temp     bool
 	likes    []relationName
 	distKey  string
 	sortKeys []string
-	set      map[string]bool // what was given for the whole table
-	parts    []string        // for PostgreSQL
+	set      map[string]bool // the attributes that were given for the whole table
+	parts    []string        // columns and keys as PostgreSQL writes them
 }
 
-// columnDefinition is a column.
+// columnDefinition is a column of a table that is made.
 type columnDefinition struct {
 	Name        string `json:"name"`
-	Type        string `json:"type,omitempty"` // empty: PostgreSQL's says it
+	Type        string `json:"type,omitempty"` // empty if PostgreSQL's own spelling is right
 	Encoding    string `json:"encoding,omitempty"`
 	DistKey     bool   `json:"distkey"`
 	SortKey     int    `json:"sortkey"`            // its place in the key, negative in an interleaved one's even places
@@ -57,7 +58,7 @@ type columnDefinition struct {
 	foreign  *keyDefinition
 }
 
-// keyDefinition is a key, which nothing enforces: the planner trusts it.
+// keyDefinition is a key. Nothing enforces it, but Redshift's planner relies on it.
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
 type keyDefinition struct {
 	Name       string   `json:"name,omitempty"`
@@ -69,7 +70,7 @@ type keyDefinition struct {
 	other relationName
 }
 
-// declared is the type as Redshift's catalogue spells it, where PostgreSQL's would
+// declared returns the type as Redshift's catalogue spells it, if PostgreSQL's type does
 // not tell.
 func (c columnType) declared() string {
 	if c.binary {
@@ -109,7 +110,7 @@ func (p *parser) createTable(temporary bool) *statement {
 	}}
 }
 
-// newTable reads the name of a table that is made.
+// newTable reads the name of a table to be made.
 func (p *parser) newTable(temporary bool) *tableDefinition {
 	d := &tableDefinition{DistStyle: "AUTO", SortStyle: "AUTO", Backup: true, EncodeAuto: true, set: map[string]bool{}}
 	d.temp = temporary || p.peek().kind == wordToken && strings.HasPrefix(p.peek().text, "#")
@@ -121,7 +122,7 @@ func (p *parser) newTable(temporary bool) *tableDefinition {
 	return d
 }
 
-// newName reads the name of a table or view that is made.
+// newName reads the name of a table or view to be made.
 func (p *parser) newName(temporary bool) relationName {
 	n := relationName{table: strings.TrimPrefix(p.name(), "#")}
 	if p.accept(".") {
@@ -137,8 +138,8 @@ func (p *parser) newName(temporary bool) relationName {
 	return n
 }
 
-// notInGrammar refuses a form that AWS's grammar has not, and whose text nobody has
-// recorded.
+// notInGrammar returns the refusal of a form that AWS's grammar does not have, where
+// nobody has recorded Redshift's own words.
 func notInGrammar(rule, format string, args ...any) *Refusal {
 	r := unknown(format, args...)
 	r.Code, r.Rule = "42601", rule
@@ -173,7 +174,7 @@ func (p *parser) tablePart(d *tableDefinition) {
 	d.parts = append(d.parts, c.sql())
 }
 
-// key reads a key of a table, if one comes. CHECK and EXCLUDE are not Redshift's.
+// key reads a key of a table, if one comes. Redshift has neither CHECK nor EXCLUDE.
 func (p *parser) key() *keyDefinition {
 	k := &keyDefinition{}
 	if p.accept("constraint") {
@@ -207,7 +208,7 @@ func (p *parser) references(k *keyDefinition) {
 	}
 }
 
-// plainNames reads a list of names in parentheses, unquoted.
+// plainNames reads a list of names in parentheses and returns them unquoted.
 func (p *parser) plainNames() []string {
 	p.want("(")
 	list := []string{p.name()}
@@ -249,8 +250,8 @@ func (p *parser) columnAttributes(c *columnDefinition) {
 	}
 }
 
-// columnAttribute reads one attribute of a column and tells which; nothing if none
-// comes.
+// columnAttribute reads one attribute of a column and returns its kind, or an empty
+// string if none comes.
 func (p *parser) columnAttribute(c *columnDefinition) string {
 	switch {
 	case p.accept("not", "null"):
@@ -297,8 +298,8 @@ func (p *parser) columnAttribute(c *columnDefinition) string {
 	return ""
 }
 
-// defaultValue reads the value of DEFAULT, which names no column, and nothing that is
-// on the leader node only.
+// defaultValue reads the value of DEFAULT, which may name no column and no function of
+// the leader node.
 func (p *parser) defaultValue(c *columnDefinition) string {
 	tables, leader := len(p.named), len(p.leader)
 	n := p.node()
@@ -315,7 +316,7 @@ func (p *parser) defaultValue(c *columnDefinition) string {
 	return s
 }
 
-// identity reads the seed and step of an identity column; both are needed.
+// identity reads the seed and the step of an identity column. Both must be given.
 func (p *parser) identity(c *columnDefinition, words, when string) {
 	p.want("(")
 	seed := p.signed()
@@ -333,7 +334,7 @@ func (p *parser) identity(c *columnDefinition, words, when string) {
 	c.fallback = fmt.Sprintf("GENERATED %s AS IDENTITY (START WITH %d INCREMENT BY %d %s)", when, seed, step, limits[c.kind.sql])
 }
 
-// signed reads a whole number that may be negative.
+// signed reads a whole number, which may be negative.
 func (p *parser) signed() int {
 	if p.accept("-") {
 		return -p.integer()
@@ -341,7 +342,7 @@ func (p *parser) signed() int {
 	return p.integer()
 }
 
-// check refuses attributes that do not go together.
+// check refuses attributes that contradict each other.
 func (c *columnDefinition) check() {
 	if c.DistKey || c.sorted {
 		refuseAsKey(c.kind)
@@ -354,7 +355,7 @@ func (c *columnDefinition) check() {
 // superType is PostgreSQL's type for SUPER.
 const superType = catalogueSchema + ".super"
 
-// sql writes a column for PostgreSQL.
+// sql returns the column as PostgreSQL writes it.
 func (c columnDefinition) sql() string {
 	s := quote(c.Name) + " " + c.kind.sql
 	if c.Insensitive {
@@ -372,7 +373,7 @@ func (c columnDefinition) sql() string {
 	return s + c.kind.check(c.Name)
 }
 
-// tableAttributes reads what follows the columns; each once.
+// tableAttributes reads the attributes behind the columns, each at most once.
 func (p *parser) tableAttributes(d *tableDefinition) {
 	for {
 		word := p.peek().text
@@ -410,7 +411,7 @@ func (p *parser) tableAttribute(d *tableDefinition) bool {
 	return true
 }
 
-// must takes one of the words.
+// must reads one of the words, and refuses anything else.
 func (p *parser) must(words ...string) string {
 	w := p.oneOf(words...)
 	if w == "" {
@@ -419,7 +420,7 @@ func (p *parser) must(words ...string) string {
 	return w
 }
 
-// made is the expression that finds what was just made, as a regclass.
+// made returns an expression for the table that was just made, as a regclass.
 func (d *tableDefinition) made() string {
 	switch {
 	case d.temp:
@@ -446,13 +447,13 @@ func (d *tableDefinition) remember(ctx context.Context, c *session) error {
 	}
 	found, err := c.ask(ctx, "SELECT "+catalogueSchema+".remember("+d.made()+", "+asJSON(d)+"), "+d.made())
 	if err != nil || found[0][0] == "f" {
-		return err // it was there already
+		return err // IF NOT EXISTS found the table, so nothing was made
 	}
 	return d.primaryNotNull(ctx, c, found[0][1])
 }
 
-// primaryNotNull makes the columns of a primary key NOT NULL, which is all that is
-// enforced of it.
+// primaryNotNull makes the columns of a primary key NOT NULL. That is the only part of a
+// primary key that is enforced.
 func (d *tableDefinition) primaryNotNull(ctx context.Context, c *session, table string) error {
 	for _, k := range d.Keys {
 		if k.Kind != "p" {
@@ -479,11 +480,11 @@ func (k *keyDefinition) resolve(ctx context.Context, c *session, own relationNam
 	return err
 }
 
-// asJSON writes a value as a literal of PostgreSQL's jsonb.
+// asJSON returns a value as a literal of PostgreSQL's jsonb.
 func asJSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // only strings, numbers and lists of them are written
+		panic(err) // cannot happen: the values are made of strings, numbers and lists of them
 	}
 	return text(string(b)) + "::jsonb"
 }

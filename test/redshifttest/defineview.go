@@ -8,7 +8,7 @@ import (
 )
 
 // createTableAs reads what follows the name in CREATE TABLE AS. The table gets the
-// query's columns without NOT NULL, defaults and keys.
+// query's columns, without their NOT NULL, defaults and keys.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_AS.html
 func (p *parser) createTableAs(d *tableDefinition) *statement {
 	columns := p.columnNames()
@@ -18,7 +18,7 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 	from := len(p.named)
 	query := p.selection(p.scope)
 	if p.peek().is("with") {
-		p.fail() // WITH [NO] DATA
+		p.fail() // WITH DATA or WITH NO DATA
 	}
 	reads := p.named[from:]
 	if len(d.sortKeys) == 0 && !d.set["sortkey"] {
@@ -27,7 +27,8 @@ func (p *parser) createTableAs(d *tableDefinition) *statement {
 	return d.asQuery(reads, query, columns)
 }
 
-// asQuery makes a table of a query that reads some tables.
+// asQuery returns a statement that makes a table from a query that reads the given
+// tables.
 func (d *tableDefinition) asQuery(reads []relationName, query selected, columns []string) *statement {
 	made := d.prefix + d.name.sql() + listed(columns) + " AS " + query.sql
 	return &statement{class: "CREATE TABLE", tag: "SELECT", sql: made, own: func(ctx context.Context, c *session) error {
@@ -35,8 +36,8 @@ func (d *tableDefinition) asQuery(reads []relationName, query selected, columns 
 	}}
 }
 
-// carried is a type with its length, or its precision and scale, as PostgreSQL writes
-// it; empty for those that have none.
+// carried returns the type with its length, or its precision and scale, as PostgreSQL
+// writes it, and an empty string for types that have none.
 func (c columnType) carried() string {
 	switch {
 	case c.sql == "varchar":
@@ -47,8 +48,8 @@ func (c columnType) carried() string {
 	return ""
 }
 
-// carried gives the strings that are literals their lengths. What is computed has on
-// Redshift a length, or a precision and a scale, that PostgreSQL does not know.
+// carried gives literal strings their lengths, and refuses computed columns: Redshift
+// gives those a length, or a precision and a scale, that PostgreSQL does not know.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_AS.html
 func (d *tableDefinition) carried(query selected) error {
 	plain := query.outputs
@@ -69,7 +70,7 @@ func (d *tableDefinition) carried(query selected) error {
 	return nil
 }
 
-// columnNames reads a list of the names of columns that are made, if one comes.
+// columnNames reads a list of names for new columns, if one comes.
 func (p *parser) columnNames() []string {
 	if !p.peek().is("(") {
 		return nil
@@ -94,8 +95,8 @@ func listed(names []string) string {
 	return " (" + strings.Join(quoted, ", ") + ")"
 }
 
-// fromQuery makes a table from a query, with the declared types of the columns that
-// it reads.
+// fromQuery makes a table from a query. Columns that the query reads keep their declared
+// types.
 func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made string, query selected, columns []string) (err error) {
 	if d.Columns, err = c.outputs(ctx, query.sql, columns); err != nil {
 		return err
@@ -118,7 +119,7 @@ func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made string
 		return err
 	}
 	for n, column := range d.Columns {
-		if to := column.kind.carried(); to != "" && got[n][0] != to { // a cast is folded into its value, and its length is lost
+		if to := column.kind.carried(); to != "" && got[n][0] != to { // PostgreSQL folds a cast of a constant, and its length is lost
 			if _, err := c.ask(ctx, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", table, quote(column.Name), to)); err != nil {
 				return err
 			}
@@ -132,7 +133,7 @@ func (d *tableDefinition) fromQuery(ctx context.Context, c *session, made string
 	return d.remember(ctx, c)
 }
 
-// caught runs what refuses by a panic.
+// caught runs check and returns the refusal with which it panics, if it does.
 func caught(check func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -147,12 +148,13 @@ func caught(check func()) (err error) {
 	return nil
 }
 
-// outputQuery asks what is known of an output of a query: its type, and its column's
-// length and collation if it is one as it is.
+// outputQuery returns what is known of an output of a query: its type and, if it is a
+// plain column, the column's declared type and collation.
 const outputQuery = `SELECT format_type($3::text::oid, $4::text::int), coalesce(a.declared, ''), coalesce(a.insensitive, false)
 	FROM (VALUES (1)) AS one LEFT JOIN ` + catalogueSchema + `.attribute a ON a.relation = $1::text::oid AND a.attnum = $2::text::int`
 
-// outputs returns the columns of a query. A string without a length gets the longest.
+// outputs returns the columns of a query. A string without a length gets the greatest
+// one.
 func (c *session) outputs(ctx context.Context, query string, names []string) ([]columnDefinition, error) {
 	described, err := c.backing.Prepare(ctx, "", query, nil)
 	if err != nil {
@@ -180,14 +182,14 @@ func (c *session) outputs(ctx context.Context, query string, names []string) ([]
 	return columns, nil
 }
 
-// outputType is a type by PostgreSQL's name for it.
+// outputType returns a type by PostgreSQL's name for it.
 func outputType(name string) columnType {
 	switch name {
 	case "text", "character varying", "unknown", "name":
 		return columnType{sql: "varchar"}
 	case "bytea":
 		return columnType{sql: "bytea", binary: true}
-	case "jsonb": // an output of a domain is described as what that is over
+	case "jsonb": // PostgreSQL describes an output of a domain by the domain's base type
 		return types["super"]
 	case "timestamp without time zone":
 		return types["timestamp"]
@@ -224,8 +226,8 @@ func (p *parser) createView(replace bool) *statement {
 	}}
 }
 
-// lateText refuses what a view that is bound late cannot hold: names without a
-// schema, and recursion.
+// lateText refuses what a view that is bound late cannot contain: names without a schema,
+// and recursion.
 func (p *parser) lateText(reads []relationName) {
 	for _, n := range reads {
 		if n.schema == "" {
@@ -237,7 +239,7 @@ func (p *parser) lateText(reads []relationName) {
 	}
 }
 
-// makeBound makes a view that is bound to what it reads.
+// makeBound makes a view that is bound to the tables that it reads.
 func (d *tableDefinition) makeBound(ctx context.Context, c *session, query string, columns []string, replace bool, reads []relationName) error {
 	known, err := c.relations(ctx, reads)
 	if err != nil {
@@ -267,8 +269,8 @@ func (d *tableDefinition) makeBound(ctx context.Context, c *session, query strin
 	return d.remember(ctx, c)
 }
 
-// sameColumns refuses to replace a view by one with other columns; PostgreSQL takes
-// columns that are added at the end.
+// sameColumns refuses to replace a view by one with other columns, since PostgreSQL alone
+// would take additional columns at the end.
 func (d *tableDefinition) sameColumns(ctx context.Context, c *session) error {
 	old, err := c.value(ctx, "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 HAVING count(*) > 0", d.name.sql())
 	if err == nil && old != "" && old != fmt.Sprint(len(d.Columns)) {

@@ -52,7 +52,7 @@ func noPreparation(name string) *Refusal {
 	return &Refusal{Code: "26000", Message: fmt.Sprintf("prepared statement %q does not exist", name), Rule: "R-014"}
 }
 
-// bind takes Bind.
+// bind handles Bind.
 func (c *session) bind(ctx context.Context, m *pgproto3.Bind) error {
 	p := c.prepared[m.PreparedStatement]
 	if p == nil {

@@ -31,7 +31,7 @@ func (c *session) run(ctx context.Context, s *statement, out *outlet) error {
 	}
 	c.inTransaction.Store(c.backing.TxStatus() != 'I')
 	if c.lost != nil && err == nil {
-		err = c.lost // the client left before it could have asked for this
+		err = c.lost // the client left before the statement ran
 	}
 	if struck != nil && struck.fault.After {
 		return errors.Join(c.strike(ctx, s, struck), err)

@@ -38,7 +38,7 @@ type session struct {
 	query     int64                  // the number of the statement that runs
 	told      map[string]string      // the settings as they were last reported to the client
 	temporary bool                   // it has made a temporary table
-	lost      error                  // set if the client left while a statement of its ran
+	lost      error                  // why the client was gone when a statement of its began to run
 
 	transaction transaction
 	aside       aside

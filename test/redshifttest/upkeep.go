@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// vacuum reads VACUUM, which does nothing to rows here and is refused where it is in
-// Redshift: in a transaction, and to who is not the owner.
+// vacuum reads VACUUM. It does nothing to rows here, and is refused where Redshift
+// refuses it: in a transaction, and to users who do not own the table.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html
 func (p *parser) vacuum() *statement {
 	p.want("vacuum")
@@ -49,7 +49,7 @@ func (p *parser) analyze() *statement {
 	return &statement{class: "ANALYZE", tag: "ANALYZE", own: func(ctx context.Context, c *session) error { return c.upkeep(ctx, named, []string{sql}) }}
 }
 
-// upkeep checks that tables are the user's, and runs steps.
+// upkeep checks that the user owns the tables, and runs the steps.
 func (c *session) upkeep(ctx context.Context, named []relationName, steps []string) error {
 	for _, n := range named {
 		oid, err := c.oid(ctx, n)
@@ -63,7 +63,7 @@ func (c *session) upkeep(ctx context.Context, named []relationName, steps []stri
 	return sequence(steps)(ctx, c)
 }
 
-// analyzeCompression reads ANALYZE COMPRESSION, whose rows tell the encodings that new
+// analyzeCompression reads ANALYZE COMPRESSION, which returns the encodings that new
 // columns would get.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ANALYZE_COMPRESSION.html
 func (p *parser) analyzeCompression() *statement {
@@ -89,7 +89,7 @@ func (p *parser) analyzeCompression() *statement {
 			catalogueSchema, where)}
 }
 
-// explain reads EXPLAIN [VERBOSE]; the plan is PostgreSQL's. There is no ANALYZE.
+// explain reads EXPLAIN [VERBOSE]. There is no ANALYZE. The plan is PostgreSQL's.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_EXPLAIN.html
 func (p *parser) explain() *statement {
 	p.want("explain")

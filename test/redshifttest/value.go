@@ -14,8 +14,8 @@ const (
 	jsonbOID   = 3802
 )
 
-// shown writes the values of a row as Redshift does: VARBYTE as bare hex digits, SUPER
-// as JSON without white space.
+// shown returns the values of a row as Redshift shows them: VARBYTE as bare hex digits,
+// SUPER as JSON without white space.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
 func shown(fields []pgconn.FieldDescription, row [][]byte) [][]byte {
 	for i, value := range row {

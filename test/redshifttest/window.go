@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// window is what stands behind OVER.
+// window is the content of OVER.
 type window struct {
 	partition, order, frame string
 }
 
-// over reads OVER (...); there is no WINDOW clause that could give it a name.
+// over reads OVER (...). There is no WINDOW clause, so a window cannot be named.
 func (p *parser) over() window {
 	p.want("over")
 	if !p.peek().is("(") {
@@ -39,8 +39,8 @@ func (p *parser) over() window {
 
 func (w window) sql() string { return " OVER (" + w.partition + w.order + w.frame + ")" }
 
-// ordered writes a window of an aggregate function, which must have a frame if it has
-// an order: https://github.com/OHDSI/Achilles/issues/232
+// ordered writes the window of an aggregate function. If it has an order, it must have a
+// frame: https://github.com/OHDSI/Achilles/issues/232
 func (w window) ordered() string {
 	if w.order != "" && w.frame == "" {
 		panic(&Refusal{Code: "0A000", Rule: "R-233", Message: "Aggregate window functions with an ORDER BY clause require a frame clause"})
@@ -48,7 +48,7 @@ func (w window) ordered() string {
 	return w.sql()
 }
 
-// unordered writes a window of a function that takes its order from elsewhere, or needs
+// unordered writes the window of a function that takes its order from elsewhere or needs
 // none.
 func (w window) unordered(name string) string {
 	if w.order != "" || w.frame != "" {
@@ -82,8 +82,8 @@ func (p *parser) frame() string {
 	return s + " AND " + bound()
 }
 
-// windowed reads the rest of a window function. IGNORE NULLS stands in the call of
-// FIRST_VALUE, LAST_VALUE and NTH_VALUE, and behind that of LAG and LEAD.
+// windowed reads the rest of a window function. IGNORE NULLS stands within the
+// parentheses of FIRST_VALUE, LAST_VALUE and NTH_VALUE, and behind those of LAG and LEAD.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_WF_first_value.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_WF_LAG.html
 func (p *parser) windowed(name string, f function, arguments []string) string {
@@ -119,7 +119,7 @@ func (p *parser) windowed(name string, f function, arguments []string) string {
 	panic(ruled("R-235", unknown("IGNORE NULLS with %s", strings.ToUpper(name))))
 }
 
-// knownValue is the first or last value that is not NULL.
+// knownValue returns the first or last value that is not NULL.
 func knownValue(name string, arguments []string) string {
 	if len(arguments) > 1 {
 		panic(ruled("R-235", unknown("IGNORE NULLS with an offset")))
@@ -128,7 +128,7 @@ func knownValue(name string, arguments []string) string {
 	return catalogueSchema + "." + which + "(" + arguments[0] + ")"
 }
 
-// nulls reads IGNORE NULLS or RESPECT NULLS; true if NULLs are left out.
+// nulls reads IGNORE NULLS or RESPECT NULLS, and reports whether NULLs are ignored.
 func (p *parser) nulls() bool {
 	if p.accept("respect", "nulls") {
 		return false

@@ -28,7 +28,7 @@ func (c *session) answer(ctx context.Context, message pgproto3.FrontendMessage) 
 	case *pgproto3.Flush:
 		return c.flush()
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
-		return nil // of a COPY that was refused
+		return nil // left over from a COPY that was refused
 	}
 	if c.failed {
 		return nil
@@ -42,13 +42,14 @@ func (c *session) answer(ctx context.Context, message pgproto3.FrontendMessage) 
 	return nil
 }
 
-// refused answers with an error, and aborts the transaction that it happened in.
+// refused answers with an error and aborts the transaction in which it happened.
 func (c *session) refused(ctx context.Context, err error) {
 	c.spoil(ctx)
 	c.sendError(err, "ERROR")
 }
 
-// ready says that the next request may come. Portals do not outlive the transaction.
+// ready tells the client that the next request may come. Portals end with their
+// transaction.
 func (c *session) ready() error {
 	if c.backing.TxStatus() == 'I' {
 		clear(c.portals)
@@ -66,13 +67,13 @@ func (c *session) flush() error {
 	return nil
 }
 
-// setting returns what a setting is, and notes that the client knows.
+// setting returns the value of a setting, and notes that the client knows it.
 func (c *session) setting(name string) string {
 	c.told[name] = c.backing.ParameterStatus(name)
 	return c.told[name]
 }
 
-// tellSettings reports the settings that have changed and that clients follow.
+// tellSettings reports those settings that clients follow and that have changed.
 func (c *session) tellSettings() {
 	for _, name := range []string{"TimeZone", "DateStyle"} {
 		if before := c.told[name]; c.setting(name) != before {
@@ -81,8 +82,8 @@ func (c *session) tellSettings() {
 	}
 }
 
-// simple runs the statements of one Query: several are one transaction, until one of
-// them begins or ends another.
+// simple runs the statements of a Query. Several are one transaction, until one of them
+// begins or ends another.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 func (c *session) simple(ctx context.Context, text string) error {
 	delete(c.prepared, "")
@@ -109,7 +110,8 @@ func (c *session) simple(ctx context.Context, text string) error {
 	return c.endRequest(ctx, err)
 }
 
-// endRequest ends the implicit transaction of a request and tells what went wrong.
+// endRequest ends the implicit transaction of a request and answers with the error, if
+// there is one.
 func (c *session) endRequest(ctx context.Context, err error) error {
 	if err != nil {
 		c.refused(ctx, err)
@@ -143,7 +145,7 @@ func (c *session) extended(ctx context.Context, message pgproto3.FrontendMessage
 	return ruled("R-020", unknown("message %T", message))
 }
 
-// prepare takes Parse.
+// prepare handles Parse.
 func (c *session) prepare(m *pgproto3.Parse) error {
 	if m.Name == "" {
 		delete(c.prepared, "")
@@ -172,8 +174,8 @@ func (c *session) prepare(m *pgproto3.Parse) error {
 	return nil
 }
 
-// execute takes Execute. Statements up to Sync are one transaction; one that is
-// followed by it at once needs none around it.
+// execute handles Execute. The statements up to Sync are one transaction, so a single
+// statement that Sync follows at once needs none around it.
 func (c *session) execute(ctx context.Context, name string, most int) error {
 	p := c.portals[name]
 	if p == nil {
@@ -198,8 +200,8 @@ func (c *session) execute(ctx context.Context, name string, most int) error {
 	return c.run(ctx, p.statement, &outlet{portal: p, most: most})
 }
 
-// lastOfRequest tells whether Sync comes next. Somebody who is gone sends nothing more,
-// and what was asked for is done all the same.
+// lastOfRequest reports whether Sync comes next. A client that is gone sends nothing
+// more, and what it asked for is still done.
 func (c *session) lastOfRequest() bool {
 	next, err := c.receive()
 	if err != nil {
