@@ -9,8 +9,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promise 2: the warehouse may be away for far longer than the server's patience;
-// the slot's connection lives, though the reader can hand nothing over.
+// Promise 2: the warehouse may be away for far longer than the server's timeout. The
+// slot's connection stays alive although the reader can hand nothing over.
 func TestStalledWarehouseKeepsTheStream(t *testing.T) {
 	t.Parallel()
 	const long = 30 * time.Second
@@ -19,7 +19,7 @@ func TestStalledWarehouseKeepsTheStream(t *testing.T) {
 	w, d := live(t, s)
 	const sender = "SELECT pid, backend_start FROM pg_stat_replication WHERE application_name LIKE 'rowshift%'"
 	before := one(t, w, sender)
-	loaded := len(d.Log()) // a load may have been tried again
+	loaded := len(d.Log()) // the load may have been tried again
 	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Stall: -1})
 	execute(t, w, "UPDATE company SET plan = 'stalled'")
 	reached(t, stalled)

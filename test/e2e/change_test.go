@@ -23,7 +23,7 @@ func TestEachKindOfChange(t *testing.T) {
 	for n, step := range changes {
 		t.Run(step.name, func(t *testing.T) {
 			execute(t, w, step.statements...)
-			// What leaves no trace must have been read too: the last change says so.
+			// The last change shows that changes which leave no trace have been read too.
 			execute(t, w, fmt.Sprintf("UPDATE company SET created_at = created_at + interval '%d seconds' WHERE id = uid('c', 200)", n+1))
 			w.MustBecomeEqual(t)
 		})
@@ -36,7 +36,7 @@ func TestEachKindOfChange(t *testing.T) {
 	}
 }
 
-// changes are transactions, one after another; each statement is one of its own.
+// changes are transactions that run one after another, or single statements.
 var changes = []struct {
 	name       string
 	statements []string

@@ -12,10 +12,10 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// What deploy/README.md says of restarts, resizes and sessions that are ended, and promise
-// 1 with it: the daemon goes on by itself, and nothing is lost or applied twice. The
-// cluster is one of before May 2024, whose databases are serializable, and its commits are
-// slow.
+// Promise 1, and what deploy/README.md says of restarts, resizes and sessions that
+// Redshift ends: the daemon goes on by itself, and nothing is lost or applied twice. The
+// cluster is like one of before May 2024, whose databases are serializable, and its
+// commits are slow.
 func TestClusterStates(t *testing.T) {
 	t.Parallel()
 	c := startStates(t)
@@ -39,9 +39,9 @@ func TestClusterStates(t *testing.T) {
 	c.neverHalted(t)
 }
 
-// states is a world whose warehouse goes through the states of a cluster. Each update of a
-// company leaves a row in table odd whose value does not fit: the ledger tells of it once,
-// and of a merge that was repeated twice.
+// states is a world whose warehouse goes through the states of a cluster. Each update of
+// a company adds a row with a value that does not fit to the table odd: the ledger has it
+// once, or twice if its merge was applied twice.
 type states struct {
 	*harness.World
 	daemon *harness.Daemon
@@ -72,7 +72,8 @@ func startStates(t *testing.T) *states {
 	return s
 }
 
-// restarts restarts the cluster before and after statements of a merge.
+// restarts restarts the cluster before and after statements of a merge, one of each
+// class.
 func (s *states) restarts(t *testing.T, classes ...string) {
 	t.Helper()
 	for _, class := range classes {
@@ -87,7 +88,7 @@ func (s *states) restarts(t *testing.T, classes ...string) {
 	}
 }
 
-// resizes lets the cluster refuse writes until the daemon has met that.
+// resizes has the cluster refuse writes until the daemon has met that.
 func (s *states) resizes(t *testing.T) {
 	t.Helper()
 	refusals := s.said("resize mode")
@@ -97,9 +98,9 @@ func (s *states) resizes(t *testing.T) {
 	s.goesOn(t, "the pipeline to go on after a resize")
 }
 
-// violates makes a cycle with a merge, which has read what others ask for and is to write
-// the checkpoint: somebody else reads the one, writes the other and commits. The daemon is
-// refused with 1023, and tries the merge again where it stands.
+// violates makes a cycle with a merge that has read the requests and is about to write
+// the checkpoint: another transaction reads the checkpoint, writes a request and commits.
+// The daemon is refused with 1023, and tries the merge again in place.
 func (s *states) violates(t *testing.T) {
 	t.Helper()
 	violations, passes := s.said("isolation violation"), s.said(`"message":"restarting"`)
@@ -117,8 +118,8 @@ func (s *states) violates(t *testing.T) {
 	}
 }
 
-// cutsInTransaction has the daemon stand still in the middle of a merge until Redshift has
-// ended its session.
+// cutsInTransaction stops the daemon in the middle of a merge until Redshift has ended
+// its session.
 func (s *states) cutsInTransaction(t *testing.T) {
 	t.Helper()
 	stalled := s.Warehouse.Inject(redshifttest.Fault{Class: "DELETE", Application: "rowshift", Nth: 1, Stall: -1})
@@ -133,8 +134,8 @@ func (s *states) cutsInTransaction(t *testing.T) {
 	s.goesOn(t, "the pipeline to go on after its transaction was ended")
 }
 
-// cutsAtRest waits until Redshift has ended the sessions of a daemon that has nothing to
-// do, and gives it work: it has to try again to notice, and no pass ends.
+// cutsAtRest waits until Redshift has ended the sessions of an idle daemon, and then
+// gives it work. The daemon notices by trying again, and no pass ends.
 func (s *states) cutsAtRest(t *testing.T) {
 	t.Helper()
 	harness.Until(t, "the sessions to be ended", func() (bool, error) {
@@ -153,8 +154,8 @@ func (s *states) cutsAtRest(t *testing.T) {
 	}
 }
 
-// goesOn waits until the daemon has merged more than it had when the warehouse answers
-// again.
+// goesOn waits until the checkpoint is beyond the one that the warehouse has when it
+// answers again.
 func (s *states) goesOn(t *testing.T, what string) {
 	t.Helper()
 	was := ""
@@ -170,8 +171,8 @@ func (s *states) goesOn(t *testing.T, what string) {
 	})
 }
 
-// balanced waits until all is equal, and looks that each value that did not fit was told
-// of once.
+// balanced waits until all is equal, and checks that the ledger has each value that did
+// not fit once.
 func (s *states) balanced(t *testing.T) {
 	t.Helper()
 	s.MustBecomeEqual(t, s.pairs...)
@@ -181,8 +182,8 @@ func (s *states) balanced(t *testing.T) {
 	}
 }
 
-// replaceDaemon goes on with a new process, which waits shorter behind its first failures
-// than one that had several within a minute.
+// replaceDaemon replaces the daemon by a new process, which waits less after its first
+// failures than one that had several within a minute.
 func (s *states) replaceDaemon(t *testing.T) {
 	t.Helper()
 	s.neverHalted(t)
@@ -198,5 +199,5 @@ func (s *states) neverHalted(t *testing.T) {
 	}
 }
 
-// said is how often the daemon has said something.
+// said returns how often the daemon has logged something.
 func (s *states) said(what string) int { return strings.Count(s.daemon.Log(), what) }

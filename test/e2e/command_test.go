@@ -11,7 +11,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// command runs rowshift and compares its exit code and what it says.
+// command runs rowshift and checks its exit code and that it prints says.
 func command(t *testing.T, w *harness.World, code int, says string, args ...string) {
 	t.Helper()
 	out, log, got, err := w.Command(t.Context(), args...)
@@ -20,8 +20,8 @@ func command(t *testing.T, w *harness.World, code int, says string, args ...stri
 	}
 }
 
-// Promise 8: before a first run, check and plan say what is due and change nothing;
-// of a pipeline that runs, all commands tell that it is well.
+// Promise 8: before a first run, check and plan say what is due and change nothing. Once
+// a pipeline runs, all commands report that it is well.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
@@ -49,8 +49,8 @@ func TestCommands(t *testing.T) {
 	readmeQuestions(t, w)
 }
 
-// What stands in a first run's way is found by check, with the command that repairs
-// it, and the exit code is 1; once it is repaired it is 0.
+// check finds what stands in the way of a first run, names the command that repairs it,
+// and exits with 1; once it is repaired, it exits with 0.
 func TestCheckOfBrokenWorlds(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
@@ -106,8 +106,8 @@ func TestCheckOfBrokenWorlds(t *testing.T) {
 	}
 }
 
-// repairs fails the test if check finds something that stands in the way and does not
-// say what repairs it.
+// repairs fails the test if check finds something that stands in the way and names no
+// repair.
 func repairs(t *testing.T, w *harness.World) {
 	t.Helper()
 	out, _, _, err := w.Command(t.Context(), "check")
@@ -128,7 +128,7 @@ func repairs(t *testing.T, w *harness.World) {
 	}
 }
 
-// printed runs on the warehouse what check prints as repairs there.
+// printed runs in the warehouse what check prints as repairs there.
 func printed(t *testing.T, w *harness.World) func(*testing.T) {
 	t.Helper()
 	return func(t *testing.T) {
@@ -146,8 +146,8 @@ func printed(t *testing.T, w *harness.World) func(*testing.T) {
 	}
 }
 
-// A config or command line that is wrong ends with exit code 2, says where, and
-// touches nothing.
+// With a bad config or command line, rowshift exits with code 2, says where the mistake
+// is, and touches nothing.
 func TestBadConfigs(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})

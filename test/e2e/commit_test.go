@@ -8,8 +8,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promise 1: a COMMIT whose answer is lost, or that never arrived, is neither
-// repeated nor forgotten; a merge that Redshift aborts is tried again.
+// Promise 1: a COMMIT whose answer is lost, or that never arrived, is neither repeated
+// nor forgotten. A merge that Redshift aborts is tried again.
 func TestLostCommits(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{

@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// accounts compares tables with their targets, and with what ledger and quarantine say
-// of the difference, by queries of its own.
+// accounts compares tables with their targets, by queries of its own, and with the ledger
+// and the quarantine, which must account for every difference.
 type accounts struct {
 	source *pgconn.PgConn
 	target *pgconn.PgConn
 }
 
-// kinds are the types of a target's columns, as the warehouse has them.
+// kinds returns the types of a target's columns, as the warehouse names them.
 func (a *accounts) kinds(ctx context.Context, t *drawnTable) (map[string][]string, error) {
 	rows, err := tableRows(ctx, a.target, "SELECT column_name, data_type FROM svv_columns WHERE table_schema = 'userdata' AND table_name = '"+t.config+"'")
 	kinds := map[string][]string{}
@@ -29,14 +29,14 @@ func (a *accounts) kinds(ctx context.Context, t *drawnTable) (map[string][]strin
 	return kinds, err
 }
 
-// warehouseKinds are types as svv_columns tells of them.
+// warehouseKinds maps types as svv_columns names them.
 var warehouseKinds = map[string]string{
 	"smallint": "whole", "integer": "whole", "bigint": "whole", "numeric": "decimal", "character varying": "varchar",
 	"date": "date", "timestamp with time zone": "timestamptz", "boolean": "boolean",
 }
 
-// settled returns a line for each table that is not live or, if all are, one for a table
-// that is not accounted for.
+// settled returns a line for each table that is not live. If all are, it returns one for
+// each table that is not accounted for.
 func (a *accounts) settled(ctx context.Context, tables []*drawnTable) (lines []string, err error) {
 	states, err := tableRows(ctx, a.target, "SELECT target, state, detail FROM rowshift.table_state WHERE state <> 'live'")
 	if err != nil {
@@ -60,7 +60,7 @@ func (a *accounts) settled(ctx context.Context, tables []*drawnTable) (lines []s
 	return nil, nil
 }
 
-// table returns what is not accounted for of one table.
+// table returns the differences of a table for which nothing accounts.
 func (a *accounts) table(ctx context.Context, t *drawnTable) (faults []string, err error) {
 	var names []string
 	for _, c := range t.chosen() {
@@ -72,7 +72,7 @@ func (a *accounts) table(ctx context.Context, t *drawnTable) (faults []string, e
 	}
 	target, err := a.rows(ctx, a.target, t, fmt.Sprintf("SELECT %s FROM userdata.%s", strings.Join(names, ", "), t.config))
 	if err != nil {
-		return []string{err.Error()}, nil //nolint:nilerr // a column of it may not be there yet
+		return []string{err.Error()}, nil //nolint:nilerr // the target may not have all columns yet
 	}
 	book, err := a.read(ctx, t)
 	if err != nil {
@@ -105,7 +105,8 @@ func (a *accounts) table(ctx context.Context, t *drawnTable) (faults []string, e
 	return faults, nil
 }
 
-// rows are the rows of a query by their keys, as the ledger writes them.
+// rows returns the rows of a query by their keys, which are written as the ledger writes
+// them.
 func (a *accounts) rows(ctx context.Context, c *pgconn.PgConn, t *drawnTable, query string) (map[string][]string, error) {
 	rows, err := tableRows(ctx, c, query)
 	if err != nil {
@@ -127,7 +128,7 @@ func (a *accounts) rows(ctx context.Context, c *pgconn.PgConn, t *drawnTable, qu
 	return all, nil
 }
 
-// keyOf writes a key so that a long column of it is told by its hash.
+// keyOf returns a key in which long columns are replaced by their hashes.
 func keyOf(columns []string) string {
 	for i, c := range columns {
 		if len(c) > 1024 {
@@ -138,7 +139,7 @@ func keyOf(columns []string) string {
 	return strings.Join(columns, "\x1f")
 }
 
-// book is what ledger and quarantine say of a table.
+// book is what the ledger and the quarantine have of a table.
 type book struct {
 	adjusted map[string]bool   // kinds of misfit by column and length
 	refused  map[string]string // reasons by key
@@ -170,10 +171,10 @@ func (a *accounts) read(ctx context.Context, t *drawnTable) (b book, err error) 
 	return b, nil
 }
 
-// null is what NULL reads as.
+// null stands for NULL.
 const null = "\x00NULL"
 
-// refusable tells whether a row may be refused for that reason.
+// refusable reports whether a row may be refused for this reason.
 func refusable(t *drawnTable, row []string, reason string) bool {
 	for i, c := range t.chosen() {
 		switch {
@@ -188,7 +189,8 @@ func refusable(t *drawnTable, row []string, reason string) bool {
 	return false
 }
 
-// differences are those of a row and its target's that the ledger says nothing of.
+// differences returns the differences between a row and the target's that the ledger does
+// not explain.
 func (b book) differences(t *drawnTable, key string, want, got []string) (faults []string) {
 	for i, c := range t.chosen() {
 		if want[i] == got[i] {

@@ -15,11 +15,10 @@ import (
 	"rowshift/test/harness"
 )
 
-// writtenTable is what somebody knows of a table who writes to it beside the drawn
-// statements.
+// writtenTable is what those who write beside the drawn statements know of a table.
 type writtenTable struct{ name, id, long string }
 
-// known tells the others what the tables are called.
+// known tells them the current names of the tables.
 func (f *followed) known() {
 	var names []writtenTable
 	for _, t := range f.drawing.tables {
@@ -28,8 +27,8 @@ func (f *followed) known() {
 	f.names.Store(&names)
 }
 
-// write writes rows to the tables, whatever becomes of them meanwhile, until the test
-// ends: much of it may be refused.
+// write writes rows to the tables until the test ends, whatever becomes of the tables
+// meanwhile. Much of it may be refused.
 func (f *followed) write(t *testing.T, seed uint64) {
 	t.Helper()
 	c := dial(t, f.world.SourceDSN())
@@ -62,7 +61,7 @@ func (f *followed) write(t *testing.T, seed uint64) {
 	}()
 }
 
-// written is a transaction of somebody else's.
+// written returns a transaction of one who writes beside the drawn statements.
 func written(rng *rand.Rand, t writtenTable, n int) string {
 	id := 1_000_000 + rng.IntN(n+1)
 	switch rng.IntN(5) {
@@ -74,8 +73,8 @@ func written(rng *rand.Rand, t writtenTable, n int) string {
 	return fmt.Sprintf("INSERT INTO %s (%s, %s) VALUES (%d, repeat('w', %d))", t.name, t.id, t.long, 1_000_000+n, rng.IntN(4000))
 }
 
-// repair does what somebody has to do in the warehouse for tables that are parked since
-// no column of their targets can become what is due.
+// repair does by hand what the warehouse needs for tables that are parked because a
+// column of their targets cannot become what is due.
 func (f *followed) repair(t *testing.T, a *accounts) error {
 	t.Helper()
 	for _, table := range f.drawing.tables {
@@ -104,15 +103,15 @@ func (f *followed) repair(t *testing.T, a *accounts) error {
 	return nil
 }
 
-// mark writes a row, so that something is merged: what is asked for is read with it.
+// mark writes a row, so that there is a merge: each merge reads the requests.
 func (f *followed) mark(t *testing.T) {
 	t.Helper()
 	f.marks++
 	execute(t, f.world, fmt.Sprintf("INSERT INTO mark VALUES (%d)", f.marks))
 }
 
-// retry loads the tables again that have rows in quarantine only for a value that the
-// target lacked. None of them is there behind that.
+// retry loads tables again that have rows in quarantine because the target lacked an
+// unchanged value. After that no such row is left.
 func (f *followed) retry(t *testing.T) {
 	t.Helper()
 	const unfilled = "SELECT DISTINCT target FROM rowshift.quarantine WHERE lifted_at IS NULL AND reason = 'unfilled'"

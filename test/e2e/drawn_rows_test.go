@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// value is a literal of a column's type. Some do not fit in Redshift.
+// value returns a literal of the column's type. Some do not fit in Redshift.
 func (c drawnColumn) value(r *rand.Rand) string {
 	if !c.notNull && r.IntN(8) == 0 {
 		return "NULL"
@@ -33,10 +33,10 @@ func (c drawnColumn) value(r *rand.Rand) string {
 	case smallint, integer, bigint:
 		return fmt.Sprint(r.IntN(10000))
 	}
-	return "'" + shortText(r, 10) + "'" // a varchar
+	return "'" + shortText(r, 10) + "'" // of a varchar
 }
 
-// shortText is a text of up to that many characters.
+// shortText returns a text of up to that many characters.
 func shortText(r *rand.Rand, most int) string {
 	letters := []string{"a", "b", " ", "é", "😀", ",", "''", "\\", "|", "∅"}
 	var b strings.Builder
@@ -46,7 +46,7 @@ func shortText(r *rand.Rand, most int) string {
 	return b.String()
 }
 
-// longText is a text of which most are stored out of line, and some are too long for
+// longText returns a text. Most are stored out of line, and some are too long for
 // Redshift.
 func longText(r *rand.Rand) string {
 	switch n := r.IntN(20); {
@@ -58,7 +58,7 @@ func longText(r *rand.Rand) string {
 	return fmt.Sprintf("repeat(md5('%d'), %d)", r.IntN(1000), 70+r.IntN(80))
 }
 
-// keyText is a text of a key: some are equal to Redshift, and some too long for it.
+// keyText returns a text for a key. Some are equal to Redshift, and some too long for it.
 func keyText(r *rand.Rand) string {
 	if r.IntN(25) == 0 {
 		return "repeat('k', 70000)"
@@ -71,7 +71,7 @@ func (t *drawnTable) change(r *rand.Rand) string {
 	id, mod := t.id(), []int{3, 5, 7, 11, 13, 29}[r.IntN(6)]
 	some := fmt.Sprintf("%s %% %d = %d", id, mod, r.IntN(mod))
 	if t.unfit() != "" {
-		return t.insert(r) // PostgreSQL refuses an UPDATE and a DELETE
+		return t.insert(r) // PostgreSQL refuses UPDATE and DELETE
 	}
 	switch n := r.IntN(100); {
 	case n < 25:
@@ -84,22 +84,22 @@ func (t *drawnTable) change(r *rand.Rand) string {
 		return fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.full(), c.name, c.value(r), some)
 	case n < 65:
 		return fmt.Sprintf("UPDATE %s SET %s = %s || '+' WHERE %s AND length(%[2]s) < 30000", t.full(), t.long(), t.long(), some)
-	case n < 75: // keys move, long values do not
+	case n < 75: // keys change, long values do not
 		return fmt.Sprintf("UPDATE %s AS t SET %[2]s = -%[2]s WHERE %[3]s AND NOT EXISTS (SELECT FROM %[1]s AS o WHERE o.%[2]s = -t.%[2]s)", t.full(), id, "t."+some)
-	case n < 80: // they are swapped
+	case n < 80: // two keys are swapped
 		return fmt.Sprintf("UPDATE %[1]s SET %[2]s = 30001 WHERE %[2]s = 1; UPDATE %[1]s SET %[2]s = 1 WHERE %[2]s = 2; UPDATE %[1]s SET %[2]s = 2 WHERE %[2]s = 30001", t.full(), id)
 	case n < 84:
 		return t.moveInKey(r, some)
 	case n < 94:
 		return fmt.Sprintf("DELETE FROM %s WHERE %s", t.full(), some)
-	case n < 97: // rows go and come again
+	case n < 97: // rows are deleted and inserted again
 		return fmt.Sprintf("DELETE FROM %s WHERE %s BETWEEN 1 AND 9; %s", t.full(), id, t.insert(r))
 	default:
 		return "TRUNCATE " + t.full()
 	}
 }
 
-// moveInKey changes a column of the key beside the id.
+// moveInKey changes a column of the key other than the id.
 func (t *drawnTable) moveInKey(r *rand.Rand, some string) string {
 	for _, name := range []string{"k", "code"} {
 		if c := t.called(name); c != nil && t.inKey(c.name) {
@@ -109,7 +109,7 @@ func (t *drawnTable) moveInKey(r *rand.Rand, some string) string {
 	return t.insert(r)
 }
 
-// insert draws an INSERT of a few rows, or of many.
+// insert draws an INSERT of a few rows or of many.
 func (t *drawnTable) insert(r *rand.Rand) string {
 	var names []string
 	for _, c := range t.columns {

@@ -12,14 +12,14 @@ import (
 type drawing struct {
 	rng    *rand.Rand
 	tables []*drawnTable
-	made   int // names so far
+	made   int // number of names made so far
 }
 
 // published stands for the publication's name in drawn statements.
 const published = "rowshift_accounts"
 
-// transaction is what is run at once: one transaction or, where it cannot be in one, a
-// statement for itself.
+// transaction is what runs together: one transaction, or a single statement that cannot
+// be in one.
 type transaction struct {
 	statements []string
 	alone      bool
@@ -37,8 +37,8 @@ func (t transaction) sql() string {
 	return "BEGIN; " + strings.Join(t.statements, "; ") + "; " + end
 }
 
-// next draws a transaction. What it makes of the tables is forgotten if it is rolled
-// back.
+// next draws a transaction. If the transaction is rolled back, next forgets what it would
+// have made of the tables.
 func (d *drawing) next() transaction {
 	before := make([]*drawnTable, len(d.tables))
 	for i, t := range d.tables {
@@ -63,7 +63,7 @@ func (d *drawing) next() transaction {
 	return tx
 }
 
-// add adds n statements to a transaction: changes of shape, or of rows.
+// add adds n statements to a transaction, which change shapes or rows.
 func (d *drawing) add(tx *transaction, shape bool, n int) {
 	for range n {
 		t := d.tables[d.rng.IntN(len(d.tables))]
@@ -78,7 +78,7 @@ func (d *drawing) add(tx *transaction, shape bool, n int) {
 	}
 }
 
-// maintenance is what cannot be in a transaction.
+// maintenance draws a statement that cannot be in a transaction.
 func (d *drawing) maintenance() transaction {
 	t := d.tables[d.rng.IntN(len(d.tables))]
 	if t.gone {
@@ -87,7 +87,7 @@ func (d *drawing) maintenance() transaction {
 	return transaction{alone: true, statements: []string{[]string{"VACUUM FULL ", "VACUUM FREEZE ", "REINDEX TABLE CONCURRENTLY "}[d.rng.IntN(3)] + t.full()}}
 }
 
-// name is a name that was not used yet.
+// name returns a new name.
 func (d *drawing) name(prefix string) string {
 	d.made++
 	return fmt.Sprintf("%s%d", prefix, d.made)
@@ -125,7 +125,7 @@ func (d *drawing) alter(t *drawnTable) []string {
 	}
 }
 
-// addColumn draws an ADD COLUMN, now and then by a name that another column had.
+// addColumn draws an ADD COLUMN, sometimes with a name that an earlier column had.
 func (d *drawing) addColumn(t *drawnTable) []string {
 	c := drawnColumn{name: d.name("col"), kind: d.kind(), hidden: t.config == "r5"}
 	if strings.HasPrefix(t.choice, "columns: all") && d.rng.IntN(3) == 0 {
@@ -147,7 +147,7 @@ func (d *drawing) addColumn(t *drawnTable) []string {
 	return []string{add}
 }
 
-// volatile is a default that each row has its own of.
+// volatile returns a default that differs in each row.
 func (c drawnColumn) volatile() string {
 	switch c.kind.warehouse {
 	case "whole", "decimal":
@@ -168,7 +168,7 @@ func (d *drawing) kind() kind {
 	return all[d.rng.IntN(len(all))]
 }
 
-// any draws a column that is as wanted; -1 if none is.
+// any draws a column for which wanted returns true, and returns -1 if there is none.
 func (d *drawing) any(t *drawnTable, wanted func(drawnColumn) bool) int {
 	var of []int
 	for i, c := range t.columns {
@@ -182,8 +182,8 @@ func (d *drawing) any(t *drawnTable, wanted func(drawnColumn) bool) int {
 	return of[d.rng.IntN(len(of))]
 }
 
-// dropColumn draws a DROP COLUMN, and now and then adds another one by that name. A
-// column that is listed takes its table out of the publication.
+// dropColumn draws a DROP COLUMN, and sometimes an ADD COLUMN with the same name.
+// Dropping a listed column takes its table out of the publication.
 func (d *drawing) dropColumn(t *drawnTable) []string {
 	i := d.any(t, func(c drawnColumn) bool { return !c.kept && (!t.inKey(c.name) || d.rng.IntN(4) == 0) })
 	if i < 0 {
@@ -204,7 +204,7 @@ func (d *drawing) dropColumn(t *drawnTable) []string {
 	return []string{drop, fmt.Sprintf("ALTER TABLE %s ADD %s %s", t.full(), c.name, c.kind.source)}
 }
 
-// renameColumn draws a RENAME COLUMN, now and then back to what it was.
+// renameColumn draws a RENAME COLUMN, sometimes back to an earlier name.
 func (d *drawing) renameColumn(t *drawnTable) []string {
 	i := d.any(t, func(c drawnColumn) bool { return !t.young || c.as == "" || c.hidden })
 	from, to := t.columns[i].name, d.name("col")
@@ -218,9 +218,9 @@ func (d *drawing) renameColumn(t *drawnTable) []string {
 	return []string{fmt.Sprintf("ALTER TABLE %s RENAME %s TO %s", t.full(), from, to)}
 }
 
-// swapColumns gives two columns each other's name.
+// swapColumns swaps the names of two columns.
 func (d *drawing) swapColumns(t *drawnTable) []string {
-	unnamed := func(c drawnColumn) bool { return !c.hidden && c.as == "" } // in the config
+	unnamed := func(c drawnColumn) bool { return !c.hidden && c.as == "" } // not named in the config
 	i, j := d.any(t, unnamed), d.any(t, unnamed)
 	if i < 0 || i == j {
 		return d.renameColumn(t)
@@ -233,7 +233,7 @@ func (d *drawing) swapColumns(t *drawnTable) []string {
 	return []string{rename + a + " TO " + between, rename + b + " TO " + a, rename + between + " TO " + b}
 }
 
-// alterNull sets or drops a NOT NULL, or a default.
+// alterNull sets or drops a NOT NULL or a default.
 func (d *drawing) alterNull(t *drawnTable) []string {
 	i := d.any(t, func(c drawnColumn) bool { return c.role != "id" && c.role != "u" && !t.inKey(c.name) })
 	if i < 0 {
@@ -256,8 +256,8 @@ func (d *drawing) alterNull(t *drawnTable) []string {
 	}
 }
 
-// withoutPublication are statements that PostgreSQL refuses of a listed column, with
-// those that take its table out of the publication before them and put it back behind.
+// withoutPublication returns statements that PostgreSQL refuses for a listed column,
+// between those that take the table out of the publication and put it back.
 func (t *drawnTable) withoutPublication(statements ...string) []string {
 	if !t.listed() {
 		return statements
@@ -273,12 +273,13 @@ func (t *drawnTable) withoutPublication(statements ...string) []string {
 	return append(all, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s (%s)", published, t.full(), strings.Join(names, ", ")))
 }
 
-// outOfPublication takes a table out of the publication, if it is in it.
+// outOfPublication returns a statement that takes a table out of the publication if it is
+// in it.
 func outOfPublication(name string) string {
 	return fmt.Sprintf("DO $$ BEGIN ALTER PUBLICATION %s DROP TABLE %s; EXCEPTION WHEN undefined_object THEN NULL; END $$", published, name)
 }
 
-// alterType gives a column another type, or other values of its own.
+// alterType changes a column's type, or its values by a new expression.
 func (d *drawing) alterType(t *drawnTable) []string {
 	i := d.any(t, func(c drawnColumn) bool { return c.role != "u" && c.role != "code" && c.role != "q" })
 	c := &t.columns[i]
@@ -289,7 +290,7 @@ func (d *drawing) alterType(t *drawnTable) []string {
 	c.kind = to
 	t.seen(*c)
 	var all []string
-	if c.role != "id" { // a default may be none of the new type
+	if c.role != "id" { // the new type may not take the default
 		all = append(all, fmt.Sprintf("ALTER TABLE %s ALTER %s DROP DEFAULT", t.full(), c.name))
 	}
 	all = append(all, fmt.Sprintf("ALTER TABLE %s ALTER %s TYPE %s", t.full(), c.name, to.source)+using)
@@ -299,7 +300,7 @@ func (d *drawing) alterType(t *drawnTable) []string {
 	return t.withoutPublication(all...)
 }
 
-// retype draws another type for a column, and how its values become those of that.
+// retype draws another type for a column, and how to convert the column's values.
 func (d *drawing) retype(c drawnColumn) (to kind, using string) {
 	switch n := d.rng.IntN(4); {
 	case c.kind.warehouse == "whole" && n == 3 && c.role != "k":
@@ -321,7 +322,7 @@ func (d *drawing) retype(c drawnColumn) (to kind, using string) {
 	return text, ""
 }
 
-// alterPrimary draws another primary key, or takes it away.
+// alterPrimary draws another primary key, or drops it.
 func (d *drawing) alterPrimary(t *drawnTable) (all []string) {
 	keys := [][]string{{t.id()}, {t.id()}}
 	for _, name := range []string{"k", "code"} {

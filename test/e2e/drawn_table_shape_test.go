@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// move gives the table another name, or another schema.
+// move changes the table's name or its schema.
 func (d *drawing) move(t *drawnTable) []string {
 	from := t.full()
 	if t.young {
@@ -24,8 +24,8 @@ func (d *drawing) move(t *drawnTable) []string {
 	return []string{"ALTER TABLE " + from + " RENAME TO " + t.name}
 }
 
-// replace drops the table, moves it out of the way, or makes another one in its place
-// in the same transaction.
+// replace drops the table or renames it, and may make another one in its place in the
+// same transaction.
 func (d *drawing) replace(t *drawnTable) []string {
 	away := []string{"DROP TABLE " + t.full()}
 	if t.full() == "public."+t.config && d.rng.IntN(3) == 0 {
@@ -39,7 +39,7 @@ func (d *drawing) replace(t *drawnTable) []string {
 	return append(away, d.again(t)...)
 }
 
-// again makes a dropped table again, as it began, with some rows.
+// again makes a dropped table again, in its first shape and with some rows.
 func (d *drawing) again(t *drawnTable) []string {
 	for _, first := range drawnTables(true) {
 		if first.config != t.config {
@@ -48,7 +48,7 @@ func (d *drawing) again(t *drawnTable) []string {
 		first.young, first.kinds, first.names, first.constraint = true, t.kinds, t.names, d.name(t.config+"_key")
 		*t = *first
 	}
-	if t.config == "r1" { // one with columns of other names, in another order
+	if t.config == "r1" { // a table whose columns have other names and another order
 		t.columns[2], t.columns[3] = t.columns[3], t.columns[2]
 		t.columns[2].name = d.name("col")
 		t.columns[2].was = []string{t.columns[2].name}
@@ -74,17 +74,17 @@ func (d *drawing) publish(t *drawnTable) []string {
 	return []string{"ALTER PUBLICATION " + published + " SET TABLE " + t.full()}
 }
 
-// log makes a table unlogged, or logged again.
+// log makes a table unlogged or logged again.
 func (d *drawing) log(t *drawnTable) []string {
 	t.unlogged = !t.unlogged
-	if t.unlogged { // PostgreSQL refuses that of a table that is published
+	if t.unlogged { // PostgreSQL refuses to make a published table unlogged
 		return []string{"LOCK TABLE " + t.full(), outOfPublication(t.full()), "ALTER TABLE " + t.full() + " SET UNLOGGED"}
 	}
 	return []string{"ALTER TABLE " + t.full() + " SET LOGGED"}
 }
 
-// swapTables gives two tables each other's name, so that each is what the config means
-// by the other's.
+// swapTables swaps the names of two tables, so that the config's name for one means the
+// other.
 func (d *drawing) swapTables(other *drawnTable) []string {
 	a, b := d.tables[0], d.tables[2]
 	for _, t := range []*drawnTable{a, b} {
@@ -109,7 +109,7 @@ func (d *drawing) swapTables(other *drawnTable) []string {
 	}
 }
 
-// mend are the statements after which a table that cannot be replicated can be again.
+// mend returns statements after which a table that cannot be replicated can be again.
 func (d *drawing) mend(t *drawnTable) (all []string) {
 	if t.gone {
 		return d.again(t)

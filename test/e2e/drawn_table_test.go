@@ -6,45 +6,47 @@ import (
 	"strings"
 )
 
-// drawnTable is a table as the drawn statements have made it. It is known from them
-// alone, never asked for, so that a seed draws the same statements in every run.
+// drawnTable is a table as the drawn statements have made it. It is derived from them
+// alone and never read from the server, so that a seed draws the same statements in every
+// run.
 type drawnTable struct {
-	config       string // its name in the config, below public, and its target's
+	config       string // its name in the config, within public, and the name of its target
 	choice       string
 	schema, name string
 	columns      []drawnColumn
 	primary      []string // columns of the primary key, in its order
-	index        []string // and of the replica identity's index; nil: there is none
+	index        []string // columns of the replica identity's index; nil: there is none
 	constraint   string   // the primary key's name
 	identity     byte     // as pg_class.relreplident has it
 	gone         bool     // dropped
-	young        bool     // made since the last comparison: nobody may have seen it by its name yet
+	young        bool     // made since the last comparison, so the daemon may not have seen it under its name yet
 	unlogged     bool
-	broken       bool // a column of it that the config names goes by another name
+	broken       bool // a column that the config names has another name
 
-	names []string // those that columns of it have had
+	names []string // the names that its columns have had
 
-	// kinds are, by target column, the types in Redshift that it has had since the last
-	// comparison: if more than one, it may take a hand to bring it to what is due.
+	// kinds are, by target column, the types in Redshift that the column has had since
+	// the last comparison. If it has had several, bringing it in line may take a repair
+	// by hand.
 	kinds map[string][]string
 }
 
-// drawnColumn is a column of one.
+// drawnColumn is a column of a drawnTable.
 type drawnColumn struct {
 	name    string
-	role    string   // of one that what is drawn counts on: the name that it began with
+	role    string   // its first name, if drawn statements rely on the column
 	was     []string // the names that it has had
 	kind    kind
 	notNull bool
-	as      string // the name by which the config means it; empty: by none
-	kept    bool   // it is not dropped: the config names it, or what is written counts on it
-	hidden  bool   // it is not chosen
+	as      string // the name by which the config refers to it; empty: none
+	kept    bool   // it is not dropped, since the config or drawn statements refer to it
+	hidden  bool   // it is not replicated
 }
 
-// kind is a type of columns.
+// kind is a column's type, in the source and in the warehouse.
 type kind struct{ source, warehouse string }
 
-// The kinds.
+// The kinds of columns.
 var (
 	smallint = kind{"smallint", "whole"}
 	integer  = kind{"int", "whole"}
@@ -60,7 +62,7 @@ var (
 
 func varchar(n int) kind { return kind{fmt.Sprintf("varchar(%d)", n), "varchar"} }
 
-// drawnTables are the tables as they begin. Column lists are there from PostgreSQL 15 on.
+// drawnTables returns the tables in their first shape. Column lists need PostgreSQL 15.
 func drawnTables(lists bool) []*drawnTable {
 	base := func(more ...drawnColumn) []drawnColumn {
 		return append([]drawnColumn{
@@ -102,7 +104,7 @@ func drawnTables(lists bool) []*drawnTable {
 	return tables
 }
 
-// create are the statements that make the table.
+// create returns the statements that make the table.
 func (t *drawnTable) create() []string {
 	var columns []string
 	for _, c := range t.columns {
@@ -110,7 +112,7 @@ func (t *drawnTable) create() []string {
 	}
 	return []string{
 		fmt.Sprintf("CREATE TABLE %s (%s, CONSTRAINT %s PRIMARY KEY (%s))", t.full(), strings.Join(columns, ", "), t.constraint, strings.Join(t.primary, ", ")),
-		fmt.Sprintf("CREATE UNIQUE INDEX ON %s (%s)", t.full(), t.id()), // whatever becomes of the key
+		fmt.Sprintf("CREATE UNIQUE INDEX ON %s (%s)", t.full(), t.id()), // so that an index stays whatever becomes of the key
 		fmt.Sprintf("ALTER TABLE %s ALTER %s SET STORAGE EXTERNAL, OWNER TO app_owner", t.full(), t.long()),
 	}
 }
@@ -129,7 +131,7 @@ func (c drawnColumn) definition() string {
 	return s
 }
 
-// clone returns a copy that shares nothing.
+// clone returns a deep copy.
 func (t *drawnTable) clone() *drawnTable {
 	c := *t
 	c.columns = slices.Clone(t.columns)
@@ -147,7 +149,7 @@ func (t *drawnTable) clone() *drawnTable {
 
 func (t *drawnTable) full() string { return t.schema + "." + t.name }
 
-// called is the column that has a role, nil if it is gone.
+// called returns the column with a role, and nil if it was dropped.
 func (t *drawnTable) called(role string) *drawnColumn {
 	for i := range t.columns {
 		if t.columns[i].role == role {
@@ -160,12 +162,12 @@ func (t *drawnTable) called(role string) *drawnColumn {
 func (t *drawnTable) id() string   { return t.called("id").name }
 func (t *drawnTable) long() string { return t.called("u").name }
 
-// has tells whether some column has the name.
+// has reports whether a column has this name.
 func (t *drawnTable) has(name string) bool {
 	return slices.ContainsFunc(t.columns, func(c drawnColumn) bool { return c.name == name })
 }
 
-// key are the columns that tell its rows apart in the log.
+// key returns the columns that identify the table's rows in the log.
 func (t *drawnTable) key() []string {
 	switch t.identity {
 	case 'n':
@@ -176,17 +178,17 @@ func (t *drawnTable) key() []string {
 	return t.primary
 }
 
-// inKey tells whether a column is of any key.
+// inKey reports whether a column is part of any key.
 func (t *drawnTable) inKey(name string) bool {
 	return slices.Contains(t.primary, name) || slices.Contains(t.index, name)
 }
 
-// listed tells whether the publication has a list of its columns.
+// listed reports whether the publication lists the table's columns.
 func (t *drawnTable) listed() bool {
 	return slices.ContainsFunc(t.columns, func(c drawnColumn) bool { return c.hidden })
 }
 
-// unfit says why the table cannot be replicated, empty if it can.
+// unfit returns why the table cannot be replicated, and an empty string if it can.
 func (t *drawnTable) unfit() string {
 	switch {
 	case t.gone:
@@ -203,7 +205,7 @@ func (t *drawnTable) unfit() string {
 	return ""
 }
 
-// chosen are the columns that are replicated.
+// chosen returns the columns that are replicated.
 func (t *drawnTable) chosen() (chosen []drawnColumn) {
 	for _, c := range t.columns {
 		if !c.hidden {
@@ -213,7 +215,7 @@ func (t *drawnTable) chosen() (chosen []drawnColumn) {
 	return chosen
 }
 
-// seen notes a column's name, and the type that its target has or had.
+// seen notes a column's name and the type that its target has or had.
 func (t *drawnTable) seen(c drawnColumn) {
 	if !slices.Contains(t.names, c.name) {
 		t.names = append(t.names, c.name)
@@ -223,7 +225,8 @@ func (t *drawnTable) seen(c drawnColumn) {
 	}
 }
 
-// drifted are columns whose targets may have a type that cannot become theirs.
+// drifted returns the columns whose targets may have a type that cannot become the
+// column's.
 func (t *drawnTable) drifted() (names []string) {
 	for _, c := range t.chosen() {
 		if len(t.kinds[c.name]) > 1 {
@@ -247,7 +250,7 @@ func (t *drawnTable) rename(i int, to string) {
 	t.seen(t.columns[i])
 }
 
-// drop takes column i away, and the keys that it was of.
+// drop drops column i and the keys that include it.
 func (t *drawnTable) drop(i int) {
 	name := t.columns[i].name
 	if slices.Contains(t.primary, name) {

@@ -18,11 +18,11 @@ import (
 	"rowshift/test/harness"
 )
 
-// Promises 1 to 3, 6 and 8: tables stay equal to their source, but for what ledger and
-// quarantine say, through statements that a seed draws: rows that change, shapes that
-// change, alone and several in one transaction, committed and rolled back, while others
-// write and daemons are killed. ROWSHIFT_TEST_SEED draws the same statements again, and of
-// each ten ROWSHIFT_TEST_SEEDS one is drawn from.
+// Promises 1 to 3, 6 and 8: but for what ledger and quarantine account for, tables stay
+// equal to their source through statements that a seed draws. These change rows and
+// shapes, alone and several in one transaction, and are committed or rolled back, while
+// others write and daemons are killed. ROWSHIFT_TEST_SEED draws the same statements
+// again. ROWSHIFT_TEST_SEEDS is how many seeds there are; the first one is drawn.
 func TestDrawnStatements(t *testing.T) {
 	t.Parallel()
 	first, seeds := fromEnv("ROWSHIFT_TEST_SEED", 1), fromEnv("ROWSHIFT_TEST_SEEDS", 1)
@@ -31,11 +31,11 @@ func TestDrawnStatements(t *testing.T) {
 	}
 }
 
-// statementsDrawn is how many statements are drawn from a seed: as many as send each form of
-// the statements that test/surface lists.
+// statementsDrawn is how many statements a seed draws: enough to send each form on the
+// list of test/surface.
 const statementsDrawn = 500
 
-// follow draws statements, runs them, and looks now and then whether all is equal.
+// follow draws and runs statements, and checks now and then that all is equal.
 func follow(t *testing.T, seed uint64) {
 	f := newFollowed(t, seed)
 	load := f.world.Load(harness.Workload{Seed: seed, Writers: 1, Pause: 100 * time.Millisecond})
@@ -62,24 +62,24 @@ func follow(t *testing.T, seed uint64) {
 	}
 }
 
-// followed is a world whose tables are followed.
+// followed is a world whose tables are compared.
 type followed struct {
 	world   *harness.World
 	drawing *drawing
-	chance  *rand.Rand // of what is done beside the statements
+	chance  *rand.Rand // decides what happens beside the statements
 	lists   bool       // PostgreSQL has column lists
 	source  *pgconn.PgConn
 	began   time.Time
 	log     []string // what was run
 	daemon  *harness.Daemon
-	dead    int // transactions until there is a daemon again
+	dead    int // how many transactions there is no daemon for
 
-	quiet   sync.RWMutex                   // others write with it read locked
-	names   atomic.Pointer[[]writtenTable] // what others write to
-	written atomic.Int64                   // transactions of others
+	quiet   sync.RWMutex                   // read locked while others write
+	names   atomic.Pointer[[]writtenTable] // the tables to which others write
+	written atomic.Int64                   // number of the others' transactions
 
 	statements, kills, comparisons, repairs, marks int
-	longest                                        time.Duration // of what was waited for to be compared
+	longest                                        time.Duration // the longest wait for equality
 }
 
 func newFollowed(t *testing.T, seed uint64) *followed {
@@ -130,13 +130,15 @@ func dial(t *testing.T, dsn string) *pgconn.PgConn {
 	return c
 }
 
-// passing are SQLSTATEs of what may be refused because of what daemon and others do at
-// the same time: locks, rows of one key, a row of the catalogue that both change, and
-// what the publication has of a table until the daemon has seen that it was altered.
+// passing are SQLSTATEs with which a statement may be refused because of what the daemon
+// and others do at the same time: locks, rows with the same key, a catalogue row that
+// both change, and what the publication has of a table until the daemon has seen that it
+// was altered.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var passing = []string{"40P01", "55P03", "23505", "XX000", "42710", "42704", "55000", "42P10"}
 
-// run runs a transaction, again and again if what else goes on stands in its way.
+// run runs a transaction, and tries it again while it conflicts with something else that
+// goes on.
 func (f *followed) run(t *testing.T, tx transaction) {
 	t.Helper()
 	defer f.known()
@@ -157,7 +159,7 @@ func (f *followed) run(t *testing.T, tx transaction) {
 		}
 		f.note("-- %v", err)
 		_, _ = f.source.Exec(ctx, "ROLLBACK").ReadAll()
-		f.live(t) // it may be the daemon that has to see something
+		f.live(t) // a daemon may have to see a change first
 	}
 }
 
@@ -165,7 +167,7 @@ func (f *followed) note(format string, args ...any) {
 	f.log = append(f.log, fmt.Sprintf("%d, %.1f s: ", f.statements, time.Since(f.began).Seconds())+fmt.Sprintf(format, args...))
 }
 
-// told prints what the last daemons said beside their debugging.
+// told prints what the last daemons logged, without debug messages.
 func (f *followed) told(t *testing.T) {
 	log, err := os.ReadFile(f.world.LogFile())
 	if err != nil {
@@ -189,8 +191,8 @@ func (f *followed) live(t *testing.T) {
 	}
 }
 
-// disturb does, by chance, what is no statement: it kills the daemon, asks for a load,
-// or waits until all is read, so that what follows finds it idle.
+// disturb does, by chance, something other than a statement: it kills the daemon, asks
+// for a load, or waits until all is read, so that the daemon is idle at what follows.
 func (f *followed) disturb(t *testing.T) {
 	t.Helper()
 	if f.daemon == nil {
@@ -216,8 +218,8 @@ func (f *followed) disturb(t *testing.T) {
 	}
 }
 
-// compare mends what cannot be replicated, once it is parked, and waits until all is
-// live and accounted for.
+// compare mends tables that cannot be replicated once they are parked, and waits until
+// all tables are live and accounted for.
 func (f *followed) compare(t *testing.T) {
 	t.Helper()
 	f.live(t)

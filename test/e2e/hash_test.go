@@ -15,8 +15,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// hashedTables hash keys and other columns of several types, by one key, so that they
-// join with each other still.
+// hashedTables hash keys and other columns of several types with one key, so that they
+// can still be joined with each other.
 var hashedTables = []string{
 	"public.company: {columns: [id, plan, created_at]}",
 	"public.person: {exclude: [full_name], hash: [id, email, bio], rename: {email: email_hash}}",
@@ -24,7 +24,8 @@ var hashedTables = []string{
 	"public.company_person: {columns: [person_uuid, company_uuid, role_in_company], hash: [person_uuid], rename: {role_in_company: role}, target: companyperson, distkey: company_uuid}",
 }
 
-// hashedPairs compare them with what the source's own function makes of the values.
+// hashedPairs compare the targets with what the source's own function makes of the
+// values.
 var hashedPairs = []harness.Pair{
 	harness.AccountPairs[0],
 	{Name: "person", Source: "SELECT hashed(id::text), hashed(email), is_active, hashed(bio), last_seen_at FROM public.person",
@@ -35,8 +36,8 @@ var hashedPairs = []harness.Pair{
 		Target: "SELECT person_uuid, company_uuid, role FROM userdata.companyperson"},
 }
 
-// hashedBy is a function of the source that is HMAC-SHA-256 by its definition, out of
-// nothing but SHA-256, over a key of no more than a block.
+// hashedBy returns the definition of a function of the source. It computes HMAC-SHA-256
+// by its definition, from SHA-256 alone, with a key of at most one block.
 // https://www.rfc-editor.org/rfc/rfc2104#section-2
 func hashedBy(key string) string {
 	padded := make([]byte, 64)
@@ -52,17 +53,17 @@ func hashedBy(key string) string {
 		SELECT encode(sha256('\x%s'::bytea || sha256('\x%s'::bytea || convert_to(value, 'UTF8'))), 'hex') $$`, with(0x5c), with(0x36))
 }
 
-// Marks that must not be found: a value before it is hashed, and the keys.
+// Texts that must not be found anywhere: a value before it is hashed, and the keys.
 const (
 	unhashed  = "canary-8a41-unhashed"
 	firstKey  = "canary-d07e-the-first-hash-key-that-is-long-enough"
 	secondKey = "canary-e5b2-the-second-hash-key-that-is-long-enough"
 )
 
-// Promises 1, 3 and 7: columns that are hashed and renamed on the way, keys among them,
+// Promises 1, 3 and 7: columns that are hashed and renamed on the way, including keys,
 // are kept equal to what the source's own SQL makes of the values, through the load and
-// each kind of change, and what they were before is in no object, table, log or
-// statement. Another key has the tables loaded again.
+// each kind of change. The original values are in no object, table, log or statement.
+// With another key, the tables are loaded again.
 func TestHashedColumns(t *testing.T) {
 	t.Parallel()
 	s := harness.Setup{
@@ -76,7 +77,7 @@ func TestHashedColumns(t *testing.T) {
 	}
 	s.Source.Settings = map[string]string{"max_prepared_transactions": "10"}
 	w := harness.Start(t, s)
-	marked := w.Warehouse.Inject(redshifttest.Fault{Match: "canary-"}) // does nothing but count
+	marked := w.Warehouse.Inject(redshifttest.Fault{Match: "canary-"}) // it only counts
 	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Nth: 1, Stall: -1})
 	d := w.MustRun(t)
 	reached(t, stalled)
@@ -107,14 +108,15 @@ func TestHashedColumns(t *testing.T) {
 	}
 	d = w.MustRun(t)
 	w.MustBecomeEqual(t, hashedPairs...)
-	d.MustSee(t, `"message":"loading","tables":3`) // company has nothing that is hashed
+	d.MustSee(t, `"message":"loading","tables":3`) // company has no hashed column
 	hide(t, w, kept(t, w), d.Log(), secondKey)
 	if marked.Hits() > 0 {
 		t.Errorf("%d statements of the warehouse hold a mark", marked.Hits())
 	}
 }
 
-// joins says if tables that are hashed by one key do not join as they do in the source.
+// joins fails the test if tables that are hashed with one key do not join as they do in
+// the source.
 func joins(t *testing.T, w *harness.World) {
 	t.Helper()
 	got := warehouse(t, w, "SELECT COUNT(*) FROM userdata.companyperson AS m INNER JOIN userdata.person AS p ON m.person_uuid = p.id")
@@ -124,7 +126,7 @@ func joins(t *testing.T, w *harness.World) {
 	}
 }
 
-// hide looks for what must not be found where it could be.
+// hide looks for secret texts wherever they could be.
 func hide(t *testing.T, w *harness.World, rows, log, key string) {
 	t.Helper()
 	places := told(t, w)
@@ -144,7 +146,7 @@ func hide(t *testing.T, w *harness.World, rows, log, key string) {
 	}
 }
 
-// staged is what all objects in the bucket hold.
+// staged returns the content of all objects in the bucket.
 func staged(t *testing.T, w *harness.World) string {
 	t.Helper()
 	var all strings.Builder
@@ -169,7 +171,7 @@ func staged(t *testing.T, w *harness.World) string {
 	return all.String()
 }
 
-// kept is what all tables of the warehouse hold, those of Rowshift's own too.
+// kept returns the content of all tables in the warehouse, Rowshift's own included.
 func kept(t *testing.T, w *harness.World) string {
 	t.Helper()
 	dsn := w.WarehouseDSN("dev", "dev")
@@ -183,7 +185,7 @@ func kept(t *testing.T, w *harness.World) string {
 		rows, err := harness.Rows(t.Context(), dsn, fmt.Sprintf("SELECT * FROM %s.%q", schema, name))
 		var fault *pgconn.PgError
 		if errors.As(err, &fault) && fault.Code == "42P01" && schema == "rowshift" {
-			continue // it was of a load that is over by now
+			continue // it belonged to a load that has ended
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promises 2 and 3: a table that loads holds nobody up. While its COPY hangs the other
-// tables stay equal, its own changes are held in the warehouse and the slot lets go of
-// them. A daemon that dies meanwhile goes on, and readers see of the table nothing, and
-// then all of it.
+// Promises 2 and 3: a table that loads holds nobody up. While its COPY hangs, the other
+// tables stay equal, its own changes are held in the warehouse, and the slot releases
+// their log. If the daemon dies meanwhile, the load goes on. Readers first see nothing of
+// the table and then all of it.
 func TestALoadHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	const person = 1
@@ -52,8 +52,8 @@ func TestALoadHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// stalledLoad returns the daemon of a world to which the tables were added that it did not
-// have, with their load stalled in a COPY.
+// stalledLoad adds tables to the config of a world, and returns a daemon whose load of
+// them is stalled in a COPY.
 func stalledLoad(t *testing.T, w *harness.World, others ...harness.Pair) (*harness.Daemon, *redshifttest.Injected) {
 	t.Helper()
 	d := w.MustRun(t)
@@ -68,8 +68,8 @@ func stalledLoad(t *testing.T, w *harness.World, others ...harness.Pair) (*harne
 	return d, stalled
 }
 
-// A load goes on while another table is altered again and again: each time the stream is
-// opened anew, and its changes are held where they were.
+// A load goes on while another table is altered again and again. Each time the stream is
+// opened anew, and changes are still held in the same table.
 func TestALoadOutlivesAlterations(t *testing.T) {
 	t.Parallel()
 	const person, plan = 1, 2
@@ -104,13 +104,13 @@ func TestALoadOutlivesAlterations(t *testing.T) {
 	}
 }
 
-// heldTable is the name of the one held table.
+// heldTable returns the name of the only held table.
 func heldTable(t *testing.T, w *harness.World) string {
 	t.Helper()
 	return "rowshift." + warehouse(t, w, "SELECT table_name FROM svv_tables WHERE table_schema = 'rowshift' AND table_name LIKE 'held%'")
 }
 
-// watchPerson looks until table person is live. Until then its target is empty.
+// watchPerson checks that the target of person is empty until the table is live.
 func watchPerson(t *testing.T, w *harness.World) {
 	t.Helper()
 	harness.Until(t, "person to be live", func() (bool, error) {
@@ -131,8 +131,8 @@ func watchPerson(t *testing.T, w *harness.World) {
 	})
 }
 
-// Tables and columns are taken out, and come back, by editing the config and starting
-// again: what is not concerned is not loaded again.
+// Tables and columns are removed and come back by editing the config and starting again.
+// Tables that did not change are not loaded again.
 func TestTablesAndColumnsComeAndGo(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{
@@ -155,7 +155,7 @@ func TestTablesAndColumnsComeAndGo(t *testing.T) {
 		}
 		load := w.Load(harness.Workload{Seed: 31, Writers: 2, Pause: 5 * time.Millisecond})
 		d = w.MustRun(t)
-		harness.Until(t, "all tables to be live", func() (bool, error) { // and not still as the daemon before has left them
+		harness.Until(t, "all tables to be live", func() (bool, error) { // and not live only because the daemon before left them so
 			live := warehouse(t, w, "SELECT COUNT(*) FROM rowshift.table_state WHERE state = 'live'")
 			return live == fmt.Sprint(len(step.tables)) && len(loadedBy(d)) >= len(step.loaded), d.Alive()
 		})
@@ -169,7 +169,7 @@ func TestTablesAndColumnsComeAndGo(t *testing.T) {
 	}
 }
 
-// loadedBy are the tables that a daemon has loaded, sorted.
+// loadedBy returns the tables that a daemon has loaded, sorted.
 func loadedBy(d *harness.Daemon) string {
 	var tables []string
 	for _, e := range d.Entries() {

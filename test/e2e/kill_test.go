@@ -9,10 +9,10 @@ import (
 	"rowshift/test/harness"
 )
 
-// Promises 1, 2, 3 and 5: whatever a daemon dies of, and where, nothing is lost and
-// nothing applied twice. The seeded moments are spread over all phases, and each
-// phase ends with source and warehouse equal: a later change must not cover what an
-// earlier kill lost. A phase that was never reached fails the test.
+// Promises 1, 2, 3 and 5: whatever kills a daemon, and where, nothing is lost and nothing
+// is applied twice. The moments, drawn from a seed, are spread over all phases. Each
+// phase ends with source and warehouse equal, because a later change must not hide what
+// an earlier kill lost. A phase that is never reached fails the test.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kills := fromEnv("ROWSHIFT_TEST_KILLS", 50)
@@ -38,7 +38,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// killWhile kills so many daemons in a phase, and looks that all is equal then.
+// killWhile kills that many daemons in a phase, and then checks that all is equal.
 func killWhile(t *testing.T, w *harness.World, n, times int) {
 	t.Helper()
 	p, seed, deaths := phases[n], uint64(fromEnv("ROWSHIFT_TEST_SEED", 11)), 0
@@ -57,7 +57,7 @@ func killWhile(t *testing.T, w *harness.World, n, times int) {
 		t.Fatalf("after kills while %s (seed %d): %v", p.name, seed, err)
 	}
 	k.settle()
-	w.MustBecomeEqual(t) // what was let go last changes nothing any more
+	w.MustBecomeEqual(t) // what is released last changes nothing any more
 	last.Kill()
 	t.Logf("seed %d: %d of %d daemons died while %s", seed, deaths, times, p.name)
 	if times > 0 && deaths == 0 {
@@ -65,16 +65,16 @@ func killWhile(t *testing.T, w *harness.World, n, times int) {
 	}
 }
 
-// killer kills the daemons of a world, one after another.
+// killer kills the daemons of a world one after another.
 type killer struct {
 	world *harness.World
 	rng   *rand.Rand
-	left  []func() // let go what the dead have left hanging
+	left  []func() // functions that release what the dead daemons have left hanging
 }
 
-// kill starts a daemon and kills it in a phase. What the daemon before has left in
-// the warehouse is let go before this one starts, or once it streams. It tells whether
-// it was the kill that ended the daemon, and not the daemon itself before.
+// kill starts a daemon and kills it in a phase. What the daemon before has left hanging
+// in the warehouse is released before this one starts or after its death. kill reports
+// whether the daemon ended by the kill, and not by itself before.
 func (k *killer) kill(t *testing.T, p phase) bool {
 	t.Helper()
 	if k.rng.IntN(2) == 0 {
@@ -87,7 +87,7 @@ func (k *killer) kill(t *testing.T, p phase) bool {
 	f := p.begin(t, k)
 	d := k.world.MustRun(t)
 	if !p.first {
-		d.MustSee(t, `"state":"live"`) // what a load's snapshot sees is not decoded
+		d.MustSee(t, `"state":"live"`) // the changes that a load's snapshot sees are not decoded
 	}
 	after := f(t, d)
 	d.Kill()
@@ -98,10 +98,10 @@ func (k *killer) kill(t *testing.T, p phase) bool {
 	} else {
 		after()
 	}
-	return err == nil && code == -1 // by a signal
+	return err == nil && code == -1 // ended by a signal
 }
 
-// settle lets go what hangs.
+// settle releases whatever hangs.
 func (k *killer) settle() {
 	for _, f := range k.left {
 		f()
@@ -109,12 +109,12 @@ func (k *killer) settle() {
 	k.left = nil
 }
 
-// startOver makes the next daemon a pipeline's first: no checkpoint and no slot.
+// startOver makes the next daemon the first of its pipeline, without checkpoint and slot.
 func (k *killer) startOver(t *testing.T) {
 	t.Helper()
 	unused(t, k.world)
 	execute(t, k.world, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
-	// The transactions of the dead hold locks, as in Redshift they do.
+	// The transactions of dead daemons hold locks, as they do in Redshift.
 	ended := "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'loader'"
 	harness.Until(t, "the sessions of the dead to end", func() (bool, error) {
 		rows, err := harness.Rows(t.Context(), k.world.Backing.DSN("dev"), ended)

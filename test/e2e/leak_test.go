@@ -10,12 +10,12 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Marks that must not be found where they do not belong.
+// Texts that must not be found where they do not belong.
 const excluded, replicated = "canary-7aa0-excluded", "canary-31bd-replicated"
 
-// Promises 6 and 7: secrets and row values are in no log, metric, argument, object
-// name or statement, not even when a value is refused; columns that are not listed
-// are not asked for.
+// Promises 6 and 7: secrets and row values are in no log, metric, argument, object name
+// or statement, not even when a value is refused. Columns that are not listed are not
+// asked for.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	s := harness.Setup{
@@ -26,14 +26,14 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	s.Source.Settings = map[string]string{"log_statement": "all", "log_replication_commands": "on"}
 	w := harness.Start(t, s)
-	marked := w.Warehouse.Inject(redshifttest.Fault{Match: "canary-"}) // does nothing but count
+	marked := w.Warehouse.Inject(redshifttest.Fault{Match: "canary-"}) // it only counts
 	counted := w.Warehouse.Inject(redshifttest.Fault{Match: "userdata", Application: "rowshift"})
 	d := w.MustRun(t)
 	w.MustBecomeEqual(t)
 	keys := keysOfABatch(t, w)
 	execute(t, w,
 		"DELETE FROM person WHERE id = uid('leak', 1)",
-		"UPDATE company SET plan = repeat('"+replicated+"', 4000) WHERE id = uid('c', 1)") // it does not fit: what is said of that must not show it
+		"UPDATE company SET plan = repeat('"+replicated+"', 4000) WHERE id = uid('c', 1)") // the value does not fit, and messages about it must not show it
 	harness.Until(t, "the value to be cut", func() (bool, error) {
 		rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), "SELECT COUNT(*) FROM rowshift.ledger WHERE column_name = 'plan'")
 		return err == nil && rows[0] == "1", err
@@ -61,8 +61,8 @@ func TestNothingLeaks(t *testing.T) {
 	exclusion(t, w)
 }
 
-// Promises 6 and 7: Redshift may quote a value in what it says of a statement, and
-// nobody hears of it.
+// Promises 6 and 7: Redshift may quote a value in an error, and the daemon passes it on
+// to nobody.
 func TestRefusalsLeakNothing(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
@@ -71,7 +71,7 @@ func TestRefusalsLeakNothing(t *testing.T) {
 		{Class: "COPY", Code: "XX000", Message: "Invalid digit, Value '" + replicated + "', Pos 0, Type: Integer"},
 	} {
 		t.Run(fault.Class+fault.Match, func(t *testing.T) {
-			fault.Application, fault.Nth = "rowshift", 1 // again and again would park the table
+			fault.Application, fault.Nth = "rowshift", 1 // once only, since repeated errors would park the table
 			refusing := w.Warehouse.Inject(fault)
 			defer refusing.Remove()
 			execute(t, w, "UPDATE person SET is_active = NOT is_active WHERE id = uid('p', 1)")
@@ -90,8 +90,8 @@ func TestRefusalsLeakNothing(t *testing.T) {
 	}
 }
 
-// keysOfABatch returns the names of the objects of a batch with marked values, which
-// are there while its COPY hangs.
+// keysOfABatch returns the names of the objects of a batch with marked values. It reads
+// them while the batch's COPY hangs, since they are deleted afterwards.
 func keysOfABatch(t *testing.T, w *harness.World) string {
 	t.Helper()
 	stalled := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Application: "rowshift", Nth: 1, Stall: -1})
@@ -103,7 +103,7 @@ func keysOfABatch(t *testing.T, w *harness.World) string {
 	return strings.Join(w.S3.Objects(t, ""), "\n")
 }
 
-// told is what the daemon and its commands tell those who ask.
+// told returns everything that the daemon and its commands show to those who ask.
 func told(t *testing.T, w *harness.World) map[string]string {
 	t.Helper()
 	places := map[string]string{}
@@ -125,7 +125,7 @@ func told(t *testing.T, w *harness.World) map[string]string {
 }
 
 // exclusion looks for excluded columns in what the source was asked for, in what it
-// publishes and in the target, with the control that a listed column is found there.
+// publishes and in the target. As a control, it finds a listed column there.
 func exclusion(t *testing.T, w *harness.World) {
 	t.Helper()
 	if got := one(t, w, "SELECT string_agg(a, ',' ORDER BY a) FROM pg_publication_tables, unnest(attnames) a WHERE tablename = 'person'"); got != "bio,id,is_active,last_seen_at" {

@@ -13,13 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// accounted is a world with a table whose values often do not fit: long names are
-// refused, and the rest goes by its type's own rule. Notes are stored out of line, so an
-// update leaves them unchanged.
+// accounted returns a world with a table whose values often do not fit: rows with long
+// names are refused, other values follow the rules of their types. Notes are stored out
+// of line, so an update leaves them unchanged.
 func accounted(t *testing.T) *harness.World {
 	t.Helper()
 	return harness.Start(t, harness.Setup{
-		Chance: true, // what the last batch before a join has, and where a kill strikes
+		Chance: true, // it is chance what the last batch before a join has, and where a kill strikes
 		SQL: []string{
 			"CREATE TABLE ragged (id bigint PRIMARY KEY, name text, note text, amount numeric(10,2), seen timestamp)",
 			"ALTER TABLE ragged ALTER note SET STORAGE EXTERNAL, OWNER TO app_owner",
@@ -33,15 +33,15 @@ func accounted(t *testing.T) *harness.World {
 	})
 }
 
-// ragged inserts rows, of which every seventh is refused, and most others adjusted.
+// ragged inserts rows of which every seventh is refused and most others are adjusted.
 func ragged(from, to int) string {
 	return fmt.Sprintf(`INSERT INTO ragged SELECT g, CASE WHEN g %% 7 = 0 THEN repeat('n', 70000) ELSE 'name' END,
 		CASE WHEN g %% 5 = 0 THEN repeat('é', 40000) ELSE repeat(md5(g::text), 200) END,
 		CASE WHEN g %% 3 = 0 THEN 'NaN' ELSE g::numeric END, CASE WHEN g %% 4 = 0 THEN 'infinity' ELSE '2026-01-01'::timestamp END FROM generate_series(%d, %d) AS g`, from, to)
 }
 
-// disturbances are changes of the rows: they refuse some, mend some, and lean on some
-// that were refused.
+// disturbances returns changes of rows: some get refused, some become fit, and some need
+// a value of a row that was refused.
 func disturbances(n int) []string {
 	return []string{
 		ragged(1000*n, 1000*n+60),
@@ -63,7 +63,7 @@ func arrived(t *testing.T, w *harness.World, n int) {
 	})
 }
 
-// rows asks a database for a list, sorted.
+// rows returns the sorted rows of a query.
 func rows(t *testing.T, dsn, query string) []string {
 	t.Helper()
 	got, err := harness.Rows(t.Context(), dsn, query)
@@ -74,11 +74,11 @@ func rows(t *testing.T, dsn, query string) []string {
 	return got
 }
 
-// openKeys are the keys in quarantine.
+// openKeys returns the keys in quarantine.
 const openKeys = `SELECT SUBSTRING("key", 3, LEN("key") - 4) FROM rowshift.quarantine WHERE source_table = 'ragged' AND lifted_at IS NULL`
 
-// balanced fails the test unless the source's rows are the target's and those in
-// quarantine, and each adjusted value is in the ledger, and once.
+// balanced fails the test unless each row of the source is in the target or in
+// quarantine, and the ledger has each adjusted value exactly once.
 func balanced(t *testing.T, w *harness.World) {
 	t.Helper()
 	dw := w.WarehouseDSN("dev", "dev")
@@ -106,8 +106,8 @@ func balanced(t *testing.T, w *harness.World) {
 	}
 }
 
-// diesAt disturbs, and kills the daemon, which it starts if there is none, once a
-// statement of it hangs.
+// diesAt changes rows, and kills the daemon once a statement of its hangs. If there is no
+// daemon, it starts one.
 func diesAt(t *testing.T, w *harness.World, d *harness.Daemon, n int, fault redshifttest.Fault) {
 	t.Helper()
 	fault.Application, fault.Nth, fault.Stall = "rowshift", 1, -1
@@ -121,9 +121,10 @@ func diesAt(t *testing.T, w *harness.World, d *harness.Daemon, n int, fault reds
 	stalled.Remove()
 }
 
-// Promises 1 and 6: though daemons die while the load accounts, and while they merge, each value that is adjusted is
-// in the ledger once, and the source's rows are the target's and those in quarantine.
-// A retry lets in what fits by then, and a drop forgets.
+// Promises 1 and 6: although daemons die while a load accounts for its rows and while
+// they merge, each adjusted value is in the ledger once, and the source's rows are the
+// target's and those in quarantine. A retry lets in what fits by then, and a drop forgets
+// rows.
 func TestLedgerAndQuarantine(t *testing.T) {
 	t.Parallel()
 	w := accounted(t)
@@ -157,7 +158,7 @@ func TestLedgerAndQuarantine(t *testing.T) {
 	if _, errs, code, err := w.Command(t.Context(), "quarantine", "retry", "public.ragged"); err != nil || code != 0 {
 		t.Fatalf("retry: exit code %d, %v, %s", code, err, errs)
 	}
-	execute(t, w, disturbances(51)...) // some of it is held
+	execute(t, w, disturbances(51)...) // some of these changes are held
 	answered(t, w, 1)
 	arrived(t, w, 2)
 	balanced(t, w)

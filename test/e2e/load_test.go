@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Promises 1 and 3: a first load under writing ends equal, and readers see all
-// tables at once and whole, never a part of one.
+// Promises 1 and 3: a first load with concurrent writes ends with equal tables, and
+// readers see all tables at once and whole, never a part of one.
 func TestFirstLoadUnderLoad(t *testing.T) {
 	const persons = 20_000
 	w := harness.Start(t, harness.Setup{
@@ -27,7 +27,7 @@ func TestFirstLoadUnderLoad(t *testing.T) {
 	empty, whole := 0, 0
 	harness.Until(t, "all tables to be live", func() (bool, error) {
 		switch seen := counts(t, w); {
-		case seen == nil: // not all targets are there
+		case seen == nil: // some targets do not exist yet
 		case seen["company"] == 0 && seen["person"] == 0 && seen["plan"] == 0 && seen["companyperson"] == 0:
 			if empty++; empty == 1 {
 				first.Remove()
@@ -39,7 +39,7 @@ func TestFirstLoadUnderLoad(t *testing.T) {
 		}
 		_, page, err := w.Get(t.Context(), "/metrics")
 		if err != nil {
-			return false, err // not up yet
+			return false, err // the servers are not up yet
 		}
 		return whole > 0 && harness.ParseMetrics(page).Sum(`rowshift_table_state{state="live"}`) == 4, nil
 	})
@@ -62,8 +62,8 @@ func TestFirstLoadUnderLoad(t *testing.T) {
 	}
 }
 
-// counts are the rows of the targets as one statement sees them; nil if not all are
-// there.
+// counts returns the numbers of rows in the targets, as one statement sees them, and nil
+// if a target does not exist.
 func counts(t *testing.T, w *harness.World) map[string]int {
 	t.Helper()
 	rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"), `SELECT 'company', COUNT(*) FROM userdata.company
@@ -86,9 +86,9 @@ func counts(t *testing.T, w *harness.World) map[string]int {
 	return seen
 }
 
-// Promise 3: over all tables at once, readers see only states of one commit. Each
-// transaction moves amounts between two tables, so their sum never changes; some are
-// larger than a batch, so that a batch ends within them.
+// Promise 3: across all tables, readers see only states after some commit. Each
+// transaction moves amounts between two tables, so their sum never changes. Some
+// transactions are larger than a batch, so batches end within them.
 func TestReadersSeeOneCommit(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{
@@ -117,7 +117,7 @@ func TestReadersSeeOneCommit(t *testing.T) {
 	w.MustBecomeEqual(t, pairs...)
 	done := make(chan error, 1)
 	go func() { done <- w.Execute(t.Context(), "CALL transfer(12000)") }()
-	samples, different := 0, map[string]bool{} // the reader goes on until it has seen the last one: the daemon may be behind the writer
+	samples, different := 0, map[string]bool{} // the reader goes on until it has seen the last one, since the daemon may lag behind the writer
 	harness.Until(t, "the last transfer to be seen", func() (bool, error) {
 		rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"),
 			"SELECT g.amount, t.amount, g.amount + t.amount FROM (SELECT SUM(amount) AS amount FROM userdata.giver) AS g CROSS JOIN (SELECT SUM(amount) AS amount FROM userdata.taker) AS t")
@@ -136,7 +136,7 @@ func TestReadersSeeOneCommit(t *testing.T) {
 			}
 		default:
 		}
-		// 24 of the 12,000 rounds move one from each of the 1,500 rows.
+		// Of the 12,000 rounds, 24 move one from each of the 1,500 rows.
 		return strings.HasPrefix(rows[0], strconv.Itoa(1_500_000-12_000-24*1500)+"|"), nil
 	})
 	w.MustBecomeEqual(t, pairs...)

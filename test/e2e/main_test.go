@@ -13,16 +13,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // the worlds of several tests share two cores, and have memory enough
+	debug.SetGCPercent(400) // the worlds of several tests share two cores, and have memory to spare
 	code := m.Run()
 	harness.RemoveBuilds()
 	os.Exit(code)
 }
 
-// small is a source that is loaded in a moment.
+// small is a source that is loaded within a moment.
 var small = harness.Accounts{Companies: 200, Persons: 1000, Memberships: 1200}
 
-// fromEnv is a number from the environment, for runs that are longer than usual.
+// fromEnv returns a number from the environment, for runs that are longer than usual.
 func fromEnv(name string, usual int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 {
 		return n
@@ -39,9 +39,9 @@ func live(t *testing.T, s harness.Setup) (*harness.World, *harness.Daemon) {
 	return w, d
 }
 
-// end tells a daemon to end, waits until the server has noticed and returns the exit
-// code. A daemon does not wait for that: the slot can be in use for a moment after it, and
-// what it acknowledged last not be in it yet.
+// end tells a daemon to end, waits until the server has noticed, and returns the exit
+// code. The daemon itself does not wait for the server: for a moment after it, the slot
+// can still be in use and lack the last acknowledgement.
 func end(t *testing.T, w *harness.World, d *harness.Daemon) int {
 	t.Helper()
 	code := d.Terminate(t)
@@ -49,7 +49,7 @@ func end(t *testing.T, w *harness.World, d *harness.Daemon) int {
 	return code
 }
 
-// unused waits until nobody streams from the slot: only then can it be dropped.
+// unused waits until nobody streams from the slot, which cannot be dropped earlier.
 func unused(t *testing.T, w *harness.World) {
 	t.Helper()
 	harness.Until(t, "the slot to be left", func() (bool, error) {
@@ -58,11 +58,11 @@ func unused(t *testing.T, w *harness.World) {
 	})
 }
 
-// patience is how long a statement of a test may take: one that waits for a lock for
-// ever fails where it stands.
+// patience is how long a statement of a test may take, so that one which waits for a lock
+// for ever fails where it stands.
 const patience = 3 * time.Minute
 
-// execute runs statements on the source, as one transaction each.
+// execute runs statements on the source, each in a transaction of its own.
 func execute(t *testing.T, w *harness.World, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -72,7 +72,7 @@ func execute(t *testing.T, w *harness.World, statements ...string) {
 	}
 }
 
-// change runs statements on the warehouse, as somebody who may do everything.
+// change runs statements on the warehouse as a superuser.
 func change(t *testing.T, w *harness.World, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -84,13 +84,13 @@ func change(t *testing.T, w *harness.World, statements ...string) {
 	}
 }
 
-// one asks the source for one value.
+// one returns the single value of a query on the source.
 func one(t *testing.T, w *harness.World, query string) string {
 	t.Helper()
 	return ask(t, w.SourceDSN(), query)
 }
 
-// warehouse asks the warehouse for one value.
+// warehouse returns the single value of a query on the warehouse.
 func warehouse(t *testing.T, w *harness.World, query string) string {
 	t.Helper()
 	return ask(t, w.WarehouseDSN("dev", "dev"), query)

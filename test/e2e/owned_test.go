@@ -11,13 +11,13 @@ import (
 	"rowshift/test/harness"
 )
 
-// owned are tables whose publication a DBA owns, each with one thing that is done to it.
+// owned are tables whose publication a DBA owns, each with one thing that happens to it.
 var owned = []struct {
 	table, choice, columns string
-	ddl                    []string // the DBA, or the tables' owner, does this
-	parked                 string   // the reason for which the table is parked then; empty: it is not
-	repair                 string   // what is told to repair it
-	while                  string   // and is written while it is parked
+	ddl                    []string // what the DBA or the tables' owner does
+	parked                 string   // the reason for which the table is then parked; empty: it is not
+	repair                 string   // the repair that the daemon names
+	while                  string   // what is written while it is parked
 	where                  string   // the rows that are replicated
 }{
 	{
@@ -62,10 +62,11 @@ var owned = []struct {
 	},
 }
 
-// Promises 2, 6 and 8: where a DBA owns the publication the daemon alters nothing of it.
-// A table that it does not publish as it must be is parked, and log, status, metrics and
-// plan print what repairs it, word for word, while the others go on; put back by hand it
-// is loaded again. What PostgreSQL refuses of a listed table goes with the publication.
+// Promises 2, 6 and 8: where a DBA owns the publication, the daemon does not alter it. A
+// table that is not published as it must be is parked. Log, status, metrics and plan
+// print the exact repair while the other tables go on, and once the DBA has repaired it
+// by hand the table is loaded again. PostgreSQL refuses some changes of a listed table;
+// they are made together with one of the publication.
 func TestADBAOwnsThePublication(t *testing.T) {
 	t.Parallel()
 	w, d := ownedWorld(t)
@@ -107,7 +108,7 @@ func TestADBAOwnsThePublication(t *testing.T) {
 		statement, then, _ := strings.Cut(o.repair, "; then rowshift ")
 		if execute(t, w, statement); then != "" {
 			command(t, w, 0, "", strings.Fields(then)...)
-			execute(t, w, "UPDATE company SET seats = 1, plan = 'pro' WHERE id = uid('c', 1)") // with the next merge it is seen
+			execute(t, w, "UPDATE company SET seats = 1, plan = 'pro' WHERE id = uid('c', 1)") // the next merge sees it
 		}
 	}
 	w.MustBecomeEqual(t, append(ownedPairs(), harness.AccountPairs...)...)
@@ -117,8 +118,8 @@ func TestADBAOwnsThePublication(t *testing.T) {
 	}
 }
 
-// ownedWorld is a world whose daemon may only read: its publication and slot are made by
-// what plan prints.
+// ownedWorld returns a world whose daemon may only read. Its publication and slot are
+// made by what plan prints.
 func ownedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 	t.Helper()
 	s := harness.Setup{
@@ -153,8 +154,8 @@ func ownedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 	return w, d
 }
 
-// ownedPairs compare the tables as they are after what was done to them; if any are
-// named, those only.
+// ownedPairs compare the tables as they are after what happened to them, or only the
+// named ones.
 func ownedPairs(only ...string) (pairs []harness.Pair) {
 	for _, o := range owned {
 		if len(only) == 0 || slices.Contains(only, o.table) {
@@ -164,7 +165,7 @@ func ownedPairs(only ...string) (pairs []harness.Pair) {
 	return pairs
 }
 
-// refuses fails the test unless PostgreSQL itself refuses a statement.
+// refuses fails the test unless PostgreSQL refuses a statement, with these words.
 func refuses(t *testing.T, w *harness.World, statement, says string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -174,7 +175,7 @@ func refuses(t *testing.T, w *harness.World, statement, says string) {
 	}
 }
 
-// parkedFor waits until a table is parked for that reason.
+// parkedFor waits until a table is parked for this reason.
 func parkedFor(t *testing.T, w *harness.World, table, reason string) {
 	t.Helper()
 	harness.Until(t, table+" to be parked", func() (bool, error) {
@@ -183,8 +184,8 @@ func parkedFor(t *testing.T, w *harness.World, table, reason string) {
 	})
 }
 
-// toldParked fails the test unless log, status and metrics tell of a parked table, the
-// first two with what repairs it.
+// toldParked fails the test unless log, status and metrics name a parked table, the first
+// two with its repair.
 func toldParked(t *testing.T, w *harness.World, d *harness.Daemon, table, repair string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -7,8 +7,8 @@ import (
 	"rowshift/test/harness"
 )
 
-// partitionTables are made beside the account tables: a partitioned table with a list of
-// columns, one of which some rows are wanted, a table that another inherits from, one
+// partitionTables are made beside the account tables: a partitioned table with a column
+// list, one of which some rows are replicated, a table from which another inherits, one
 // whose rows are chosen by a column outside of its key, and one with a generated column.
 var partitionTables = []string{
 	"CREATE TABLE visit (id int, month int, person text, note text, PRIMARY KEY (month, id)) PARTITION BY LIST (month)",
@@ -30,7 +30,7 @@ var partitionTables = []string{
 	"INSERT INTO place VALUES (1, 'a place'); INSERT INTO shop VALUES (1, 'a shop', 1990)",
 	"INSERT INTO tenant SELECT i, CASE i % 3 WHEN 0 THEN 'eu' WHEN 1 THEN 'us' END, repeat('t', 3000) FROM generate_series(1, 90) i",
 	"ALTER TABLE visit OWNER TO app_owner; ALTER TABLE measure OWNER TO app_owner; ALTER TABLE place OWNER TO app_owner; ALTER TABLE shop OWNER TO app_owner; ALTER TABLE tenant OWNER TO app_owner",
-	"GRANT SELECT ON visit_1, visit_2, visit_3, visit_31 TO rowshift", // those of measure are read by their root
+	"GRANT SELECT ON visit_1, visit_2, visit_3, visit_31 TO rowshift", // the partitions of measure are read through their root
 }
 
 var partitionPairs = []harness.Pair{
@@ -42,9 +42,9 @@ var partitionPairs = []harness.Pair{
 }
 
 // Promises 1, 4 and 7: partitioned tables are kept equal through their roots, whatever is
-// done to their rows and to their partitions, while the daemon runs and while it does
-// not; of a table with a condition those rows that match; of a table that others inherit
-// from its own.
+// done to their rows and partitions, whether the daemon runs or not. A table with a
+// condition is kept equal in the rows that match, and a table from which others inherit
+// in its own rows.
 func TestPartitionsAndFilters(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{
@@ -82,7 +82,7 @@ func TestPartitionsAndFilters(t *testing.T) {
 		t.Error("a partition that was empty had its table loaded again")
 	}
 
-	away := []string{ // nothing of this is in the log
+	away := []string{ // the log has nothing of these
 		"CREATE TABLE visit_5 (LIKE visit INCLUDING ALL)",
 		"INSERT INTO visit_5 SELECT i, 5, 'p', 'attached' FROM generate_series(1, 20) i",
 		"ALTER TABLE visit ATTACH PARTITION visit_5 FOR VALUES IN (5)",

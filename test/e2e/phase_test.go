@@ -10,14 +10,15 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// phase is a place on a change's road where a daemon dies.
+// phase is a place on a change's way at which a daemon dies.
 type phase struct {
 	name    string
-	first   bool // the daemon is its pipeline's first
+	first   bool // the daemon is the first of its pipeline
 	lingers bool // what hangs in the warehouse may outlive the daemon
 
-	// begin is called before the daemon starts. What it returns lets the daemon go on
-	// until it is there, and returns what lets go of the others once it is dead.
+	// begin is called before the daemon starts. It returns a function that waits until
+	// the daemon is at the place, which in turn returns a function that releases what
+	// hangs, to be called once the daemon is dead.
 	begin func(*testing.T, *killer) toThere
 }
 
@@ -38,7 +39,7 @@ var phases = []phase{
 	{"anywhere", false, false, anywhere},
 }
 
-// stall makes a statement of the daemons hang once.
+// stall makes one statement of the daemons hang.
 func (k *killer) stall(f redshifttest.Fault) *redshifttest.Injected {
 	f.Application, f.Stall = "rowshift", -1
 	if f.Nth == 0 {
@@ -48,7 +49,7 @@ func (k *killer) stall(f redshifttest.Fault) *redshifttest.Injected {
 }
 
 // creating is before or after one of the first transactions of a pipeline: the first
-// checkpoint, the slot proved, the epoch raised, the load remembered.
+// checkpoint is written, the slot is proved, the epoch is raised, the load is remembered.
 func creating(_ *testing.T, k *killer) toThere {
 	i := k.stall(redshifttest.Fault{Class: "COMMIT", Nth: 1 + k.rng.IntN(4), After: k.rng.IntN(2) == 0})
 	return func(t *testing.T, _ *harness.Daemon) func() {
@@ -58,7 +59,7 @@ func creating(_ *testing.T, k *killer) toThere {
 }
 
 // reading is while ranges of the snapshot are read into files that the bucket does not
-// take: the snapshot is held, and nothing of it is loaded.
+// accept. The snapshot is held, and nothing of it is loaded.
 func reading(_ *testing.T, k *killer) toThere {
 	k.world.Link.Stall()
 	return func(t *testing.T, d *harness.Daemon) func() {
@@ -99,8 +100,8 @@ func holding(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// applying is while held changes are applied to a load table and taken out. Each COPY
-// takes a while, so that there are some.
+// applying is while held changes are applied to a load table and removed from the held
+// table. Each COPY takes a while, so that there are held changes.
 func applying(_ *testing.T, k *killer) toThere {
 	slow := k.world.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"load_`, Application: "rowshift", Stall: time.Second})
 	statements := []redshifttest.Fault{
@@ -115,7 +116,7 @@ func applying(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// at is at a statement.
+// at is at the statement that a fault stalls.
 func (k *killer) at(f redshifttest.Fault) toThere {
 	i := k.stall(f)
 	return func(t *testing.T, _ *harness.Daemon) func() {
@@ -124,15 +125,15 @@ func (k *killer) at(f redshifttest.Fault) toThere {
 	}
 }
 
-// decoding is when a part of a transaction that is larger than a batch has been
-// handed over, and its commit has not.
+// decoding is when part of a transaction that is larger than a batch has been handed
+// over, and its commit has not.
 func decoding(_ *testing.T, k *killer) toThere {
 	return func(t *testing.T, d *harness.Daemon) func() {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for ctx.Err() == nil { // it can meet the load in a deadlock
+			for ctx.Err() == nil { // it can get into a deadlock with the load
 				if k.world.Execute(ctx, "UPDATE person SET last_seen_at = last_seen_at + interval '1 minute'") == nil {
 					return
 				}
@@ -146,11 +147,11 @@ func decoding(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// staging is when a batch is sealed that the bucket does not take.
+// staging is when a batch is sealed and the bucket does not accept it.
 func staging(_ *testing.T, k *killer) toThere {
 	return func(t *testing.T, d *harness.Daemon) func() {
 		k.world.Link.Stall()
-		held := 0 // looks in a row that found a batch sealed and not staged
+		held := 0 // consecutive looks that found a batch sealed and not staged
 		harness.Until(t, "a batch to be held while it is staged", func() (bool, error) {
 			log := d.Log()
 			if strings.Count(log, `"sealed"`) > strings.Count(log, `"staged"`) {
@@ -196,7 +197,7 @@ func merging(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// committing is when COMMIT has been sent and not run.
+// committing is when COMMIT was sent and has not run.
 func committing(_ *testing.T, k *killer) toThere {
 	return func(t *testing.T, _ *harness.Daemon) func() {
 		i := k.stall(redshifttest.Fault{Class: "COMMIT"})
@@ -205,8 +206,8 @@ func committing(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// committed is when the warehouse holds what the slot has not been told of. A COMMIT
-// that moves no position is none.
+// committed is when the warehouse has committed something that the slot has not been
+// told. COMMITs that do not move the checkpoint do not count.
 func committed(_ *testing.T, k *killer) toThere {
 	return func(t *testing.T, _ *harness.Daemon) func() {
 		for range 10 {
@@ -227,7 +228,7 @@ func committed(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// anywhere is a moment of no special kind.
+// anywhere is any moment.
 func anywhere(_ *testing.T, k *killer) toThere {
 	lines := k.rng.IntN(60)
 	return func(t *testing.T, d *harness.Daemon) func() {
@@ -236,7 +237,7 @@ func anywhere(_ *testing.T, k *killer) toThere {
 	}
 }
 
-// openTransaction tells whether a daemon has a transaction open in the warehouse.
+// openTransaction reports whether a daemon has an open transaction in the warehouse.
 func openTransaction(w *harness.World) bool {
 	for _, s := range w.Warehouse.Sessions() {
 		if s.InTransaction && strings.HasPrefix(s.Application, "rowshift") {

@@ -11,12 +11,12 @@ import (
 	"rowshift/test/harness"
 )
 
-// toPrint are tables whose choice, or whose shape in the source, is changed while no
-// daemon runs.
+// toPrint are tables whose choice in the config, or whose shape in the source, changes
+// while no daemon runs.
 var toPrint = []struct {
-	table, before, after string // the choice
+	table, before, after string // the choice before and after the change
 	ddl                  string
-	says                 []string // lines of the plan that speak of it
+	says                 []string // lines of the plan about it
 	source, target       string   // columns to compare afterwards
 }{
 	{
@@ -93,9 +93,10 @@ var toPrint = []struct {
 	},
 }
 
-// Promises 6 to 8: with ddl: print no target is altered. The daemon halts with the
-// statements, which, run by hand, let it go on; and plan tells beforehand all that a start
-// will do: the statements, which tables are loaded again and why, and which are parked.
+// Promises 6 to 8: with ddl: print no target is altered. The daemon halts and prints the
+// statements; once they are run by hand, it goes on. plan says beforehand all that a
+// start will do: the statements, which tables are loaded again and why, and which are
+// parked.
 func TestAlterationsArePrinted(t *testing.T) {
 	t.Parallel()
 	w, d := printedWorld(t)
@@ -148,7 +149,7 @@ func TestAlterationsArePrinted(t *testing.T) {
 	command(t, w, 0, "nothing is due", "plan")
 }
 
-// printedWorld is a world whose daemon alters no target.
+// printedWorld returns a world whose daemon alters no target.
 func printedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 	t.Helper()
 	s := harness.Setup{
@@ -168,7 +169,7 @@ func printedWorld(t *testing.T) (*harness.World, *harness.Daemon) {
 	return w, d
 }
 
-// planned fails the test unless plan says of each table what it must, and no more. It
+// planned fails the test unless plan says what it must of each table, and no more. It
 // returns the statements that are due in the warehouse.
 func planned(t *testing.T, w *harness.World) (statements []string) {
 	t.Helper()
@@ -199,8 +200,8 @@ func planned(t *testing.T, w *harness.World) (statements []string) {
 	return statements
 }
 
-// repairedBy fails the test unless the halt is repaired by exactly those statements, in
-// any order of tables.
+// repairedBy fails the test unless the halt names exactly these statements as its repair,
+// the tables in any order.
 func repairedBy(t *testing.T, w *harness.World, d *harness.Daemon, statements []string) {
 	t.Helper()
 	command(t, w, 1, "alteration_due", "status")
@@ -220,7 +221,8 @@ func repairedBy(t *testing.T, w *harness.World, d *harness.Daemon, statements []
 	}
 }
 
-// asOperator runs statements on the warehouse in one session, each for itself.
+// asOperator runs statements on the warehouse in one session, each in a transaction of
+// its own.
 func asOperator(t *testing.T, w *harness.World, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -237,7 +239,7 @@ func asOperator(t *testing.T, w *harness.World, statements ...string) {
 	}
 }
 
-// printedLive waits until all tables are equal but the one that is parked.
+// printedLive waits until all tables except the parked one are equal.
 func printedLive(t *testing.T, w *harness.World) {
 	t.Helper()
 	var pairs []harness.Pair
@@ -259,11 +261,11 @@ func printedLive(t *testing.T, w *harness.World) {
 	w.MustBecomeEqual(t, pairs...)
 }
 
-// mended runs what repairs the parked table, and waits until it is as its choice is.
+// mended runs the parked table's repair, and waits until the table is as its choice says.
 func mended(t *testing.T, w *harness.World) {
 	t.Helper()
 	asOperator(t, w, `ALTER TABLE "userdata"."documents" RENAME COLUMN "j" TO "j_old"`, `ALTER TABLE "userdata"."documents" ADD COLUMN "j" SUPER`)
 	command(t, w, 0, "", "resync", "public.documents")
-	execute(t, w, "UPDATE same SET n = n + 1") // with the next merge it is seen
+	execute(t, w, "UPDATE same SET n = n + 1") // the next merge sees it
 	w.MustBecomeEqual(t, harness.Pair{Name: "documents", Source: `SELECT id, v, n, u, '{"a":1}' FROM documents`, Target: "SELECT id, v, n, u, JSON_SERIALIZE(j) FROM userdata.documents"})
 }

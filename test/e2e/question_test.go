@@ -11,9 +11,9 @@ import (
 	"rowshift/test/harness"
 )
 
-// readmeQuestions asks what README asks of accounts and events, and compares the answers
-// with what the events that it makes are to give: one administrator is at work each day,
-// one misses a day, and a member, who is none, misses no day.
+// readmeQuestions runs the README's queries about accounts and events, and compares the
+// answers with what the events that it makes must give: one administrator is at work each
+// day, one misses a day, and somebody who is only a member misses none.
 func readmeQuestions(t *testing.T, w *harness.World) {
 	t.Helper()
 	page, err := os.ReadFile("../../README.md")
@@ -24,7 +24,7 @@ func readmeQuestions(t *testing.T, w *harness.World) {
 	if len(questions) != 3 {
 		t.Fatalf("%d questions found", len(questions))
 	}
-	// Persons who are of one company each.
+	// Persons who belong to one company only.
 	single := `SELECT min(person_uuid::text) || ' ' || company_uuid FROM company_person WHERE role_in_company = '%s'
 		AND person_uuid IN (SELECT person_uuid FROM company_person GROUP BY 1 HAVING count(*) = 1)
 		GROUP BY company_uuid ORDER BY company_uuid LIMIT 1 OFFSET %d`

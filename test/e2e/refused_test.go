@@ -10,7 +10,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// refusedWorld is a world with a table of which some rows are long.
+// refusedWorld returns a world with a table that has some long rows.
 func refusedWorld(t *testing.T) *harness.World {
 	t.Helper()
 	return harness.Start(t, harness.Setup{
@@ -27,11 +27,11 @@ func refusedWorld(t *testing.T) *harness.World {
 	})
 }
 
-// long begins a value that does not fit where somebody has been at work.
+// long begins a value that does not fit once a column has been narrowed by hand.
 const long = "canary-31c7-long"
 
-// narrowed lets somebody make the table narrower that a load is about to be copied into,
-// so that its COPY refuses rows that should fit, as after a mistake of ours.
+// narrowed narrows a column of the load table into which a load is about to be copied, so
+// that COPY refuses rows that should fit. A bug of ours could have the same effect.
 func narrowed(t *testing.T, w *harness.World, begin func()) {
 	t.Helper()
 	copying := w.Warehouse.Inject(redshifttest.Fault{Class: "COPY", Match: `"id", "u"`, Application: "rowshift", Nth: 1, Stall: -1})
@@ -42,13 +42,14 @@ func narrowed(t *testing.T, w *harness.World, begin func()) {
 	copying.Remove()
 }
 
-// openNarrow are the keys of the table that are in quarantine because COPY refused them.
+// openNarrow returns the keys of the table that are in quarantine because COPY refused
+// their rows.
 func openNarrow(t *testing.T, w *harness.World) []string {
 	t.Helper()
 	return rows(t, w.WarehouseDSN("dev", "dev"), `SELECT "key" FROM rowshift.quarantine WHERE source_table = 'narrow' AND reason = 'copy' AND lifted_at IS NULL`)
 }
 
-// withoutRefused waits until the target has all rows but those, and those are in
+// withoutRefused waits until the target has all rows except these, and these are in
 // quarantine.
 func withoutRefused(t *testing.T, w *harness.World, ids ...string) {
 	t.Helper()
@@ -65,11 +66,11 @@ func withoutRefused(t *testing.T, w *harness.World, ids ...string) {
 	}
 }
 
-// Promises 2, 3 and 6: rows that COPY refuses though they should fit are named by their
-// keys and go to quarantine, over a kill while they are looked for, and all else goes on;
-// list, retry and drop work on them, and a version that comes later is let in. With
-// on_copy_error: halt the pipeline halts, and says what was refused. No row is met for
-// ever.
+// Promises 2, 3 and 6: rows that should fit but that COPY refuses are identified by their
+// keys and go to quarantine, even if the daemon is killed while it looks for them, and
+// everything else goes on. list, retry and drop work on them, and a later version of such
+// a row is let in. With on_copy_error: halt the pipeline halts, and names what was
+// refused. No row is refused for ever.
 func TestRowsThatCopyRefuses(t *testing.T) {
 	t.Parallel()
 	w := refusedWorld(t)
@@ -97,7 +98,7 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	command(t, w, 0, "nothing of public.mark is in quarantine", "quarantine", "list", "public.mark")
 	listed(t, w, "7")
 	command(t, w, 0, "", "quarantine", "retry", "public.narrow")
-	arrived(t, w, 2) // with the next merge it is seen
+	arrived(t, w, 2) // the next merge sees it
 	answered(t, w, 1)
 	withoutRefused(t, w)
 
@@ -121,7 +122,7 @@ func TestRowsThatCopyRefuses(t *testing.T) {
 	withoutRefused(t, w)
 }
 
-// listed fails the test unless the command lists those keys, each with an object that
+// listed fails the test unless the command lists these keys, each with an object that
 // holds the row.
 func listed(t *testing.T, w *harness.World, ids ...string) {
 	t.Helper()

@@ -10,10 +10,10 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// anotherCluster are the tables of another cluster: those of the config have their columns
-// in another order behind one more, and other rows. One table of the config is missing
-// there, one lacks a column that the config lists, and a table stands there that the
-// config does not name.
+// anotherCluster makes the tables of another cluster. They have the columns of the
+// config's tables in another order and behind an additional one, and other rows. One
+// table of the config is missing, one lacks a column that the config lists, and there is
+// a table that the config does not name.
 var anotherCluster = []string{
 	`CREATE ROLE app_owner`,
 	fmt.Sprintf(`CREATE ROLE rowshift LOGIN REPLICATION PASSWORD '%s' IN ROLE app_owner`, harness.SourcePassword),
@@ -30,10 +30,10 @@ var anotherCluster = []string{
 	`ALTER TABLE person OWNER TO app_owner`, `ALTER TABLE company OWNER TO app_owner`,
 }
 
-// Promises 6 and 7: a source that is another cluster halts the daemon with nothing
-// applied, and a reset loads the tables from there into the targets that they have. They
-// are known by their names alone: neither the table that has the number of one that is
-// missing leaves the new cluster, nor the column that has the number of one that is.
+// Promises 6 and 7: if the source is another cluster, the daemon halts and applies
+// nothing. A reset loads the tables from there into their present targets. Tables and
+// columns are then known by name only: a table of the new cluster that happens to have
+// the number of a missing one is not replicated, and neither is such a column.
 func TestResetSlotOntoAnotherCluster(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{
@@ -95,13 +95,13 @@ func TestResetSlotOntoAnotherCluster(t *testing.T) {
 	}
 }
 
-// accountsAndNotes are what the config replicates.
+// accountsAndNotes compare what the config replicates.
 var accountsAndNotes = append(slices.Clone(harness.AccountPairs[:2]),
 	harness.Pair{Name: "notes", Source: "SELECT id, body FROM public.note", Target: "SELECT id, body FROM userdata.notes"},
 	harness.Pair{Name: "badge", Source: "SELECT id, label FROM public.badge", Target: "SELECT id, label FROM userdata.badge"})
 
-// moveSource makes another cluster the source of the daemons that are started next, and
-// ends the one before.
+// moveSource ends the present source and makes another cluster the source of daemons that
+// start later.
 func moveSource(t *testing.T, w *harness.World) {
 	t.Helper()
 	s, err := pgtest.New(t.Context(), pgtest.Options{OwnIdentity: true})
@@ -109,7 +109,7 @@ func moveSource(t *testing.T, w *harness.World) {
 		t.Fatal(err)
 	}
 	was := w.Source
-	w.Source = s // the world's to close
+	w.Source = s // the world closes it
 	if err := was.Close(); err != nil {
 		t.Error(err)
 	}
@@ -122,15 +122,16 @@ func moveSource(t *testing.T, w *harness.World) {
 	}
 }
 
-// sameNumber lets a table be remembered by the OID that one of the source has now.
+// sameNumber has the warehouse remember a table by the OID that another table of the
+// source has now.
 func sameNumber(t *testing.T, w *harness.World, remembered, is string) {
 	t.Helper()
 	oid := one(t, w, "SELECT '"+is+"'::regclass::oid")
 	change(t, w, "UPDATE rowshift.table_state SET source_oid = "+oid+" WHERE source_table = '"+remembered+"'")
 }
 
-// targetsOf returns the numbers of the targets in the warehouse, which one that is made
-// anew does not keep.
+// targetsOf returns the OIDs of the targets in the warehouse. A target that is made again
+// gets another OID.
 func targetsOf(t *testing.T, w *harness.World) string {
 	t.Helper()
 	rows, err := harness.Rows(t.Context(), w.WarehouseDSN("dev", "dev"),
@@ -141,8 +142,8 @@ func targetsOf(t *testing.T, w *harness.World) string {
 	return strings.Join(rows, " ")
 }
 
-// stand is what a daemon would change at once: the slots and publications of the source,
-// and the checkpoint.
+// stand returns what a daemon would change at once: the slots and publications of the
+// source, and the checkpoint.
 func stand(t *testing.T, w *harness.World) string {
 	t.Helper()
 	return one(t, w, "SELECT (SELECT count(*) FROM pg_replication_slots) || ' slots, ' || (SELECT count(*) FROM pg_publication) || ' publications'") +

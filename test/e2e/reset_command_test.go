@@ -11,9 +11,9 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// As a one-shot command a reset is carried out by the daemon that runs, which goes on
-// streaming, or by the command itself where none does, be it that none is there or that
-// it halted; with --plan by nobody.
+// The command reset-slot has the running daemon carry the reset out, which goes on
+// streaming. If no daemon runs, or it has halted, the command does it itself. With --plan
+// nobody does it.
 func TestResetSlotCommand(t *testing.T) {
 	t.Parallel()
 	s := lost()
@@ -60,9 +60,9 @@ func TestResetSlotCommand(t *testing.T) {
 		t.Errorf("--plan of a token that was used: exit code %d, %v\n%s", code, err, out)
 	}
 
-	// What happens in a Deployment: the daemon finds no slot, halts and stays up. It goes
-	// on when it looks again, or at once when it is started again. A token that is done
-	// makes no slot, and looks for none.
+	// As in a Deployment, the daemon finds no slot, halts and stays up. It goes on when
+	// it looks again, or at once when it is started again. A token that was carried out
+	// makes no slot, and does not look for one.
 	unused(t, w)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'lost again'")
 	out, errs, code, err = w.Command(t.Context(), "reset-slot", "--token=second")
@@ -86,8 +86,8 @@ func TestResetSlotCommand(t *testing.T) {
 	}
 }
 
-// The command follows a reset, and carries it out itself when the daemon that took it up
-// dies, at any of its steps.
+// The command follows a reset, and carries it out itself if the daemon that took it up
+// dies at any of its steps.
 func TestResetSlotCommandOutlivesTheDaemon(t *testing.T) {
 	t.Parallel()
 	s := lost()
@@ -122,8 +122,8 @@ func TestResetSlotCommandOutlivesTheDaemon(t *testing.T) {
 	w.MustBecomeEqual(t)
 }
 
-// Where a DBA makes publication and slot, a reset takes a slot that is there as it is,
-// and halts with the statement where there is none.
+// Where a DBA makes publication and slot, a reset uses an existing slot as it is, and
+// halts with the statement if there is none.
 func TestResetOfASlotThatADBAMakes(t *testing.T) {
 	t.Parallel()
 	s := parkable(lost())
@@ -177,7 +177,7 @@ func TestResetOfASlotThatADBAMakes(t *testing.T) {
 	parkedAndRenamed(t, w)
 }
 
-// plans fails the test unless the plan of a reset says all that.
+// plans fails the test unless the plan of a reset says all of this.
 func plans(t *testing.T, w *harness.World, token string, says ...string) {
 	t.Helper()
 	out, errs, code, err := w.Command(t.Context(), "reset-slot", "--token="+token, "--plan")

@@ -6,7 +6,7 @@ import (
 	"rowshift/test/harness"
 )
 
-// parkable adds a table that loses its key later, and one that is renamed.
+// parkable adds a table that will lose its key, and one that will be renamed.
 func parkable(s harness.Setup) harness.Setup {
 	s.SQL = append(s.SQL,
 		"CREATE TABLE spare (id int PRIMARY KEY)", "ALTER TABLE spare OWNER TO app_owner", "INSERT INTO spare VALUES (1), (2)",
@@ -15,16 +15,16 @@ func parkable(s harness.Setup) harness.Setup {
 	return s
 }
 
-// parkAndRename has the one parked, and gives the other a name that the config does not
-// know, with rows that the slot does not bring any more.
+// parkAndRename has one table parked, and renames the other to a name that the config
+// does not know. The latter has rows that the slot does not bring any more.
 func parkAndRename(t *testing.T, w *harness.World) {
 	t.Helper()
 	execute(t, w, "ALTER TABLE spare DROP CONSTRAINT spare_pkey", "INSERT INTO spare VALUES (3)",
 		"ALTER TABLE note RENAME TO remark", "UPDATE remark SET v = 'lost' WHERE id < 20", "DELETE FROM remark WHERE id > 40")
 }
 
-// parkedAndRenamed waits until the renamed table is equal, and the other parked, with the
-// rows that it had.
+// parkedAndRenamed waits until the renamed table is equal, and the other one is parked
+// with its earlier rows.
 func parkedAndRenamed(t *testing.T, w *harness.World) {
 	t.Helper()
 	execute(t, w, "INSERT INTO remark VALUES (51, 'after')")

@@ -9,9 +9,9 @@ import (
 	"rowshift/test/proxytest"
 )
 
-// A reset may die before and after each statement by which it touches the source: most
-// of all between the drop of the slot and the making of the next. Whoever comes next,
-// and dies at the same place, goes on with it.
+// A reset may die before or after each statement that touches the source, above all
+// between dropping the slot and making the next one. Whichever daemon comes next, even if
+// it dies at the same place, continues it.
 func TestResetSlotIsKilledAtEachStepOnTheSource(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, lost())
@@ -45,7 +45,7 @@ func TestResetSlotIsKilledAtEachStepOnTheSource(t *testing.T) {
 			}
 			d.Kill()
 			if n%2 == 0 {
-				link.ResetAll() // what was held back never comes
+				link.ResetAll() // what the link held back never arrives
 			}
 			link.Resume()
 			link.ResetAll()

@@ -11,16 +11,16 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// lost has a slot that is soon given up by the server.
+// lost returns a setup whose slot the server soon invalidates.
 func lost() harness.Setup {
 	s := harness.Setup{Accounts: small, Config: harness.Config{Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}"}}
 	s.Source.Settings = map[string]string{"max_slot_wal_keep_size": "16MB"}
 	return s
 }
 
-// Promises 2, 3 and 5: whatever became of the slot or the publication, a reset makes
-// what is missing, and all tables are equal again. What was lost with the slot is
-// found by comparing; readers see no table empty or part full.
+// Promises 2, 3 and 5: whatever became of the slot or the publication, a reset makes what
+// is missing, and all tables become equal again. It finds what was lost with the slot by
+// comparing. Readers see no table empty or partly full.
 func TestResetSlot(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, parkable(lost()))
@@ -85,14 +85,14 @@ func TestResetSlot(t *testing.T) {
 	stillGranted(t, w)
 }
 
-// granted gives rights on targets to somebody who is no reader of the config's, and so is
-// given none by the daemon.
+// granted grants rights on targets to somebody who is not one of the config's readers, so
+// that the daemon grants them nothing.
 func granted(t *testing.T, w *harness.World) {
 	t.Helper()
 	change(t, w, "CREATE USER auditor PASSWORD 'Auditor123'", "GRANT USAGE ON SCHEMA userdata TO auditor", "GRANT SELECT ON userdata.person TO auditor")
 }
 
-// stillGranted looks that they are there.
+// stillGranted checks that these rights are still there.
 func stillGranted(t *testing.T, w *harness.World) {
 	t.Helper()
 	got, err := harness.Rows(t.Context(), w.WarehouseDSN("auditor", "Auditor123"), "SELECT COUNT(*) FROM userdata.person")
@@ -101,17 +101,17 @@ func stillGranted(t *testing.T, w *harness.World) {
 	}
 }
 
-// bodies are the targets, as the server behind the stand-in has them: one that is
-// dropped and made, swapped for another, or truncated is another after that, and so is one that
-// lost a right.
+// bodies returns the identities of the targets on the server behind the stand-in. They
+// change if a target is dropped and made again, swapped for another, or truncated, or if
+// it loses a right.
 func bodies(t *testing.T, w *harness.World) string {
 	t.Helper()
 	return ask(t, w.Backing.DSN("dev"), `SELECT string_agg(concat_ws(' ', relname, oid, relfilenode, relacl), '; ' ORDER BY relname)
 		FROM pg_class WHERE relnamespace = 'userdata'::regnamespace AND relkind = 'r'`)
 }
 
-// A token is carried out once, whether it is given as a flag or in the environment: a
-// Deployment starts again and again with it.
+// A token is carried out once, whether it comes as a flag or from the environment: a
+// Deployment starts again and again with the same one.
 func TestResetSlotIsCarriedOutOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, lost())
@@ -133,7 +133,7 @@ func TestResetSlotIsCarriedOutOnce(t *testing.T) {
 		}
 		d.Kill()
 	}
-	d := w.MustRun(t, "--reset-slot=flag") // before what the environment has
+	d := w.MustRun(t, "--reset-slot=flag") // a flag takes precedence over the environment
 	d.MustSee(t, `"streaming"`)
 	w.MustBecomeEqual(t)
 	if strings.Contains(d.Log(), `"message":"loaded"`) {
@@ -141,12 +141,12 @@ func TestResetSlotIsCarriedOutOnce(t *testing.T) {
 	}
 }
 
-// The server may take a daemon that died for alive. Its process is ended, by its pid
-// and name, where a reset wants the slot.
+// The server may take a dead daemon for alive. A reset that needs the slot ends its
+// process, by pid and name.
 func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
 	t.Parallel()
 	s := lost()
-	s.Source.Settings["wal_sender_timeout"] = "1h" // the server does not end it, while the test waits
+	s.Source.Settings["wal_sender_timeout"] = "1h" // the server does not end it within the test
 	w, dead := live(t, s)
 	dead.Signal(syscall.SIGSTOP)
 	elsewhere(t, w)
@@ -157,9 +157,8 @@ func TestResetSlotEndsADeadDaemonsStream(t *testing.T) {
 	dead.Kill()
 }
 
-// Whatever a reset dies of, and between whichever of its steps, the next start goes on
-// with it. The steps that come late in it are struck by name, before and after; the
-// commits by their number.
+// Wherever a reset dies, and between whichever steps, the next start continues it. Late
+// steps are struck by name, before and after they run; commits are struck by number.
 func TestResetSlotIsKilled(t *testing.T) {
 	t.Parallel()
 	late := func(class, match string) []redshifttest.Fault {
@@ -176,7 +175,7 @@ func TestResetSlotIsKilled(t *testing.T) {
 	}
 	resets := [][]redshifttest.Fault{
 		late("COPY", `"load_`),
-		late("INSERT", `AS l LEFT JOIN "userdata".`), // the join's
+		late("INSERT", `AS l LEFT JOIN "userdata".`), // of the join
 		late("UPDATE", `"done_at" = GETDATE() WHERE "kind" = 'reset'`),
 		commits(1, 4), commits(5, 8),
 	}
@@ -189,7 +188,7 @@ func TestResetSlotIsKilled(t *testing.T) {
 		token := fmt.Sprint("--reset-slot=token ", n)
 		change(t, w, "UPDATE userdata.company SET plan = 'spoilt'") // so that the join has something to do
 		load := w.Load(harness.Workload{Seed: uint64(40 + n), Writers: 2, Pause: 20 * time.Millisecond})
-		for _, death := range deaths { // and again while it recovers
+		for _, death := range deaths { // and again while the next daemon recovers
 			death.Application, death.Stall = "rowshift", -1
 			f := w.Warehouse.Inject(death)
 			d := w.MustRun(t, token)
@@ -210,7 +209,7 @@ func TestResetSlotIsKilled(t *testing.T) {
 	}
 }
 
-// isDone waits until a reset is done, and looks that it was remembered once.
+// isDone waits until a reset is done, and checks that it is remembered once.
 func isDone(t *testing.T, w *harness.World, token string) {
 	t.Helper()
 	harness.Until(t, "the reset to be done", func() (bool, error) {
@@ -222,9 +221,8 @@ func isDone(t *testing.T, w *harness.World, token string) {
 	})
 }
 
-// With on_slot_lost: resync a slot that is gone, lost or advanced is reset without
-// anybody's word, beside tables that are parked or go by other names, unless the source is
-// another one.
+// With on_slot_lost: resync, a slot that is gone, lost or advanced is reset without being
+// asked, even beside tables that are parked or renamed, unless the source is another one.
 func TestLostSlotIsResetByItself(t *testing.T) {
 	t.Parallel()
 	s := parkable(lost())
@@ -256,7 +254,7 @@ func TestLostSlotIsResetByItself(t *testing.T) {
 	parkedAndRenamed(t, w)
 	end(t, w, d)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')")
-	change(t, w, "UPDATE rowshift.checkpoint SET \"system\" = '7'") // the source is another cluster by now
+	change(t, w, "UPDATE rowshift.checkpoint SET \"system\" = '7'") // as if the source were another cluster
 	d = w.MustRun(t)
 	d.MustSee(t, `"source_identity_changed"`)
 	if n := one(t, w, "SELECT count(*) FROM pg_replication_slots"); n != "0" {

@@ -11,10 +11,10 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promise 3: tables that somebody spoiled are loaded again on request, beside their
-// live copies, while the others stay live. Nobody who reads sees them empty or part
-// full, though the daemon dies in the middle; views and grants stay. The race detector
-// looks at these daemons.
+// Promise 3: tables that somebody spoiled are loaded again on request, beside their live
+// copies, while the others stay live. Readers see none of them empty or partly full
+// although the daemon dies in the middle, and views and grants stay. These daemons are
+// built with the race detector.
 func TestResync(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{
@@ -28,7 +28,7 @@ func TestResync(t *testing.T) {
 	change(t, w,
 		"CREATE VIEW userdata.active AS SELECT id FROM userdata.person WHERE is_active",
 		"GRANT SELECT ON userdata.active TO analysts",
-		"UPDATE userdata.person SET is_active = NOT is_active", // by somebody's hand
+		"UPDATE userdata.person SET is_active = NOT is_active", // by hand
 		"INSERT INTO userdata.plan (code) VALUES ('stranger')")
 	if _, errs, code, err := w.Command(t.Context(), "resync", "public.stranger"); err != nil || code != 2 || !strings.Contains(errs, "public.company_person") {
 		t.Errorf("resync of a table that is not in the config: exit code %d, %v, %s", code, err, errs)
@@ -75,8 +75,9 @@ func TestResync(t *testing.T) {
 	}
 }
 
-// Rows that somebody deleted from a target are refused where a change leaves a value of
-// theirs unchanged, and are there again once the table was loaded.
+// Changes of rows that somebody deleted from a target are refused if they leave a value
+// unchanged, which then is nowhere to be read. Once the table was loaded, the rows are
+// there again.
 func TestResyncLiftsTheQuarantine(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
@@ -93,7 +94,7 @@ func TestResyncLiftsTheQuarantine(t *testing.T) {
 	refused(t, w, "all of them to be lifted", func(open, lifted int) bool { return open == 0 && lifted > 0 })
 }
 
-// refused waits until the quarantine is as is wants it.
+// refused waits until is returns true for the quarantine.
 func refused(t *testing.T, w *harness.World, what string, is func(open, lifted int) bool) {
 	t.Helper()
 	harness.Until(t, what, func() (bool, error) {
@@ -120,7 +121,7 @@ func resync(t *testing.T, w *harness.World, tables ...string) {
 	}
 }
 
-// answered waits until that many requests are done, and none is left.
+// answered waits until that many requests are done, and none is open.
 func answered(t *testing.T, w *harness.World, n int) {
 	t.Helper()
 	harness.Until(t, "the requests to be done", func() (bool, error) {

@@ -8,9 +8,9 @@ import (
 	"rowshift/test/harness"
 )
 
-// runbookQueries runs each query of the runbook where it is meant for: blocks that are
-// marked sql source or sql warehouse, and queries of PostgreSQL's own views within a
-// line. Blocks that are marked sql alone change something, and are not run.
+// runbookQueries runs each query of the runbook on the server for which it is meant:
+// blocks that are marked sql source or sql warehouse, and queries of PostgreSQL's own
+// views within a line. It does not run blocks marked just sql, which change something.
 func runbookQueries(t *testing.T, w *harness.World) {
 	t.Helper()
 	page, err := os.ReadFile("../../deploy/README.md")

@@ -9,22 +9,22 @@ import "strings"
 // T stands for its name in what follows, P for the publication.
 type shapeCase struct {
 	name    string
-	choice  string   // of the config; empty: all columns
+	choice  string   // the choice in the config; empty: all columns
 	ddl     []string // in one transaction, unless alone
 	alone   bool
-	columns string // to compare afterwards, in the source
-	target  string // and in the target; empty: the same
+	columns string // the columns to compare afterwards, as the source names them
+	target  string // the same as the target names them; empty: no other names
 	now     string // the table's name afterwards; empty: T
-	closed  bool   // a column that is added later does not flow
+	closed  bool   // columns that are added later are not replicated
 	parked  string // the reason for which it is parked
 	repair  []string
-	mends   []string // in the warehouse
-	resync  bool     // the repair wants a resync
+	mends   []string // repairs in the warehouse
+	resync  bool     // the repair includes a resync
 }
 
 const asItWas = "id, k, v, n, u"
 
-// shapeCases are the changes of shape that the README speaks of.
+// shapeCases are the changes of shape that the README mentions.
 var shapeCases = []shapeCase{
 	{name: "add", ddl: []string{"ALTER TABLE T ADD w int"}, columns: asItWas + ", w"},
 	{name: "add_several", ddl: []string{"ALTER TABLE T ADD w int, ADD x text", "ALTER TABLE T ADD y date"}, columns: asItWas + ", w, x, y"},
@@ -69,21 +69,21 @@ var shapeCases = []shapeCase{
 		repair: []string{"UPDATE T SET u = 'while parked'", "DELETE FROM T WHERE id = 9", "ALTER TABLE T ADD PRIMARY KEY (id)"}},
 }
 
-// situation is what happens around a change of shape.
+// situation is what goes on around a change of shape.
 type situation string
 
 // The situations.
 const (
-	idle    situation = "idle"    // no row is written after it
-	between situation = "between" // rows are written before it and after it
-	inside  situation = "inside"  // in one transaction with it
-	loaded  situation = "loaded"  // while the table is loaded
+	idle    situation = "idle"    // no row is written after the change
+	between situation = "between" // rows are written before and after the change
+	inside  situation = "inside"  // rows are written in the same transaction
+	loaded  situation = "loaded"  // the table is being loaded
 	twice   situation = "twice"   // another change comes after one more row
 )
 
 var situations = []situation{idle, between, inside, loaded, twice}
 
-// in writes a statement for one table.
+// in returns a statement of the case for one table.
 func (c shapeCase) in(table, statement string) string {
 	var b strings.Builder
 	for i := 0; i < len(statement); i++ {

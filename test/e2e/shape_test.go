@@ -13,18 +13,18 @@ import (
 	"rowshift/test/pgtest"
 )
 
-// shaped is a table that changes its shape in some situation.
+// shaped is a table whose shape changes in some situation.
 type shaped struct {
 	shapeCase
 	situation situation
 	table     string
 }
 
-// portion is how many changes of shape go into one world in each situation.
+// portion is how many changes of shape share a world in each situation.
 const portion = 7
 
-// everyShape are the changes of shape, each in one situation, or in every one, in
-// portions for one world each. Those of a column list want PostgreSQL 15.
+// everyShape returns the changes of shape, each in one situation or, as a product, in
+// every one, in portions for one world each. Changes of a column list need PostgreSQL 15.
 func everyShape(product, lists bool) (portions [][]shaped) {
 	var all []shaped
 	for i, c := range shapeCases {
@@ -37,10 +37,10 @@ func everyShape(product, lists bool) (portions [][]shaped) {
 	return slices.Collect(slices.Chunk(all, portion*len(situations)))
 }
 
-// Promises 1 to 3, 6 and 8: whatever becomes of a table's shape is followed, or the
-// table is parked until it is repaired, and the others go on; and a daemon that is
-// killed meanwhile goes on from where it was. ROWSHIFT_SHAPES=all has each change in each
-// situation, with a daemon that is killed around each.
+// Promises 1 to 3, 6 and 8: every change of a table's shape is followed, or the table is
+// parked until it is repaired while the others go on. A daemon that is killed meanwhile
+// continues where it was. With ROWSHIFT_SHAPES=all each change happens in each situation,
+// with kills around it.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	product, lists := os.Getenv("ROWSHIFT_SHAPES") == "all", columnLists(t)
@@ -49,7 +49,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// columnLists tells whether the source's PostgreSQL has column lists.
+// columnLists reports whether the source's PostgreSQL has column lists.
 func columnLists(t *testing.T) bool {
 	t.Helper()
 	major, err := pgtest.Major(t.Context(), pgtest.Options{})
@@ -59,7 +59,7 @@ func columnLists(t *testing.T) bool {
 	return major >= 15
 }
 
-// reshape changes tables of one world.
+// reshape changes the shapes of tables in one world.
 func reshape(t *testing.T, all []shaped, product, lists bool) {
 	w := harness.Start(t, shapesSetup(all, lists))
 	k := &shapeKiller{world: w, daemon: w.MustRun(t)}
@@ -95,16 +95,16 @@ func reshape(t *testing.T, all []shaped, product, lists bool) {
 	}
 }
 
-// shapeKiller kills the daemons of a world around changes of shape: before the one, at once
-// behind the next, and behind the third once a batch was staged.
+// shapeKiller kills the daemons of a world around changes of shape: before the first,
+// right after the second, and after the third once a batch was staged.
 type shapeKiller struct {
 	world  *harness.World
 	daemon *harness.Daemon
-	next   bool // around the next change
+	next   bool // kill around the next change
 	kills  int
 }
 
-// around runs a change, with a kill if one is due.
+// around makes a change, with a kill if one is due.
 func (k *shapeKiller) around(t *testing.T, change func()) {
 	t.Helper()
 	if !k.next {
@@ -113,7 +113,7 @@ func (k *shapeKiller) around(t *testing.T, change func()) {
 	}
 	k.next = false
 	k.kills++
-	k.daemon.MustSee(t, `"message":"streaming"`) // one that only begins has nothing to lose
+	k.daemon.MustSee(t, `"message":"streaming"`) // a daemon that only begins has nothing to lose
 	if k.kills%3 == 1 {
 		k.daemon.Kill()
 	}
@@ -128,7 +128,7 @@ func (k *shapeKiller) around(t *testing.T, change func()) {
 	k.daemon = k.world.MustRun(t)
 }
 
-// shapesSetup declares the tables, beside the account tables.
+// shapesSetup returns a setup with these tables beside the account tables.
 func shapesSetup(all []shaped, lists bool) harness.Setup {
 	s := harness.Setup{
 		Accounts: small,
@@ -157,7 +157,7 @@ func shapesSetup(all []shaped, lists bool) harness.Setup {
 	return s
 }
 
-// asChosen are the columns of a choice before anything is changed.
+// asChosen returns the columns of a choice before any change.
 func asChosen(choice string) string {
 	switch choice {
 	case "exclude: [v]":
@@ -168,7 +168,7 @@ func asChosen(choice string) string {
 	return asItWas
 }
 
-// pair compares columns of the table, which goes by some name in the source.
+// pair compares columns of the table, whatever its present name in the source.
 func (s shaped) pair(name, columns, target string) harness.Pair {
 	if target == "" {
 		target = columns
@@ -185,7 +185,7 @@ func (s shaped) after() harness.Pair {
 	return s.pair(s.name1(), columns, s.target)
 }
 
-// name1 is the table's name in the source after the change.
+// name1 returns the table's name in the source after the change.
 func (s shaped) name1() string {
 	if s.now == "" {
 		return s.table
@@ -193,7 +193,7 @@ func (s shaped) name1() string {
 	return s.in(s.table, s.now)
 }
 
-// rows are statements that write rows, of which the table has these columns at any time.
+// rows returns statements that write rows, with columns that the table has at any time.
 func (s shaped) rows(name string, id int) []string {
 	return []string{
 		fmt.Sprintf("INSERT INTO %s (id, u) VALUES (%d, 'written')", name, id),
@@ -211,7 +211,7 @@ func (s shaped) change(t *testing.T, w *harness.World, k *shapeKiller) {
 	}
 	before, after := s.rows(s.table, 101), s.rows(s.name1(), 102)
 	if s.parked != "" {
-		after = nil // PostgreSQL may refuse them until the daemon has seen it
+		after = nil // PostgreSQL may refuse them until the daemon has seen the change
 	}
 	switch {
 	case s.situation == idle:
@@ -236,7 +236,7 @@ func (s shaped) change(t *testing.T, w *harness.World, k *shapeKiller) {
 	}
 }
 
-// load asks for a load of the table, and waits until it has begun.
+// load asks for a load of the table and waits until the load has begun.
 func (s shaped) load(t *testing.T, w *harness.World) {
 	t.Helper()
 	change(t, w, "INSERT INTO rowshift.request (kind, source_schema, source_table, token, state, requested_at) VALUES ('resync', 'public', '"+s.table+"', '', 'requested', GETDATE())")
@@ -246,7 +246,7 @@ func (s shaped) load(t *testing.T, w *harness.World) {
 	})
 }
 
-// run runs statements in one transaction, if they can be.
+// run runs statements, in one transaction if that is possible.
 func (s shaped) run(t *testing.T, w *harness.World, k *shapeKiller, statements []string) {
 	t.Helper()
 	if !s.alone {

@@ -11,7 +11,7 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promise 2: a slot whose tables are quiet lets go of log that others write.
+// Promise 2: a slot whose tables are quiet releases log that others write.
 func TestIdleSlotMoves(t *testing.T) {
 	t.Parallel()
 	w, _ := live(t, harness.Setup{
@@ -25,8 +25,8 @@ func TestIdleSlotMoves(t *testing.T) {
 	})
 }
 
-// Promises 2 and 5: a slot is never trusted by its name. The daemon halts, says why
-// and what repairs it, acknowledges nothing and stays up.
+// Promises 2 and 5: a slot is never trusted because of its name alone. The daemon halts,
+// says why and what repairs it, acknowledges nothing and stays up.
 func TestHalts(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
@@ -60,9 +60,9 @@ func TestHalts(t *testing.T) {
 	}
 }
 
-// Promise 8: a server that is not the source of the checkpoint is left as it was
-// found, though its slot and publication have our names, and the fence takes longer
-// than a sign of life: its slot's owner would lose what is acknowledged for it.
+// Promise 8: a server that is not the source of the checkpoint is left as it was,
+// although its slot and publication have our names and the fence takes longer than a sign
+// of life would. An acknowledgement would lose changes for that slot's owner.
 func TestAStrangersSlotIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
@@ -90,8 +90,8 @@ func TestAStrangersSlotIsLeftAlone(t *testing.T) {
 	}
 }
 
-// positions are the slot's and the checkpoint's, with the rows that the warehouse
-// has of what was written since.
+// positions returns the slot's position and the checkpoint's, with the number of rows in
+// the warehouse that were written since.
 func positions(t *testing.T, w *harness.World) string {
 	t.Helper()
 	return one(t, w, "SELECT coalesce(max(confirmed_flush_lsn::text), 'none') FROM pg_replication_slots") + " " +
@@ -99,7 +99,7 @@ func positions(t *testing.T, w *harness.World) string {
 		warehouse(t, w, `SELECT COUNT(*) FROM userdata.company WHERE "plan" IN ('skipped', 'lost', 'while halted')`)
 }
 
-// says looks for the reason of a halt, and what repairs it, wherever an operator may
+// says checks that the reason of a halt, and its repair, are wherever an operator may
 // look.
 func says(t *testing.T, w *harness.World, d *harness.Daemon, reason string) {
 	t.Helper()
@@ -131,15 +131,15 @@ func says(t *testing.T, w *harness.World, d *harness.Daemon, reason string) {
 	}
 }
 
-// The runbook's "Starting over": after a slot is lost all tables are loaded beside
-// their targets, and only what differs is written. Views and grants stay.
+// The runbook's "Starting over": after a slot is lost, all tables are loaded beside their
+// targets, and only the differences are written. Views and grants stay.
 func TestStartingOver(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
 	change(t, w,
 		"CREATE VIEW userdata.paid AS SELECT id FROM userdata.company WHERE plan = 'pro'",
 		"GRANT SELECT ON userdata.paid TO analysts",
-		"DELETE FROM userdata.person WHERE is_active", // by somebody's hand
+		"DELETE FROM userdata.person WHERE is_active", // by hand
 		"INSERT INTO userdata.plan (code) VALUES ('stranger')")
 	end(t, w, d)
 	execute(t, w, "SELECT pg_drop_replication_slot('rowshift_accounts')", "UPDATE company SET plan = 'pro' WHERE plan IS NULL",

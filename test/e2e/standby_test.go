@@ -13,9 +13,9 @@ import (
 	"rowshift/test/proxytest"
 )
 
-// Promise 5: a second daemon is a hot standby: ready, it waits for the slot, touches
-// nothing, and goes on where the first was killed, seconds after. What a machine leaves
-// that is gone without a word is given up after the source's wal_sender_timeout.
+// Promise 5: a second daemon is a hot standby. It is ready, waits for the slot, touches
+// nothing, and continues within seconds where the first one was killed. If a machine is
+// gone without a word, the source gives its connection up after wal_sender_timeout.
 func TestStandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	s := harness.Setup{Accounts: small}
@@ -68,7 +68,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	}
 }
 
-// A standby halts not, and stays ready, while the slot is reset under it.
+// A standby does not halt, and stays ready, while the slot is reset under it.
 func TestStandbyWhileTheSlotIsReset(t *testing.T) {
 	t.Parallel()
 	s := lost()
@@ -99,7 +99,7 @@ func TestStandbyWhileTheSlotIsReset(t *testing.T) {
 	}
 }
 
-// isReady waits until a daemon is ready, and in one of the states.
+// isReady waits until a daemon is ready and in one of the states.
 func isReady(t *testing.T, d *harness.Daemon, states ...string) {
 	t.Helper()
 	address := ""

@@ -9,8 +9,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// Promise 2: SIGTERM lets what was handed over be merged and acknowledged, and ends
-// with 0.
+// Promise 2: on SIGTERM the daemon lets what was handed over be merged and acknowledged,
+// and exits with 0.
 func TestTerminateDrains(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
@@ -33,8 +33,8 @@ func TestTerminateDrains(t *testing.T) {
 	}
 }
 
-// A stop waits for a merge as long as it may, and says truly that it was not enough; what
-// was not merged is read again.
+// A stop waits for a merge as long as it may, and reports correctly that the time was not
+// enough. What was not merged is read again.
 func TestAStopThatRunsOutOfTime(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})
@@ -49,7 +49,8 @@ func TestAStopThatRunsOutOfTime(t *testing.T) {
 	w.MustBecomeEqual(t)
 }
 
-// Promise 4: run --once drains to where it started and ends with 0, again and again.
+// Promise 4: run --once drains up to the position at which it started and exits with 0,
+// each time.
 func TestRunOnce(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
@@ -68,7 +69,8 @@ func TestRunOnce(t *testing.T) {
 	}
 }
 
-// run --once is for cron and CI: it ends, and never with 0 before it has drained.
+// run --once, which is for cron and CI, always ends, and never with 0 before it has
+// drained.
 func TestRunOnceFails(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})

@@ -14,7 +14,7 @@ import (
 
 const epochOf = "SELECT epoch FROM rowshift.checkpoint"
 
-// elsewhere lets the next daemons listen on other ports.
+// elsewhere has the next daemons listen on other ports.
 func elsewhere(t *testing.T, w *harness.World) {
 	t.Helper()
 	if err := w.SetConfig(func(c *harness.Config) { c.Listen = "127.0.0.1:0" }); err != nil {
@@ -22,9 +22,9 @@ func elsewhere(t *testing.T, w *harness.World) {
 	}
 }
 
-// Promise 1: a daemon that was stopped, replaced and woken is fenced and writes
-// nothing. Its link to the source hangs, so that the fence alone stands in its way:
-// otherwise it could hear of its walsender's end first.
+// Promise 1: a daemon that was stopped, replaced and woken is fenced and writes nothing.
+// Its link to the source hangs, so that only the fence stops it; otherwise it might first
+// notice that its walsender has ended.
 func TestAPausedDaemonIsFenced(t *testing.T) {
 	t.Parallel()
 	w := harness.Start(t, harness.Setup{Accounts: small})
@@ -61,8 +61,8 @@ func TestAPausedDaemonIsFenced(t *testing.T) {
 	w.MustBecomeEqual(t)
 }
 
-// Promise 5: Redshift keeps the open transaction of a client that vanished; its
-// successor ends it and goes on within 30 s.
+// Promise 5: Redshift keeps the open transaction of a client that vanished. The next
+// daemon ends it and continues within 30 s.
 func TestADeadDaemonsTransactionIsEnded(t *testing.T) {
 	t.Parallel()
 	w, first := live(t, harness.Setup{Accounts: small})

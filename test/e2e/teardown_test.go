@@ -7,8 +7,8 @@ import (
 	"rowshift/test/harness"
 )
 
-// A daemon that is uninstalled leaves nothing on the source that keeps log, and the
-// targets as they are. While one runs nothing is taken from it.
+// Uninstalling a daemon leaves nothing on the source that keeps log, and leaves the
+// targets as they are. While a daemon runs, nothing is taken from it.
 func TestTeardown(t *testing.T) {
 	t.Parallel()
 	w, d := live(t, harness.Setup{Accounts: small})

@@ -7,9 +7,9 @@ import (
 	"rowshift/test/harness"
 )
 
-// equalKeys are keys that PostgreSQL or Redshift may take for equal though their texts
-// differ: those that PostgreSQL tells apart, so that all are there at once, and two that
-// it does not, so that one may become the other, which changes the key's text.
+// equalKeys are keys that PostgreSQL or Redshift may take for equal although their texts
+// differ. PostgreSQL tells most of them apart, so that all are in a table at once; two it
+// does not, so that one may become the other, which changes the key's text.
 var equalKeys = []struct {
 	table, declared string
 	apart           []string
@@ -34,8 +34,9 @@ var equalKeys = []struct {
 // https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
 const anyCase = "CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 
-// createKeyed are the statements of a table with such a key, and a body that is kept out of
-// line, so that a change which leaves it has to find the row by its key.
+// createKeyed returns the statements that make a table with such a key. Its body is
+// stored out of line, so that a change which leaves it unchanged has to find the row by
+// its key.
 func createKeyed(table, declared string) []string {
 	return []string{
 		fmt.Sprintf("CREATE TABLE %s (k %s PRIMARY KEY, n integer, body text)", table, declared),
@@ -65,7 +66,7 @@ func (v *values) keysChange(t *testing.T) {
 	t.Helper()
 	for _, change := range []struct {
 		what string
-		same bool // of the keys that PostgreSQL takes for equal
+		same bool // PostgreSQL takes these keys for equal
 		do   func(table string, keys []string) string
 	}{
 		{"a row beside its like is changed", false, func(table string, keys []string) string {

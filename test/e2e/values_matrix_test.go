@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// crossingRow is one row of the matrix: a type, a way in which a value arrives, and
-// what it is.
+// crossingRow is one row of the matrix: a type, a way in which a value arrives, and the
+// value.
 type crossingRow struct {
 	id    string
 	table string
 	of    valueSpec
-	// before is the value when the load begins, ∅ if the row is not there; after that of
-	// the stream. Both in one row are an update.
+	// before is the value when the load begins, or ∅ if there is no row; after is the one
+	// from the stream. A row with both is updated.
 	before, after string
-	gone          bool // deleted at last
+	gone          bool // the row is deleted in the end
 }
 
 const none = "∅"
 
-// matrix is each type by each way, with each value that is thought of: matrix for
-// columns, matrix_key for keys.
+// matrix returns each type with each way and each chosen value: the rows of matrix for
+// columns, those of matrix_key for keys.
 func (v *values) matrix() []crossingRow {
 	var all []crossingRow
 	for _, s := range v.specs {
@@ -55,7 +55,7 @@ func ways(table string, s valueSpec) []crossingRow {
 	return all
 }
 
-// misfits are how often the row is written with a value that does not fit.
+// misfits returns how often the row is written with a value that does not fit.
 func (c crossingRow) misfits() int {
 	n := 0
 	for _, value := range []string{c.before, c.after} {
@@ -94,7 +94,7 @@ func (c crossingRow) deleted(*values) string {
 	return fmt.Sprintf("DELETE FROM %s WHERE id = %s", c.table, literal(c.id))
 }
 
-// insert is a row of that value, with values that fit in the rest of a key.
+// insert returns a row with this value, and with values that fit in the rest of a key.
 func (c crossingRow) insert(v *values, value string) string {
 	names, all := []string{"id", fmt.Sprintf("%q", c.of.name)}, []string{literal(c.id), literal(value)}
 	if c.table == "matrix_key" {

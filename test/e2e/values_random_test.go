@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// hostileTexts are what breaks readers and writers of text.
+// hostileTexts are texts that break readers and writers of text.
 var hostileTexts = []string{
 	"", " ", "a ", " a", `"`, `""`, `'`, `\`, `\N`, `\.`, ",", "\n", "\r\n", "\t", "NULL", "null", "{}", "\ufeff", "é", "e\u0301", "😀", "\u202e", "\x01\x7f", "\u2028",
 	"$1", "%s", "=1+1", "@null", "\ufdd0", "\U0010ffff", "ſ", "İ", strings.Repeat(`"`, 39), strings.Repeat("é", 20) + "x", strings.Repeat("😀", 11),
@@ -24,7 +24,7 @@ func anyText(r *rand.Rand) string {
 	return b.String()
 }
 
-// odd returns a usual value, or now and then NaN or one of those given instead.
+// odd returns usual, or sometimes NaN or one of the odd values.
 func odd(r *rand.Rand, usual string, odd ...string) string {
 	if r.IntN(12) > 0 {
 		return strings.ReplaceAll(strings.ReplaceAll(usual, "+Inf", "Infinity"), "-Inf", "-Infinity")
@@ -61,7 +61,7 @@ func anyBytes(r *rand.Rand) string {
 	return fmt.Sprintf(`\x%x`, b)
 }
 
-// anyJSON is a document that jsonb takes as well.
+// anyJSON returns a document that jsonb takes too.
 func anyJSON(r *rand.Rand) string {
 	return fmt.Sprintf(`{"k%d": [%d, null, %s], "k": %d.50}`, r.IntN(9), int32(r.Uint32()), jsonText(anyText(r)), r.IntN(99))
 }
@@ -90,6 +90,6 @@ func firstRunes(s string, n int) string {
 	return string(r[:min(n, len(r))])
 }
 
-// copyField writes a value as COPY's text format has it.
+// copyField writes a value as a field of COPY's text format.
 // https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2
 var copyField = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)

@@ -7,23 +7,22 @@ import (
 	"strings"
 )
 
-// valueSpec is a type of the source, and what is expected of its values, said in the
-// source's own SQL: nothing here asks the code that writes them. In the SQL, v is the
-// column.
+// valueSpec is a type of the source, and what is expected of its values in the source's
+// own SQL. Nothing here asks the code that writes them. In the SQL, v is the column.
 type valueSpec struct {
 	name, declared string
-	as             string // another type in Redshift, by the config
-	fits           string // tells values that pass as they are; empty: all do
-	becomes        string // the text that the warehouse has; empty: as the source prints it
+	as             string // another type in Redshift, chosen by the config
+	fits           string // a condition for values that pass unchanged; empty: all do
+	becomes        string // the text in the warehouse; empty: as the source prints it
 	in, out        []string
 	random         func(*rand.Rand) string
-	key            bool // it may be of a key
+	key            bool // it may be part of a key
 }
 
 // settings are those that decide how the source prints values.
 const settings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C'; `
 
-// textCut cuts a text between characters. It goes back from the limit to where a
+// textCut cuts a text between characters: it goes back from the limit to where a
 // character begins.
 const textCut = `CREATE FUNCTION cut(v text, most int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 	DECLARE b bytea := convert_to(v, 'UTF8'); n int := most;
@@ -33,8 +32,8 @@ const textCut = `CREATE FUNCTION cut(v text, most int) RETURNS text LANGUAGE plp
 		RETURN convert_from(substring(b FROM 1 FOR n), 'UTF8');
 	END $$`
 
-// geometryType is a type that PostGIS' is for a server that does not have it: one of
-// an extension, of that name, that prints hexadecimal digits.
+// geometryType makes a type that stands for PostGIS's on a server without it: a type of
+// that name from an extension, which prints hexadecimal digits.
 var geometryType = []string{
 	"CREATE TYPE geometry",
 	"CREATE FUNCTION geometry_in(cstring) RETURNS geometry LANGUAGE internal IMMUTABLE STRICT AS 'textin'",
@@ -51,15 +50,16 @@ var valueTypes = append([]string{
 	"CREATE DOMAIN dear AS price CHECK (VALUE > -9000)",
 }, geometryType...)
 
-// clampDate and clampMoment are what out-of-range dates become.
+// clampDate and clampMoment turn dates and moments that are out of range into what the
+// warehouse gets.
 const (
 	clampDate   = `CASE WHEN NOT isfinite(v) THEN NULL WHEN v > '9999-12-31' THEN '9999-12-31' WHEN v < '0001-01-01' THEN '0001-01-01' ELSE v::text END`
 	clampMoment = `CASE WHEN NOT isfinite(v) THEN NULL WHEN v >= '10000-01-01' THEN '9999-12-31 23:59:59.999999%[1]s' WHEN v < '0001-01-01' THEN '0001-01-01 00:00:00%[1]s' ELSE v::text END`
 	momentFits  = `(isfinite(v) AND v >= '0001-01-01' AND v < '10000-01-01')`
 )
 
-// nearest is what a binary floating-point number becomes: a subnormal one is nearest to
-// zero or to the smallest normal one.
+// nearest returns what a binary floating-point number becomes: a subnormal one becomes
+// zero or the smallest normal one, whichever is nearer.
 func nearest(declared, smallest string) string {
 	return fmt.Sprintf(`CASE WHEN v = 'NaN' OR v IN ('Infinity', '-Infinity') THEN NULL
 		WHEN v <> 0 AND abs(v) < '%[2]s'::%[1]s THEN (CASE WHEN abs(v)::float8 < '%[2]s'::float8 / 2 THEN (v * 0)::%[1]s ELSE sign(v)::%[1]s * '%[2]s'::%[1]s END)::text ELSE v::text END`, declared, smallest)
@@ -69,7 +69,7 @@ func floatFits(declared, smallest string) string {
 	return fmt.Sprintf(`(v <> 'NaN' AND v NOT IN ('Infinity', '-Infinity') AND (v = 0 OR abs(v) >= '%s'::%s))`, smallest, declared)
 }
 
-// valueSpecs are all types. Those of extensions come where the source has them.
+// valueSpecs returns all types. Those of extensions are included if the source has them.
 func valueSpecs(extensions map[string]bool) []valueSpec {
 	specs := append(append(append(numberSpecs(), textSpecs()...), timeSpecs()...), structureSpecs()...)
 	for _, s := range []valueSpec{

@@ -17,9 +17,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Promise 6: every value of every type arrives as it is, or as its rule says, by a load,
-// an insert and an update, and a row whose key does not fit is kept out; compared with
-// what the source's own SQL expects.
+// Promise 6: every value of every type arrives unchanged, or as its rule says, through a
+// load, an insert and an update. A row whose key does not fit is kept out. The expected
+// values come from the source's own SQL.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	values := fromEnv("ROWSHIFT_TEST_VALUES", 10_000)
@@ -45,24 +45,24 @@ func TestValues(t *testing.T) {
 	t.Logf("%d values of %d types, and %d cases; %d comparisons", 4*v.rows*len(v.specs), len(v.specs), len(v.cases), v.seen)
 }
 
-// values are a world with three tables that have a column of every type: hostile is
-// filled at random, matrix has a row for each value that is tried in each way, and
-// matrix_key has those types in its key that may be in one.
+// values is a world with three tables that have a column of every type. hostile is filled
+// at random, matrix has a row for each value and each way in which it arrives, and
+// matrix_key has in its key the types that may be part of one.
 type values struct {
 	world  *harness.World
 	specs  []valueSpec
 	keys   []valueSpec
 	cases  []crossingRow
-	rows   int // of hostile: so many are loaded, so many inserted, and all of them updated
+	rows   int // of hostile: this many are loaded, this many inserted, and all of them updated
 	random *rand.Rand
 	marks  int
-	seen   int // comparisons
+	seen   int // number of comparisons
 }
 
-// openValues makes the world. The seed is fixed, but for longer runs.
+// openValues makes the world. The seed is fixed, except in longer runs.
 func openValues(t *testing.T, n int) *values {
 	t.Helper()
-	// Chance: which tables have changes while they load, and so held tables with their types.
+	// By chance some tables change while they load, and so get held tables with their types.
 	setup := harness.Setup{Chance: true, Config: harness.Config{Batch: "{min_interval: 50ms, max_age: 1s}"}}
 	v := &values{random: rand.New(rand.NewPCG(5, uint64(fromEnv("ROWSHIFT_TEST_SEED", 1))))}
 	v.specs = valueSpecs(map[string]bool{"hstore": true, "citext": true, "ltree": true})
@@ -75,7 +75,7 @@ func openValues(t *testing.T, n int) *values {
 			types = append(types, fmt.Sprintf("%s: %q", s.name, s.as))
 		}
 		if s.key {
-			if s.name == "timetz" { // which is text in a key
+			if s.name == "timetz" { // it is text in a key
 				s.fits, s.becomes = "", ""
 			}
 			v.keys = append(v.keys, s)
@@ -116,8 +116,8 @@ func openValues(t *testing.T, n int) *values {
 	return v
 }
 
-// fill adds rows of random values to hostile, and as many to hostile_next: the first
-// time before the load.
+// fill adds rows of random values to hostile and as many to hostile_next. The first call
+// is before the load.
 func (v *values) fill(t *testing.T, turn int) {
 	t.Helper()
 	for _, table := range []string{"hostile", "hostile_next"} {
@@ -125,7 +125,7 @@ func (v *values) fill(t *testing.T, turn int) {
 	}
 }
 
-// copy adds rows of those numbers.
+// copy adds rows with these numbers.
 func (v *values) copy(t *testing.T, table string, from, to int) {
 	t.Helper()
 	conn, err := pgconn.Connect(t.Context(), v.world.SourceDSN())
@@ -153,7 +153,7 @@ func (v *values) copy(t *testing.T, table string, from, to int) {
 	}
 }
 
-// value is one that was thought of, or a random one.
+// value returns one of the type's chosen values, or a random one.
 func (v *values) value(s valueSpec) string {
 	known := len(s.in) + len(s.out)
 	if n := v.random.IntN(3 * known); n < known && v.random.IntN(4) == 0 || s.random == nil {
@@ -174,7 +174,7 @@ func (v *values) renew(t *testing.T) {
 	execute(t, v.world, "UPDATE hostile h SET "+strings.Join(sets, ", ")+" FROM hostile_next n WHERE n.id = h.id")
 }
 
-// each runs what each row of the matrix does in one way, in one transaction.
+// each runs the statements for one way, for all rows of the matrix in one transaction.
 func (v *values) each(t *testing.T, statement func(crossingRow) string) {
 	t.Helper()
 	var all []string
@@ -194,7 +194,7 @@ func (v *values) compare(t *testing.T, how string) {
 	err := harness.Await(t.Context(), patience+time.Duration(v.rows)*50*time.Millisecond, "all values to be "+how, func() (bool, error) {
 		rows, err := harness.Rows(t.Context(), v.world.WarehouseDSN("dev", "dev"), "SELECT COUNT(*) FROM userdata.mark")
 		if err != nil {
-			return false, nil //nolint:nilerr // the table is not there yet
+			return false, nil //nolint:nilerr // the table does not exist yet
 		}
 		return rows[0] == fmt.Sprint(v.marks), nil
 	})
@@ -210,8 +210,8 @@ func (v *values) compare(t *testing.T, how string) {
 	}
 }
 
-// accounted compares the ledger with what did not fit: each value each time that it was
-// written, and nothing else.
+// accounted fails the test unless the ledger has an entry for each write of a value that
+// did not fit, and nothing else.
 func (v *values) accounted(t *testing.T) {
 	t.Helper()
 	want := map[string]int{}
@@ -232,7 +232,7 @@ func (v *values) accounted(t *testing.T) {
 	}
 }
 
-// kept compares the quarantine with the rows whose key does not fit.
+// kept fails the test unless the quarantine has the rows whose keys do not fit.
 func (v *values) kept(t *testing.T, how string) {
 	t.Helper()
 	want := one(t, v.world, "SELECT COUNT(*) FROM matrix_key WHERE NOT ("+fitting(v.keys)+")")
@@ -242,7 +242,7 @@ func (v *values) kept(t *testing.T, how string) {
 	}
 }
 
-// equal compares rows of a table with what is expected of them, value for value.
+// equal compares rows of a table with what is expected of them, value by value.
 func (v *values) equal(t *testing.T, how, table string, specs []valueSpec, where string) {
 	t.Helper()
 	selected, targets := []string{"id::text"}, []string{"id"}
@@ -280,7 +280,7 @@ func (v *values) equal(t *testing.T, how, table string, specs []valueSpec, where
 	}
 }
 
-// compact writes JSON without blanks between its parts.
+// compact returns JSON without blanks between its parts.
 func compact(text string) string {
 	var b bytes.Buffer
 	if err := json.Compact(&b, []byte(text)); err != nil {
@@ -296,17 +296,17 @@ func at(row []string, i int) string {
 	return row[i]
 }
 
-// expected is the SQL of what the warehouse has of a column.
+// expected returns the SQL of a column's value in the warehouse.
 func (s valueSpec) expected() string {
 	becomes := s.becomes
 	if becomes == "" {
-		// A composite of NULLs is none, though it IS NULL.
+		// A composite of NULLs is not NULL itself, although IS NULL is true for it.
 		becomes = "CASE WHEN num_nulls(v) = 0 AND octet_length(format('%s', v)) <= 65535 THEN format('%s', v) END"
 	}
 	return fmt.Sprintf("(SELECT %s FROM (SELECT %q AS v) AS x)", becomes, s.name)
 }
 
-// fitting is the SQL that tells rows whose key fits.
+// fitting returns a condition for rows whose key fits.
 func fitting(keys []valueSpec) string {
 	conditions := []string{"true"}
 	for _, s := range keys {
@@ -317,7 +317,7 @@ func fitting(keys []valueSpec) string {
 	return strings.Join(conditions, " AND ")
 }
 
-// texts are the values of rows by the first, ∅ for NULL.
+// texts returns the values of rows by the first one, with ∅ for NULL.
 func texts(t *testing.T, dsn, query string) map[string][]string {
 	t.Helper()
 	conn, err := pgconn.Connect(t.Context(), dsn)

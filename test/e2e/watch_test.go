@@ -12,18 +12,18 @@ import (
 )
 
 // watching reads all tables again and again while a writer keeps them in step: each of
-// its transactions puts the next number into a row of each table. So what a reader may
-// see of all tables that are live is one number.
+// its transactions writes the next number into a row of each table. A reader must
+// therefore see the same number in all tables that are live.
 type watching struct {
-	pairs []harness.Pair // the account tables without the rows of the writer
+	pairs []harness.Pair // the account tables without the writer's rows
 
 	end     context.CancelFunc
-	read    chan int // how often all was well
+	read    chan int // the number of samples in which all was well
 	wrote   chan error
-	partial int // of those, how often some tables were live and others loading; known once it has ended
+	partial int // how many of those saw some tables live and others loading; valid once the reader has ended
 }
 
-// mark is the key of the writer's rows, and marked how each table shows its number.
+// mark is the key of the writer's rows, and marked shows each table's number.
 const (
 	mark   = "00000000-0000-4000-8000-00000000abcd"
 	marked = `SELECT 'company' AS of_table, s.state, CAST(DATE_PART(epoch, t.created_at) AS BIGINT) AS n, 0 AS persons FROM rowshift.table_state AS s JOIN userdata.company AS t ON s.source_table = 'company' WHERE t.id = '` + mark + `'
@@ -33,7 +33,7 @@ UNION ALL SELECT 'company_person', s.state, CAST(t.role_in_company AS BIGINT), 0
 UNION ALL SELECT 'persons', '', 0, COUNT(*) FROM userdata.person`
 )
 
-// watch begins to write and to read.
+// watch starts the writer and the reader.
 func watch(t *testing.T, w *harness.World) *watching {
 	t.Helper()
 	execute(t, w, fmt.Sprintf(`INSERT INTO company VALUES ('%[1]s', 'mark', 'mark', 0, 'epoch'); INSERT INTO person VALUES ('%[1]s', 'mark', 'mark', true, NULL, 'epoch');
@@ -63,7 +63,7 @@ func keepInStep(ctx context.Context, w *harness.World) error {
 			return nil //nolint:nilerr // it was asked to end
 		}
 		if err != nil && !strings.Contains(err.Error(), "40P01") && !strings.Contains(err.Error(), "cache lookup failed for publication") {
-			return err // other than that it met a load in a deadlock, or somebody who drops the publication just then
+			return err // neither a deadlock with the load nor a drop of the publication at this moment
 		}
 		select {
 		case <-time.After(25 * time.Millisecond):
@@ -73,7 +73,7 @@ func keepInStep(ctx context.Context, w *harness.World) error {
 	}
 }
 
-// look reads all tables in one statement, again and again, and counts how often.
+// look reads all tables in one statement, again and again, and returns how often.
 func (g *watching) look(ctx context.Context, t *testing.T, w *harness.World) (samples int) {
 	last := map[string]int64{}
 	for {
@@ -97,8 +97,8 @@ func (g *watching) look(ctx context.Context, t *testing.T, w *harness.World) (sa
 	}
 }
 
-// judge returns what is wrong with what a reader saw, after what was seen last of each
-// table.
+// judge returns what is wrong with what a reader saw, given the number that was last seen
+// in each table.
 func (g *watching) judge(rows []string, last map[string]int64) string {
 	live := map[int64]bool{}
 	loading := 0
@@ -130,7 +130,7 @@ func (g *watching) judge(rows []string, last map[string]int64) string {
 	return ""
 }
 
-// stop ends both and returns how often all was well, which was often.
+// stop ends both, and returns how often all was well, which must be often.
 func (g *watching) stop(t *testing.T) {
 	t.Helper()
 	g.end()
