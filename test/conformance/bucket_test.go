@@ -14,16 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// bucketFolder is a folder of our own in a bucket.
+// bucketFolder is a folder in a bucket, for this run only.
 type bucketFolder struct {
 	client       *s3.Client
-	bucket, path string // the path ends without a slash
+	bucket, path string // path does not end with a slash
 	region       string
-	endpoint     string // of another S3 than Amazon's
+	endpoint     string // of another S3 server than Amazon's
 }
 
-// openFolder makes a client as AWS's own tools do, and removes what is in the folder at
-// the end.
+// openFolder makes a client as AWS's own tools do. At the end of the test it removes what
+// is in the folder.
 func openFolder(t *testing.T, at, id string) *bucketFolder {
 	t.Helper()
 	u, err := url.Parse(at)
@@ -62,12 +62,12 @@ func (f *bucketFolder) remove(ctx context.Context) error {
 	return nil
 }
 
-// put writes an object; one whose name ends in .gz is compressed.
+// put writes an object, which it compresses if the name ends in .gz.
 func (f *bucketFolder) put(ctx context.Context, name string, content []byte) error {
 	if strings.HasSuffix(name, ".gz") {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
-		_, _ = w.Write(content) // a buffer takes everything
+		_, _ = w.Write(content) // writing to a buffer cannot fail
 		_ = w.Close()
 		content = b.Bytes()
 	}
@@ -76,10 +76,11 @@ func (f *bucketFolder) put(ctx context.Context, name string, content []byte) err
 	return err
 }
 
-// url is the folder's URL.
+// url returns the folder's URL.
 func (f *bucketFolder) url() string { return "s3://" + f.bucket + "/" + f.path }
 
-// putObjects writes a behaviour's objects, each with a manifest that must have it.
+// putObjects writes a behaviour's objects, and for each a manifest with the object as a
+// mandatory entry.
 func (s *server) putObjects(objects []object) error {
 	for _, o := range objects {
 		name := s.t.Name()[strings.LastIndex(s.t.Name(), "/")+1:] + "/" + o.name

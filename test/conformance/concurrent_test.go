@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// concurrent are the behaviours of transactions that wait for each other.
+// concurrent are the behaviours of concurrent transactions.
 var concurrent = []*behaviour{
 	{name: "writers-conflict", rules: []string{"R-117"}, grade: "O", observe: writersConflict},
 	{name: "cycles-by-level", rules: []string{"R-116", "R-118"}, grade: "O", observe: cycles},
@@ -25,15 +25,15 @@ func (s *server) run(conn *pgx.Conn, statements ...string) error {
 	return nil
 }
 
-// conflict tells the errors that a transaction that lost to another one ends with.
+// conflict reports whether err is how a transaction ends that lost to another one.
 func conflict(err error) bool {
 	var said *pgconn.PgError
 	return errors.As(err, &said) && said.Code == "XX000" &&
 		(strings.Contains(said.Message, "1023") || strings.Contains(said.Message, "conflict with concurrent transaction"))
 }
 
-// writersConflict changes a row that another transaction has changed since ours
-// began to read.
+// writersConflict changes a row that another transaction has changed since this one began
+// to read.
 func writersConflict(s *server) string {
 	a, b := s.session("a"), s.session("b")
 	err := errors.Join(
@@ -61,8 +61,8 @@ func writersConflict(s *server) string {
 	return ""
 }
 
-// cycles makes two transactions that each read what the other one writes: at snapshot
-// isolation both are committed, at serializable one is not.
+// cycles makes two transactions each of which reads what the other one writes. At
+// snapshot isolation both are committed, at serializable only one.
 func cycles(s *server) string {
 	a, b := s.session("a"), s.session("b")
 	err := errors.Join(
@@ -78,7 +78,7 @@ func cycles(s *server) string {
 	var level string
 	told := s.session("").QueryRow(s.ctx, "SELECT LOWER(TRIM(isolation_level)) FROM stv_db_isolation_level WHERE db_name = CURRENT_DATABASE()").Scan(&level)
 	switch {
-	case told != nil: // only some may ask
+	case told != nil: // not every user may ask
 		s.notTold = "the level cannot be read: " + told.Error()
 	case strings.Contains(level, "snapshot") != (err == nil):
 		return fmt.Sprintf("the level is %s, and a cycle ended with %v", level, err)

@@ -42,11 +42,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// most is how long a behaviour may take: some hundred statements, each of which a small
-// cluster compiles that is new to it.
+// most is how long a behaviour may take. Some send several hundred statements, and a
+// small cluster compiles each that is new to it.
 const most = 20 * time.Minute
 
-// TestConformance tries each behaviour on the server, and looks that nothing of them is left.
+// TestConformance tries each behaviour on the server, and checks that it leaves nothing
+// behind.
 func TestConformance(t *testing.T) {
 	place := open(t)
 	for _, b := range behaviours(t) {
@@ -83,13 +84,13 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// behaviours are all of them, scripts and others.
+// behaviours returns all behaviours, from scripts and from Go.
 func behaviours(t *testing.T) []*behaviour {
 	t.Helper()
 	return slices.Concat(scripts(t), wire, concurrent, sink)
 }
 
-// try shows a behaviour, and returns how the server differs from it.
+// try runs a behaviour, and returns how the server differs from it.
 func (s *server) try(b *behaviour) string {
 	if err := s.putObjects(b.objects); err != nil {
 		s.t.Fatal(err)
@@ -105,17 +106,19 @@ func (s *server) try(b *behaviour) string {
 	return ""
 }
 
-// copyFrom stands for the part of a COPY that names an object by its manifest.
+// copyFrom finds $from(name), which stands for the part of a COPY that names an object by
+// its manifest.
 var copyFrom = regexp.MustCompile(`\$from\(([^)]+)\)`)
 
-// filled puts this run's names into a statement or an object.
+// filled replaces placeholders in a statement or an object by this run's names.
 func (s *server) filled(text string) string {
 	text = copyFrom.ReplaceAllString(text, "FROM '$$files/$1.manifest' IAM_ROLE '$$role' MANIFEST")
 	return strings.NewReplacer("$files", s.files, "$role", s.role, "$schema", s.schema).Replace(text)
 }
 
 // step runs a statement by the simple protocol, as text, and returns how its answer
-// differs. What Redshift keeps of its own work shows there with a delay.
+// differs. Redshift's system tables show a COPY only after a while, so a query of one is
+// repeated.
 func (s *server) step(want step) string {
 	statement := s.filled(want.statement)
 	differ := s.differ(want, statement)
@@ -151,7 +154,7 @@ func (s *server) differ(want step, statement string) string {
 	return ""
 }
 
-// refusal compares an error with the one that is wanted.
+// refusal returns how an error differs from the expected one.
 func refusal(want step, err error) string {
 	if err == nil {
 		return fmt.Sprintf("was taken, not refused with %q", strings.TrimSpace(want.code+" "+want.message))
@@ -170,7 +173,7 @@ func refusal(want step, err error) string {
 	return ""
 }
 
-// shown are the rows of results, and the last one's command tag.
+// shown returns the rows of results, and the command tag of the last one.
 func shown(results []*pgconn.Result) (rows []string, tag string) {
 	rows = []string{}
 	for _, result := range results {

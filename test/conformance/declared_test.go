@@ -8,7 +8,7 @@ import (
 	"rowshift/schema"
 )
 
-// kinds are types of the source, by their names there.
+// kinds are types of the source by name.
 var kinds = map[string]schema.Type{
 	"bool": {OID: 16, Category: 'B'}, "bytea": {OID: 17, Category: 'U'}, "int8": {OID: 20, Category: 'N'}, "int2": {OID: 21, Category: 'N'}, "int4": {OID: 23, Category: 'N'},
 	"text": {OID: 25, Category: 'S'}, "jsonb": {OID: 3802, Category: 'U'}, "float4": {OID: 700, Category: 'N'}, "float8": {OID: 701, Category: 'N'}, "date": {OID: 1082, Category: 'D'},
@@ -16,9 +16,9 @@ var kinds = map[string]schema.Type{
 	"numeric": {OID: 1700, Typmod: 10<<16 | 2 + 4, Category: 'N'},
 }
 
-// declared is a table of the source with that OID and target. Each column has a name, a type
-// and, if another type of Redshift is to hold it, that; a star behind the type is of one
-// that may be stored out of line. The first column is the key.
+// declared returns a table of the source with this OID and target. Each column has a
+// name, a type and, optionally, another type of Redshift to hold it. A star behind the
+// type marks values that may be stored out of line. The first column is the key.
 func declared(oid uint32, target, columns string) *schema.Table {
 	t := &schema.Table{OID: oid, Name: schema.Name{Schema: "public", Table: target}, Target: target, Key: []int{0}, SortKey: []int{0}}
 	t.Known = t.Name
@@ -46,13 +46,14 @@ func declared(oid uint32, target, columns string) *schema.Table {
 	return t
 }
 
-// words is a table (word text primary key, n numeric(10,2), body text).
+// words returns a table (word text primary key, n numeric(10,2), body text).
 func words(target string) *schema.Table {
 	return declared(16501, target, "word text*, n numeric, body text*")
 }
 
-// ruled gives each column of text rules for what does not fit: of the key such a row is
-// refused, others are cut, or NULL, or refused.
+// ruled gives each text column rules for values that do not fit: such a row is refused if
+// the column is in the key; other values are cut, become NULL, or are refused with their
+// rows.
 func ruled(t *schema.Table) *schema.Table {
 	for i, c := range t.Columns {
 		switch {
@@ -66,14 +67,14 @@ func ruled(t *schema.Table) *schema.Table {
 	return t
 }
 
-// spelled are values that do not fit, by words of rows: one that is cut, one that is NULL, one
-// that is refused, and a key that is too long.
+// spelled are values that do not fit, by the words that stand for them in rows: one that
+// is cut, one that becomes NULL, one that is refused, and a key that is too long.
 var spelled = map[string]string{"CUT": strings.Repeat("x", 39) + "€", "ZERO": "nul\x00", "BAD": "bad\xff", "LONG": longKey}
 
-// longKey does not fit a VARCHAR(40).
+// longKey is too long for a VARCHAR(40).
 var longKey = strings.Repeat("k", 41)
 
-// tuple makes a row: ~ is NULL, ^ an unchanged value.
+// tuple returns a row: ~ is NULL, ^ an unchanged value.
 func tuple(values string) replicator.Tuple {
 	t := replicator.Tuple{}
 	for v := range strings.SplitSeq(values, "|") {

@@ -13,22 +13,22 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// pipeline is a sink at work on a server.
+// pipeline is a sink that works on a server.
 type pipeline struct {
 	*server
 	name      string
 	options   redshift.Options
 	warehouse *redshift.Warehouse
-	stager    *bucket.Stager // nil of a behaviour that has no files
+	stager    *bucket.Stager // nil in a behaviour that has no files
 	table     *schema.Table
-	states    []replicator.TableState // of the tables, as merges write them; nil if they are not known
-	time      time.Time               // of the last commit that the next merges bring
+	states    []replicator.TableState // of the tables, as merges write them; nil if unknown
+	time      time.Time               // of the last commit in the next merges
 	epoch     replicator.Epoch
 	position  replicator.LSN
 }
 
-// pipeline makes one, with a schema of that name for its metadata; the targets are in the
-// schema of all.
+// pipeline returns a pipeline with a metadata schema of that name. Its targets are in the
+// schema of the run.
 func (s *server) pipeline(name string, change ...func(*redshift.Options)) (*pipeline, error) {
 	p := &pipeline{server: s, name: name, table: words("words_of_" + name), options: redshift.Options{
 		Config: s.recorded, Version: "conformance", Pipeline: name, Schema: s.schema, MetadataSchema: s.schema + "_" + name, CopyRole: s.role,
@@ -50,7 +50,7 @@ func (s *server) pipeline(name string, change ...func(*redshift.Options)) (*pipe
 	return p, err
 }
 
-// another opens the warehouse as another process does.
+// another opens the warehouse as another process would.
 func (p *pipeline) another(change ...func(*redshift.Options)) *redshift.Warehouse {
 	o := p.options
 	for _, c := range change {
@@ -61,10 +61,10 @@ func (p *pipeline) another(change ...func(*redshift.Options)) *redshift.Warehous
 	return w
 }
 
-// regional tells COPY the bucket's region.
+// regional sets the bucket's region, which COPY then names.
 func (p *pipeline) regional(o *redshift.Options) { o.Region = p.bucket.region }
 
-// first is the checkpoint of a pipeline that begins, with those tables.
+// first returns the checkpoint of a new pipeline with these tables.
 func (p *pipeline) first(tables ...*schema.Table) replicator.Checkpoint {
 	c := replicator.Checkpoint{
 		Pipeline: p.name, Phase: replicator.Creating, LSN: 100, Time: p.time, System: "7300000000000000001", Timeline: 1, Database: "app", Slot: "rowshift",
@@ -84,18 +84,18 @@ func (p *pipeline) fence() error {
 	return err
 }
 
-// loading names the load of a table with that number, in the epoch of now.
+// loading returns the load of a table with this number, in the current epoch.
 func (p *pipeline) loading(t *schema.Table, number int) replicator.LoadState {
 	name := fmt.Sprintf("%d_%d_%d", p.epoch, number, t.OID)
 	return replicator.LoadState{Into: "load_" + name, Held: "held_" + name, Loaded: true}
 }
 
-// joining lets a table join from its load.
+// joining returns the join of a table from its load.
 func joining(t *schema.Table, l replicator.LoadState) replicator.Join {
 	return replicator.Join{Table: t, From: l.Into, Held: l.Held}
 }
 
-// make makes a load's tables, and the target if it is not there.
+// make makes a load's tables, and the target if there is none.
 func (p *pipeline) make(t *schema.Table, l replicator.LoadState) error {
 	if err := p.warehouse.Hold(p.ctx, l.Held, t); err != nil {
 		return err
@@ -103,7 +103,8 @@ func (p *pipeline) make(t *schema.Table, l replicator.LoadState) error {
 	return p.warehouse.MakeLoad(p.ctx, p.epoch, t, l)
 }
 
-// stageRows puts rows of a load into the bucket, but for those that are known to be refused.
+// stageRows puts rows of a load into the bucket, except those that are known to be
+// refused.
 func (p *pipeline) stageRows(t *schema.Table, l replicator.LoadState, refused replicator.Rows, rows ...string) (f replicator.StagedLoad, err error) {
 	files, err := p.stager.Load(p.ctx, replicator.LoadRequest{Epoch: p.epoch, Into: l.Into, Table: t, At: p.position, Refused: refused})
 	if err != nil {
@@ -136,7 +137,7 @@ func (p *pipeline) bring(t *schema.Table, l replicator.LoadState, rows ...string
 	return p.warehouse.Load(p.ctx, l, t, f)
 }
 
-// load loads rows into a load table of that number, and lets it join.
+// load loads rows into a load table with this number, and has it join.
 func (p *pipeline) load(number int, rows ...string) error {
 	l := p.loading(p.table, number)
 	if err := p.bring(p.table, l, rows...); err != nil {
@@ -148,8 +149,8 @@ func (p *pipeline) load(number int, rows ...string) error {
 // change merges changes of the pipeline's table.
 func (p *pipeline) change(changes ...string) error { return p.merge(p.batch(p.table, changes...)) }
 
-// batch folds changes of a table: "insert row", "update row", "update key -> row", "delete
-// key" and "truncate".
+// batch folds changes of a table, which are written as "insert row", "update row",
+// "update key -> row", "delete key" and "truncate".
 func (p *pipeline) batch(t *schema.Table, changes ...string) *replicator.Batch {
 	f := replicator.NewFold(t, "")
 	f.At(replicator.Written{LSN: p.position + 1, Time: p.time})
@@ -175,13 +176,13 @@ func (p *pipeline) batch(t *schema.Table, changes ...string) *replicator.Batch {
 	return &replicator.Batch{Folds: []*replicator.Fold{f}}
 }
 
-// held lets a batch be held for a load, as of one transaction if it is not 0.
+// held has a batch held for a load, as changes of one transaction if xid is not 0.
 func held(b *replicator.Batch, l replicator.LoadState, xid uint32) *replicator.Batch {
 	b.Folds[0].Held, b.Folds[0].XID = l.Held, xid
 	return b
 }
 
-// staging is a merge of batches, which are staged. One without any change needs no bucket.
+// staging stages batches and returns their merge. Without any change it needs no bucket.
 func (p *pipeline) staging(batches ...*replicator.Batch) (*replicator.Merge, error) {
 	m := &replicator.Merge{Expect: p.position, Checkpoint: p.first()}
 	m.Checkpoint.Epoch, m.Checkpoint.Phase, m.Checkpoint.LSN = p.epoch, replicator.Streaming, p.position+10
@@ -201,7 +202,7 @@ func (p *pipeline) staging(batches ...*replicator.Batch) (*replicator.Merge, err
 	return m, nil
 }
 
-// merge merges batches.
+// merge stages and merges batches.
 func (p *pipeline) merge(batches ...*replicator.Batch) error {
 	m, err := p.staging(batches...)
 	if err != nil {
@@ -211,7 +212,7 @@ func (p *pipeline) merge(batches ...*replicator.Batch) error {
 	return err
 }
 
-// merged merges, and stands where the merge ends.
+// merged runs a merge, and moves the position to its end.
 func (p *pipeline) merged(m *replicator.Merge) (replicator.Merged, error) {
 	done, err := p.warehouse.Merge(p.ctx, m)
 	if err == nil {
@@ -220,7 +221,7 @@ func (p *pipeline) merged(m *replicator.Merge) (replicator.Merged, error) {
 	return done, err
 }
 
-// applyAll applies what is held until nothing is left.
+// applyAll applies held changes until none is left.
 func (p *pipeline) applyAll(t *schema.Table, l replicator.LoadState) error {
 	for n := 0; ; n++ {
 		applied, err := p.warehouse.Apply(p.ctx, p.epoch, t, l, n)
@@ -230,8 +231,8 @@ func (p *pipeline) applyAll(t *schema.Table, l replicator.LoadState) error {
 	}
 }
 
-// ask returns a query's rows, sorted. $meta stands for the metadata schema, $schema for that
-// of the targets.
+// ask returns the sorted rows of a query. $meta stands for the metadata schema, $schema
+// for the schema of the targets.
 func (p *pipeline) ask(sql string) ([]string, error) {
 	sql = strings.NewReplacer("$meta", p.options.MetadataSchema, "$schema", p.options.Schema).Replace(sql)
 	results, err := p.session("").PgConn().Exec(p.ctx, sql).ReadAll()
@@ -243,7 +244,7 @@ func (p *pipeline) ask(sql string) ([]string, error) {
 	return rows, nil
 }
 
-// do runs a statement, to be one step of several.
+// do returns a step that runs a statement.
 func (p *pipeline) do(sql string) func() error {
 	return func() error {
 		_, err := p.ask(sql)
@@ -251,7 +252,7 @@ func (p *pipeline) do(sql string) func() error {
 	}
 }
 
-// has looks, as one step of several, whether a query's rows are those, in any order.
+// has returns a step that fails unless a query has these rows, in any order.
 func (p *pipeline) has(sql string, want ...string) func() error {
 	return func() error {
 		got, err := p.ask(sql)
@@ -267,12 +268,12 @@ func (p *pipeline) has(sql string, want ...string) func() error {
 	}
 }
 
-// holds looks whether the target's rows are those.
+// holds fails unless the target has these rows.
 func (p *pipeline) holds(want ...string) func() error {
 	return func() error { return p.has("SELECT word, n, body FROM "+p.table.Target, want...)() }
 }
 
-// inOrder takes steps up to one that fails, and says how.
+// inOrder runs steps until one fails, and returns how.
 func inOrder(steps ...func() error) string {
 	for i, step := range steps {
 		if err := step(); err != nil {
@@ -282,7 +283,7 @@ func inOrder(steps ...func() error) string {
 	return ""
 }
 
-// differs is an error that says so unless it holds.
+// differs returns nil if holds, and an error otherwise.
 func differs(holds bool, format string, args ...any) error {
 	if holds {
 		return nil
@@ -290,7 +291,8 @@ func differs(holds bool, format string, args ...any) error {
 	return fmt.Errorf(format, args...)
 }
 
-// halts tells what a halt found and what repairs it; the error says that there was none.
+// halts fails unless err is a halt for this reason which says this in what it found or in
+// its repair.
 func halts(err error, reason replicator.Reason, says string) error {
 	h, ok := errors.AsType[*replicator.Halt](err)
 	return differs(ok && h.Reason == reason && strings.Contains(h.Found+h.Repair, says), "%v is no halt for %s that says %q", err, reason, says)

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// behaviour is something that Redshift does, as the stand-in's rules have it.
+// behaviour is something that Redshift does, according to the stand-in's rules.
 type behaviour struct {
 	name  string
 	rules []string
 	grade string // of the evidence: D, O, C, G, K as in RULES.md
 	files bool   // it needs the bucket and the role
 
-	// One of these shows it.
+	// One of these runs it.
 	script  []step
 	observe func(*server) (difference string)
 
@@ -26,7 +26,7 @@ type behaviour struct {
 // object is a file that a behaviour loads.
 type object struct{ name, content string }
 
-// step is a statement of a script, and what it is to answer.
+// step is a statement of a script and the expected answer.
 type step struct {
 	line      string // file:line
 	session   string
@@ -41,16 +41,15 @@ type step struct {
 // heading is the first line of a behaviour: == name | R-101 R-102 | D.
 var heading = regexp.MustCompile(`^== ([a-z0-9-]+) \| ((?:R-\d{3} ?)+)\| ([DOCGK])$`)
 
-// scripts reads the behaviours in testdata.
+// scripts returns the behaviours in testdata.
 //
-// A behaviour begins with its heading. "@ name" is an object below $files, with the
-// lines that follow up to an empty one, \nul and \wide standing for what contents says;
-// it has a manifest beside it that names it. "> "
-// is a statement; lines that begin with two blanks go on with it; "2> " is one of a
-// second session. What follows up to an empty line is what it answers: rows, with |
-// between values and NULL; "= TAG", its command tag; "! CODE text", an error of that
-// SQLSTATE, - for any, with that part of its message or detail; "!" alone, any error. "#" is a
-// comment.
+// A behaviour begins with its heading. "@ name" is an object below $files. Its content is
+// the lines up to an empty one, in which \nul and \wide stand for what contents says; a
+// manifest beside it names it. "> " begins a statement, and lines that begin with two
+// blanks continue it; "2> " begins one of a second session. The lines behind a statement,
+// up to an empty one, are its answer: rows, with | between values and with NULL; "= TAG",
+// its command tag; "! CODE text", an error of that SQLSTATE (- for any) with the text in
+// its message or detail; "!" alone, any error. "#" begins a comment.
 func scripts(t *testing.T) []*behaviour {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.txt")
@@ -74,15 +73,15 @@ func scripts(t *testing.T) []*behaviour {
 	return all
 }
 
-// contents are what an object has where its lines have signs: NUL, and an array of more
-// bytes than a string may have.
+// contents replaces signs in an object's lines: by a NUL, and by an array that is longer
+// than a string may be.
 var contents = strings.NewReplacer(`\nul`, "\x00", `\wide`, "["+strings.Repeat("1,", 40_000)+"1]")
 
 // reader reads a file of scripts.
 type reader struct {
 	path       string
 	behaviours []*behaviour
-	object     *object // that is being read
+	object     *object // the object that is being read
 }
 
 func (r *reader) read(n int, line string) error {

@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// recorded is a config whose sessions note what the sink sends, on a real server too.
+// recorded returns a config whose sessions note what the sink sends, to a real server
+// too.
 func (s *server) recorded(context.Context) (*pgx.ConnConfig, error) {
 	c, err := s.config()
 	if err != nil {
@@ -26,14 +27,14 @@ func (s *server) recorded(context.Context) (*pgx.ConnConfig, error) {
 }
 
 // requests passes on what a client writes, and notes the requests of the simple protocol,
-// which is all that the sink uses. Each is written at once: 'Q', its length and its text,
-// which ends with a zero.
+// which is all that the sink uses. A client writes each request at once: 'Q', its length
+// and its text, which ends with a zero.
 type requests struct {
 	io.Writer
 	sent *surface.Recorder
 }
 
-// Write takes a message.
+// Write writes a message.
 func (r requests) Write(p []byte) (int, error) {
 	const head = 5
 	if len(p) > head && p[0] == 'Q' {
@@ -42,16 +43,18 @@ func (r requests) Write(p []byte) (int, error) {
 	return r.Writer.Write(p)
 }
 
-// unprovoked are forms that nobody can let the sink send at will. Where it does all the same
-// they are noted as sent.
+// unprovoked are forms that the suite cannot make the sink send at will. If the sink
+// sends one all the same, it is noted as sent.
 var unprovoked = []string{
-	// It is sent where stl_load_errors cannot be read, as on a serverless workgroup, or does
-	// not tell of the COPY yet: a cluster, and the stand-in, answer by that one.
+	// It is sent where stl_load_errors cannot be read, as on a serverless workgroup, or
+	// does not have the COPY yet. A cluster, and the stand-in, answer from
+	// stl_load_errors.
 	"SELECT TRIM(column_name), error_code, TRIM(file_name), line_number FROM sys_load_error_detail ORDER BY start_time DESC LIMIT 0",
 }
 
-// tellSent tells how much of what the daemon sends was tried, what cannot be and, with -v,
-// what else was not. A form that is not on the list fails.
+// tellSent prints how much of what the daemon sends was tried, which forms could not be
+// and, with -v, which others were not. A form that was sent and is not on the list fails
+// the test.
 func (p *place) tellSent(t *testing.T) {
 	t.Helper()
 	missing, all := p.sent.Missing()
@@ -71,8 +74,8 @@ func (p *place) tellSent(t *testing.T) {
 	}
 }
 
-// TestUnprovokedFormsAreListed holds that each of them is on the list: one that has changed
-// since is none of the daemon's any more.
+// TestUnprovokedFormsAreListed checks that each of these forms is still on the list: the
+// daemon no longer sends one that is not.
 func TestUnprovokedFormsAreListed(t *testing.T) {
 	listed, _ := new(surface.Recorder).Missing()
 	for _, form := range unprovoked {

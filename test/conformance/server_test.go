@@ -17,13 +17,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// place is a server to try, with a schema and a folder of our own.
+// place is a server to try, with a schema and a folder for this run.
 type place struct {
 	url    string
-	real   bool // no stand-in
+	real   bool // not the stand-in
 	schema string
 	role   string
-	bucket *bucketFolder // nil if there is none: what needs COPY is left out
+	bucket *bucketFolder // nil if there is none: what needs COPY is skipped
 	sent   surface.Recorder
 }
 
@@ -32,16 +32,16 @@ type server struct {
 	*place
 	t        *testing.T
 	ctx      context.Context // ends when the behaviour has taken too long
-	files    string          // URL of the behaviour's folder, without a slash at its end
+	files    string          // URL of the behaviour's folder, without a slash at the end
 	sessions map[string]*pgx.Conn
-	notTold  string // why a behaviour that was tried shows nothing; empty: it shows something
+	notTold  string // why a behaviour that was tried shows nothing on this server; empty: it shows something
 }
 
 // standInRole is the role that COPY may name on the stand-in.
 const standInRole = "arn:aws:iam::123456789012:role/copy"
 
-// open finds the server that the environment names, or starts a stand-in, and makes
-// the schema.
+// open finds the server that the environment names, or starts a stand-in, and makes the
+// schema.
 func open(t *testing.T) *place {
 	t.Helper()
 	id := strings.ToLower(rand.Text()[:10])
@@ -87,7 +87,7 @@ func (p *place) startStandIn(t *testing.T, id string) {
 	p.url = "postgres://dev:dev@" + stand.Addr() + "/dev?sslmode=disable"
 }
 
-// config is how clients of Redshift connect: nothing is prepared ahead.
+// config returns how clients of Redshift connect: without preparing statements.
 func (p *place) config() (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(p.url)
 	if err != nil {
@@ -99,10 +99,10 @@ func (p *place) config() (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
-// patience is how long one statement may take: a small cluster compiles each new one.
+// patience is how long a statement may take. A small cluster compiles each new one.
 const patience = 2 * time.Minute
 
-// execute runs a statement in a session of its own, whatever became of the test.
+// execute runs a statement in a session of its own, even after the test has ended.
 func (p *place) execute(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -121,8 +121,8 @@ func (p *place) execute(statement string) error {
 	return nil
 }
 
-// leavesNothing looks whether schemas, users, groups or roles are left whose names begin with
-// that of our schema, beside that.
+// leavesNothing fails if there are schemas, users, groups or roles, other than the run's
+// schema, whose names begin with that schema's.
 func (p *place) leavesNothing(ctx context.Context) error {
 	c, err := p.config()
 	if err != nil {
@@ -145,8 +145,8 @@ func (p *place) leavesNothing(ctx context.Context) error {
 	return nil
 }
 
-// session returns a session by its name, opened if it is not: in our schema, and with
-// a name of its own in temporary tables.
+// session returns a session by its name, and opens it if necessary. Its search path is
+// the run's schema.
 func (s *server) session(name string) *pgx.Conn {
 	s.t.Helper()
 	if c := s.sessions[name]; c != nil {
@@ -167,7 +167,7 @@ func (s *server) session(name string) *pgx.Conn {
 	return conn
 }
 
-// close ends the sessions, and with them what they have begun.
+// close ends the sessions, and so rolls back what they have begun.
 func (s *server) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

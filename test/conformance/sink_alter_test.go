@@ -9,13 +9,14 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// altering are the alterations of targets that have rows.
+// altering tries alterations of targets that have rows.
 type altering struct {
 	*pipeline
 }
 
-// becomes brings a table's target in line, so many statements being due, and none once they
-// are done. What is due a daemon halts for that is to alter nothing.
+// becomes returns a step that brings a table's target in line. That must take as many
+// statements as due, and none once they have run. A daemon that may alter nothing must
+// halt for them.
 func (a altering) becomes(t *schema.Table, d schema.Diff, due int) func() error {
 	return func() error {
 		m, err := a.staging()
@@ -46,8 +47,8 @@ func (a altering) becomes(t *schema.Table, d schema.Diff, due int) func() error 
 	}
 }
 
-// sinkAlters lets columns come, go by other names, and become longer and wider: of keys, too,
-// by which the rows are spread and sorted, and of values that are there.
+// sinkAlters adds and renames columns, and makes columns longer and wider: also those of
+// keys, by which rows are distributed and sorted, and with values in them.
 func sinkAlters(s *server) string {
 	p, err := s.pipeline("alters")
 	if err != nil {
@@ -79,12 +80,13 @@ func sinkAlters(s *server) string {
 		a.becomes(added, schema.Diff{Added: []int{5, 6, 7, 8}}, 4),
 		rows("id, word, d, big, n, label", "1|a|NULL|NULL|NULL|NULL", "2|b |NULL|NULL|NULL|NULL"),
 
-		// A column that was dropped at the source, and kept here, comes back as another.
+		// A column that was dropped in the source, and kept in the target, comes back as
+		// another one.
 		p.do("UPDATE sink_altered SET big = id, label = 'kept'"),
 		a.becomes(added, schema.Diff{Added: []int{6}}, 0),
 		rows("id, big, label", "1|NULL|kept", "2|NULL|kept"),
 
-		// One column gets another name, and one that of a column that was kept.
+		// One column gets another name, and one gets the name of a column that was kept.
 		a.becomes(renamed, schema.Diff{Renamed: []schema.Rename{{From: "sum", To: "total"}, {From: "note", To: "label"}}}, 1),
 		rows("id, total, label", "1|1.25|x", "2|-2.00|NULL"),
 

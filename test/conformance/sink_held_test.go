@@ -7,9 +7,9 @@ import (
 	"rowshift/schema"
 )
 
-// sinkHolds holds changes of tables that are loading, applies them, and lets the tables
-// join: of a key that is text, of one that is none, and of rows without anything that a
-// change may leave out.
+// sinkHolds holds changes of tables that are loading, applies them, and has the tables
+// join: one with a text key, one with another key, and one whose changes can leave no
+// value out.
 func sinkHolds(s *server) string {
 	p, err := s.pipeline("holds")
 	if err != nil {
@@ -27,12 +27,14 @@ func sinkHolds(s *server) string {
 	)
 }
 
-// hold merges changes that are held, as of one transaction if it is not 0.
+// hold returns a step that merges changes which are held, as changes of one transaction
+// if xid is not 0.
 func (p *pipeline) hold(t *schema.Table, l replicator.LoadState, xid uint32, changes ...string) func() error {
 	return func() error { return p.merge(held(p.batch(t, changes...), l, xid)) }
 }
 
-// join lets a table join, with changes that are applied to its load table before.
+// join returns a step in which a table joins, after changes were applied to its load
+// table.
 func (p *pipeline) join(t *schema.Table, l replicator.LoadState, changes ...string) func() error {
 	return func() error {
 		b := &replicator.Batch{}
@@ -45,8 +47,8 @@ func (p *pipeline) join(t *schema.Table, l replicator.LoadState, changes ...stri
 	}
 }
 
-// begins is a table with rows in quarantine, that is loaded again, and of which some rows of
-// the load do not fit.
+// begins returns a step that makes a table with rows in quarantine and loads it again,
+// with some rows that do not fit.
 func (p *pipeline) begins(t *schema.Table, l replicator.LoadState) func() error {
 	return func() error {
 		p.table = t
@@ -54,13 +56,13 @@ func (p *pipeline) begins(t *schema.Table, l replicator.LoadState) func() error 
 			func() error { return p.make(t, p.loading(t, 0)) },
 			func() error { return p.change("insert 1|1|BAD", "insert 9|1|BAD") },
 			func() error { return p.bring(t, l, "1|1|BAD", "2|2|BAD", "3|3|CUT", "6|3|BAD", "7|3|BAD") },
-			p.hold(t, l, 7, "insert 8|1|CUT", "update 3|9|BAD"), // the snapshot has it
+			p.hold(t, l, 7, "insert 8|1|CUT", "update 3|9|BAD"), // the snapshot has these
 		)
 		return differs(differ == "", "%s", differ)
 	}
 }
 
-// waits looks how many rows wait in a held table.
+// waits returns a step that checks how many rows wait in a held table.
 func (p *pipeline) waits(t *schema.Table, l replicator.LoadState, want int64) func() error {
 	return func() error {
 		rows, err := p.warehouse.HeldRows(p.ctx, []replicator.TableState{{OID: t.OID, Load: &l}})
@@ -68,7 +70,8 @@ func (p *pipeline) waits(t *schema.Table, l replicator.LoadState, want int64) fu
 	}
 }
 
-// keeps looks how many objects of refused rows are kept, of merges and of loads.
+// keeps returns a step that checks how many objects of refused rows are kept, of merges
+// and of loads.
 func (p *pipeline) keeps(want int) func() error {
 	return func() error {
 		urls, err := p.warehouse.KeptObjects(p.ctx)
@@ -82,10 +85,10 @@ func (p *pipeline) heldText(t *schema.Table) error {
 	seen.Seen, seen.HandOver = replicator.Visibility{XMin: 8, XMax: 8}, 9
 	differ := inOrder(
 		p.begins(t, l),
-		p.hold(t, l, 6, "insert LONG|1|x"), // as well
+		p.hold(t, l, 6, "insert LONG|1|x"), // the snapshot has this too
 		p.hold(t, l, 8, "update 2|4|CUT", "insert 4|5|BAD", "update 6|5|^", "delete 7"),
-		p.waits(t, l, 6), // a key that does not fit is in the ledger only
-		p.keeps(5),       // of a merge, and those that wait for the join
+		p.waits(t, l, 6), // a row whose key does not fit is in the ledger only
+		p.keeps(5),       // those of a merge, and those that wait for the join
 		p.ledger(t),
 		func() error { return p.applyAll(t, seen) },
 		p.waits(t, l, 0),
@@ -102,7 +105,7 @@ func (p *pipeline) heldText(t *schema.Table) error {
 	return differs(differ == "", "a key of text: %s", differ)
 }
 
-// heldTruncation empties a load table of which a row was refused.
+// heldTruncation empties a load table that has had a row refused.
 func (p *pipeline) heldTruncation(t *schema.Table) error {
 	l := p.loading(t, 2)
 	differ := inOrder(
@@ -122,7 +125,7 @@ func (p *pipeline) heldNumber(t *schema.Table) error {
 	seen.Seen, seen.HandOver = replicator.Visibility{XMin: 5, XMax: 8, InProgress: []uint64{5}}, 9
 	differ := inOrder(
 		p.begins(t, l),
-		p.hold(t, l, 5, "insert 10|1|late"), // which the snapshot has not
+		p.hold(t, l, 5, "insert 10|1|late"), // the snapshot does not have this
 		p.hold(t, l, 8, "update 2|4|CUT", "insert 4|5|BAD", "delete 7"),
 		func() error { return p.applyAll(t, seen) },
 		p.hold(t, l, 0, "update 4|6|fits", "insert 5|5|BAD", "update 3|4|^"),

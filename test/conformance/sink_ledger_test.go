@@ -9,26 +9,27 @@ import (
 	"rowshift/schema"
 )
 
-// cut is what is left of the value that is cut.
+// cut is what is left of a value that is cut.
 var cut = strings.Repeat("x", 39)
 
-// accounted is a table whose values go by rules, with a key of that type.
+// accounted returns a table whose values follow rules, with a key of this type.
 func accounted(oid uint32, target, key string) *schema.Table {
 	return ruled(declared(oid, target, "word "+key+", n int8, body text* VARCHAR(40)"))
 }
 
-// ledger looks whether those values of a table were adjusted.
+// ledger returns a step that fails unless the ledger has these values of a table.
 func (p *pipeline) ledger(t *schema.Table, want ...string) func() error {
 	return p.has(`SELECT "key", column_name, kind, rule, original_bytes FROM $meta.ledger WHERE target = '`+t.Target+"'", want...)
 }
 
-// quarantine looks whether those rows of a table were refused, and lifted since.
+// quarantine returns a step that fails unless the quarantine has these rows of a table,
+// open or lifted.
 func (p *pipeline) quarantine(t *schema.Table, want ...string) func() error {
 	return p.has(`SELECT "key", reason, column_name, CASE WHEN lifted_at IS NULL THEN 'open' ELSE 'lifted' END FROM $meta.quarantine WHERE target = '`+t.Target+"'", want...)
 }
 
-// sinkAccounts merges rows that do not fit, of a key that is text and of one that is none,
-// with the bucket's region and without.
+// sinkAccounts merges rows that do not fit, with a text key and with another key, with
+// and without the bucket's region.
 func sinkAccounts(s *server) string {
 	p, err := s.pipeline("accounts")
 	if err != nil {
@@ -47,7 +48,8 @@ func sinkAccounts(s *server) string {
 	return inOrder(func() error { return p.listed(ofText, ofNumber) })
 }
 
-// accounts merges rows of a table that are adjusted or refused, and what lifts them.
+// accounts merges rows of a table that are adjusted or refused, and changes that lift
+// them.
 func (p *pipeline) accounts(t *schema.Table) error {
 	p.table = t
 	change := func(changes ...string) func() error { return func() error { return p.change(changes...) } }
@@ -58,21 +60,22 @@ func (p *pipeline) accounts(t *schema.Table) error {
 		p.ledger(t, `["2"]|body|too_long|truncate|42`, `["3"]|body|zero_byte|null|4`),
 		p.quarantine(t, `["4"]|not_utf8|body|open`),
 
-		// Another version of the row is refused in its stead, and then one fits.
+		// A later version of the row is refused instead, and the one after that fits.
 		change("delete 1", "update 4|5|BAD", "update 2|6|y"),
 		p.quarantine(t, `["4"]|not_utf8|body|lifted`, `["4"]|not_utf8|body|open`),
 		change("update 4|6|fits"),
 		p.quarantine(t, `["4"]|not_utf8|body|lifted`, `["4"]|not_utf8|body|lifted`),
 		p.holds("2|6|y", "3|3|NULL", "4|6|fits"),
 
-		// A row finds its value where it was, and one does not, since somebody deleted it.
+		// A row finds its unchanged value in the target. Another one does not, since
+		// somebody deleted that row.
 		change("update 2 -> 7|7|^"),
 		p.do("DELETE FROM "+t.Target+" WHERE n = 3"),
 		change("update 3|8|^", "update 4|9|^"),
 		p.holds("7|7|y", "4|9|fits"),
 		p.quarantine(t, `["3"]|unfilled|NULL|open`, `["4"]|not_utf8|body|lifted`, `["4"]|not_utf8|body|lifted`),
 
-		// All go with a truncation, in one merge with what it leaves behind.
+		// A truncation lifts all, in one merge with the changes around it.
 		func() error { return p.merge(p.batch(t, "update 5|7|BAD"), p.batch(t, "truncate", "insert 6|1|BAD")) },
 		p.holds(),
 		p.quarantine(t, `["3"]|unfilled|NULL|lifted`, `["4"]|not_utf8|body|lifted`, `["4"]|not_utf8|body|lifted`, `["5"]|not_utf8|body|lifted`, `["6"]|not_utf8|body|open`),
@@ -80,8 +83,8 @@ func (p *pipeline) accounts(t *schema.Table) error {
 	return differs(differ == "", "%s", differ)
 }
 
-// longKeys merges rows whose key does not fit, and one that does not find its value, of a
-// commit whose time is not known.
+// longKeys merges rows whose key does not fit, and then one that lacks its unchanged
+// value, in a commit whose time is not known.
 func (p *pipeline) longKeys(t *schema.Table) error {
 	change := func(changes ...string) func() error { return func() error { return p.change(changes...) } }
 	of := func(want ...string) func() error {
@@ -103,7 +106,7 @@ func (p *pipeline) longKeys(t *schema.Table) error {
 	return differs(differ == "", "%s", differ)
 }
 
-// listed lists and drops what is in quarantine, as `rowshift quarantine` does.
+// listed lists and drops rows in quarantine, as `rowshift quarantine` does.
 func (p *pipeline) listed(ofText, ofNumber *schema.Table) error {
 	open, err := p.warehouse.Quarantined(p.ctx)
 	if err != nil || len(open) != 2 || open[ofText.Known] != 2 || open[ofNumber.Known] != 1 {
@@ -135,7 +138,8 @@ func (p *pipeline) listed(ofText, ofNumber *schema.Table) error {
 	return differs(err == nil && len(kept) == 0, "kept are %q, %v", kept, err)
 }
 
-// sinkKeys accounts for rows whose keys have columns of many kinds, and finds their rows.
+// sinkKeys accounts for rows whose keys have columns of many types, and finds the rows by
+// them.
 func sinkKeys(s *server) string {
 	p, err := s.pipeline("keys")
 	if err != nil {
@@ -160,7 +164,8 @@ func sinkKeys(s *server) string {
 	)
 }
 
-// allKinds is a table whose key has a column of each kind, and what none can be of.
+// allKinds tries a table whose key has a column of each type that a key can have, and
+// which also has the types that it cannot.
 func (p *pipeline) allKinds() error {
 	var columns []string
 	for i, kind := range strings.Fields("text bool int2 int4 int8 float4 float8 numeric int8 text numeric int4 text text text text bytea text text date time timestamp timestamptz text text text text text text text text") {
@@ -196,7 +201,8 @@ func (p *pipeline) allKinds() error {
 	return differs(differ == "", "%s", differ)
 }
 
-// bytesKey is a table whose rows are spread evenly, as no column of its key is to be a DISTKEY.
+// bytesKey tries a table whose rows are distributed evenly, since no column of its key
+// can be a DISTKEY.
 func (p *pipeline) bytesKey() error {
 	t := declared(16524, "keys_bytes", "digest bytea, n int8, note text*, body text*")
 	t.DistKey, t.SortKey = -1, nil

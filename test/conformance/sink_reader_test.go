@@ -14,14 +14,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// readers are who may read what the sink makes.
+// readers are the users who may read what the sink makes.
 type readers struct {
 	*pipeline
-	user, member string // a reader, and one by its group
+	user, member string // a reader by name, and one by its group
 }
 
-// account makes a user, group or role, which is dropped at the end. It is made before the
-// pipeline is, so that it is dropped behind the schema of that.
+// account makes a user, group or role, which is dropped at the end of the test. It must
+// be called before the pipeline is made, so that the account is dropped after the
+// pipeline's schema.
 func (s *server) account(definition string) error {
 	if err := s.execute("CREATE " + definition); err != nil {
 		return err
@@ -40,8 +41,9 @@ func (s *server) account(definition string) error {
 	return nil
 }
 
-// sinkGrants grants users, groups and roles what they are to read: when it makes it, and again
-// to who has lost it or was named since. It makes one of each, and a member of the group.
+// sinkGrants grants users, groups and roles their rights: when it makes a table, and
+// again to those who lost a right or were named later. It makes one of each, and a member
+// of the group.
 func sinkGrants(s *server) string {
 	user, member, group, role := s.schema+"_reader", s.schema+"_member", s.schema+"_group", s.schema+"_role"
 	for _, made := range []string{"USER " + user + " PASSWORD DISABLE", "GROUP " + group, "USER " + member + " PASSWORD DISABLE IN GROUP " + group, "ROLE " + role} {
@@ -80,16 +82,16 @@ func sinkGrants(s *server) string {
 	)
 }
 
-// may looks whether the user may read the schema of the targets, the target and the metadata,
-// and whether the group's member may read both.
+// may returns a step that checks the user's right to the schema of the targets, to the
+// target and to the metadata, and the right of the group's member to target and metadata.
 func (r readers) may(target string) func() error {
 	asked := fmt.Sprintf("SELECT has_schema_privilege('%[1]s', '$schema', 'USAGE'), has_table_privilege('%[1]s', '$schema.sink_granted', 'SELECT'), has_table_privilege('%[1]s', '$meta.freshness', 'SELECT'), "+
 		"has_table_privilege('%[2]s', '$schema.sink_granted', 'SELECT'), has_table_privilege('%[2]s', '$meta.ledger', 'SELECT')", r.user, r.member)
 	return r.has(asked, "t|"+target+"|t|t|t")
 }
 
-// isFound looks what a check finds of the readers: of a user what it may read, and of others
-// that they are there.
+// isFound returns a step that checks what a check says of the readers: of a user what it
+// may read, and of a group or role that it exists.
 func (r readers) isFound(tables []*schema.Table, says string) func() error {
 	return func() error {
 		found := map[string]string{}
@@ -109,9 +111,9 @@ func (r readers) isFound(tables []*schema.Table, says string) func() error {
 	}
 }
 
-// sinkLeavesOthers grants what it can where somebody else owns a target, and neither loads
-// that nor finds it fine. It makes a user to be the loader, whom a superuser's table is not
-// for, and one who reads.
+// sinkLeavesOthers grants what it can where somebody else owns a target. It must neither
+// load that target nor find it fine. It makes a user who is the loader and has no rights
+// to the superuser's table, and a user who reads.
 func sinkLeavesOthers(s *server) string {
 	user, reader, schemas := s.schema+"_loader", s.schema+"_guest", []string{s.schema + "_others", s.schema + "_owned"}
 	password := "Aa1" + rand.Text()

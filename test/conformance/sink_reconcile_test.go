@@ -9,10 +9,11 @@ import (
 	"rowshift/schema"
 )
 
-// reconciled are tables that join beside each other, by what their columns are compared by.
+// reconciled are tables that join together. They differ in how their columns are
+// compared.
 var reconciled = []struct {
 	columns       string
-	was, is, want []string // rows of SQL: of the target, of its load table; and what the target then has
+	was, is, want []string // rows in SQL: those of the target, those of its load table, and those that the target has afterwards
 }{
 	{"id int8, n int4",
 		[]string{"1, 1", "2, 2", "3, NULL", "4, 4"}, []string{"1, 1", "2, 7", "3, 3", "5, 5"}, []string{"1|1", "2|7", "3|3", "5|5"}},
@@ -30,8 +31,8 @@ var reconciled = []struct {
 		[]string{"'a', JSON_PARSE('[1]')", "'b', NULL"}, []string{"'a', JSON_PARSE('[1,2]')", "'b ', NULL"}, []string{"a|[1,2]", "b |NULL"}},
 }
 
-// sinkReconciles makes targets with rows equal to load tables, and then one in which somebody
-// has left rows without a key, and twice.
+// sinkReconciles makes targets equal to their load tables, and then one in which somebody
+// has left rows twice and rows without a key.
 func sinkReconciles(s *server) string {
 	p, err := s.pipeline("reconciles")
 	if err != nil {
@@ -66,7 +67,8 @@ func sinkReconciles(s *server) string {
 	)...)
 }
 
-// inserts inserts rows, those with a SUPER each by itself: JSON_PARSE is in no list of rows.
+// inserts inserts rows. It inserts rows with a SUPER one by one, since a list of rows may
+// not contain JSON_PARSE.
 func (p *pipeline) inserts(into string, t *schema.Table, rows []string) func() error {
 	var names []string
 	for _, c := range t.Columns {
@@ -79,7 +81,7 @@ func (p *pipeline) inserts(into string, t *schema.Table, rows []string) func() e
 	return p.do(insert + "(" + strings.Join(rows, "), (") + ")")
 }
 
-// rowsOf is the query for a target's rows, a SUPER as text.
+// rowsOf returns the query for a target's rows, with a SUPER as text.
 func rowsOf(t *schema.Table) string {
 	var names []string
 	for _, c := range t.Columns {

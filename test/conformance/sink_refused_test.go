@@ -10,8 +10,8 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// miswritten is a table whose numbers are written as they are, so that COPY meets what it
-// refuses: as if a check of ours were missing.
+// miswritten returns a table whose numbers are written unchecked, so that COPY refuses
+// some of them, as if a check of ours were missing.
 func miswritten(t *schema.Table) *schema.Table {
 	wrong := *t
 	wrong.Columns = append([]schema.Column{}, t.Columns...)
@@ -23,7 +23,7 @@ func miswritten(t *schema.Table) *schema.Table {
 	return &wrong
 }
 
-// digested are what rows are known by that COPY refuses.
+// digested returns the digests by which rows that COPY refuses are known.
 func digested(rows ...[]string) replicator.Rows {
 	all := replicator.Rows{}
 	for _, texts := range rows {
@@ -36,7 +36,7 @@ func digested(rows ...[]string) replicator.Rows {
 	return all
 }
 
-// refusedRows looks whether COPY refused those rows, and says so without a value of them.
+// refusedRows fails unless COPY refused these rows.
 func refusedRows(err error, load bool, want replicator.Rows) error {
 	r, ok := errors.AsType[*replicator.Refused](err)
 	if !ok {
@@ -45,8 +45,9 @@ func refusedRows(err error, load bool, want replicator.Rows) error {
 	return differs(maps.Equal(r.Rows, want) && r.Load == load, "of load %v, not %v, COPY refused %v, not %v", r.Load, load, r.Rows, want)
 }
 
-// sinkRefused lets COPY refuse rows, and finds which: in merges, held folds and loads, by
-// keys of several kinds. Then they go to quarantine, and the others are merged.
+// sinkRefused makes COPY refuse rows, and finds out which: in merges, held folds and
+// loads, by keys of several types. They then go to quarantine, and the other rows are
+// merged.
 func sinkRefused(s *server) string {
 	p, err := s.pipeline("refused")
 	if err != nil {
@@ -72,8 +73,8 @@ func sinkRefused(s *server) string {
 	)
 }
 
-// refusedMerges merges changes of which COPY refuses some, held and not: nothing of them is
-// merged. By the config that is a halt.
+// refusedMerges merges changes of which COPY refuses some, held and not held. Nothing of
+// them may be merged. With HaltOnCopyError it is a halt.
 func (p *pipeline) refusedMerges(wrong *schema.Table, want replicator.Rows, changes ...string) func() error {
 	return func() error {
 		l := p.loading(wrong, 1)
@@ -94,7 +95,7 @@ func (p *pipeline) refusedMerges(wrong *schema.Table, want replicator.Rows, chan
 	}
 }
 
-// withoutRefused merges changes again, of which those are known that COPY refuses.
+// withoutRefused merges the changes again, when it is known which of them COPY refuses.
 func (p *pipeline) withoutRefused(wrong *schema.Table, refused replicator.Rows, changes ...string) func() error {
 	return func() error {
 		b := p.batch(wrong, changes...)
@@ -103,7 +104,8 @@ func (p *pipeline) withoutRefused(wrong *schema.Table, refused replicator.Rows, 
 	}
 }
 
-// refusedLoads loads rows of which COPY refuses some, with the bucket's region and without.
+// refusedLoads loads rows of which COPY refuses some, with and without the bucket's
+// region.
 func (p *pipeline) refusedLoads() error {
 	for number, w := range []*redshift.Warehouse{p.warehouse, p.another(p.regional)} {
 		t := miswritten(declared(uint32(16542+number), fmt.Sprintf("refused_load_%d", number), []string{"id int4, n int8", "word text, m int4, n int8"}[number]))

@@ -9,13 +9,14 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// requested are two tables that somebody asks something for.
+// requested are two tables for which somebody requests something.
 type requested struct {
 	*pipeline
 	one, other *schema.Table
 }
 
-// sinkRequests asks for loads and resets, and answers both as merges do: no row is merged.
+// sinkRequests requests loads and resets, and answers them as merges do, without merging
+// a row.
 func sinkRequests(s *server) string {
 	p, err := s.pipeline("requests")
 	if err != nil {
@@ -34,10 +35,10 @@ func sinkRequests(s *server) string {
 	)
 }
 
-// knows lets the states be those of both tables.
+// knows sets the states of both tables.
 func (r requested) knows() { r.states = r.first(r.one, r.other).Tables }
 
-// asks looks which loads are asked for by those who read the answer of a merge.
+// asks fails unless the answer of a merge has requests for the loads of these tables.
 func (r requested) asks(want ...schema.Name) error {
 	m, err := r.staging()
 	if err != nil {
@@ -47,13 +48,13 @@ func (r requested) asks(want ...schema.Name) error {
 	return differs(err == nil && slices.Equal(done.Resyncs, want), "asked for are %v, not %v: %v", done.Resyncs, want, err)
 }
 
-// answered looks what has become of what was asked for by a word.
+// answered fails unless these are the answers to the requests with this token.
 func (r requested) answered(word string, want ...redshift.Answer) error {
 	got, err := r.warehouse.Answers(r.ctx, word)
 	return differs(err == nil && slices.Equal(got, want), "answers are %v, not %v: %v", got, want, err)
 }
 
-// resyncs asks for loads, takes one up, refuses one, and is done with it.
+// resyncs requests loads, takes one up, refuses one, and completes them.
 func (r requested) resyncs() error {
 	stranger := schema.Name{Schema: "public", Table: "requested_stranger"}
 	if err := r.another().Request(r.ctx, "word", []schema.Name{r.one.Known, r.other.Known, stranger}); err != nil {
@@ -69,7 +70,7 @@ func (r requested) resyncs() error {
 	if err := r.asks(r.one.Known, r.other.Known); err != nil {
 		return err
 	}
-	r.knows() // other states than those that are written, with a load
+	r.knows() // states other than those that are written, with a load
 	r.states[0].State, r.states[0].Load = replicator.Loading, &l
 	if err := r.asks(r.other.Known); err != nil {
 		return err
@@ -93,8 +94,8 @@ func (r requested) resyncs() error {
 		"requested_one|done|f|f", "requested_other|requested|t|t", "requested_stranger|refused|t|f")()
 }
 
-// renamed gives a table another name in the config: what was asked for it is asked for by that,
-// and what is in quarantine is of that.
+// renamed gives a table another name in the config. Requests for it, and its rows in
+// quarantine, then go by that name.
 func (r requested) renamed() error {
 	if err := r.do(`INSERT INTO $meta.quarantine (source_schema, source_table, target, "key", reason, lsn) VALUES ('public', 'requested_other', 'requested_other', '["1"]', 'not_utf8', '0/1')`)(); err != nil {
 		return err
@@ -112,8 +113,8 @@ func (r requested) renamed() error {
 	return r.has("SELECT source_oid, source_table, state FROM $meta.table_state", "16560|requested_one|live", "16561|requested_renamed|live")()
 }
 
-// resets asks for a reset of the slot, begins it and another that the config names, and ends
-// them with the join of the last table.
+// resets requests a reset of the slot, begins it and another one that the config names,
+// and completes both with the join of the last table.
 func (r requested) resets() error {
 	is := func(token string, want redshift.ResetState) func() error {
 		return func() error {
@@ -136,7 +137,7 @@ func (r requested) resets() error {
 	differ := inOrder(
 		is("asked", redshift.ResetUnknown),
 		func() error { return r.warehouse.RequestReset(r.ctx, "asked") },
-		func() error { return r.warehouse.RequestReset(r.ctx, "asked") }, // once is enough
+		func() error { return r.warehouse.RequestReset(r.ctx, "asked") }, // requesting it twice has no effect
 		is("asked", redshift.ResetRequested),
 		func() error {
 			m, err := r.staging()

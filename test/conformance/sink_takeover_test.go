@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sinkTakesOver takes metadata tables over of an older rowshift, and of a newer one.
+// sinkTakesOver takes over the metadata tables of an older rowshift, and of a newer one.
 func sinkTakesOver(s *server) string {
 	p, err := s.pipeline("layouts")
 	if err != nil {
@@ -59,8 +59,8 @@ func sinkTakesOver(s *server) string {
 	)
 }
 
-// sinkEndsHolders takes the fence from a session of its own that holds it, as of a daemon that
-// was cut off, and drops what that has left of loads.
+// sinkEndsHolders takes the fence from a session that holds it, as if that belonged to a
+// daemon which was cut off, and drops the tables that the daemon's loads have left.
 func sinkEndsHolders(s *server) string {
 	p, err := s.pipeline("holders")
 	if err != nil {
@@ -79,7 +79,7 @@ func sinkEndsHolders(s *server) string {
 			if err != nil {
 				return err
 			}
-			s.sessions["holder"] = holder // to be closed whatever becomes of it
+			s.sessions["holder"] = holder // so that it is closed in any case
 			return s.run(holder, "BEGIN", "LOCK "+p.options.MetadataSchema+".fence")
 		},
 		func() error { p.warehouse = p.another(); return p.fence() },

@@ -9,12 +9,12 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// sinkRules are those that the sink leans on most.
+// sinkRules are the rules on which the sink relies most.
 var sinkRules = []string{"R-106", "R-305", "R-307", "R-648"}
 
-// sink is what the daemon's own sink does with a server, in order: the statements of its
-// checks, of loads, of merges and of the fence, and of what it does more rarely.
-// TestConformance tells which of the forms on the list of test/surface it did not send.
+// sink are the behaviours of the daemon's own sink, in order: the statements of its
+// checks, of loads, of merges and of the fence, and those that it needs more rarely.
+// TestConformance prints which of the forms on the list of test/surface were not sent.
 var sink = []*behaviour{
 	{name: "sink-checks-a-server", rules: sinkRules, grade: "C", files: true, observe: sinkChecks},
 	{name: "sink-loads-and-merges", rules: sinkRules, grade: "C", files: true, observe: sinkMerges},
@@ -32,8 +32,8 @@ var sink = []*behaviour{
 	{name: "sink-leaves-targets-of-others", rules: []string{"R-460", "R-465", "R-470"}, grade: "D", observe: sinkLeavesOthers},
 }
 
-// sinkChecks asks what `rowshift check` asks of a warehouse, with the bucket's region and
-// without.
+// sinkChecks asks a warehouse what `rowshift check` asks, with and without the bucket's
+// region.
 func sinkChecks(s *server) string {
 	p, err := s.pipeline("checks", func(o *redshift.Options) { o.QueryGroup = "conformance" })
 	if err != nil {
@@ -69,7 +69,7 @@ func sinkMerges(s *server) string {
 		func() error { return p.change("truncate", "insert z|1|~") },
 		p.holds("z|1.00|NULL"),
 
-		// What is copied ahead of its merge is not copied again.
+		// Files that were copied ahead of their merge are not copied again.
 		func() error {
 			m, err := p.staging(p.batch(p.table, "update z|2|^", "insert y|3|w"))
 			if err == nil {
@@ -84,7 +84,7 @@ func sinkMerges(s *server) string {
 	)
 }
 
-// sinkFences lets a second daemon take over.
+// sinkFences has a second daemon take over.
 func sinkFences(s *server) string {
 	first, err := s.pipeline("fences")
 	if err != nil {

@@ -13,15 +13,15 @@ var (
 	ruleRow  = regexp.MustCompile(`(?m)^\| (R-\d{3}) \|`)
 )
 
-// tableRow is a difference in the stand-in's README.
+// tableRow is a row of the table of differences in the stand-in's README.
 type tableRow struct {
 	line, grades      string
 	rules, behaviours []string
 }
 
-// TestTheTableIsTrue holds the README of the stand-in, its rules and this suite
-// together: each behaviour is in one row of the table, with its rules and its grade,
-// and the table names no other rules and behaviours than those that are there.
+// TestTheTableIsTrue compares the stand-in's README, its rules and this suite: each
+// behaviour is in one row of the table, with its rules and its grade, and the table names
+// no rules or behaviours that do not exist.
 func TestTheTableIsTrue(t *testing.T) {
 	page, err := os.ReadFile("../redshifttest/README.md")
 	if err != nil {
@@ -70,7 +70,7 @@ func TestTheTableIsTrue(t *testing.T) {
 	}
 }
 
-// tableRows are the rows of the table of differences.
+// tableRows returns the rows of the table of differences.
 func tableRows(t *testing.T, page string) []tableRow {
 	t.Helper()
 	var rows []tableRow

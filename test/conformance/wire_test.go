@@ -39,7 +39,7 @@ func parameterStatus(s *server) string {
 	return ""
 }
 
-// connectWith connects with other options; the error is the server's.
+// connectWith connects with changed options. An error is the server's.
 func (s *server) connectWith(change func(*pgx.ConnConfig)) (*pgx.Conn, error) {
 	c, err := s.config()
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *server) connectWith(change func(*pgx.ConnConfig)) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(s.ctx, c)
 }
 
-// refusedWith compares how a connection was refused.
+// refusedWith returns how the refusal of a connection differs from this code.
 func refusedWith(conn *pgx.Conn, err error, code string) string {
 	if err == nil {
 		_ = conn.PgConn().Conn().Close()
@@ -117,8 +117,8 @@ func unknownDatabase(s *server) string {
 	return refusedWith(conn, err, "3D000")
 }
 
-// typeOIDs asks for a column of each type. SUPER and VARBYTE have numbers that
-// PostgreSQL has not.
+// typeOIDs asks for a column of each type. SUPER and VARBYTE have OIDs that PostgreSQL
+// does not have.
 func typeOIDs(s *server) string {
 	conn := s.session("")
 	want := map[string]uint32{
@@ -171,7 +171,8 @@ func boundValues(s *server) string {
 	return ""
 }
 
-// statementSize sends a comment longer than the 16 MB that a statement may have.
+// statementSize sends a statement with a comment that is longer than the 16 MB that a
+// statement may have.
 func statementSize(s *server) string {
 	_, err := s.session("").Exec(s.ctx, "SELECT 1 /*"+strings.Repeat("a", 16<<20)+"*/")
 	return refusal(step{refused: true}, err)

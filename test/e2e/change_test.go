@@ -36,7 +36,7 @@ func TestEachKindOfChange(t *testing.T) {
 	}
 }
 
-// changes are transactions that run one after another, or single statements.
+// changes are transactions that run one after another. Each statement is one request.
 var changes = []struct {
 	name       string
 	statements []string

@@ -22,7 +22,7 @@ import (
 // equal to their source through statements that a seed draws. These change rows and
 // shapes, alone and several in one transaction, and are committed or rolled back, while
 // others write and daemons are killed. ROWSHIFT_TEST_SEED draws the same statements
-// again. ROWSHIFT_TEST_SEEDS is how many seeds there are; the first one is drawn.
+// again. A tenth as many seeds are used as ROWSHIFT_TEST_SEEDS says, and at least one.
 func TestDrawnStatements(t *testing.T) {
 	t.Parallel()
 	first, seeds := fromEnv("ROWSHIFT_TEST_SEED", 1), fromEnv("ROWSHIFT_TEST_SEEDS", 1)

@@ -11,9 +11,8 @@ import (
 	"rowshift/test/redshifttest"
 )
 
-// The command reset-slot has the running daemon carry the reset out, which goes on
-// streaming. If no daemon runs, or it has halted, the command does it itself. With --plan
-// nobody does it.
+// A reset by command is carried out by the running daemon, which goes on streaming. If no
+// daemon runs, or it has halted, the command does it itself. With --plan nobody does it.
 func TestResetSlotCommand(t *testing.T) {
 	t.Parallel()
 	s := lost()

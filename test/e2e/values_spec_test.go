@@ -50,8 +50,8 @@ var valueTypes = append([]string{
 	"CREATE DOMAIN dear AS price CHECK (VALUE > -9000)",
 }, geometryType...)
 
-// clampDate and clampMoment turn dates and moments that are out of range into what the
-// warehouse gets.
+// clampDate and clampMoment are the SQL of what dates and moments become, including those
+// that are out of range.
 const (
 	clampDate   = `CASE WHEN NOT isfinite(v) THEN NULL WHEN v > '9999-12-31' THEN '9999-12-31' WHEN v < '0001-01-01' THEN '0001-01-01' ELSE v::text END`
 	clampMoment = `CASE WHEN NOT isfinite(v) THEN NULL WHEN v >= '10000-01-01' THEN '9999-12-31 23:59:59.999999%[1]s' WHEN v < '0001-01-01' THEN '0001-01-01 00:00:00%[1]s' ELSE v::text END`

@@ -1,12 +1,12 @@
-// Package freeport chooses ports for servers that are started later, by another process.
+// Package freeport chooses ports for servers that another process starts later.
 //
-// A port that the system gave out and took back may be given to the next who asks, or to
-// a connection that somebody opens. So the ports are drawn from below those that systems
-// give out by themselves: 32768 and up on Linux, 49152 and up elsewhere. And no two
-// processes of one user draw the same port: whoever drew it has it until it ends, by a
-// lock on that byte of a file which all of them have open. Two servers that were started
-// at once on one port would be worse than one that does not start: whoever waits for the
-// second would find the first.
+// A port that the system gave out and took back may be given to whoever asks next, or to
+// a connection that somebody opens. So ports are drawn from below those that systems give
+// out by themselves: 32768 and up on Linux, 49152 and up elsewhere. No two processes of
+// one user draw the same port: a process keeps the ports that it drew until it ends, by
+// locks on bytes of a file that all of them open. Two servers started at once on one port
+// would be worse than one that does not start, because whoever waits for the second would
+// find the first.
 // https://docs.kernel.org/networking/ip-sysctl.html#ip-variables
 package freeport
 
@@ -27,7 +27,7 @@ const (
 	most  = 32_000
 )
 
-// Port returns a loopback port that nobody listens on, and that nobody else will draw as
+// Port returns a loopback port on which nobody listens, and which nobody else draws as
 // long as this process lives.
 func Port() (port int, err error) {
 	for range 100 {
@@ -47,7 +47,7 @@ func Port() (port int, err error) {
 	return 0, fmt.Errorf("freeport: %w", errors.Join(errors.New("a hundred ports are taken"), err))
 }
 
-// Address is Port as host:port.
+// Address returns a loopback address with such a port, as host:port.
 func Address() (string, error) {
 	port, err := Port()
 	if err != nil {
@@ -56,19 +56,20 @@ func Address() (string, error) {
 	return fmt.Sprintf("127.0.0.1:%d", port), nil
 }
 
-// drawn are the ports that this process has drawn. Their file stays: it is not where a
-// program has to leave nothing behind, nor where each may have a folder of its own.
+// drawn are the ports that this process has drawn. The file stays. It is not in a folder
+// in which programs must leave nothing behind, nor in one that may differ between
+// processes.
 var drawn = book{path: filepath.Join(folder(), "rowshift", "ports")}
 
 func folder() string {
 	if dir, err := os.UserCacheDir(); err == nil {
 		return dir
 	}
-	return filepath.Join("/var/tmp", fmt.Sprint("of-", os.Getuid())) // whoever has no home
+	return filepath.Join("/var/tmp", fmt.Sprint("of-", os.Getuid())) // for users without a home
 }
 
-// book is a file of which each process locks the bytes of its ports. A process holds its
-// locks together, and until it closes the file: it never does.
+// book is a file in which each process locks the bytes of its ports. A process holds its
+// locks as a whole, and until it closes the file, which it never does.
 // https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
 type book struct {
 	path string
@@ -78,7 +79,8 @@ type book struct {
 	ports map[int]bool
 }
 
-// take tells whether the port is this process's from now on, and was not before.
+// take locks a port, and reports whether this process has it from now on and did not
+// before.
 func (b *book) take(port int) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

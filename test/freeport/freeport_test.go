@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A port that is chosen is within the bounds, and can be listened on.
+// A chosen port is within the bounds, and one can listen on it.
 func TestAddress(t *testing.T) {
 	for range 20 {
 		address, err := Address()
@@ -28,8 +28,8 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// A port that was drawn is drawn by nobody else, of this process or another, as long as
-// whoever drew it lives.
+// A port that was drawn is drawn by no one else, in this process or another, as long as
+// its process lives.
 func TestAPortIsDrawnOnce(t *testing.T) {
 	const port, other = 20_000, 20_001
 	path := filepath.Join(t.TempDir(), "ports")

@@ -14,7 +14,7 @@ import (
 
 var grace = regexp.MustCompile(`terminationGracePeriodSeconds: (\d+)`)
 
-// What stops a daemon gives it more time than it takes to let what was handed over be
+// The pod's grace period is longer than the daemon takes to let what was handed over be
 // merged, with room for the rest of its end.
 func TestThePodsGraceIsMoreThanADrain(t *testing.T) {
 	var o replicator.Options
@@ -36,7 +36,8 @@ func TestThePodsGraceIsMoreThanADrain(t *testing.T) {
 	}
 }
 
-// The rules and the dashboard are written in one place; kustomize and Helm have copies.
+// The rules and the dashboard are written in one place, and kustomize and Helm have
+// copies.
 func TestCopiesAreFresh(t *testing.T) {
 	rules, dashboard := text(t, "deploy/prometheus/rules.yaml"), text(t, "deploy/grafana/rowshift.json")
 	_, inside, _ := strings.Cut(text(t, "deploy/kubernetes/components/rules-dashboard/prometheusrule.yaml"), "\nspec:\n")

@@ -1,4 +1,4 @@
-// Package house holds the tests that hold the house up: which room may import
-// which, how large files and functions may grow, and that every room says what it
-// is. It has no code of its own.
+// Package house holds the tests that keep the code in shape: which package may import
+// which, how large files and functions may grow, and that every package says what it is.
+// It has no code of its own.
 package house

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// floor says what a room's code may import: of the house, and from outside. A name
-// that ends in a slash stands for all below it.
+// floor says what a package may import, from within the module and from outside. A name
+// that ends in a slash stands for everything below it.
 type floor struct {
 	house   []string
 	outside []string
@@ -32,8 +32,8 @@ var floors = map[string]floor{
 	},
 }
 
-// doubles are the rooms under test/ that stand in for the outside. They share no
-// code with the house, so that a mistake of ours is not made twice.
+// doubles are the packages under test/ that stand in for the outside. They share no code
+// with the rest, so that a mistake of ours is not made twice.
 var doubles = []string{"test/pgtest", "test/s3test", "test/proxytest", "test/redshifttest", "test/scratch", "test/freeport"}
 
 func TestFloors(t *testing.T) {
@@ -58,8 +58,8 @@ func TestFloors(t *testing.T) {
 	}
 }
 
-// Nothing that runs in production imports what is made for tests, and the doubles
-// import each other only.
+// No production code imports anything made for tests, and the doubles import only each
+// other.
 func TestDoublesStandApart(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, path := range imports(s) {

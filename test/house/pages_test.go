@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// pages are all Markdown files of the house, by path.
+// pages returns all Markdown files of the repository, by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -30,7 +30,7 @@ var (
 	heading = regexp.MustCompile(`^#{1,6} +(.*?) *$`)
 )
 
-// prose is a page without what stands in its fenced blocks.
+// prose returns the lines of a page outside of fenced blocks.
 func prose(page string) []string {
 	var lines []string
 	fenced := false
@@ -44,7 +44,7 @@ func prose(page string) []string {
 	return lines
 }
 
-// headings are the texts of a page's headings.
+// headings returns the texts of a page's headings.
 func headings(page string) []string {
 	var all []string
 	for _, line := range prose(page) {
@@ -55,7 +55,7 @@ func headings(page string) []string {
 	return all
 }
 
-// anchor is what a heading is linked by on GitHub and GitLab.
+// anchor returns the anchor of a heading on GitHub and GitLab.
 func anchor(heading string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(heading) {
@@ -69,8 +69,8 @@ func anchor(heading string) string {
 	return b.String()
 }
 
-// A link inside the house leads to a file that is there and, if it names one, to a
-// heading of it.
+// A link within the repository leads to a file that exists and, if it names one, to a
+// heading in it.
 func TestLinksLeadSomewhere(t *testing.T) {
 	there := map[string]bool{".": true}
 	walk(t, func(file string) {
@@ -106,7 +106,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 
 const runbook = "deploy/README.md"
 
-// The runbook's table of halts has each reason that the daemon has, and no other.
+// The runbook's table of halts has exactly the reasons that the daemon has.
 func TestTheRunbookHasEachHalt(t *testing.T) {
 	var reasons, described []string
 	for _, s := range sources(t) {
@@ -134,7 +134,7 @@ func TestTheRunbookHasEachHalt(t *testing.T) {
 	same(t, "halt", reasons, described)
 }
 
-// same fails unless the house has what the runbook describes, each once.
+// same fails unless the code and the runbook have the same names, each once.
 func same(t *testing.T, what string, has, described []string) {
 	t.Helper()
 	if len(has) == 0 {
@@ -152,7 +152,7 @@ func same(t *testing.T, what string, has, described []string) {
 	}
 }
 
-// The runbook has a heading for each alert, and each alert leads to it.
+// The runbook has a heading for each alert, and the alert links to it.
 func TestTheRunbookHasEachAlert(t *testing.T) {
 	const rules = "deploy/prometheus/rules.yaml"
 	var alerts, described []string

@@ -45,7 +45,7 @@ func TestFunctionsAreSmall(t *testing.T) {
 	}
 }
 
-// An interface is what its user needs, not what its maker has.
+// An interface has what its user needs, not all that its implementation has.
 func TestInterfacesAreSmall(t *testing.T) {
 	for _, s := range sources(t) {
 		if strings.HasPrefix(s.path, "test/") {

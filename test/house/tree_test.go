@@ -13,22 +13,22 @@ import (
 
 const root = "../.."
 
-// source is one Go file of the house.
+// source is one Go file of the repository.
 type source struct {
 	path string // from the root, with slashes
 	file *ast.File
 	set  *token.FileSet
 }
 
-// room is the folder that the file is in.
+// room returns the folder of the file.
 func (s source) room() string { return filepath.ToSlash(filepath.Dir(s.path)) }
 
 func (s source) test() bool { return strings.HasSuffix(s.path, "_test.go") }
 
-// lines counts the lines of the file.
+// lines returns the number of lines of the file.
 func (s source) lines() int { return s.set.File(s.file.Pos()).LineCount() }
 
-// sources reads every Go file of the house.
+// sources reads every Go file of the repository.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var all []source
@@ -49,8 +49,8 @@ func sources(t *testing.T) []source {
 	return all
 }
 
-// walk calls visit with every file that is part of the house, by its path from the
-// root with slashes.
+// walk calls visit with every file of the repository, by its path from the root with
+// slashes.
 func walk(t *testing.T, visit func(path string)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -74,7 +74,7 @@ func walk(t *testing.T, visit func(path string)) {
 	}
 }
 
-// text reads a file of the house.
+// text reads a file of the repository.
 func text(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(root, path))

@@ -57,7 +57,7 @@ func receiverExported(d *ast.FuncDecl) bool {
 	return ok && name.IsExported()
 }
 
-// ofInterface tells names whose meaning the standard library gives.
+// ofInterface reports whether the standard library defines what a name means.
 func ofInterface(name string) bool {
 	return slices.Contains([]string{"Error", "Unwrap", "String", "Close", "Read", "Write", "MarshalJSON", "UnmarshalYAML", "Format", "GoString", "Is", "As", "Retryable", "Pos", "End"}, name)
 }
@@ -79,7 +79,7 @@ func undocumented(d *ast.GenDecl, report func(*ast.Ident)) {
 	}
 }
 
-// drawers are names that say nothing of what is inside.
+// drawers are names that say nothing about what is inside.
 var drawers = []string{"util", "utils", "helper", "helpers", "common", "misc", "types", "manager", "service", "base", "shared"}
 
 func TestNoDrawers(t *testing.T) {
@@ -93,8 +93,8 @@ func TestNoDrawers(t *testing.T) {
 	}
 }
 
-// unfinished and machine are what must not stay in the house: work left open, and
-// words of one machine.
+// unfinished and machine match what must not stay in the repository: unfinished work, and
+// words that belong to one machine.
 var (
 	unfinished = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X|HA` + `CK)\b|unimplemen` + `ted|time\.Sle` + `ep\(`)
 	machine    = regexp.MustCompile(`\.\./sha` + `red|/wo` + `rk/|design\.m` + `d|redshift\.m` + `d|postgres\.m` + `d|reliability\.m` + `d|proxy\.gol` + `ang\.org|registry\.npm` + `js`)
@@ -119,8 +119,8 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	})
 }
 
-// sleepsOnPurpose tells files whose clock is synctest's, or that stand in for a
-// slow world.
+// sleepsOnPurpose reports whether a file may sleep, because its clock is synctest's or
+// because it stands in for a slow world.
 func sleepsOnPurpose(path string) bool {
 	return strings.HasPrefix(path, "replicator/sim_")
 }

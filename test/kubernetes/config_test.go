@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// The real binary takes the config of each form, and listens where the pod is asked.
-// The hosts in it are nobody's, so nothing but the config is looked at.
+// The real binary accepts the config of each form, and listens where the pod is probed.
+// The hosts in it do not exist, so only the config is tested.
 func TestTheBinaryTakesTheConfig(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		t.Parallel()
@@ -38,7 +38,7 @@ func TestTheBinaryTakesTheConfig(t *testing.T) {
 	})
 }
 
-// A key that there is not ends a pod with what a Job does not try again.
+// With an unknown key, the pod ends with an exit code for which a Job is not tried again.
 func TestTheBinaryRefusesAnUnknownKey(t *testing.T) {
 	from := template(t, "-f", chart+"/ci/dev-values.yaml", "--set", "config.batch.rowz=1", "--set-string", "resetSlot.token=again")
 	for _, template := range from.every() {
@@ -49,7 +49,8 @@ func TestTheBinaryRefusesAnUnknownKey(t *testing.T) {
 	}
 }
 
-// The command line of each Job is one; the source, which nobody is, cannot be asked.
+// The command line of each Job is accepted. Its source does not exist, so it cannot be
+// asked.
 func TestTheBinaryTakesTheJobs(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		t.Parallel()
@@ -63,8 +64,8 @@ func TestTheBinaryTakesTheJobs(t *testing.T) {
 	})
 }
 
-// The daemon's container, its source away: it lives, is not ready, and ends by SIGTERM
-// well within the grace time.
+// Without its source, the daemon's container is live and not ready, and SIGTERM ends it
+// well within the grace period.
 func TestThePodLivesWithoutItsSource(t *testing.T) {
 	from := kustomize(t, "overlays/production")
 	template, _ := from.pods()
@@ -126,7 +127,7 @@ func TestThePodLivesWithoutItsSource(t *testing.T) {
 	}
 }
 
-// free returns an address of this machine that nobody listens on.
+// free returns an address of this machine on which nobody listens.
 func free(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -23,23 +23,22 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// What the Secret holds that everybody makes.
+// The keys of the Secret that every installation makes.
 const (
 	sourcePassword    = "ohSh7vaeXoo9"
 	warehousePassword = "Iek3aiXaem4e"
 )
 
-// pod is a pod's container on this machine: the real binary with the arguments, the
-// variables and the files that the pod gives it, and nothing else.
+// pod is a pod's container on this machine: the real binary with only the arguments,
+// variables and files that the pod gives it.
 type pod struct {
 	binary string
 	args   []string
 	env    []string
-	config string // path of the config file
+	config string // the path of the config file
 }
 
-// run starts the binary and waits for its end. It returns its exit code and what it
-// printed.
+// run starts the binary and waits for its end. It returns the exit code and the output.
 func (p *pod) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -56,14 +55,14 @@ func (p *pod) run(t *testing.T, args ...string) (code int, stdout, stderr string
 	return c.ProcessState.ExitCode(), out.String(), said.String()
 }
 
-// local lays a pod's files out in a folder of the test. Where the pod has its paths,
-// the config and the variables have the folder's.
+// local puts a pod's files into a folder of the test, and replaces the pod's paths in the
+// config and the variables by that folder's.
 func local(t *testing.T, from objects, template core.PodTemplateSpec) *pod {
 	t.Helper()
 	c := container(t, template)
 	root := t.TempDir()
 	mounts := slices.SortedFunc(slices.Values(c.VolumeMounts), func(a, b core.VolumeMount) int {
-		return len(b.MountPath) - len(a.MountPath) // a path before the one that it begins with
+		return len(b.MountPath) - len(a.MountPath) // longer paths before those with which they begin
 	})
 	var moved []string
 	for _, m := range mounts {
@@ -95,8 +94,8 @@ func local(t *testing.T, from objects, template core.PodTemplateSpec) *pod {
 	return p
 }
 
-// files returns what is in a volume: of what is rendered, or as the pages say that
-// one makes it.
+// files returns the files of a volume: as they are rendered, or as the pages say to make
+// them.
 func files(t *testing.T, from objects, template core.PodTemplateSpec, volume string) map[string]string {
 	t.Helper()
 	for _, v := range template.Spec.Volumes {
@@ -118,7 +117,7 @@ func files(t *testing.T, from objects, template core.PodTemplateSpec, volume str
 	return nil
 }
 
-// certificate makes one that vouches for nobody.
+// certificate makes a certificate that vouches for nobody.
 func certificate(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -133,15 +132,15 @@ func certificate(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// built is where the binary is, and its folder, which TestMain removes.
+// built is the path of the binary, and its folder, which TestMain removes.
 var built struct {
 	once   sync.Once
 	folder string
 	err    error
 }
 
-// binary builds cmd/rowshift, once. It is not built in the system's temporary folder,
-// from which nothing can be run on some machines.
+// binary builds cmd/rowshift once. It does not use the system's temporary folder, since
+// on some machines nothing in it can be executed.
 func binary(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {

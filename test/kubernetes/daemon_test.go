@@ -13,7 +13,7 @@ import (
 	disruption "k8s.io/api/policy/v1"
 )
 
-// container returns the only one of a pod.
+// container returns the only container of a pod.
 func container(t *testing.T, pod core.PodTemplateSpec) core.Container {
 	t.Helper()
 	if len(pod.Spec.Containers) != 1 || len(pod.Spec.InitContainers) > 0 {
@@ -22,8 +22,8 @@ func container(t *testing.T, pod core.PodTemplateSpec) core.Container {
 	return pod.Spec.Containers[0]
 }
 
-// One daemon never runs beside another by an update; a standby does, and then one of
-// the two is always up.
+// An update never runs one daemon beside another, except a standby; then one of the two
+// is always up.
 func TestUpdates(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		spec := one[*apps.Deployment](t, from).Spec
@@ -36,8 +36,8 @@ func TestUpdates(t *testing.T) {
 	})
 }
 
-// A drain leaves one of two daemons up, and is held up neither by the only one nor by one
-// that is halted, which is not ready.
+// A drain of nodes leaves one of two daemons up. Neither a single daemon nor a halted
+// one, which is not ready, holds it up.
 func TestDrains(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		standby := one[*apps.Deployment](t, from).Spec.Strategy.Type == apps.RollingUpdateDeploymentStrategyType
@@ -53,8 +53,8 @@ func TestDrains(t *testing.T) {
 	})
 }
 
-// Liveness asks what depends on nothing outside, readiness what says how things are,
-// and both ask where a scrape does.
+// Liveness asks what depends on nothing outside, readiness what the daemon's state is,
+// and both on the port that is scraped.
 func TestProbes(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		daemon, _ := from.pods()
@@ -83,8 +83,8 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-// What goes out is DNS, both databases and HTTPS, and never to where the node has its
-// credentials.
+// Traffic may go out to DNS, both databases and HTTPS, and never to the address with the
+// node's credentials.
 func TestNothingElseGoesOut(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		policy := one[*networking.NetworkPolicy](t, from).Spec
@@ -111,7 +111,7 @@ func TestNothingElseGoesOut(t *testing.T) {
 	})
 }
 
-// IRSA needs the annotation alone; the token that it projects is its own.
+// IRSA needs only the annotation. It projects a token of its own.
 // https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
 func TestProductionHasARole(t *testing.T) {
 	const want = "arn:aws:iam::123456789012:role/rowshift"
@@ -127,8 +127,8 @@ func TestProductionHasARole(t *testing.T) {
 	}
 }
 
-// A Job is tried again, but not for what exits with 2; it names what it does once, and
-// is not in the way of the next.
+// A Job is tried again, except after exit code 2. Its arguments say what it does, and it
+// is removed after its end, so that it is not in the way of the next one.
 func TestJobs(t *testing.T) {
 	want := map[string][]string{
 		"reset-slot": {"reset-slot", "--token=" + token},
@@ -154,7 +154,7 @@ func TestJobs(t *testing.T) {
 	})
 }
 
-// Nobody replicates while the slot is dropped, or the Job could never end.
+// No daemon runs while the slot is dropped, or the Job could never end.
 func TestTeardownStopsTheDaemon(t *testing.T) {
 	for _, from := range []objects{kustomize(t, "overlays/teardown"), template(t, "-f", chart+"/ci/production-values.yaml", "--set", "teardown=true")} {
 		if n := *one[*apps.Deployment](t, from).Spec.Replicas; n != 0 {

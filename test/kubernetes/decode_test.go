@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object is anything with a kind and a name.
+// object is anything that has a kind and a name.
 type object interface {
 	runtime.Object
 	meta.Object
@@ -24,7 +24,7 @@ type object interface {
 
 type objects []object
 
-// kinds are all that may be rendered. A Secret is not among them.
+// kinds are all kinds that may be rendered. Secret is not one of them.
 var kinds = map[meta.TypeMeta]func() object{
 	{APIVersion: "apps/v1", Kind: "Deployment"}:                      func() object { return &apps.Deployment{} },
 	{APIVersion: "batch/v1", Kind: "Job"}:                            func() object { return &batch.Job{} },
@@ -36,8 +36,8 @@ var kinds = map[meta.TypeMeta]func() object{
 	{APIVersion: "monitoring.coreos.com/v1", Kind: "PrometheusRule"}: func() object { return &monitoring.PrometheusRule{} },
 }
 
-// decode reads one object as the API server does with strict validation of fields: an
-// unknown field, one that comes twice or one in the wrong case fails the test.
+// decode reads one object as the API server does with strict validation: a field that is
+// unknown, comes twice or has the wrong case fails the test.
 func decode(t *testing.T, text []byte) object {
 	t.Helper()
 	o, faults := strictly(text)
@@ -92,7 +92,7 @@ func one[T object](t *testing.T, from objects) T {
 	return found[0]
 }
 
-// The decoder is as strict as is said.
+// The decoder is as strict as decode says.
 func TestDecodeIsStrict(t *testing.T) {
 	const good = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n"
 	if _, faults := strictly([]byte(good)); len(faults) > 0 {

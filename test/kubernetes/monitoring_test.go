@@ -11,12 +11,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// applied is how large an object may be that `kubectl apply` remembers in an annotation.
+// applied is the greatest size of an object for `kubectl apply`, which remembers it in an
+// annotation.
 // https://github.com/kubernetes/apimachinery/blob/v0.37.2/pkg/api/validation/objectmeta.go#L36
 const applied = 256 << 10
 
-// What Prometheus loads and what the operator is given are the same groups; the types
-// know every field of them.
+// Prometheus loads and the operator is given the same groups, and the types know every
+// field of them.
 func TestTheRulesAreThoseOfPrometheus(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/prometheus/rules.yaml")
 	if err != nil {
@@ -36,8 +37,8 @@ func TestTheRulesAreThoseOfPrometheus(t *testing.T) {
 	})
 }
 
-// The dashboard is what Grafana would import by hand, has the label that its sidecar
-// looks for, and is small enough to be applied.
+// The dashboard is the one that Grafana would import by hand, has the label for which its
+// sidecar looks, and is small enough to be applied.
 func TestTheDashboardIsThatOfGrafana(t *testing.T) {
 	want, err := os.ReadFile("../../deploy/grafana/rowshift.json")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// pods returns the templates of the daemon's pod and of the Jobs'.
+// pods returns the templates of the daemon's pod and of the Jobs' pods.
 func (all objects) pods() (daemon core.PodTemplateSpec, jobs []core.PodTemplateSpec) {
 	for _, o := range all {
 		switch o := o.(type) {
@@ -31,13 +31,13 @@ func (all objects) pods() (daemon core.PodTemplateSpec, jobs []core.PodTemplateS
 	return daemon, jobs
 }
 
-// every returns all templates.
+// every returns the templates of all pods.
 func (all objects) every() []core.PodTemplateSpec {
 	daemon, jobs := all.pods()
 	return append(jobs, daemon)
 }
 
-// A namespace that enforces the strictest of Kubernetes' own standards takes the pods.
+// A namespace that enforces the strictest of Kubernetes' own standards accepts the pods.
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/
 func TestPodsAreRestricted(t *testing.T) {
 	standard, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -55,7 +55,7 @@ func TestPodsAreRestricted(t *testing.T) {
 	})
 }
 
-// What the standard does not ask for.
+// What the standard does not require.
 func TestPodsMayDoNoMoreThanTheyNeed(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		for _, pod := range from.every() {
@@ -83,8 +83,8 @@ func TestPodsMayDoNoMoreThanTheyNeed(t *testing.T) {
 	})
 }
 
-// Passwords come as files of a Secret that is made elsewhere: none is in an object, an
-// argument or a variable.
+// Passwords come as files of a Secret that is made elsewhere. No object, argument or
+// variable has one.
 func TestSecretsAreOnlyReferred(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		for _, pod := range from.every() {
@@ -109,7 +109,7 @@ func TestSecretsAreOnlyReferred(t *testing.T) {
 	})
 }
 
-// What is named is there, or is what the pages tell one to make.
+// Whatever an object names exists, or the pages tell one to make it.
 func TestNamesLead(t *testing.T) {
 	made := []string{"Secret rowshift", "Secret rowshift-aws", "ConfigMap rowshift-ca"}
 	each(t, func(t *testing.T, from objects) {
@@ -148,8 +148,8 @@ func TestNamesLead(t *testing.T) {
 	})
 }
 
-// The Deployment and a budget count the daemon's pods only, the scrape finds these alone,
-// and the policy holds for all.
+// The Deployment and the budget select only the daemon's pods, the scrape finds only
+// these, and the network policy applies to all pods.
 func TestSelectorsSelect(t *testing.T) {
 	each(t, func(t *testing.T, from objects) {
 		daemon, jobs := from.pods()

@@ -12,7 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// securityCases are values of who the pod is and what it may, and what each pod has of them.
+// securityCases are values about the identity and the rights of pods, and what each pod
+// has because of them.
 var securityCases = map[string]struct {
 	values string
 	check  func(*testing.T, core.PodTemplateSpec)
@@ -40,7 +41,7 @@ var securityCases = map[string]struct {
 	}},
 }
 
-// The Jobs are no other than the daemon.
+// The Jobs' pods have the same identity and rights as the daemon's.
 func TestWhoThePodsAre(t *testing.T) {
 	for name, test := range securityCases {
 		t.Run(name, func(t *testing.T) {
@@ -60,9 +61,9 @@ func TestWhoThePodsAre(t *testing.T) {
 	}
 }
 
-// What runs beside the daemon does so in its own pod alone, and behind it, so that
-// `kubectl exec` finds the daemon; what runs before, and how names are looked up, is the
-// Jobs' as well.
+// Additional containers run only in the daemon's pod, and come after the daemon, so that
+// `kubectl exec` finds the daemon. Init containers and DNS settings are the Jobs' as
+// well.
 func TestWhatRunsBeside(t *testing.T) {
 	from, err := valued(t, `
 resetSlot: {token: again}
@@ -90,7 +91,7 @@ dnsConfig: {searches: [db.internal], options: [{name: ndots, value: "1"}]}
 	}
 }
 
-// The annotations are the Deployment's: what watches it looks there.
+// The annotations are on the Deployment, where those who watch it look for them.
 func TestAnnotationsOfTheDeployment(t *testing.T) {
 	const name = "secret.reloader.stakater.com/reload"
 	from, err := valued(t, `deploymentAnnotations: {`+name+`: rowshift}`)
@@ -103,8 +104,8 @@ func TestAnnotationsOfTheDeployment(t *testing.T) {
 	}
 }
 
-// A constraint counts the daemon's pods unless it says which; one of the values takes the
-// place of the chart's own.
+// A constraint counts the daemon's pods unless it says otherwise. A constraint in the
+// values replaces the chart's own.
 func TestSpread(t *testing.T) {
 	own := &meta.LabelSelector{MatchLabels: map[string]string{
 		"app.kubernetes.io/name": release, "app.kubernetes.io/instance": release, "app.kubernetes.io/component": "daemon",
@@ -127,8 +128,8 @@ topologySpreadConstraints:
 	}
 }
 
-// What is deployed says its version: the image's, for the chart has none of its own to tell.
-// The pods do not: another tag is another image there already.
+// The objects, except pods, name the version of the image, since the chart has none of
+// its own to name. The pods do not need to: their image has the tag.
 func TestTheVersionIsTheImages(t *testing.T) {
 	for tag, want := range map[string]string{
 		"0.1.0":                        "0.1.0",
@@ -154,13 +155,13 @@ func TestTheVersionIsTheImages(t *testing.T) {
 	}
 }
 
-// since are the blocks of values that came after the chart's first release.
+// since are the blocks of values that were added after the chart's first release.
 var since = []string{
 	"podSecurityContext", "securityContext", "initContainers", "extraContainers", "deploymentAnnotations", "topologySpreadConstraints", "dnsConfig",
 }
 
-// `helm upgrade --reuse-values` of a release that is older than a block leaves it out: what
-// is rendered then is what the defaults give.
+// `helm upgrade --reuse-values` of a release that is older than a block leaves the block
+// out. The result must be the same as with the defaults.
 func TestValuesOfAnOlderRelease(t *testing.T) {
 	want := template(t, "-f", chart+"/ci/production-values.yaml", "--set", "resetSlot.token=again").meaning(t)
 	for _, block := range since {

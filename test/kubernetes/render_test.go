@@ -23,7 +23,7 @@ const (
 // token is the one that overlays/reset-slot shows.
 const token = "2026-11-25"
 
-// forms are what can be deployed, by kustomize and by Helm.
+// forms are the ways to deploy, by kustomize and by Helm.
 var forms = []struct {
 	kustomization string
 	values        []string // arguments of helm template
@@ -71,7 +71,7 @@ func template(t *testing.T, args ...string) objects {
 	return all
 }
 
-// rendered is template for values that may be refused.
+// rendered renders the chart with values that may be refused.
 func rendered(t *testing.T, args ...string) (objects, error) {
 	t.Helper()
 	out, err := helm(t, append([]string{"template", release, chart}, args...)...)
@@ -87,7 +87,7 @@ func rendered(t *testing.T, args ...string) (objects, error) {
 	return all, nil
 }
 
-// helm runs Helm and returns what it prints. The error has what it says of a failure.
+// helm runs Helm and returns its output. The error includes what Helm says of a failure.
 func helm(t *testing.T, args ...string) ([]byte, error) {
 	t.Helper()
 	path := os.Getenv("HELM")
@@ -100,7 +100,7 @@ func helm(t *testing.T, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, path, args...)
-	c.Env = []string{"HOME=" + t.TempDir()} // no repositories, plugins or cluster of whoever runs this
+	c.Env = []string{"HOME=" + t.TempDir()} // without the repositories, plugins and cluster of whoever runs this
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()

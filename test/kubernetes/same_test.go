@@ -25,15 +25,16 @@ func (all objects) kinds() []string {
 // ofHelm are the labels and annotations that only Helm writes.
 var ofHelm = []string{"helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/version", "checksum/config"}
 
-// hashed matches the name that kustomize gives to the config: so it starts the daemon
-// anew when it has changed, as Helm's checksum does.
+// hashed matches the name that kustomize gives to the config. A changed config has
+// another name and so replaces the daemon, as Helm's checksum does.
 var hashed = regexp.MustCompile(`"` + release + `-[0-9a-z]{10}"`)
 
-// ofJob matches the name of a Job. By kustomize one writes the token into that of a reset;
-// Helm writes a hash of all that the pod is made of and of the config.
+// ofJob matches the name of a Job. With kustomize, one writes the token into that of a
+// reset. Helm writes a hash of the config and of everything that the pod consists of.
 var ofJob = regexp.MustCompile(`"` + release + `-(reset-slot|teardown)-(` + token + `|[0-9a-f]{10})"`)
 
-// meaning returns what the objects say, by kind and name, without how they say it.
+// meaning returns the content of the objects, by kind and name, without differences in
+// notation.
 func (all objects) meaning(t *testing.T) map[string]any {
 	t.Helper()
 	meaning := map[string]any{}
@@ -58,7 +59,7 @@ func (all objects) meaning(t *testing.T) map[string]any {
 	return meaning
 }
 
-// parsed reads files of YAML or JSON.
+// parsed reads YAML or JSON files.
 func parsed(t *testing.T, files map[string]string) map[string]any {
 	t.Helper()
 	read := map[string]any{}
@@ -72,7 +73,7 @@ func parsed(t *testing.T, files map[string]string) map[string]any {
 	return read
 }
 
-// without leaves out what only Helm writes.
+// without removes what only Helm writes.
 func without(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

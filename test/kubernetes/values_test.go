@@ -15,7 +15,7 @@ import (
 	disruption "k8s.io/api/policy/v1"
 )
 
-// valued renders the chart with values on top of the least that can be given.
+// valued renders the chart with values in addition to the required ones.
 func valued(t *testing.T, values string) (objects, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "values.yaml")
@@ -25,7 +25,7 @@ func valued(t *testing.T, values string) (objects, error) {
 	return rendered(t, "-f", chart+"/ci/base-values.yaml", "-f", path)
 }
 
-// valueCases are values and what is rendered of them.
+// valueCases are values and what is rendered with them.
 var valueCases = map[string]struct {
 	values string
 	check  func(*testing.T, objects)
@@ -161,8 +161,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// Values that cannot be meant are refused before anything is in a cluster, and are
-// named.
+// Values that cannot be meant are refused by name, before anything is in a cluster.
 func TestBadValuesAreRefused(t *testing.T) {
 	tests := map[string]struct{ values, named string }{
 		"an unknown value":            {`replica: 2`, "replica"},
@@ -214,9 +213,9 @@ func TestBadValuesAreRefused(t *testing.T) {
 	}
 }
 
-// Kubernetes refuses another pod for a Job that is there, and with it the upgrade; and a Job
-// that failed is not run again. So another image makes another Job, and so does a mended
-// config; one whose token is carried out finds that it is.
+// Kubernetes refuses to change the pod of an existing Job, and the upgrade with it, and
+// does not run a failed Job again. So another image or a mended config makes another Job.
+// If the token has been carried out, the Job finds that.
 func TestAnUpgradeWhileAJobIsThere(t *testing.T) {
 	name := func(job, values string) string {
 		from, err := valued(t, "{"+job+", "+values+"}")
@@ -241,8 +240,8 @@ func TestAnUpgradeWhileAJobIsThere(t *testing.T) {
 	}
 }
 
-// An upgrade that reuses the values of a release has no default that the chart got since:
-// each that the page shows names its values.
+// An upgrade that reuses the values of a release lacks the defaults that the chart got
+// since, so each upgrade that the page shows names its values.
 func TestUpgradesNameTheirValues(t *testing.T) {
 	page, err := os.ReadFile(chart + "/README.md")
 	if err != nil {
@@ -261,7 +260,7 @@ func TestUpgradesNameTheirValues(t *testing.T) {
 	}
 }
 
-// A release that once reset its slot is torn down with the values that it has.
+// A release that once reset its slot can be torn down with the values that it has.
 func TestTeardownResetsNothing(t *testing.T) {
 	from, err := valued(t, `{resetSlot: {token: once}, teardown: true}`)
 	if err != nil {
@@ -272,7 +271,7 @@ func TestTeardownResetsNothing(t *testing.T) {
 	}
 }
 
-// The chart alone says what it lacks.
+// The chart without values says what is missing.
 func TestTheChartNeedsValues(t *testing.T) {
 	_, err := helm(t, "template", release, chart)
 	for _, name := range []string{"repository", "pipeline", "tables", "bucket", "dsn"} {
@@ -282,9 +281,9 @@ func TestTheChartNeedsValues(t *testing.T) {
 	}
 }
 
-// After an installation one is told how to end it without filling the source's disk.
-// Helm shows the notes only to who has a cluster, so a copy of the chart has them as a
-// file of a ConfigMap.
+// After an installation the notes say how to end it without filling the source's disk.
+// Helm shows the notes only with a cluster, so a copy of the chart has them in a
+// ConfigMap.
 func TestNotes(t *testing.T) {
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(chart)); err != nil {

@@ -1,8 +1,8 @@
 // Package scratch makes temporary folders that do not outlive their process for long.
 //
-// A [Folder] holds a file with a lock on it for as long as its process lives. A
-// process that was killed cannot remove its folders; the next that makes one with
-// the same prefix finds that their locks are free, and does.
+// A [Folder] contains a file that its process keeps locked as long as it lives. A process
+// that was killed cannot remove its folders. The next one that makes a folder with the
+// same prefix finds their locks free and removes them.
 package scratch
 
 import (
@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// young is the age up to which a folder is left alone: it may not have its lock yet.
+// young is the age below which a folder is left alone, since it may not have its lock
+// yet.
 const young = time.Minute
 
-// lockName is the file in a folder whose lock says that it is in use.
+// lockName is the file in a folder whose lock means that the folder is in use.
 const lockName = "lock"
 
 // Folder is a temporary folder in use.
@@ -25,8 +26,8 @@ type Folder struct {
 	lock *os.File
 }
 
-// New makes a folder in base whose name begins with prefix, after it has removed
-// those that the dead have left there.
+// New makes a folder in base whose name begins with prefix. First it removes those that
+// dead processes have left there.
 func New(base, prefix string) (*Folder, error) {
 	sweep(base, prefix)
 	path, err := os.MkdirTemp(base, prefix)
@@ -49,10 +50,10 @@ func (f *Folder) Remove() error {
 	return errors.Join(os.RemoveAll(f.Path), f.lock.Close())
 }
 
-// sweep removes what processes that died have left. It is best effort: what cannot
-// be opened belongs to somebody else.
+// sweep removes what dead processes have left. It does what it can: what it cannot open
+// belongs to another user.
 func sweep(base, prefix string) {
-	old, _ := filepath.Glob(filepath.Join(base, prefix+"*")) // the prefixes are plain
+	old, _ := filepath.Glob(filepath.Join(base, prefix+"*")) // the only error is a bad pattern, and the prefixes have no special characters
 	for _, path := range old {
 		st, err := os.Stat(path)
 		if err != nil || time.Since(st.ModTime()) < young {

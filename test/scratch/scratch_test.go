@@ -9,8 +9,8 @@ import (
 	"rowshift/test/scratch"
 )
 
-// TestTheDeadAreSwept has one folder in use, one whose process died, one that was
-// made just now, and one that is another's.
+// TestTheDeadAreSwept has a folder in use, one whose process died, one that was made just
+// now, and one with another prefix.
 func TestTheDeadAreSwept(t *testing.T) {
 	base := t.TempDir()
 	made := func(prefix string) *scratch.Folder {
