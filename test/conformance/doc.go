@@ -16,8 +16,8 @@
 // Behaviours whose names begin with sink- drive the daemon's own sink as the daemon and
 // the commands do, through checks, loads, merges, held changes, the ledger and the
 // quarantine, alterations, requests, layouts of older and newer daemons, and grants. With
-// -v the suite prints which of the forms on the list of test/surface it did not send. It
-// always names those not sent that cannot be provoked on every server.
+// -v the suite prints which of the forms on the list of test/surface it did not send, and
+// apart from them those that cannot be provoked on every server.
 //
 // The suite works in schemas of its own, whose names begin with a random one, and below a
 // folder of its own in the bucket, and removes all of it. Its user must be allowed to

@@ -36,7 +36,7 @@ var warehouseKinds = map[string]string{
 }
 
 // settled returns a line for each table that is not live. If all are, it returns one for
-// each table that is not accounted for.
+// the first table that is not accounted for.
 func (a *accounts) settled(ctx context.Context, tables []*drawnTable) (lines []string, err error) {
 	states, err := tableRows(ctx, a.target, "SELECT target, state, detail FROM rowshift.table_state WHERE state <> 'live'")
 	if err != nil {

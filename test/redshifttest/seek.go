@@ -14,8 +14,8 @@ import "context"
 //
 // The index is made in the statement's transaction, whose lock on the table is stronger
 // than the one that this takes, so it waits for nobody. A statement that begins with WITH
-// has no such lock. Serializable sessions get no index because they would not use it. A
-// table that a cursor reads cannot be given one.
+// has no such lock, and makes no index. Serializable sessions make none because they would
+// not use it. A table that a cursor reads cannot be given one.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_columnar_storage_disk_mem_mgmnt.html
 // https://docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html
 func (c *session) seek(ctx context.Context, s *statement) error {
