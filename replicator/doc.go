@@ -147,7 +147,8 @@
 //	another daemon took the warehouse (fenced)    the same: back to waiting for the slot
 //	COPY refuses rows that should fit (Refused)   the pass ends, the next refuses them before they are staged
 //	a table has changed its shape (Altered)       what is whole is merged, and the next pass follows the change
-//	a table cannot go on (Unfit)                  the same, and the next pass parks it
+//	a table cannot go on (Unfit)                  the same, and the next pass parks it; if that may pass by
+//	                                              itself, the table is tried again every quarter of an hour
 //	what only a person can mend (Final)           halt: nothing is applied or acknowledged, the
 //	                                              process stays and looks again every few minutes
 package replicator

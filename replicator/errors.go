@@ -63,6 +63,10 @@ type Unfit struct {
 	OID  uint32      // 0: the source has no such table, and none is remembered
 	Name schema.Name // the config's name for it
 	Why  *Halt
+
+	// Passes says that what a step found may be over by itself. The table is then tried
+	// again every quarter of an hour, and not only when somebody asks for it.
+	Passes bool
 }
 
 func (u *Unfit) Error() string { return u.Name.String() + " is parked: " + u.Why.Error() }

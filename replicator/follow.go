@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"time"
 
 	"rowshift/schema"
 )
@@ -41,6 +42,8 @@ type shapes struct {
 	waiting []TableState          // tables that are parked
 	epoch   Epoch                 // of the last pass that took the fence
 	asked   []schema.Name         // tables that somebody had asked to have loaded, as of the last pass
+	every   time.Duration         // how often a table is tried again that is unfit for what may pass
+	look    time.Time             // when the first such table is tried again; zero: there is none
 
 	last   string // the error of the last alteration
 	repeat int    // how many times in a row it came
@@ -50,8 +53,14 @@ type shapes struct {
 type unfitness struct {
 	why   *Halt
 	table *TableState
-	asked int // how often it had been asked for; one more request has it tried again
+	asked int       // how often it had been asked for; one more request has it tried again
+	again time.Time // when it is tried again unasked; zero: never
 }
+
+// looksAgain is after how many times HaltRetry a table is tried again that is unfit for what may
+// pass. Each try ends the stream for a moment, and the table is not parked meanwhile, which an
+// alert on parked tables may take for the end of the trouble.
+const looksAgain = 3
 
 // mostRepeats is how many times in a row the same alteration, or unfitness, has the next
 // pass begin at once.
@@ -67,7 +76,11 @@ func (s *shapes) learn(err error) bool {
 		if s.unfit == nil {
 			s.unfit = map[uint32]*unfitness{}
 		}
-		s.unfit[unfit.OID] = &unfitness{why: unfit.Why, asked: times(s.asked, unfit.Name)}
+		found := &unfitness{why: unfit.Why, asked: times(s.asked, unfit.Name)}
+		if unfit.Passes {
+			found.again = time.Now().Add(s.every)
+		}
+		s.unfit[unfit.OID] = found
 	case isAltered && altered.OID != 0:
 		if s.misread == nil {
 			s.misread = map[uint32]bool{}
@@ -141,7 +154,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	p.next.Timeline = o.Timeline
 	p.next.Publication = o.Publication
 	p.next.Tables, p.next.Resyncs, p.next.Reset = nil, nil, ""
-	d.shapes.asked = cp.Resyncs
+	d.shapes.asked, d.shapes.look = cp.Resyncs, time.Time{}
 	for _, published := range o.Tables {
 		s, diff := d.next(cp, o, published)
 		if s.State == Loading || !diff.Empty() {
@@ -281,16 +294,19 @@ func (s TableState) unseen(t *schema.Table) string {
 }
 
 // stillUnfit returns why a table was found to be unfit. It returns nil, and forgets it, if
-// the table has changed since or was asked for once more.
+// the table has changed since, was asked for once more, or is to be tried again by now.
 func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
 	unfit := s.unfit[t.OID]
 	switch {
 	case unfit == nil:
-	case asked > unfit.asked || unfit.over(t):
+	case asked > unfit.asked || unfit.over(t) || !unfit.again.IsZero() && !time.Now().Before(unfit.again):
 		delete(s.unfit, t.OID)
 		return nil
 	default:
 		unfit.asked = asked
+		if !unfit.again.IsZero() && (s.look.IsZero() || unfit.again.Before(s.look)) {
+			s.look = unfit.again
+		}
 	}
 	return unfit
 }

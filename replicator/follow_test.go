@@ -1,7 +1,10 @@
 package replicator
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"rowshift/schema"
 )
@@ -46,6 +49,58 @@ func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	pass(2, Parked)
 	pass(0, Parked)  // the requests were deleted
 	pass(1, Loading) // and this is another
+}
+
+// A table that is unfit for what may pass is tried again every so often, without a request, and
+// ends the pass for that. The others go on meanwhile.
+func TestUnfitTableThatMayPassIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &readers{until: time.Now().Add(22 * time.Minute)}
+		s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+		s.other = &schema.Table{OID: 2, Target: "other", Key: []int{0}, Columns: make([]schema.Column, 1)}
+		s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
+			{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "other", State: Live, Shape: s.other.Shape()},
+		}}
+		s.other.Columns = append(s.other.Columns, schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "added"}, Target: "added"})
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
+		defer cancel()
+		_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+		if s.tries != 3 || s.merged < 1000 || s.cp.Tables[0].State != Live || s.cp.Tables[1].State == Parked {
+			t.Errorf("tried %d times; %d merges; %+v", s.tries, s.merged, s.cp.Tables)
+		}
+	})
+}
+
+// readers is a source with a second table, whose target is read until then and has to be
+// altered. Its streams do not break.
+type readers struct {
+	flaky
+	other         *schema.Table
+	until         time.Time
+	tries, merged int
+}
+
+func (s *readers) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.flaky.Open(ctx, r)
+	s.cp.Epoch++
+	o.Tables, o.Flushed = append(o.Tables, Published{Table: s.other}), s.cp.LSN
+	return s, o, err
+}
+
+func (s *readers) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	s.opened, s.changes = time.Now(), true
+	return s.flaky.Next(ctx, wait)
+}
+
+func (s *readers) Merge(_ context.Context, m *Merge) (Merged, error) {
+	if len(m.Alterations) > 0 {
+		if s.tries++; time.Now().Before(s.until) {
+			return Merged{}, &Unfit{OID: 2, Why: &Halt{Reason: TargetDrift, Found: "somebody reads it"}, Passes: true}
+		}
+	}
+	s.merged++
+	s.cp = m.Checkpoint
+	return Merged{}, nil
 }
 
 // TestSeenInBetween shows that a table that was altered, and later written anew, goes on if

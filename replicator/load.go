@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"rowshift/schema"
 )
@@ -28,6 +29,7 @@ type load struct {
 	joined  chan struct{} // holds one: the tables have joined
 
 	tried []schema.Name // parked tables that had been asked for before the pass, once for each request
+	look  time.Time     // when a parked table is tried again unasked; zero: never
 
 	turn chan bool // holds one, as a lock for who applies held changes: whether the last of them was applied
 
@@ -77,10 +79,25 @@ func (l *load) run(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := await(ctx, l.stirred); err != nil {
+		if err := l.idle(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// idle waits until something was merged. If it is time first to try a parked table again, it
+// ends the pass, since the next one begins with that.
+func (l *load) idle(ctx context.Context) error {
+	if l.look.IsZero() {
+		return await(ctx, l.stirred)
+	}
+	until, cancel := context.WithDeadline(ctx, l.look)
+	defer cancel()
+	err := await(until, l.stirred)
+	if until.Err() != nil && ctx.Err() == nil {
+		return &Altered{Found: "a table that is parked for what may be over is tried again"}
+	}
+	return err
 }
 
 // loading returns the tables that are loading and, of those, the ones that are not

@@ -22,7 +22,7 @@ var ErrInterrupted = errors.New("replicator: told to end before everything was d
 // pipeline stays, and looks again every HaltRetry.
 func Run(ctx context.Context, o Options) error {
 	o.EnsureDefaults()
-	d := &daemon{Options: &o}
+	d := &daemon{Options: &o, shapes: shapes{every: looksAgain * o.HaltRetry}}
 	defer d.loads.giveUp()
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -260,7 +260,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 		return cp, err
 	}
 	p := newPipeline(d.Options, source, opened, cp, &d.loads, &d.refusals)
-	p.over = d.unsure
+	p.over, p.load.look = d.unsure, d.shapes.look
 	err = p.run(ctx)
 	d.unsure = p.unsure
 	d.drained = err == nil && p.reader.drained

@@ -30,12 +30,13 @@ type simWarehouse struct {
 	still    map[string]*sheet      // targets of tables that are not live, as they were
 	stuck    map[string]bool        // targets that cannot be altered
 	fenced   *node                  // who has taken the fence last
+	read     map[string]bool        // targets that somebody reads, in a transaction that goes on and on
 }
 
 func newWarehouse() simWarehouse {
 	return simWarehouse{
 		targets: map[string]*sheet{}, loads: map[string]*sheet{}, held: map[string][]object{}, books: map[string]*books{}, loadBooks: map[string]*books{},
-		requests: map[schema.Name]string{}, asked: map[schema.Name]int{}, spoiled: map[string]bool{}, resets: map[string]string{}, still: map[string]*sheet{}, stuck: map[string]bool{},
+		requests: map[schema.Name]string{}, asked: map[schema.Name]int{}, spoiled: map[string]bool{}, resets: map[string]string{}, still: map[string]*sheet{}, stuck: map[string]bool{}, read: map[string]bool{},
 	}
 }
 

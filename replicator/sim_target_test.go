@@ -3,6 +3,7 @@ package replicator_test
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -128,6 +129,11 @@ func (n *node) alterOne(m *replicator.Merge, a replicator.Alteration) (fills []f
 		n.tall.count("alteration of a target is refused")
 		return nil, drifted(a.Table, "a view stands in the way")
 	}
+	if at.lacks(a.Table) || len(a.Diff.Renamed) > 0 {
+		if err := n.waitForReader(a.Table); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range a.Diff.Renamed {
 		from, to := slotOf(r.From), slotOf(r.To)
 		switch {
@@ -167,8 +173,43 @@ func (w *world) stick() {
 	w.say("%s cannot be altered", name)
 }
 
+// patience is how long a target's reader is waited for.
+const patience = 10 * time.Second
+
+// waitForReader returns an error if somebody reads a target that is to be altered. From some
+// time on it says that this is the table's own trouble.
+func (n *node) waitForReader(t *schema.Table) error {
+	if !n.warehouse.read[t.Target] {
+		delete(n.since, t.Target)
+		return nil
+	}
+	n.tall.count("alteration of a target waits for a reader")
+	if n.since == nil {
+		n.since = map[string]time.Time{}
+	}
+	if n.since[t.Target].IsZero() {
+		n.since[t.Target] = time.Now()
+	}
+	if time.Since(n.since[t.Target]) < patience {
+		return retryable{}
+	}
+	n.tall.count("table is parked for a reader of its target")
+	return &replicator.Unfit{OID: t.OID, Name: t.Known, Passes: true, Why: &replicator.Halt{Reason: replicator.TargetDrift, Found: "it is read"}}
+}
+
+// beginReading has somebody read a target until somebody begins to read another.
+func (w *world) beginReading() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.warehouse.read)
+	name := w.source.tables[w.die("read").IntN(len(w.source.tables))].name.Table
+	w.warehouse.read[name] = true
+	w.say("%s is read", name)
+}
+
 // unstick takes away what stands in the way of alterations.
 func (w *world) unstick() {
+	clear(w.warehouse.read)
 	for name := range w.warehouse.stuck {
 		w.say("%s can be altered again, and is asked for", name)
 		w.warehouse.ask(schema.Name{Schema: "public", Table: name})

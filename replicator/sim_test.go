@@ -105,6 +105,7 @@ var rare = []string{
 	"publication waits for an alteration", "a pipeline cannot begin", "merge before an alteration is seen",
 	"merge fails behind its alterations", "target's column renamed", "target's column emptied",
 	"alterations of a target are stopped", "alteration of a target is refused", "table stays parked",
+	"alteration of a target waits for a reader", "table is parked for a reader of its target",
 }
 
 // check checks the promises after a merge.
@@ -306,6 +307,8 @@ func (w *world) disturb(ctx context.Context, running []*life) []*life {
 		running = append(running, w.begin(ctx))
 	case w.alters() && w.chance("alterations of a target are stopped", 0.05):
 		w.stick()
+	case w.alters() && w.chance("target is read for long", 0.08):
+		w.beginReading()
 	case w.chance("source crashes", 0.04):
 		w.crash()
 	}

@@ -188,6 +188,7 @@ type node struct {
 	token string            // of a reset that it is told to carry out
 	halt  replicator.Reason // for which it halted last
 	known map[schema.Name]replicator.TableState
+	since map[string]time.Time // when it first waited for a target's reader
 }
 
 var (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -106,7 +107,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 
 // alter brings targets in line with their tables before anything is written to them. An ALTER
 // waits for everybody who reads the target, and those who come later wait for the ALTER. So it
-// is given up soon, and tried again.
+// is given up soon, and tried again for mostHeld.
 func (m *merging) alter(ctx context.Context) error {
 	if len(m.merge.Alterations) == 0 {
 		return nil
@@ -190,14 +191,20 @@ func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteratio
 	return nil
 }
 
-// alterBy carries out one alteration. If Redshift refuses it, only its table is unfit.
+// alterBy carries out one alteration. If Redshift refuses it, or others hold it up for long, only
+// its table is unfit.
 func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) error {
+	if err := m.stillHeld(ctx, t, a); err != nil {
+		return err
+	}
+	began := time.Now()
 	err := m.alterOnce(ctx, t, a.statements, len(a.statements) > 1)
 	switch {
 	case err == nil:
+		delete(m.held, t.Target)
 		return nil
 	case replicator.Retryable(err), codeOf(err) == "", m.session.conn.IsClosed():
-		return err
+		return m.judgeHeld(ctx, t, a, began, err)
 	case replicator.Final(err):
 		err = m.judgeOwner(ctx, m.session, t, err)
 	default:

@@ -45,4 +45,6 @@
 //	pipeline's schema                           *replicator.Halt
 //	a target that was altered, or that
 //	Redshift refuses to make                    *replicator.Unfit
+//	a target that others keep from being
+//	altered for minutes                         a *replicator.Unfit that Passes; Retryable until then
 package redshift

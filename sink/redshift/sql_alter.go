@@ -66,6 +66,18 @@ func copyDifferent(p place, to string, from schema.Column) string {
 	return fmt.Sprintf("%s WHERE %s", copyColumn(p, to, from.Target), distinct(from.Mapping.Text, quoted(to), quoted(from.Target)))
 }
 
+// holderOf finds the session that has a lock on a table and whose transaction is the oldest of
+// such, with its user and for how many seconds the transaction has been open. SVV_TRANSACTIONS
+// shows all transactions to everybody.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
+// https://repost.aws/knowledge-center/prevent-locks-blocking-queries-redshift
+func holderOf(schemaName, table string) string {
+	return fmt.Sprintf(`SELECT t.pid, t.txn_owner, DATEDIFF(second, t.txn_start, GETDATE()) FROM svv_transactions AS t `+
+		`JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
+		`WHERE n.nspname = %s AND c.relname = %s AND t.granted AND t.pid <> pg_backend_pid() ORDER BY t.txn_start LIMIT 1`,
+		literal(schema.Fold(schemaName)), literal(schema.Fold(table)))
+}
+
 // wide returns a name for the column that takes the place of one whose type is too narrow. No
 // column of the table has that name.
 func wide(t *schema.Table, name string) string {

@@ -52,13 +52,15 @@ type Warehouse struct {
 	first replicator.Epoch // first epoch of this process; 0 if it has none yet
 
 	merges       link
-	stages       int                     // counts staging tables; it and the fields up to tries are used with the session for merges only
+	stages       int                     // counts staging tables; it and the fields up to held are used with the session for merges only
 	tables       []replicator.TableState // as last written; nil if not known
 	resetting    bool                    // a slot reset is under way, or may be
 	inQuarantine map[schema.Name]int64   // rows by table, as last counted; nil if not known
 	countedAt    time.Time               // when inQuarantine was last read from the warehouse
 	refusals     refusals                // of the last merges
 	tries        map[string]int          // of each ALTER of a target, by its text
+	held         map[string]holdUp       // targets that others keep from being altered
+	mostHeld     time.Duration           // mostHeld, except in tests
 
 	holds refusals // of held tables; it and makes are used with the session for loads only
 	makes refusals // of targets and load tables
@@ -79,7 +81,7 @@ func New(o Options) *Warehouse {
 	if o.IdleClose == 0 {
 		o.IdleClose = 30 * time.Second
 	}
-	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, logins: newLogins(), role: roleRefusal{now: time.Now}}
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, mostHeld: mostHeld, logins: newLogins(), role: roleRefusal{now: time.Now}}
 	w.merges = link{open: w.open, idle: o.IdleClose}
 	w.loads = link{open: w.open, idle: o.IdleClose}
 	return w

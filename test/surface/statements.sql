@@ -307,6 +307,7 @@ SELECT o.usename, o.usename = CURRENT_USER OR me.usesuper FROM pg_class AS c JOI
 SELECT pg_last_copy_count();
 SELECT pg_terminate_backend(0);
 SELECT policy_name, grantee, grantee_type, priority, output_columns, input_columns FROM svv_attached_masking_policy WHERE schema_name = '?' AND table_name = '?' ORDER BY policy_name, grantee_type, grantee, priority;
+SELECT t.pid, t.txn_owner, DATEDIFF(second, t.txn_start, GETDATE()) FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = '?' AND c.relname = '?' AND t.granted AND t.pid <> pg_backend_pid() ORDER BY t.txn_start LIMIT 0;
 SELECT usename FROM pg_user WHERE LOWER(usename) = LOWER('?') ORDER BY usename;
 
 -- SET

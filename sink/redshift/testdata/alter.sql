@@ -3,6 +3,7 @@ ALTER TABLE "sales"."accounts" RENAME COLUMN "tag" TO "order";
 ALTER TABLE "sales"."accounts" ALTER COLUMN "note" TYPE VARCHAR(160);
 UPDATE "sales"."accounts" SET "label" = "v";
 UPDATE "sales"."accounts" SET "note" = NULL WHERE "note" IS NOT NULL;
+SELECT t.pid, t.txn_owner, DATEDIFF(second, t.txn_start, GETDATE()) FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace WHERE n.nspname = 'sales' AND c.relname = 'accounts' AND t.granted AND t.pid <> pg_backend_pid() ORDER BY t.txn_start LIMIT 1;
 ALTER TABLE "sales"."accounts" ADD COLUMN "id__wide" BIGINT;
 UPDATE "sales"."accounts" SET "id__wide" = "id" WHERE "id__wide" <> "id" OR ("id__wide" IS NULL AND "id" IS NOT NULL) OR ("id__wide" IS NOT NULL AND "id" IS NULL);
 ALTER TABLE "sales"."accounts" ALTER DISTKEY "id__wide";

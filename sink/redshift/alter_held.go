@@ -1,0 +1,112 @@
+package redshift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// mostHeld is how long an alteration is tried while others keep the target locked. No table gets
+// on meanwhile, since the stream is not read before targets have the columns that it needs. Most
+// queries end within that time. A session that is idle in a transaction may not end for days, and
+// then it is better that only its table waits.
+const mostHeld = 5 * time.Minute
+
+// holdUp says that others kept a target from being altered.
+type holdUp struct {
+	since  time.Time // when the first try began that timed out
+	parked bool      // the table was found to be unfit for that
+}
+
+// holder is a session that has a lock on a target.
+type holder struct {
+	pid, user string
+	open      time.Duration // how long its transaction has been open
+}
+
+// holder returns the session whose transaction has been open for longest of those that have a
+// lock on a target; nil if there is none, or if Redshift does not tell.
+func (m *merging) holder(ctx context.Context, t *schema.Table) *holder {
+	rows, err := m.session.rows(ctx, "look who holds the target", holderOf(m.options.Schema, t.Target))
+	if err != nil || len(rows) == 0 {
+		return nil
+	}
+	seconds, err := strconv.Atoi(string(rows[0][2]))
+	if err != nil {
+		return nil
+	}
+	return &holder{pid: string(rows[0][0]), user: strings.TrimSpace(string(rows[0][1])), open: time.Duration(seconds) * time.Second}
+}
+
+// stillHeld returns a *replicator.Unfit if a table was parked because others had held its target,
+// and somebody still does, who may be somebody else. That costs no wait, in which all tables would
+// stand still. Otherwise the alteration begins anew.
+func (m *merging) stillHeld(ctx context.Context, t *schema.Table, a alteration) error {
+	if !m.held[t.Target].parked {
+		return nil
+	}
+	if by := m.holder(ctx, t); by != nil && by.open >= m.mostHeld {
+		return m.heldBy(t, a, by)
+	}
+	delete(m.held, t.Target)
+	for _, sql := range a.statements {
+		delete(m.tries, sql)
+	}
+	return nil
+}
+
+// judgeHeld returns a *replicator.Unfit instead of err, the error of an alteration that began
+// then, if others have kept the target locked for so long that the other tables should go on.
+//
+// An alteration that moves all rows may time out while it runs. It was waiting only if somebody
+// has had the target for as long as it was tried.
+func (m *merging) judgeHeld(ctx context.Context, t *schema.Table, a alteration, began time.Time, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Op != opAlter || e.Code != cancelled || passes(e.Message) || m.session.conn.IsClosed() {
+		return err
+	}
+	h := m.held[t.Target]
+	if h.since.IsZero() {
+		h.since = began
+	}
+	if m.held == nil {
+		m.held = map[string]holdUp{}
+	}
+	m.held[t.Target] = h
+	if time.Since(h.since) < m.mostHeld {
+		return err
+	}
+	by := m.holder(ctx, t)
+	moves := slices.ContainsFunc(a.statements, func(sql string) bool { return movesRows(in(m.options.Schema, t.Target), sql) })
+	if moves && (by == nil || by.open < time.Since(began)) {
+		return err
+	}
+	h.parked = true
+	m.held[t.Target] = h
+	return m.heldBy(t, a, by)
+}
+
+// heldBy returns the error for a target that others, by of them if that is known, keep from being
+// altered. It wraps none, because that of the statement is Retryable.
+func (m *merging) heldBy(t *schema.Table, a alteration, by *holder) error {
+	p := in(m.options.Schema, t.Target)
+	h := &replicator.Halt{
+		Reason: replicator.TargetDrift,
+		Found:  fmt.Sprintf("others keep %s locked, so that it cannot be altered: %s", p, shown(printed([]alteration{a}))),
+		Means:  "an ALTER TABLE waits for every transaction that has read the table, even if its session is idle by now, and all tables would wait with it",
+		Repair: "end the transactions that read it, which svv_transactions shows",
+	}
+	if by != nil {
+		h.Found += fmt.Sprintf(" session %s of user %s has had a transaction open for %v", by.pid, by.user, by.open)
+		h.Repair = fmt.Sprintf("end the session, as its user or a superuser: %s", terminate(by.pid))
+	}
+	h.Repair += fmt.Sprintf("; the table is then loaded again within a quarter of an hour, or at once with rowshift resync %v", t.Known)
+	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: h, Passes: true}
+}

@@ -1,0 +1,96 @@
+package redshift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+	"rowshift/test/redshifttest"
+)
+
+// A session that has read a target and is idle in its transaction keeps it from being altered.
+// After a while the table is unfit for that alone, and its halt names the session. It is found to
+// be so at once when it is tried again, until the session has ended.
+func TestAlterationBehindAReader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.apply(r, batch(t, table, "insert a|1|x"))
+	r.mostHeld = 4 * time.Second
+	reader := w.hold("psql", "SELECT COUNT(*) FROM public_copy.words")
+	var pid int64
+	if err := reader.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	m := w.merging()
+	m.Alterations = []replicator.Alteration{{Table: wordsWith(func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "note", bigint, false)) }), Diff: schema.Diff{Added: []int{3}}}}
+	_, err := r.Merge(t.Context(), m)
+	if codeOf(err) != cancelled || !replicator.Retryable(err) {
+		t.Fatalf("the first try: %v", err)
+	}
+	unfit := func() {
+		t.Helper()
+		_, err := r.Merge(t.Context(), m)
+		u, ok := errors.AsType[*replicator.Unfit](err)
+		if !ok || u.OID != table.OID || !u.Passes || replicator.Retryable(err) {
+			t.Fatalf("%v", err)
+		}
+		if !strings.Contains(u.Why.Found, fmt.Sprintf("session %d of user loader ", pid)) || !strings.Contains(u.Why.Repair, terminate(fmt.Sprint(pid))) || !strings.Contains(u.Why.Repair, "rowshift resync public.words") {
+			t.Errorf("%v; the session is %d", u.Why, pid)
+		}
+	}
+	unfit()
+	began := time.Now()
+	if unfit(); time.Since(began) > patience*time.Millisecond {
+		t.Errorf("the next try waited for %v", time.Since(began))
+	}
+	w.unmoved()
+	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.ask("SELECT word, n, body, note FROM public_copy.words"), "a|1|x|~")
+	if len(r.held) != 0 {
+		t.Errorf("%v is remembered", r.held)
+	}
+}
+
+// If Redshift does not tell who holds a target, its table is unfit all the same; but not for an
+// alteration that moves all rows, which may take long by itself, nor for a statement that a resize
+// has ended.
+func TestAlterationBehindSomebodyUnknown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	hidden := w.server.Inject(redshifttest.Fault{Match: "svv_transactions", Code: "42501", Message: "permission denied"})
+	defer hidden.Remove()
+	p := in("public_copy", "words")
+	ended := &Error{Op: opAlter, Code: cancelled, Message: "canceling statement due to statement timeout", retry: true}
+	for _, c := range []struct {
+		sql   string
+		err   error
+		unfit bool
+	}{
+		{addColumn(p, "note", "BIGINT"), ended, true},
+		{alterDistKey(p, "n"), ended, false},
+		{addColumn(p, "note", "BIGINT"), &Error{Op: opAlter, Code: cancelled, Message: "system is in resize mode", retry: true}, false},
+		{addColumn(p, "note", "BIGINT"), &Error{Op: opLock, Code: cancelled, Message: "it waits for the fence", retry: true}, false},
+	} {
+		err := r.with(t.Context(), func(s *session) error {
+			m := newMerging(r, w.merging())
+			m.session, r.held = s, nil
+			return m.judgeHeld(context.Background(), table, alone(c.sql)[0], time.Now().Add(-time.Hour), c.err)
+		})
+		u, ok := errors.AsType[*replicator.Unfit](err)
+		if ok != c.unfit || !ok && !errors.Is(err, c.err) || ok && (!u.Passes || !strings.Contains(u.Why.Repair, "svv_transactions")) {
+			t.Errorf("%s, after %v: %v", c.sql, c.err, err)
+		}
+	}
+}
