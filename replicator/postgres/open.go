@@ -259,6 +259,11 @@ func (p *opening) look(ctx context.Context) (err error) {
 		p.Remember(known)
 	}
 	p.lookedAt(p.opened.System, p.server.database)
+	// This comes before the catalogue is read. A transaction that commits in between may have rows
+	// of a past shape that are then not taken for such, and its table is loaded again. If it came
+	// later, rows of a shape that is newer than the catalogue could be taken for rows of a past
+	// one, and be read wrongly: say, of a table that lost column y, and whose column x was then
+	// renamed to y beside a new x.
 	// The catalogue shows what an asynchronous commit changed before its record is flushed.
 	if p.opened.Read, err = endOfLog(ctx, p.conn, "pg_current_wal_insert_lsn"); err != nil {
 		return err
