@@ -13,13 +13,15 @@ import (
 type lastHalt struct {
 	*replicator.Halt
 	late             bool           // it was found once the stream was open
+	first            bool           // it was found before anything was received or loaded, as targets are altered
 	received, merged replicator.LSN // how far the pass had come
 	tables           bool           // how the tables stand was told since the stream was opened again
 }
 
-// newHalt returns h as it is found at those positions. was is the halt of the look before.
-func newHalt(h *replicator.Halt, was *lastHalt, late bool, at positions) *lastHalt {
-	found := &lastHalt{Halt: h, late: late, received: at.received, merged: at.merged}
+// newHalt returns h as it is found at those positions, begun once something was received or
+// loaded. was is the halt of the look before.
+func newHalt(h *replicator.Halt, was *lastHalt, late, begun bool, at positions) *lastHalt {
+	found := &lastHalt{Halt: h, late: late, first: late && !begun, received: at.received, merged: at.merged}
 	if was != nil && was.Reason == h.Reason {
 		found.received = max(found.received, was.received)
 	}
@@ -45,7 +47,7 @@ func (h *lastHalt) opened(cp replicator.Checkpoint) *lastHalt {
 
 // receives takes in how far the stream is received. Nothing is before targets are altered.
 func (h *lastHalt) receives(at replicator.LSN) *lastHalt {
-	if h == nil || h.Reason == replicator.AlterationDue || slices.Contains(ofSource, h.Reason) && at > h.received {
+	if h == nil || h.first || h.Reason == replicator.AlterationDue || slices.Contains(ofSource, h.Reason) && at > h.received {
 		return nil
 	}
 	return h

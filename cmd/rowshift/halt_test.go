@@ -57,6 +57,14 @@ func TestAHaltIsToldUntilItIsOver(t *testing.T) {
 		"alterations that are due, and nothing comes after": {
 			{opened(100, live), streaming}, {halts(replicator.AlterationDue), halted}, {opened(100, live), looking}, {func() { l.Tables(live) }, streaming},
 		},
+		"a right to alter that is missing, and nothing has to be merged": {
+			{opened(100, live), streaming}, {halts(replicator.WarehouseUnfit), halted}, {opened(100, live), looking}, {func() { l.Tables(live) }, looking},
+			{received(101), streaming},
+		},
+		"a role that may not read the bucket": {
+			{opened(100, live), streaming}, {received(101), streaming}, {halts(replicator.WarehouseUnfit), halted},
+			{opened(100, live), looking}, {received(102), looking}, {merged(101, live, changes), streaming},
+		},
 		"a role that may not read the bucket, while a table loads": {
 			{opened(100, load), streaming}, {begun, loading}, {halts(replicator.WarehouseUnfit), halted},
 			{opened(100, load), looking}, {begun, looking}, {merged(110, load, changes), loading},

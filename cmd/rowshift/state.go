@@ -38,6 +38,7 @@ type state struct {
 	since time.Time
 	why   string    // what the daemon waits for, or why the last pass ended
 	halt  *lastHalt // until it is known to be over
+	begun bool      // whether the pass has received or loaded something
 
 	epoch    replicator.Epoch
 	tables   []replicator.TableState
@@ -115,7 +116,7 @@ func (s *state) listener() replicator.Listener {
 		Halted: func(h *replicator.Halt) {
 			s.update(func(now time.Time) {
 				s.enter(halted, now)
-				s.halt = newHalt(h, s.halt, s.lag.open, s.position)
+				s.halt = newHalt(h, s.halt, s.lag.open, s.begun, s.position)
 				s.lag.open = false
 				s.position.handed = 0
 			})
@@ -136,6 +137,7 @@ func (s *state) listener() replicator.Listener {
 		LoadBegun: func(replicator.Taken) {
 			s.update(func(now time.Time) {
 				s.enter(loading, now)
+				s.begun = true
 				s.load = replicator.LoadProgress{}
 			})
 		},
@@ -181,7 +183,7 @@ func (s *state) forget(now time.Time) {
 func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 	cp := o.Checkpoint
 	s.enter(streaming, now)
-	s.halt = s.halt.opened(cp)
+	s.halt, s.begun = s.halt.opened(cp), false
 	s.epoch = cp.Epoch
 	s.known = true
 	s.format = o.Opened.Format
@@ -199,7 +201,7 @@ func (s *state) opened(o replicator.OpenedPass, now time.Time) {
 }
 
 func (s *state) received(r replicator.Received, now time.Time) {
-	s.position.received = max(s.position.received, r.LSN)
+	s.position.received, s.begun = max(s.position.received, r.LSN), true
 	if r.Changes > 0 {
 		s.lag.changed(r.LSN, r.Time)
 		s.waiting += r.Changes
