@@ -148,7 +148,8 @@
 //	COPY refuses rows that should fit (Refused)   the pass ends, the next refuses them before they are staged
 //	a table has changed its shape (Altered)       what is whole is merged, and the next pass follows the change
 //	a table cannot go on (Unfit)                  the same, and the next pass parks it; if that may pass by
-//	                                              itself, the table is tried again every quarter of an hour
+//	                                              itself, the table is tried again after a quarter of an
+//	                                              hour, then less and less often, up to every four hours
 //	what only a person can mend (Final)           halt: nothing is applied or acknowledged, the
 //	                                              process stays and looks again every few minutes
 package replicator

@@ -65,7 +65,8 @@ type Unfit struct {
 	Why  *Halt
 
 	// Passes says that what a step found may be over by itself. The table is then tried
-	// again every quarter of an hour, and not only when somebody asks for it.
+	// again after a quarter of an hour, then less and less often, up to every four hours, and
+	// not only when somebody asks for it.
 	Passes bool
 }
 

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -53,14 +54,22 @@ type shapes struct {
 type unfitness struct {
 	why   *Halt
 	table *TableState
-	asked int       // how often it had been asked for; one more request has it tried again
-	again time.Time // when it is tried again unasked; zero: never
+	asked int           // how often it had been asked for; one more request has it tried again
+	again time.Time     // when it is tried again unasked; zero: never
+	wait  time.Duration // how long that was put off
+	tried bool          // it is being tried again, and nobody knows yet whether it goes on
 }
 
 // looksAgain is after how many times HaltRetry a table is tried again that is unfit for what may
 // pass. Each try ends the stream for a moment, and the table is not parked meanwhile, which an
 // alert on parked tables may take for the end of the trouble.
 const looksAgain = 3
+
+// mostWaits is how many times as long as at first such a table waits at most for its next try. The
+// wait doubles with each try in a row that was in vain: a try ends the stream, and what the server
+// had decoded of a transaction by then is decoded anew. If that takes longer than the wait, no table
+// would ever get on.
+const mostWaits = 16
 
 // mostRepeats is how many times in a row the same alteration, or unfitness, has the next
 // pass begin at once.
@@ -78,7 +87,11 @@ func (s *shapes) learn(err error) bool {
 		}
 		found := &unfitness{why: unfit.Why, asked: times(s.asked, unfit.Name)}
 		if unfit.Passes {
-			found.again = time.Now().Add(s.every)
+			found.wait = s.every
+			if last := s.unfit[unfit.OID]; last != nil && last.tried && last.wait > 0 {
+				found.wait = min(2*last.wait, mostWaits*s.every)
+			}
+			found.again = time.Now().Add(found.wait)
 		}
 		s.unfit[unfit.OID] = found
 	case isAltered && altered.OID != 0:
@@ -293,14 +306,18 @@ func (s TableState) unseen(t *schema.Table) string {
 	return schema.Unseen(s.Parts, t.Parts, s.Run == t.Run)
 }
 
-// stillUnfit returns why a table was found to be unfit. It returns nil, and forgets it, if
-// the table has changed since, was asked for once more, or is to be tried again by now.
+// stillUnfit returns why a table was found to be unfit. It returns nil if the table has
+// changed since, was asked for once more, or is to be tried again by now. A try is noted until
+// the table goes on, since the next wait is longer if it does not.
 func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
 	unfit := s.unfit[t.OID]
 	switch {
 	case unfit == nil:
-	case asked > unfit.asked || unfit.over(t) || !unfit.again.IsZero() && !time.Now().Before(unfit.again):
+	case unfit.over(t):
 		delete(s.unfit, t.OID)
+		return nil
+	case unfit.tried || asked > unfit.asked || !unfit.again.IsZero() && !time.Now().Before(unfit.again):
+		unfit.tried = true
 		return nil
 	default:
 		unfit.asked = asked
@@ -309,6 +326,11 @@ func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
 		}
 	}
 	return unfit
+}
+
+// goOn forgets the tables that were tried again, since their targets are in order now.
+func (s *shapes) goOn() {
+	maps.DeleteFunc(s.unfit, func(_ uint32, u *unfitness) bool { return u.tried })
 }
 
 // over reports whether t has another target or shape than the table that was unfit.

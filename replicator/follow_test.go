@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,22 +52,28 @@ func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	pass(1, Loading) // and this is another
 }
 
-// A table that is unfit for what may pass is tried again every so often, without a request, and
-// ends the pass for that. The others go on meanwhile.
+// A table that is unfit for what may pass is tried again, less and less often, without a request,
+// and ends the pass for that. The others go on meanwhile.
 func TestUnfitTableThatMayPassIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &readers{until: time.Now().Add(22 * time.Minute)}
+		began := time.Now()
+		s := &readers{until: began.Add(9 * time.Hour)}
 		s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
 		s.other = &schema.Table{OID: 2, Target: "other", Key: []int{0}, Columns: make([]schema.Column, 1)}
 		s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
 			{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "other", State: Live, Shape: s.other.Shape()},
 		}}
 		s.other.Columns = append(s.other.Columns, schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "added"}, Target: "added"})
-		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 13*time.Hour)
 		defer cancel()
 		_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
-		if s.tries != 3 || s.merged < 1000 || s.cp.Tables[0].State != Live || s.cp.Tables[1].State == Parked {
-			t.Errorf("tried %d times; %d merges; %+v", s.tries, s.merged, s.cp.Tables)
+		var tried []time.Duration
+		for _, at := range s.tries {
+			tried = append(tried, at.Sub(began).Round(time.Minute))
+		}
+		want := []time.Duration{0, 15 * time.Minute, 45 * time.Minute, 105 * time.Minute, 225 * time.Minute, 465 * time.Minute, 705 * time.Minute}
+		if !slices.Equal(tried, want) || s.merged < 1000 || s.cp.Tables[0].State != Live || s.cp.Tables[1].State == Parked {
+			t.Errorf("tried after %v; %d merges; %+v", tried, s.merged, s.cp.Tables)
 		}
 	})
 }
@@ -75,9 +82,10 @@ func TestUnfitTableThatMayPassIsTriedAgain(t *testing.T) {
 // altered. Its streams do not break.
 type readers struct {
 	flaky
-	other         *schema.Table
-	until         time.Time
-	tries, merged int
+	other  *schema.Table
+	until  time.Time
+	tries  []time.Time
+	merged int
 }
 
 func (s *readers) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
@@ -94,13 +102,52 @@ func (s *readers) Next(ctx context.Context, wait time.Duration) (Change, error) 
 
 func (s *readers) Merge(_ context.Context, m *Merge) (Merged, error) {
 	if len(m.Alterations) > 0 {
-		if s.tries++; time.Now().Before(s.until) {
+		if s.tries = append(s.tries, time.Now()); time.Now().Before(s.until) {
 			return Merged{}, &Unfit{OID: 2, Why: &Halt{Reason: TargetDrift, Found: "somebody reads it"}, Passes: true}
 		}
 	}
 	s.merged++
 	s.cp = m.Checkpoint
 	return Merged{}, nil
+}
+
+// The wait for the next try doubles only with tries in a row: it is a quarter of an hour again once
+// the table went on, or was unfit for something else.
+func TestWaitForTheNextTryStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		name := schema.Name{Schema: "public", Table: "a"}
+		table := &schema.Table{OID: 1, Name: name, Known: name, Target: "a"}
+		d := &daemon{Options: &Options{}, shapes: shapes{every: 15 * time.Minute}}
+		cp := Checkpoint{Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live}}}
+		plan := func(want State) {
+			t.Helper()
+			p := d.plan(cp, Opened{Tables: []Published{{Table: table}}})
+			if cp.Tables = p.next.Tables; cp.Tables[0].State != want {
+				t.Fatalf("it is %s, and not %s", cp.Tables[0].State, want)
+			}
+		}
+		fails := func(passes bool, wait time.Duration) {
+			t.Helper()
+			d.shapes.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TargetDrift}, Passes: passes})
+			plan(Parked)
+			if passes && time.Until(d.shapes.look) != wait {
+				t.Errorf("tried again in %v, and not in %v", time.Until(d.shapes.look), wait)
+			}
+			_ = sleep(t.Context(), wait)
+			if !passes {
+				cp.Resyncs = append(cp.Resyncs, name)
+			}
+			plan(Loading)
+		}
+		fails(true, 15*time.Minute)
+		plan(Loading) // the pass before failed for something else
+		fails(true, 30*time.Minute)
+		d.shapes.goOn()
+		fails(true, 15*time.Minute)
+		fails(true, 30*time.Minute)
+		fails(false, 0)
+		fails(true, 15*time.Minute)
+	})
 }
 
 // TestSeenInBetween shows that a table that was altered, and later written anew, goes on if

@@ -22,7 +22,7 @@ type Options struct {
 
 	Drain     time.Duration // how long a stop waits for what was handed over; 45 s
 	Backoff   Backoff
-	HaltRetry time.Duration // how often a halted pipeline looks again; 5 min. A table that is parked for what may pass is tried again a third as often
+	HaltRetry time.Duration // how often a halted pipeline looks again; 5 min. A table that is parked for what may pass is first tried again after three times as long
 	Workers   int           // sessions that read a load in parallel; 4
 
 	// ResetSlot is a token. For each new token the slot is made anew and all tables are

@@ -259,6 +259,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	if err != nil {
 		return cp, err
 	}
+	d.shapes.goOn()
 	p := newPipeline(d.Options, source, opened, cp, &d.loads, &d.refusals)
 	p.over, p.load.look = d.unsure, d.shapes.look
 	err = p.run(ctx)
