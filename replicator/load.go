@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rowshift/schema"
@@ -30,6 +31,7 @@ type load struct {
 
 	tried []schema.Name // parked tables that had been asked for before the pass, once for each request
 	look  time.Time     // when a parked table is tried again unasked; zero: never
+	parts atomic.Int64  // batches that end inside a transaction, and that are handed over and not merged
 
 	turn chan bool // holds one, as a lock for who applies held changes: whether the last of them was applied
 
@@ -86,15 +88,19 @@ func (l *load) run(ctx context.Context) error {
 }
 
 // idle waits until something was merged. If it is time first to try a parked table again, it
-// ends the pass, since the next one begins with that.
+// ends the pass, since the next one begins with that, unless parts of a transaction wait for
+// their commit: see revived.
 func (l *load) idle(ctx context.Context) error {
-	if l.look.IsZero() {
+	if l.look.IsZero() || l.parts.Load() > 0 {
 		return await(ctx, l.stirred)
 	}
 	until, cancel := context.WithDeadline(ctx, l.look)
 	defer cancel()
 	err := await(until, l.stirred)
 	if until.Err() != nil && ctx.Err() == nil {
+		if l.parts.Load() > 0 {
+			return nil // a part came meanwhile
+		}
 		return &Altered{Found: "a table that is parked for what may be over is tried again"}
 	}
 	return err
@@ -301,9 +307,18 @@ func (l *load) asked() (tables []*schema.Table) {
 }
 
 // revived returns an *Altered if a parked table was asked for again since the pass began,
-// for the next pass to look at it. Whatever the load waits for, it looks for that after
-// each merge: the wait may take hours.
+// for the next pass to look at it. The load looks for that after each merge while it waits for
+// what may take hours: a snapshot, a haul, the join, or something to do. It does not in hold,
+// order and remember, which wait for the reader or one merge, nor in a pause of fill, but once
+// they are over.
+//
+// While parts of a transaction wait for their commit, no pass ends for a parked table: the
+// parts would be thrown away with it, and if that happened again and again no table would get
+// on. The merge of the commit has the load look again.
 func (l *load) revived() error {
+	if l.parts.Load() > 0 {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.resyncs) == 0 {

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,4 +97,57 @@ func (s *asks) Snapshot(ctx context.Context, tables []*schema.Table) (Snapshot, 
 	}
 	s.open++
 	return &slowly{source: &s.restless, taken: taken}, nil
+}
+
+// A pass ends for a parked table only between transactions: neither because it is time to try
+// it again nor because somebody asks for it while parts of a transaction wait for their commit,
+// which would be thrown away.
+func TestAParkedTableWaitsForALongTransaction(t *testing.T) {
+	for name, asked := range map[string]bool{"it is time to try it again": false, "somebody asks for it": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				s := &lengthy{asked: asked}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				cp := Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
+					{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Name: schema.Name{Table: "p"}, Target: "p", State: Parked},
+				}}
+				o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}, Limits: Limits{Rows: 100}}
+				o.EnsureDefaults()
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+				defer cancel()
+				p := newPipeline(o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
+				if !asked {
+					p.load.look = began.Add(15 * time.Minute)
+				}
+				err := p.run(ctx)
+				if _, altered := errors.AsType[*Altered](err); !altered || s.cp.LSN < 3 || time.Since(began) > time.Hour {
+					t.Errorf("after %v the pass ended with %v, at %v", time.Since(began), err, s.cp.LSN)
+				}
+			})
+		})
+	}
+}
+
+// lengthy is a source whose first transaction takes fifty minutes.
+type lengthy struct {
+	lasting
+	asked   bool
+	changes int
+}
+
+func (s *lengthy) Next(ctx context.Context, wait time.Duration) (Change, error) {
+	if s.changes++; s.changes == 3000 {
+		return Change{Op: Commit, LSN: 3}, nil
+	} else if s.changes > 3000 {
+		return Change{Op: Mark, LSN: LSN(s.changes), Idle: true}, sleep(ctx, time.Second)
+	}
+	return s.lasting.Next(ctx, wait)
+}
+
+func (s *lengthy) Merge(_ context.Context, m *Merge) (merged Merged, _ error) {
+	if s.cp = m.Checkpoint; s.asked {
+		merged.Resyncs = []schema.Name{{Table: "p"}}
+	}
+	return merged, nil
 }

@@ -228,6 +228,9 @@ func unlessStopped(ctx context.Context, err error) error {
 func (p *pipeline) stage(ctx context.Context) error {
 	defer close(p.staged)
 	for b := range p.batches {
+		if !b.Commit {
+			p.load.parts.Add(1)
+		}
 		began := time.Now()
 		b.Refused = p.refusals.known()
 		var s *Staged
@@ -364,6 +367,11 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 		return err
 	}
 	p.checkpoint, p.looked = m.Checkpoint, time.Now()
+	for _, s := range staged {
+		if !s.Commit {
+			p.load.parts.Add(-1)
+		}
+	}
 	p.merged.Store(uint64(m.Checkpoint.LSN))
 	p.gained = p.gained || gains(m)
 	p.refusals.reached(m.Checkpoint.LSN, last.Joins)
