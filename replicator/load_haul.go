@@ -86,7 +86,8 @@ func (l *loads) gains(byItself bool) bool {
 }
 
 // brings reports whether the haul is still bringing a table, so that its load goes on in
-// the next pass. It does not count if the reader was never told of the snapshot: the reader
+// the next pass. A table that was dropped stays dropped, even if the pass that dropped it ended
+// before it was remembered as loaded anew. It does not count either if the reader was never told of the snapshot: the reader
 // may then have skipped rows that it could not read, and nobody knows whether the snapshot
 // saw them.
 func (l *loads) brings(s TableState) bool {
@@ -94,7 +95,7 @@ func (l *loads) brings(s TableState) bool {
 		return false
 	}
 	t := l.haul.tables[s.OID]
-	return t != nil && t.state.Into == s.Load.Into && closed(l.haul.learned) && !(closed(l.haul.ended) && l.haul.err != nil)
+	return t != nil && !t.dropped.Load() && t.state.Into == s.Load.Into && closed(l.haul.learned) && !(closed(l.haul.ended) && l.haul.err != nil)
 }
 
 // closed reports whether c is closed.

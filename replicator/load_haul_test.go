@@ -188,3 +188,21 @@ func (m *maker) MakeLoad(ctx context.Context, e Epoch, t *schema.Table, _ LoadSt
 }
 
 func (m *maker) Load(context.Context, LoadState, *schema.Table, StagedLoad) error { return nil }
+
+// A table that was dropped from the haul is loaded anew even if the pass that dropped it ended
+// before that was remembered: nothing more was read of it.
+func TestADroppedTableStaysDropped(t *testing.T) {
+	learned := make(chan struct{})
+	close(learned)
+	dropped := &tableLoad{state: LoadState{Into: "into"}, end: func() {}}
+	h := &haul{tables: map[uint32]*tableLoad{1: dropped}, learned: learned, ended: make(chan struct{})}
+	l := &loads{haul: h}
+	remembered := TableState{OID: 1, State: Loading, Load: &LoadState{Into: "into"}}
+	if !l.brings(remembered) {
+		t.Error("the haul does not bring its table")
+	}
+	_, _ = l.keep(Checkpoint{Tables: []TableState{{OID: 1, State: Loading}}})
+	if l.brings(remembered) {
+		t.Error("the haul brings a table that it has dropped")
+	}
+}
