@@ -110,10 +110,11 @@ func (t *tableLoad) objects() (all []string) {
 	return all
 }
 
-// discard deletes what is in the bucket for the load, which is over.
+// discard deletes what is in the bucket for the load, which is over. If that was cut off, it is
+// left to the end of the haul: to delete what is gone does no harm.
 func (t *tableLoad) discard(ctx context.Context) {
-	t.discarded = true
 	t.haul.discardNow(ctx, t.objects())
+	t.discarded = ctx.Err() == nil
 }
 
 // discardNow deletes objects, and tells of that.

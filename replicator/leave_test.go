@@ -115,7 +115,8 @@ type put struct {
 func (p put) Objects() []string { return []string{p.name, p.name + " not cut", p.name + " kept"} }
 
 // A haul that ends deletes what it has put for tables that it has not loaded. If one may be
-// remembered as loaded, the rows that its load refused stay: they will be in quarantine.
+// remembered as loaded, the rows that its load refused stay: they will be in quarantine. What
+// it had begun to delete when it was ended is deleted too.
 func TestWhatAHaulLeaves(t *testing.T) {
 	k := &keeper{}
 	h := &haul{Options: &Options{Stager: k}}
@@ -125,12 +126,14 @@ func TestWhatAHaulLeaves(t *testing.T) {
 	loaded, told, failed, none := table("loaded"), table("told"), table("failed"), &tableLoad{haul: h}
 	loaded.remembered, told.remembered = true, true
 	loaded.discard(t.Context())
-	h.tables = map[uint32]*tableLoad{1: loaded, 2: told, 3: failed, 4: none}
 	ended, end := context.WithCancel(t.Context())
 	end()
+	cut := table("cut")
+	cut.discard(ended)
+	h.tables = map[uint32]*tableLoad{1: loaded, 2: told, 3: failed, 4: none, 5: cut}
 	h.leave(ended)
 	slices.Sort(k.discarded)
-	if want := []string{"failed", "failed kept", "failed not cut", "loaded", "loaded ledger", "told", "told ledger"}; !slices.Equal(k.discarded, want) {
+	if want := []string{"cut", "cut kept", "cut not cut", "failed", "failed kept", "failed not cut", "loaded", "loaded ledger", "told", "told ledger"}; !slices.Equal(k.discarded, want) {
 		t.Errorf("discarded %q", k.discarded)
 	}
 }

@@ -27,7 +27,7 @@ type tableLoad struct {
 	copied int          // how many of those are in the load table
 
 	remembered bool // somebody was asked to remember the load as done, and may have
-	discarded  bool // what was put into the bucket for the load was deleted
+	discarded  bool // there was time to delete what was put into the bucket for the load
 
 	rows, bytes int64 // read, and counted in the haul's progress; guarded by the haul's lock
 
