@@ -121,8 +121,9 @@ const (
 // A daemon that opens its stream again, because a table was altered, leaves the slot
 // inactive for a moment. Another one that took it then would throw away what the first is
 // loading. So it waits until nobody has streamed for calmFor or, while the first still has
-// a snapshot open, for loadsFor. The former is short, since nothing is thrown away then and
-// each take-over waits for it.
+// a snapshot open, for loadsFor. The former is short, since each take-over waits for it. It may
+// still cost a load: once all rows are read the snapshot is closed, and who takes over while
+// they are copied into the warehouse loads those tables anew.
 const (
 	calmFor  = 500 * time.Millisecond
 	loadsFor = 10 * time.Second
