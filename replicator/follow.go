@@ -301,8 +301,13 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	return s, diff
 }
 
-// unseen says what became of the table's partitions that the log does not tell of.
+// unseen says what became of the table's partitions that the log does not tell of. A table of
+// which no load has begun has no partitions that they could be compared with: it may have been
+// parked when the slot was made anew.
 func (s TableState) unseen(t *schema.Table) string {
+	if s.State == Loading && s.Load == nil {
+		return ""
+	}
 	return schema.Unseen(s.Parts, t.Parts, s.Run == t.Run)
 }
 

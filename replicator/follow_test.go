@@ -198,6 +198,11 @@ func TestParkedTableForgetsItsPartitions(t *testing.T) {
 	if s := d.plan(cp, opened).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 {
 		t.Errorf("after its repair it is %+v", s)
 	}
+	cp.Resyncs = nil
+	cp.Tables[0].enter(Loading)
+	if s := d.plan(cp, opened).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 || s.Why != "" {
+		t.Errorf("after a slot reset it is %+v", s)
+	}
 }
 
 // TestPartitionOfAnotherRun shows that a partition that was made as one has its table loaded
