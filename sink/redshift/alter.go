@@ -154,7 +154,9 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 		if u, ok := errors.AsType[*refusedAlteration](again); ok && u.alteration.among(d.alterations) {
 			return d, m.undo(ctx, a.Table, u)
 		}
-		err = m.alterAll(ctx, a.Table, d.alterations)
+		if err = m.alterAll(ctx, a.Table, d.alterations); err == nil {
+			delete(m.held, a.Table.Target) // not before: some of them succeed beside readers at each try
+		}
 		if _, ok := errors.AsType[*refusedAlteration](err); !ok {
 			return d, err
 		}
@@ -201,7 +203,6 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 	err := m.alterOnce(ctx, t, a.statements, len(a.statements) > 1)
 	switch {
 	case err == nil:
-		delete(m.held, t.Target)
 		return nil
 	case replicator.Retryable(err), codeOf(err) == "", m.session.conn.IsClosed():
 		return m.judgeHeld(ctx, t, a, began, err)

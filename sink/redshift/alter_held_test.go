@@ -94,3 +94,48 @@ func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 		}
 	}
 }
+
+// A widening begins with an UPDATE, which succeeds beside a reader at each try. That does not hide
+// that the reader keeps the old column from being dropped.
+func TestWideningBehindAReader(t *testing.T) {
+	t.Parallel()
+	w, r, m := widening(t, nil)
+	r.mostHeld = 8 * time.Second // more than the second try takes
+	w.admin("ALTER TABLE public_copy.words ADD COLUMN n__wide BIGINT")
+	reader := w.hold("psql", "SELECT COUNT(*) FROM public_copy.words")
+	_, err := r.Merge(t.Context(), m)
+	if codeOf(err) != cancelled || !replicator.Retryable(err) {
+		t.Fatalf("the first try: %v", err)
+	}
+	_, err = r.Merge(t.Context(), m)
+	if u, ok := errors.AsType[*replicator.Unfit](err); !ok || !u.Passes {
+		t.Fatalf("the second try: %v", err)
+	}
+	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.columnsOfWords(), "body", "n", "word")
+	if len(r.held) != 0 {
+		t.Errorf("%v is remembered", r.held)
+	}
+}
+
+// Somebody may do by hand what readers held up. Then nothing of that is remembered, which might
+// park the table long after, at the first try of another alteration.
+func TestHeldUpAlterationThatSomebodyDid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	r.held = map[string]holdUp{table.Target: {since: time.Now().Add(-time.Hour)}}
+	m := w.merging()
+	m.Alterations = []replicator.Alteration{{Table: table}}
+	if _, err := r.Merge(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.held) != 0 {
+		t.Errorf("%v is remembered", r.held)
+	}
+}
