@@ -32,7 +32,8 @@ type holder struct {
 }
 
 // holder returns the session whose transaction has been open for longest of those that have a
-// lock on a target; nil if there is none, or if Redshift does not tell.
+// lock on a target; nil if Redshift shows none, which does not mean that there is none: see
+// holderOf.
 func (m *merging) holder(ctx context.Context, t *schema.Table) *holder {
 	rows, err := m.session.rows(ctx, "look who holds the target", holderOf(m.options.Schema, t.Target))
 	if err != nil || len(rows) == 0 {
@@ -47,26 +48,39 @@ func (m *merging) holder(ctx context.Context, t *schema.Table) *holder {
 
 // stillHeld returns a *replicator.Unfit if a table was parked because others had held its target,
 // and somebody still does, who may be somebody else. That costs no wait, in which all tables would
-// stand still. Otherwise the alteration begins anew.
+// stand still. If whoever is shown came lately, the alteration begins anew. If nobody is shown,
+// there may be somebody all the same, so it gets one try more, and that a short one unless it may
+// take long by itself.
 func (m *merging) stillHeld(ctx context.Context, t *schema.Table, a alteration) error {
 	if !m.held[t.Target].parked {
 		return nil
 	}
-	if by := m.holder(ctx, t); by != nil && by.open >= m.mostHeld {
+	by := m.holder(ctx, t)
+	switch {
+	case by != nil && by.open >= m.mostHeld:
 		return m.heldBy(t, a, by)
+	case by != nil:
+		delete(m.held, t.Target)
+	case m.moves(t, a):
+		return nil // shorter tries than the last would not let it end
 	}
-	delete(m.held, t.Target)
 	for _, sql := range a.statements {
 		delete(m.tries, sql)
 	}
 	return nil
 }
 
+// moves reports whether an alteration writes all rows of a target anew.
+func (m *merging) moves(t *schema.Table, a alteration) bool {
+	return slices.ContainsFunc(a.statements, func(sql string) bool { return movesRows(in(m.options.Schema, t.Target), sql) })
+}
+
 // judgeHeld returns a *replicator.Unfit instead of err, the error of an alteration that began
 // then, if others have kept the target locked for so long that the other tables should go on.
 //
-// An alteration that moves all rows may time out while it runs. It was waiting only if somebody
-// has had the target for as long as it was tried.
+// An alteration that moves all rows may time out while it runs. If a session is shown that has the
+// target, it was waiting only if that has had it for as long as it was tried. If none is shown,
+// nobody can tell which it was, and the others go on between its tries.
 func (m *merging) judgeHeld(ctx context.Context, t *schema.Table, a alteration, began time.Time, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Op != opAlter || e.Code != cancelled || passes(e.Message) || m.session.conn.IsClosed() {
@@ -84,8 +98,7 @@ func (m *merging) judgeHeld(ctx context.Context, t *schema.Table, a alteration, 
 		return err
 	}
 	by := m.holder(ctx, t)
-	moves := slices.ContainsFunc(a.statements, func(sql string) bool { return movesRows(in(m.options.Schema, t.Target), sql) })
-	if moves && (by == nil || by.open < time.Since(began)) {
+	if by != nil && by.open < time.Since(began) && m.moves(t, a) {
 		return err
 	}
 	h.parked = true
@@ -101,9 +114,15 @@ func (m *merging) heldBy(t *schema.Table, a alteration, by *holder) error {
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("others keep %s locked, so that it cannot be altered: %s", p, shown(printed([]alteration{a}))),
 		Means:  "an ALTER TABLE waits for every transaction that has read the table, even if its session is idle by now, and all tables would wait with it",
-		Repair: "end the transactions that read it, which svv_transactions shows",
+		Repair: fmt.Sprintf("as a superuser, to whom Redshift shows the sessions of all users, see which have the table locked, the oldest first: %s; and end them: %s",
+			holderOf(m.options.Schema, t.Target), terminate("<pid>")),
 	}
-	if by != nil {
+	switch {
+	case by == nil && m.moves(t, a):
+		h.Found += " or that takes longer than it was given; the next try gets more time"
+	case by == nil:
+		h.Found += " Redshift does not show the loader's user by whom"
+	default:
 		h.Found += fmt.Sprintf(" session %s of user %s has had a transaction open for %v", by.pid, by.user, by.open)
 		h.Repair = fmt.Sprintf("end the session, as its user or a superuser: %s", terminate(by.pid))
 	}

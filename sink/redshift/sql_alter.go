@@ -67,9 +67,12 @@ func copyDifferent(p place, to string, from schema.Column) string {
 }
 
 // holderOf finds the session that has a lock on a table and whose transaction is the oldest of
-// such, with its user and for how many seconds the transaction has been open. SVV_TRANSACTIONS
-// shows all transactions to everybody.
+// such, with its user and for how many seconds the transaction has been open. AWS says of
+// SVV_TRANSACTIONS both that regular users see only their own data in it, and that all its rows are
+// visible to all users. So where it shows nobody to a loader that is no superuser, others may
+// still have the table.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
+// https://docs.aws.amazon.com/redshift/latest/dg/c_visibility-of-data.html
 // https://repost.aws/knowledge-center/prevent-locks-blocking-queries-redshift
 func holderOf(schemaName, table string) string {
 	return fmt.Sprintf(`SELECT t.pid, t.txn_owner, DATEDIFF(second, t.txn_start, GETDATE()) FROM svv_transactions AS t `+

@@ -138,7 +138,7 @@ func (m metadata) deleteTables(oids []uint32) string {
 }
 
 // holders lists the other sessions of the same user that hold the fence in the mode of LOCK, and
-// not those that read it. SVV_TRANSACTIONS shows all transactions to everybody.
+// not those that read it. SVV_TRANSACTIONS shows everybody at least their own.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 func (m metadata) holders() string {
 	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
