@@ -17,6 +17,7 @@ type due struct {
 	alterations []alteration // in their order
 	fills       []string     // statements for the transaction of the merge
 	replaced    []replaced   // columns in whose place the alterations put another
+	copied      []replaced   // columns that the fills copy into another, which is there already
 }
 
 // alteration is one statement, or several that run in one transaction under the fence.
@@ -64,15 +65,21 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 	if len(have) == 0 {
 		return d, nil // the load makes the target
 	}
+	called := map[string][]string{} // what policies may call columns that are renamed
 	for _, r := range a.Diff.Renamed {
 		kind, there := have[r.From]
 		if !there {
+			called[r.To] = []string{r.To, r.From}
 			continue // it was renamed before
 		}
 		if _, taken := have[r.To]; taken {
 			d.fills = append(d.fills, copyColumn(p, r.To, r.From)) // the target still has r.To of a column that was dropped once
+			if i := slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Target == r.To }); i >= 0 {
+				d.copied = append(d.copied, replaced{t.Columns[i], by.granted[r.From], []string{r.From}})
+			}
 			continue
 		}
+		called[r.To] = []string{r.From}
 		d.alterations = append(d.alterations, alone(renameColumn(p, r.From, r.To))...)
 		delete(have, r.From)
 		have[r.To], by = kind, by.renamed(r.From, r.To)
@@ -95,7 +102,11 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 			// dropping the column as well, so another one in its place is no remedy.
 			d.alterations = append(d.alterations, alone(lengthenColumn(p, c.Target, c.Mapping.Type))...)
 		case holds(needs, is):
-			d.replaced = append(d.replaced, replaced{c, by.granted[c.Target]})
+			names := called[c.Target]
+			if names == nil {
+				names = []string{c.Target}
+			}
+			d.replaced = append(d.replaced, replaced{c, by.granted[c.Target], names})
 			d.alterations = append(d.alterations, widenColumn(p, by.rowKeys, c, to, left)...)
 			by = by.renamed(to, c.Target)
 		default:

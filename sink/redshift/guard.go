@@ -4,16 +4,18 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"rowshift/replicator"
 	"rowshift/schema"
 )
 
-// replaced is a column in whose place another of a wider type is put.
+// replaced is a column in whose place another is put.
 type replaced struct {
-	column  schema.Column
-	granted string // the privileges that were granted on it alone, as Redshift writes them
+	column  schema.Column // what it is to become
+	granted string        // the privileges that were granted on it alone, as Redshift writes them
+	called  []string      // what the target calls it, and what policies may call it besides
 }
 
 // maskingPolicy is a masking policy that is attached to columns of a target.
@@ -37,15 +39,16 @@ func (m maskingPolicy) covers(column string) bool {
 // to have none, since most have none; the README says so.
 func (w *Warehouse) due(ctx context.Context, s *session, a replicator.Alteration, have map[string]string, by traits) (due, error) {
 	d, err := w.dueOf(a, have, by)
-	if err != nil || len(d.replaced) == 0 {
+	all := slices.Concat(d.replaced, d.copied)
+	if err != nil || len(all) == 0 {
 		return d, err
 	}
 	policies, err := w.policies(ctx, s, a.Table)
 	if err != nil {
 		return due{}, err
 	}
-	for _, r := range d.replaced {
-		if h := w.guardHalt(a.Table, r, policies, have); h != nil {
+	for i, r := range all {
+		if h := w.guardHalt(a.Table, r, policies, have, i < len(d.replaced)); h != nil {
 			return due{}, unfit(a.Table, h)
 		}
 	}
@@ -66,12 +69,12 @@ func (w *Warehouse) policies(ctx context.Context, s *session, t *schema.Table) (
 
 // guardHalt returns the halt for a column that would be replaced although it is guarded, nil if
 // it is not. The repair makes the new column before it has any value, so that no value is ever
-// in a column that nothing guards.
-func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPolicy, have map[string]string) *replicator.Halt {
+// in a column that nothing guards. adds is false if the column that takes the place is there.
+func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPolicy, have map[string]string, adds bool) *replicator.Halt {
 	p, name := in(w.options.Schema, t.Target), r.column.Target
 	var found, again []string
 	for _, m := range policies {
-		if m.covers(name) {
+		if slices.ContainsFunc(r.called, m.covers) {
 			found = append(found, fmt.Sprintf("the masking policy %s on %s for %s %s", quoted(m.name), m.output, m.granteeType, m.grantee))
 			again = append(again, attachPolicy(p, name, m))
 		}
@@ -84,11 +87,15 @@ func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPol
 		return nil
 	}
 	old := spare(name, "_old", func(name string) bool { return have[name] != "" })
+	statements := []string{renameColumn(p, r.called[0], old)}
+	if adds {
+		statements = append(statements, addColumn(p, name, r.column.Mapping.Type))
+	}
 	return &replicator.Halt{
 		Reason: replicator.TargetDrift,
-		Found:  fmt.Sprintf("column %s of %s has %s", quoted(name), p, strings.Join(found, ", and ")),
-		Means:  fmt.Sprintf("the column has to become %s, for which Redshift needs another column in its place, and what guards this one would not guard that one", r.column.Mapping.Type),
-		Repair: fmt.Sprintf("%s; %s; %s then %s; the new column is NULL until the table is loaded, and then the old one can be dropped: %s (a policy over several columns has to be attached to all of them)",
-			renameColumn(p, name, old), addColumn(p, name, r.column.Mapping.Type), strings.Join(again, " "), resyncOf(t), dropColumn(p, old)),
+		Found:  fmt.Sprintf("column %s of %s has %s", quoted(r.called[0]), p, strings.Join(found, ", and ")),
+		Means:  fmt.Sprintf("its values have to go into column %s, which is %s, and what guards this one would not guard that one", quoted(name), r.column.Mapping.Type),
+		Repair: fmt.Sprintf("%s %s then %s; until the table is loaded, the new column does not have these values, and then the old one can be dropped: %s (a policy over several columns has to be attached to all of them)",
+			shown(statements), strings.Join(again, " "), resyncOf(t), dropColumn(p, old)),
 	}
 }

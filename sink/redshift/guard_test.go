@@ -166,3 +166,39 @@ func TestMaskedColumnIsNotReplaced(t *testing.T) {
 		})
 	}
 }
+
+// A policy knows a column by the name that it had. So a masked column that was renamed is neither
+// replaced nor copied into another that the target still has.
+func TestMaskedColumnThatWasRenamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		before []string // what people have done to the target
+		repair string
+		left   []string
+	}{
+		"and replaced": {nil, `RENAME COLUMN "n" TO "m_old"; ALTER TABLE "public_copy"."words" ADD COLUMN "m" BIGINT; ATTACH MASKING POLICY "hide" ON "public_copy"."words" ("m") TO ROLE "analysts" PRIORITY 20; then rowshift resync`,
+			[]string{"body", "n", "word"}},
+		"before, and replaced": {[]string{"ALTER TABLE public_copy.words RENAME COLUMN n TO m"}, `RENAME COLUMN "m" TO "m_old"; ALTER TABLE "public_copy"."words" ADD COLUMN "m" BIGINT; ATTACH`,
+			[]string{"body", "m", "word"}},
+		"and copied": {[]string{"ALTER TABLE public_copy.words ADD COLUMN m BIGINT"}, `RENAME COLUMN "n" TO "m_old"; ATTACH MASKING POLICY "hide" ON "public_copy"."words" ("m") TO ROLE`,
+			[]string{"body", "m", "n", "word"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, r, m := widening(t, func(w *world, o *Options) { o.Config = w.config("dev") })
+			w.admin(test.before...)
+			w.below(`INSERT INTO redshift_catalog.masking VALUES ('hide', 'public_copy', 'words', 'dev', 'analysts', 'role', 20, '["n"]', '["n"]')`)
+			m.Alterations = []replicator.Alteration{{
+				Table: wordsWith(func(t *schema.Table) { t.Columns[1].Name, t.Columns[1].Target = "m", "m" }),
+				Diff:  schema.Diff{Renamed: []schema.Rename{{From: "n", To: "m"}}, Longer: true},
+			}}
+			_, err := r.Merge(t.Context(), m)
+			if h := wantGuarded(t, err, `the masking policy "hide" on ["n"] for role analysts`); !strings.Contains(h.Repair, test.repair) {
+				t.Error(h.Repair)
+			}
+			w.want(w.columnsOfWords(), test.left...)
+			if name == "and copied" {
+				w.want(w.ask("SELECT m FROM public_copy.words"), "~")
+			}
+		})
+	}
+}
