@@ -126,7 +126,7 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 		return f
 	}
 	c, is, err := w.read(ctx, s)
-	if err == nil && c != nil && is == layout && !(slices.Contains(names, "ledger") && slices.Contains(names, "quarantine")) {
+	if err == nil && c != nil && is >= accounted && !(slices.Contains(names, "ledger") && slices.Contains(names, "quarantine")) {
 		err = w.unaccounted(!slices.Contains(names, "ledger"))
 	}
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {

@@ -281,10 +281,10 @@ func (w *Warehouse) ensureAccounts(ctx context.Context, s *session, is int) erro
 	if err != nil || slices.Contains(names, "ledger") && slices.Contains(names, "quarantine") {
 		return err
 	}
-	switch is {
-	case 0:
+	switch {
+	case is == 0:
 		return s.each(ctx, "create the metadata tables", w.metadata.createLedger())
-	case layout:
+	case is >= accounted:
 		return w.unaccounted(!slices.Contains(names, "ledger"))
 	}
 	return nil // they are made as the tables are moved up

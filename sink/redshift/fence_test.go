@@ -173,11 +173,16 @@ func TestLedgerAndQuarantineAreMissed(t *testing.T) {
 		if !strings.Contains(h.Found, name) || !strings.HasPrefix(create, "CREATE TABLE") {
 			t.Fatal(h)
 		}
-		if f := find(t, w.check(r, table), "checkpoint"); f.Verdict != replicator.Failure || !strings.HasPrefix(f.Found, h.Found) {
-			t.Errorf("check says %+v", f)
+		for _, is := range []int{layout, accounted} { // moving up from there makes neither
+			w.admin(fmt.Sprintf("UPDATE rowshift_accounts.checkpoint SET layout = %d", is))
+			_, err := r.Fence(t.Context(), first(table))
+			wantHalt(t, err, replicator.WarehouseUnfit)
+			if f := find(t, w.check(r, table), "checkpoint"); f.Verdict != replicator.Failure || !strings.HasPrefix(f.Found, h.Found) {
+				t.Errorf("layout %d: check says %+v", is, f)
+			}
+			_, err = r.Quarantine(t.Context(), nil, 10)
+			wantHalt(t, err, replicator.WarehouseUnfit)
 		}
-		_, err = r.Quarantine(t.Context(), nil, 10)
-		wantHalt(t, err, replicator.WarehouseUnfit)
 		w.query(must(w.config("loader")(t.Context())), create)
 		w.fence(r, table)
 	}

@@ -135,7 +135,7 @@ func (w *Warehouse) withQuarantine(ctx context.Context, do func(*session) error)
 			return nil
 		}
 		is, err := w.readLayout(ctx, s)
-		if err != nil || is != layout {
+		if err != nil || is < accounted {
 			return err
 		}
 		return w.unaccounted(!slices.Contains(names, "ledger"))

@@ -12,6 +12,10 @@ import "fmt"
 //	5: the details of tables with thousands of partitions have these apart
 const layout = 5
 
+// accounted is the first layout with a ledger and a quarantine. Later ones do not make them, so in
+// those somebody has dropped what is missing.
+const accounted = 4
+
 // upgrades returns the statements that move the metadata tables up: first those from layout 1 to
 // 2, and so on. They run in the transaction that takes the fence, so they are such as Redshift
 // can roll back: each adds one column at most, and none is an ALTER COLUMN TYPE.
