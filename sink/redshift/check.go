@@ -29,6 +29,10 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest 
 	}
 	for _, t := range tables {
 		findings = append(findings, w.checkTarget(ctx, s, t))
+		if forgetful(t) {
+			findings = append(findings, replicator.Finding{Subject: "warehouse: partitions of " + t.Target, Verdict: replicator.Warning,
+				Found: fmt.Sprintf("%d, too many to remember which transaction attached each: one that is detached and attached again at once goes unnoticed", len(t.Parts))})
+		}
 	}
 	return findings
 }

@@ -125,3 +125,13 @@ func roomForTable(t *schema.Table) error {
 	s := replicator.TableState{OID: t.OID, Name: t.Known, Shape: t.Shape(), Heap: t.Heap, Parts: t.Parts}
 	return roomFor(s, detailOf(s))
 }
+
+// forgetful reports whether there is room for a table's partitions only without the transactions
+// that attached them.
+func forgetful(t *schema.Table) bool {
+	if len(t.Parts) == 0 {
+		return false
+	}
+	s := replicator.TableState{OID: t.OID, Name: t.Known, Shape: t.Shape(), Heap: t.Heap, Parts: t.Parts}
+	return len(packedDetail(s)) > maxDetail && len(detailOf(s)) <= maxDetail
+}

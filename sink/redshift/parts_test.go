@@ -105,10 +105,11 @@ func TestRoomForPartitions(t *testing.T) {
 	for name, test := range map[string]struct {
 		parts func(n int) []schema.Part
 		fit   int
+		whole int // with the transactions that attached them
 	}{
-		"made one after another":            {func(n int) []schema.Part { return somePartitions(n, 12) }, 90_000},
-		"made one after another, rewritten": {func(n int) []schema.Part { return rewritten(somePartitions(n, 12), 12) }, 40_000},
-		"scattered":                         {scattered, 6_000},
+		"made one after another":            {func(n int) []schema.Part { return somePartitions(n, 12) }, 90_000, 47_000},
+		"made one after another, rewritten": {func(n int) []schema.Part { return rewritten(somePartitions(n, 12), 12) }, 40_000, 28_000},
+		"scattered":                         {scattered, 6_000, 3_800},
 	} {
 		s := replicator.TableState{OID: 1, Name: schema.Name{Schema: "public", Table: "events"}, Shape: composite().Shape(), Parts: test.parts(100_000)}
 		u, ok := errors.AsType[*replicator.Unfit](roomFor(s, detailOf(s)))
@@ -120,6 +121,10 @@ func TestRoomForPartitions(t *testing.T) {
 		s.Parts = test.parts(test.fit)
 		if err := roomFor(s, detailOf(s)); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		s.Parts = test.parts(test.whole)
+		if d := packedDetail(s); len(d) > maxDetail {
+			t.Errorf("%s: %d with the transactions have %d bytes", name, test.whole, len(d))
 		}
 	}
 }
@@ -171,6 +176,11 @@ func TestTooManyPartitions(t *testing.T) {
 	}
 	findings := r.Check(t.Context(), []*schema.Table{other, &many}, "")
 	if f := findings[len(findings)-1]; f.Verdict != replicator.Failure || !strings.HasPrefix(f.Found, u.Why.Found) || f.Repair != u.Why.Repair {
+		t.Errorf("found %+v", f)
+	}
+	many.Parts = scattered(5000)
+	findings = r.Check(t.Context(), []*schema.Table{&many}, "")
+	if f := findings[len(findings)-1]; f.Verdict != replicator.Warning || !strings.HasPrefix(f.Found, "5000, too many to remember which transaction") {
 		t.Errorf("found %+v", f)
 	}
 	state.State, state.Parts, state.Why = replicator.Parked, nil, u.Why.Found // as the core does
