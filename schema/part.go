@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -81,21 +82,22 @@ func (v *resolver) partition(p Part, key []string, listed bool) {
 // cannot be told if the server has recovered since it was, so sameRun must say that the
 // partitions were, and now are, read in the same run of the server.
 func Unseen(was, now []Part, sameRun bool) string {
+	isNow, wasThere := finder(now), finder(was)
 	for _, w := range was {
-		i := slices.IndexFunc(now, func(n Part) bool { return n.OID == w.OID })
-		if i < 0 {
+		n := isNow(w.OID)
+		switch {
+		case n == nil:
 			return "a partition was dropped or detached"
-		}
-		if now[i].File != w.File {
-			return "partition " + now[i].Name.String() + " was truncated, or written anew"
-		}
-		if w.XMin != 0 && now[i].XMin != w.XMin {
-			return "partition " + now[i].Name.String() + " was detached, and attached again"
+		case n.File != w.File:
+			return "partition " + n.Name.String() + " was truncated, or written anew"
+		case w.XMin != 0 && n.XMin != w.XMin:
+			return "partition " + n.Name.String() + " was detached, and attached again"
 		}
 	}
-	for _, n := range now {
+	for i := range now {
+		n := &now[i]
 		switch {
-		case slices.ContainsFunc(was, func(w Part) bool { return w.OID == n.OID }):
+		case wasThere(n.OID) != nil:
 		case !n.Born:
 			return "partition " + n.Name.String() + " was attached"
 		case !sameRun:
@@ -103,4 +105,25 @@ func Unseen(was, now []Part, sameRun bool) string {
 		}
 	}
 	return ""
+}
+
+// finder returns a function that finds partitions by their OIDs. It is quickest if it is asked
+// for them in the order of the OIDs, in which the catalogue is read. A table may have tens of
+// thousands, and nothing else gets on while two such lists are compared.
+func finder(parts []Part) func(oid uint32) *Part {
+	if byOID := func(a, b Part) int { return cmp.Compare(a.OID, b.OID) }; !slices.IsSortedFunc(parts, byOID) {
+		parts = slices.SortedFunc(slices.Values(parts), byOID)
+	}
+	next := 0
+	return func(oid uint32) *Part {
+		there := next < len(parts) && parts[next].OID == oid
+		if !there {
+			next, there = slices.BinarySearchFunc(parts, oid, func(p Part, oid uint32) int { return cmp.Compare(p.OID, oid) })
+		}
+		if !there {
+			return nil
+		}
+		next++
+		return &parts[next-1]
+	}
 }
