@@ -87,23 +87,29 @@ func (l *load) run(ctx context.Context) error {
 	}
 }
 
-// idle waits until something was merged. If it is time first to try a parked table again, it
-// ends the pass, since the next one begins with that, unless parts of a transaction wait for
-// their commit: see revived.
+// idle waits until something was merged, or it is time to try a parked table again.
 func (l *load) idle(ctx context.Context) error {
+	look, stop := l.lookAt()
+	defer stop()
+	select {
+	case <-l.stirred:
+		return nil
+	case <-look:
+		return l.revived()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// lookAt returns what brings something once it is time to try a parked table again, after
+// which revived says so. It never does if there is no such table or, since revived does not
+// say so then, while parts of a transaction wait for their commit: the merge of that stirs.
+func (l *load) lookAt() (<-chan time.Time, func() bool) {
 	if l.look.IsZero() || l.parts.Load() > 0 {
-		return await(ctx, l.stirred)
+		return nil, func() bool { return false }
 	}
-	until, cancel := context.WithDeadline(ctx, l.look)
-	defer cancel()
-	err := await(until, l.stirred)
-	if until.Err() != nil && ctx.Err() == nil {
-		if l.parts.Load() > 0 {
-			return nil // a part came meanwhile
-		}
-		return &Altered{Found: "a table that is parked for what may be over is tried again"}
-	}
-	return err
+	timer := time.NewTimer(time.Until(l.look))
+	return timer.C, timer.Stop
 }
 
 // loading returns the tables that are loading and, of those, the ones that are not
@@ -192,8 +198,18 @@ func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 		}
 	}
 	h := l.loads.haul
+	look, stop := l.lookAt()
+	defer stop()
+	var known <-chan struct{}
 	for {
 		select {
+		case <-look:
+			known = h.learned
+		case <-known:
+			known = nil // if parts of a transaction wait, the merge of its commit stirs
+			if err := l.revived(); err != nil {
+				return err
+			}
 		case <-h.ended:
 			l.loads.haul = nil
 			l.loads.reckon(l.epoch)
@@ -211,14 +227,16 @@ func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 	}
 }
 
-// unlessRevived calls Origin.Snapshot, which may wait for hours, and ends that if the pass
-// has to end for a parked table.
+// unlessRevived calls Origin.Snapshot, which may wait for hours, and ends that if a parked table
+// is asked for. It does not if such a table is to be tried again unasked. A wait that is ended
+// begins anew, for all transactions that run by then: if that came every so often, and one of
+// them always took longer, no table could be loaded as long as that one is parked.
 func (l *load) unlessRevived(ctx context.Context, tables []*schema.Table) (Snapshot, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var looking sync.WaitGroup
 	looking.Go(func() {
 		for await(ctx, l.stirred) == nil {
-			if err := l.revived(); err != nil {
+			if err := l.asksForParked(); err != nil {
 				cancel(err)
 			}
 		}
@@ -306,16 +324,26 @@ func (l *load) asked() (tables []*schema.Table) {
 	return tables
 }
 
-// revived returns an *Altered if a parked table was asked for again since the pass began,
-// for the next pass to look at it. The load looks for that after each merge while it waits for
-// what may take hours: a snapshot, a haul, the join, or something to do. It does not in hold,
-// order and remember, which wait for the reader or one merge, nor in a pause of fill, but once
-// they are over.
+// revived returns an *Altered if a parked table is to be tried again, for the next pass to look
+// at it: it was asked for since the pass began, or it is time for it unasked. The load looks for
+// that after each merge, and at that time, while it waits for what may take hours: a haul, the
+// join, or something to do. While it waits for a snapshot it looks for requests only. It does
+// not look in hold, order and remember, which wait for the reader or one merge, nor in a pause
+// of fill, but once they are over.
 //
 // While parts of a transaction wait for their commit, no pass ends for a parked table: the
 // parts would be thrown away with it, and if that happened again and again no table would get
 // on. The merge of the commit has the load look again.
 func (l *load) revived() error {
+	if l.parts.Load() == 0 && !l.look.IsZero() && !time.Now().Before(l.look) {
+		return &Altered{Found: "a table that is parked for what may be over is tried again"}
+	}
+	return l.asksForParked()
+}
+
+// asksForParked returns an *Altered if a parked table was asked for again since the pass began,
+// unless parts of a transaction wait: see revived.
+func (l *load) asksForParked() error {
 	if l.parts.Load() > 0 {
 		return nil
 	}

@@ -8,6 +8,8 @@ import "context"
 func (l *load) join(ctx context.Context) error {
 	<-l.turn
 	l.turn <- false
+	look, stop := l.lookAt()
+	defer stop()
 	for ordered := false; ; {
 		if err := l.apply(ctx, false); err != nil {
 			return err
@@ -20,6 +22,10 @@ func (l *load) join(ctx context.Context) error {
 		}
 		select {
 		case <-l.stirred:
+			if err := l.revived(); err != nil {
+				return err
+			}
+		case <-look: // if parts of a transaction wait, the merge of its commit stirs
 			if err := l.revived(); err != nil {
 				return err
 			}

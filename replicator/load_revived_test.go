@@ -151,3 +151,77 @@ func (s *lengthy) Merge(_ context.Context, m *Merge) (merged Merged, _ error) {
 	}
 	return merged, nil
 }
+
+// sealsParts has parts of a transaction wait from the tenth minute to the twentieth, in which
+// its commit is merged.
+func sealsParts(l *load) {
+	time.AfterFunc(10*time.Minute, func() { l.parts.Store(1) })
+	time.AfterFunc(20*time.Minute, func() {
+		l.parts.Store(0)
+		l.stirred <- struct{}{}
+	})
+}
+
+// A parked table that is to be tried again unasked is, whatever the load of others waits for,
+// even if nothing is merged meanwhile. Only the wait for a snapshot is not ended for that.
+func TestAParkedTableIsTriedAgainBesideALoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		waits func(*testing.T, *load) error
+		after time.Duration
+	}{
+		"a haul": {func(t *testing.T, l *load) error {
+			learned := make(chan struct{})
+			close(learned)
+			l.loads.haul = &haul{ended: make(chan struct{}), learned: learned}
+			return l.bring(t.Context(), nil)
+		}, 15 * time.Minute},
+		"a haul whose snapshot is made known later": {func(t *testing.T, l *load) error {
+			learned := make(chan struct{})
+			l.loads.haul = &haul{ended: make(chan struct{}), learned: learned}
+			time.AfterFunc(20*time.Minute, func() { close(learned) })
+			return l.bring(t.Context(), nil)
+		}, 20 * time.Minute},
+		"a haul beside a long transaction": {func(t *testing.T, l *load) error {
+			learned := make(chan struct{})
+			close(learned)
+			l.loads.haul = &haul{ended: make(chan struct{}), learned: learned}
+			sealsParts(l)
+			return l.bring(t.Context(), nil)
+		}, 20 * time.Minute},
+		"a join": {func(t *testing.T, l *load) error { return l.join(t.Context()) }, 15 * time.Minute},
+		"a join beside a long transaction": {func(t *testing.T, l *load) error {
+			sealsParts(l)
+			return l.join(t.Context())
+		}, 20 * time.Minute},
+		"nothing, beside a long transaction": {func(t *testing.T, l *load) error {
+			sealsParts(l)
+			for {
+				if err := l.idle(t.Context()); err != nil {
+					return err
+				}
+				if err := l.revived(); err != nil {
+					return err
+				}
+			}
+		}, 20 * time.Minute},
+		"nothing": {func(t *testing.T, l *load) error { return l.idle(t.Context()) }, 15 * time.Minute},
+		"a snapshot": {func(t *testing.T, l *load) error {
+			if _, err := l.unlessRevived(t.Context(), []*schema.Table{{}}); err != nil {
+				return err
+			}
+			return l.revived()
+		}, 10 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				l := newLoad(&Options{Origin: &asks{settles: 10 * time.Hour}}, Opened{}, Checkpoint{}, &loads{}, nil, nil)
+				l.look = began.Add(15 * time.Minute)
+				_, ends := errors.AsType[*Altered](c.waits(t, l))
+				if took := time.Since(began); !ends || took != c.after {
+					t.Errorf("after %v the pass ends: %v", took, ends)
+				}
+			})
+		})
+	}
+}
