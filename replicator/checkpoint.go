@@ -69,10 +69,10 @@ type TableState struct {
 	Name   schema.Name
 	Target string
 	State  State
-	Row    PublicationID // the table's pg_publication_rel row: if it is another one, the table was out for a while
-	Shape  []schema.Shape
-	Parts  []schema.Part // of a partitioned table: its partitions as of the rows that the target has
-	Run    string        // the run of the server that Parts were read in; empty: it was not looked at
+	Row    PublicationID  // the table's pg_publication_rel row: if it is another one, the table was out for a while
+	Shape  []schema.Shape // of a parked table: what the columns of its target were like, if it has a target
+	Parts  []schema.Part  // of a partitioned table: its partitions as of the rows that the target has
+	Run    string         // the run of the server that Parts were read in; empty: it was not looked at
 	Heap   schema.Heap
 
 	// Past is how the table was before it was altered, as long as the log may still

@@ -171,7 +171,7 @@ func (d *daemon) plan(cp Checkpoint, o Opened) planned {
 	for _, published := range o.Tables {
 		s, diff := d.next(cp, o, published)
 		if s.State == Loading || !diff.Empty() {
-			p.alterations = append(p.alterations, Alteration{Table: published.Table, Diff: diff})
+			p.alterations = append(p.alterations, Alteration{Table: published.Table, Diff: diff, Loads: s.State == Loading})
 		}
 		p.renames(cp, s.OID, diff.Renamed)
 		p.next.Tables = append(p.next.Tables, s)
@@ -235,18 +235,20 @@ func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 
 // park returns the state of a table that the source does not have, or does not have as it
 // must be. It does not remember the partitions, which may be what keeps the table from going
-// on: each repair is a load, and a load looks at them anew.
+// on: each repair is a load, and a load looks at them anew. It does remember what the target's
+// columns are called, since they are to be renamed before that load.
 func park(cp Checkpoint, u Unfit) TableState {
 	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
 	if known := cp.remembered(u.OID, u.Name); known != nil {
 		s = *known
 	}
-	s.State, s.Load, s.Past, s.Renaming, s.Parts, s.Run = Parked, nil, nil, nil, nil, ""
+	s.State, s.Load, s.Past, s.Parts, s.Run = Parked, nil, nil, nil, ""
 	s.Reason, s.Why, s.Repair = u.Why.Reason, u.Why.Found, u.Why.Repair
 	return s
 }
 
-// next returns the state of a published table and, if the table goes on, what became of it.
+// next returns the state of a published table and, if the table goes on, what became of it. Of a
+// parked table that is loaded it returns only how columns of its target are to be renamed.
 func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.Diff) {
 	t := p.Table
 	s := TableState{OID: t.OID, State: Loading}
@@ -288,11 +290,14 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	switch {
 	case unfit != nil:
 		unfit.table = &s
-		return park(Checkpoint{Tables: []TableState{s}}, Unfit{OID: t.OID, Name: t.Known, Why: unfit.why}), schema.Diff{}
+		return park(Checkpoint{Tables: []TableState{s.asTarget(known)}}, Unfit{OID: t.OID, Name: t.Known, Why: unfit.why}), schema.Diff{}
 	case why != "" || s.State == Loading && (s.Load == nil || !s.Load.Loaded && !d.loads.brings(s)):
 		s.State, s.Load, s.Past = Loading, nil, nil
 		if why != "" {
 			s.Reason, s.Why, s.Repair = "", why, ""
+		}
+		if known != nil && known.State == Parked {
+			return s, schema.Diff{Renamed: known.renamesBeforeLoad(t)}
 		}
 		return s, schema.Diff{}
 	case s.State == Live:

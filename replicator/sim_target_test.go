@@ -138,11 +138,18 @@ func (n *node) alterOne(m *replicator.Merge, a replicator.Alteration) (fills []f
 		from, to := slotOf(r.From), slotOf(r.To)
 		switch {
 		case !at.columns[from] || n.bug == renameIsAdd:
+		case at.columns[to] && a.Loads:
 		case at.columns[to]:
 			fills = append(fills, func(w *simWarehouse) { w.targets[name].each(func(r *row) { r[to] = r[from] }) })
 		default:
 			n.tall.count("target's column renamed")
 			at.move(from, to)
+			if still := w.still[name]; still != nil {
+				still.move(from, to)
+			}
+			if a.Loads {
+				n.tall.count("target's column renamed before a load")
+			}
 		}
 	}
 	for i, c := range a.Table.Columns {

@@ -103,7 +103,7 @@ var rare = []string{
 	"column made longer", "column retyped", "names swapped", "table written anew", "key altered", "key lost", "key is back",
 	"table dropped", "table recreated", "listed column dropped", "columns are renamed back", "publication is brought in line",
 	"publication waits for an alteration", "a pipeline cannot begin", "merge before an alteration is seen",
-	"merge fails behind its alterations", "target's column renamed", "target's column emptied",
+	"merge fails behind its alterations", "target's column renamed", "target's column renamed before a load", "target's column emptied",
 	"alterations of a target are stopped", "alteration of a target is refused", "table stays parked",
 	"alteration of a target waits for a reader", "table is parked for a reader of its target",
 }

@@ -200,7 +200,8 @@ type Merge struct {
 // table was given become NULL in all rows.
 type Alteration struct {
 	Table *schema.Table
-	Diff  schema.Diff // empty for a table that is loaded
+	Diff  schema.Diff // for a table that is loaded, it only says how columns of the target are renamed
+	Loads bool        // the table is loaded, so that no column of its target need be filled
 }
 
 // Join makes a target equal to a load table, which stands at the position of the

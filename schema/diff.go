@@ -37,6 +37,29 @@ func Compare(was []Shape, heap Heap, t *Table) Diff {
 	return c.diff
 }
 
+// Kept returns what columns that had those shapes were and are called in the warehouse, if the
+// column there can be kept when the table is loaded again. It cannot if its values are to be
+// something else, as with a hash, if its type may not hold them, or if another column had the
+// new name or has the old one.
+func Kept(was []Shape, t *Table) (names []Rename) {
+	is := t.Shape()
+	for _, w := range was {
+		i := slices.IndexFunc(is, func(n Shape) bool { return n.Attnum == w.Attnum })
+		if i < 0 {
+			continue
+		}
+		n := is[i]
+		other := func(s Shape) bool {
+			return s.Attnum != n.Attnum && (s.target() == w.target() || s.target() == n.target())
+		}
+		same := w.Type == n.Type && w.Typmod == n.Typmod || longer(w, n)
+		if same && w.Hash == n.Hash && w.Held == n.Held && !slices.ContainsFunc(was, other) && !slices.ContainsFunc(is, other) {
+			names = append(names, Rename{From: w.target(), To: n.target()})
+		}
+	}
+	return names
+}
+
 // comparison is one Compare under way.
 type comparison struct {
 	was   []Shape

@@ -73,6 +73,9 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 			continue // it was renamed before
 		}
 		if _, taken := have[r.To]; taken {
+			if a.Loads {
+				continue // the load writes r.To
+			}
 			d.fills = append(d.fills, copyColumn(p, r.To, r.From)) // the target still has r.To of a column that was dropped once
 			if i := slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Target == r.To }); i >= 0 {
 				d.copied = append(d.copied, replaced{t.Columns[i], by.granted[r.From], []string{r.From}})

@@ -1,0 +1,77 @@
+package replicator
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"rowshift/schema"
+)
+
+// A column that was renamed while its table's target could not be altered is renamed before the
+// table is loaded, whatever name it has by then. A load would else add a column of the new name,
+// which lacks the masking policies and rights of the one that is there.
+func TestRenameOfAParkedTableIsCarriedOut(t *testing.T) {
+	at := func(oid uint32, attnum int16, name, target string, typ uint32, more ...schema.Column) *schema.Table {
+		column := func(n int16, name string, typ uint32) schema.Column {
+			return schema.Column{Attribute: schema.Attribute{Attnum: n, Name: name, Type: schema.Type{OID: typ, Base: typ, Typmod: -1}}, Known: name, Target: name}
+		}
+		columns := append([]schema.Column{column(1, "id", 20), column(attnum, name, typ)}, more...)
+		return &schema.Table{OID: oid, Name: schema.Name{Table: "t"}, Known: schema.Name{Table: "t"}, Target: target, Columns: columns, Key: []int{0}, Heap: schema.Heap{File: 1, Last: 9}}
+	}
+	type names = []schema.Rename
+	other := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "email", Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Known: "email", Target: "email"}
+	late := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "late", Missing: true, Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Known: "late", Target: "late"}
+	for name, c := range map[string]struct {
+		then *schema.Table
+		want names
+	}{
+		"as it was renamed":                  {at(1, 2, "mail", "t", 25), names{{From: "email", To: "mail"}}},
+		"renamed again":                      {at(1, 2, "post", "t", 25), names{{From: "email", To: "post"}, {From: "mail", To: "post"}}},
+		"renamed back":                       {at(1, 2, "email", "t", 25), names{{From: "mail", To: "email"}}},
+		"with a column that a load brings":   {at(1, 2, "mail", "t", 25, late), names{{From: "email", To: "mail"}}},
+		"dropped, and another has its name":  {at(1, 10, "mail", "t", 25), nil},
+		"and another has the name of before": {at(1, 2, "mail", "t", 25, other), nil},
+		"of another type":                    {at(1, 2, "mail", "t", 20), nil},
+		"another table of that name":         {at(5, 2, "mail", "t", 25), nil},
+		"into another target":                {at(1, 2, "mail", "u", 25), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			was, held := at(1, 2, "email", "t", 25), at(1, 2, "mail", "t", 25)
+			d := &daemon{Options: &Options{}, shapes: shapes{every: time.Hour}}
+			opened := func(t *schema.Table) Opened { return Opened{Tables: []Published{{Table: t}}} }
+			cp := Checkpoint{Tables: []TableState{{OID: 1, Name: was.Known, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
+			cp = *d.plan(cp, opened(held)).first
+			d.shapes.learn(&Unfit{OID: 1, Name: was.Known, Why: &Halt{Reason: TargetDrift}, Passes: true})
+			cp = d.plan(cp, opened(held)).next
+			if cp.Tables[0].State != Parked || d.plan(cp, opened(held)).changed {
+				t.Errorf("it is not parked once: %+v", cp.Tables[0])
+			}
+			d.shapes.unfit = nil // it is time to try it again
+			p := d.plan(cp, opened(c.then))
+			got := p.alterations[0]
+			if !slices.Equal(got.Diff.Renamed, c.want) || !got.Loads || p.next.Tables[0].State != Loading || p.next.Tables[0].Renaming != nil {
+				t.Errorf("%+v, by the state %+v", got.Diff, p.next.Tables[0])
+			}
+			if c.want != nil && (p.first == nil && !slices.Equal(cp.Tables[0].Renaming, c.want) || p.first != nil && !slices.Equal(p.first.Tables[0].Renaming, c.want)) {
+				t.Errorf("a pass that dies now would not know what its target's columns are called: %+v", p.first)
+			}
+		})
+	}
+}
+
+// A table that the source found to be unfit, and of which a column was renamed, is likewise
+// renamed before it is loaded.
+func TestUnfitSourceKeepsRenames(t *testing.T) {
+	at := func(name string) *schema.Table {
+		return &schema.Table{OID: 1, Known: schema.Name{Table: "t"}, Target: "t", Columns: []schema.Column{{Attribute: schema.Attribute{Attnum: 1, Name: name}, Known: name, Target: name}}}
+	}
+	names := []schema.Rename{{From: "a", To: "b"}}
+	cp := Checkpoint{Tables: []TableState{{OID: 1, Name: at("a").Known, Target: "t", State: Live, Shape: at("a").Shape(), Renaming: names}}}
+	d := &daemon{Options: &Options{}}
+	cp = d.plan(cp, Opened{Unfit: []Unfit{{OID: 1, Name: at("a").Known, Why: &Halt{Reason: TableUnfit}}}}).next
+	p := d.plan(cp, Opened{Tables: []Published{{Table: at("c")}}})
+	if want := []schema.Rename{{From: "a", To: "c"}, {From: "b", To: "c"}}; !slices.Equal(p.alterations[0].Diff.Renamed, want) {
+		t.Errorf("%+v", p.alterations[0].Diff)
+	}
+}
