@@ -113,7 +113,7 @@ func (m *merging) heldBy(t *schema.Table, a alteration, by *holder) error {
 	h := &replicator.Halt{
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("others keep %s locked, so that it cannot be altered: %s", p, shown(printed([]alteration{a}))),
-		Means:  "an ALTER TABLE waits for every transaction that has read the table, even if its session is idle by now, and all tables would wait with it",
+		Means:  "an alteration waits for every transaction that has read the table, even if its session is idle by now, and all tables would wait with it",
 		Repair: fmt.Sprintf("as a superuser, to whom Redshift shows the sessions of all users, see which have the table locked, the oldest first: %s; and end them: %s",
 			holderOf(m.options.Schema, t.Target), terminate("<pid>")),
 	}

@@ -196,4 +196,4 @@ func (w *World) Close() error {
 func (w *World) path(name string) string { return filepath.Join(w.Dir, name) }
 
 // patience is how long a test waits for something that must happen.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
