@@ -169,14 +169,12 @@ func (p *pipeline) run(ctx context.Context) error {
 // at once.
 func (p *pipeline) read(reading context.Context) error {
 	err := p.reader.run(reading)
-	switch {
-	case err == nil || reading.Err() != nil:
-		return nil
-	case errors.Is(err, errShutdown):
+	told := reading.Err() != nil // to end
+	if errors.Is(err, errShutdown) && !told {
 		_ = p.source.Close() // what was handed over is merged without it, whatever its end is like
 	}
-	if p.endsWell(err) {
-		return nil
+	if told || p.endsWell(err) {
+		err = nil
 	}
 	return err
 }
