@@ -48,9 +48,10 @@ func (m *merging) holder(ctx context.Context, t *schema.Table) *holder {
 
 // stillHeld returns a *replicator.Unfit if a table was parked because others had held its target,
 // and somebody still does, who may be somebody else. That costs no wait, in which all tables would
-// stand still. If whoever is shown came lately, the alteration begins anew. If nobody is shown,
-// there may be somebody all the same, so it gets one try more, and that a short one unless it may
-// take long by itself.
+// stand still. A process that has just started knows of no hold-up, and waits for one anew. If
+// whoever is shown came lately, the alteration begins anew. If nobody is shown, there may be
+// somebody all the same, so it gets one try more, and that a short one unless it may take long by
+// itself.
 func (m *merging) stillHeld(ctx context.Context, t *schema.Table, a alteration) error {
 	if !m.held[t.Target].parked {
 		return nil
