@@ -11,6 +11,8 @@ import (
 	"rowshift/replicator"
 	"rowshift/schema"
 	"rowshift/test/redshifttest"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // A session that has read a target and is idle in its transaction keeps it from being altered.
@@ -50,16 +52,8 @@ func TestAlterationBehindAReader(t *testing.T) {
 		t.Errorf("the next try waited for %v", time.Since(began))
 	}
 	w.unmoved()
-	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
-		t.Error(err)
-	}
-	if _, err := r.Merge(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
+	goesOn(t, reader, r, m)
 	w.want(w.ask("SELECT word, n, body, note FROM public_copy.words"), "a|1|x|~")
-	if len(r.held) != 0 {
-		t.Errorf("%v is remembered", r.held)
-	}
 }
 
 // If Redshift does not tell who holds a target, its table is unfit all the same, also for an
@@ -110,13 +104,20 @@ func TestWideningBehindAReader(t *testing.T) {
 	if u, ok := errors.AsType[*replicator.Unfit](err); !ok || !u.Passes {
 		t.Fatalf("the second try: %v", err)
 	}
+	goesOn(t, reader, r, m)
+	w.want(w.columnsOfWords(), "body", "n", "word")
+}
+
+// goesOn ends a reader's transaction. After that the merge that it held up goes through, and
+// nobody remembers that it was held up.
+func goesOn(t *testing.T, reader *pgx.Conn, r *Warehouse, m *replicator.Merge) {
+	t.Helper()
 	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Error(err)
 	}
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	w.want(w.columnsOfWords(), "body", "n", "word")
 	if len(r.held) != 0 {
 		t.Errorf("%v is remembered", r.held)
 	}

@@ -102,15 +102,20 @@ func (p *place) config() (*pgx.ConnConfig, error) {
 // patience is how long a statement may take. A small cluster compiles each new one.
 const patience = 2 * time.Minute
 
+// connect opens a session, which the caller closes.
+func (p *place) connect(ctx context.Context) (*pgx.Conn, error) {
+	c, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	return pgx.ConnectConfig(ctx, c)
+}
+
 // execute runs a statement in a session of its own, even after the test has ended.
 func (p *place) execute(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, err := p.config()
-	if err != nil {
-		return err
-	}
-	conn, err := pgx.ConnectConfig(ctx, c)
+	conn, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,11 +129,7 @@ func (p *place) execute(statement string) error {
 // leavesNothing fails if there are schemas, users, groups or roles, other than the run's
 // schema, whose names begin with that schema's.
 func (p *place) leavesNothing(ctx context.Context) error {
-	c, err := p.config()
-	if err != nil {
-		return err
-	}
-	conn, err := pgx.ConnectConfig(ctx, c)
+	conn, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
