@@ -25,7 +25,7 @@ type load struct {
 	refused *refusals
 	orders  chan order // to the reader
 	news    chan<- news
-	stirred chan struct{} // holds one: something was merged
+	stirred chan struct{} // holds one: something was merged, or it is time to try a parked table again
 	held    chan struct{} // holds one: the changes of tables are held from here on
 	joined  chan struct{} // holds one: the tables have joined
 
@@ -60,6 +60,7 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, loads *loads, to chan<- n
 // run loads the tables that are not loaded, lets all that are loading join, and does the
 // same again for tables that somebody asks for.
 func (l *load) run(ctx context.Context) error {
+	defer l.stirInTime()()
 	l.takeOn(ctx)
 	for {
 		if err := l.revived(); err != nil {
@@ -74,42 +75,32 @@ func (l *load) run(ctx context.Context) error {
 			}
 			continue // stirred may have told already of what was asked for meanwhile
 		}
-		asked := l.asked()
-		if len(asked) > 0 {
+		if asked := l.asked(); len(asked) > 0 {
 			if err := l.hold(ctx, asked); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := l.idle(ctx); err != nil {
+		if err := await(ctx, l.stirred); err != nil {
 			return err
 		}
 	}
 }
 
-// idle waits until something was merged, or it is time to try a parked table again.
-func (l *load) idle(ctx context.Context) error {
-	look, stop := l.lookAt()
-	defer stop()
+// stir has what waits for a change look for one.
+func (l *load) stir() {
 	select {
-	case <-l.stirred:
-		return nil
-	case <-look:
-		return l.revived()
-	case <-ctx.Done():
-		return ctx.Err()
+	case l.stirred <- struct{}{}:
+	default:
 	}
 }
 
-// lookAt returns what brings something once it is time to try a parked table again, after
-// which revived says so. It never does if there is no such table or, since revived does not
-// say so then, while parts of a transaction wait for their commit: the merge of that stirs.
-func (l *load) lookAt() (<-chan time.Time, func() bool) {
-	if l.look.IsZero() || l.parts.Load() > 0 {
-		return nil, func() bool { return false }
+// stirInTime stirs once it is time to try a parked table again, unless stop is called before.
+func (l *load) stirInTime() (stop func() bool) {
+	if l.look.IsZero() {
+		return func() bool { return false }
 	}
-	timer := time.NewTimer(time.Until(l.look))
-	return timer.C, timer.Stop
+	return time.AfterFunc(time.Until(l.look), l.stir).Stop
 }
 
 // loading returns the tables that are loading and, of those, the ones that are not
@@ -198,31 +189,23 @@ func (l *load) bring(ctx context.Context, tables []*schema.Table) error {
 		}
 	}
 	h := l.loads.haul
-	look, stop := l.lookAt()
-	defer stop()
-	var known <-chan struct{}
+	known := h.learned // nil once the reader knows
 	for {
 		select {
-		case <-look:
-			known = h.learned
 		case <-known:
-			known = nil // if parts of a transaction wait, the merge of its commit stirs
-			if err := l.revived(); err != nil {
-				return err
-			}
+			known = nil
+		case <-l.stirred:
 		case <-h.ended:
 			l.loads.haul = nil
 			l.loads.reckon(l.epoch)
 			return h.err
-		case <-l.stirred:
-			if !closed(h.learned) {
-				continue
-			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if known == nil {
 			if err := l.revived(); err != nil {
 				return err
 			}
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
 }
@@ -303,10 +286,7 @@ func (l *load) know(c Checkpoint, resyncs []schema.Name) {
 	l.mu.Lock()
 	l.checkpoint, l.resyncs = c, resyncs
 	l.mu.Unlock()
-	select {
-	case l.stirred <- struct{}{}:
-	default:
-	}
+	l.stir()
 }
 
 // asked returns the live tables that somebody has asked to have loaded again.
@@ -325,15 +305,15 @@ func (l *load) asked() (tables []*schema.Table) {
 }
 
 // revived returns an *Altered if a parked table is to be tried again, for the next pass to look
-// at it: it was asked for since the pass began, or it is time for it unasked. The load looks for
-// that after each merge, and at that time, while it waits for what may take hours: a haul, the
-// join, or something to do. While it waits for a snapshot it looks for requests only. It does
-// not look in hold, order and remember, which wait for the reader or one merge, nor in a pause
-// of fill, but once they are over.
+// at it: it was asked for since the pass began, or it is time for it unasked. The load asks that
+// each time it is stirred while it waits for what may take hours: a haul, the join, or something
+// to do. While it waits for a snapshot it looks for requests only. It does not look in hold,
+// order and remember, which wait for the reader or one merge, nor in a pause of fill, but once
+// they are over.
 //
 // While parts of a transaction wait for their commit, no pass ends for a parked table: the
 // parts would be thrown away with it, and if that happened again and again no table would get
-// on. The merge of the commit has the load look again.
+// on. The merge of the commit stirs.
 func (l *load) revived() error {
 	if l.parts.Load() == 0 && !l.look.IsZero() && !time.Now().Before(l.look) {
 		return &Altered{Found: "a table that is parked for what may be over is tried again"}

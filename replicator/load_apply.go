@@ -8,9 +8,10 @@ import "context"
 func (l *load) join(ctx context.Context) error {
 	<-l.turn
 	l.turn <- false
-	look, stop := l.lookAt()
-	defer stop()
 	for ordered := false; ; {
+		if err := l.revived(); err != nil {
+			return err
+		}
 		if err := l.apply(ctx, false); err != nil {
 			return err
 		}
@@ -22,13 +23,6 @@ func (l *load) join(ctx context.Context) error {
 		}
 		select {
 		case <-l.stirred:
-			if err := l.revived(); err != nil {
-				return err
-			}
-		case <-look: // if parts of a transaction wait, the merge of its commit stirs
-			if err := l.revived(); err != nil {
-				return err
-			}
 		case <-l.joined:
 			return nil
 		case <-ctx.Done():

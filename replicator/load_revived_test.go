@@ -158,7 +158,7 @@ func sealsParts(l *load) {
 	time.AfterFunc(10*time.Minute, func() { l.parts.Store(1) })
 	time.AfterFunc(20*time.Minute, func() {
 		l.parts.Store(0)
-		l.stirred <- struct{}{}
+		l.stir()
 	})
 }
 
@@ -195,16 +195,9 @@ func TestAParkedTableIsTriedAgainBesideALoad(t *testing.T) {
 		}, 20 * time.Minute},
 		"nothing, beside a long transaction": {func(t *testing.T, l *load) error {
 			sealsParts(l)
-			for {
-				if err := l.idle(t.Context()); err != nil {
-					return err
-				}
-				if err := l.revived(); err != nil {
-					return err
-				}
-			}
+			return l.run(t.Context())
 		}, 20 * time.Minute},
-		"nothing": {func(t *testing.T, l *load) error { return l.idle(t.Context()) }, 15 * time.Minute},
+		"nothing": {func(t *testing.T, l *load) error { return l.run(t.Context()) }, 15 * time.Minute},
 		"a snapshot": {func(t *testing.T, l *load) error {
 			if _, err := l.unlessRevived(t.Context(), []*schema.Table{{}}); err != nil {
 				return err
@@ -217,6 +210,7 @@ func TestAParkedTableIsTriedAgainBesideALoad(t *testing.T) {
 				began := time.Now()
 				l := newLoad(&Options{Origin: &asks{settles: 10 * time.Hour}}, Opened{}, Checkpoint{}, &loads{}, nil, nil)
 				l.look = began.Add(15 * time.Minute)
+				defer l.stirInTime()()
 				_, ends := errors.AsType[*Altered](c.waits(t, l))
 				if took := time.Since(began); !ends || took != c.after {
 					t.Errorf("after %v the pass ends: %v", took, ends)
