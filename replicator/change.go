@@ -57,9 +57,9 @@ type Change struct {
 	// New is the new row of an Insert or Update, with all of Table.Columns.
 	New Tuple
 
-	// Unfit says why the row cannot be read as a row of Table: it was written when the
+	// Misread says why the row cannot be read as a row of Table: it was written when the
 	// table had another shape. It is an *Altered, and whoever needs the row fails with it.
-	Unfit error
+	Misread error
 }
 
 // ofTable reports whether the change is one of a table.

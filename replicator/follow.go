@@ -256,8 +256,8 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	if known != nil {
 		s = *known
 	}
-	asked := slices.Contains(cp.Resyncs, t.Known)
-	s = s.After(p.Seen)
+	asked := slices.Contains(cp.Resyncs, t.Configured)
+	s = s.After(p.SameRows)
 	diff, past := s.Follow(t, cp.LSN, o.Read)
 	why := ""
 	switch {
@@ -285,12 +285,12 @@ func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.
 	case d.shapes.misread[t.OID] && diff.Empty():
 		why = "the log tells of it as it never was"
 	}
-	unfit := d.shapes.stillUnfit(t, times(cp.Resyncs, t.Known))
-	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Run, s.Renaming = t.Known, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, t.Run, nil
+	unfit := d.shapes.stillUnfit(t, times(cp.Resyncs, t.Configured))
+	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Run, s.Renaming = t.Configured, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, t.Run, nil
 	switch {
 	case unfit != nil:
 		unfit.table = &s
-		return park(Checkpoint{Tables: []TableState{s.asTarget(known)}}, Unfit{OID: t.OID, Name: t.Known, Why: unfit.why}), schema.Diff{}
+		return park(Checkpoint{Tables: []TableState{s.asTarget(known)}}, Unfit{OID: t.OID, Name: t.Configured, Why: unfit.why}), schema.Diff{}
 	case why != "" || s.State == Loading && (s.Load == nil || !s.Load.Loaded && !d.loads.brings(s)):
 		s.State, s.Load, s.Past = Loading, nil, nil
 		if why != "" {

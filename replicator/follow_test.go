@@ -14,7 +14,7 @@ import (
 // it. If it were tried in each pass, it would end each.
 func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "a"}
-	table := &schema.Table{OID: 1, Name: name, Known: name, Target: "a"}
+	table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a"}
 	d := &daemon{Options: &Options{}}
 	opened := Opened{Tables: []Published{{Table: table}}}
 	cp := Checkpoint{Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live}}}
@@ -116,7 +116,7 @@ func (s *readers) Merge(_ context.Context, m *Merge) (Merged, error) {
 func TestWaitForTheNextTryStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		name := schema.Name{Schema: "public", Table: "a"}
-		table := &schema.Table{OID: 1, Name: name, Known: name, Target: "a"}
+		table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a"}
 		d := &daemon{Options: &Options{}, shapes: shapes{every: 15 * time.Minute}}
 		cp := Checkpoint{Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live}}}
 		plan := func(want State) {
@@ -154,24 +154,24 @@ func TestWaitForTheNextTryStartsAnew(t *testing.T) {
 // the source saw the two one by one, and is loaded again if it did not.
 func TestSeenInBetween(t *testing.T) {
 	at := func(xmin, file uint32) *schema.Table {
-		id := schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "id", XMin: xmin, Type: schema.Type{OID: 23, Base: 23, Typmod: -1, Name: "int4"}}, Known: "id", Target: "id"}
-		return &schema.Table{OID: 1, Known: schema.Name{Table: "t"}, Target: "t", Columns: []schema.Column{id}, Key: []int{0}, Heap: schema.Heap{File: file, Last: 1}}
+		id := schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "id", XMin: xmin, Type: schema.Type{OID: 23, Base: 23, Typmod: -1, Name: "int4"}}, Configured: "id", Target: "id"}
+		return &schema.Table{OID: 1, Configured: schema.Name{Table: "t"}, Target: "t", Columns: []schema.Column{id}, Key: []int{0}, Heap: schema.Heap{File: file, Last: 1}}
 	}
 	looks := func(t *schema.Table) Looks { return Looks{Shape: t.Shape(), Heap: t.Heap} }
 	was, is := at(5, 7), at(6, 8)
 	for _, c := range []struct {
-		seen *Seen
+		seen *SameRows
 		want State
 	}{
 		{nil, Loading},
-		{&Seen{Was: looks(was), Is: looks(is)}, Live},
-		{&Seen{Was: looks(at(4, 7)), Is: looks(is)}, Loading},
-		{&Seen{Was: looks(was), Is: looks(at(6, 7))}, Live},
-		{&Seen{Was: looks(was), Is: looks(at(5, 7))}, Loading},
+		{&SameRows{Was: looks(was), Is: looks(is)}, Live},
+		{&SameRows{Was: looks(at(4, 7)), Is: looks(is)}, Loading},
+		{&SameRows{Was: looks(was), Is: looks(at(6, 7))}, Live},
+		{&SameRows{Was: looks(was), Is: looks(at(5, 7))}, Loading},
 	} {
-		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: was.Known, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
+		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: was.Configured, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
 		d := &daemon{}
-		s, _ := d.next(cp, Opened{Read: 2}, Published{Table: is, Seen: c.seen})
+		s, _ := d.next(cp, Opened{Read: 2}, Published{Table: is, SameRows: c.seen})
 		if s.State != c.want || !(Looks{Shape: s.Shape, Heap: s.Heap}).Equal(looks(is)) {
 			t.Errorf("seen %+v: it is %s: %s", c.seen, s.State, s.Why)
 		}
@@ -182,7 +182,7 @@ func TestSeenInBetween(t *testing.T) {
 // its partitions, since there may be no room for them, and that its repair takes them up again.
 func TestParkedTableForgetsItsPartitions(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "a"}
-	table := &schema.Table{OID: 1, Name: name, Known: name, Target: "a", Parts: []schema.Part{{OID: 2, File: 2, XMin: 3}}}
+	table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a", Parts: []schema.Part{{OID: 2, File: 2, XMin: 3}}}
 	d := &daemon{Options: &Options{}}
 	opened := Opened{Tables: []Published{{Table: table}}}
 	cp := Checkpoint{Epoch: 1, Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live, Parts: table.Parts}}}
@@ -221,8 +221,8 @@ func TestPartitionOfAnotherRun(t *testing.T) {
 		{"", "one", []schema.Part{old, born}, Loading}, // remembered by a rowshift that did not look at it
 		{"", "one", []schema.Part{old}, Live},
 	} {
-		table := &schema.Table{OID: 1, Known: schema.Name{Table: "t"}, Target: "t", Partitioned: true, Parts: c.parts, Run: c.is}
-		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: table.Known, Target: "t", State: Live, Shape: table.Shape(), Parts: []schema.Part{old}, Run: c.was}}}
+		table := &schema.Table{OID: 1, Configured: schema.Name{Table: "t"}, Target: "t", Partitioned: true, Parts: c.parts, Run: c.is}
+		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: table.Configured, Target: "t", State: Live, Shape: table.Shape(), Parts: []schema.Part{old}, Run: c.was}}}
 		p := (&daemon{Options: &Options{}}).plan(cp, Opened{Read: 2, Tables: []Published{{Table: table}}})
 		s := p.next.Tables[0]
 		if s.State != c.want || s.Run != c.is || p.changed != (c.was != c.is || len(c.parts) > 1) {

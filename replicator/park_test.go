@@ -14,14 +14,14 @@ import (
 func TestRenameOfAParkedTableIsCarriedOut(t *testing.T) {
 	at := func(oid uint32, attnum int16, name, target string, typ uint32, more ...schema.Column) *schema.Table {
 		column := func(n int16, name string, typ uint32) schema.Column {
-			return schema.Column{Attribute: schema.Attribute{Attnum: n, Name: name, Type: schema.Type{OID: typ, Base: typ, Typmod: -1}}, Known: name, Target: name}
+			return schema.Column{Attribute: schema.Attribute{Attnum: n, Name: name, Type: schema.Type{OID: typ, Base: typ, Typmod: -1}}, Configured: name, Target: name}
 		}
 		columns := append([]schema.Column{column(1, "id", 20), column(attnum, name, typ)}, more...)
-		return &schema.Table{OID: oid, Name: schema.Name{Table: "t"}, Known: schema.Name{Table: "t"}, Target: target, Columns: columns, Key: []int{0}, Heap: schema.Heap{File: 1, Last: 9}}
+		return &schema.Table{OID: oid, Name: schema.Name{Table: "t"}, Configured: schema.Name{Table: "t"}, Target: target, Columns: columns, Key: []int{0}, Heap: schema.Heap{File: 1, Last: 9}}
 	}
 	type names = []schema.Rename
-	other := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "email", Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Known: "email", Target: "email"}
-	late := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "late", Missing: true, Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Known: "late", Target: "late"}
+	other := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "email", Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Configured: "email", Target: "email"}
+	late := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "late", Missing: true, Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Configured: "late", Target: "late"}
 	for name, c := range map[string]struct {
 		then *schema.Table
 		want names
@@ -40,9 +40,9 @@ func TestRenameOfAParkedTableIsCarriedOut(t *testing.T) {
 			was, held := at(1, 2, "email", "t", 25), at(1, 2, "mail", "t", 25)
 			d := &daemon{Options: &Options{}, shapes: shapes{every: time.Hour}}
 			opened := func(t *schema.Table) Opened { return Opened{Tables: []Published{{Table: t}}} }
-			cp := Checkpoint{Tables: []TableState{{OID: 1, Name: was.Known, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
+			cp := Checkpoint{Tables: []TableState{{OID: 1, Name: was.Configured, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
 			cp = *d.plan(cp, opened(held)).first
-			d.shapes.learn(&Unfit{OID: 1, Name: was.Known, Why: &Halt{Reason: TargetDrift}, Passes: true})
+			d.shapes.learn(&Unfit{OID: 1, Name: was.Configured, Why: &Halt{Reason: TargetDrift}, Passes: true})
 			cp = d.plan(cp, opened(held)).next
 			if cp.Tables[0].State != Parked || d.plan(cp, opened(held)).changed {
 				t.Errorf("it is not parked once: %+v", cp.Tables[0])
@@ -64,12 +64,12 @@ func TestRenameOfAParkedTableIsCarriedOut(t *testing.T) {
 // renamed before it is loaded.
 func TestUnfitSourceKeepsRenames(t *testing.T) {
 	at := func(name string) *schema.Table {
-		return &schema.Table{OID: 1, Known: schema.Name{Table: "t"}, Target: "t", Columns: []schema.Column{{Attribute: schema.Attribute{Attnum: 1, Name: name}, Known: name, Target: name}}}
+		return &schema.Table{OID: 1, Configured: schema.Name{Table: "t"}, Target: "t", Columns: []schema.Column{{Attribute: schema.Attribute{Attnum: 1, Name: name}, Configured: name, Target: name}}}
 	}
 	names := []schema.Rename{{From: "a", To: "b"}}
-	cp := Checkpoint{Tables: []TableState{{OID: 1, Name: at("a").Known, Target: "t", State: Live, Shape: at("a").Shape(), Renaming: names}}}
+	cp := Checkpoint{Tables: []TableState{{OID: 1, Name: at("a").Configured, Target: "t", State: Live, Shape: at("a").Shape(), Renaming: names}}}
 	d := &daemon{Options: &Options{}}
-	cp = d.plan(cp, Opened{Unfit: []Unfit{{OID: 1, Name: at("a").Known, Why: &Halt{Reason: TableUnfit}}}}).next
+	cp = d.plan(cp, Opened{Unfit: []Unfit{{OID: 1, Name: at("a").Configured, Why: &Halt{Reason: TableUnfit}}}}).next
 	p := d.plan(cp, Opened{Tables: []Published{{Table: at("c")}}})
 	if want := []schema.Rename{{From: "a", To: "c"}, {From: "b", To: "c"}}; !slices.Equal(p.alterations[0].Diff.Renamed, want) {
 		t.Errorf("%+v", p.alterations[0].Diff)

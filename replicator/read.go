@@ -176,8 +176,8 @@ func (r *reader) change(ctx context.Context, c Change) error {
 		return fmt.Errorf("replicator: a change of %v, which is not replicated", c.Table.Name)
 	case r.tx.skip || route.parked || route.leavesOut(r.tx.xid):
 		return nil
-	case c.Unfit != nil:
-		return route.putOff(r.tx.xid, c.Unfit)
+	case c.Misread != nil:
+		return route.putOff(r.tx.xid, c.Misread)
 	}
 	r.tx.add(c)
 	for r.full() {

@@ -25,7 +25,7 @@ func TestARowThatASnapshotMaySee(t *testing.T) {
 		}
 		r.open()
 		r.tx.begin(Change{Op: Begin, LSN: 10, XID: 7}, 0)
-		if err := r.change(t.Context(), Change{Op: Insert, Table: table, Unfit: unfit}); err != nil {
+		if err := r.change(t.Context(), Change{Op: Insert, Table: table, Misread: unfit}); err != nil {
 			t.Fatal(err)
 		}
 		visibility := Visibility{XMin: 5, XMax: 5}

@@ -31,7 +31,7 @@ func (s *stream) choose(r replicator.OpenRequest, o replicator.Opened) {
 	s.tables, s.matches, s.described = map[uint32]chosenTable{}, map[*version]*matched{}, map[uint32]*version{}
 	for _, p := range o.Tables {
 		is := chosenTable{Table: p.Table}
-		if known, ok := s.known[p.Table.Known]; ok && known.OID == p.Table.OID {
+		if known, ok := s.known[p.Table.Configured]; ok && known.OID == p.Table.OID {
 			_, is.past = known.Follow(p.Table, r.After, o.Read)
 		}
 		s.tables[p.Table.OID] = is
@@ -185,7 +185,7 @@ func (s *stream) decode(t *tx, st step) (c replicator.Change, found bool, err er
 	if m == nil {
 		return c, false, nil
 	}
-	c = replicator.Change{Op: st.op, Table: m.table, Unfit: m.unfit}
+	c = replicator.Change{Op: st.op, Table: m.table, Misread: m.unfit}
 	if m.unfit != nil {
 		s.tall.count("unfit row")
 		if s.bug == unfitStops {

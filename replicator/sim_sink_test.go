@@ -204,7 +204,7 @@ func (n *node) mergeOnce(m *replicator.Merge) (replicator.Merged, error) {
 		fails = 0.6
 	}
 	if followed && n.chance("merge fails behind its alterations", fails) {
-		n.alterAgain(m.Alterations[0].Table.Known) // for an alteration that nobody remembers
+		n.alterAgain(m.Alterations[0].Table.Configured) // for an alteration that nobody remembers
 		return replicator.Merged{}, errInjected
 	}
 	asked, err := n.apply(m, fills)

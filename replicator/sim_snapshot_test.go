@@ -58,7 +58,7 @@ func (n *node) lockTables(tables []*schema.Table) bool {
 	n.world.mu.Lock()
 	defer n.world.mu.Unlock()
 	return !slices.ContainsFunc(n.source.tables, func(t *simTable) bool {
-		return t.altering() && slices.ContainsFunc(tables, func(of *schema.Table) bool { return of.Known == t.name })
+		return t.altering() && slices.ContainsFunc(tables, func(of *schema.Table) bool { return of.Configured == t.name })
 	})
 }
 

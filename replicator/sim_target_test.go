@@ -94,7 +94,7 @@ func (s *sheet) row(t *schema.Table, tuple replicator.Tuple, origin row) (r row)
 
 // drifted is the error for a target that is not what it was.
 func drifted(t *schema.Table, found string) error {
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{Reason: replicator.TargetDrift, Found: found}}
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{Reason: replicator.TargetDrift, Found: found}}
 }
 
 // alter brings targets in line, each for itself, and returns what is to be done in the
@@ -201,7 +201,7 @@ func (n *node) waitForReader(t *schema.Table) error {
 		return retryable{}
 	}
 	n.tall.count("table is parked for a reader of its target")
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Passes: true, Why: &replicator.Halt{Reason: replicator.TargetDrift, Found: "it is read"}}
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Passes: true, Why: &replicator.Halt{Reason: replicator.TargetDrift, Found: "it is read"}}
 }
 
 // beginReading has somebody read a target until somebody begins to read another.

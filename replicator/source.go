@@ -157,14 +157,14 @@ type Published struct {
 	// trace.
 	Missed bool
 
-	// Seen is what looks at the catalogue have told of the table while streams were open;
+	// SameRows is what looks at the catalogue have told of the table while streams were open;
 	// nil: nothing.
-	Seen *Seen
+	SameRows *SameRows
 }
 
-// Seen says that a table that looked like Was, and then like Is, had the same rows all
+// SameRows says that a table that looked like Was, and then like Is, had the same rows all
 // along: the catalogue was looked at in between.
-type Seen struct{ Was, Is Looks }
+type SameRows struct{ Was, Is Looks }
 
 // Looks is how a table looks, as far as that is remembered.
 type Looks struct {
@@ -180,7 +180,7 @@ func (l Looks) Equal(o Looks) bool {
 // After returns the state after what was seen, if what was seen begins with the state.
 // Taken as one change, a new default of a column and a later VACUUM FULL of its table would
 // look like values that were written anew.
-func (s TableState) After(seen *Seen) TableState {
+func (s TableState) After(seen *SameRows) TableState {
 	if seen != nil && seen.Was.Equal(Looks{Shape: s.Shape, Heap: s.Heap}) {
 		s.Shape, s.Heap = seen.Is.Shape, seen.Is.Heap
 	}

@@ -53,9 +53,9 @@ func (c Choice) Resolve(r Relation, major int) (*Table, error) {
 	if !v.takeable() {
 		return nil, v.err()
 	}
-	t := &Table{OID: r.OID, Name: r.Name, Known: v.known(), Identity: r.Identity, Heap: r.Heap, Target: c.Target}
+	t := &Table{OID: r.OID, Name: r.Name, Configured: v.configured(), Identity: r.Identity, Heap: r.Heap, Target: c.Target}
 	if t.Target == "" {
-		t.Target = t.Known.Table
+		t.Target = t.Configured.Table
 	}
 	t.Target = Fold(t.Target)
 	t.Columns = v.columns()

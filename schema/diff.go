@@ -53,7 +53,7 @@ func Kept(was []Shape, t *Table) (names []Rename) {
 			return s.Attnum != n.Attnum && (s.target() == w.target() || s.target() == n.target())
 		}
 		same := w.Type == n.Type && w.Typmod == n.Typmod || longer(w, n)
-		if same && w.Hash == n.Hash && w.Held == n.Held && !slices.ContainsFunc(was, other) && !slices.ContainsFunc(is, other) {
+		if same && w.Hash == n.Hash && w.Stored == n.Stored && !slices.ContainsFunc(was, other) && !slices.ContainsFunc(is, other) {
 			names = append(names, Rename{From: w.target(), To: n.target()})
 		}
 	}
@@ -140,7 +140,7 @@ func (c *comparison) content(was Shape, i int) {
 // column compares a column with what it was.
 func (c *comparison) column(was, now Shape) {
 	if c.heap.Last == 0 { // nothing else is known of it
-		was.XMin, was.Key, was.Into, was.Known = now.XMin, now.Key, now.Into, now.Known
+		was.XMin, was.Key, was.Into, was.Configured = now.XMin, now.Key, now.Into, now.Configured
 	}
 	anew := c.heap.Last != 0 && c.heap.File != c.table.Heap.File
 	switch {
@@ -164,7 +164,7 @@ func (c *comparison) column(was, now Shape) {
 	if from, to := was.target(), now.target(); from != to {
 		c.diff.Renamed = append(c.diff.Renamed, Rename{From: from, To: to})
 	}
-	was.Name, was.Type, was.Typmod, was.XMin, was.Into, was.Known, was.Target, was.Content = now.Name, now.Type, now.Typmod, now.XMin, now.Into, now.Known, now.Target, now.Content
+	was.Name, was.Type, was.Typmod, was.XMin, was.Into, was.Configured, was.Target, was.Content = now.Name, now.Type, now.Typmod, now.XMin, now.Into, now.Configured, now.Target, now.Content
 	if was != now {
 		c.uncertain("what is made of column %q on the way is something else", now.Name)
 	}

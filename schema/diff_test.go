@@ -119,14 +119,14 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	column := table.Columns[1]
-	if column.Name != "mail" || column.Known != "email" || column.HashKey == nil || column.Target != "mail" {
+	if column.Name != "mail" || column.Configured != "email" || column.HashKey == nil || column.Target != "mail" {
 		t.Errorf("followed to %+v", column)
 	}
 	if c.Columns[1] != "email" || c.Hash[0] != "email" {
 		t.Errorf("the choice itself became %v", c)
 	}
 	again, err := c.Follow(table.Shape(), r).Resolve(r, 15)
-	if err != nil || again.Columns[1].Known != "email" {
+	if err != nil || again.Columns[1].Configured != "email" {
 		t.Errorf("not followed any more: %v", err)
 	}
 	r.Attributes[1].Name, r.Attributes[2].Name = "mail", "email"

@@ -8,7 +8,7 @@ import "slices"
 // config means that one, whatever it was before.
 func (c Choice) Follow(was []Shape, r Relation) Choice {
 	for _, s := range was {
-		known := s.Known
+		known := s.Configured
 		if known == "" {
 			known = s.Name
 		}
@@ -44,8 +44,8 @@ func (c Choice) renamed(from, to string) Choice {
 	return c
 }
 
-// knownAs returns the config's name for a column.
-func (c Choice) knownAs(name string) string {
+// configuredAs returns the config's name for a column.
+func (c Choice) configuredAs(name string) string {
 	if known, ok := c.Followed[name]; ok {
 		return known
 	}

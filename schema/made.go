@@ -7,7 +7,7 @@ import (
 
 // column returns the Column of an attribute, renamed or hashed if the choice says so.
 func (v *resolver) column(a Attribute) Column {
-	c := Column{Attribute: a, Known: v.choice.knownAs(a.Name), Target: Fold(a.Name), Mapping: MappingOf(a.Type)}
+	c := Column{Attribute: a, Configured: v.choice.configuredAs(a.Name), Target: Fold(a.Name), Mapping: MappingOf(a.Type)}
 	if name, renamed := v.choice.Rename[a.Name]; renamed {
 		c.Target = Fold(name)
 	}

@@ -26,11 +26,11 @@ const generatedColumns = 18
 func (v *resolver) err() error { return errors.Join(v.faults...) }
 
 func (v *resolver) fault(repair, found string, args ...any) {
-	v.faults = append(v.faults, &Fault{Table: v.known(), Found: fmt.Sprintf(found, args...), Repair: repair})
+	v.faults = append(v.faults, &Fault{Table: v.configured(), Found: fmt.Sprintf(found, args...), Repair: repair})
 }
 
 // known returns the table's name in the config.
-func (v *resolver) known() Name {
+func (v *resolver) configured() Name {
 	if v.choice.Name == (Name{}) {
 		return v.relation.Name
 	}
@@ -39,7 +39,7 @@ func (v *resolver) known() Name {
 
 // config returns how a person finds a key of the table's entry in the config.
 func (v *resolver) config(key string) string {
-	return "tables." + v.known().String() + "." + key + " in the config"
+	return "tables." + v.configured().String() + "." + key + " in the config"
 }
 
 // table returns the table's name for a statement.
@@ -51,7 +51,7 @@ func (v *resolver) table() string {
 // is faulted for that, and nothing else is worth saying.
 // https://www.postgresql.org/docs/current/logical-replication-restrictions.html
 func (v *resolver) takeable() bool {
-	remove := "take tables." + v.known().String() + " out of the config"
+	remove := "take tables." + v.configured().String() + " out of the config"
 	switch v.relation.Kind {
 	case 'r', 'p':
 	default:

@@ -66,7 +66,7 @@ func TestRulesOfColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	email, seen := table.Columns[1], table.Columns[2]
-	if seen.Mapping.Type != "TIMESTAMP" || table.Shape()[2].Held != "TIMESTAMP" || table.Shape()[1].Held != "" {
+	if seen.Mapping.Type != "TIMESTAMP" || table.Shape()[2].Stored != "TIMESTAMP" || table.Shape()[1].Stored != "" {
 		t.Errorf("held by %s, remembered as %+v", seen.Mapping.Type, table.Shape())
 	}
 	for _, c := range []struct {

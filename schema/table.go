@@ -6,15 +6,15 @@ import "slices"
 // the warehouse that is kept equal to them. It is made by Choice.Resolve and is read-only
 // afterwards, so it may be shared freely.
 type Table struct {
-	OID      uint32
-	Name     Name
-	Known    Name // the config's name for it: the one that it had before it was renamed
-	Identity Identity
-	Columns  []Column // by attnum
-	Key      []int    // indices into Columns: the columns by which a row is known, never empty
-	Listed   bool     // the publication names the columns, so others never cross the wire
-	Where    string   // a condition on the rows that are replicated, in the source's SQL; empty: all are
-	Filter   Filter   // how the source reads it
+	OID        uint32
+	Name       Name
+	Configured Name // the config's name for it: the one that it had before it was renamed
+	Identity   Identity
+	Columns    []Column // by attnum
+	Key        []int    // indices into Columns: the columns by which a row is known, never empty
+	Listed     bool     // the publication names the columns, so others never cross the wire
+	Where      string   // a condition on the rows that are replicated, in the source's SQL; empty: all are
+	Filter     Filter   // how the source reads it
 
 	Partitioned bool   // it is the root of a partitioned table, which has no rows of its own
 	Parts       []Part // the tables below it, by OID
@@ -29,11 +29,11 @@ type Table struct {
 // Column is one replicated column.
 type Column struct {
 	Attribute
-	Known   string          // the config's name for it: the one that it had before it was renamed
-	Target  string          // the column's name in the warehouse, folded
-	Mapping Mapping         // how its values cross
-	Rules   map[string]Rule // by kind of Misfit: what is done with a value that does not fit
-	HashKey *HashKey        // what they are hashed with; nil: they are not
+	Configured string          // the config's name for it: the one that it had before it was renamed
+	Target     string          // the column's name in the warehouse, folded
+	Mapping    Mapping         // how its values cross
+	Rules      map[string]Rule // by kind of Misfit: what is done with a value that does not fit
+	HashKey    *HashKey        // what they are hashed with; nil: they are not
 }
 
 // Mapping says how Redshift holds values of a PostgreSQL type.
@@ -65,17 +65,17 @@ type adjuster func(dst, value []byte, kind string, rule Rule) []byte
 // Shape is what is remembered of a column, so that a later change of its shape, or of what
 // is made of it on the way, is noticed.
 type Shape struct {
-	Attnum int16  `json:"n"`
-	Name   string `json:"name"`
-	Type   uint32 `json:"type"`
-	Typmod int32  `json:"mod"`
-	Target string `json:"target,omitempty"` // its name in the warehouse, if the config gives it one
-	Hash   string `json:"hash,omitempty"`   // the fingerprint of the key that it is hashed with
-	Held   string `json:"held,omitempty"`   // the Redshift type that holds it, if that is not the one that its own type maps to
-	XMin   uint32 `json:"xmin,omitempty"`   // who last wrote its row of the catalogue
-	Key    int    `json:"key,omitempty"`    // its place in the key, from 1; 0: none
-	Known  string `json:"known,omitempty"`  // the name by which the config knows it, if that is another
-	Into   string `json:"into,omitempty"`   // the Redshift type that its values need
+	Attnum     int16  `json:"n"`
+	Name       string `json:"name"`
+	Type       uint32 `json:"type"`
+	Typmod     int32  `json:"mod"`
+	Target     string `json:"target,omitempty"` // its name in the warehouse, if the config gives it one
+	Hash       string `json:"hash,omitempty"`   // the fingerprint of the key that it is hashed with
+	Stored     string `json:"held,omitempty"`   // the Redshift type that holds it, if that is not the one that its own type maps to
+	XMin       uint32 `json:"xmin,omitempty"`   // who last wrote its row of the catalogue
+	Key        int    `json:"key,omitempty"`    // its place in the key, from 1; 0: none
+	Configured string `json:"known,omitempty"`  // the name by which the config knows it, if that is another
+	Into       string `json:"into,omitempty"`   // the Redshift type that its values need
 
 	// Content is a digest of the Content of its type. Empty: there is none, or it was
 	// remembered by a rowshift that did not look at it.
@@ -90,8 +90,8 @@ func (t *Table) Shape() []Shape {
 			Attnum: c.Attnum, Name: c.Name, Type: c.Type.OID, Typmod: c.Type.Typmod,
 			XMin: c.XMin, Key: 1 + slices.Index(t.Key, i), Into: c.Mapping.Type, Content: c.Content.digest(),
 		}
-		if c.Known != c.Name {
-			s[i].Known = c.Known
+		if c.Configured != c.Name {
+			s[i].Configured = c.Configured
 		}
 		if c.Target != Fold(c.Name) {
 			s[i].Target = c.Target
@@ -99,7 +99,7 @@ func (t *Table) Shape() []Shape {
 		if c.HashKey != nil {
 			s[i].Hash = c.HashKey.Fingerprint()
 		} else if c.Mapping.Type != MappingOf(c.Type).Type {
-			s[i].Held = c.Mapping.Type
+			s[i].Stored = c.Mapping.Type
 		}
 	}
 	return s

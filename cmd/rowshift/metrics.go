@@ -181,7 +181,7 @@ func (m *metrics) listener() replicator.Listener {
 		Merged: m.merged,
 		Loaded: func(t replicator.LoadedTable) {
 			m.took("load", t.Took)
-			m.rows.WithLabelValues(t.Table.Known.String(), "load").Add(float64(t.Rows))
+			m.rows.WithLabelValues(t.Table.Configured.String(), "load").Add(float64(t.Rows))
 		},
 		Discarded: func(d replicator.Deletion) { m.deleted(d, nil) },
 		Swept:     func(d replicator.Deletion) { m.deleted(d, m.swept) },
@@ -204,7 +204,7 @@ func (m *metrics) merged(b replicator.MergedBatch) {
 			m.batches.Inc()
 		}
 		for _, f := range s.Folds {
-			table := f.Table.Known.String()
+			table := f.Table.Configured.String()
 			m.rows.WithLabelValues(table, "insert").Add(float64(f.Counts.Inserts))
 			m.rows.WithLabelValues(table, "update").Add(float64(f.Counts.Updates))
 			m.rows.WithLabelValues(table, "delete").Add(float64(f.Counts.Deletes))

@@ -29,7 +29,7 @@ import (
 
 // day reports one of each event to a Listener.
 func day(l replicator.Listener) {
-	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Known: schema.Name{Schema: "public", Table: "company"}}
+	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Configured: schema.Name{Schema: "public", Table: "company"}}
 	commit := time.Now().Add(-time.Minute)
 	cp := replicator.Checkpoint{LSN: 0x1000, Epoch: 3, Time: commit}
 	after := cp

@@ -265,11 +265,11 @@ func planSlot(ctx context.Context, r *rooms, create bool, w io.Writer) error {
 func planLoads(w io.Writer, tables []postgres.Estimate, cp *replicator.Checkpoint) {
 	var rows, bytes int64
 	for _, t := range tables {
-		name := t.Table.Known.String()
-		if t.Table.Name != t.Table.Known {
+		name := t.Table.Configured.String()
+		if t.Table.Name != t.Table.Configured {
 			name += ", which is " + t.Table.Name.String() + " now"
 		}
-		fmt.Fprintf(w, "load: %s, about %s rows, %s; %s\n", name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.Known))
+		fmt.Fprintf(w, "load: %s, about %s rows, %s; %s\n", name, humanize.Comma(t.Rows), humanize.IBytes(uint64(t.Bytes)), lastLoad(cp, t.Table.Configured))
 		rows, bytes = rows+t.Rows, bytes+t.Bytes
 	}
 	fmt.Fprintf(w, "load: %d tables, about %s rows, %s in all; their targets stand still until they are loaded\n", len(tables), humanize.Comma(rows), humanize.IBytes(uint64(bytes)))

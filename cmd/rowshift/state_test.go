@@ -179,7 +179,7 @@ func TestWhatWaits(t *testing.T) {
 	r, s := prometheus.NewRegistry(), newState(time.Now())
 	r.MustRegister(gauges{state: s, dropped: func() int64 { return 0 }})
 	l := replicator.Tee(s.listener())
-	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Known: schema.Name{Schema: "public", Table: "company"}}
+	table := &schema.Table{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Configured: schema.Name{Schema: "public", Table: "company"}}
 	merge := func(changes int, asked []schema.Name, more replicator.Staged) {
 		more.Changes = changes
 		l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Staged: []*replicator.Staged{&more}}, Merged: replicator.Merged{Resyncs: asked}})

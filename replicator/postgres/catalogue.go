@@ -274,7 +274,7 @@ func resolve(relations relations, choices []schema.Choice, known map[schema.Name
 	}
 	beside := errors.Join(append(chosenTwice(tables), schema.Together(tables))...)
 	for _, f := range schema.Faults(beside) {
-		tables = slices.DeleteFunc(tables, func(t *schema.Table) bool { return t.Known == f.Table })
+		tables = slices.DeleteFunc(tables, func(t *schema.Table) bool { return t.Configured == f.Table })
 	}
 	return tables, errors.Join(append(faults, beside)...)
 }

@@ -102,15 +102,15 @@ func (c *check) migration(t *schema.Table) string {
 // followed warns of tables and columns that were renamed in the source, but not in the
 // config.
 func (c *check) followed(t *schema.Table) {
-	subject := "table " + t.Known.String()
-	if t.Name != t.Known {
+	subject := "table " + t.Configured.String()
+	if t.Name != t.Configured {
 		c.warn(subject, fmt.Sprintf("is called %v in the source now, and followed as long as it is remembered", t.Name),
-			fmt.Sprintf("in the config, write tables.%v in the place of tables.%v, with target: %s to keep its target", t.Name, t.Known, t.Target))
+			fmt.Sprintf("in the config, write tables.%v in the place of tables.%v, with target: %s to keep its target", t.Name, t.Configured, t.Target))
 	}
 	for _, column := range t.Columns {
-		if column.Known != column.Name {
-			c.warn(subject, fmt.Sprintf("column %q is called %q in the source now, and followed as long as it is remembered", column.Known, column.Name),
-				fmt.Sprintf("in the config, write %s in the place of %s under tables.%v", column.Name, column.Known, t.Known))
+		if column.Configured != column.Name {
+			c.warn(subject, fmt.Sprintf("column %q is called %q in the source now, and followed as long as it is remembered", column.Configured, column.Name),
+				fmt.Sprintf("in the config, write %s in the place of %s under tables.%v", column.Name, column.Configured, t.Configured))
 		}
 	}
 }

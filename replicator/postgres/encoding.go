@@ -50,11 +50,11 @@ func unsendableHalt(slot string, at replicator.LSN, cause error) *replicator.Hal
 // unsendableTable returns the error for such text in a table that is being loaded. Only
 // that table is parked; the others go on.
 func unsendableTable(t *schema.Table, cause error) *replicator.Unfit {
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
 		Found:  fmt.Sprintf("%v has text which the server cannot send in UTF-8: %v", t.Name, bare(cause)),
 		Means:  "it cannot be loaded with that",
-		Repair: fmt.Sprintf(lookForIt, quoted(t.Name)) + "; then rowshift resync " + t.Known.String(),
+		Repair: fmt.Sprintf(lookForIt, quoted(t.Name)) + "; then rowshift resync " + t.Configured.String(),
 		Cause:  bare(cause),
 	}}
 }

@@ -41,11 +41,11 @@ func (o *Origin) filterHalt(at replicator.LSN, cause error) error {
 // filterTable returns the error for such a failure in a table that is being loaded. Only
 // that table is parked; the others go on.
 func filterTable(t *schema.Table, cause error) *replicator.Unfit {
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
 		Found:  fmt.Sprintf("the condition on rows of %v fails for one of them: %v", t.Name, bare(cause)),
 		Means:  "it cannot be loaded with that, and a change of that row would end the stream",
-		Repair: fmt.Sprintf(rewrite, "tables."+t.Known.String()+".where") + "; then rowshift resync " + t.Known.String(),
+		Repair: fmt.Sprintf(rewrite, "tables."+t.Configured.String()+".where") + "; then rowshift resync " + t.Configured.String(),
 		Cause:  bare(cause),
 	}}
 }

@@ -184,7 +184,7 @@ func TestLogOfAnotherType(t *testing.T) {
 		t.Fatalf("the format is %q", format)
 	}
 	var unfit error
-	if err := f.until(func(c replicator.Change) bool { unfit = c.Unfit; return c.Op == replicator.Insert }); err != nil {
+	if err := f.until(func(c replicator.Change) bool { unfit = c.Misread; return c.Op == replicator.Insert }); err != nil {
 		t.Fatal(err)
 	}
 	f.Close()

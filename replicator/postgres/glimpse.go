@@ -12,7 +12,7 @@ import (
 // a daemon that begins looks at the catalogue itself, and writes down what it finds.
 type glimpses struct {
 	mutex sync.Mutex
-	by    map[uint32]replicator.Seen
+	by    map[uint32]replicator.SameRows
 }
 
 // take records a step from tables as they were to tables as they are, with the same rows.
@@ -24,7 +24,7 @@ func (g *glimpses) take(was, is []*schema.Table) {
 		if now[t.OID] == nil {
 			continue
 		}
-		step := replicator.Seen{Was: looks(t), Is: looks(now[t.OID])}
+		step := replicator.SameRows{Was: looks(t), Is: looks(now[t.OID])}
 		if step.Was.Equal(step.Is) {
 			continue
 		}
@@ -32,14 +32,14 @@ func (g *glimpses) take(was, is []*schema.Table) {
 			step.Was = before.Was
 		}
 		if g.by == nil {
-			g.by = map[uint32]replicator.Seen{}
+			g.by = map[uint32]replicator.SameRows{}
 		}
 		g.by[t.OID] = step
 	}
 }
 
 // of returns what was seen of a table, nil if nothing was.
-func (g *glimpses) of(oid uint32) *replicator.Seen {
+func (g *glimpses) of(oid uint32) *replicator.SameRows {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	if seen, ok := g.by[oid]; ok {

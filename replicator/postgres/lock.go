@@ -154,11 +154,11 @@ func unreadable(ctx context.Context, conn *pgx.Conn, t *schema.Table, err error)
 	if asked != nil {
 		return fmt.Errorf("postgres: ask what is lacking to read %s: %w", t.Name, bare(asked))
 	}
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
 		Found:  fmt.Sprintf("the source's role may not read all of %s", t.Name),
 		Means:  "a load would fail, or miss rows that a row-level security policy hides",
-		Repair: repair + "; then rowshift resync " + t.Known.String(),
+		Repair: repair + "; then rowshift resync " + t.Configured.String(),
 		Cause:  bare(err),
 	}}
 }

@@ -288,12 +288,12 @@ func (p *opening) look(ctx context.Context) (err error) {
 	for _, t := range p.sight.tables {
 		have, _ := p.sight.publication.of(t)
 		seen := p.glimpses.of(t.OID)
-		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t), Seen: seen})
-		is := chosen{table: t, choice: choices[t.Known], made: made[t.OID]}
+		p.opened.Tables = append(p.opened.Tables, replicator.Published{Table: t, Row: have.row, Missed: p.partitions.missed(t), SameRows: seen})
+		is := chosen{table: t, choice: choices[t.Configured], made: made[t.OID]}
 		if p.format == Binary {
 			is.major = p.server.major()
 		}
-		if known, ok := p.known[t.Known]; ok && known.OID == t.OID {
+		if known, ok := p.known[t.Configured]; ok && known.OID == t.OID {
 			_, is.past = known.After(seen).Follow(t, p.request.After, p.opened.Read)
 		}
 		p.matcher.tables[t.OID] = is

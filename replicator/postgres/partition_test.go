@@ -272,7 +272,7 @@ func TestPartitionThatIsGone(t *testing.T) {
 		}
 		unfit := false
 		err := f.until(func(c replicator.Change) bool {
-			unfit = unfit || errors.Is(c.Unfit, errPartitions)
+			unfit = unfit || errors.Is(c.Misread, errPartitions)
 			return c.LSN >= to
 		})
 		if err != nil || unfit != pass.unfit || !slices.Contains(f.lines, "insert a new(1|1|v)") {

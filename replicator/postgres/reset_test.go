@@ -25,7 +25,7 @@ func TestLookOfAReset(t *testing.T) {
 			reset := replicator.CreateRequest{Resumed: true, Reset: true}
 			reset.Known = w.knows()
 			for _, p := range f.opened.Tables {
-				reset.Known.Tables = append(reset.Known.Tables, replicator.TableState{OID: p.Table.OID, Name: p.Table.Known, Target: p.Table.Target})
+				reset.Known.Tables = append(reset.Known.Tables, replicator.TableState{OID: p.Table.OID, Name: p.Table.Configured, Target: p.Table.Target})
 			}
 			w.exec(other, `ALTER TABLE a DROP CONSTRAINT a_pkey; ALTER TABLE b RENAME TO z`)
 			w.options.Create, w.options.Choices = create, every("a", "b", "d")

@@ -164,7 +164,7 @@ func TestStreamShapeChanged(t *testing.T) {
 		w.exec(other, `INSERT INTO a VALUES (2, 'y')`)
 		to := w.marked()
 		var unfit error
-		if err := f.until(func(c replicator.Change) bool { unfit = errors.Join(unfit, c.Unfit); return c.LSN >= to }); err != nil {
+		if err := f.until(func(c replicator.Change) bool { unfit = errors.Join(unfit, c.Misread); return c.LSN >= to }); err != nil {
 			t.Fatal(err)
 		}
 		if test.found == "" && unfit != nil {

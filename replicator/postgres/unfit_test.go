@@ -31,9 +31,9 @@ func TestUnfitOfAnotherList(t *testing.T) {
 	w.exec(other, `INSERT INTO a VALUES (2, 'x', 2)`)
 	unfit, to := map[replicator.Op]int{}, w.marked()
 	err := f.until(func(c replicator.Change) bool {
-		if c.Unfit != nil {
+		if c.Misread != nil {
 			unfit[c.Op]++
-			if err := alteredWith(c.Unfit, c.Table.OID, `column "w" is missing`); err != nil {
+			if err := alteredWith(c.Misread, c.Table.OID, `column "w" is missing`); err != nil {
 				t.Error(err)
 			}
 		}
@@ -88,8 +88,8 @@ func TestRenamedTable(t *testing.T) {
 		t.Fatalf("opened with %v, unfit %v", opened.Tables, opened.Unfit)
 	}
 	table := opened.Tables[0].Table
-	if table.Name.String() != "s.z" || table.Known.String() != "public.a" || table.Target != "a" {
-		t.Errorf("%v, known as %v, goes to %s", table.Name, table.Known, table.Target)
+	if table.Name.String() != "s.z" || table.Configured.String() != "public.a" || table.Target != "a" {
+		t.Errorf("%v, known as %v, goes to %s", table.Name, table.Configured, table.Target)
 	}
 }
 

@@ -204,7 +204,7 @@ func (o *Origin) unpublished(p *publication, t *schema.Table) replicator.Unfit {
 	if _, there := p.of(t); there {
 		found = fmt.Sprintf("publication %q publishes other columns or rows of %v than the config names", o.options.Publication, t.Name)
 	}
-	return replicator.Unfit{OID: t.OID, Name: t.Known, Why: &replicator.Halt{
+	return replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.PublicationDiffers,
 		Found:  found,
 		Means:  "changes would be missed, or columns that the config does not name would cross the wire",
@@ -231,7 +231,7 @@ func (s sight) differs(now sight) string {
 	}
 	for _, t := range now.tables {
 		if was[t.OID] == nil {
-			return fmt.Sprintf("%v can be replicated now", t.Known)
+			return fmt.Sprintf("%v can be replicated now", t.Configured)
 		}
 	}
 	same := func(a, b replicator.Unfit) bool { // the repair too, since that is what people follow
@@ -248,24 +248,24 @@ func (s sight) differs(now sight) string {
 func (s sight) became(t, is *schema.Table, now sight) string {
 	if is == nil {
 		for _, u := range now.unfit {
-			if u.Name == t.Known {
-				return fmt.Sprintf("%v cannot be replicated any more: %s", t.Known, u.Why.Found)
+			if u.Name == t.Configured {
+				return fmt.Sprintf("%v cannot be replicated any more: %s", t.Configured, u.Why.Found)
 			}
 		}
-		return fmt.Sprintf("%v was made anew", t.Known)
+		return fmt.Sprintf("%v was made anew", t.Configured)
 	}
 	was, _ := s.publication.of(t)
 	row, _ := now.publication.of(is)
 	d := schema.Compare(t.Shape(), t.Heap, is)
 	switch {
 	case was.row != row.row:
-		return fmt.Sprintf("%v was out of the publication", t.Known)
+		return fmt.Sprintf("%v was out of the publication", t.Configured)
 	case d.Uncertain != "":
-		return fmt.Sprintf("%v: %s", t.Known, d.Uncertain)
-	case !d.Empty() || t.Name != is.Name || t.Known != is.Known:
-		return fmt.Sprintf("%v has other columns, or other names", t.Known)
+		return fmt.Sprintf("%v: %s", t.Configured, d.Uncertain)
+	case !d.Empty() || t.Name != is.Name || t.Configured != is.Configured:
+		return fmt.Sprintf("%v has other columns, or other names", t.Configured)
 	case !alikeParts(t.Parts, is.Parts):
-		return fmt.Sprintf("partitions of %v came, went or were emptied", t.Known)
+		return fmt.Sprintf("partitions of %v came, went or were emptied", t.Configured)
 	}
 	return ""
 }

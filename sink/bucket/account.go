@@ -67,7 +67,7 @@ func (l *lines) refuse(column int, err error) error {
 		Found:  fmt.Sprintf("a value of %s.%s %s; its text has %d bytes", l.table.Name, c.Name, misfits[m.Kind], m.Size),
 		Means:  "a column of " + m.Type + " cannot hold it as it is",
 		Repair: fmt.Sprintf("in the config, give column %q another rule than fail for %s in the rules of tables.%v, such as quarantine; or leave the column out: it is then NULL in all rows of the target",
-			c.Known, m.Kind, l.table.Known),
+			c.Configured, m.Kind, l.table.Configured),
 		Cause: m,
 	}
 }

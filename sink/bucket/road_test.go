@@ -73,7 +73,7 @@ func (r *road) drain(t testing.TB, rows int) {
 	t.Helper()
 	r.rows, r.told = rows, 0
 	r.cp = replicator.Checkpoint{Epoch: 1, Phase: replicator.Streaming, LSN: 1}
-	r.cp.Tables = []replicator.TableState{{OID: r.table.OID, Name: r.table.Known, Target: r.table.Target, State: replicator.Live, Shape: r.table.Shape(), Heap: r.table.Heap}}
+	r.cp.Tables = []replicator.TableState{{OID: r.table.OID, Name: r.table.Configured, Target: r.table.Target, State: replicator.Live, Shape: r.table.Shape(), Heap: r.table.Heap}}
 	err := replicator.Run(context.Background(), replicator.Options{Origin: r, Stager: r.stager, Sweeper: r.stager, Warehouse: r, Loader: r, Once: true, Tries: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -127,6 +127,6 @@ func (m *merging) heldBy(t *schema.Table, a alteration, by *holder) error {
 		h.Found += fmt.Sprintf(" session %s of user %s has had a transaction open for %v", by.pid, by.user, by.open)
 		h.Repair = fmt.Sprintf("end the session, as its user or a superuser: %s", terminate(by.pid))
 	}
-	h.Repair += fmt.Sprintf("; the table is then loaded again within four hours, or at once with rowshift resync %v", t.Known)
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: h, Passes: true}
+	h.Repair += fmt.Sprintf("; the table is then loaded again within four hours, or at once with rowshift resync %v", t.Configured)
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: h, Passes: true}
 }

@@ -26,7 +26,7 @@ func TestAlterationSQL(t *testing.T) {
 // wordsWith returns table words after a change.
 func wordsWith(change func(*schema.Table)) *schema.Table {
 	t := keyed()
-	t.Known = t.Name
+	t.Configured = t.Name
 	change(t)
 	return t
 }

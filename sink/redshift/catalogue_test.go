@@ -163,7 +163,7 @@ func TestExternalSchemasAreNotLookedAt(t *testing.T) {
 		faults = append(faults, w.server.Inject(redshifttest.Fault{Match: name, Application: "rowshift/", Code: "XX000", Message: "Failed to get metadata from the external catalog"}))
 	}
 	r, table := w.warehouse(analysts), keyed()
-	table.Known = table.Name
+	table.Configured = table.Name
 	if planned, err := r.Plan(t.Context(), []*schema.Table{table}, replicator.Foreseen{}); err != nil || len(planned) == 0 {
 		t.Fatalf("planned %q, %v", planned, err)
 	}

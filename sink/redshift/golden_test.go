@@ -78,14 +78,14 @@ func TestTableSQL(t *testing.T) {
 
 // reserved has names that are reserved words, or nearly.
 func reserved() *schema.Table {
-	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Known: schema.Name{Schema: "public", Table: "User"}, Target: "user",
+	return &schema.Table{OID: 16505, Name: schema.Name{Schema: "public", Table: "User"}, Configured: schema.Name{Schema: "public", Table: "User"}, Target: "user",
 		Columns: []schema.Column{column(1, "TAG", bigint, false), column(2, "Order", text, true), column(3, "c1", text, true), column(4, `"; DROP TABLE x; --`, text, true)},
 		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
 }
 
 // keyless has a key of bytea, by which Redshift can neither spread nor sort rows.
 func keyless() *schema.Table {
-	return &schema.Table{OID: 16506, Name: schema.Name{Schema: "public", Table: "digests"}, Known: schema.Name{Schema: "public", Table: "digests"}, Target: "digests",
+	return &schema.Table{OID: 16506, Name: schema.Name{Schema: "public", Table: "digests"}, Configured: schema.Name{Schema: "public", Table: "digests"}, Target: "digests",
 		Columns: []schema.Column{column(1, "digest", bytea, false), column(2, "n", bigint, false), column(3, "note", text, true), column(4, "body", text, true)},
 		Key:     []int{0}, DistKey: -1}
 }

@@ -97,13 +97,13 @@ func (m *merging) account(ctx context.Context, statements ...string) error {
 // lift lifts what a table has in quarantine as far as a fold says something newer: all rows if
 // the fold truncates, else those whose keys it has.
 func (m *merging) lift(ctx context.Context, f replicator.StagedFold, s staging, at replicator.LSN) error {
-	if m.inQuarantine[f.Table.Known] == 0 {
+	if m.inQuarantine[f.Table.Configured] == 0 {
 		return nil
 	}
 	m.quarantineChanged = true
 	var statements []string
 	if f.Truncated {
-		statements = append(statements, m.metadata.liftAll(f.Table.Known, at))
+		statements = append(statements, m.metadata.liftAll(f.Table.Configured, at))
 	}
 	if s.rows != "" {
 		keys, err := m.temporary(ctx, "keys", func(p place) string { return createKeys(p, s.rows, f.Table) })
@@ -142,7 +142,7 @@ func (m *merging) enter(ctx context.Context, f replicator.StagedFold, s staging)
 // refusedSome notes that rows went into quarantine, so that a later fold lifts them.
 func (m *merging) refusedSome(t *schema.Table, n int64) {
 	m.quarantineChanged = true
-	m.inQuarantine[t.Known] += n
+	m.inQuarantine[t.Configured] += n
 }
 
 // counts are how many entries there are.
@@ -158,7 +158,7 @@ func (m *merging) counted(ctx context.Context, t *schema.Table, of place) (c cou
 	}
 	for _, r := range rows {
 		s := &scanner{row: r}
-		e := replicator.Entries{Table: t.Known, Kind: s.text(), Rule: schema.Rule(s.text()), Count: s.number()}
+		e := replicator.Entries{Table: t.Configured, Kind: s.text(), Rule: schema.Rule(s.text()), Count: s.number()}
 		switch {
 		case s.err != nil:
 			return c, altered(s.err)
@@ -176,7 +176,7 @@ func (m *merging) counted(ctx context.Context, t *schema.Table, of place) (c cou
 
 // forgo puts staged rows that found no origin into quarantine, and marks their keys as gone.
 func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage place, n int64, at replicator.Written) error {
-	m.merged.Entries = append(m.merged.Entries, replicator.Entries{Table: f.Table.Known, Kind: replicator.Unfilled, Rule: schema.Quarantine, Count: n})
+	m.merged.Entries = append(m.merged.Entries, replicator.Entries{Table: f.Table.Configured, Kind: replicator.Unfilled, Rule: schema.Quarantine, Count: n})
 	m.refusedSome(f.Table, n)
 	return m.account(ctx, m.metadata.insertUnfilled(stage, f, at), forgoUnfilled(stage, f.Unchanged))
 }
@@ -184,9 +184,9 @@ func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage plac
 // joinLedger moves a load's entries to the ledger and the quarantine. It lifts what the table
 // had in quarantine before, because the load has read all rows anew.
 func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicator.LSN) error {
-	if m.inQuarantine[j.Table.Known] > 0 {
+	if m.inQuarantine[j.Table.Configured] > 0 {
 		m.quarantineChanged = true
-		if err := m.account(ctx, m.metadata.liftAll(j.Table.Known, at)); err != nil {
+		if err := m.account(ctx, m.metadata.liftAll(j.Table.Configured, at)); err != nil {
 			return err
 		}
 	}

@@ -99,12 +99,12 @@ func TestQuarantineIsCountedAgain(t *testing.T) {
 	r, table := w.withRules()
 	w.apply(r, changed(t, table, "insert a|1|"+bad, "insert b|1|"+bad))
 	other := w.warehouse(nil)
-	if n, _, err := other.DropQuarantine(t.Context(), table.Known, []string{`["a"]`}); err != nil || n != 1 {
+	if n, _, err := other.DropQuarantine(t.Context(), table.Configured, []string{`["a"]`}); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	refresh := func(want int64) {
 		t.Helper()
-		if done := w.apply(r, &replicator.Batch{Commit: true}); done.Quarantined[table.Known] != want {
+		if done := w.apply(r, &replicator.Batch{Commit: true}); done.Quarantined[table.Configured] != want {
 			t.Errorf("%v, want %d", done.Quarantined, want)
 		}
 	}
@@ -121,7 +121,7 @@ func TestQuarantineOfARenamedTable(t *testing.T) {
 	renamed := ruled()
 	renamed.Name = schema.Name{Schema: "other", Table: "renamed"}
 	done := w.apply(r, changed(t, renamed, "update a|2|x", "update b|2|"+bad, "insert c|1|"+cut))
-	if done.Quarantined[table.Known] != 1 {
+	if done.Quarantined[table.Configured] != 1 {
 		t.Error(done.Quarantined)
 	}
 	w.want(w.quarantine(), `["a"]|not_utf8|body|lifted`, `["b"]|not_utf8|body|lifted`, `["b"]|not_utf8|body|open`)
@@ -135,7 +135,7 @@ func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
 	w := newWorld(t)
 	r, words := w.withRules()
 	others := ruled()
-	others.OID, others.Name.Table, others.Known.Table, others.Target = 16599, "others", "others", "others"
+	others.OID, others.Name.Table, others.Configured.Table, others.Target = 16599, "others", "others", "others"
 	w.make(r, others)
 	merge := func(r *Warehouse, b *replicator.Batch) replicator.Merged {
 		t.Helper()
@@ -154,24 +154,24 @@ func TestQuarantineFollowsTheNameInTheConfig(t *testing.T) {
 	}
 	merge(r, changed(t, words, "insert a|1|"+bad, "insert b|1|"+bad, "insert c|1|"+bad, "insert c|2|x"))
 	merge(r, changed(t, others, "insert a|1|"+bad))
-	if err := r.Request(t.Context(), "w", []schema.Name{words.Known}); err != nil {
+	if err := r.Request(t.Context(), "w", []schema.Name{words.Configured}); err != nil {
 		t.Fatal(err)
 	}
 
-	words.Known, others.Known = others.Known, words.Known // another run, with another config
+	words.Configured, others.Configured = others.Configured, words.Configured // another run, with another config
 	r = w.warehouse(nil)
 	w.fence(r)
 	done := merge(r, changed(t, words, "update a|2|x"))
 	w.want(open(), `words|others|["a"]`, `others|words|["b"]`)
-	if done.Quarantined[words.Known] != 1 || done.Quarantined[others.Known] != 1 {
+	if done.Quarantined[words.Configured] != 1 || done.Quarantined[others.Configured] != 1 {
 		t.Error(done.Quarantined)
 	}
 	w.want(w.asked(), "words|requested|f|f")
 
-	others.Known.Table = "people" // the daemon knows this one from the merge before
+	others.Configured.Table = "people" // the daemon knows this one from the merge before
 	done = merge(r, changed(t, others, "update a|2|x"))
 	w.want(open(), `others|words|["b"]`)
-	if done.Quarantined[words.Known] != 1 || len(done.Quarantined) != 1 || !slices.Equal(done.Resyncs, []schema.Name{others.Known}) {
+	if done.Quarantined[words.Configured] != 1 || len(done.Quarantined) != 1 || !slices.Equal(done.Resyncs, []schema.Name{others.Configured}) {
 		t.Error(done.Quarantined, done.Resyncs)
 	}
 	w.want(w.asked(), "people|requested|f|f")

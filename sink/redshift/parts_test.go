@@ -163,7 +163,7 @@ func TestTooManyPartitions(t *testing.T) {
 	state.Parts = scattered(8000)
 	_, err := r.Merge(t.Context(), m)
 	u, ok := errors.AsType[*replicator.Unfit](err)
-	if !ok || u.OID != table.OID || u.Name != table.Known || u.Why.Reason != replicator.TableUnfit || !strings.Contains(u.Why.Found, "public.words has 8000 partitions") ||
+	if !ok || u.OID != table.OID || u.Name != table.Configured || u.Why.Reason != replicator.TableUnfit || !strings.Contains(u.Why.Found, "public.words has 8000 partitions") ||
 		!strings.Contains(u.Why.Found, "at most 6") || !strings.Contains(u.Why.Repair, "rowshift resync public.words") {
 		t.Fatalf("not parked: %v", err)
 	}

@@ -88,7 +88,7 @@ func (w *Warehouse) planTable(ctx context.Context, s *session, t *schema.Table, 
 	if len(statements) > 0 || !a.Diff.Empty() {
 		for _, name := range left {
 			statements = append(statements, comment("%v has no column for %s of its target, which is kept, with NULL in rows that are written from now on; to do away with it: %s",
-				t.Known, quoted(name), dropColumn(in(w.options.Schema, t.Target), name)))
+				t.Configured, quoted(name), dropColumn(in(w.options.Schema, t.Target), name)))
 		}
 	}
 	statements = append(statements, printed(d.alterations)...)
@@ -109,7 +109,7 @@ func (w *Warehouse) otherKeys(t *schema.Table, by rowKeys) (comments []string) {
 		alter = alterDistKey(p, dist)
 	}
 	if by.dist != "" && by.dist != dist {
-		comments = append(comments, comment("%v: its target has the DISTKEY %s, which is kept; for that of the config: %s", t.Known, quoted(by.dist), alter))
+		comments = append(comments, comment("%v: its target has the DISTKEY %s, which is kept; for that of the config: %s", t.Configured, quoted(by.dist), alter))
 	}
 	var sort []string
 	for _, i := range t.SortKey {
@@ -119,14 +119,14 @@ func (w *Warehouse) otherKeys(t *schema.Table, by rowKeys) (comments []string) {
 		alter = alterSortKey(p, sort)
 	}
 	if len(by.sort) > 0 && !slices.Equal(by.sort, sort) {
-		comments = append(comments, comment("%v: its target has the SORTKEY (%s), which is kept; for that of the config: %s", t.Known, quotedAll(by.sort), alter))
+		comments = append(comments, comment("%v: its target has the SORTKEY (%s), which is kept; for that of the config: %s", t.Configured, quotedAll(by.sort), alter))
 	}
 	return comments
 }
 
 // parked returns the comment that a table would be parked, and why.
 func parked(t *schema.Table, u *replicator.Unfit) string {
-	return comment("%v is parked: %s; repair: %s", t.Known, u.Why.Found, u.Why.Repair)
+	return comment("%v is parked: %s; repair: %s", t.Configured, u.Why.Found, u.Why.Repair)
 }
 
 // loaded returns the comment that a table is loaded and, if it was before, why it is again.

@@ -94,7 +94,7 @@ func (r *refusals) unmade(t *schema.Table, p place, err error) error {
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("Redshift refuses to make %s for %v: %v", p, t.Name, err),
 		Means:  "Redshift does not take a table of such columns, types or keys",
-		Repair: fmt.Sprintf("leave the column that it speaks of out of tables.%v in the config, or give it another of its types, or name another distkey and sortkey; then %s", t.Known, resyncOf(t)),
+		Repair: fmt.Sprintf("leave the column that it speaks of out of tables.%v in the config, or give it another of its types, or name another distkey and sortkey; then %s", t.Configured, resyncOf(t)),
 		Cause:  err,
 	})
 }

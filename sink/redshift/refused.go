@@ -23,7 +23,7 @@ func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f r
 		Reason: replicator.LoadRefused,
 		Found:  "COPY refused a row of " + t.Name.String(),
 		Means:  "rowshift wrote what Redshift does not read, which is a mistake of rowshift's",
-		Repair: fmt.Sprintf("look at stl_load_errors (sys_load_error_detail on a serverless workgroup) for the column and report it; until it is mended, leave that column out of tables.%v in the config, or give it another of its types", t.Known),
+		Repair: fmt.Sprintf("look at stl_load_errors (sys_load_error_detail on a serverless workgroup) for the column and report it; until it is mended, leave that column out of tables.%v in the config, or give it another of its types", t.Configured),
 		Cause:  err,
 	}
 	s, opened := w.open(ctx)

@@ -135,7 +135,7 @@ func (m *merging) answer(ctx context.Context) error {
 	}
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {
-			if _, err := m.session.run(ctx, "answer a request", m.metadata.answerRequests(j.Table.Known, taken, done, "done_at")); err != nil {
+			if _, err := m.session.run(ctx, "answer a request", m.metadata.answerRequests(j.Table.Configured, taken, done, "done_at")); err != nil {
 				return err
 			}
 		}
@@ -175,7 +175,7 @@ func answerTo(c replicator.Checkpoint, n schema.Name) (state, at string) {
 }
 
 // resyncOf returns the repair for a table whose rows are not what they should be.
-func resyncOf(t *schema.Table) string { return resyncNamed(t.Known) }
+func resyncOf(t *schema.Table) string { return resyncNamed(t.Configured) }
 
 func resyncNamed(name schema.Name) string {
 	return "rowshift resync " + name.String() + ": the table is compared with the source and only what differs is written"

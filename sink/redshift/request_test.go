@@ -95,10 +95,10 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 
 	l.HandOver = 5
 	merge(held)
-	if err := r.Request(t.Context(), "later", []schema.Name{words.Known}); err != nil {
+	if err := r.Request(t.Context(), "later", []schema.Name{words.Configured}); err != nil {
 		t.Fatal(err)
 	}
-	if got := merge(held); !slices.Equal(got, []schema.Name{accounts.Name, words.Known}) {
+	if got := merge(held); !slices.Equal(got, []schema.Name{accounts.Name, words.Configured}) {
 		t.Errorf("a request that came after the snapshot: %v", got)
 	}
 	words.Name.Table = "renamed" // asked for, and answered, by the name that the config knows
@@ -106,8 +106,8 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 	w.want(w.asked(), "accounts|requested|f|f", "stranger|refused|f|t", "words|done|t|t", "words|requested|f|f")
 	for word, want := range map[string][]Answer{
 		"w": {{Table: accounts.Name, State: ResyncRequested}, {Table: schema.Name{Schema: "public", Table: "stranger"}, State: ResyncRefused},
-			{Table: words.Known, State: ResyncDone}},
-		"later": {{Table: words.Known, State: ResyncRequested}},
+			{Table: words.Configured, State: ResyncDone}},
+		"later": {{Table: words.Configured, State: ResyncRequested}},
 		"other": nil,
 	} {
 		answers, err := r.Answers(t.Context(), word)
@@ -117,7 +117,7 @@ func TestRequestsAreReadAndAnswered(t *testing.T) {
 	}
 
 	c, err := w.warehouse(nil).Fence(t.Context(), first())
-	if err != nil || !slices.Equal(c.Resyncs, []schema.Name{accounts.Name, words.Known}) {
+	if err != nil || !slices.Equal(c.Resyncs, []schema.Name{accounts.Name, words.Configured}) {
 		t.Errorf("the fence reads %v, %v", c.Resyncs, err)
 	}
 }

@@ -85,7 +85,7 @@ const (
 // in the source keeps the name by which the config knows it. If the config then gets another
 // name for it, the open rows get that too (renameOpen), and the others are history.
 func who(t *schema.Table) string {
-	return fmt.Sprintf("%s, %s, %s", literal(t.Known.Schema), literal(t.Known.Table), literal(t.Target))
+	return fmt.Sprintf("%s, %s, %s", literal(t.Configured.Schema), literal(t.Configured.Table), literal(t.Target))
 }
 
 // insertAdjusted writes staged adjustments to the ledger.
@@ -138,12 +138,12 @@ func createKeys(p, stage place, t *schema.Table) string {
 
 // liftKeys lifts the quarantine of keys, because each has another row now, or none.
 func (m metadata) liftKeys(keys place, t *schema.Table, at replicator.LSN) string {
-	return m.lift(keys, t.Known, at, `s."key"`)
+	return m.lift(keys, t.Configured, at, `s."key"`)
 }
 
 // liftGiven does the same for staged entries whose keys do not fit.
 func (m metadata) liftGiven(entries place, t *schema.Table, at replicator.LSN) string {
-	return m.lift(entries, t.Known, at, `s."given"`)
+	return m.lift(entries, t.Configured, at, `s."given"`)
 }
 
 func (m metadata) lift(stage place, n schema.Name, at replicator.LSN, key string) string {

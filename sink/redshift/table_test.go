@@ -22,14 +22,14 @@ var (
 
 // plain is accounts (id bigint primary key, owner text, balance numeric(10,2), note text).
 func plain() *schema.Table {
-	return &schema.Table{OID: 16501, Name: schema.Name{Schema: "public", Table: "accounts"}, Known: schema.Name{Schema: "public", Table: "accounts"}, Target: "accounts",
+	return &schema.Table{OID: 16501, Name: schema.Name{Schema: "public", Table: "accounts"}, Configured: schema.Name{Schema: "public", Table: "accounts"}, Target: "accounts",
 		Columns: []schema.Column{column(1, "id", bigint, false), column(2, "owner", text, true), column(3, "balance", decimal, true), column(4, "note", text, true)},
 		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
 }
 
 // composite has a key of texts in another order than its columns.
 func composite() *schema.Table {
-	return &schema.Table{OID: 16502, Name: schema.Name{Schema: "sales", Table: "Order Lines"}, Known: schema.Name{Schema: "sales", Table: "Order Lines"}, Target: "order lines",
+	return &schema.Table{OID: 16502, Name: schema.Name{Schema: "sales", Table: "Order Lines"}, Configured: schema.Name{Schema: "sales", Table: "Order Lines"}, Target: "order lines",
 		Columns: []schema.Column{column(1, "Line", text, false), column(2, "amount", bigint, false), column(3, "order", text, false), column(4, `a "quoted" name`, bytea, true)},
 		Key:     []int{2, 0}, DistKey: 2, SortKey: []int{1, 2}}
 }
@@ -37,14 +37,14 @@ func composite() *schema.Table {
 // document has a SUPER column, whose values have no equality.
 func document() *schema.Table {
 	t := plain()
-	t.OID, t.Name.Table, t.Known.Table, t.Target = 16503, "documents", "documents", "documents"
+	t.OID, t.Name.Table, t.Configured.Table, t.Target = 16503, "documents", "documents", "documents"
 	t.Columns[3].Mapping = schema.Mapping{Type: "SUPER"}
 	return t
 }
 
 // keyed is a table whose key is text: words (word text primary key, n bigint, body text).
 func keyed() *schema.Table {
-	return &schema.Table{OID: 16504, Name: schema.Name{Schema: "public", Table: "words"}, Known: schema.Name{Schema: "public", Table: "words"}, Target: "words",
+	return &schema.Table{OID: 16504, Name: schema.Name{Schema: "public", Table: "words"}, Configured: schema.Name{Schema: "public", Table: "words"}, Target: "words",
 		Columns: []schema.Column{column(1, "word", text, true), column(2, "n", bigint, false), column(3, "body", text, true)},
 		Key:     []int{0}, DistKey: 0, SortKey: []int{0}}
 }

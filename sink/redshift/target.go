@@ -131,7 +131,7 @@ func unfit(t *schema.Table, err error) error {
 	if !ok || h.Reason != replicator.TargetDrift {
 		return err
 	}
-	return &replicator.Unfit{OID: t.OID, Name: t.Known, Why: h}
+	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: h}
 }
 
 // drift returns a halt if a target is not there, or if it lacks a column or has one whose type

@@ -42,7 +42,7 @@ func TestNoTargetIsTakenForATemporaryTable(t *testing.T) {
 	for _, f := range []redshifttest.Fault{{Class: "CREATE TABLE", Match: "_stage_"}, {Class: "CREATE TABLE", Match: "_keys_"}, {Class: "INSERT", Match: "words"}, {Class: "COPY", Match: "_stage_"}} {
 		f.Code, f.Message = "53000", "insufficient resources"
 		fault := w.server.Inject(f)
-		r.inQuarantine = map[schema.Name]int64{table.Known: 1}
+		r.inQuarantine = map[schema.Name]int64{table.Configured: 1}
 		if _, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert b|2|y"))...)); err == nil || fault.Hits() == 0 {
 			t.Errorf("%+v: %v, hit %d times", f, err, fault.Hits())
 		}
@@ -62,7 +62,7 @@ func TestTargetsOfShortNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			r, table := w.warehouse(nil), keyed()
-			table.Name.Table, table.Known.Table, table.Target = name, name, name
+			table.Name.Table, table.Configured.Table, table.Target = name, name, name
 			rows := func() []string { return w.ask("SELECT word, n, body FROM public_copy." + name + " ORDER BY 1") }
 			w.fence(r, table)
 			w.load(r, "load_1_1_16504", table, "a|1|x", "b|2|y", "c|3|z")

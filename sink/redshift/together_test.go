@@ -55,7 +55,7 @@ func manyWords(n int) (tables []*schema.Table) {
 		t := keyed()
 		t.OID += uint32(i)
 		t.Target = fmt.Sprintf("words_%d", i)
-		t.Name.Table, t.Known.Table = t.Target, t.Target
+		t.Name.Table, t.Configured.Table = t.Target, t.Target
 		tables = append(tables, t)
 	}
 	return tables

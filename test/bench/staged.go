@@ -64,7 +64,7 @@ func checkpointOf(o replicator.Opened, at replicator.LSN) replicator.Checkpoint 
 		System: o.System, Timeline: o.Timeline, Database: o.Database, Slot: o.Slot, Publication: o.Publication}
 	for _, p := range o.Tables {
 		t := p.Table
-		cp.Tables = append(cp.Tables, replicator.TableState{OID: t.OID, Name: t.Known, Target: t.Target, State: replicator.Live,
+		cp.Tables = append(cp.Tables, replicator.TableState{OID: t.OID, Name: t.Configured, Target: t.Target, State: replicator.Live,
 			Row: p.Row, Shape: t.Shape(), Parts: t.Parts, Run: t.Run, Heap: t.Heap})
 	}
 	return cp

@@ -21,7 +21,7 @@ var kinds = map[string]schema.Type{
 // type marks values that may be stored out of line. The first column is the key.
 func declared(oid uint32, target, columns string) *schema.Table {
 	t := &schema.Table{OID: oid, Name: schema.Name{Schema: "public", Table: target}, Target: target, Key: []int{0}, SortKey: []int{0}}
-	t.Known = t.Name
+	t.Configured = t.Name
 	for i, text := range strings.Split(columns, ", ") {
 		parts := strings.Fields(text)
 		kind, toastable := strings.CutSuffix(parts[1], "*")

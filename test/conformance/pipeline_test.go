@@ -71,7 +71,7 @@ func (p *pipeline) first(tables ...*schema.Table) replicator.Checkpoint {
 		Publication: replicator.PublicationID{OID: 16400, XMin: 700},
 	}
 	for _, t := range tables {
-		c.Tables = append(c.Tables, replicator.TableState{OID: t.OID, Name: t.Known, Target: t.Target, State: replicator.Live, Shape: t.Shape()})
+		c.Tables = append(c.Tables, replicator.TableState{OID: t.OID, Name: t.Configured, Target: t.Target, State: replicator.Live, Shape: t.Shape()})
 	}
 	slices.SortFunc(c.Tables, replicator.ByOID)
 	return c

@@ -109,28 +109,28 @@ func (p *pipeline) longKeys(t *schema.Table) error {
 // listed lists and drops rows in quarantine, as `rowshift quarantine` does.
 func (p *pipeline) listed(ofText, ofNumber *schema.Table) error {
 	open, err := p.warehouse.Quarantined(p.ctx)
-	if err != nil || len(open) != 2 || open[ofText.Known] != 2 || open[ofNumber.Known] != 1 {
+	if err != nil || len(open) != 2 || open[ofText.Configured] != 2 || open[ofNumber.Configured] != 1 {
 		return fmt.Errorf("in quarantine are %v, %w", open, err)
 	}
 	all, err := p.warehouse.Quarantine(p.ctx, nil, 10)
-	if err != nil || len(all) != 3 || all[0].Table != ofNumber.Known || all[0].Key != `["6"]` || all[0].Reason != "not_utf8" || all[0].Column != "body" || all[0].OriginalBytes != 4 ||
+	if err != nil || len(all) != 3 || all[0].Table != ofNumber.Configured || all[0].Key != `["6"]` || all[0].Reason != "not_utf8" || all[0].Column != "body" || all[0].OriginalBytes != 4 ||
 		!all[0].CommittedAt.Equal(p.time) || all[0].Object == "" || all[0].LSN == 0 {
 		return fmt.Errorf("listed are %+v, %w", all, err)
 	}
-	some, err := p.warehouse.Quarantine(p.ctx, []schema.Name{ofNumber.Known, ofText.Known}, 2)
-	if err != nil || len(some) != 2 || some[0] != all[0] || some[1].Table != ofText.Known {
+	some, err := p.warehouse.Quarantine(p.ctx, []schema.Name{ofNumber.Configured, ofText.Configured}, 2)
+	if err != nil || len(some) != 2 || some[0] != all[0] || some[1].Table != ofText.Configured {
 		return fmt.Errorf("listed are %+v, %w", some, err)
 	}
 	kept, err := p.warehouse.KeptObjects(p.ctx)
 	if err != nil || len(kept) < 3 {
 		return fmt.Errorf("kept are %q, %w", kept, err)
 	}
-	n, over, err := p.warehouse.DropQuarantine(p.ctx, ofNumber.Known, []string{`["6"]`, `["none"]`})
+	n, over, err := p.warehouse.DropQuarantine(p.ctx, ofNumber.Configured, []string{`["6"]`, `["none"]`})
 	if err != nil || n != 1 || len(over) != 1 || over[0] != all[0].Object {
 		return fmt.Errorf("dropped %d, over are %q, %w", n, over, err)
 	}
 	for _, t := range []*schema.Table{ofText, ofNumber} {
-		if n, _, err = p.warehouse.DropQuarantine(p.ctx, t.Known, nil); err != nil || n < 3 {
+		if n, _, err = p.warehouse.DropQuarantine(p.ctx, t.Configured, nil); err != nil || n < 3 {
 			return fmt.Errorf("dropped %d, %w", n, err)
 		}
 	}

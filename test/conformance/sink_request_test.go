@@ -57,25 +57,25 @@ func (r requested) answered(word string, want ...redshift.Answer) error {
 // resyncs requests loads, takes one up, refuses one, and completes them.
 func (r requested) resyncs() error {
 	stranger := schema.Name{Schema: "public", Table: "requested_stranger"}
-	if err := r.another().Request(r.ctx, "word", []schema.Name{r.one.Known, r.other.Known, stranger}); err != nil {
+	if err := r.another().Request(r.ctx, "word", []schema.Name{r.one.Configured, r.other.Configured, stranger}); err != nil {
 		return err
 	}
 	open, err := r.warehouse.OpenRequests(r.ctx)
-	if err != nil || len(open) != 3 || open[0].Kind != "resync" || open[0].State != "requested" || open[0].Table != r.one.Known || open[0].Age < 0 {
+	if err != nil || len(open) != 3 || open[0].Kind != "resync" || open[0].State != "requested" || open[0].Table != r.one.Configured || open[0].Age < 0 {
 		return fmt.Errorf("open are %+v, %w", open, err)
 	}
 	l := r.loading(r.one, 1)
 	l.Loaded = false
 	r.knows()
-	if err := r.asks(r.one.Known, r.other.Known); err != nil {
+	if err := r.asks(r.one.Configured, r.other.Configured); err != nil {
 		return err
 	}
 	r.knows() // states other than those that are written, with a load
 	r.states[0].State, r.states[0].Load = replicator.Loading, &l
-	if err := r.asks(r.other.Known); err != nil {
+	if err := r.asks(r.other.Configured); err != nil {
 		return err
 	}
-	if err := r.answered("word", redshift.Answer{Table: r.one.Known, State: redshift.ResyncTaken}, redshift.Answer{Table: r.other.Known, State: redshift.ResyncRequested},
+	if err := r.answered("word", redshift.Answer{Table: r.one.Configured, State: redshift.ResyncTaken}, redshift.Answer{Table: r.other.Configured, State: redshift.ResyncRequested},
 		redshift.Answer{Table: stranger, State: redshift.ResyncRefused}); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (r requested) resyncs() error {
 	if err := r.join(r.one, l)(); err != nil {
 		return err
 	}
-	if err := r.answered("word", redshift.Answer{Table: r.one.Known, State: redshift.ResyncDone}, redshift.Answer{Table: r.other.Known, State: redshift.ResyncRequested},
+	if err := r.answered("word", redshift.Answer{Table: r.one.Configured, State: redshift.ResyncDone}, redshift.Answer{Table: r.other.Configured, State: redshift.ResyncRequested},
 		redshift.Answer{Table: stranger, State: redshift.ResyncRefused}); err != nil {
 		return err
 	}
@@ -100,14 +100,14 @@ func (r requested) renamed() error {
 	if err := r.do(`INSERT INTO $meta.quarantine (source_schema, source_table, target, "key", reason, lsn) VALUES ('public', 'requested_other', 'requested_other', '["1"]', 'not_utf8', '0/1')`)(); err != nil {
 		return err
 	}
-	was := r.other.Known
-	r.other.Known.Table = "requested_renamed"
+	was := r.other.Configured
+	r.other.Configured.Table = "requested_renamed"
 	r.knows()
-	if err := r.asks(r.other.Known); err != nil {
+	if err := r.asks(r.other.Configured); err != nil {
 		return err
 	}
 	open, err := r.warehouse.Quarantined(r.ctx)
-	if err != nil || len(open) != 1 || open[r.other.Known] != 1 || open[was] != 0 {
+	if err != nil || len(open) != 1 || open[r.other.Configured] != 1 || open[was] != 0 {
 		return fmt.Errorf("in quarantine are %v, %w", open, err)
 	}
 	return r.has("SELECT source_oid, source_table, state FROM $meta.table_state", "16560|requested_one|live", "16561|requested_renamed|live")()
