@@ -29,7 +29,7 @@ func (v *resolver) fault(repair, found string, args ...any) {
 	v.faults = append(v.faults, &Fault{Table: v.configured(), Found: fmt.Sprintf(found, args...), Repair: repair})
 }
 
-// known returns the table's name in the config.
+// configured returns the table's name in the config.
 func (v *resolver) configured() Name {
 	if v.choice.Name == (Name{}) {
 		return v.relation.Name
