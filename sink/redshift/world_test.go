@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -19,6 +20,7 @@ import (
 	"rowshift/test/pgtest"
 	"rowshift/test/redshifttest"
 	"rowshift/test/s3test"
+	"rowshift/test/sessions"
 	"rowshift/test/surface"
 )
 
@@ -48,6 +50,7 @@ type world struct {
 	database string
 	position replicator.LSN // where the last merge ended
 	epoch    replicator.Epoch
+	kept     sessions.Pool
 }
 
 func newWorld(t testing.TB) *world {
@@ -68,6 +71,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		w.kept.Close()
 		if err := errors.Join(w.server.Close(), sent.Check()); err != nil {
 			t.Error(err)
 		}
@@ -133,12 +137,11 @@ func (w *world) below(sql string) []string {
 
 func (w *world) query(config *pgx.ConnConfig, sql string) []string {
 	w.t.Helper()
-	conn, err := pgx.ConnectConfig(w.t.Context(), config)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	results, err := conn.PgConn().Exec(w.t.Context(), sql).ReadAll()
+	var results []*pgconn.Result
+	err := w.kept.With(w.t.Context(), config.ConnString(), func(conn *pgx.Conn) (err error) {
+		results, err = conn.PgConn().Exec(w.t.Context(), sql).ReadAll()
+		return err
+	})
 	if err != nil {
 		w.t.Fatalf("%s: %v", sql, err)
 	}
@@ -189,7 +192,7 @@ func first(tables ...*schema.Table) replicator.Checkpoint {
 	c := replicator.Checkpoint{Pipeline: "accounts", Phase: replicator.Creating, LSN: 100, System: "7300000000000000001",
 		Timeline: 1, Database: "app", Slot: "rowshift", Publication: replicator.PublicationID{OID: 16400, XMin: 700}}
 	for _, t := range tables {
-		c.Tables = append(c.Tables, replicator.TableState{OID: t.OID, Name: t.Known, Target: t.Target, State: replicator.Live, Shape: t.Shape()})
+		c.Tables = append(c.Tables, replicator.TableState{OID: t.OID, Name: t.Configured, Target: t.Target, State: replicator.Live, Shape: t.Shape()})
 	}
 	return c
 }

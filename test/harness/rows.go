@@ -7,14 +7,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"rowshift/test/sessions"
 )
+
+// kept are the sessions of all worlds.
+var kept sessions.Pool
+
+// forget closes the kept sessions to the server at an address.
+func forget(address string) {
+	kept.Forget(func(dsn string) bool { return strings.Contains(dsn, "@"+address+"/") })
+}
 
 // execute runs statements on one connection.
 func execute(ctx context.Context, dsn string, statements ...string) error {
-	return with(ctx, dsn, func(c *pgconn.PgConn) error {
+	return kept.With(ctx, dsn, func(c *pgx.Conn) error {
 		for _, s := range statements {
-			if _, err := c.Exec(ctx, s).ReadAll(); err != nil {
+			if _, err := c.PgConn().Exec(ctx, s).ReadAll(); err != nil {
 				return fmt.Errorf("%w in %.200s", err, s)
 			}
 		}
@@ -31,8 +42,8 @@ func (w *World) Execute(ctx context.Context, statements ...string) error {
 // by "|", with "∅" for NULL.
 func Rows(ctx context.Context, dsn, query string) ([]string, error) {
 	var results []*pgconn.Result
-	err := with(ctx, dsn, func(c *pgconn.PgConn) (err error) {
-		results, err = c.Exec(ctx, query).ReadAll()
+	err := kept.With(ctx, dsn, func(c *pgx.Conn) (err error) {
+		results, err = c.PgConn().Exec(ctx, query).ReadAll()
 		if strings.HasPrefix(query, "SET ") {
 			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
 		}

@@ -34,7 +34,7 @@ var floors = map[string]floor{
 
 // doubles are the packages under test/ that stand in for the outside. They share no code
 // with the rest, so that a mistake of ours is not made twice.
-var doubles = []string{"test/pgtest", "test/s3test", "test/proxytest", "test/redshifttest", "test/scratch", "test/freeport"}
+var doubles = []string{"test/pgtest", "test/s3test", "test/proxytest", "test/redshifttest", "test/scratch", "test/freeport", "test/sessions"}
 
 func TestFloors(t *testing.T) {
 	for _, s := range sources(t) {

@@ -16,6 +16,7 @@ import (
 
 	"rowshift/test/freeport"
 	"rowshift/test/scratch"
+	"rowshift/test/sessions"
 )
 
 // Server is a running (or stopped) PostgreSQL. Its methods are safe for concurrent use,
@@ -33,6 +34,7 @@ type Server struct {
 	binaries binaries
 	owner    owner
 	folder   *scratch.Folder
+	kept     sessions.Pool
 
 	mu      sync.Mutex
 	process *process
@@ -146,6 +148,7 @@ func (s *Server) Stop(mode Mode) error {
 	if p == nil {
 		return nil
 	}
+	s.kept.Close()
 	return p.stop(mode)
 }
 

@@ -88,17 +88,14 @@ func (s *Server) ExecIn(t testing.TB, db string, statements ...string) {
 }
 
 func (s *Server) exec(ctx context.Context, db string, statements ...string) error {
-	conn, err := pgx.Connect(ctx, s.DSN(db))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	for _, statement := range statements {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("%w\n%s", err, statement)
+	return s.kept.With(ctx, s.DSN(db), func(conn *pgx.Conn) error {
+		for _, statement := range statements {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("%w\n%s", err, statement)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // CreateDB makes an empty database and returns its name. It drops the database
