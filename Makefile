@@ -34,12 +34,12 @@ bench: ## measure beside pg_recvlogical and a native subscription, and write the
 bench-smoke: ## the same with hardly any rows, which shows that every part runs and that all tables become equal
 	go build -o $(BIN)/bench ./test/bench && $(BIN)/bench -scale 0.002 -rounds 1
 
-# The package that takes longest is named first, and so begins first; three are tested
+# The packages that take longest are named first, and so begin first; three are tested
 # beside each other, for most of them wait more than they work. go vet is make vet.
 .PHONY: test
 test: compiler ## all tests, at most 10 minutes on two cores
 	@sent=$$(mktemp -d); trap 'rm -rf "$$sent"' EXIT; set -x; \
-	ROWSHIFT_SENT=$$sent go test -race -vet=off -p 3 -parallel 4 -timeout 45m ./test/e2e ./...; \
+	ROWSHIFT_SENT=$$sent go test -race -vet=off -p 3 -parallel 4 -timeout 45m ./test/e2e ./sink/redshift ./replicator/postgres ./...; \
 	ROWSHIFT_ALL_SENT=$$sent go test -count=1 -run TestEachIsSent ./test/surface
 	go test -timeout 5m -run AllocatesNothing ./schema
 	go test -v -timeout 5m -run 'TestSimulation|TestPlantedBugs|TestBatchesLeaveTheirMemory' ./replicator
