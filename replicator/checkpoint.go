@@ -236,15 +236,19 @@ func (s *TableState) enter(state State) {
 	s.Reason, s.Why, s.Repair = "", "", ""
 }
 
-// Same reports whether two states are equal. It need not look at what is in them if one is
-// a copy of the other and neither was written anew since.
+// Same reports whether two states are equal. It need not look at what they point to if one is
+// a copy of the other and neither was written anew since, as most are of thousands of tables.
 func (s TableState) Same(o TableState) bool {
-	if s.Load == o.Load && s.Past == o.Past && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && shared(s.Heap.Dropped, o.Heap.Dropped) && shared(s.Renaming, o.Renaming) &&
-		s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State && s.Row == o.Row && s.Run == o.Run && s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last &&
-		s.LastLoad == o.LastLoad && s.Reason == o.Reason && s.Why == o.Why && s.Repair == o.Repair {
-		return true
-	}
-	return reflect.DeepEqual(s, o)
+	return s.copyOf(o) || reflect.DeepEqual(s, o)
+}
+
+// copyOf reports whether two states have equal values and point to the same things.
+func (s TableState) copyOf(o TableState) bool {
+	return s.OID == o.OID && s.Name == o.Name && s.Target == o.Target && s.State == o.State &&
+		s.Row == o.Row && shared(s.Shape, o.Shape) && shared(s.Parts, o.Parts) && s.Run == o.Run &&
+		s.Heap.File == o.Heap.File && s.Heap.Last == o.Heap.Last && shared(s.Heap.Dropped, o.Heap.Dropped) &&
+		s.Past == o.Past && shared(s.Renaming, o.Renaming) && s.Load == o.Load && s.LastLoad == o.LastLoad &&
+		s.Reason == o.Reason && s.Why == o.Why && s.Repair == o.Repair
 }
 
 // shared reports whether a and b are the same slice.
