@@ -1,6 +1,13 @@
 // Package replicator keeps tables of a warehouse equal to tables of a PostgreSQL
 // database by reading one logical replication slot. It is the domain: it knows what
-// a change, a batch and a checkpoint are, and knows nothing of sockets, SQL or files.
+// a change, a batch and a checkpoint are. It opens no socket, sends no SQL and writes no
+// file. Of what lies outside of it, it has only words:
+//
+//   - what PostgreSQL calls things, and the form of pgoutput's rows (Tuple);
+//   - the form of the files that one sink writes and the other has Redshift COPY
+//     (Files, StagedFold, StagedLoad, Rows), so that the two need not know each other;
+//   - repairs that name rowshift's commands and keys of its config (judge.go).
+//
 // Its only clock is the standard library's.
 //
 // # Promises
@@ -31,15 +38,21 @@
 //	goroutine  owns                        wakes on                      ends when
 //	read       Source, open transaction    the socket, its time-outs     stop, error, or drained (Once)
 //	stage      Stager.Stage                a batch from read             read closed the channel
-//	merge      Warehouse, checkpoint       a staged batch                stage closed the channel
+//	merge      Warehouse, checkpoint       a staged batch, news of load, stage closed the channel
+//	                                       half a minute
 //	discard    Stager.Discard              objects of merged batches     merge closed the channel
 //	sweep      Sweeper                     an hour                       stop
-//	load       Origin.Snapshot             tables to load, a merge, hold or join     stop
-//	n workers  a session of the Snapshot   a range, while tables load                no range is left
-//	n more     LoadPart.Close              a range that was read                     no range is left
-//	n others   Loader.MakeLoad, Load       ranges of a table that are at rest        every table is loaded
+//	load       Origin.Snapshot             a merge, hold or join, the    stop, error
+//	                                       end of a haul, the time to
+//	                                       try a parked table again
+//	n workers  a session of the Snapshot   a range, while tables load    no range is left
+//	n more     LoadPart.Close              a range that was read         no range is left
+//	n others   Loader.MakeLoad, Load       ranges of a table that are    every table is loaded
+//	                                       at rest
+//	one more   LoadProgress                a second                      the haul ends
 //
-// The rows below load are the goroutines of a haul.
+// The rows below load are the goroutines of a haul. Each half minute merge looks whether it
+// has to ask the warehouse for requests, because no merge has done so for long.
 //
 // load tells read what to hold and what to let join (order), and asks merge to remember
 // how far tables are (news), so that the Source and the checkpoint keep one owner each.

@@ -86,10 +86,10 @@ func (l *loads) gains(byItself bool) bool {
 }
 
 // brings reports whether the haul is still bringing a table, so that its load goes on in
-// the next pass. A table that was dropped stays dropped, even if the pass that dropped it ended
-// before it was remembered as loaded anew. It does not count either if the reader was never told of the snapshot: the reader
-// may then have skipped rows that it could not read, and nobody knows whether the snapshot
-// saw them.
+// the next pass. A dropped table stays dropped, even if the pass that dropped it ended before
+// its new load was remembered. Nor does a load go on if the reader was never told of the
+// snapshot: the reader may then have skipped rows that it could not read, and nobody knows
+// whether the snapshot saw them.
 func (l *loads) brings(s TableState) bool {
 	if l.haul == nil || s.Load == nil {
 		return false

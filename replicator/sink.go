@@ -187,8 +187,8 @@ type Merge struct {
 
 	// Alterations are carried out before the transaction, each by itself, and again if the
 	// merge is tried again. If a target cannot be altered that way, the error is an *Unfit.
-	// So it is if others keep a target from being altered for minutes, in which no table gets
-	// on; that one Passes.
+	// It is also an *Unfit, with Passes set, if readers have kept a target from being altered
+	// for minutes, during which nothing is merged.
 	Alterations []Alteration
 
 	Staged []*Staged // in order; all but the last may end inside a transaction
