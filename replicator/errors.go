@@ -89,16 +89,19 @@ func (a *Altered) Unwrap() error { return a.Cause }
 
 // Final reports whether only a person can mend err.
 func Final(err error) bool {
-	var h *Halt
-	return errors.As(err, &h)
+	_, ok := errors.AsType[*Halt](err)
+	return ok
 }
 
 // Retryable reports whether what failed with err has surely left nothing behind, and may be
 // tried again as it is, on the same connection or another. An error says so of itself by a
 // method Retryable.
 func Retryable(err error) bool {
-	var r interface{ Retryable() bool }
-	return errors.As(err, &r) && r.Retryable()
+	r, ok := errors.AsType[interface {
+		error
+		Retryable() bool
+	}](err)
+	return ok && r.Retryable()
 }
 
 // ErrFenced is wrapped by an error of a Warehouse that another daemon has taken

@@ -101,11 +101,11 @@ func slotHolds(cp Checkpoint, o Opened) *Halt {
 	}
 }
 
-// of returns o as it is to a checkpoint on timeline now, where the opening asked at which
+// onTimeline returns o as it is to a checkpoint on timeline now, where the opening asked at which
 // position the server had left timeline was. The two differ if another daemon followed a
 // failover while this one waited for the slot. If the server is on timeline now, it has not
 // left it; otherwise nobody asked where it did, which is an error.
-func (o Opened) of(now, was int32) (Opened, error) {
+func (o Opened) onTimeline(now, was int32) (Opened, error) {
 	switch now {
 	case was:
 	case o.Timeline:

@@ -30,11 +30,11 @@ func TestJudge(t *testing.T) {
 		o := good
 		test.change(&o)
 		err := judge(cp, o)
-		var h *Halt
-		if got := errors.As(err, &h); got != (test.want != "") || got && h.Reason != test.want {
+		h, halts := errors.AsType[*Halt](err)
+		if halts != (test.want != "") || halts && h.Reason != test.want {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
-		if h != nil && (h.Found == "" || h.Means == "" || h.Repair == "" || !Final(err) || Retryable(err)) {
+		if halts && (h.Found == "" || h.Means == "" || h.Repair == "" || !Final(err) || Retryable(err)) {
 			t.Errorf("%s: %v does not say all that an operator needs", test.name, err)
 		}
 	}

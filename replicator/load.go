@@ -29,9 +29,9 @@ type load struct {
 	held    chan struct{} // holds one: the changes of tables are held from here on
 	joined  chan struct{} // holds one: the tables have joined
 
-	tried []schema.Name // parked tables that had been asked for before the pass, once for each request
-	look  time.Time     // when a parked table is tried again unasked; zero: never
-	parts atomic.Int64  // batches that end inside a transaction, and that are handed over and not merged
+	askedBefore []schema.Name // tables that had been asked for before the pass, once for each request
+	look        time.Time     // when a parked table is tried again unasked; zero: never
+	parts       atomic.Int64  // batches that end inside a transaction, and that are handed over and not merged
 
 	turn chan bool // holds one, as a lock for who applies held changes: whether the last of them was applied
 
@@ -51,7 +51,7 @@ func newLoad(o *Options, opened Opened, cp Checkpoint, loads *loads, to chan<- n
 	l := &load{
 		Options: o, epoch: cp.Epoch, tables: opened.byOID(), loads: loads, checkpoint: cp, news: to, refused: refused,
 		orders: make(chan order, 4), stirred: make(chan struct{}, 1), held: make(chan struct{}, 1), joined: make(chan struct{}, 1),
-		turn: make(chan bool, 1), empty: map[string]bool{}, tried: cp.Resyncs,
+		turn: make(chan bool, 1), empty: map[string]bool{}, askedBefore: cp.Resyncs,
 	}
 	l.turn <- true
 	return l
@@ -333,7 +333,7 @@ func (l *load) asksForParked() error {
 		return nil
 	}
 	for _, t := range l.checkpoint.Tables {
-		if t.State == Parked && times(l.resyncs, t.Name) > times(l.tried, t.Name) {
+		if t.State == Parked && times(l.resyncs, t.Name) > times(l.askedBefore, t.Name) {
 			return &Altered{Found: t.Name.String() + ", which is parked, is to be loaded again"}
 		}
 	}

@@ -1,6 +1,9 @@
 package replicator
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Options configure Run. The zero value of a duration, size or number means its
 // default; EnsureDefaults fills them in.
@@ -62,23 +65,16 @@ type Backoff struct {
 
 // EnsureDefaults fills in what is not set.
 func (o *Options) EnsureDefaults() {
-	ensure(&o.Limits.Rows, 500_000)
-	ensure(&o.Limits.Bytes, 128<<20)
-	ensure(&o.Limits.MaxAge, 5*time.Second)
-	ensure(&o.Limits.MinInterval, time.Second)
-	ensure(&o.Refresh, 5*time.Minute)
-	ensure(&o.RefreshBytes, 256<<20)
-	ensure(&o.Drain, 45*time.Second)
-	ensure(&o.Backoff.Min, time.Second)
-	ensure(&o.Backoff.Max, time.Minute)
-	ensure(&o.HaltRetry, 5*time.Minute)
-	ensure(&o.Workers, 4)
-	ensure(&o.Tries, 5)
-}
-
-func ensure[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+	o.Limits.Rows = cmp.Or(o.Limits.Rows, 500_000)
+	o.Limits.Bytes = cmp.Or(o.Limits.Bytes, 128<<20)
+	o.Limits.MaxAge = cmp.Or(o.Limits.MaxAge, 5*time.Second)
+	o.Limits.MinInterval = cmp.Or(o.Limits.MinInterval, time.Second)
+	o.Refresh = cmp.Or(o.Refresh, 5*time.Minute)
+	o.RefreshBytes = cmp.Or(o.RefreshBytes, 256<<20)
+	o.Drain = cmp.Or(o.Drain, 45*time.Second)
+	o.Backoff.Min = cmp.Or(o.Backoff.Min, time.Second)
+	o.Backoff.Max = cmp.Or(o.Backoff.Max, time.Minute)
+	o.HaltRetry = cmp.Or(o.HaltRetry, 5*time.Minute)
+	o.Workers = cmp.Or(o.Workers, 4)
+	o.Tries = cmp.Or(o.Tries, 5)
 }

@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -106,7 +107,7 @@ func (r *reader) join() {
 			r.batch.Joins = append(r.batch.Joins, Join{Table: to.table, From: to.load.Into, Held: to.load.Held})
 		}
 	}
-	slices.SortFunc(r.batch.Joins, func(a, b Join) int { return int(int64(a.Table.OID) - int64(b.Table.OID)) })
+	slices.SortFunc(r.batch.Joins, func(a, b Join) int { return cmp.Compare(a.Table.OID, b.Table.OID) })
 	for _, f := range r.batch.Folds {
 		if f.Held != "" {
 			f.Into, f.Held = r.routes[f.Table.OID].load.Into, ""

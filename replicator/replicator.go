@@ -107,8 +107,7 @@ func (d *daemon) learnRefused(err error) (error, bool) {
 
 // settle tells of a failed pass, and returns how long to wait for the next.
 func (d *daemon) settle(err error, failures int) time.Duration {
-	var h *Halt
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[*Halt](err); ok {
 		tell(d.Listener.Halted, h)
 		return d.HaltRetry
 	}
@@ -168,7 +167,7 @@ func (d *daemon) pass(ctx context.Context, fenced func()) error {
 	if err := d.shapes.current(now); err != nil {
 		return err
 	}
-	if opened, err = opened.of(now.Timeline, cp.Timeline); err != nil {
+	if opened, err = opened.onTimeline(now.Timeline, cp.Timeline); err != nil {
 		return err
 	}
 	if err := judge(now, opened); err != nil {

@@ -103,8 +103,8 @@ func (d *daemon) repairStream(ctx context.Context, was Checkpoint, cause error) 
 // or, if ResyncLost is set, one is begun that nobody asked for. In all other cases
 // repairLost returns cause.
 func (d *daemon) repairLost(ctx context.Context, was Checkpoint, cause error) error {
-	var h *Halt
-	if !errors.As(cause, &h) || !slices.Contains(lacking, h.Reason) {
+	h, ok := errors.AsType[*Halt](cause)
+	if !ok || !slices.Contains(lacking, h.Reason) {
 		return cause
 	}
 	same := func(now *Checkpoint) bool { return now != nil && now.Phase == Streaming && now.LSN == was.LSN }
