@@ -126,6 +126,6 @@ func (d *daemon) created(ctx context.Context, cp Checkpoint, created Created, o 
 	next.Tables = next.Known().In(o.System, o.Database)
 	next.System, next.Timeline, next.Database = o.System, o.Timeline, o.Database
 	next.Slot, next.Publication = o.Slot, o.Publication
-	_, err := d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
+	_, err := d.transact(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
 	return &next, err
 }

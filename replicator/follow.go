@@ -162,32 +162,32 @@ type planned struct {
 // whose load has neither ended nor is still under way, that were out of the publication for
 // a while, whose shape changed in a way that cannot be followed, or that somebody asked
 // for. Tables that cannot go on are parked.
-func (d *daemon) plan(cp Checkpoint, o Opened) planned {
+func (s *shapes) plan(cp Checkpoint, o Opened, loads *loads) planned {
 	p := planned{next: cp.Clone()}
 	p.next.Timeline = o.Timeline
 	p.next.Publication = o.Publication
 	p.next.Tables, p.next.Resyncs, p.next.Reset = nil, nil, ""
-	d.shapes.asked, d.shapes.look = cp.Resyncs, time.Time{}
+	s.asked, s.look = cp.Resyncs, time.Time{}
 	for _, published := range o.Tables {
-		s, diff := d.next(cp, o, published)
-		if s.State == Loading || !diff.Empty() {
-			p.alterations = append(p.alterations, Alteration{Table: published.Table, Diff: diff, Loads: s.State == Loading})
+		t, diff := s.next(cp, o, published, loads)
+		if t.State == Loading || !diff.Empty() {
+			p.alterations = append(p.alterations, Alteration{Table: published.Table, Diff: diff, Loads: t.State == Loading})
 		}
-		p.renames(cp, s.OID, diff.Renamed)
-		p.next.Tables = append(p.next.Tables, s)
+		p.renames(cp, t.OID, diff.Renamed)
+		p.next.Tables = append(p.next.Tables, t)
 	}
 	for _, u := range o.Unfit {
 		p.next.Tables = append(p.next.Tables, park(cp, u))
 	}
 	slices.SortFunc(p.next.Tables, ByOID)
-	d.shapes.misread, d.shapes.waiting = nil, nil
-	for _, s := range p.next.Tables {
-		if s.State != Parked {
+	s.misread, s.waiting = nil, nil
+	for _, t := range p.next.Tables {
+		if t.State != Parked {
 			continue
 		}
-		d.shapes.waiting = append(d.shapes.waiting, s)
-		for range times(cp.Resyncs, s.Name) {
-			p.next.Resyncs = append(p.next.Resyncs, s.Name)
+		s.waiting = append(s.waiting, t)
+		for range times(cp.Resyncs, t.Name) {
+			p.next.Resyncs = append(p.next.Resyncs, t.Name)
 		}
 	}
 	p.changed = !reflect.DeepEqual(p.next.Tables, cp.Tables)
@@ -201,7 +201,7 @@ func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p plan
 	next := p.next.Clone()
 	err := keepingAlive(ctx, source, next.LSN, func(ctx context.Context) error {
 		if p.first != nil {
-			if _, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: *p.first}); err != nil {
+			if _, err := d.transact(ctx, &Merge{Expect: next.LSN, Checkpoint: *p.first}); err != nil {
 				return err
 			}
 		}
@@ -209,7 +209,7 @@ func (d *daemon) ready(ctx context.Context, source Source, opened Opened, p plan
 		if err != nil || !made && !p.changed {
 			return err
 		}
-		merged, err := d.merge(ctx, &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations})
+		merged, err := d.transact(ctx, &Merge{Expect: next.LSN, Checkpoint: next, Alterations: p.alterations})
 		if err == nil && len(merged.Altered) > 0 {
 			tell(d.Listener.Altered, merged.Altered)
 		}
@@ -233,77 +233,76 @@ func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 	p.first.Table(oid).Renaming = names
 }
 
-// park returns the state of a table that the source does not have, or does not have as it
-// must be. It does not remember the partitions, which may be what keeps the table from going
-// on: each repair is a load, and a load looks at them anew. It does remember what the target's
-// columns are called, since they are to be renamed before that load.
-func park(cp Checkpoint, u Unfit) TableState {
-	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
-	if known := cp.remembered(u.OID, u.Name); known != nil {
-		s = *known
-	}
-	s.State, s.Load, s.Past, s.Parts, s.Run = Parked, nil, nil, nil, ""
-	s.Reason, s.Why, s.Repair = u.Why.Reason, u.Why.Found, u.Why.Repair
-	return s
-}
-
 // next returns the state of a published table and, if the table goes on, what became of it. Of a
 // parked table that is loaded it returns only how columns of its target are to be renamed.
-func (d *daemon) next(cp Checkpoint, o Opened, p Published) (TableState, schema.Diff) {
-	t := p.Table
-	s := TableState{OID: t.OID, State: Loading}
-	known := cp.Table(t.OID)
+func (s *shapes) next(cp Checkpoint, o Opened, p Published, loads *loads) (TableState, schema.Diff) {
+	t, known := p.Table, cp.Table(p.Table.OID)
+	next := TableState{OID: t.OID, State: Loading}
 	if known != nil {
-		s = *known
+		next = *known
 	}
-	asked := slices.Contains(cp.Resyncs, t.Configured)
-	s = s.After(p.SameRows)
-	diff, past := s.Follow(t, cp.LSN, o.Read)
+	next = next.After(p.SameRows)
+	diff, past := next.Follow(t, cp.LSN, o.Read)
 	why := ""
-	switch {
-	case known == nil:
-	case cp.Publication != o.Publication || s.Row != p.Row:
-		why = "it was out of the publication, or was published with other columns or rows"
-	case asked:
-		why = "somebody asked for it"
-	case s.Target != t.Target:
-		why = "its target was " + s.Target
-	case s.State == Parked:
-		why = "it was parked: " + s.Why
-	case s.unseen(t) != "":
-		why = s.unseen(t)
-	case p.Missed:
-		why = "a partition of it was in the log, and is gone"
-	case diff.Uncertain != "":
-		why = diff.Uncertain
-	case len(s.Renaming) > 0 && !slices.Equal(s.Renaming, diff.Renamed):
-		why = "columns of its target were about to be renamed, and now are to go by other names"
-	case s.State == Loading && !diff.Empty():
-		why = "it was altered while it was loaded"
-	case s.Load != nil && o.lost(s.Load.HandOver):
-		why = "its snapshot saw what the source has lost"
-	case d.shapes.misread[t.OID] && diff.Empty():
-		why = "the log tells of it as it never was"
+	if known != nil {
+		why = s.whyAnew(next, cp, o, p, diff)
 	}
-	unfit := d.shapes.stillUnfit(t, times(cp.Resyncs, t.Configured))
-	s.Name, s.Target, s.Row, s.Shape, s.Heap, s.Parts, s.Run, s.Renaming = t.Configured, t.Target, p.Row, t.Shape(), t.Heap, t.Parts, t.Run, nil
+	unfit := s.parkOrTry(t, times(cp.Resyncs, t.Configured))
+	next.Name, next.Target, next.Row, next.Renaming = t.Configured, t.Target, p.Row, nil
+	next.looksLike(t)
 	switch {
 	case unfit != nil:
-		unfit.table = &s
-		return park(Checkpoint{Tables: []TableState{s.asTarget(known)}}, Unfit{OID: t.OID, Name: t.Configured, Why: unfit.why}), schema.Diff{}
-	case why != "" || s.State == Loading && (s.Load == nil || !s.Load.Loaded && !d.loads.brings(s)):
-		s.State, s.Load, s.Past = Loading, nil, nil
+		unfit.table = &next
+		return park(Checkpoint{Tables: []TableState{next.asTarget(known)}}, Unfit{OID: t.OID, Name: t.Configured, Why: unfit.why}), schema.Diff{}
+	case why != "" || next.State == Loading && (next.Load == nil || !next.Load.Loaded && !loads.brings(next)):
+		next.State, next.Load, next.Past = Loading, nil, nil
 		if why != "" {
-			s.Reason, s.Why, s.Repair = "", why, ""
+			next.Reason, next.Why, next.Repair = "", why, ""
 		}
 		if known != nil && known.State == Parked {
-			return s, schema.Diff{Renamed: known.renamesBeforeLoad(t)}
+			return next, schema.Diff{Renamed: known.renamesBeforeLoad(t)}
 		}
-		return s, schema.Diff{}
-	case s.State == Live:
-		s.Past = past
+		return next, schema.Diff{}
+	case next.State == Live:
+		next.Past = past
 	}
-	return s, diff
+	return next, diff
+}
+
+// whyAnew says why a table has to be loaded anew, by what is known of it and by what became of it
+// since; empty if nothing of that speaks for a load.
+func (s *shapes) whyAnew(known TableState, cp Checkpoint, o Opened, p Published, became schema.Diff) string {
+	t := p.Table
+	switch {
+	case cp.Publication != o.Publication || known.Row != p.Row:
+		return "it was out of the publication, or was published with other columns or rows"
+	case slices.Contains(cp.Resyncs, t.Configured):
+		return "somebody asked for it"
+	case known.Target != t.Target:
+		return "its target was " + known.Target
+	case known.State == Parked:
+		return "it was parked: " + known.Why
+	case known.unseen(t) != "":
+		return known.unseen(t)
+	case p.Missed:
+		return "a partition of it was in the log, and is gone"
+	case became.Uncertain != "":
+		return became.Uncertain
+	case len(known.Renaming) > 0 && !slices.Equal(known.Renaming, became.Renamed):
+		return "columns of its target were about to be renamed, and now are to go by other names"
+	case known.State == Loading && !became.Empty():
+		return "it was altered while it was loaded"
+	case known.Load != nil && o.lost(known.Load.HandOver):
+		return "its snapshot saw what the source has lost"
+	case s.misread[t.OID] && became.Empty():
+		return "the log tells of it as it never was"
+	}
+	return ""
+}
+
+// looksLike has the state remember what t is like.
+func (s *TableState) looksLike(t *schema.Table) {
+	s.Shape, s.Heap, s.Parts, s.Run = t.Shape(), t.Heap, t.Parts, t.Run
 }
 
 // unseen says what became of the table's partitions that the log does not tell of. A table of
@@ -316,10 +315,11 @@ func (s TableState) unseen(t *schema.Table) string {
 	return schema.Unseen(s.Parts, t.Parts, s.Run == t.Run)
 }
 
-// stillUnfit returns why a table was found to be unfit. It returns nil if the table has
-// changed since, was asked for once more, or is to be tried again by now. A try is noted until
-// the table goes on, since the next wait is longer if it does not.
-func (s *shapes) stillUnfit(t *schema.Table, asked int) *unfitness {
+// parkOrTry decides what becomes of a table that was found to be unfit. It returns why, if the
+// table stays parked. It returns nil if the table has changed since, was asked for once more, or
+// is to be tried again by now. A try is noted until the table goes on, since the next wait is
+// longer if it does not.
+func (s *shapes) parkOrTry(t *schema.Table, asked int) *unfitness {
 	unfit := s.unfit[t.OID]
 	switch {
 	case unfit == nil:

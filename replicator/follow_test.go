@@ -15,7 +15,7 @@ import (
 func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "a"}
 	table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a"}
-	d := &daemon{Options: &Options{}}
+	known := &shapes{}
 	opened := Opened{Tables: []Published{{Table: table}}}
 	cp := Checkpoint{Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live}}}
 	pass := func(asked int, want State) {
@@ -25,7 +25,7 @@ func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 		for range asked {
 			cp.Resyncs = append(cp.Resyncs, name)
 		}
-		p := d.plan(cp, opened)
+		p := known.plan(cp, opened, new(loads))
 		if p.next.Tables[0].State != want {
 			t.Fatalf("asked for %d times: %s, and not %s", asked, p.next.Tables[0].State, want)
 		}
@@ -36,7 +36,7 @@ func TestUnfitTableIsTriedOncePerRequest(t *testing.T) {
 	}
 	fails := func() {
 		t.Helper()
-		if !d.shapes.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TargetDrift}}) {
+		if !known.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TargetDrift}}) {
 			t.Fatal("the pipeline halts")
 		}
 	}
@@ -117,21 +117,21 @@ func TestWaitForTheNextTryStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		name := schema.Name{Schema: "public", Table: "a"}
 		table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a"}
-		d := &daemon{Options: &Options{}, shapes: shapes{every: 15 * time.Minute}}
+		known := &shapes{every: 15 * time.Minute}
 		cp := Checkpoint{Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live}}}
 		plan := func(want State) {
 			t.Helper()
-			p := d.plan(cp, Opened{Tables: []Published{{Table: table}}})
+			p := known.plan(cp, Opened{Tables: []Published{{Table: table}}}, new(loads))
 			if cp.Tables = p.next.Tables; cp.Tables[0].State != want {
 				t.Fatalf("it is %s, and not %s", cp.Tables[0].State, want)
 			}
 		}
 		fails := func(passes bool, wait time.Duration) {
 			t.Helper()
-			d.shapes.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TargetDrift}, Passes: passes})
+			known.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TargetDrift}, Passes: passes})
 			plan(Parked)
-			if passes && time.Until(d.shapes.look) != wait {
-				t.Errorf("tried again in %v, and not in %v", time.Until(d.shapes.look), wait)
+			if passes && time.Until(known.look) != wait {
+				t.Errorf("tried again in %v, and not in %v", time.Until(known.look), wait)
 			}
 			_ = sleep(t.Context(), wait)
 			if !passes {
@@ -142,7 +142,7 @@ func TestWaitForTheNextTryStartsAnew(t *testing.T) {
 		fails(true, 15*time.Minute)
 		plan(Loading) // the pass before failed for something else
 		fails(true, 30*time.Minute)
-		d.shapes.goOn()
+		known.goOn()
 		fails(true, 15*time.Minute)
 		fails(true, 30*time.Minute)
 		fails(false, 0)
@@ -170,8 +170,7 @@ func TestSeenInBetween(t *testing.T) {
 		{&SameRows{Was: looks(was), Is: looks(at(5, 7))}, Loading},
 	} {
 		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: was.Configured, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
-		d := &daemon{}
-		s, _ := d.next(cp, Opened{Read: 2}, Published{Table: is, SameRows: c.seen})
+		s, _ := new(shapes).next(cp, Opened{Read: 2}, Published{Table: is, SameRows: c.seen}, new(loads))
 		if s.State != c.want || !(Looks{Shape: s.Shape, Heap: s.Heap}).Equal(looks(is)) {
 			t.Errorf("seen %+v: it is %s: %s", c.seen, s.State, s.Why)
 		}
@@ -183,24 +182,24 @@ func TestSeenInBetween(t *testing.T) {
 func TestParkedTableForgetsItsPartitions(t *testing.T) {
 	name := schema.Name{Schema: "public", Table: "a"}
 	table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a", Parts: []schema.Part{{OID: 2, File: 2, XMin: 3}}}
-	d := &daemon{Options: &Options{}}
+	known := &shapes{}
 	opened := Opened{Tables: []Published{{Table: table}}}
 	cp := Checkpoint{Epoch: 1, Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live, Parts: table.Parts}}}
-	d.shapes.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TableUnfit}})
-	cp.Tables = d.plan(cp, opened).next.Tables
+	known.learn(&Unfit{OID: 1, Name: name, Why: &Halt{Reason: TableUnfit}})
+	cp.Tables = known.plan(cp, opened, new(loads)).next.Tables
 	if s := cp.Tables[0]; s.State != Parked || s.Parts != nil {
 		t.Errorf("remembered as %+v", s)
 	}
-	if p := d.plan(cp, opened); p.changed {
+	if p := known.plan(cp, opened, new(loads)); p.changed {
 		t.Errorf("remembered again as %+v", p.next.Tables)
 	}
 	cp.Resyncs = []schema.Name{name}
-	if s := d.plan(cp, opened).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 {
+	if s := known.plan(cp, opened, new(loads)).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 {
 		t.Errorf("after its repair it is %+v", s)
 	}
 	cp.Resyncs = nil
 	cp.Tables[0].enter(Loading)
-	if s := d.plan(cp, opened).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 || s.Why != "" {
+	if s := known.plan(cp, opened, new(loads)).next.Tables[0]; s.State != Loading || len(s.Parts) != 1 || s.Why != "" {
 		t.Errorf("after a slot reset it is %+v", s)
 	}
 }
@@ -223,7 +222,7 @@ func TestPartitionOfAnotherRun(t *testing.T) {
 	} {
 		table := &schema.Table{OID: 1, Configured: schema.Name{Table: "t"}, Target: "t", Partitioned: true, Parts: c.parts, Run: c.is}
 		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: table.Configured, Target: "t", State: Live, Shape: table.Shape(), Parts: []schema.Part{old}, Run: c.was}}}
-		p := (&daemon{Options: &Options{}}).plan(cp, Opened{Read: 2, Tables: []Published{{Table: table}}})
+		p := new(shapes).plan(cp, Opened{Read: 2, Tables: []Published{{Table: table}}}, new(loads))
 		s := p.next.Tables[0]
 		if s.State != c.want || s.Run != c.is || p.changed != (c.was != c.is || len(c.parts) > 1) {
 			t.Errorf("%q, then %q with %d partitions: it is %s in %q, changed %v: %s", c.was, c.is, len(c.parts), s.State, s.Run, p.changed, s.Why)

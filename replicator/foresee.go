@@ -15,7 +15,7 @@ func Foresee(cp *Checkpoint, o Opened) Foreseen {
 		was = *cp
 		was.Tables = cp.Known().In(o.System, o.Database)
 	}
-	p := (&daemon{}).plan(was, o)
+	p := new(shapes).plan(was, o, new(loads))
 	return Foreseen{Tables: p.next.Tables, Alterations: p.alterations}
 }
 

@@ -243,7 +243,7 @@ func (l *load) snapshot(ctx context.Context, tables []*schema.Table) error {
 	err = l.remember(ctx, func(c *Checkpoint) {
 		for _, t := range taken.Tables {
 			s := c.Table(t.OID)
-			s.Shape, s.Heap, s.Parts, s.Run = t.Shape(), t.Heap, t.Parts, t.Run
+			s.looksLike(t)
 			s.changeLoad(func(l *LoadState) { l.Seen, l.HandOver = taken.Seen, taken.HandOver })
 		}
 	})

@@ -6,6 +6,20 @@ import (
 	"rowshift/schema"
 )
 
+// park returns the state of a table that the source does not have, or does not have as it
+// must be. It does not remember the partitions, which may be what keeps the table from going
+// on: each repair is a load, and a load looks at them anew. It does remember what the target's
+// columns are called, since they are to be renamed before that load.
+func park(cp Checkpoint, u Unfit) TableState {
+	s := TableState{OID: u.OID, Name: u.Name, Target: schema.Fold(u.Name.Table)}
+	if known := cp.remembered(u.OID, u.Name); known != nil {
+		s = *known
+	}
+	s.State, s.Load, s.Past, s.Parts, s.Run = Parked, nil, nil, nil, ""
+	s.Reason, s.Why, s.Repair = u.Why.Reason, u.Why.Found, u.Why.Repair
+	return s
+}
+
 // asTarget returns the state that is remembered of a table which is parked before its target
 // was brought in line with it: its columns are those that the target has, as known says. If a
 // column was renamed, the one of its target can then be renamed later. Otherwise a load would

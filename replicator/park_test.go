@@ -38,17 +38,17 @@ func TestRenameOfAParkedTableIsCarriedOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			was, held := at(1, 2, "email", "t", 25), at(1, 2, "mail", "t", 25)
-			d := &daemon{Options: &Options{}, shapes: shapes{every: time.Hour}}
+			known := &shapes{every: time.Hour}
 			opened := func(t *schema.Table) Opened { return Opened{Tables: []Published{{Table: t}}} }
 			cp := Checkpoint{Tables: []TableState{{OID: 1, Name: was.Configured, Target: "t", State: Live, Shape: was.Shape(), Heap: was.Heap}}}
-			cp = *d.plan(cp, opened(held)).first
-			d.shapes.learn(&Unfit{OID: 1, Name: was.Configured, Why: &Halt{Reason: TargetDrift}, Passes: true})
-			cp = d.plan(cp, opened(held)).next
-			if cp.Tables[0].State != Parked || d.plan(cp, opened(held)).changed {
+			cp = *known.plan(cp, opened(held), new(loads)).first
+			known.learn(&Unfit{OID: 1, Name: was.Configured, Why: &Halt{Reason: TargetDrift}, Passes: true})
+			cp = known.plan(cp, opened(held), new(loads)).next
+			if cp.Tables[0].State != Parked || known.plan(cp, opened(held), new(loads)).changed {
 				t.Errorf("it is not parked once: %+v", cp.Tables[0])
 			}
-			d.shapes.unfit = nil // it is time to try it again
-			p := d.plan(cp, opened(c.then))
+			known.unfit = nil // it is time to try it again
+			p := known.plan(cp, opened(c.then), new(loads))
 			got := p.alterations[0]
 			if !slices.Equal(got.Diff.Renamed, c.want) || !got.Loads || p.next.Tables[0].State != Loading || p.next.Tables[0].Renaming != nil {
 				t.Errorf("%+v, by the state %+v", got.Diff, p.next.Tables[0])
@@ -68,9 +68,9 @@ func TestUnfitSourceKeepsRenames(t *testing.T) {
 	}
 	names := []schema.Rename{{From: "a", To: "b"}}
 	cp := Checkpoint{Tables: []TableState{{OID: 1, Name: at("a").Configured, Target: "t", State: Live, Shape: at("a").Shape(), Renaming: names}}}
-	d := &daemon{Options: &Options{}}
-	cp = d.plan(cp, Opened{Unfit: []Unfit{{OID: 1, Name: at("a").Configured, Why: &Halt{Reason: TableUnfit}}}}).next
-	p := d.plan(cp, Opened{Tables: []Published{{Table: at("c")}}})
+	known := &shapes{}
+	cp = known.plan(cp, Opened{Unfit: []Unfit{{OID: 1, Name: at("a").Configured, Why: &Halt{Reason: TableUnfit}}}}, new(loads)).next
+	p := known.plan(cp, Opened{Tables: []Published{{Table: at("c")}}}, new(loads))
 	if want := []schema.Rename{{From: "a", To: "c"}, {From: "b", To: "c"}}; !slices.Equal(p.alterations[0].Diff.Renamed, want) {
 		t.Errorf("%+v", p.alterations[0].Diff)
 	}

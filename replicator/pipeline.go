@@ -354,7 +354,7 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	}
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: p.checkpoint.after(staged), Staged: staged}
 	began := time.Now()
-	merged, err := p.Options.merge(ctx, m)
+	merged, err := p.transact(ctx, m)
 	for _, s := range staged {
 		s.applied = !Retryable(err)
 	}
@@ -383,6 +383,15 @@ func (p *pipeline) mergeOnce(ctx context.Context, staged []*Staged) error {
 	return resetBy(merged)
 }
 
+// transact runs one transaction of the warehouse, as often as again allows.
+func (o *Options) transact(ctx context.Context, m *Merge) (merged Merged, err error) {
+	err = again(ctx, o, "merge", func() (err error) {
+		merged, err = o.Warehouse.Merge(ctx, m)
+		return err
+	})
+	return merged, err
+}
+
 // gains reports whether a merge did something that the next pass need not do again. While
 // tables load only their joining counts, since the stream goes on even beside a load that
 // keeps failing. What a haul gains is counted apart.
@@ -406,7 +415,7 @@ func resetBy(m Merged) error {
 // remember writes the tables' states anew, in a transaction of its own.
 func (p *pipeline) remember(ctx context.Context, next Checkpoint) error {
 	m := &Merge{Expect: p.checkpoint.LSN, Checkpoint: next}
-	merged, err := p.Options.merge(ctx, m)
+	merged, err := p.transact(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -240,7 +240,7 @@ func keepAlive(ctx context.Context, source Source, at LSN) error {
 // replicate follows the stream and, beside it, loads the tables that are not loaded. It
 // returns the checkpoint that it has come to.
 func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp Checkpoint) (Checkpoint, error) {
-	planned := d.plan(cp, opened)
+	planned := d.shapes.plan(cp, opened, &d.loads)
 	tell(d.Listener.Opened, OpenedPass{Opened: opened, Checkpoint: planned.next})
 	tell(d.Listener.Tables, planned.next.Tables)
 	if kept, ended := d.loads.keep(planned.next); !kept {

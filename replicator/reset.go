@@ -51,7 +51,7 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 	for i := range next.Tables {
 		next.Tables[i].enter(Loading)
 	}
-	_, err = d.merge(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
+	_, err = d.transact(ctx, &Merge{Expect: cp.LSN, Checkpoint: next})
 	if err == nil {
 		tell(d.Listener.Tables, next.Tables)
 		tell(d.Listener.Waiting, "the slot to be made anew, for the reset "+token)

@@ -43,12 +43,3 @@ func again(ctx context.Context, o *Options, step string, do func() error) error 
 		}
 	}
 }
-
-// merge runs one transaction of the warehouse, as often as again allows.
-func (o *Options) merge(ctx context.Context, m *Merge) (merged Merged, err error) {
-	err = again(ctx, o, "merge", func() (err error) {
-		merged, err = o.Warehouse.Merge(ctx, m)
-		return err
-	})
-	return merged, err
-}
