@@ -1,6 +1,10 @@
 package replicator
 
-import "time"
+import (
+	"time"
+
+	"rowshift/schema"
+)
 
 // Batch is the net effect of a contiguous stretch of the stream. A batch may end
 // inside a source transaction; a merge may not.
@@ -17,6 +21,14 @@ type Batch struct {
 
 	arena arena         // what its folds keep their rows in
 	told  chan struct{} // closed once the listener was told that the batch is sealed
+}
+
+// newFold adds an empty fold of t, which keeps its rows in the batch's arena.
+func (b *Batch) newFold(t *schema.Table) *Fold {
+	f := NewFold(t, "")
+	f.arena = &b.arena
+	b.Folds = append(b.Folds, f)
+	return f
 }
 
 // release gives the batch's memory to others. Its rows must not be read any more.

@@ -73,11 +73,8 @@ type Row struct {
 
 // NewFold returns an empty fold of t that applies to the load table of that name,
 // or to the target if it is empty.
-func NewFold(t *schema.Table, into string) *Fold { return newFold(t, into, new(arena)) }
-
-// newFold returns an empty fold that keeps its rows in a.
-func newFold(t *schema.Table, into string, a *arena) *Fold {
-	return &Fold{Table: t, Into: into, index: newIndex(), arena: a}
+func NewFold(t *schema.Table, into string) *Fold {
+	return &Fold{Table: t, Into: into, index: newIndex(), arena: new(arena)}
 }
 
 // At says which transaction wrote the changes that are added next.
@@ -90,7 +87,7 @@ func (f *Fold) At(w Written) {
 // Add folds a change of the fold's table. It keeps copies of what it needs.
 func (f *Fold) Add(c Change) { f.add(c, place{}) }
 
-// add folds a change. If the arena has the change's new row already, kept is its place.
+// add folds a change. If the fold's arena has the change's new row already, kept is its place.
 func (f *Fold) add(c Change, kept place) {
 	switch c.Op {
 	case Insert:

@@ -264,13 +264,12 @@ func (r *reader) fold(t *schema.Table) *Fold {
 	if f := r.folds[t.OID]; f != nil && f.Table == t && f.XID == xid {
 		return f
 	}
-	f := newFold(t, "", &r.batch.arena)
+	f := r.batch.newFold(t)
 	if load != nil {
 		f.Held, f.XID = load.Held, xid
 	}
 	r.bytes += f.size()
 	r.folds[t.OID] = f
-	r.batch.Folds = append(r.batch.Folds, f)
 	return f
 }
 

@@ -59,8 +59,7 @@ func TestBatchesLeaveTheirMemory(t *testing.T) {
 			tx.add(Change{Op: Insert, Table: table, New: row})
 		}
 		b := &Batch{}
-		f := newFold(table, "", &b.arena)
-		b.Folds = append(b.Folds, f)
+		f := b.newFold(table)
 		tx.into(&b.arena, f.add)
 		if f.Len() != 50_000 {
 			t.Fatalf("%d rows", f.Len())

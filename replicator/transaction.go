@@ -69,10 +69,10 @@ func (t *transaction) add(c Change) {
 	})
 }
 
-// into passes the changes to fold one by one, and forgets them. fold's new is the place of
-// the new row if a has it already: a takes over the chunks of a transaction that fills more
-// than one, which saves copies of all that they hold.
-func (t *transaction) into(a *arena, fold func(c Change, new place)) {
+// into passes the changes to fold one by one, and forgets them. kept is the place of the new
+// row if a has it already: a takes over the chunks of a transaction that fills more than one,
+// which saves copies of all that they hold.
+func (t *transaction) into(a *arena, fold func(c Change, kept place)) {
 	from, moved, taken := &t.arena, uint32(0), len(t.arena.chunks) > 1
 	if taken {
 		from, moved = a, a.takeOver(&t.arena)
