@@ -11,44 +11,15 @@ import (
 	"rowshift/replicator/postgres"
 	"rowshift/sink/bucket"
 	"rowshift/sink/redshift"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// safe returns the text of an error without values of rows. Servers quote values in
-// their messages about rows, so of such errors it shows only the code and the place.
+// safe returns the text of an error as one line. The rooms let no error of a server out whose
+// text holds values of rows, so there is nothing to take out of it here.
 func safe(err error) string {
 	if err == nil {
 		return ""
 	}
-	text := err.Error()
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		text = strings.ReplaceAll(text, pg.Error(), describe(pg))
-	}
-	return strings.Join(strings.Fields(text), " ")
-}
-
-// describe returns what may be printed of a server's error. Classes 22 and 23 are about
-// values:
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-// Redshift reports those under XX000 too, with the value in quotes.
-func describe(e *pgconn.PgError) string {
-	about := e.Severity + ": " + e.Message
-	switch {
-	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"):
-		about = e.Severity + ": a value or row was refused"
-	case e.Code == "XX000":
-		about, _, _ = strings.Cut(about, "'")
-	}
-	for _, part := range []struct{ word, text string }{
-		{"table", e.TableName}, {"column", e.ColumnName}, {"constraint", e.ConstraintName},
-	} {
-		if part.text != "" {
-			about += ", " + part.word + " " + part.text
-		}
-	}
-	return about + " (SQLSTATE " + e.Code + ")"
+	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
 // causes are the labels that restarts are counted by.
@@ -60,7 +31,7 @@ func causeOf(err error) string {
 		connect *postgres.ConnectError
 		keyless *bucket.CredentialsError
 		answer  *redshift.Error
-		server  interface{ SQLState() string }  // *pgconn.PgError and the source's errors
+		server  interface{ SQLState() string }  // the source's errors
 		api     interface{ ErrorCode() string } // the AWS SDK's errors
 		network net.Error
 		altered *replicator.Altered

@@ -28,7 +28,7 @@ const (
 // another daemon has ended this session to take its place, it can drop nothing any more.
 type alone struct {
 	mu   sync.Mutex // the session does one thing at a time
-	conn *pgx.Conn
+	conn *session
 }
 
 func (a *alone) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -75,7 +75,7 @@ func (a *alone) live(ctx context.Context) error {
 			return nil //nolint:nilerr // it was asked to end
 		}
 		if _, err := a.Exec(ctx, "SELECT 1"); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("postgres: the session that kept others from making the slot is gone: %w", bare(err))
+			return fmt.Errorf("postgres: the session that kept others from making the slot is gone: %w", err)
 		}
 	}
 }
@@ -114,19 +114,19 @@ func (o *Origin) findMaker(ctx context.Context, q querier) (m maker, err error) 
 		return maker{}, nil
 	}
 	if err != nil {
-		return m, fmt.Errorf("postgres: look who makes slot %q: %w", o.options.Slot, bare(err))
+		return m, fmt.Errorf("postgres: look who makes slot %q: %w", o.options.Slot, err)
 	}
 	return m, nil
 }
 
 // lockSlot takes the advisory lock of the slot's maker. If another daemon has the lock, it
 // waits while that daemon is alive, and ends its session once it is silent.
-func (o *Origin) lockSlot(ctx context.Context, conn *pgx.Conn) error {
+func (o *Origin) lockSlot(ctx context.Context, conn *session) error {
 	say := o.waitingOnce()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		var got bool
 		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, o.slotKey()).Scan(&got); err != nil {
-			return fmt.Errorf("postgres: keep others from making slot %q: %w", o.options.Slot, bare(err))
+			return fmt.Errorf("postgres: keep others from making slot %q: %w", o.options.Slot, err)
 		}
 		if got {
 			return nil

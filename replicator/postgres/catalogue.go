@@ -73,7 +73,7 @@ func byOID(tables []*schema.Table) map[uint32]*schema.Table {
 // table's file and columns are remembered together: they tell which columns the rows were
 // written with.
 func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (found relations, err error) {
-	conn, ok := q.(*pgx.Conn)
+	conn, ok := q.(*session)
 	if !ok || conn.PgConn().TxStatus() != idleStatus { // it is in a transaction, whose locks keep the tables as they are
 		return readRelationsIn(ctx, q, choices, known)
 	}
@@ -102,11 +102,11 @@ func readRelationsIn(ctx context.Context, q querier, choices []schema.Choice, kn
 	}
 	rows, err := q.Query(ctx, relationsQuery, schemas, names, oids)
 	if err != nil {
-		return rs, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
+		return rs, fmt.Errorf("postgres: read the catalogue: %w", err)
 	}
 	found, err := pgx.CollectRows(rows, scanRelation)
 	if err != nil {
-		return rs, fmt.Errorf("postgres: read the catalogue: %w", bare(err))
+		return rs, fmt.Errorf("postgres: read the catalogue: %w", err)
 	}
 	columns, err := readAttributes(ctx, q, found)
 	if err != nil {
@@ -190,7 +190,7 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 	}
 	rows, err := q.Query(ctx, attributesQuery, oids)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the catalogue's columns: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the catalogue's columns: %w", err)
 	}
 	columns := map[uint32][]schema.Attribute{}
 	var oid uint32
@@ -205,7 +205,7 @@ func readAttributes(ctx context.Context, q querier, relations []schema.Relation)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the catalogue's columns: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the catalogue's columns: %w", err)
 	}
 	return columns, nil
 }
@@ -329,7 +329,7 @@ func unfitTables(err error) *replicator.Halt {
 // resolveAgain resolves tables once more, as they are under a lock. If one of them is not
 // what it was when the stream was opened, it returns a *replicator.Altered: the stream has
 // to be opened again.
-func (o *Origin) resolveAgain(ctx context.Context, conn *pgx.Conn, before []*schema.Table) ([]*schema.Table, error) {
+func (o *Origin) resolveAgain(ctx context.Context, conn *session, before []*schema.Table) ([]*schema.Table, error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {
 		return nil, err

@@ -141,11 +141,7 @@ func TestReadAtOnce(t *testing.T) {
 		before := w.table("a")
 		config := w.config.Copy()
 		config.Tracer = between{query: attributesQuery, do: func() { w.exec(other, alter) }}
-		conn, err := pgx.ConnectConfig(t.Context(), config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer shut(conn)
+		conn := w.dialAs(config)
 		w.Remember(replicator.Known{})
 		read, _, err := w.fit(t.Context(), conn, server{})
 		if err != nil {

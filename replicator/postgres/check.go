@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
@@ -55,7 +54,7 @@ func (c *check) identity(ctx context.Context) {
 // check gathers findings.
 type check struct {
 	*Origin
-	conn     *pgx.Conn
+	conn     *session
 	server   server
 	another  bool // the source is not the one that is remembered
 	begun    bool // our slot exists, or the pipeline is remembered, so the publication is ours too
@@ -119,7 +118,7 @@ func (c *check) replication(ctx context.Context) {
 	const subject = "replication connection"
 	conn, err := c.connectReplication(ctx, nil)
 	if err == nil {
-		_, err = pglogrepl.IdentifySystem(ctx, conn)
+		_, err = identify(ctx, conn)
 		_ = conn.Close(ctx)
 	}
 	switch {
@@ -130,7 +129,7 @@ func (c *check) replication(ctx context.Context) {
 	case codeOf(err) == tooManyConnections:
 		c.fail(subject, "all senders or connections are taken", "raise max_wal_senders and max_connections, then restart the server")
 	default:
-		c.fail(subject, bare(err).Error(), fmt.Sprintf("let it in by pg_hba.conf, whose line for it names the database and not \"replication\": hostssl %s %s <our address>/32 scram-sha-256, then SELECT pg_reload_conf(); a pooler or proxy in between has to be gone around",
+		c.fail(subject, err.Error(), fmt.Sprintf("let it in by pg_hba.conf, whose line for it names the database and not \"replication\": hostssl %s %s <our address>/32 scram-sha-256, then SELECT pg_reload_conf(); a pooler or proxy in between has to be gone around",
 			pgx.Identifier{c.server.database}.Sanitize(), pgx.Identifier{c.server.role}.Sanitize()))
 	}
 }
@@ -147,7 +146,7 @@ func (c *check) senders(ctx context.Context) {
 		       EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1), EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active)`, c.options.Slot).
 		Scan(&senders, &sending, &slots, &taken, &ours, &streams)
 	if err != nil {
-		c.unasked("max_wal_senders", bare(err))
+		c.unasked("max_wal_senders", err)
 		return
 	}
 	free := func(setting string, all, used int, have bool) {
@@ -216,7 +215,7 @@ func (c *check) transactions(ctx context.Context) {
 	var hidden int
 	err := c.conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND xact_start IS NULL`).Scan(&hidden)
 	if err != nil {
-		c.unasked(subject, bare(err))
+		c.unasked(subject, err)
 		return
 	}
 	err = c.conn.QueryRow(ctx, `
@@ -232,7 +231,7 @@ func (c *check) transactions(ctx context.Context) {
 	case errors.Is(err, pgx.ErrNoRows):
 		c.fine(subject, "none")
 	case err != nil:
-		c.unasked(subject, bare(err))
+		c.unasked(subject, err)
 	default:
 		c.warn(subject, r.String()+"; a first run waits for it", "commit it or roll it back")
 	}

@@ -58,7 +58,7 @@ func (c *check) settings(ctx context.Context) {
 	}})
 	var encoding string
 	if err := c.conn.QueryRow(ctx, `SELECT current_setting('server_encoding')`).Scan(&encoding); err != nil {
-		c.unasked("encoding", bare(err))
+		c.unasked("encoding", err)
 		return
 	}
 	if encoding == sqlASCII {
@@ -76,7 +76,7 @@ func (c *check) standbys(ctx context.Context) {
 	const subject = "synchronous_standby_names"
 	var value string
 	if err := c.conn.QueryRow(ctx, `SELECT current_setting('synchronous_standby_names')`).Scan(&value); err != nil {
-		c.unasked(subject, bare(err))
+		c.unasked(subject, err)
 		return
 	}
 	if !slices.ContainsFunc(standbyNames(value), func(n string) bool { return n == "*" || strings.EqualFold(n, applicationName) }) {
@@ -113,18 +113,18 @@ func (c *check) look(ctx context.Context, s setting) {
 	var value int64
 	rows, err := c.conn.Query(ctx, `SELECT current_setting(name), setting::bigint FROM pg_settings WHERE name = $1`, s.name)
 	if err != nil {
-		c.unasked(s.name, bare(err))
+		c.unasked(s.name, err)
 		return
 	}
 	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil || !s.absent {
-			c.unasked(s.name, fmt.Errorf("it cannot be read: %w", bare(err)))
+			c.unasked(s.name, fmt.Errorf("it cannot be read: %w", err))
 		}
 		return
 	}
 	if err := rows.Scan(&shown, &value); err != nil {
-		c.unasked(s.name, bare(err))
+		c.unasked(s.name, err)
 		return
 	}
 	if warning, repair := s.judge(value); warning != "" {

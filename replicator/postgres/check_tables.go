@@ -137,7 +137,7 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 		err = c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.ctid, &r.policies, &r.columns)
 	}
 	if err != nil {
-		c.unasked(subject, bare(err))
+		c.unasked(subject, err)
 		return
 	}
 	role := pgx.Identifier{c.server.role}.Sanitize()
@@ -173,7 +173,7 @@ func loaded(ctx context.Context, q querier, t *schema.Table) (names []string, er
 func (c *check) apart(ctx context.Context, t *schema.Table, subject string, names []string) {
 	sizes, err := measure(ctx, c.conn, []*schema.Table{t})
 	if err != nil {
-		c.unasked(subject, bare(err))
+		c.unasked(subject, err)
 		return
 	}
 	told := fmt.Sprintf("%s, %d partitions", c.shape(t), len(sizes))
@@ -262,7 +262,7 @@ func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (
 		       coalesce((SELECT array_agg(c.oid::regclass::text ORDER BY 1) FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')), '{}')`,
 		oids, c.options.Publication).Scan(&create, &owner, &foreign)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: ask for the rights to make a publication: %w", bare(err))
+		return nil, fmt.Errorf("postgres: ask for the rights to make a publication: %w", err)
 	}
 	if !create {
 		lacks = append(lacks, "CREATE on the database")

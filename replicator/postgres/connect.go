@@ -57,7 +57,7 @@ func (o *Origin) config(ctx context.Context) (*pgx.ConnConfig, error) {
 }
 
 // connect opens an ordinary session.
-func (o *Origin) connect(ctx context.Context) (*pgx.Conn, error) {
+func (o *Origin) connect(ctx context.Context) (*session, error) {
 	c, err := o.config(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (o *Origin) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: connect: %w", &ConnectError{bare(err)})
 	}
-	return conn, nil
+	return &session{conn}, nil
 }
 
 // connectReplication opens a session that takes replication commands, and only the simple

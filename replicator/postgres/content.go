@@ -57,7 +57,7 @@ func readContents(ctx context.Context, q querier, columns map[uint32][]schema.At
 	}
 	rows, err := q.Query(ctx, contentQuery, types)
 	if err != nil {
-		return fmt.Errorf("postgres: read the catalogue's types: %w", bare(err))
+		return fmt.Errorf("postgres: read the catalogue's types: %w", err)
 	}
 	var oid uint32
 	var p schema.Piece
@@ -66,7 +66,7 @@ func readContents(ctx context.Context, q querier, columns map[uint32][]schema.At
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("postgres: read the catalogue's types: %w", bare(err))
+		return fmt.Errorf("postgres: read the catalogue's types: %w", err)
 	}
 	for _, attributes := range columns {
 		for i := range attributes {

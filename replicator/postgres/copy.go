@@ -7,8 +7,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/replicator/postgres/render"
 )
@@ -38,7 +36,7 @@ func (s *snapshot) Copy(ctx context.Context, r replicator.Range, write func(repl
 }
 
 // read copies a range on a session that imported the snapshot.
-func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range, write func(replicator.Tuple) error) error {
+func (s *snapshot) read(ctx context.Context, conn *session, r replicator.Range, write func(replicator.Tuple) error) error {
 	rows, statement := s.reads(r, write)
 	tag, err := conn.PgConn().CopyTo(ctx, rows, statement)
 	if err == nil {
@@ -48,7 +46,7 @@ func (s *snapshot) read(ctx context.Context, conn *pgx.Conn, r replicator.Range,
 		s.textOnly.addTable(r.Table.OID)
 	}
 	if err != nil {
-		return unreadable(ctx, conn, r.Table, err)
+		return unreadable(ctx, conn, r.Table, bare(err))
 	}
 	if tag.RowsAffected() != rows.count() {
 		return fmt.Errorf("postgres: COPY of %s says %d rows and sent %d", r.Table.Name, tag.RowsAffected(), rows.count())
@@ -89,22 +87,22 @@ func (s *snapshot) ended(err error) error {
 // and there are at most as many as seats. Each keeps the transaction that imported the
 // snapshot open for the next range.
 type readers struct {
-	open  func(context.Context) (*pgx.Conn, error)
+	open  func(context.Context) (*session, error)
 	seats chan struct{}
 
 	mu     sync.Mutex
 	closed bool
-	idle   []*pgx.Conn
-	busy   map[*pgx.Conn]struct{}
+	idle   []*session
+	busy   map[*session]struct{}
 }
 
-func newReaders(seats int, open func(context.Context) (*pgx.Conn, error)) *readers {
-	return &readers{open: open, seats: make(chan struct{}, seats), busy: map[*pgx.Conn]struct{}{}}
+func newReaders(seats int, open func(context.Context) (*session, error)) *readers {
+	return &readers{open: open, seats: make(chan struct{}, seats), busy: map[*session]struct{}{}}
 }
 
 // take returns a session that nobody else uses, and waits for one if there is no free seat.
 // The caller gives it back by put or drop.
-func (r *readers) take(ctx context.Context) (*pgx.Conn, error) {
+func (r *readers) take(ctx context.Context) (*session, error) {
 	select {
 	case r.seats <- struct{}{}:
 	case <-ctx.Done():
@@ -130,7 +128,7 @@ func (r *readers) take(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // rested removes an idle session from the idle ones and returns it, nil if there is none.
-func (r *readers) rested() *pgx.Conn {
+func (r *readers) rested() *session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.idle) == 0 {
@@ -143,7 +141,7 @@ func (r *readers) rested() *pgx.Conn {
 }
 
 // put gives back a session that is fit to read the next range.
-func (r *readers) put(conn *pgx.Conn) {
+func (r *readers) put(conn *session) {
 	r.mu.Lock()
 	delete(r.busy, conn)
 	closed := r.closed
@@ -158,7 +156,7 @@ func (r *readers) put(conn *pgx.Conn) {
 }
 
 // drop ends a session whose COPY failed: it is never used again.
-func (r *readers) drop(conn *pgx.Conn) {
+func (r *readers) drop(conn *session) {
 	r.mu.Lock()
 	delete(r.busy, conn)
 	r.mu.Unlock()

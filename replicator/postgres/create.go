@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -149,7 +147,7 @@ func (o *Origin) mayMake(found *slot, database string, resumed bool) error {
 // and is not ours to alter, or if a pipeline that has not begun has unfit tables. The
 // publication of a pipeline that goes on may still have tables that are to be parked, or
 // that the config no longer names: those are its own.
-func (o *Origin) foreign(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+func (o *Origin) foreign(ctx context.Context, conn *session, s server, r replicator.CreateRequest) error {
 	tables, faults, err := o.fit(ctx, conn, s)
 	if err != nil {
 		return err
@@ -184,7 +182,7 @@ func (o *Origin) owns(p *publication, tables []*schema.Table, faults error) bool
 
 // ensureSlot returns the slot. It makes the slot if it is missing, and makes it again if it
 // is to be reset or is of no use any more.
-func (o *Origin) ensureSlot(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) (*slot, error) {
+func (o *Origin) ensureSlot(ctx context.Context, conn *session, s server, r replicator.CreateRequest) (*slot, error) {
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	if err != nil {
 		return nil, err

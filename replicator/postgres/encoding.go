@@ -52,9 +52,9 @@ func unsendableHalt(slot string, at replicator.LSN, cause error) *replicator.Hal
 func unsendableTable(t *schema.Table, cause error) *replicator.Unfit {
 	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
-		Found:  fmt.Sprintf("%v has text which the server cannot send in UTF-8: %v", t.Name, bare(cause)),
+		Found:  fmt.Sprintf("%v has text which the server cannot send in UTF-8: %v", t.Name, cause),
 		Means:  "it cannot be loaded with that",
 		Repair: fmt.Sprintf(lookForIt, quoted(t.Name)) + "; then rowshift resync " + t.Configured.String(),
-		Cause:  bare(cause),
+		Cause:  cause,
 	}}
 }

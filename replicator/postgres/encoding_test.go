@@ -27,7 +27,7 @@ func newWorldIn(t *testing.T, encoding string) *world {
 			t.Error(err)
 			return
 		}
-		defer shut(conn)
+		defer conn.Close(context.Background())
 		_, err = conn.Exec(context.Background(), "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '"+name+"'")
 		if err == nil {
 			_, err = conn.Exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)")

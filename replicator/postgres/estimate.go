@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -33,7 +31,7 @@ func (o *Origin) Estimates(ctx context.Context) (all []Estimate, parked []replic
 		e := Estimate{Table: t}
 		err := conn.QueryRow(ctx, `SELECT coalesce(sum(greatest(reltuples, 0))::bigint, 0), coalesce(sum(pg_table_size(oid))::bigint, 0) FROM pg_class WHERE oid = ANY ($1::oid[])`, leaves(t)).Scan(&e.Rows, &e.Bytes)
 		if err != nil {
-			return nil, nil, fmt.Errorf("postgres: measure %s: %w", t.Name, bare(err))
+			return nil, nil, fmt.Errorf("postgres: measure %s: %w", t.Name, err)
 		}
 		all = append(all, e)
 	}
@@ -43,7 +41,7 @@ func (o *Origin) Estimates(ctx context.Context) (all []Estimate, parked []replic
 // loadable returns the tables that an opening would find, and those that it would park.
 // Where we may alter the publication, a table need not be published yet: an opening would
 // publish it.
-func (o *Origin) loadable(ctx context.Context, conn *pgx.Conn) ([]*schema.Table, []replicator.Unfit, error) {
+func (o *Origin) loadable(ctx context.Context, conn *session) ([]*schema.Table, []replicator.Unfit, error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {
 		return nil, nil, err

@@ -94,7 +94,7 @@ func definitions(ctx context.Context, q querier, r schema.Relation) (columns str
 		SELECT coalesce(string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum), '')
 		FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, r.OID).Scan(&columns)
 	if err != nil {
-		return "", bare(err)
+		return "", err
 	}
 	return columns, nil
 }
@@ -105,24 +105,25 @@ func definitions(ctx context.Context, q querier, r schema.Relation) (columns str
 // make a temporary table can ask in this way.
 // https://www.postgresql.org/docs/current/catalog-pg-constraint.html
 func spell(ctx context.Context, q querier, r schema.Relation, columns, where string) (is reading, err error) {
-	if _, alone := q.(*pgx.Conn); alone && !idle(q) {
+	if _, alone := q.(*session); alone && !idle(q) {
 		return is, errors.New("the table was altered meanwhile")
 	}
 	tx, err := q.Begin(ctx)
 	if err != nil {
-		return is, bare(err)
+		return is, err
 	}
 	defer func() {
 		if back := tx.Rollback(ctx); !errors.Is(back, pgx.ErrTxClosed) {
 			err = errors.Join(err, back)
 		}
 	}()
-	_, err = tx.Exec(ctx, "CREATE TEMP TABLE rowshift_filter ("+columns+", CONSTRAINT rowshift_filter CHECK "+condition(where)+")")
-	var refused *pgconn.PgError
+	// By Conn the error comes as it is: what it quotes can only be the condition.
+	_, err = tx.Conn().Exec(ctx, "CREATE TEMP TABLE rowshift_filter ("+columns+", CONSTRAINT rowshift_filter CHECK "+condition(where)+")")
+	refused, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case codeOf(err) == insufficientRights:
-		return withheld(ctx, q, tx, r, err)
-	case errors.As(err, &refused) && ofCondition(refused.Code):
+		return withheld(ctx, q, tx, r, bare(err))
+	case answered && ofCondition(refused.Code):
 		is.refused, is.repair = (&fault{code: refused.Code, message: refused.Message}).Error(), correct
 		return is, nil
 	case err != nil:
@@ -132,12 +133,12 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 		SELECT pg_get_expr(c.conbin, c.conrelid),
 		       (SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
 		FROM pg_constraint c WHERE c.conname = 'rowshift_filter' AND c.conrelid = to_regclass('pg_temp.rowshift_filter')`).Scan(&is.text, &is.columns)
-	return is, bare(err)
+	return is, err
 }
 
 // idle reports whether q is a session that is in no transaction.
 func idle(q querier) bool {
-	conn, alone := q.(*pgx.Conn)
+	conn, alone := q.(*session)
 	return alone && conn.PgConn().TxStatus() == idleStatus
 }
 
@@ -158,13 +159,13 @@ SELECT has_database_privilege(current_database(), 'TEMP'), quote_ident(current_d
 // right. Its repair has the statements that grant the right.
 func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, cause error) (is reading, err error) {
 	if err := failed.Rollback(ctx); err != nil {
-		return is, bare(err)
+		return is, err
 	}
 	var temporary bool
 	var database, role string
 	var schemas, types *string
 	if err := q.QueryRow(ctx, withheldQuery, r.OID).Scan(&temporary, &database, &role, &schemas, &types); err != nil {
-		return is, bare(err)
+		return is, err
 	}
 	var grants []string
 	grant := func(right string) { grants = append(grants, "GRANT "+right+" TO "+role) }
@@ -177,7 +178,7 @@ func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, 
 	if types != nil {
 		grant("USAGE ON TYPE " + *types)
 	}
-	is.refused = "to look at it takes a temporary table: " + bare(cause).Error()
+	is.refused = "to look at it takes a temporary table: " + cause.Error()
 	is.repair = func(n schema.Name) string {
 		repair := strings.Join(grants, "; ")
 		if grants == nil { // the right is on something that the condition names
@@ -204,8 +205,7 @@ const notSupported = "0A000"
 // https://www.postgresql.org/docs/current/logical-replication-row-filter.html#LOGICAL-REPLICATION-ROW-FILTER-RESTRICTIONS
 func (o *Origin) unpublishableHalt(err error) error {
 	found := bare(err).Error()
-	var p *pgconn.PgError
-	if errors.As(err, &p) && p.Detail != "" {
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok && p.Detail != "" {
 		found += ": " + p.Detail
 	}
 	return &replicator.Halt{

@@ -43,9 +43,9 @@ func (o *Origin) filterHalt(at replicator.LSN, cause error) error {
 func filterTable(t *schema.Table, cause error) *replicator.Unfit {
 	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
-		Found:  fmt.Sprintf("the condition on rows of %v fails for one of them: %v", t.Name, bare(cause)),
+		Found:  fmt.Sprintf("the condition on rows of %v fails for one of them: %v", t.Name, cause),
 		Means:  "it cannot be loaded with that, and a change of that row would end the stream",
 		Repair: fmt.Sprintf(rewrite, "tables."+t.Configured.String()+".where") + "; then rowshift resync " + t.Configured.String(),
-		Cause:  bare(cause),
+		Cause:  cause,
 	}}
 }

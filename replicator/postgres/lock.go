@@ -24,7 +24,7 @@ import (
 // indexes, as the sessions that read the table do, so that a REINDEX, which blocks the
 // table's writers, is seen to wait for us. Locking a root locks everything below it.
 type lock struct {
-	conn *pgx.Conn
+	conn *session
 	vxid string // the virtual id of its transaction, never used twice
 }
 
@@ -119,11 +119,11 @@ func (l *lock) take(ctx context.Context, tables []*schema.Table) (*schema.Table,
 		}
 	}
 	err := results.Close()
-	return tables[min(taken, len(tables)-1)], err
+	return tables[min(taken, len(tables)-1)], bare(err)
 }
 
 // ownVXID returns the virtual id of conn's open transaction.
-func ownVXID(ctx context.Context, conn *pgx.Conn) (vxid string, err error) {
+func ownVXID(ctx context.Context, conn *session) (vxid string, err error) {
 	err = conn.QueryRow(ctx, `SELECT virtualxid FROM pg_locks WHERE locktype = 'virtualxid' AND granted AND pid = pg_backend_pid()`).Scan(&vxid)
 	if err != nil {
 		return "", fmt.Errorf("postgres: note a transaction's virtual id: %w", err)
@@ -133,7 +133,7 @@ func ownVXID(ctx context.Context, conn *pgx.Conn) (vxid string, err error) {
 
 // alive reports whether the transaction with that virtual id is still open. Any session may
 // ask.
-func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err error) {
+func alive(ctx context.Context, conn *session, vxid string) (open bool, err error) {
 	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'virtualxid' AND granted AND virtualxid = $1)`, vxid).Scan(&open)
 	return open, err
 }
@@ -141,32 +141,32 @@ func alive(ctx context.Context, conn *pgx.Conn, vxid string) (open bool, err err
 // unreadable returns the error for a table that could not be read. If it lacks rights, has
 // text that cannot be sent, or has a row on which its condition fails, the table is unfit,
 // and the others go on.
-func unreadable(ctx context.Context, conn *pgx.Conn, t *schema.Table, err error) error {
+func unreadable(ctx context.Context, conn *session, t *schema.Table, err error) error {
 	switch {
 	case unsendable(err):
 		return unsendableTable(t, err)
 	case t.Where != "" && strings.HasPrefix(codeOf(err), dataException):
 		return filterTable(t, err)
 	case codeOf(err) != insufficientRights:
-		return fmt.Errorf("postgres: read %s: %w", t.Name, bare(err))
+		return fmt.Errorf("postgres: read %s: %w", t.Name, err)
 	}
 	repair, asked := forbidden(ctx, conn, t)
 	if asked != nil {
-		return fmt.Errorf("postgres: ask what is lacking to read %s: %w", t.Name, bare(asked))
+		return fmt.Errorf("postgres: ask what is lacking to read %s: %w", t.Name, asked)
 	}
 	return &replicator.Unfit{OID: t.OID, Name: t.Configured, Why: &replicator.Halt{
 		Reason: replicator.TableUnfit,
 		Found:  fmt.Sprintf("the source's role may not read all of %s", t.Name),
 		Means:  "a load would fail, or miss rows that a row-level security policy hides",
 		Repair: repair + "; then rowshift resync " + t.Configured.String(),
-		Cause:  bare(err),
+		Cause:  err,
 	}}
 }
 
 // forbidden returns the statements that let the session's role read t. It first ends the
 // session's transaction, in which a statement was refused.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-ACCESS
-func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
+func forbidden(ctx context.Context, conn *session, t *schema.Table) (string, error) {
 	if _, err := conn.Exec(ctx, `ROLLBACK`); err != nil {
 		return "", err
 	}
@@ -198,7 +198,7 @@ func forbidden(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, er
 func quoted(n schema.Name) string { return pgx.Identifier{n.Schema, n.Table}.Sanitize() }
 
 // describeHolder describes who keeps us from locking t.
-func describeHolder(ctx context.Context, conn *pgx.Conn, t *schema.Table) (string, error) {
+func describeHolder(ctx context.Context, conn *session, t *schema.Table) (string, error) {
 	what := "a lock of " + t.Name.String()
 	var pid int32
 	var program string

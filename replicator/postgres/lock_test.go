@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"rowshift/replicator"
@@ -183,10 +182,10 @@ func TestYieldWhileARowIsWritten(t *testing.T) {
 func TestLostSessions(t *testing.T) {
 	tests := []struct {
 		name string
-		lost func(*snapshot) *pgx.Conn
+		lost func(*snapshot) *session
 	}{
-		{name: "the locks", lost: func(s *snapshot) *pgx.Conn { return s.lock.conn }},
-		{name: "the keeper", lost: func(s *snapshot) *pgx.Conn { return s.keeper }},
+		{name: "the locks", lost: func(s *snapshot) *session { return s.lock.conn }},
+		{name: "the keeper", lost: func(s *snapshot) *session { return s.keeper }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 // opening is the state of one Open.
 type opening struct {
 	*Origin
-	conn    *pgx.Conn // an ordinary session
+	conn    *session // an ordinary session
 	server  server
 	request replicator.OpenRequest
 	matcher *matcher // filled once the catalogue is read; nothing is decoded before that
@@ -165,9 +165,9 @@ func mayNotReplicate(role string, cause error) *replicator.Halt {
 // startOn starts the stream on a connection, and first turns off what settings of the role
 // could end it in the middle of a transaction.
 func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*stream, error) {
-	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	system, err := identify(ctx, conn)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: identify the system: %w", bare(err))
+		return nil, err
 	}
 	p.opened.System, p.opened.Timeline = system.SystemID, system.Timeline
 	if p.request.Timeline != 0 && p.request.Timeline != system.Timeline {
@@ -310,7 +310,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 func endOfLog(ctx context.Context, q querier, function string) (replicator.LSN, error) {
 	var text string
 	if err := q.QueryRow(ctx, `SELECT `+function+`()::text`).Scan(&text); err != nil {
-		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
+		return 0, fmt.Errorf("postgres: ask for the end of the log: %w", err)
 	}
 	return replicator.ParseLSN(text)
 }

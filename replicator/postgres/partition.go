@@ -77,7 +77,7 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 	}
 	rows, err := q.Query(ctx, partsQuery, roots)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", err)
 	}
 	parts := map[uint32][]schema.Part{}
 	var root uint32
@@ -94,7 +94,7 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the catalogue's partitions: %w", err)
 	}
 	return parts, nil
 }
@@ -110,7 +110,7 @@ SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), extract(ep
 // readRun returns what tells this run of the server from its others, and from other servers.
 func readRun(ctx context.Context, q querier) (run string, err error) {
 	if err := q.QueryRow(ctx, runQuery).Scan(&run); err != nil {
-		return "", fmt.Errorf("postgres: ask since when the server runs: %w", bare(err))
+		return "", fmt.Errorf("postgres: ask since when the server runs: %w", err)
 	}
 	return run, nil
 }

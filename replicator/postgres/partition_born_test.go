@@ -147,7 +147,7 @@ func TestPartitionBesideARecovery(t *testing.T) {
 func TestRunOfAServer(t *testing.T) {
 	w := newWorld(t)
 	on(w, pgtest.Start(t))
-	run := func(conn *pgx.Conn) string {
+	run := func(conn *session) string {
 		got, err := readRun(t.Context(), conn)
 		if err != nil {
 			t.Fatal(err)
@@ -173,8 +173,8 @@ func TestRunOfAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer shut(conn)
-	if is := run(conn); is == was {
+	defer shut(&session{conn})
+	if is := run(&session{conn}); is == was {
 		t.Errorf("a recovery goes unnoticed: %q", is)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 )
 
@@ -46,7 +44,7 @@ func (o *Origin) Plan(ctx context.Context) (statements []string, seen replicator
 
 // planSlot returns the statement that makes the slot, if it is missing, and a comment on
 // whatever else a run does about the slot.
-func (o *Origin) planSlot(ctx context.Context, conn *pgx.Conn, seen replicator.Opened) (statements []string, err error) {
+func (o *Origin) planSlot(ctx context.Context, conn *session, seen replicator.Opened) (statements []string, err error) {
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	if err != nil {
 		return nil, err
@@ -77,7 +75,7 @@ func comment(text string) string { return "-- " + strings.ReplaceAll(text, "\n",
 // foresee returns the statements that bring the publication in line with the config, and
 // what an opening sees once they are executed. A table that they publish anew has no Row in
 // it.
-func (o *Origin) foresee(ctx context.Context, conn *pgx.Conn) (statements []string, seen replicator.Opened, err error) {
+func (o *Origin) foresee(ctx context.Context, conn *session) (statements []string, seen replicator.Opened, err error) {
 	s, err := serverOf(ctx, conn)
 	if err != nil {
 		return nil, seen, err

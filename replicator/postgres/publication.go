@@ -56,7 +56,7 @@ func readPublication(ctx context.Context, q querier, s server, name string) (*pu
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the publication: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the publication: %w", err)
 	}
 	p.id.XMin = uint32(xmin)
 	listed := "NULL::int2[], ''"
@@ -65,17 +65,17 @@ func readPublication(ctx context.Context, q querier, s server, name string) (*pu
 		var schemas bool
 		err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_publication_namespace WHERE pnpubid = $1)`, p.id.OID).Scan(&schemas)
 		if err != nil {
-			return nil, fmt.Errorf("postgres: read the publication's schemas: %w", bare(err))
+			return nil, fmt.Errorf("postgres: read the publication's schemas: %w", err)
 		}
 		p.broad = p.broad || schemas
 	}
 	rows, err := q.Query(ctx, fmt.Sprintf(publishedQuery, listed), p.id.OID)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the publication's tables: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the publication's tables: %w", err)
 	}
 	p.tables, err = pgx.CollectRows(rows, scanPublished)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the publication's tables: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the publication's tables: %w", err)
 	}
 	return p, nil
 }
@@ -244,7 +244,7 @@ func publishedTable(t *schema.Table) string {
 // a table is unfit; a reset has its unfit tables parked, as they were. Where it may not
 // alter the publication, it halts with the statements. A publication that holds other
 // tables is left alone, unless it is ours.
-func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicator.CreateRequest) error {
+func (o *Origin) align(ctx context.Context, conn *session, s server, r replicator.CreateRequest) error {
 	if !r.Reset {
 		if _, err := o.tables(ctx, conn, s); err != nil {
 			return err
@@ -266,7 +266,7 @@ func (o *Origin) align(ctx context.Context, conn *pgx.Conn, s server, r replicat
 // others out: an unfit table could make its owner's statements fail. If it may not make an
 // alteration, the tables concerned are unfit. With goOn, a table that somebody else has
 // locked for a while is unfit too, so that the other tables need not wait for it.
-func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours, goOn bool) (sight, error) {
+func (o *Origin) alignFit(ctx context.Context, conn *session, s server, ours, goOn bool) (sight, error) {
 	say := o.waitingOnce()
 	began := time.Now()
 	var refused error
@@ -307,7 +307,7 @@ func (o *Origin) alignFit(ctx context.Context, conn *pgx.Conn, s server, ours, g
 
 // leftAlone returns what can be seen if the publication is not altered, or need not be. It
 // halts if something is wrong with more than single tables.
-func (o *Origin) leftAlone(ctx context.Context, conn *pgx.Conn, s server, tables []*schema.Table, busy []uint32, refused error) (sight, error) {
+func (o *Origin) leftAlone(ctx context.Context, conn *session, s server, tables []*schema.Table, busy []uint32, refused error) (sight, error) {
 	now, err := o.see(ctx, conn, s)
 	if err != nil {
 		return now, err
@@ -332,14 +332,14 @@ func (o *Origin) mayAlter(p *publication, tables []*schema.Table, ours bool) boo
 
 // alter makes alterations, all or none. It never waits long for a lock while it holds
 // others, and commits without waiting for a standby.
-func (o *Origin) alter(ctx context.Context, conn *pgx.Conn, s server, due ...alteration) error {
+func (o *Origin) alter(ctx context.Context, conn *session, s server, due ...alteration) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '300ms'; SET LOCAL synchronous_commit = local`); err != nil {
 			return err
 		}
 		for _, a := range due {
 			for _, statement := range a.statements {
-				if _, err := tx.Exec(ctx, statement); err != nil {
+				if _, err := tx.Conn().Exec(ctx, statement); err != nil { // as it is, for unpublishableHalt
 					return err
 				}
 			}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -14,7 +12,7 @@ import (
 // alignApart brings the publication in line table by table, since it cannot be altered at
 // once. Tables that somebody else has locked, maybe for hours, are left as they are, so
 // that the others need not wait for them.
-func (o *Origin) alignApart(ctx context.Context, conn *pgx.Conn, s server, due []alteration, tables []*schema.Table) (sight, error) {
+func (o *Origin) alignApart(ctx context.Context, conn *session, s server, due []alteration, tables []*schema.Table) (sight, error) {
 	var busy []uint32
 	var refused error
 	for _, a := range due {
@@ -70,7 +68,7 @@ func free(ctx context.Context, q querier, publication uint32, busy []uint32) (so
 		return false, nil
 	}
 	if err := q.QueryRow(ctx, freeQuery, publication, busy).Scan(&some); err != nil {
-		return false, fmt.Errorf("postgres: look for locks of tables: %w", bare(err))
+		return false, fmt.Errorf("postgres: look for locks of tables: %w", err)
 	}
 	return some, nil
 }

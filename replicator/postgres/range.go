@@ -29,7 +29,7 @@ type size struct {
 // A role with grants on columns only may read a table by blocks only if the system column
 // ctid is one of them. It may read a partition by itself if it may read there what it may
 // read of the root, and no policy of the partition hides rows.
-func measure(ctx context.Context, conn *pgx.Conn, tables []*schema.Table) (map[uint32]size, error) {
+func measure(ctx context.Context, conn *session, tables []*schema.Table) (map[uint32]size, error) {
 	var oids, roots []uint32
 	for _, t := range tables {
 		for _, leaf := range leaves(t) {

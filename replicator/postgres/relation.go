@@ -302,7 +302,7 @@ func generated(ctx context.Context, q querier, s server, tables []*schema.Table)
 	}
 	rows, err := q.Query(ctx, `SELECT attrelid, attname::text FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND attgenerated <> ''`, oids)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the generated columns: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the generated columns: %w", err)
 	}
 	var oid uint32
 	var name string
@@ -311,7 +311,7 @@ func generated(ctx context.Context, q querier, s server, tables []*schema.Table)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: read the generated columns: %w", bare(err))
+		return nil, fmt.Errorf("postgres: read the generated columns: %w", err)
 	}
 	return made, nil
 }

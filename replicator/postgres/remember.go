@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -61,9 +62,15 @@ func (o *Origin) system(ctx context.Context, role string) (string, error) {
 		return "", err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	is, err := identify(ctx, conn)
+	return is.SystemID, err
+}
+
+// identify asks on a replication connection which system it is, and where its log ends.
+func identify(ctx context.Context, conn *pgconn.PgConn) (pglogrepl.IdentifySystemResult, error) {
 	is, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
-		return "", fmt.Errorf("postgres: identify the system: %w", bare(err))
+		return is, fmt.Errorf("postgres: identify the system: %w", bare(err))
 	}
-	return is.SystemID, nil
+	return is, nil
 }

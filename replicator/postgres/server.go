@@ -64,7 +64,7 @@ func serverOf(ctx context.Context, q querier) (s server, err error) {
 		       (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'), current_database()::text, current_user::text`).
 		Scan(&s.version, &s.recovery, &s.walLevel, &milliseconds, &s.database, &s.role)
 	if err != nil {
-		return s, fmt.Errorf("postgres: ask the server what it is: %w", bare(err))
+		return s, fmt.Errorf("postgres: ask the server what it is: %w", err)
 	}
 	s.senderTimeout = time.Duration(milliseconds) * time.Millisecond
 	return s, nil

@@ -28,7 +28,7 @@ const (
 // completed id + 1, so a newer transaction that hangs on its standby lies beyond it, and
 // would be in neither the stream nor a snapshot taken then.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
-func (o *Origin) settle(ctx context.Context, conn *pgx.Conn) error {
+func (o *Origin) settle(ctx context.Context, conn *session) error {
 	xid, err := ownXID(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("postgres: note a transaction id: %w", err)
@@ -60,7 +60,7 @@ func (o *Origin) settle(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // ownXID returns the id of a transaction that it begins and rolls back.
-func ownXID(ctx context.Context, conn *pgx.Conn) (int64, error) {
+func ownXID(ctx context.Context, conn *session) (int64, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
 	if err != nil {
 		return 0, err
@@ -123,7 +123,7 @@ func (r running) String() string {
 
 // describeRunning describes which of the transactions up to xid still run; it is empty if
 // none does.
-func describeRunning(ctx context.Context, conn *pgx.Conn, xid int64) (string, error) {
+func describeRunning(ctx context.Context, conn *session, xid int64) (string, error) {
 	rows, err := conn.Query(ctx, transactionsUpTo, xid)
 	if err != nil {
 		return "", err
@@ -154,7 +154,7 @@ func describeRunning(ctx context.Context, conn *pgx.Conn, xid int64) (string, er
 // that is missing. The position at which the log is inserted would not do instead, because
 // it may lie after a page header that an idle server never sends.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
-func (o *Origin) mark(ctx context.Context, conn *pgx.Conn) (replicator.LSN, error) {
+func (o *Origin) mark(ctx context.Context, conn *session) (replicator.LSN, error) {
 	var text string
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL synchronous_commit = local`); err != nil {

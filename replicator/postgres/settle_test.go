@@ -6,22 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 )
 
 // TestSettleWaits shows, for each way in which a transaction can linger, that settle waits
 // for its end and says what it waits for.
 func TestSettleWaits(t *testing.T) {
-	hangUp := func(w *world, third, other *pgx.Conn) {
+	hangUp := func(w *world, third, other *session) {
 		w.until(third, `pg_terminate_backend($1)`, other.PgConn().PID())
 	}
 	tests := []struct {
 		name  string
 		begin string // by another session
 		said  []string
-		end   func(w *world, third, other *pgx.Conn)
+		end   func(w *world, third, other *session)
 	}{
 		{
 			name:  "in progress",
@@ -39,7 +37,7 @@ func TestSettleWaits(t *testing.T) {
 			name:  "two of them",
 			begin: `BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION 'b'; BEGIN; INSERT INTO a VALUES (2)`,
 			said:  []string{"and 1 more"},
-			end: func(w *world, third, other *pgx.Conn) {
+			end: func(w *world, third, other *session) {
 				hangUp(w, third, other)
 				w.exec(third, `COMMIT PREPARED 'b'`)
 			},
@@ -48,7 +46,7 @@ func TestSettleWaits(t *testing.T) {
 			name:  "prepared",
 			begin: `BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION 'order 7'`,
 			said:  []string{`prepared transaction "order 7"`, "COMMIT PREPARED"},
-			end: func(w *world, third, _ *pgx.Conn) {
+			end: func(w *world, third, _ *session) {
 				w.exec(third, `ROLLBACK PREPARED 'order 7'`)
 			},
 		},
@@ -56,7 +54,7 @@ func TestSettleWaits(t *testing.T) {
 			name:  "waits for a standby",
 			begin: `SET synchronous_commit = on; INSERT INTO a VALUES (1)`,
 			said:  []string{"synchronous standby"},
-			end: func(w *world, third, other *pgx.Conn) {
+			end: func(w *world, third, other *session) {
 				w.until(third, `pg_cancel_backend($1)`, other.PgConn().PID())
 			},
 		},
@@ -155,7 +153,7 @@ func TestMark(t *testing.T) {
 }
 
 // lsn asks the server for a position.
-func (w *world) lsn(conn *pgx.Conn, expression string) replicator.LSN {
+func (w *world) lsn(conn *session, expression string) replicator.LSN {
 	w.t.Helper()
 	var text string
 	if err := conn.QueryRow(w.t.Context(), `SELECT `+expression+`::text`).Scan(&text); err != nil {

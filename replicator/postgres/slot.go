@@ -46,7 +46,7 @@ func findSlot(ctx context.Context, q querier, name string) (*slot, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("postgres: look for the slot: %w", bare(err))
+		return nil, fmt.Errorf("postgres: look for the slot: %w", err)
 	}
 	if s.confirmed, err = replicator.ParseLSN(confirmed); err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func (o *Origin) gone(ctx context.Context, q querier, ago time.Duration) (bool, 
 	}
 	var loads bool
 	if err := q.QueryRow(ctx, loadsQuery, applicationName).Scan(&loads); err != nil {
-		return false, fmt.Errorf("postgres: look whether slot %q is about to be streamed from again: %w", o.options.Slot, bare(err))
+		return false, fmt.Errorf("postgres: look whether slot %q is about to be streamed from again: %w", o.options.Slot, err)
 	}
 	return !loads, nil
 }
@@ -185,7 +185,7 @@ func (o *Origin) gone(ctx context.Context, q querier, ago time.Duration) (bool, 
 // makeSlot makes the slot. The server first waits for every transaction that is running,
 // including prepared ones and those of other databases; makeSlot reports for which.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
-func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn, s server) error {
+func (o *Origin) makeSlot(ctx context.Context, conn *session, s server) error {
 	watch, stop := context.WithCancel(ctx)
 	told := make(chan struct{})
 	go func() {
@@ -204,10 +204,10 @@ func (o *Origin) makeSlot(ctx context.Context, conn *pgx.Conn, s server) error {
 			Found:  fmt.Sprintf("role %q may not make a replication slot", s.role),
 			Means:  "without one no change is kept for us",
 			Repair: repairReplication(s.role),
-			Cause:  bare(err),
+			Cause:  err,
 		}
 	}
-	return fmt.Errorf("postgres: make slot %q: %w", o.options.Slot, bare(err))
+	return fmt.Errorf("postgres: make slot %q: %w", o.options.Slot, err)
 }
 
 // heldUpQuery finds the transactions whose end a session waits for.
@@ -252,10 +252,10 @@ func dropSlot(name string) string { return "SELECT pg_drop_replication_slot(" + 
 // making it, if it is one of ours by its session's name and role. That is the session of an
 // earlier daemon, which the server may take for alive for a while, and which can write
 // nothing any more. Anybody else's process goes on, and the caller waits for it.
-func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
+func (o *Origin) endOurs(ctx context.Context, conn *session, pid int32) error {
 	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2 AND usename = current_user`, pid, applicationName)
 	if err != nil && codeOf(err) != insufficientRights {
-		return fmt.Errorf("postgres: end server process %d, which has slot %q: %w", pid, o.options.Slot, bare(err))
+		return fmt.Errorf("postgres: end server process %d, which has slot %q: %w", pid, o.options.Slot, err)
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func (o *Origin) endOurs(ctx context.Context, conn *pgx.Conn, pid int32) error {
 // letGo drops the slot once nobody streams from it, unless still says that it is another
 // daemon's by then. If there is a session that keeps others from making the slot, that
 // session drops it: another daemon ends that session before it makes a slot.
-func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn, still func() error) error {
+func (o *Origin) letGo(ctx context.Context, conn *session, still func() error) error {
 	var drop interface {
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	} = conn
@@ -276,7 +276,7 @@ func (o *Origin) letGo(ctx context.Context, conn *pgx.Conn, still func() error) 
 		if code := codeOf(err); err == nil || code == undefinedObject {
 			return nil
 		} else if code != objectInUse {
-			return fmt.Errorf("postgres: drop slot %q: %w", o.options.Slot, bare(err))
+			return fmt.Errorf("postgres: drop slot %q: %w", o.options.Slot, err)
 		}
 		say(fmt.Sprintf("slot %q to be let go of, to make it anew", o.options.Slot))
 		if err := sleep(ctx, pause); err != nil {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/replicator/postgres/render"
 	"rowshift/schema"
@@ -29,7 +27,7 @@ const (
 type snapshot struct {
 	taken    replicator.Taken
 	lock     *lock
-	keeper   *pgx.Conn
+	keeper   *session
 	vxid     string // of the keeper's transaction
 	readers  *readers
 	forms    map[uint32][]render.Form // by OID: of the tables that are read in binary
@@ -75,7 +73,7 @@ func (o *Origin) Snapshot(ctx context.Context, tables []*schema.Table) (replicat
 
 // takeSoon takes the snapshot, but gives it up if that takes as long as others may wait for
 // the locks: until it is taken, nobody checks whether others wait.
-func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) error {
+func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *session, tables []*schema.Table) error {
 	late := fmt.Errorf("%w: it took more than %s to take it", replicator.ErrYielded, o.options.LoadYield)
 	ctx, cancel := context.WithTimeoutCause(ctx, o.options.LoadYield, late)
 	defer cancel()
@@ -87,7 +85,7 @@ func (o *Origin) takeSoon(ctx context.Context, s *snapshot, marker *pgx.Conn, ta
 }
 
 // take takes the snapshot under the locks.
-func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables []*schema.Table) (err error) {
+func (o *Origin) take(ctx context.Context, s *snapshot, marker *session, tables []*schema.Table) (err error) {
 	if s.taken.Tables, err = o.resolveAgain(ctx, s.lock.conn, tables); err != nil {
 		return err
 	}
@@ -118,7 +116,7 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 	for _, t := range s.taken.Tables {
 		s.taken.Ranges = append(s.taken.Ranges, ranges(t, sizes, rangeBytes)...)
 	}
-	s.readers = newReaders(o.options.Workers, func(ctx context.Context) (*pgx.Conn, error) {
+	s.readers = newReaders(o.options.Workers, func(ctx context.Context) (*session, error) {
 		return o.reader(ctx, id)
 	})
 	return nil
@@ -128,7 +126,7 @@ func (o *Origin) take(ctx context.Context, s *snapshot, marker *pgx.Conn, tables
 // role's settings say. It fails rather than leave out rows that a policy hides, gets text
 // as it is stored, and reads by one process and only the blocks of a range. Settings that
 // the server's version does not know are left out.
-func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
+func (o *Origin) session(ctx context.Context) (*session, error) {
 	conn, err := o.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -149,7 +147,7 @@ func (o *Origin) session(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // shut ends a session and waits until its socket is closed.
-func shut(conn *pgx.Conn) {
+func shut(conn *session) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = conn.Close(ctx) // nothing more is wanted of it
@@ -161,7 +159,7 @@ func shut(conn *pgx.Conn) {
 
 // export takes a snapshot in a transaction that it leaves open. It returns what the
 // snapshot sees, and the name by which other sessions can import it.
-func export(ctx context.Context, conn *pgx.Conn) (seen replicator.Visibility, id string, err error) {
+func export(ctx context.Context, conn *session) (seen replicator.Visibility, id string, err error) {
 	if _, err := conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`); err != nil {
 		return seen, "", fmt.Errorf("postgres: begin a snapshot: %w", err)
 	}
@@ -195,7 +193,7 @@ func parseVisibility(text string) (v replicator.Visibility, err error) {
 }
 
 // reader opens a session whose open transaction imported the snapshot.
-func (o *Origin) reader(ctx context.Context, id string) (*pgx.Conn, error) {
+func (o *Origin) reader(ctx context.Context, id string) (*session, error) {
 	conn, err := o.session(ctx)
 	if err != nil {
 		return nil, err

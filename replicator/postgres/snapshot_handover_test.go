@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -40,13 +39,13 @@ func unseen(v view, tx received) bool { return tx.end > v.handOver || !v.seen.Se
 // stage is a world with two tables, a and b, and the writers of them.
 type stage struct {
 	*world
-	admin   *pgx.Conn
+	admin   *session
 	tables  []*schema.Table
 	writers []*writer
 	random  *rand.Rand // of the seed at hand
 	counts  counts
 
-	marker, keeper *pgx.Conn // sessions of ours
+	marker, keeper *session // sessions of ours
 }
 
 func newStage(t *testing.T) *stage {

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // TestHandOverWaitsForAHungCommit shows that a snapshot sees what was committed before the
@@ -71,7 +69,7 @@ func (s *stage) beside(do func() error) <-chan error {
 }
 
 // waitedFor waits until somebody waits for the transaction of a session.
-func (s *stage) waitedFor(third, conn *pgx.Conn) {
+func (s *stage) waitedFor(third, conn *session) {
 	s.t.Helper()
 	s.until(third, `EXISTS (SELECT FROM pg_locks AS w JOIN pg_locks AS h USING (transactionid)
 		WHERE w.locktype = 'transactionid' AND NOT w.granted AND h.granted AND h.pid = $1)`, conn.PgConn().PID())

@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -13,10 +11,10 @@ import (
 // way is a way to take a view: the steps of Origin.Snapshot and the rule. Each of them may
 // be broken.
 type way struct {
-	wait     func(context.Context, *stage, *pgx.Conn) error
+	wait     func(context.Context, *stage, *session) error
 	unlocked bool
 	early    bool // the position is taken before the snapshot
-	position func(context.Context, *stage, *pgx.Conn) (replicator.LSN, error)
+	position func(context.Context, *stage, *session) (replicator.LSN, error)
 	apart    bool // each table is read by a snapshot of its own
 	applied  rule
 }
@@ -30,7 +28,7 @@ func TestPlantedBugs(t *testing.T) {
 		way
 	}{
 		{bug: "none"},
-		{bug: "waits for nothing", hung: true, way: way{wait: func(context.Context, *stage, *pgx.Conn) error { return nil }}},
+		{bug: "waits for nothing", hung: true, way: way{wait: func(context.Context, *stage, *session) error { return nil }}},
 		{bug: "waits for the snapshot's xmax", hung: true, way: way{wait: settleXMax}},
 		{bug: "does not lock", way: way{unlocked: true}},
 		{bug: "takes the position before the snapshot", way: way{early: true}},
@@ -81,10 +79,10 @@ func TestPlantedBugs(t *testing.T) {
 // ensure fills in the right step wherever none is broken.
 func (w *way) ensure() {
 	if w.wait == nil {
-		w.wait = func(ctx context.Context, s *stage, conn *pgx.Conn) error { return s.settle(ctx, conn) }
+		w.wait = func(ctx context.Context, s *stage, conn *session) error { return s.settle(ctx, conn) }
 	}
 	if w.position == nil {
-		w.position = func(ctx context.Context, s *stage, conn *pgx.Conn) (replicator.LSN, error) { return s.mark(ctx, conn) }
+		w.position = func(ctx context.Context, s *stage, conn *session) (replicator.LSN, error) { return s.mark(ctx, conn) }
 	}
 	if w.applied == nil {
 		w.applied = unseen
@@ -146,7 +144,7 @@ func (w *way) both(ctx context.Context, s *stage) (seen replicator.Visibility, a
 }
 
 // read reads a table whole.
-func (v *view) read(ctx context.Context, conn *pgx.Conn, t *schema.Table) error {
+func (v *view) read(ctx context.Context, conn *session, t *schema.Table) error {
 	rows := &copyText{columns: len(t.Columns), write: func(row replicator.Tuple) error {
 		values := strung(row)
 		v.rows[t.Name.Table] = append(v.rows[t.Name.Table], values[0]+"|"+values[1])
@@ -158,7 +156,7 @@ func (v *view) read(ctx context.Context, conn *pgx.Conn, t *schema.Table) error 
 
 // settleXMax waits until the transaction that a snapshot takes for the next one has ended.
 // It does not wait for a newer one that hangs on its standby.
-func settleXMax(ctx context.Context, _ *stage, conn *pgx.Conn) error {
+func settleXMax(ctx context.Context, _ *stage, conn *session) error {
 	var xmax int64
 	if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&xmax); err != nil {
 		return err
@@ -177,7 +175,7 @@ func settleXMax(ctx context.Context, _ *stage, conn *pgx.Conn) error {
 
 // flushed returns the end of the flushed log, which may lie before an asynchronous commit
 // that is visible.
-func flushed(ctx context.Context, s *stage, conn *pgx.Conn) (replicator.LSN, error) {
+func flushed(ctx context.Context, s *stage, conn *session) (replicator.LSN, error) {
 	var text string
 	if err := conn.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&text); err != nil {
 		return 0, err

@@ -38,13 +38,13 @@ func (w *world) create() {
 
 // slot makes the slot, which waits for running transactions. Nothing else happens between
 // that wait and its return.
-func (w *world) slot(ctx context.Context, conn *pgx.Conn) error {
+func (w *world) slot(ctx context.Context, conn *session) error {
 	_, err := conn.Exec(ctx, `SELECT pg_create_logical_replication_slot(current_database(), 'pgoutput')`)
 	return err
 }
 
 // drop drops the slot, if it is there, once nobody streams from it.
-func (w *world) drop(conn *pgx.Conn) {
+func (w *world) drop(conn *session) {
 	w.t.Helper()
 	w.until(conn, `NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = current_database() AND active)`)
 	w.exec(conn, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = current_database()`)
@@ -81,7 +81,7 @@ func (w *world) streamed(ctx context.Context) (all []received, err error) {
 
 // peeked returns all that the slot holds, read by a function of the server and by another
 // decoder than the product's, so that a mistake in those does not hide one in the snapshot.
-func (w *world) peeked(ctx context.Context, conn *pgx.Conn) ([]received, error) {
+func (w *world) peeked(ctx context.Context, conn *session) ([]received, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT data FROM pg_logical_slot_peek_binary_changes(current_database(), NULL, NULL, 'proto_version', '1', 'publication_names', 'rowshift')`)
 	if err != nil {

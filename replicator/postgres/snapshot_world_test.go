@@ -71,18 +71,25 @@ func newWorld(t testing.TB) *world {
 }
 
 // dial opens a session of somebody else's.
-func (w *world) dial() *pgx.Conn {
+func (w *world) dial() *session {
 	w.t.Helper()
-	conn, err := pgx.ConnectConfig(w.t.Context(), w.config)
+	return w.dialAs(w.config)
+}
+
+// dialAs opens a session with a config of its own.
+func (w *world) dialAs(config *pgx.ConnConfig) *session {
+	w.t.Helper()
+	conn, err := pgx.ConnectConfig(w.t.Context(), config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { shut(conn) })
-	return conn
+	s := &session{conn}
+	w.t.Cleanup(func() { shut(s) })
+	return s
 }
 
 // exec runs statements that are to succeed.
-func (w *world) exec(conn *pgx.Conn, statements string) {
+func (w *world) exec(conn *session, statements string) {
 	w.t.Helper()
 	if _, err := conn.Exec(w.t.Context(), statements); err != nil {
 		w.t.Fatalf("%s: %v", statements, err)
@@ -150,7 +157,7 @@ func copiedRanges(ctx context.Context, s replicator.Snapshot, ranges []replicato
 }
 
 // until waits for a condition of the server, asked again and again.
-func (w *world) until(conn *pgx.Conn, condition string, args ...any) {
+func (w *world) until(conn *session, condition string, args ...any) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), atMost)
 	defer cancel()
@@ -199,7 +206,7 @@ func (w *world) deserted() {
 }
 
 // ours opens a session as the origin does for a snapshot.
-func (w *world) ours() *pgx.Conn {
+func (w *world) ours() *session {
 	w.t.Helper()
 	conn, err := w.session(w.t.Context())
 	if err != nil {
@@ -210,7 +217,7 @@ func (w *world) ours() *pgx.Conn {
 }
 
 // rows returns the first column of what a query gives, sorted.
-func (w *world) rows(conn *pgx.Conn, query string) []string {
+func (w *world) rows(conn *session, query string) []string {
 	w.t.Helper()
 	result, err := conn.Query(w.t.Context(), query)
 	if err != nil {

@@ -173,7 +173,7 @@ func refusedWith(err error, reason replicator.Reason, words ...string) error {
 }
 
 // meanwhile calls do four times a second until a condition of the server holds.
-func (w *world) meanwhile(conn *pgx.Conn, condition string, do func() error) {
+func (w *world) meanwhile(conn *session, condition string, do func() error) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), atMost)
 	defer cancel()

@@ -41,7 +41,7 @@ func (o *Origin) SlotState(ctx context.Context) (SlotState, error) {
 	var text string
 	err = conn.QueryRow(ctx, `SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_flush_lsn() END::text`).Scan(&text)
 	if err != nil {
-		return SlotState{}, fmt.Errorf("postgres: ask for the end of the log: %w", bare(err))
+		return SlotState{}, fmt.Errorf("postgres: ask for the end of the log: %w", err)
 	}
 	current, err := replicator.ParseLSN(text)
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -36,14 +34,14 @@ func (o *Origin) Teardown(ctx context.Context, apply bool) ([]string, error) {
 			continue
 		}
 		if _, err := conn.Exec(ctx, "SET synchronous_commit = local; "+statement); err != nil { // no standby is waited for
-			return nil, fmt.Errorf("postgres: %s: %w", statement, bare(err))
+			return nil, fmt.Errorf("postgres: %s: %w", statement, err)
 		}
 	}
 	return statements, nil
 }
 
 // remains returns the statements of a Teardown.
-func (o *Origin) remains(ctx context.Context, conn *pgx.Conn, s server) (statements []string, err error) {
+func (o *Origin) remains(ctx context.Context, conn *session, s server) (statements []string, err error) {
 	found, err := findSlot(ctx, conn, o.options.Slot)
 	switch {
 	case err != nil:

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/replicator"
 	"rowshift/schema"
 )
@@ -74,7 +72,7 @@ const failedLooks = 3
 // asked again later.
 func (w *watcher) run(ctx context.Context) {
 	defer close(w.gone)
-	var conn *pgx.Conn
+	var conn *session
 	defer func() {
 		if conn != nil {
 			shut(conn)
@@ -104,7 +102,7 @@ func (w *watcher) run(ctx context.Context) {
 
 // lookBy looks on a session, or on a new one if conn is nil. It returns the session for the
 // next look.
-func (w *watcher) lookBy(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error) {
+func (w *watcher) lookBy(ctx context.Context, conn *session) (*session, error) {
 	if conn == nil {
 		var err error
 		if conn, err = w.connect(ctx); err != nil {
@@ -120,7 +118,7 @@ func (w *watcher) lookBy(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error)
 
 // look compares what can be seen now with what was seen when the stream was opened or, if a
 // look since then found tables altered with their rows the same, at the last such look.
-func (w *watcher) look(ctx context.Context, conn *pgx.Conn) error {
+func (w *watcher) look(ctx context.Context, conn *session) error {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswer)
 	defer cancel()
 	some, err := free(ctx, conn, w.opened.publication.id.OID, w.opened.busy)
@@ -173,7 +171,7 @@ func fingerprint(ctx context.Context, q querier, s server) (print string, err er
 		schemas = ",\n  (SELECT bit_xor(hash_record_extended((oid, xmin), 8)) FROM pg_publication_namespace)"
 	}
 	if err := q.QueryRow(ctx, fmt.Sprintf(fingerprintQuery, schemas)).Scan(&print); err != nil {
-		return "", fmt.Errorf("postgres: look whether the catalogue was altered: %w", bare(err))
+		return "", fmt.Errorf("postgres: look whether the catalogue was altered: %w", err)
 	}
 	return print, nil
 }

@@ -38,11 +38,7 @@ func TestTheCatalogueIsReadOnceItWasAltered(t *testing.T) {
 	traced := w.config.Copy()
 	counted := &asked{}
 	traced.Tracer = counted
-	conn, err := pgx.ConnectConfig(t.Context(), traced)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	conn := w.dialAs(traced)
 	watcher := &watcher{Origin: w.Origin, server: s}
 	look := func() (found string, questions int) {
 		t.Helper()
@@ -119,8 +115,7 @@ func TestLooksThatFail(t *testing.T) {
 	w.choose(every("a")...)
 	w.create()
 	f := w.watched(w.confirmed())
-	admin := must(pgx.Connect(t.Context(), shared.Server(t).DSN("postgres")))
-	defer shut(admin)
+	admin := w.dialAs(must(pgx.ParseConfig(shared.Server(t).DSN("postgres"))))
 	w.exec(admin, "ALTER DATABASE "+w.config.Database+" ALLOW_CONNECTIONS false")
 	w.exec(other, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rowshift' AND datname = current_database() AND backend_type = 'client backend'`)
 	w.heard("a look at the catalogue, which fails", "not currently accepting connections")
