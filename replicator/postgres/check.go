@@ -130,7 +130,7 @@ func (c *check) replication(ctx context.Context) {
 		c.fail(subject, "all senders or connections are taken", "raise max_wal_senders and max_connections, then restart the server")
 	default:
 		c.fail(subject, err.Error(), fmt.Sprintf("let it in by pg_hba.conf, whose line for it names the database and not \"replication\": hostssl %s %s <our address>/32 scram-sha-256, then SELECT pg_reload_conf(); a pooler or proxy in between has to be gone around",
-			pgx.Identifier{c.server.database}.Sanitize(), pgx.Identifier{c.server.role}.Sanitize()))
+			identifier(c.server.database), identifier(c.server.role)))
 	}
 }
 
@@ -227,7 +227,7 @@ func (c *check) transactions(ctx context.Context) {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows) && hidden > 0:
 		c.warn(subject, fmt.Sprintf("%d of other roles that write, of which role %q may not see how old they are; a first run waits for them", hidden, c.server.role),
-			"GRANT pg_read_all_stats TO "+pgx.Identifier{c.server.role}.Sanitize())
+			"GRANT pg_read_all_stats TO "+identifier(c.server.role))
 	case errors.Is(err, pgx.ErrNoRows):
 		c.fine(subject, "none")
 	case err != nil:

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"rowshift/schema"
 )
 
@@ -115,18 +113,6 @@ func (c *check) followed(t *schema.Table) {
 	}
 }
 
-// rights are what a role may do with one table.
-type rights struct {
-	usage, ctid, policies bool
-	columns               []string // those that a load reads and the role may not
-}
-
-const rightsQuery = `
-SELECT has_schema_privilege(c.relnamespace, 'USAGE'), has_column_privilege(c.oid, 'ctid', 'SELECT'),
-       row_security_active(c.oid),
-       coalesce((SELECT array_agg(n ORDER BY n) FROM unnest($2::text[]) n WHERE NOT has_column_privilege(c.oid, n, 'SELECT')), '{}')
-FROM pg_class c WHERE c.oid = $1`
-
 // rights checks whether the role has the rights that a load of t needs. The stream itself
 // needs none of them.
 func (c *check) rights(ctx context.Context, t *schema.Table) {
@@ -134,17 +120,17 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 	names, err := loaded(ctx, c.conn, t)
 	var r rights
 	if err == nil {
-		err = c.conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.ctid, &r.policies, &r.columns)
+		r, err = rightsOn(ctx, c.conn, t, names)
 	}
 	if err != nil {
 		c.unasked(subject, err)
 		return
 	}
-	role := pgx.Identifier{c.server.role}.Sanitize()
+	role := identifier(c.server.role)
 	switch {
 	case !r.usage:
 		c.fail(subject, fmt.Sprintf("role %q may not use its schema", c.server.role),
-			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", pgx.Identifier{t.Name.Schema}.Sanitize(), role))
+			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", identifier(t.Name.Schema), role))
 	case len(r.columns) > 0:
 		c.fail(subject, fmt.Sprintf("role %q may not read %s", c.server.role, strings.Join(r.columns, ", ")),
 			fmt.Sprintf("GRANT SELECT (%s, ctid) ON %s TO %s", identifiers(names), quoted(t.Name), role))
@@ -159,15 +145,6 @@ func (c *check) rights(ctx context.Context, t *schema.Table) {
 	}
 }
 
-// loaded returns the names of the columns that a load of t reads: the chosen ones, and
-// those that the condition on its rows looks at.
-func loaded(ctx context.Context, q querier, t *schema.Table) (names []string, err error) {
-	names = columnNames(t)
-	err = q.QueryRow(ctx, `SELECT $2::text[] || coalesce((SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1 AND attnum = ANY ($3::int2[]) AND attname <> ALL ($2::text[])), '{}')`,
-		t.OID, names, t.Filter.Columns).Scan(&names)
-	return names, err
-}
-
 // apart checks whether several sessions can read a partitioned table at once, partition by
 // partition.
 func (c *check) apart(ctx context.Context, t *schema.Table, subject string, names []string) {
@@ -180,7 +157,7 @@ func (c *check) apart(ctx context.Context, t *schema.Table, subject string, name
 	for _, p := range t.Parts {
 		if s, leaf := sizes[p.OID]; leaf && !s.apart {
 			c.warn(subject, fmt.Sprintf("%s; it is read by one session, since the role may not read partition %v by itself", told, p.Name),
-				fmt.Sprintf("GRANT SELECT (%s, ctid) ON %s, and each other partition, to %s", identifiers(names), quoted(p.Name), pgx.Identifier{c.server.role}.Sanitize()))
+				fmt.Sprintf("GRANT SELECT (%s, ctid) ON %s, and each other partition, to %s", identifiers(names), quoted(p.Name), identifier(c.server.role)))
 			return
 		}
 	}
@@ -283,15 +260,6 @@ func columnNames(t *schema.Table) []string {
 		names[i] = c.Name
 	}
 	return names
-}
-
-// identifiers quotes names for a list in SQL.
-func identifiers(names []string) string {
-	all := make([]string, len(names))
-	for i, n := range names {
-		all[i] = pgx.Identifier{n}.Sanitize()
-	}
-	return strings.Join(all, ", ")
 }
 
 // untouchable returns the Halt that a run would end with rather than alter the publication,

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,6 +71,41 @@ func (o *Origin) connect(ctx context.Context) (*session, error) {
 	return &session{conn}, nil
 }
 
+// session opens a session that may be idle, and read, for as long as it takes, whatever the
+// role's settings say. It fails rather than leave out rows that a policy hides, gets text
+// as it is stored, and reads by one process and only the blocks of a range. Settings that
+// the server's version does not know are left out.
+func (o *Origin) session(ctx context.Context) (*session, error) {
+	conn, err := o.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Exec(ctx, `
+		SELECT set_config(s.name, v.value, false)
+		FROM (VALUES ('transaction_timeout', '0'), ('idle_session_timeout', '0'), ('row_security', 'off'),
+		             ('max_parallel_workers_per_gather', '0'), ('enable_seqscan', 'off'), ('jit', 'off')) AS v(name, value)
+		JOIN pg_settings s ON s.name = v.name`)
+	if err == nil {
+		_, err = conn.Exec(ctx, asItLies)
+	}
+	if err != nil {
+		shut(conn)
+		return nil, fmt.Errorf("postgres: prepare a session: %w", err)
+	}
+	return conn, nil
+}
+
+// shut ends a session and waits until its socket is closed.
+func shut(conn *session) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // nothing more is wanted of it
+	select {
+	case <-conn.PgConn().CleanupDone():
+	case <-ctx.Done():
+	}
+}
+
 // connectReplication opens a session that takes replication commands, and only the simple
 // query protocol.
 // https://www.postgresql.org/docs/current/protocol-replication.html
@@ -87,4 +123,16 @@ func (o *Origin) connectReplication(ctx context.Context, change func(*pgconn.Con
 		return nil, fmt.Errorf("postgres: connect for replication: %w", &ConnectError{bare(err)})
 	}
 	return conn, nil
+}
+
+// sleep waits for a while, or until ctx is done; then it returns the cause.
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
 }

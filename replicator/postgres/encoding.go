@@ -16,20 +16,6 @@ const sqlASCII = "SQL_ASCII"
 // https://www.postgresql.org/docs/current/multibyte.html#MULTIBYTE-CONVERSIONS-SUPPORTED
 const asItLies = `SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE current_setting('server_encoding') = 'SQL_ASCII'`
 
-// SQLSTATEs for text that cannot be sent in UTF-8.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const (
-	notInRepertoire = "22021" // bytes that are invalid in the database's encoding
-	untranslatable  = "22P05" // a character that UTF-8 lacks
-)
-
-// unsendable reports whether err is about text that the server cannot send in UTF-8. Such
-// an error says nothing about the slot.
-func unsendable(err error) bool {
-	code := codeOf(err)
-	return code == notInRepertoire || code == untranslatable
-}
-
 // lookForIt says how to find the value that cannot be sent: a client that asks for UTF-8 is
 // refused as we are.
 const lookForIt = "find it by psql: SET client_encoding = 'UTF8', then SELECT * FROM %s, which fails as long as the value is there, and correct it"

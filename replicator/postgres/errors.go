@@ -3,20 +3,10 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowshift/replicator"
-)
-
-// SQLSTATEs that are acted on.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const (
-	objectInUse        = "55006"
-	undefinedObject    = "42704"
-	insufficientRights = "42501"
-	tooManyConnections = "53300"
 )
 
 // fault is a server's error without its detail and its context, which can hold a row's
@@ -43,44 +33,19 @@ func (e *ConnectError) Unwrap() error { return e.err }
 // bare strips from a server's error what can hold a row's values. It returns any other
 // error as it is.
 func bare(err error) error {
-	var p *pgconn.PgError
-	if !errors.As(err, &p) {
-		return err
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return newFault(p.Code, p.Message)
 	}
-	return newFault(p.Code, p.Message)
+	return err
 }
 
 // newFault returns the error for what the server said. If the code is of a value that the
 // server cannot read or write, the message quotes that value, so it is replaced.
 func newFault(code, message string) *fault {
-	if strings.HasPrefix(code, dataException) || strings.HasPrefix(code, "23") {
+	if ofClass(code, dataException, integrityViolation) {
 		message = "a value was refused"
 	}
 	return &fault{code: code, message: message}
-}
-
-// codeOf returns the SQLSTATE of an error, empty if it has none.
-func codeOf(err error) string {
-	var p *pgconn.PgError
-	if errors.As(err, &p) {
-		return p.Code
-	}
-	var f *fault
-	if errors.As(err, &f) {
-		return f.code
-	}
-	return ""
-}
-
-// transient reports whether an error of the server says nothing about the slot: the server
-// shuts down, lacks something, or was told to end the session.
-func transient(code string) bool {
-	for _, class := range []string{"08", "53", "57", "58"} {
-		if strings.HasPrefix(code, class) {
-			return true
-		}
-	}
-	return false
 }
 
 // stuckAfter is how often a slot may fail to decode at one position before it is taken for

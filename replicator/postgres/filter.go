@@ -192,13 +192,9 @@ func withheld(ctx context.Context, q querier, failed pgx.Tx, r schema.Relation, 
 // ofCondition reports whether an error is about the condition as it is written. One of its
 // constants may not be a value of its column's type: what the server quotes then is the
 // config's own text, since the temporary table has no rows.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
 func ofCondition(code string) bool {
-	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, dataException) || code == notSupported
+	return ofClass(code, syntaxOrAccess, dataException) || code == notSupported
 }
-
-// notSupported is the SQLSTATE of a condition that PostgreSQL would accept elsewhere.
-const notSupported = "0A000"
 
 // unpublishableHalt returns the Halt for a valid condition that a publication does not
 // take: it takes only few kinds of expressions. What the server says of it quotes no row.
@@ -225,12 +221,4 @@ func (o *Origin) conditions() (paths []string) {
 		}
 	}
 	return paths
-}
-
-// condition puts a condition of the config in brackets, whatever it ends with.
-func condition(where string) string {
-	if strings.Contains(where, "--") { // a comment would take the bracket in
-		where += "\n"
-	}
-	return "(" + where + ")"
 }

@@ -8,12 +8,6 @@ import (
 	"rowshift/schema"
 )
 
-// dataException is the class of errors that a value causes, such as a division by zero. A
-// publication accepts conditions that can fail like this, and the server evaluates them on
-// a row only when it sends the row, long after the row's owner has committed.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const dataException = "22"
-
 // rewrite says how to make a condition that cannot fail: only a CASE is sure to evaluate
 // one thing before another. Correcting the row is no repair: this writes the row's old
 // version to the log, on which the condition fails as well.
@@ -24,9 +18,12 @@ const rewrite = "write %s in the config so that no row can make it fail, as in C
 // that was changed after the position at. It returns nil if there is no condition, or the
 // stream ended for another reason. The server reads the log with the publication as it was
 // then, so only a new slot leads past the change.
+//
+// A publication accepts conditions that can fail like this, and the server evaluates them on
+// a row only when it sends the row, long after the row's owner has committed.
 func (o *Origin) filterHalt(at replicator.LSN, cause error) error {
 	conditions := o.conditions()
-	if len(conditions) == 0 || !strings.HasPrefix(codeOf(cause), dataException) {
+	if len(conditions) == 0 || !ofClass(codeOf(cause), dataException) {
 		return nil
 	}
 	return &replicator.Halt{

@@ -28,13 +28,6 @@ type lock struct {
 	vxid string // the virtual id of its transaction, never used twice
 }
 
-// SQLSTATEs after which locking is tried again.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const (
-	deadlockDetected = "40P01"
-	lockNotAvailable = "55P03"
-)
-
 // lock locks all of the tables, or none. For each lock it waits less than the
 // deadlock_timeout, so that the server never finds a deadlock with us and makes nobody fail
 // for it. If that is not enough, it gives all locks back and tries again, for as long as it
@@ -84,7 +77,7 @@ func (l *lock) try(ctx context.Context, tables []*schema.Table, limit time.Durat
 		if err == nil && time.Since(began) < limit {
 			continue
 		}
-		if code := codeOf(err); err != nil && code != lockNotAvailable && code != deadlockDetected {
+		if err != nil && !lockedOut(err) {
 			return nil, unreadable(ctx, l.conn, t, err)
 		}
 		if _, err := l.conn.Exec(ctx, `ROLLBACK`); err != nil {
@@ -145,7 +138,7 @@ func unreadable(ctx context.Context, conn *session, t *schema.Table, err error) 
 	switch {
 	case unsendable(err):
 		return unsendableTable(t, err)
-	case t.Where != "" && strings.HasPrefix(codeOf(err), dataException):
+	case t.Where != "" && ofClass(codeOf(err), dataException):
 		return filterTable(t, err)
 	case codeOf(err) != insufficientRights:
 		return fmt.Errorf("postgres: read %s: %w", t.Name, err)
@@ -174,28 +167,25 @@ func forbidden(ctx context.Context, conn *session, t *schema.Table) (string, err
 	if err != nil {
 		return "", err
 	}
-	var r rights
-	if err := conn.QueryRow(ctx, rightsQuery, t.OID, names).Scan(&r.usage, &r.ctid, &r.policies, &r.columns); err != nil {
+	r, err := rightsOn(ctx, conn, t, names)
+	if err != nil {
 		return "", err
 	}
 	err = conn.QueryRow(ctx, `SELECT bool_or(row_security_active(o)) FROM unnest($1::oid[]) o`, locked(t)).Scan(&r.policies) // of partitions too, which are read by themselves
 	if err != nil {
 		return "", err
 	}
-	role := pgx.Identifier{conn.Config().User}.Sanitize()
+	role := identifier(conn.Config().User)
 	var statements []string
 	if !r.usage || len(r.columns) > 0 || !r.policies {
 		statements = append(statements, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT (%s, ctid) ON %s TO %[2]s",
-			pgx.Identifier{t.Name.Schema}.Sanitize(), role, identifiers(names), quoted(t.Name)))
+			identifier(t.Name.Schema), role, identifiers(names), quoted(t.Name)))
 	}
 	if r.policies {
 		statements = append(statements, fmt.Sprintf("ALTER ROLE %s BYPASSRLS", role))
 	}
 	return strings.Join(statements, "; "), nil
 }
-
-// quoted returns a name as SQL spells it.
-func quoted(n schema.Name) string { return pgx.Identifier{n.Schema, n.Table}.Sanitize() }
 
 // describeHolder describes who keeps us from locking t.
 func describeHolder(ctx context.Context, conn *session, t *schema.Table) (string, error) {

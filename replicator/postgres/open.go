@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -195,7 +194,7 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 	if p.format == Binary {
 		plugin = append(plugin, "binary 'true'")
 	}
-	err = pglogrepl.StartReplication(ctx, conn, pgx.Identifier{p.options.Slot}.Sanitize(), pglogrepl.LSN(p.request.After), pglogrepl.StartReplicationOptions{PluginArgs: plugin})
+	err = pglogrepl.StartReplication(ctx, conn, identifier(p.options.Slot), pglogrepl.LSN(p.request.After), pglogrepl.StartReplicationOptions{PluginArgs: plugin})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: start replication: %w", bare(err))
 	}
@@ -217,9 +216,6 @@ func (p *opening) unsent(at replicator.LSN, cause error) error {
 	p.textOnly.addLog(at)
 	return fmt.Errorf("postgres: the stream in the binary format ended, and is opened again as text: %w", cause)
 }
-
-// literal quotes a string for SQL.
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // fork returns where the history of the timeline now left the earlier timeline was. If it
 // never was on that one, it returns the first position, so that everything of it counts as

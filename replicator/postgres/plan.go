@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"rowshift/replicator"
 )
@@ -68,9 +67,6 @@ func (o *Origin) planSlot(ctx context.Context, conn *session, seen replicator.Op
 	}
 	return statements, nil
 }
-
-// comment returns text as a line of SQL that does nothing.
-func comment(text string) string { return "-- " + strings.ReplaceAll(text, "\n", " ") }
 
 // foresee returns the statements that bring the publication in line with the config, and
 // what an opening sees once they are executed. A table that they publish anew has no Row in

@@ -177,7 +177,7 @@ func (o *Origin) difference(p *publication, tables []*schema.Table) (statements 
 }
 
 // publicationName is the publication's name as SQL spells it.
-func (o *Origin) publicationName() string { return pgx.Identifier{o.options.Publication}.Sanitize() }
+func (o *Origin) publicationName() string { return identifier(o.options.Publication) }
 
 // publishedAs are the options that our publication has. Changes of partitions cross as the
 // root's, with its columns, its list and its condition, if the root is in the publication.
@@ -202,11 +202,6 @@ func (o *Origin) tableDifference(p *publication, t *schema.Table) (statements []
 		statements = append(statements, "ALTER PUBLICATION "+name+" DROP TABLE ONLY "+quoted(t.Name))
 	}
 	return append(statements, "ALTER PUBLICATION "+name+" ADD TABLE ONLY "+publishedTable(t))
-}
-
-// inOne writes statements as one transaction.
-func inOne(statements []string) string {
-	return "BEGIN; " + strings.Join(statements, "; ") + "; COMMIT"
 }
 
 // publishesAs reports whether the publication has the options that the tables need.

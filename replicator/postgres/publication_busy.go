@@ -29,12 +29,6 @@ func (o *Origin) alignApart(ctx context.Context, conn *session, s server, due []
 	return o.leftAlone(ctx, conn, s, tables, busy, refused)
 }
 
-// lockedOut reports whether err says that somebody else has a lock that we need.
-func lockedOut(err error) bool {
-	code := codeOf(err)
-	return code == lockNotAvailable || code == deadlockDetected
-}
-
 // wait notes the tables for which the publication waits, and says so in the reason of those
 // that are parked meanwhile. Parking them does no harm: once they are published as they
 // must be, they are loaded.

@@ -124,6 +124,6 @@ func (s server) walHalt() *replicator.Halt {
 // repairReplication returns the statements that give a role the right to use slots.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.FeatureSupport.LogicalReplication.html
 func repairReplication(role string) string {
-	r := pgx.Identifier{role}.Sanitize()
+	r := identifier(role)
 	return fmt.Sprintf("ALTER ROLE %s REPLICATION; on Amazon RDS: GRANT rds_replication TO %s", r, r)
 }

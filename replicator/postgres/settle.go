@@ -70,18 +70,6 @@ func ownXID(ctx context.Context, conn *session) (int64, error) {
 	return xid, errors.Join(err, tx.Rollback(ctx))
 }
 
-// sleep waits for a while, or until ctx is done; then it returns the cause.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
 // transactionsUpTo lists the transactions up to an id that are still running. A role that
 // may not read the statistics of others does not see since when theirs run, and what they
 // wait for.
