@@ -140,7 +140,7 @@ func (c *comparison) content(was Shape, i int) {
 // column compares a column with what it was.
 func (c *comparison) column(was, now Shape) {
 	if c.heap.Last == 0 { // nothing else is known of it
-		was.XMin, was.Key, was.Into, was.Configured = now.XMin, now.Key, now.Into, now.Configured
+		was.XMin, was.Key, was.Into = now.XMin, now.Key, now.Into
 	}
 	anew := c.heap.Last != 0 && c.heap.File != c.table.Heap.File
 	switch {
@@ -164,8 +164,7 @@ func (c *comparison) column(was, now Shape) {
 	if from, to := was.target(), now.target(); from != to {
 		c.diff.Renamed = append(c.diff.Renamed, Rename{From: from, To: to})
 	}
-	was.Name, was.Type, was.Typmod, was.XMin, was.Into, was.Configured, was.Target, was.Content = now.Name, now.Type, now.Typmod, now.XMin, now.Into, now.Configured, now.Target, now.Content
-	if was != now {
+	if was.Stored != now.Stored {
 		c.uncertain("what is made of column %q on the way is something else", now.Name)
 	}
 }

@@ -40,12 +40,13 @@ var redshiftNames = map[string]string{
 	"SUPER": "SUPER", "GEOMETRY": "GEOMETRY", "GEOGRAPHY": "GEOGRAPHY",
 }
 
-var spelled = regexp.MustCompile(`^([A-Z0-9 ]+?)\s*(?:\(\s*(\w+)\s*(?:,\s*(\d+)\s*)?\))?$`)
+// written matches a type as a person may write it, in upper case: its name, and its numbers.
+var written = regexp.MustCompile(`^([A-Z0-9 ]+?)\s*(?:\(\s*(\w+)\s*(?:,\s*(\d+)\s*)?\))?$`)
 
 // spell takes apart a Redshift type that a person wrote. The error says what is wrong with
 // it.
 func spell(text string) (spelling, error) {
-	parts := spelled.FindStringSubmatch(strings.Join(strings.Fields(strings.ToUpper(text)), " "))
+	parts := written.FindStringSubmatch(strings.Join(strings.Fields(strings.ToUpper(text)), " "))
 	if parts == nil || redshiftNames[parts[1]] == "" {
 		return spelling{}, fmt.Errorf("%.64q is not a type of Redshift that rowshift makes", text)
 	}
