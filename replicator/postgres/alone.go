@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,10 +106,7 @@ type maker struct {
 
 // findMaker returns the maker of the slot.
 func (o *Origin) findMaker(ctx context.Context, q querier) (m maker, err error) {
-	silent := silentAfter
-	if o.silent > 0 {
-		silent = o.silent
-	}
+	silent := cmp.Or(o.silent, silentAfter)
 	err = q.QueryRow(ctx, holderQuery, o.slotKey(), applicationName, silent.Milliseconds()).Scan(&m.pid, &m.silent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return maker{}, nil

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -238,7 +239,7 @@ func (o *Origin) fit(ctx context.Context, q querier, s server) (tables []*schema
 		return nil, nil, err
 	}
 	tables, faults = resolve(relations, o.options.Choices, o.known, s.major())
-	slices.SortFunc(tables, func(a, b *schema.Table) int { return int(int64(a.OID) - int64(b.OID)) })
+	slices.SortFunc(tables, func(a, b *schema.Table) int { return cmp.Compare(a.OID, b.OID) })
 	return tables, faults, nil
 }
 

@@ -81,8 +81,8 @@ func (c *check) unasked(subject string, err error) {
 
 // halted adds a finding for what a run would halt with.
 func (c *check) halted(subject string, err error) {
-	var h *replicator.Halt
-	if !errors.As(err, &h) {
+	h, is := errors.AsType[*replicator.Halt](err)
+	if !is {
 		c.unasked(subject, err)
 		return
 	}

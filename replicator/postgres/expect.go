@@ -47,9 +47,9 @@ func (o *Origin) foreseeSlot(ctx context.Context, q querier, found *slot, databa
 		return "", o.mayMake(found, database, true)
 	}
 	if reset = o.expects.asked(); reset == "" {
-		var h *replicator.Halt
 		err := o.judgeSlot(ctx, q, *cp, found, database)
-		if !errors.As(err, &h) || !cp.Repairs(h, o.expects.resyncLost) {
+		h, is := errors.AsType[*replicator.Halt](err)
+		if !is || !cp.Repairs(h, o.expects.resyncLost) {
 			return "", err
 		}
 		reset = h.Found

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -54,18 +55,10 @@ type Origin struct {
 
 // New returns an Origin. Nothing is opened yet.
 func New(o Options) *Origin {
-	if o.LoadYield == 0 {
-		o.LoadYield = 10 * time.Second
-	}
-	if o.Workers == 0 {
-		o.Workers = 4
-	}
-	if o.Heartbeat == 0 {
-		o.Heartbeat = 10 * time.Second
-	}
-	if o.LookEvery == 0 {
-		o.LookEvery = 10 * time.Second
-	}
+	o.LoadYield = cmp.Or(o.LoadYield, 10*time.Second)
+	o.Workers = cmp.Or(o.Workers, 4)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 10*time.Second)
+	o.LookEvery = cmp.Or(o.LookEvery, 10*time.Second)
 	return &Origin{options: o}
 }
 

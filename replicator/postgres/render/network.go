@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 )
 
@@ -81,11 +82,11 @@ func hardware(size int) Form {
 		if len(v) != size {
 			return dst, ErrMalformed
 		}
-		for i, b := range v {
+		for i := range v {
 			if i > 0 {
 				dst = append(dst, ':')
 			}
-			dst = append(dst, hex[b>>4], hex[b&15])
+			dst = hex.AppendEncode(dst, v[i:i+1])
 		}
 		return dst, nil
 	}

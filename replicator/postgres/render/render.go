@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 
 	"rowshift/schema"
@@ -127,14 +128,8 @@ func char(major int) Form {
 	}
 }
 
-const hex = "0123456789abcdef"
-
 func bytea(dst, v []byte) ([]byte, error) {
-	dst = append(dst, '\\', 'x')
-	for _, b := range v {
-		dst = append(dst, hex[b>>4], hex[b&15])
-	}
-	return dst, nil
+	return hex.AppendEncode(append(dst, '\\', 'x'), v), nil
 }
 
 func uuid(dst, v []byte) ([]byte, error) {
@@ -142,15 +137,12 @@ func uuid(dst, v []byte) ([]byte, error) {
 		return dst, ErrMalformed
 	}
 	var text [36]byte
-	at := 0
-	for i, b := range v {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			text[at] = '-'
-			at++
-		}
-		text[at], text[at+1] = hex[b>>4], hex[b&15]
-		at += 2
-	}
+	hex.Encode(text[:], v[:4])
+	hex.Encode(text[9:], v[4:6])
+	hex.Encode(text[14:], v[6:8])
+	hex.Encode(text[19:], v[8:10])
+	hex.Encode(text[24:], v[10:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
 	return append(dst, text[:]...), nil
 }
 
