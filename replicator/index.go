@@ -12,7 +12,7 @@ import (
 // garbage collector does not scan it. Nothing is taken out of it.
 type index struct {
 	seed  maphash.Seed
-	slots []int32 // the number of a row, from 1; 0: free. Their number is a power of two, and half of them are free
+	slots []int32 // the number of a row, from 1; 0: free. Their number is a power of two, and at least half of them are free
 }
 
 // firstSlots is how many slots an index begins with. It is small, since there can be many

@@ -12,17 +12,17 @@ import (
 // read, did not have. None is ever forgotten, because the same log may be read again.
 type announced struct {
 	root map[uint32]uint32 // by a partition's OID: the OID of its root
-	gone map[uint32]bool   // by a partition's OID: whether the core has been told, should it be gone
+	told map[uint32]bool   // by a partition's OID: the core knows that it was missed
 }
 
-// looks returns a function that records an unknown partition. The function reports whether
-// the partition was already recorded when looks was called, that is, whether the catalogue
-// has been read since a stream first named it.
-func (a *announced) looks() func(partition, root uint32) bool {
+// recorder returns a function that records an unknown partition. The function reports
+// whether the partition was already recorded when recorder was called, that is, whether the
+// catalogue has been read since a stream first named it.
+func (a *announced) recorder() func(partition, root uint32) bool {
 	before := maps.Clone(a.root)
 	return func(partition, root uint32) bool {
 		if a.root == nil {
-			a.root, a.gone = map[uint32]uint32{}, map[uint32]bool{}
+			a.root, a.told = map[uint32]uint32{}, map[uint32]bool{}
 		}
 		a.root[partition] = root
 		_, looked := before[partition]
@@ -35,17 +35,17 @@ func (a *announced) looks() func(partition, root uint32) bool {
 func (a *announced) missed(t *schema.Table) bool {
 	for partition, root := range a.root {
 		have := slices.ContainsFunc(t.Parts, func(p schema.Part) bool { return p.OID == partition })
-		if root == t.OID && !have && !a.gone[partition] {
+		if root == t.OID && !have && !a.told[partition] {
 			return true
 		}
 	}
 	return false
 }
 
-// told notes that the core knows what was missed.
-func (a *announced) told() {
+// tell notes that the core knows what was missed.
+func (a *announced) tell() {
 	for partition := range a.root {
-		a.gone[partition] = true
+		a.told[partition] = true
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 //
 // An interval is printed as in ISO 8601, the one form that other systems read, with a sign
 // for each of its parts. Money is printed as in the locale C: $1,234.50. Rows of a database
-// in SQL_ASCII are read in another encoding, see asItLies.
+// in SQL_ASCII are read in another encoding, see sendAsStored.
 // https://www.postgresql.org/docs/current/runtime-config-client.html
 var pinned = map[string]string{
 	"client_encoding":               "UTF8",
@@ -86,7 +86,7 @@ func (o *Origin) session(ctx context.Context) (*session, error) {
 		             ('max_parallel_workers_per_gather', '0'), ('enable_seqscan', 'off'), ('jit', 'off')) AS v(name, value)
 		JOIN pg_settings s ON s.name = v.name`)
 	if err == nil {
-		_, err = conn.Exec(ctx, asItLies)
+		_, err = conn.Exec(ctx, sendAsStored)
 	}
 	if err != nil {
 		shut(conn)

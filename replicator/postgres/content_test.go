@@ -43,16 +43,16 @@ func TestAlteredTypes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		print := func() string {
+		look := func() string {
 			p, err := fingerprint(t.Context(), other, s)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return p
 		}
-		before := print()
+		before := look()
 		w.exec(other, c.alter)
-		if print() == before {
+		if look() == before {
 			t.Errorf("%s: the watcher sees no difference", c.alter)
 		}
 		w.options.Choices = nil

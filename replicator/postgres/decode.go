@@ -288,9 +288,9 @@ func (d *decoder) change(c *cursor, kind byte) (change replicator.Change, found 
 	case r == nil:
 		c.b = nil
 		return change, false
-	case r.unfit != nil:
+	case r.misread != nil:
 		c.b = nil
-		return replicator.Change{Op: operation(kind), Table: r.table, Misread: r.unfit}, true
+		return replicator.Change{Op: operation(kind), Table: r.table, Misread: r.misread}, true
 	}
 	change.Op, change.Table = operation(kind), r.table
 	part := c.uint8()
@@ -352,5 +352,5 @@ func (d *decoder) nextTruncated() (replicator.Change, bool) {
 	}
 	r := d.truncated[0]
 	d.truncated = d.truncated[1:]
-	return replicator.Change{Op: replicator.Truncate, Table: r.table, Misread: r.unfit}, true
+	return replicator.Change{Op: replicator.Truncate, Table: r.table, Misread: r.misread}, true
 }

@@ -22,7 +22,7 @@
 //
 // Each Relation message is compared with the catalogue as it was read when the stream was
 // opened. The log may be older than the catalogue, so rows of another shape are not an
-// error yet: they come with the reason why they are unfit, because it may be that nobody
+// error yet: they come with the reason why they are misread, because it may be that nobody
 // needs them.
 //
 // Changes of partitions cross as changes of their root. What is done to the partitions
@@ -60,8 +60,8 @@
 //	a dropped link, a restart, a time-out      a plain error: the core opens again
 //	the slot is active elsewhere               waited for, by looking only
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
-//	a change of shape of a replicated table    a change that is unfit, by a *replicator.Altered
-//	rows in binary that cannot be rendered     a change that is unfit, or an error; the next stream is text
+//	a change of shape of a replicated table    a change that is misread, by a *replicator.Altered
+//	rows in binary that cannot be rendered     a change that is misread, or an error; the next stream is text
 //	a condition fails on a row                 *replicator.Halt; in a load, a *replicator.Unfit
 //	the slot cannot decode its log             wraps replicator.ErrUndecodable; once it has failed at one
 //	                                           position again and again, a *replicator.Halt

@@ -158,7 +158,7 @@ func (known chosen) form(c relationColumn, i int) render.Form {
 	return render.Of(schema.Type{OID: c.oid, Base: c.oid}, known.major)
 }
 
-// render sets how the rows of the relation are rendered, or that they are unfit because
+// render sets how the rows of the relation are rendered, or that they are misread because
 // they cannot be. places are the places of the message's columns in the table.
 func (r *relation) render(known chosen, m relationMessage, places []int) {
 	r.forms = make([]render.Form, len(places))
@@ -167,7 +167,7 @@ func (r *relation) render(known chosen, m relationMessage, places []int) {
 			continue
 		}
 		if r.forms[i] = known.form(m.columns[i], column); r.forms[i] == nil {
-			r.unfit = &replicator.Altered{
+			r.misread = &replicator.Altered{
 				Found: fmt.Sprintf("column %q of %v comes with the type with OID %d in the binary format; the stream is opened again as text", m.columns[i].name, known.table.Name, m.columns[i].oid),
 				Cause: errUnrendered,
 			}

@@ -38,7 +38,7 @@ func (o *Origin) lock(ctx context.Context, tables []*schema.Table) (*lock, error
 		return nil, err
 	}
 	l := &lock{conn: conn}
-	said := ""
+	say := o.waitingOnce()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		busy, err := l.try(ctx, tables, o.options.LoadYield)
 		if err == nil && busy == nil {
@@ -47,9 +47,8 @@ func (o *Origin) lock(ctx context.Context, tables []*schema.Table) (*lock, error
 		if err == nil {
 			var what string
 			what, err = describeHolder(ctx, conn, busy)
-			if err == nil && what != said {
-				o.waiting(what)
-				said = what
+			if err == nil {
+				say(what)
 			}
 		}
 		if err == nil {

@@ -43,7 +43,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	}
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
-		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.looks(), unrendered: o.textOnly.addLog},
+		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.recorder(), unrendered: o.textOnly.addLog},
 		opened:  replicator.Opened{Slot: o.options.Slot, Database: s.database},
 	}
 	source, err := p.start(ctx)
@@ -82,8 +82,8 @@ func (p *opening) start(ctx context.Context) (*stream, error) {
 // found of the slot, unless the source is another one, which never had the slot, or the
 // config names another slot than the pipeline has. Those cases have repairs of their own.
 func (p *opening) elsewhere(ctx context.Context, missing error) error {
-	var h *replicator.Halt
-	if p.request.Judge == nil || !errors.As(missing, &h) || !slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotStrange}, h.Reason) {
+	h, is := errors.AsType[*replicator.Halt](missing)
+	if p.request.Judge == nil || !is || !slices.Contains([]replicator.Reason{replicator.SlotMissing, replicator.SlotLost, replicator.SlotStrange}, h.Reason) {
 		return missing
 	}
 	system, err := p.system(ctx, p.server.role)
@@ -186,7 +186,7 @@ func (p *opening) startOn(ctx context.Context, conn *pgconn.PgConn, w *wire) (*s
 		return nil, err
 	}
 	p.opened.Format = string(p.format)
-	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout'); `+asItLies).Close(); err != nil {
+	if err := conn.Exec(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout'); `+sendAsStored).Close(); err != nil {
 		return nil, fmt.Errorf("postgres: prepare the stream's session: %w", bare(err))
 	}
 	// The value of publication_names is a list of identifiers.
@@ -264,14 +264,14 @@ func (p *opening) look(ctx context.Context) (err error) {
 	if p.opened.Read, err = endOfLog(ctx, p.conn, "pg_current_wal_insert_lsn"); err != nil {
 		return err
 	}
-	print, err := fingerprint(ctx, p.conn, p.server)
+	before, err := fingerprint(ctx, p.conn, p.server)
 	if err != nil {
 		return err
 	}
 	if p.sight, err = p.alignFit(ctx, p.conn, p.server, true, true); err != nil {
 		return err
 	}
-	p.sight.print = print // the watcher notices what is altered from here on
+	p.sight.print = before // the watcher notices what is altered from here on
 	p.opened.Publication, p.opened.Unfit = p.sight.publication.id, p.sight.unfit
 	choices := map[schema.Name]schema.Choice{}
 	for _, c := range p.options.Choices {

@@ -57,7 +57,7 @@ type relation struct {
 
 	forms []render.Form // by index in the message, for the columns that are taken; nil: values come as text
 
-	unfit error // why its rows cannot be read as the table's
+	misread error // why its rows cannot be read as the table's
 }
 
 // matcher knows the replicated tables by OID and matches Relation messages with
@@ -84,7 +84,7 @@ type chosen struct {
 // match returns how the relation's rows are read, in a transaction whose commit is at that
 // position; nil if the relation is not replicated. A message that agrees with the catalogue
 // changes nothing, whatever the table's name is. One that differs may be from before an
-// alteration that the catalogue has. In any other case the rows are unfit, by an Altered:
+// alteration that the catalogue has. In any other case the rows are misread, by an Altered:
 // they may be rows that nobody needs, since the table is loaded as it is now.
 func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 	known, ok := m.tables[r.oid]
@@ -92,7 +92,7 @@ func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 		return nil
 	}
 	to := known.match(r, at)
-	if errors.Is(to.unfit, errUnrendered) {
+	if errors.Is(to.misread, errUnrendered) {
 		m.unrendered(at)
 	}
 	return to
@@ -100,16 +100,16 @@ func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
 
 // partition checks the partition that a row of root belongs to: it was described after the
 // root and before the row. If it is not known, it is newer than the catalogue that was
-// read, or it is gone by now, of which the log says nothing. The root's rows are then unfit
+// read, or it is gone by now, of which the log says nothing. The root's rows are then misread
 // and the catalogue has to be read again, unless that has been done since the partition was
 // first named.
 func (m *matcher) partition(r relationMessage, root *relation) {
-	if root == nil || !root.table.Partitioned || root.unfit != nil {
+	if root == nil || !root.table.Partitioned || root.misread != nil {
 		return
 	}
 	known := slices.ContainsFunc(root.table.Parts, func(p schema.Part) bool { return p.OID == r.oid })
 	if !known && !m.looked(r.oid, root.table.OID) {
-		root.unfit = &replicator.Altered{Found: fmt.Sprintf("%v is a partition of %v that is not known", r.name, root.table.Name), Cause: errPartitions}
+		root.misread = &replicator.Altered{Found: fmt.Sprintf("%v is a partition of %v that is not known", r.name, root.table.Name), Cause: errPartitions}
 	}
 }
 
@@ -119,7 +119,7 @@ func (known chosen) match(r relationMessage, at replicator.LSN) *relation {
 	places := known.places(r)
 	if len(differences) > 0 {
 		if known.past == nil || at >= known.past.Until || !known.earlier(r, &places) {
-			return &relation{table: known.table, unfit: &replicator.Altered{OID: r.oid, Found: fmt.Sprintf(
+			return &relation{table: known.table, misread: &replicator.Altered{OID: r.oid, Found: fmt.Sprintf(
 				"%v has another shape in the stream than in the catalogue that was read: %s", known.table.Name, strings.Join(differences, ", "))}}
 		}
 	}

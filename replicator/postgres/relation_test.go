@@ -118,7 +118,7 @@ func TestMatchChanges(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m, c := described(), person()
 			test.alter(&m, &c)
-			err := matching(c).match(m, 0).unfit
+			err := matching(c).match(m, 0).misread
 			switch {
 			case test.found == "" && err != nil:
 				t.Error(err)
@@ -175,9 +175,9 @@ func TestMatchEarlier(t *testing.T) {
 			m := described()
 			m.columns = test.columns
 			r := matching(now).match(m, test.at)
-			if r.unfit != nil {
-				if test.reads != "" || alteredWith(r.unfit, 900) != nil {
-					t.Error(r.unfit)
+			if r.misread != nil {
+				if test.reads != "" || alteredWith(r.misread, 900) != nil {
+					t.Error(r.misread)
 				}
 				return
 			}
@@ -197,7 +197,7 @@ func TestMatchEarlier(t *testing.T) {
 func TestMatchRenamed(t *testing.T) {
 	m := described()
 	m.name.Table = "people"
-	if r := matching(person()).match(m, 0); r.unfit != nil {
-		t.Error(r.unfit)
+	if r := matching(person()).match(m, 0); r.misread != nil {
+		t.Error(r.misread)
 	}
 }

@@ -33,7 +33,7 @@ func (o *Origin) settle(ctx context.Context, conn *session) error {
 	if err != nil {
 		return fmt.Errorf("postgres: note a transaction id: %w", err)
 	}
-	said := ""
+	say := o.waitingOnce()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		var settled bool
 		err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1::bigint`, xid).Scan(&settled)
@@ -48,9 +48,8 @@ func (o *Origin) settle(ctx context.Context, conn *session) error {
 			if err != nil {
 				return fmt.Errorf("postgres: look for running transactions: %w", err)
 			}
-			if what != "" && what != said {
-				o.waiting(what)
-				said = what
+			if what != "" {
+				say(what)
 			}
 		}
 		if err := sleep(ctx, pause); err != nil {

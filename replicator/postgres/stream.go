@@ -331,7 +331,7 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 	}
 	o.streamed = int32(h.PID)
 	s := &stream{
-		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable, begin: o.partitions.told,
+		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable, begin: o.partitions.tell,
 		heartbeat: o.options.Heartbeat, resend: sendAtLeast, silence: silentFor,
 		position: after, commit: after, acked: confirmed, ctx: context.Background(),
 	}

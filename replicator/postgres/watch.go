@@ -129,8 +129,8 @@ func (w *watcher) look(ctx context.Context, conn *session) error {
 		w.altered.Store(&replicator.Altered{Found: "the lock is free that publication " + w.options.Publication + " waited for"})
 		return nil
 	}
-	print, err := fingerprint(ctx, conn, w.server)
-	if err != nil || print == w.print {
+	is, err := fingerprint(ctx, conn, w.server)
+	if err != nil || is == w.print {
 		return err
 	}
 	now, err := w.see(ctx, conn, w.server)
@@ -142,7 +142,7 @@ func (w *watcher) look(ctx context.Context, conn *session) error {
 		w.altered.Store(&replicator.Altered{Found: found})
 	} else {
 		w.glimpses.take(w.opened.tables, now.tables)
-		w.opened.tables, w.print = now.tables, print
+		w.opened.tables, w.print = now.tables, is
 	}
 	return nil
 }
@@ -165,15 +165,15 @@ SELECT concat_ws(' ',
   (SELECT bit_xor(hash_record_extended((oid, xmin), 7)) FROM pg_publication_rel)%s)`
 
 // fingerprint returns a text that changes once anything is altered that see looks at.
-func fingerprint(ctx context.Context, q querier, s server) (print string, err error) {
+func fingerprint(ctx context.Context, q querier, s server) (text string, err error) {
 	schemas := ""
 	if s.major() >= columnListMajor {
 		schemas = ",\n  (SELECT bit_xor(hash_record_extended((oid, xmin), 8)) FROM pg_publication_namespace)"
 	}
-	if err := q.QueryRow(ctx, fmt.Sprintf(fingerprintQuery, schemas)).Scan(&print); err != nil {
+	if err := q.QueryRow(ctx, fmt.Sprintf(fingerprintQuery, schemas)).Scan(&text); err != nil {
 		return "", fmt.Errorf("postgres: look whether the catalogue was altered: %w", err)
 	}
-	return print, nil
+	return text, nil
 }
 
 // see looks at the tables and the publication, and changes nothing.
