@@ -224,8 +224,8 @@ type Hold struct {
 
 // Merged is what a merge did.
 type Merged struct {
-	Rows  map[uint32]int64         // rows deleted or inserted by table, as the warehouse counted them
-	Steps map[string]time.Duration // by step: copy, fill, delete, insert, reconcile, checkpoint, commit
+	Rows  map[uint32]int64       // rows deleted or inserted by table, as the warehouse counted them
+	Steps map[Step]time.Duration // how long each took, if the merge had it
 
 	// Resyncs are the tables that somebody has asked to have loaded again, but for those
 	// that are about to be loaded with this merge.

@@ -51,7 +51,7 @@ func (t *teller) merged(b replicator.MergedBatch) {
 	if t.log.Core().Enabled(zapcore.DebugLevel) {
 		var steps []zap.Field
 		for _, step := range slices.Sorted(maps.Keys(b.Merged.Steps)) {
-			steps = append(steps, zap.Duration(step, b.Merged.Steps[step]))
+			steps = append(steps, zap.Duration(string(step), b.Merged.Steps[step]))
 		}
 		t.log.Debug("merge", lsn(b.Merge.Checkpoint.LSN), zap.Duration("took", b.Took), zap.Dict("steps", steps...))
 	}

@@ -32,15 +32,15 @@ type metrics struct {
 // and load.
 var ops = []string{"insert", "update", "delete", "truncate", "load"}
 
-// The steps whose series exist from the start: those that are timed, and those that are
-// retried.
+// The steps whose series exist from the start: those that are timed, beside the steps of a
+// merge, and those that are retried.
 var (
-	timed = []string{
-		"stage", "merge", "load",
-		"merge_copy", "merge_hold", "merge_fill", "merge_delete", "merge_insert", "merge_reconcile", "merge_account", "merge_checkpoint", "merge_commit",
-	}
-	retried = []string{"stage", "prepare", "merge", "load", "apply"}
+	timed   = []string{"stage", "merge", "load"}
+	retried = []string{"create", "reset", "stage", "prepare", "merge", "load", "apply"}
 )
+
+// mergeStep returns the name that a step of a merge has among all steps.
+func mergeStep(s replicator.Step) string { return "merge_" + string(s) }
 
 // stepBounds are the bounds of the histogram of steps' durations, for merges of
 // milliseconds and loads of hours. The thresholds of the alerts are among them.
@@ -124,6 +124,9 @@ func (m *metrics) begin(tables []schema.Choice) {
 	for _, step := range timed {
 		m.steps.WithLabelValues(step)
 	}
+	for _, step := range replicator.Steps {
+		m.steps.WithLabelValues(mergeStep(step))
+	}
 	for _, step := range retried {
 		m.retries.WithLabelValues(step)
 	}
@@ -197,7 +200,7 @@ func (m *metrics) merged(b replicator.MergedBatch) {
 	m.took("merge", b.Took)
 	m.endToEnd.merged(b.Merge.Checkpoint.LSN, time.Now())
 	for step, d := range b.Merged.Steps {
-		m.took("merge_"+step, d)
+		m.took(mergeStep(step), d)
 	}
 	for _, s := range b.Merge.Staged {
 		if s.Changes > 0 {

@@ -53,7 +53,7 @@ func day(l replicator.Listener) {
 	l.Retried(replicator.Retry{Step: "merge", Cause: &pgconn.PgError{Severity: "ERROR", Code: "XX000", Message: "1023"}, Wait: time.Second})
 	l.Merged(replicator.MergedBatch{
 		Merge: &replicator.Merge{Expect: cp.LSN, Checkpoint: after, Staged: []*replicator.Staged{staged}},
-		Merged: replicator.Merged{Rows: map[uint32]int64{1: 6}, Steps: map[string]time.Duration{"copy": 300 * time.Millisecond, "commit": 100 * time.Millisecond},
+		Merged: replicator.Merged{Rows: map[uint32]int64{1: 6}, Steps: map[replicator.Step]time.Duration{replicator.StepCopy: 300 * time.Millisecond, replicator.StepCommit: 100 * time.Millisecond},
 			Entries: []replicator.Entries{
 				{Table: table.Name, Kind: schema.TooLong, Rule: schema.Truncate, Count: 4}, {Table: table.Name, Kind: schema.NotUTF8, Rule: schema.Quarantine, Count: 2},
 			},

@@ -319,7 +319,7 @@ const (
 // that were there before.
 func (m *merging) fillColumns(ctx context.Context) error {
 	for _, f := range m.fills {
-		if _, err := m.runOn(ctx, f.table, "fill", f.sql); err != nil {
+		if _, err := m.runOn(ctx, f.table, replicator.StepFill, f.sql); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func (m *merging) recount(ctx context.Context) error {
 // account runs statements on the ledger or the quarantine.
 func (m *merging) account(ctx context.Context, statements ...string) error {
 	for _, sql := range statements {
-		if _, err := m.step(ctx, "account", sql); err != nil {
+		if _, err := m.step(ctx, replicator.StepAccount, sql); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type merging struct {
 }
 
 func newMerging(w *Warehouse, m *replicator.Merge) *merging {
-	return &merging{Warehouse: w, merge: m, merged: replicator.Merged{Rows: map[uint32]int64{}, Steps: map[string]time.Duration{}}}
+	return &merging{Warehouse: w, merge: m, merged: replicator.Merged{Rows: map[uint32]int64{}, Steps: map[replicator.Step]time.Duration{}}}
 }
 
 // Merge implements replicator.Warehouse.
@@ -63,6 +63,7 @@ func (m *merging) run(ctx context.Context) error {
 		return err
 	}
 	staged := len(m.made)
+	var written time.Time // when only COMMIT was left
 	err = m.bounded(ctx, m.session, func() error {
 		for _, do := range []func(context.Context) error{m.compare, m.rename, m.countQuarantine} {
 			if err := do(ctx); err != nil {
@@ -92,12 +93,14 @@ func (m *merging) run(ctx context.Context) error {
 				return err
 			}
 		}
+		written = time.Now()
 		return nil
 	})
 	if err != nil {
 		m.tables, m.inQuarantine, m.resetting, m.made = nil, nil, true, m.made[:staged]
 		return m.blame(ctx, err)
 	}
+	m.took(replicator.StepCommit, written)
 	m.refusals.merged(m.targets())
 	m.dropOver(ctx)
 	return nil
@@ -148,11 +151,14 @@ func (m *merging) targets() []*schema.Table {
 }
 
 // step runs a statement, adds its time to that of a step, and returns how many rows it changed.
-func (m *merging) step(ctx context.Context, step, sql string) (int64, error) {
-	began := time.Now()
-	n, err := m.session.run(ctx, step, sql)
-	m.merged.Steps[step] += time.Since(began)
-	return n, err
+func (m *merging) step(ctx context.Context, step replicator.Step, sql string) (int64, error) {
+	defer m.took(step, time.Now())
+	return m.session.run(ctx, string(step), sql)
+}
+
+// took adds the time since then to that of a step.
+func (m *merging) took(step replicator.Step, since time.Time) {
+	m.merged.Steps[step] += time.Since(since)
 }
 
 // unused returns a temporary table that this session does not have yet.
@@ -164,7 +170,7 @@ func (m *merging) unused(kind string) place {
 // temporary makes a temporary table that this session does not have yet.
 func (m *merging) temporary(ctx context.Context, kind string, create func(place) string) (place, error) {
 	p := m.unused(kind)
-	if _, err := m.step(ctx, "copy", create(p)); err != nil {
+	if _, err := m.step(ctx, replicator.StepCopy, create(p)); err != nil {
 		return p, err
 	}
 	m.made = append(m.made, p)
@@ -262,7 +268,7 @@ func (m *merging) applyInto(ctx context.Context, s *replicator.Staged, f replica
 // write writes a fold's rows to target. If some find no origin, it passes their number to forgo.
 func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, target place, forgo func(int64) error) error {
 	if f.Truncated {
-		if err := m.count(ctx, f.Table, "delete", deleteAll(target)); err != nil {
+		if err := m.count(ctx, f.Table, replicator.StepDelete, deleteAll(target)); err != nil {
 			return err
 		}
 	}
@@ -270,7 +276,7 @@ func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, tar
 		return nil
 	}
 	if len(f.Unchanged) > 0 {
-		if _, err := m.runOn(ctx, f.Table, "fill", fill(stage, target, f)); err != nil {
+		if _, err := m.runOn(ctx, f.Table, replicator.StepFill, fill(stage, target, f)); err != nil {
 			return err
 		}
 		n, err := m.session.number(ctx, "fill", unfilled(stage, f))
@@ -281,10 +287,10 @@ func (m *merging) write(ctx context.Context, f replicator.StagedFold, stage, tar
 			return err
 		}
 	}
-	if err := m.count(ctx, f.Table, "delete", deleteKeys(target, stage, f.Table)); err != nil {
+	if err := m.count(ctx, f.Table, replicator.StepDelete, deleteKeys(target, stage, f.Table)); err != nil {
 		return err
 	}
-	return m.count(ctx, f.Table, "insert", insertStaged(target, stage, f.Table))
+	return m.count(ctx, f.Table, replicator.StepInsert, insertStaged(target, stage, f.Table))
 }
 
 // hold adds staged folds to a held table, and what they account for to the load's
@@ -299,7 +305,7 @@ func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging)
 		return err
 	}
 	if at.rows != "" {
-		if _, err := m.step(ctx, "hold", insertHeld(held, at.rows, f.Table, last)); err != nil {
+		if _, err := m.step(ctx, replicator.StepHold, insertHeld(held, at.rows, f.Table, last)); err != nil {
 			return err
 		}
 	}
@@ -310,7 +316,7 @@ func (m *merging) hold(ctx context.Context, f replicator.StagedFold, at staging)
 }
 
 // runOn runs a statement on a table's target, and notes the table if that fails.
-func (m *merging) runOn(ctx context.Context, t *schema.Table, step, sql string) (int64, error) {
+func (m *merging) runOn(ctx context.Context, t *schema.Table, step replicator.Step, sql string) (int64, error) {
 	n, err := m.step(ctx, step, sql)
 	if err != nil {
 		m.refusing = t
@@ -319,7 +325,7 @@ func (m *merging) runOn(ctx context.Context, t *schema.Table, step, sql string) 
 }
 
 // count is runOn, and counts the rows that the statement changed as the table's.
-func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) error {
+func (m *merging) count(ctx context.Context, t *schema.Table, step replicator.Step, sql string) error {
 	if sql == "" {
 		return nil
 	}
@@ -331,7 +337,7 @@ func (m *merging) count(ctx context.Context, t *schema.Table, step, sql string) 
 // move moves the checkpoint, and writes the tables' states if they changed.
 func (m *merging) move(ctx context.Context) error {
 	c := m.merge.Checkpoint
-	n, err := m.step(ctx, "checkpoint", m.metadata.moveCheckpoint(c, m.merge.Expect))
+	n, err := m.step(ctx, replicator.StepCheckpoint, m.metadata.moveCheckpoint(c, m.merge.Expect))
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func TestMergeMovesTheCheckpointOnce(t *testing.T) {
 	if err != nil || c.LSN != w.position || c.Phase != replicator.Streaming {
 		t.Errorf("%+v, %v", c, err)
 	}
-	for _, step := range []string{"copy", "delete", "insert", "checkpoint"} {
+	for _, step := range []replicator.Step{replicator.StepCopy, replicator.StepDelete, replicator.StepInsert, replicator.StepCheckpoint, replicator.StepCommit} {
 		if merged.Steps[step] <= 0 {
 			t.Errorf("step %s took %v", step, merged.Steps[step])
 		}

@@ -41,20 +41,21 @@ func (m *merging) addPlain(ctx context.Context, f replicator.StagedFold, stage p
 // writePlain writes the folds that wait: first all DELETEs, then all INSERTs.
 func (m *merging) writePlain(ctx context.Context) error {
 	waiting := m.plain
+	if len(waiting) == 0 {
+		return nil
+	}
 	m.plain = nil
 	for _, do := range []struct {
-		step string
+		step replicator.Step
 		sql  func(target, stage place, t *schema.Table) string
-	}{{"delete", deleteKeys}, {"insert", insertStaged}} {
+	}{{replicator.StepDelete, deleteKeys}, {replicator.StepInsert, insertStaged}} {
 		var statements []string
 		for _, p := range waiting {
 			statements = append(statements, do.sql(p.target, p.stage, p.table))
 		}
 		began := time.Now()
-		results, err := m.session.together(ctx, do.step, statements)
-		if len(waiting) > 0 {
-			m.merged.Steps[do.step] += time.Since(began)
-		}
+		results, err := m.session.together(ctx, string(do.step), statements)
+		m.took(do.step, began)
 		for i, r := range results {
 			m.merged.Rows[waiting[i].table.OID] += r.CommandTag.RowsAffected()
 		}

@@ -31,7 +31,7 @@ func (w *Warehouse) Prepare(ctx context.Context, s *replicator.Staged) error {
 			session.ahead.stages = map[*replicator.StagedFold]staging{}
 		}
 		maps.Copy(session.ahead.stages, stages)
-		session.ahead.took += run.merged.Steps["copy"]
+		session.ahead.took += run.merged.Steps[replicator.StepCopy]
 		return nil
 	})
 }
@@ -59,6 +59,6 @@ func (m *merging) takeOver() {
 	m.ahead, m.session.ahead = m.session.ahead, prepared{}
 	m.made = m.ahead.made
 	if m.ahead.took > 0 {
-		m.merged.Steps["copy"] = m.ahead.took
+		m.merged.Steps[replicator.StepCopy] = m.ahead.took
 	}
 }

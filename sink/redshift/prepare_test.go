@@ -84,7 +84,7 @@ func TestPrepare(t *testing.T) {
 			if got := copies.Hits(); got != c.copies {
 				t.Errorf("the merge copies %d times, want %d", got, c.copies)
 			}
-			if merged.Steps["copy"] <= 0 {
+			if merged.Steps[replicator.StepCopy] <= 0 {
 				t.Error("no time was taken to copy")
 			}
 			w.position = m.Checkpoint.LSN

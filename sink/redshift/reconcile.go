@@ -77,7 +77,7 @@ func (m *merging) equal(ctx context.Context, t *schema.Table, load place) error 
 // equalise runs statements that bring a target closer to a load table.
 func (m *merging) equalise(ctx context.Context, t *schema.Table, statements ...string) error {
 	for _, sql := range statements {
-		if err := m.count(ctx, t, "reconcile", sql); err != nil {
+		if err := m.count(ctx, t, replicator.StepReconcile, sql); err != nil {
 			return err
 		}
 	}

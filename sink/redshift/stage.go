@@ -34,8 +34,7 @@ func (m *merging) stageAll(ctx context.Context) (map[*replicator.StagedFold]stag
 	if len(copies) == 0 {
 		return stages, nil
 	}
-	began := time.Now()
-	defer func() { m.merged.Steps["copy"] += time.Since(began) }()
+	defer m.took(replicator.StepCopy, time.Now())
 	if _, err := m.session.together(ctx, "copy", creates); err != nil {
 		m.session.close(ctx) // the tables that were made go with it
 		return nil, err

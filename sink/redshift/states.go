@@ -23,7 +23,7 @@ func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) 
 		return none
 	}
 	for _, sql := range statements {
-		if _, err := m.step(ctx, "checkpoint", sql); err != nil {
+		if _, err := m.step(ctx, replicator.StepCheckpoint, sql); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (m *merging) rename(ctx context.Context) error {
 			statements = append(statements, m.metadata.renameRequests(old.Name, t.Name))
 		}
 		for _, sql := range statements {
-			if _, err := m.step(ctx, "checkpoint", sql); err != nil {
+			if _, err := m.step(ctx, replicator.StepCheckpoint, sql); err != nil {
 				return err
 			}
 		}

@@ -134,5 +134,5 @@ func (m *memory) Merge(_ context.Context, merge *replicator.Merge) (replicator.M
 	for _, s := range merge.Staged {
 		m.changes += int64(s.Changes)
 	}
-	return replicator.Merged{Steps: map[string]time.Duration{}}, nil
+	return replicator.Merged{Steps: map[replicator.Step]time.Duration{}}, nil
 }
