@@ -55,15 +55,15 @@ func copyColumn(p place, to, from string) string {
 	return fmt.Sprintf("UPDATE %s SET %s = %s", p, quoted(to), quoted(from))
 }
 
+// copyDifferent is copyColumn for only those rows in which the two differ, so that a second try
+// writes no row twice.
+func copyDifferent(p place, to string, from schema.Column) string {
+	return fmt.Sprintf("%s WHERE %s", copyColumn(p, to, from.Target), distinct(from.Mapping.Text, quoted(to), quoted(from.Target)))
+}
+
 // emptyColumn makes a column NULL in all rows.
 func emptyColumn(p place, name string) string {
 	return fmt.Sprintf("UPDATE %s SET %s = NULL WHERE %[2]s IS NOT NULL", p, quoted(name))
-}
-
-// copyDifferent does the same only in rows where the two differ, so that it writes no row twice
-// when it is tried again.
-func copyDifferent(p place, to string, from schema.Column) string {
-	return fmt.Sprintf("%s WHERE %s", copyColumn(p, to, from.Target), distinct(from.Mapping.Text, quoted(to), quoted(from.Target)))
 }
 
 // holderOf finds the session that has a lock on a table and whose transaction is the oldest of
@@ -91,11 +91,11 @@ func wide(t *schema.Table, name string) string {
 
 // widenColumn puts a column of a wider type in the place of one. Redshift changes the type only
 // of a VARCHAR, not if it has one of some encodings, and not if the rows are spread or sorted by
-// it (github.com/estuary/connectors issue 4893); nor does it drop a column of the latter kind. The alterations may be run again from the start
-// until the last transaction has committed. An earlier try may have left a wide column, whose
-// name is to: left is its type, empty if there is none. If that is too narrow by now, it is
-// dropped first. If Redshift refuses to drop the column, the wide one is dropped, unless the rows
-// are spread or sorted by it by now.
+// it (github.com/estuary/connectors issue 4893). Nor does it drop a column that they are spread or
+// sorted by. The alterations may be run again from the start until the last transaction has
+// committed. An earlier try may have left a wide column, whose name is to: left is its type, empty
+// if there is none. If that is too narrow by now, it is dropped first. If Redshift refuses to drop
+// the column, the wide one is dropped, unless the rows are spread or sorted by it by now.
 func widenColumn(p place, by rowKeys, c schema.Column, to, left string) []alteration {
 	var statements []string
 	if left != "" && !holds(left, c.Mapping.Type) {

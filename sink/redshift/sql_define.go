@@ -93,10 +93,10 @@ func relationsOf(name string) string {
 
 // columnsOf lists the columns of a table with their types and encodings and the privileges that
 // were granted on each of them alone, and tells by which of them its rows are spread and sorted.
-// Those of the sort key are in their order. SVV_REDSHIFT_COLUMNS has the
-// columns of other databases too, which data sharing brings, but none of external schemas.
-// kindOf is a query of its own: this view spans leader and compute nodes, so Redshift does not
-// let it be read together with the catalogue, and it has no columns of some views.
+// Those of the sort key are in their order. SVV_REDSHIFT_COLUMNS also has the columns of other
+// databases, which data sharing brings, but none of external schemas. kindOf is a query of its
+// own: this view spans leader and compute nodes, so Redshift does not let it be read together
+// with the catalogue, and it has no columns of some views.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html
 // https://github.com/dbt-labs/dbt-redshift/issues/641
 // https://github.com/getredash/redash/pull/5473
