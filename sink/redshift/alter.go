@@ -121,7 +121,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 
 // alter brings targets in line with their tables before anything is written to them. An ALTER
 // waits for everybody who reads the target, and those who come later wait for the ALTER. So it
-// is given up soon, and tried again for mostHeld.
+// is given up soon, and tried again for mostBlocked.
 func (m *merging) alter(ctx context.Context) error {
 	if len(m.merge.Alterations) == 0 {
 		return nil
@@ -169,7 +169,7 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 			return d, m.undo(ctx, a.Table, u)
 		}
 		if err = m.alterAll(ctx, a.Table, d.alterations); err == nil {
-			delete(m.held, a.Table.Target) // not before: some of them succeed beside readers at each try
+			delete(m.blocked, a.Table.Target) // not before: some of them succeed beside readers at each try
 		}
 		if _, ok := errors.AsType[*refusedAlteration](err); !ok {
 			return d, err
@@ -210,7 +210,7 @@ func (m *merging) alterAll(ctx context.Context, t *schema.Table, all []alteratio
 // alterBy carries out one alteration. If Redshift refuses it, or others hold it up for long, only
 // its table is unfit.
 func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) error {
-	if err := m.stillHeld(ctx, t, a); err != nil {
+	if err := m.retryBlocked(ctx, t, a); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -219,7 +219,7 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 	case err == nil:
 		return nil
 	case replicator.Retryable(err), codeOf(err) == "", m.session.conn.IsClosed():
-		return m.judgeHeld(ctx, t, a, began, err)
+		return m.judgeBlocked(ctx, t, a, began, err)
 	case replicator.Final(err):
 		err = m.judgeOwner(ctx, m.session, t, err)
 	default:
@@ -260,7 +260,7 @@ const opAlter = "alter a target"
 
 // alterLimited runs one statement, and gives it up if others hold it up for long.
 func (m *merging) alterLimited(ctx context.Context, t *schema.Table, sql string) error {
-	limit := m.alterLimit(t, sql)
+	limit := m.nextLimit(t, sql)
 	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(limit)); err != nil {
 		return err
 	}
@@ -287,21 +287,18 @@ func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements [
 	})
 }
 
-// alterLimit returns how long a statement may take, in milliseconds; 0 if there is no limit, as
-// for the copy of a column. Readers of the target wait while an ALTER waits, so its limit is
-// short at first and doubled with each try. An ALTER that moves all rows to other slices or into
-// another order takes longer the more rows there are; any other only waits for readers, and for
-// its commit.
-func (m *merging) alterLimit(t *schema.Table, sql string) int {
+// nextLimit counts a try of a statement, and returns how long it may take, in milliseconds; 0 if
+// there is no limit, as for the copy of a column. Readers of the target wait while an ALTER waits,
+// so its limit is short at first and doubled with each try. An ALTER that moves all rows to other
+// slices or into another order takes longer the more rows there are; any other only waits for
+// readers, and for its commit.
+func (m *merging) nextLimit(t *schema.Table, sql string) int {
 	if !strings.HasPrefix(sql, "ALTER") {
 		return 0
 	}
 	most := somePatience
 	if movesRows(in(m.options.Schema, t.Target), sql) {
 		most = mostPatience
-	}
-	if m.tries == nil {
-		m.tries = map[string]int{}
 	}
 	n := m.tries[sql]
 	m.tries[sql] = min(n+1, most)

@@ -17,7 +17,7 @@ func TestAlterationSQL(t *testing.T) {
 	table, target := plain(), in("Sales", "accounts")
 	golden(t, "alter",
 		addColumn(target, "order", "VARCHAR(65535)"), renameColumn(target, "TAG", "order"), lengthenColumn(target, "note", "VARCHAR(160)"),
-		copyColumn(target, "label", "v"), emptyColumn(target, "note"), holderOf("Sales", "accounts"),
+		copyColumn(target, "label", "v"), emptyColumn(target, "note"), blockerOf("Sales", "accounts"),
 		strings.Join(printed(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[0], "id__wide", "")), ";\n"),
 		strings.Join(printed(widenColumn(target, rowKeys{dist: "id", sort: []string{"id"}}, table.Columns[2], "balance__wide", "DECIMAL(10,2)")), ";\n"),
 	)
@@ -140,9 +140,9 @@ func TestAlterationThatTakesLong(t *testing.T) {
 	p, limits := in("public_copy", "words"), []int{}
 	for _, sql := range []string{alterDistKey(p, "n__wide"), alterSortKey(p, []string{"n__wide"}), addColumn(p, "n__wide", "BIGINT"), "BEGIN"} {
 		for range 20 {
-			tried.alterLimit(old, sql)
+			tried.nextLimit(old, sql)
 		}
-		limits = append(limits, tried.alterLimit(old, sql))
+		limits = append(limits, tried.nextLimit(old, sql))
 	}
 	if diff := cmp.Diff([]int{patience << mostPatience, patience << mostPatience, patience << somePatience, 0}, limits); diff != "" {
 		t.Error(diff)

@@ -30,7 +30,7 @@ func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) erro
 		s.lasting = true // as in MakeLoad
 		_, err := s.together(ctx, "create a held table", []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)})
 		s.lasting = !answered(err)
-		return w.holds.unmade(t, p, err)
+		return w.heldRefusals.unmade(t, p, err)
 	})
 }
 

@@ -17,7 +17,7 @@ func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *sch
 		s.lasting = true // a statement that runs late would undo what another try has done
 		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
 		s.lasting = !answered(err)
-		return w.makes.unmade(t, p, err)
+		return w.loadRefusals.unmade(t, p, err)
 	})
 }
 
@@ -94,7 +94,7 @@ func (w *Warehouse) ensureTarget(ctx context.Context, s *session, epoch replicat
 		}
 		statements := w.createTarget(t)
 		if _, err := s.run(ctx, "create a target", statements[0]); err != nil {
-			return w.makes.unmade(t, in(w.options.Schema, t.Target), err)
+			return w.loadRefusals.unmade(t, in(w.options.Schema, t.Target), err)
 		}
 		return w.explainGrant(ctx, s, s.each(ctx, "create a target", statements[1:]))
 	})

@@ -128,7 +128,7 @@ func (m *merging) blame(ctx context.Context, err error) error {
 			return unfit(t, h)
 		}
 	}
-	if m.refusing == nil || !m.refusals.ofTarget(m.refusing.OID, codeOf(err)) {
+	if m.refusing == nil || !m.refusals.countAgainst(m.refusing.OID, codeOf(err)) {
 		return err
 	}
 	return unfit(m.refusing, m.refusal(err))

@@ -26,11 +26,11 @@ const mostRefusals = 3
 // that is parked has to be loaded again.
 const mostBehindAnother = 10 * mostRefusals
 
-// ofTarget reports whether a refusal is due to the target that the statement was on, and not to
-// the server. The SQLSTATE tells, except for XX000, which Redshift uses for values as well as
-// for itself: that is due to the target if several merges in a row end with it at the same
-// table.
-func (r *refusals) ofTarget(oid uint32, code string) bool {
+// countAgainst counts a refusal of a statement on a target, and reports whether it is due to the
+// target and not to the server. The SQLSTATE tells, except for XX000, which Redshift uses for
+// values as well as for itself: that is due to the target if several merges in a row end with it
+// at the same table.
+func (r *refusals) countAgainst(oid uint32, code string) bool {
 	switch {
 	case len(code) != 5 || slices.Contains(ofServer, code[:2]) || code == "55006": // "in use" passes
 		return false
@@ -87,7 +87,7 @@ func (r *refusals) unmade(t *schema.Table, p place, err error) error {
 		r.merged([]*schema.Table{t})
 		return nil
 	}
-	if replicator.Final(err) || replicator.Retryable(err) || !r.ofTarget(t.OID, codeOf(err)) {
+	if replicator.Final(err) || replicator.Retryable(err) || !r.countAgainst(t.OID, codeOf(err)) {
 		return err
 	}
 	return unfit(t, &replicator.Halt{

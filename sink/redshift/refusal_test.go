@@ -243,7 +243,7 @@ func TestRefusalsOfTableAfterTable(t *testing.T) {
 	one, other, third := &schema.Table{OID: 1}, &schema.Table{OID: 2}, &schema.Table{OID: 3}
 	var r refusals
 	until := func(table *schema.Table) (n int) {
-		for n = 1; !r.ofTarget(table.OID, "XX000"); n++ {
+		for n = 1; !r.countAgainst(table.OID, "XX000"); n++ {
 		}
 		return n
 	}
@@ -306,8 +306,8 @@ func TestTableThatIsNotMadeParksItsTable(t *testing.T) {
 		}
 	}
 	parks("public_copy", "XX000", load)
-	if err := load(); err != nil || r.makes != (refusals{}) {
-		t.Errorf("remembered once one is made: %v, %v", r.makes, err)
+	if err := load(); err != nil || r.loadRefusals != (refusals{}) {
+		t.Errorf("remembered once one is made: %v, %v", r.loadRefusals, err)
 	}
 	parks("load_1_1_1", "42611", load)
 }

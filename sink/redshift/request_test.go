@@ -275,7 +275,7 @@ func TestResetThatWasTakenLastIsUnderWay(t *testing.T) {
 func TestResetIsRequestedWhileADaemonTakesIt(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
-	daemon := w.hold("rowshift/accounts", lockFence, "INSERT INTO rowshift_accounts.request (kind, source_schema, source_table, token, state, taken_at) VALUES ('reset', '', '', 'both', 'taken', GETDATE())")
+	daemon := w.begun("rowshift/accounts", lockFence, "INSERT INTO rowshift_accounts.request (kind, source_schema, source_table, token, state, taken_at) VALUES ('reset', '', '', 'both', 'taken', GETDATE())")
 	locks := w.server.Inject(redshifttest.Fault{Class: "LOCK", Application: "rowshift/accounts", Nth: 1, Stall: time.Millisecond})
 	defer locks.Remove()
 	asked := make(chan error, 1)
@@ -300,7 +300,7 @@ func TestResetIsRequestedWhileADaemonTakesIt(t *testing.T) {
 func TestResetIsNotRequestedOnceGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
-	daemon := w.hold("rowshift/accounts", lockFence)
+	daemon := w.begun("rowshift/accounts", lockFence)
 	r := w.warehouse(nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

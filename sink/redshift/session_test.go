@@ -59,7 +59,7 @@ func TestSettingsOfTheUserAreNotHeard(t *testing.T) {
 	if err := r.Hold(t.Context(), load.Held, table); err != nil {
 		t.Fatal(err)
 	}
-	holder := w.hold("psql", lockFence)
+	holder := w.begun("psql", lockFence)
 	made := make(chan error, 1)
 	go func() { made <- w.bring(r, load, table, replicator.StagedLoad{}) }()
 	w.eventually("a load waits for longer than its user may", func() bool {

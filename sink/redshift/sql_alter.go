@@ -66,7 +66,7 @@ func emptyColumn(p place, name string) string {
 	return fmt.Sprintf("UPDATE %s SET %s = NULL WHERE %[2]s IS NOT NULL", p, quoted(name))
 }
 
-// holderOf finds the session that has a lock on a table and whose transaction is the oldest of
+// blockerOf finds the session that has a lock on a table and whose transaction is the oldest of
 // such, with its user and for how many seconds the transaction has been open. AWS says of
 // SVV_TRANSACTIONS both that regular users see only their own data in it, and that all its rows are
 // visible to all users. So where it shows nobody to a loader that is no superuser, others may
@@ -74,7 +74,7 @@ func emptyColumn(p place, name string) string {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 // https://docs.aws.amazon.com/redshift/latest/dg/c_visibility-of-data.html
 // https://repost.aws/knowledge-center/prevent-locks-blocking-queries-redshift
-func holderOf(schemaName, table string) string {
+func blockerOf(schemaName, table string) string {
 	return fmt.Sprintf(`SELECT t.pid, t.txn_owner, DATEDIFF(second, t.txn_start, GETDATE()) FROM svv_transactions AS t `+
 		`JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
 		`WHERE n.nspname = %s AND c.relname = %s AND t.granted AND t.pid <> pg_backend_pid() ORDER BY t.txn_start LIMIT 1`,

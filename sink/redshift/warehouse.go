@@ -52,19 +52,19 @@ type Warehouse struct {
 	first replicator.Epoch // first epoch of this process; 0 if it has none yet
 
 	merges       link
-	stages       int                     // counts staging tables; it and the fields up to held are used with the session for merges only
+	stages       int                     // counts staging tables; it and the fields up to mostBlocked are used with the session for merges only
 	tables       []replicator.TableState // as last written; nil if not known
 	resetting    bool                    // a slot reset is under way, or may be
 	inQuarantine map[schema.Name]int64   // rows by table, as last counted; nil if not known
 	countedAt    time.Time               // when inQuarantine was last read from the warehouse
 	refusals     refusals                // of the last merges
 	tries        map[string]int          // of each ALTER of a target, by its text
-	held         map[string]holdUp       // targets that others keep from being altered
-	mostHeld     time.Duration           // mostHeld, except in tests
+	blocked      map[string]blocked      // targets that others keep from being altered
+	mostBlocked  time.Duration           // how long a target may stay blocked; shorter in tests
 
-	holds refusals // of held tables; it and makes are used with the session for loads only
-	makes refusals // of targets and load tables
-	loads link     // makes targets, load tables and held tables, and applies held changes, so that live tables wait for short transactions only
+	heldRefusals refusals // of held tables; it and loadRefusals are used with the session for loads only
+	loadRefusals refusals // of targets and load tables
+	loads        link     // makes targets, load tables and held tables, and applies held changes, so that live tables wait for short transactions only
 }
 
 // mostWait is how long a merge waits for the fence, in milliseconds. Others lock it for seconds,
@@ -81,7 +81,8 @@ func New(o Options) *Warehouse {
 	if o.IdleClose == 0 {
 		o.IdleClose = 30 * time.Second
 	}
-	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, mostHeld: mostHeld, logins: newLogins(), role: roleRefusal{now: time.Now}}
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, mostBlocked: mostBlocked,
+		tries: map[string]int{}, blocked: map[string]blocked{}, logins: newLogins(), role: roleRefusal{now: time.Now}}
 	w.merges = link{open: w.open, idle: o.IdleClose}
 	w.loads = link{open: w.open, idle: o.IdleClose}
 	return w

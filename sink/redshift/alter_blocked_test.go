@@ -23,8 +23,8 @@ func TestAlterationBehindAReader(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
 	w.apply(r, batch(t, table, "insert a|1|x"))
-	r.mostHeld = 4 * time.Second
-	reader := w.hold("psql", "SELECT COUNT(*) FROM public_copy.words")
+	r.mostBlocked = 4 * time.Second
+	reader := w.begun("psql", "SELECT COUNT(*) FROM public_copy.words")
 	var pid int64
 	if err := reader.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestAlterationBehindAReader(t *testing.T) {
 	w.want(w.ask("SELECT word, n, body, note FROM public_copy.words"), "a|1|x|~")
 }
 
-// If Redshift does not tell who holds a target, its table is unfit all the same, also for an
+// If Redshift does not tell who blocks a target, its table is unfit all the same, also for an
 // alteration that moves all rows; but not for a statement that a resize has ended.
 func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 	t.Parallel()
@@ -78,8 +78,8 @@ func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 	} {
 		err := r.with(t.Context(), func(s *session) error {
 			m := newMerging(r, w.merging())
-			m.session, r.held = s, nil
-			return m.judgeHeld(context.Background(), table, alone(c.sql)[0], time.Now().Add(-time.Hour), c.err)
+			m.session, r.blocked = s, map[string]blocked{}
+			return m.judgeBlocked(context.Background(), table, alone(c.sql)[0], time.Now().Add(-time.Hour), c.err)
 		})
 		u, ok := errors.AsType[*replicator.Unfit](err)
 		if ok != c.unfit || !ok && !errors.Is(err, c.err) || ok && (!u.Passes || !strings.Contains(u.Why.Repair, "FROM svv_transactions")) {
@@ -93,9 +93,9 @@ func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 func TestWideningBehindAReader(t *testing.T) {
 	t.Parallel()
 	w, r, m := widening(t, nil)
-	r.mostHeld = 8 * time.Second // more than the second try takes
+	r.mostBlocked = 8 * time.Second // more than the second try takes
 	w.admin("ALTER TABLE public_copy.words ADD COLUMN n__wide BIGINT")
-	reader := w.hold("psql", "SELECT COUNT(*) FROM public_copy.words")
+	reader := w.begun("psql", "SELECT COUNT(*) FROM public_copy.words")
 	_, err := r.Merge(t.Context(), m)
 	if codeOf(err) != cancelled || !replicator.Retryable(err) {
 		t.Fatalf("the first try: %v", err)
@@ -108,8 +108,8 @@ func TestWideningBehindAReader(t *testing.T) {
 	w.want(w.columnsOfWords(), "body", "n", "word")
 }
 
-// goesOn ends a reader's transaction. After that the merge that it held up goes through, and
-// nobody remembers that it was held up.
+// goesOn ends a reader's transaction. After that the merge that it blocked goes through, and
+// nobody remembers that the target was blocked.
 func goesOn(t *testing.T, reader *pgx.Conn, r *Warehouse, m *replicator.Merge) {
 	t.Helper()
 	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
@@ -118,25 +118,25 @@ func goesOn(t *testing.T, reader *pgx.Conn, r *Warehouse, m *replicator.Merge) {
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.held) != 0 {
-		t.Errorf("%v is remembered", r.held)
+	if len(r.blocked) != 0 {
+		t.Errorf("%v is remembered", r.blocked)
 	}
 }
 
-// Somebody may do by hand what readers held up. Then nothing of that is remembered, which might
+// Somebody may do by hand what readers blocked. Then nothing of that is remembered, which might
 // park the table long after, at the first try of another alteration.
-func TestHeldUpAlterationThatSomebodyDid(t *testing.T) {
+func TestBlockedAlterationThatSomebodyDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.held = map[string]holdUp{table.Target: {since: time.Now().Add(-time.Hour)}}
+	r.blocked = map[string]blocked{table.Target: {since: time.Now().Add(-time.Hour)}}
 	m := w.merging()
 	m.Alterations = []replicator.Alteration{{Table: table}}
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.held) != 0 {
-		t.Errorf("%v is remembered", r.held)
+	if len(r.blocked) != 0 {
+		t.Errorf("%v is remembered", r.blocked)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestNextTryBehindSomebodyUnknown(t *testing.T) {
 	p := in("public_copy", "words")
 	add, move := addColumn(p, "note", "BIGINT"), alterDistKey(p, "n")
 	for sql, tries := range map[string]int{add: 1, move: 4} {
-		r.held, r.tries = map[string]holdUp{table.Target: {since: time.Now().Add(-time.Hour), parked: true}}, map[string]int{sql: 3}
+		r.blocked, r.tries = map[string]blocked{table.Target: {since: time.Now().Add(-time.Hour), parked: true}}, map[string]int{sql: 3}
 		hits := waits.Hits()
 		err := r.with(t.Context(), func(s *session) error {
 			m := newMerging(r, w.merging())
@@ -161,8 +161,8 @@ func TestNextTryBehindSomebodyUnknown(t *testing.T) {
 			return m.alterBy(t.Context(), table, alone(sql)[0])
 		})
 		u, ok := errors.AsType[*replicator.Unfit](err)
-		if !ok || !u.Passes || waits.Hits() != hits+1 || r.tries[sql] != tries || !r.held[table.Target].parked {
-			t.Errorf("%s: %v, after %d tries; %v is remembered, with %d doublings", sql, err, waits.Hits()-hits, r.held, r.tries[sql])
+		if !ok || !u.Passes || waits.Hits() != hits+1 || r.tries[sql] != tries || !r.blocked[table.Target].parked {
+			t.Errorf("%s: %v, after %d tries; %v is remembered, with %d doublings", sql, err, waits.Hits()-hits, r.blocked, r.tries[sql])
 		}
 	}
 }

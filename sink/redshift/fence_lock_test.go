@@ -12,10 +12,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hold opens a session of the loader's user that runs statements in a transaction. It sets its
-// application name only after it has connected, so that its statements are not recorded as the
-// daemon's.
-func (w *world) hold(application string, statements ...string) *pgx.Conn {
+// begun opens a session of the loader's user that has begun a transaction and run statements in
+// it. It sets its application name only after it has connected, so that its statements are not
+// recorded as the daemon's.
+func (w *world) begun(application string, statements ...string) *pgx.Conn {
 	w.t.Helper()
 	conn, err := pgx.ConnectConfig(w.t.Context(), must(w.config("loader")(w.t.Context())))
 	if err != nil {
@@ -38,7 +38,7 @@ func TestFenceEndsWhoVanishedHoldingIt(t *testing.T) {
 	w := newWorld(t)
 	upper := func(o *Options) { o.MetadataSchema = "Rowshift_Accounts" }
 	w.fence(w.warehouse(upper))
-	holder := w.hold("rowshift/accounts", lockFence, "UPDATE rowshift_accounts.checkpoint SET lsn = '0/FF'")
+	holder := w.begun("rowshift/accounts", lockFence, "UPDATE rowshift_accounts.checkpoint SET lsn = '0/FF'")
 	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestFenceEndsWhoHoldsItWithoutAKnownName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fence(w.warehouse(nil))
-	w.hold("rowshift/accounts", lockFence)
+	w.begun("rowshift/accounts", lockFence)
 	hidden := w.server.Inject(redshifttest.Fault{Match: "sys_connection_log", Code: "42501", Message: "permission denied for relation sys_connection_log"})
 	defer hidden.Remove()
 	if c := w.fence(w.warehouse(nil)); c.Epoch != 2 || hidden.Hits() == 0 {
@@ -73,7 +73,7 @@ func TestFenceEndsNobodyElse(t *testing.T) {
 			if name == "reading" {
 				application = "rowshift/accounts"
 			}
-			admin := w.hold(application, statement)
+			admin := w.begun(application, statement)
 			looked := w.server.Inject(redshifttest.Fault{Match: "svv_transactions", Nth: 2}) // by then, the first look has ended nobody
 			defer looked.Remove()
 			taken := make(chan replicator.Checkpoint, 1)
@@ -102,7 +102,7 @@ func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
 	r.wait = 300
-	holder := w.hold("rowshift/accounts", lockFence)
+	holder := w.begun("rowshift/accounts", lockFence)
 	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestMergeWaitsForWhatIsApplied(t *testing.T) {
 	r, table := w.withWords()
 	r.wait = 300
 	r.applies.Store(true)
-	holder := w.hold("rowshift/accounts", lockFence)
+	holder := w.begun("rowshift/accounts", lockFence)
 	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
 	if _, err := r.Merge(t.Context(), m); codeOf(err) != cancelled || !replicator.Retryable(err) || strings.Contains(err.Error(), "kept the fence locked") {
 		t.Errorf("%v", err)
@@ -182,7 +182,7 @@ func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
 	r.wait = 3000
-	reader := w.hold("psql", "LOCK public_copy.words")
+	reader := w.begun("psql", "LOCK public_copy.words")
 	merged := make(chan error, 1)
 	go func() {
 		_, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert a|1|x"))...))

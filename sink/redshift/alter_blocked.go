@@ -13,29 +13,29 @@ import (
 	"rowshift/schema"
 )
 
-// mostHeld is how long an alteration is tried while others keep the target locked. No table gets
-// on meanwhile, since the stream is not read before targets have the columns that it needs. Most
-// queries end within that time. A session that is idle in a transaction may not end for days, and
-// then it is better that only its table waits.
-const mostHeld = 5 * time.Minute
+// mostBlocked is how long a target may stay blocked: how long an alteration of it is tried while
+// others keep it locked. No table gets on meanwhile, since the stream is not read before targets
+// have the columns that it needs. Most queries end within that time. A session that is idle in a
+// transaction may not end for days, and then it is better that only its table waits.
+const mostBlocked = 5 * time.Minute
 
-// holdUp says that others kept a target from being altered.
-type holdUp struct {
+// blocked says that others have kept a target from being altered, by a lock.
+type blocked struct {
 	since  time.Time // when the first try began that timed out
 	parked bool      // the table was found to be unfit for that
 }
 
-// holder is a session that has a lock on a target.
-type holder struct {
+// blocker is a session that has a lock on a target, for which an alteration waits.
+type blocker struct {
 	pid, user string
 	open      time.Duration // how long its transaction has been open
 }
 
-// holder returns the session whose transaction has been open for longest of those that have a
+// blocker returns the session whose transaction has been open for longest of those that have a
 // lock on a target; nil if Redshift shows none, which does not mean that there is none: see
-// holderOf.
-func (m *merging) holder(ctx context.Context, t *schema.Table) *holder {
-	rows, err := m.session.rows(ctx, "look who holds the target", holderOf(m.options.Schema, t.Target))
+// blockerOf.
+func (m *merging) blocker(ctx context.Context, t *schema.Table) *blocker {
+	rows, err := m.session.rows(ctx, "look who has the target locked", blockerOf(m.options.Schema, t.Target))
 	if err != nil || len(rows) == 0 {
 		return nil
 	}
@@ -43,25 +43,25 @@ func (m *merging) holder(ctx context.Context, t *schema.Table) *holder {
 	if err != nil {
 		return nil
 	}
-	return &holder{pid: string(rows[0][0]), user: strings.TrimSpace(string(rows[0][1])), open: time.Duration(seconds) * time.Second}
+	return &blocker{pid: string(rows[0][0]), user: strings.TrimSpace(string(rows[0][1])), open: time.Duration(seconds) * time.Second}
 }
 
-// stillHeld returns a *replicator.Unfit if a table was parked because others had held its target,
-// and somebody still does, who may be somebody else. That costs no wait, in which all tables would
-// stand still. A process that has just started knows of no hold-up, and waits for one anew. If
-// whoever is shown came lately, the alteration begins anew. If nobody is shown, there may be
-// somebody all the same, so it gets one try more, and that a short one unless it may take long by
-// itself.
-func (m *merging) stillHeld(ctx context.Context, t *schema.Table, a alteration) error {
-	if !m.held[t.Target].parked {
+// retryBlocked makes ready for another try at a target that was blocked until its table was parked.
+// It returns a *replicator.Unfit if somebody still blocks the target, who may be somebody else. That
+// costs no wait, in which all tables would stand still. A process that has just started knows of no
+// blocked target, and waits for one anew. If whoever is shown came lately, the alteration begins
+// anew. If nobody is shown, there may be somebody all the same, so it gets one try more, and that a
+// short one unless it may take long by itself.
+func (m *merging) retryBlocked(ctx context.Context, t *schema.Table, a alteration) error {
+	if !m.blocked[t.Target].parked {
 		return nil
 	}
-	by := m.holder(ctx, t)
+	by := m.blocker(ctx, t)
 	switch {
-	case by != nil && by.open >= m.mostHeld:
-		return m.heldBy(t, a, by)
+	case by != nil && by.open >= m.mostBlocked:
+		return m.blockedBy(t, a, by)
 	case by != nil:
-		delete(m.held, t.Target)
+		delete(m.blocked, t.Target)
 	case m.moves(t, a):
 		return nil // shorter tries than the last would not let it end
 	}
@@ -76,47 +76,44 @@ func (m *merging) moves(t *schema.Table, a alteration) bool {
 	return slices.ContainsFunc(a.statements, func(sql string) bool { return movesRows(in(m.options.Schema, t.Target), sql) })
 }
 
-// judgeHeld returns a *replicator.Unfit instead of err, the error of an alteration that began
+// judgeBlocked returns a *replicator.Unfit instead of err, the error of an alteration that began
 // then, if others have kept the target locked for so long that the other tables should go on.
 //
 // An alteration that moves all rows may time out while it runs. If a session is shown that has the
 // target, it was waiting only if that has had it for as long as it was tried. If none is shown,
 // nobody can tell which it was, and the others go on between its tries.
-func (m *merging) judgeHeld(ctx context.Context, t *schema.Table, a alteration, began time.Time, err error) error {
+func (m *merging) judgeBlocked(ctx context.Context, t *schema.Table, a alteration, began time.Time, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Op != opAlter || e.Code != cancelled || passes(e.Message) || m.session.conn.IsClosed() {
 		return err
 	}
-	h := m.held[t.Target]
-	if h.since.IsZero() {
-		h.since = began
+	b := m.blocked[t.Target]
+	if b.since.IsZero() {
+		b.since = began
 	}
-	if m.held == nil {
-		m.held = map[string]holdUp{}
-	}
-	m.held[t.Target] = h
-	if time.Since(h.since) < m.mostHeld {
+	m.blocked[t.Target] = b
+	if time.Since(b.since) < m.mostBlocked {
 		return err
 	}
-	by := m.holder(ctx, t)
+	by := m.blocker(ctx, t)
 	if by != nil && by.open < time.Since(began) && m.moves(t, a) {
 		return err
 	}
-	h.parked = true
-	m.held[t.Target] = h
-	return m.heldBy(t, a, by)
+	b.parked = true
+	m.blocked[t.Target] = b
+	return m.blockedBy(t, a, by)
 }
 
-// heldBy returns the error for a target that others, by of them if that is known, keep from being
+// blockedBy returns the error for a target that others, by of them if that is known, keep from being
 // altered. It wraps none, because that of the statement is Retryable.
-func (m *merging) heldBy(t *schema.Table, a alteration, by *holder) error {
+func (m *merging) blockedBy(t *schema.Table, a alteration, by *blocker) error {
 	p := in(m.options.Schema, t.Target)
 	h := &replicator.Halt{
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("others keep %s locked, so that it cannot be altered: %s", p, shown(printed([]alteration{a}))),
 		Means:  "an alteration waits for every transaction that has read the table, even if its session is idle by now, and all tables would wait with it",
 		Repair: fmt.Sprintf("as a superuser, to whom Redshift shows the sessions of all users, see which have the table locked, the oldest first: %s; and end them: %s",
-			holderOf(m.options.Schema, t.Target), terminate("<pid>")),
+			blockerOf(m.options.Schema, t.Target), terminate("<pid>")),
 	}
 	switch {
 	case by == nil && m.moves(t, a):
