@@ -121,7 +121,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 
 // alter brings targets in line with their tables before anything is written to them. An ALTER
 // waits for everybody who reads the target, and those who come later wait for the ALTER. So it
-// is given up soon, and tried again for mostBlocked.
+// is given up soon, and tried again for Options.BlockedWait.
 func (m *merging) alter(ctx context.Context) error {
 	if len(m.merge.Alterations) == 0 {
 		return nil
@@ -169,7 +169,7 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 			return d, m.undo(ctx, a.Table, u)
 		}
 		if err = m.alterAll(ctx, a.Table, d.alterations); err == nil {
-			delete(m.blocked, a.Table.Target) // not before: some of them succeed beside readers at each try
+			delete(m.known.blocked, a.Table.Target) // not before: some of them succeed beside readers at each try
 		}
 		if _, ok := errors.AsType[*refusedAlteration](err); !ok {
 			return d, err
@@ -247,9 +247,9 @@ func (m *merging) alterOnce(ctx context.Context, t *schema.Table, statements []s
 	} else {
 		err = m.alterLimited(ctx, t, statements[0])
 	}
-	if _, reset := m.session.run(context.WithoutCancel(ctx), "set statement_timeout", setTimeout(0)); err == nil {
+	if reset := m.session.limit(context.WithoutCancel(ctx), 0); err == nil {
 		for _, sql := range statements {
-			delete(m.tries, sql)
+			delete(m.known.tries, sql)
 		}
 		return reset
 	}
@@ -261,7 +261,7 @@ const opAlter = "alter a target"
 // alterLimited runs one statement, and gives it up if others hold it up for long.
 func (m *merging) alterLimited(ctx context.Context, t *schema.Table, sql string) error {
 	limit := m.nextLimit(t, sql)
-	if _, err := m.session.run(ctx, "set statement_timeout", setTimeout(limit)); err != nil {
+	if err := m.session.limit(ctx, limit); err != nil {
 		return err
 	}
 	return m.session.patient(ctx, limit, func() error {
@@ -282,17 +282,16 @@ func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements [
 				return err
 			}
 		}
-		_, err := m.session.run(ctx, "set statement_timeout", setTimeout(0)) // a COMMIT takes its time
-		return err
+		return m.session.limit(ctx, 0) // a COMMIT takes its time
 	})
 }
 
-// nextLimit counts a try of a statement, and returns how long it may take, in milliseconds; 0 if
-// there is no limit, as for the copy of a column. Readers of the target wait while an ALTER waits,
+// nextLimit counts a try of a statement, and returns how long it may take; 0 if there is no limit,
+// as for the copy of a column. Readers of the target wait while an ALTER waits,
 // so its limit is short at first and doubled with each try. An ALTER that moves all rows to other
 // slices or into another order takes longer the more rows there are; any other only waits for
 // readers, and for its commit.
-func (m *merging) nextLimit(t *schema.Table, sql string) int {
+func (m *merging) nextLimit(t *schema.Table, sql string) time.Duration {
 	if !strings.HasPrefix(sql, "ALTER") {
 		return 0
 	}
@@ -300,8 +299,8 @@ func (m *merging) nextLimit(t *schema.Table, sql string) int {
 	if movesRows(in(m.options.Schema, t.Target), sql) {
 		most = mostPatience
 	}
-	n := m.tries[sql]
-	m.tries[sql] = min(n+1, most)
+	n := m.known.tries[sql]
+	m.known.tries[sql] = min(n+1, most)
 	return patience << n
 }
 

@@ -13,12 +13,6 @@ import (
 	"rowshift/schema"
 )
 
-// mostBlocked is how long a target may stay blocked: how long an alteration of it is tried while
-// others keep it locked. No table gets on meanwhile, since the stream is not read before targets
-// have the columns that it needs. Most queries end within that time. A session that is idle in a
-// transaction may not end for days, and then it is better that only its table waits.
-const mostBlocked = 5 * time.Minute
-
 // blocked says that others have kept a target from being altered, by a lock.
 type blocked struct {
 	since  time.Time // when the first try began that timed out
@@ -53,20 +47,20 @@ func (m *merging) blocker(ctx context.Context, t *schema.Table) *blocker {
 // anew. If nobody is shown, there may be somebody all the same, so it gets one try more, and that a
 // short one unless it may take long by itself.
 func (m *merging) retryBlocked(ctx context.Context, t *schema.Table, a alteration) error {
-	if !m.blocked[t.Target].parked {
+	if !m.known.blocked[t.Target].parked {
 		return nil
 	}
 	by := m.blocker(ctx, t)
 	switch {
-	case by != nil && by.open >= m.mostBlocked:
+	case by != nil && by.open >= m.options.BlockedWait:
 		return m.blockedBy(t, a, by)
 	case by != nil:
-		delete(m.blocked, t.Target)
+		delete(m.known.blocked, t.Target)
 	case m.moves(t, a):
 		return nil // shorter tries than the last would not let it end
 	}
 	for _, sql := range a.statements {
-		delete(m.tries, sql)
+		delete(m.known.tries, sql)
 	}
 	return nil
 }
@@ -87,12 +81,12 @@ func (m *merging) judgeBlocked(ctx context.Context, t *schema.Table, a alteratio
 	if !ok || e.Op != opAlter || e.Code != cancelled || passes(e.Message) || m.session.conn.IsClosed() {
 		return err
 	}
-	b := m.blocked[t.Target]
+	b := m.known.blocked[t.Target]
 	if b.since.IsZero() {
 		b.since = began
 	}
-	m.blocked[t.Target] = b
-	if time.Since(b.since) < m.mostBlocked {
+	m.known.blocked[t.Target] = b
+	if time.Since(b.since) < m.options.BlockedWait {
 		return err
 	}
 	by := m.blocker(ctx, t)
@@ -100,7 +94,7 @@ func (m *merging) judgeBlocked(ctx context.Context, t *schema.Table, a alteratio
 		return err
 	}
 	b.parked = true
-	m.blocked[t.Target] = b
+	m.known.blocked[t.Target] = b
 	return m.blockedBy(t, a, by)
 }
 

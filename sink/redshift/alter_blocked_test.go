@@ -23,7 +23,7 @@ func TestAlterationBehindAReader(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()
 	w.apply(r, batch(t, table, "insert a|1|x"))
-	r.mostBlocked = 4 * time.Second
+	r.options.BlockedWait = 4 * time.Second
 	reader := w.begun("psql", "SELECT COUNT(*) FROM public_copy.words")
 	var pid int64
 	if err := reader.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
@@ -78,7 +78,7 @@ func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 	} {
 		err := r.with(t.Context(), func(s *session) error {
 			m := newMerging(r, w.merging())
-			m.session, r.blocked = s, map[string]blocked{}
+			m.session, r.known.blocked = s, map[string]blocked{}
 			return m.judgeBlocked(context.Background(), table, alone(c.sql)[0], time.Now().Add(-time.Hour), c.err)
 		})
 		u, ok := errors.AsType[*replicator.Unfit](err)
@@ -93,7 +93,7 @@ func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 func TestWideningBehindAReader(t *testing.T) {
 	t.Parallel()
 	w, r, m := widening(t, nil)
-	r.mostBlocked = 8 * time.Second // more than the second try takes
+	r.options.BlockedWait = 8 * time.Second // more than the second try takes
 	w.admin("ALTER TABLE public_copy.words ADD COLUMN n__wide BIGINT")
 	reader := w.begun("psql", "SELECT COUNT(*) FROM public_copy.words")
 	_, err := r.Merge(t.Context(), m)
@@ -118,8 +118,8 @@ func goesOn(t *testing.T, reader *pgx.Conn, r *Warehouse, m *replicator.Merge) {
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.blocked) != 0 {
-		t.Errorf("%v is remembered", r.blocked)
+	if len(r.known.blocked) != 0 {
+		t.Errorf("%v is remembered", r.known.blocked)
 	}
 }
 
@@ -129,14 +129,14 @@ func TestBlockedAlterationThatSomebodyDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.blocked = map[string]blocked{table.Target: {since: time.Now().Add(-time.Hour)}}
+	r.known.blocked = map[string]blocked{table.Target: {since: time.Now().Add(-time.Hour)}}
 	m := w.merging()
 	m.Alterations = []replicator.Alteration{{Table: table}}
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.blocked) != 0 {
-		t.Errorf("%v is remembered", r.blocked)
+	if len(r.known.blocked) != 0 {
+		t.Errorf("%v is remembered", r.known.blocked)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestNextTryBehindSomebodyUnknown(t *testing.T) {
 	p := in("public_copy", "words")
 	add, move := addColumn(p, "note", "BIGINT"), alterDistKey(p, "n")
 	for sql, tries := range map[string]int{add: 1, move: 4} {
-		r.blocked, r.tries = map[string]blocked{table.Target: {since: time.Now().Add(-time.Hour), parked: true}}, map[string]int{sql: 3}
+		r.known.blocked, r.known.tries = map[string]blocked{table.Target: {since: time.Now().Add(-time.Hour), parked: true}}, map[string]int{sql: 3}
 		hits := waits.Hits()
 		err := r.with(t.Context(), func(s *session) error {
 			m := newMerging(r, w.merging())
@@ -161,8 +161,8 @@ func TestNextTryBehindSomebodyUnknown(t *testing.T) {
 			return m.alterBy(t.Context(), table, alone(sql)[0])
 		})
 		u, ok := errors.AsType[*replicator.Unfit](err)
-		if !ok || !u.Passes || waits.Hits() != hits+1 || r.tries[sql] != tries || !r.blocked[table.Target].parked {
-			t.Errorf("%s: %v, after %d tries; %v is remembered, with %d doublings", sql, err, waits.Hits()-hits, r.blocked, r.tries[sql])
+		if !ok || !u.Passes || waits.Hits() != hits+1 || r.known.tries[sql] != tries || !r.known.blocked[table.Target].parked {
+			t.Errorf("%s: %v, after %d tries; %v is remembered, with %d doublings", sql, err, waits.Hits()-hits, r.known.blocked, r.known.tries[sql])
 		}
 	}
 }

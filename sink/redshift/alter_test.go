@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -115,7 +116,7 @@ func TestAlterationThatTakesLong(t *testing.T) {
 	if codeOf(err) != cancelled || !replicator.Retryable(err) {
 		t.Fatalf("the first try: %v", err)
 	}
-	if n := r.tries[alterDistKey(in("public_copy", "words"), "n__wide")]; n != 1 {
+	if n := r.known.tries[alterDistKey(in("public_copy", "words"), "n__wide")]; n != 1 {
 		t.Errorf("the time for another key was doubled %d times by a try that took too long", n)
 	}
 	long.Remove()
@@ -133,18 +134,18 @@ func TestAlterationThatTakesLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(w.ask("SELECT word, n, body FROM public_copy.words ORDER BY 1"), "a|1|x", "b|2|~")
-	if len(r.tries) > 0 {
-		t.Errorf("the same alterations would begin with more time another day: %v", r.tries)
+	if len(r.known.tries) > 0 {
+		t.Errorf("the same alterations would begin with more time another day: %v", r.known.tries)
 	}
 	tried := &merging{Warehouse: r}
-	p, limits := in("public_copy", "words"), []int{}
+	p, limits := in("public_copy", "words"), []time.Duration{}
 	for _, sql := range []string{alterDistKey(p, "n__wide"), alterSortKey(p, []string{"n__wide"}), addColumn(p, "n__wide", "BIGINT"), "BEGIN"} {
 		for range 20 {
 			tried.nextLimit(old, sql)
 		}
 		limits = append(limits, tried.nextLimit(old, sql))
 	}
-	if diff := cmp.Diff([]int{patience << mostPatience, patience << mostPatience, patience << somePatience, 0}, limits); diff != "" {
+	if diff := cmp.Diff([]time.Duration{patience << mostPatience, patience << mostPatience, patience << somePatience, 0}, limits); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"rowshift/replicator"
 )
@@ -95,9 +96,9 @@ func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator
 }
 
 const (
-	// patience is how long a lock of the fence waits, in milliseconds, before the sessions that
-	// hold it are looked at.
-	patience = 3000
+	// patience is how long a lock of the fence waits before the sessions that hold it are looked
+	// at.
+	patience = 3 * time.Second
 
 	// attempts is how often the lock is tried.
 	attempts = 20
@@ -138,7 +139,7 @@ func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c r
 
 // take locks the fence and raises the epoch.
 func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, err error) {
-	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
+	if err := s.limit(ctx, patience); err != nil {
 		return c, err
 	}
 	var there []replicator.TableState
@@ -147,10 +148,10 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 		return err
 	})
 	if err == nil {
-		w.tables, w.inQuarantine = there, nil // another daemon may have written since we last did
-		w.resetting = c.Epoch == 1 || slices.ContainsFunc(c.Resets, func(r replicator.Reset) bool { return r.Begun && !r.Done })
+		w.known.tables, w.known.inQuarantine = there, nil // another daemon may have written since we last did
+		w.known.resetting = c.Epoch == 1 || slices.ContainsFunc(c.Resets, func(r replicator.Reset) bool { return r.Begun && !r.Done })
 	}
-	if _, reset := s.run(ctx, "set statement_timeout", setTimeout(0)); err == nil {
+	if reset := s.limit(ctx, 0); err == nil {
 		err = reset
 	}
 	return c, err
@@ -161,7 +162,7 @@ func (w *Warehouse) take(ctx context.Context, s *session, first replicator.Check
 // are written, nil if that is not known: only the holder of the fence writes them, so the next
 // merge need not write those again that stay the same, of which there may be thousands.
 func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Checkpoint) (c replicator.Checkpoint, there []replicator.TableState, err error) {
-	if _, err := s.run(ctx, "set statement_timeout", setTimeout(0)); err != nil {
+	if err := s.limit(ctx, 0); err != nil {
 		return c, nil, err
 	}
 	was, is, err := w.read(ctx, s)
@@ -378,8 +379,8 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 	if len(loads) == 0 {
 		return nil
 	}
-	timeout := patience + min(len(loads), dropAtOnce)*dropTime
-	if _, err := s.run(ctx, "set statement_timeout", setTimeout(timeout)); err != nil {
+	timeout := patience + time.Duration(min(len(loads), dropAtOnce))*dropTime
+	if err := s.limit(ctx, timeout); err != nil {
 		return err
 	}
 	for some := range slices.Chunk(loads, dropAtOnce) {
@@ -387,21 +388,20 @@ func (w *Warehouse) dropLoads(ctx context.Context, s *session, loads []place) er
 			return err
 		}
 	}
-	_, err := s.run(ctx, "set statement_timeout", setTimeout(0))
-	return err
+	return s.limit(ctx, 0)
 }
 
-// dropTime is how much longer the timeout is for each table, in milliseconds, because it may
-// count for a request as a whole.
-const dropTime = 500
+// dropTime is how much longer the timeout is for each table, because it may count for a request as
+// a whole.
+const dropTime = 500 * time.Millisecond
 
 // dropSome drops load tables by one request, or one by one if that is refused.
-func dropSome(ctx context.Context, s *session, timeout int, loads []place) error {
+func dropSome(ctx context.Context, s *session, timeout time.Duration, loads []place) error {
 	var statements []string
 	for _, p := range loads {
 		statements = append(statements, drop(p))
 	}
-	within := func(timeout int, statements ...string) error {
+	within := func(timeout time.Duration, statements ...string) error {
 		return s.patient(ctx, timeout, func() error {
 			_, err := s.together(ctx, "drop load tables", statements)
 			return err
@@ -411,7 +411,7 @@ func dropSome(ctx context.Context, s *session, timeout int, loads []place) error
 	if err == nil || !answered(err) {
 		return err
 	}
-	if _, err := s.run(ctx, "set statement_timeout", setTimeout(patience)); err != nil {
+	if err := s.limit(ctx, patience); err != nil {
 		return err
 	}
 	for _, sql := range statements {
@@ -419,6 +419,5 @@ func dropSome(ctx context.Context, s *session, timeout int, loads []place) error
 			return err
 		}
 	}
-	_, err = s.run(ctx, "set statement_timeout", setTimeout(timeout))
-	return err
+	return s.limit(ctx, timeout)
 }

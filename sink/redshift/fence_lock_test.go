@@ -101,7 +101,7 @@ func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.wait = 300
+	r.options.FenceWait = 300 * time.Millisecond
 	holder := w.begun("rowshift/accounts", lockFence)
 	if err := holder.PgConn().Conn().Close(); err != nil { // without good-bye
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestMergeDoesNotWaitForWhoVanished(t *testing.T) {
 	}
 	w.unmoved()
 	m.Checkpoint.Epoch = w.fence(r).Epoch
-	r.wait = mostWait
+	r.options.FenceWait = 0 // no limit
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Error(err)
 	}
@@ -127,7 +127,7 @@ func TestALockIsCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.wait = 100
+	r.options.FenceWait = 100 * time.Millisecond
 	deaf := w.server.Inject(redshifttest.Fault{Class: "LOCK", Stall: -1, Nth: 1})
 	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
 	if _, err := r.Merge(t.Context(), m); codeOf(err) != cancelled || !strings.Contains(err.Error(), "kept the fence locked") {
@@ -160,7 +160,7 @@ func TestMergeWaitsForWhatIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.wait = 300
+	r.options.FenceWait = 300 * time.Millisecond
 	r.applies.Store(true)
 	holder := w.begun("rowshift/accounts", lockFence)
 	m := w.merging(w.stage(batch(t, table, "insert a|1|x"))...)
@@ -170,7 +170,7 @@ func TestMergeWaitsForWhatIsApplied(t *testing.T) {
 	if _, err := holder.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Error(err)
 	}
-	r.wait = mostWait
+	r.options.FenceWait = 0 // no limit
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Error(err)
 	}
@@ -181,7 +181,7 @@ func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r, table := w.withWords()
-	r.wait = 3000
+	r.options.FenceWait = 3 * time.Second
 	reader := w.begun("psql", "LOCK public_copy.words")
 	merged := make(chan error, 1)
 	go func() {
@@ -194,7 +194,7 @@ func TestMergeThatHasTheFenceIsNotBounded(t *testing.T) {
 	select {
 	case err := <-merged:
 		t.Fatalf("it did not wait: %v", err)
-	case <-time.After(time.Duration(r.wait+1000) * time.Millisecond):
+	case <-time.After(r.options.FenceWait + time.Second):
 	}
 	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Error(err)

@@ -128,7 +128,7 @@ func TestMetadataSQL(t *testing.T) {
 }
 
 func TestSessionAndCheckSQL(t *testing.T) {
-	statements := append(beginSession("it's"), setTimeout(3000), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
+	statements := append(beginSession("it's"), setTimeout(patience), copied, mayCreateSchema, mayMakeTemporary, mayUseSchema("Sales"), createProbe,
 		countReader("Ann"), countReader("GROUP Analysts"), countReader("role Readers"), usersLike("Ann"), mayUse("Ann", "Sales"), mayRead("Ann", in("Sales", "order lines")), ownerOf("Sales", "Order lines"), ofOthers("Sales"), policiesOn("Sales", "Order lines"),
 		grantUsage("Sales", "Ann", "group Bi", "role Readers"), grantSelect(in("Sales", "order lines"), "Ann", "group Bi", "role Readers"))
 	golden(t, "check", append(statements, loadErrors...)...)

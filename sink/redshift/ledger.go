@@ -45,8 +45,8 @@ const countEvery = 4 * time.Minute
 // countQuarantine counts the rows in quarantine, unless the count is known, and reports them.
 // Each merge reports them, because the report of the one that counted may be lost.
 func (m *merging) countQuarantine(ctx context.Context) error {
-	if m.inQuarantine != nil && time.Since(m.countedAt) < countEvery {
-		m.merged.Quarantined = maps.Clone(m.inQuarantine)
+	if m.known.inQuarantine != nil && time.Since(m.known.countedAt) < countEvery {
+		m.merged.Quarantined = maps.Clone(m.known.inQuarantine)
 		return nil
 	}
 	rows, err := m.session.rows(ctx, "count the quarantine", m.metadata.countOpen())
@@ -57,7 +57,7 @@ func (m *merging) countQuarantine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.inQuarantine, m.merged.Quarantined, m.countedAt = open, maps.Clone(open), time.Now()
+	m.known.inQuarantine, m.merged.Quarantined, m.known.countedAt = open, maps.Clone(open), time.Now()
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (m *merging) recount(ctx context.Context) error {
 	if !m.quarantineChanged {
 		return nil
 	}
-	m.inQuarantine = nil
+	m.known.inQuarantine = nil
 	return m.countQuarantine(ctx)
 }
 
@@ -97,7 +97,7 @@ func (m *merging) account(ctx context.Context, statements ...string) error {
 // lift lifts what a table has in quarantine as far as a fold says something newer: all rows if
 // the fold truncates, else those whose keys it has.
 func (m *merging) lift(ctx context.Context, f replicator.StagedFold, s staging, at replicator.LSN) error {
-	if m.inQuarantine[f.Table.Configured] == 0 {
+	if m.known.inQuarantine[f.Table.Configured] == 0 {
 		return nil
 	}
 	m.quarantineChanged = true
@@ -142,7 +142,7 @@ func (m *merging) enter(ctx context.Context, f replicator.StagedFold, s staging)
 // refusedSome notes that rows went into quarantine, so that a later fold lifts them.
 func (m *merging) refusedSome(t *schema.Table, n int64) {
 	m.quarantineChanged = true
-	m.inQuarantine[t.Configured] += n
+	m.known.inQuarantine[t.Configured] += n
 }
 
 // counts are how many entries there are.
@@ -184,7 +184,7 @@ func (m *merging) forgo(ctx context.Context, f replicator.StagedFold, stage plac
 // joinLedger moves a load's entries to the ledger and the quarantine. It lifts what the table
 // had in quarantine before, because the load has read all rows anew.
 func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicator.LSN) error {
-	if m.inQuarantine[j.Table.Configured] > 0 {
+	if m.known.inQuarantine[j.Table.Configured] > 0 {
 		m.quarantineChanged = true
 		if err := m.account(ctx, m.metadata.liftAll(j.Table.Configured, at)); err != nil {
 			return err

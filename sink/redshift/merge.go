@@ -11,7 +11,7 @@ import (
 	"rowshift/schema"
 )
 
-// merging is one merge under way.
+// merging is one merge under way. What outlives it is in known, of its Warehouse.
 type merging struct {
 	*Warehouse
 	session           *session
@@ -97,11 +97,12 @@ func (m *merging) run(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		m.tables, m.inQuarantine, m.resetting, m.made = nil, nil, true, m.made[:staged]
+		m.known.forget()
+		m.made = m.made[:staged] // the others went with the transaction
 		return m.blame(ctx, err)
 	}
 	m.took(replicator.StepCommit, written)
-	m.refusals.merged(m.targets())
+	m.known.refusals.merged(m.targets())
 	m.dropOver(ctx)
 	return nil
 }
@@ -128,7 +129,7 @@ func (m *merging) blame(ctx context.Context, err error) error {
 			return unfit(t, h)
 		}
 	}
-	if m.refusing == nil || !m.refusals.countAgainst(m.refusing.OID, codeOf(err)) {
+	if m.refusing == nil || !m.known.refusals.countAgainst(m.refusing.OID, codeOf(err)) {
 		return err
 	}
 	return unfit(m.refusing, m.refusal(err))
@@ -163,8 +164,8 @@ func (m *merging) took(step replicator.Step, since time.Time) {
 
 // unused returns a temporary table that this session does not have yet.
 func (m *merging) unused(kind string) place {
-	m.stages++
-	return temporary(fmt.Sprintf("%s_%d", kind, m.stages))
+	m.known.stages++
+	return temporary(fmt.Sprintf("%s_%d", kind, m.known.stages))
 }
 
 // temporary makes a temporary table that this session does not have yet.

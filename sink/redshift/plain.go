@@ -16,7 +16,7 @@ type plainFold struct {
 
 // isPlain reports whether a fold can be written as a plainFold.
 func (m *merging) isPlain(f replicator.StagedFold, at staging) bool {
-	return f.Held == "" && f.Into == "" && !f.Truncated && len(f.Unchanged) == 0 && at.entries == "" && m.inQuarantine[f.Table.Configured] == 0
+	return f.Held == "" && f.Into == "" && !f.Truncated && len(f.Unchanged) == 0 && at.entries == "" && m.known.inQuarantine[f.Table.Configured] == 0
 }
 
 // addPlain lets a fold wait, to be written together with others. Folds of different tables may

@@ -221,8 +221,8 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 	if _, err := r.Merge(t.Context(), m); err != nil {
 		t.Error(err)
 	}
-	if r.refusals != (refusals{}) {
-		t.Errorf("remembered after a merge: %v", r.refusals)
+	if r.known.refusals != (refusals{}) {
+		t.Errorf("remembered after a merge: %v", r.known.refusals)
 	}
 }
 

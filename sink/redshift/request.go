@@ -113,15 +113,15 @@ func (m *merging) remember(ctx context.Context) error {
 		if !slices.ContainsFunc(now.Resets, func(r replicator.Reset) bool { return r.Token == c.Reset }) {
 			sql = m.metadata.insertReset(c.Reset, taken)
 		}
-		m.resetting = true
+		m.known.resetting = true
 		_, err := m.session.run(ctx, "remember the reset", sql)
 		return err
 	}
-	known := c.Phase == replicator.Streaming && len(c.Tables) > 0 // until then, the tables to load are not
-	if !m.resetting || !known || slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading }) {
+	planned := c.Phase == replicator.Streaming && len(c.Tables) > 0 // until then, nobody knows which tables are to be loaded
+	if !m.known.resetting || !planned || slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool { return t.State == replicator.Loading }) {
 		return nil
 	}
-	m.resetting = false
+	m.known.resetting = false
 	_, err := m.session.run(ctx, "remember the reset", m.metadata.finishResets())
 	return err
 }

@@ -102,18 +102,24 @@ func number(op string, rows [][][]byte) (n int64, err error) {
 	return n, nil
 }
 
-// patient runs do, which waits for a lock. timeout is the session's statement_timeout in
-// milliseconds, 0 for none. If do takes a little more than twice as long, patient has the server
-// cancel it: the page on the timeout says that planning, queueing and execution count, but not
-// whether the wait for a lock does.
+// limit limits how long each statement that follows may take; 0 is no limit.
+func (s *session) limit(ctx context.Context, d time.Duration) error {
+	_, err := s.run(ctx, "set statement_timeout", setTimeout(d))
+	return err
+}
+
+// patient runs do, which waits for a lock. timeout is the session's statement_timeout, 0 for
+// none. If do takes a little more than twice as long, patient has the server cancel it: the page
+// on the timeout says that planning, queueing and execution count, but not whether the wait for a
+// lock does.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CANCEL.html
-func (s *session) patient(ctx context.Context, timeout int, do func() error) error {
+func (s *session) patient(ctx context.Context, timeout time.Duration, do func() error) error {
 	if timeout == 0 {
 		return do()
 	}
 	over := make(chan struct{})
-	overdue := time.AfterFunc(2*time.Duration(timeout)*time.Millisecond+2*time.Second, func() {
+	overdue := time.AfterFunc(2*timeout+2*time.Second, func() {
 		defer close(over)
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()

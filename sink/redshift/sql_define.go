@@ -3,6 +3,7 @@ package redshift
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"rowshift/schema"
 )
@@ -120,6 +121,7 @@ func beginSession(queryGroup string) []string {
 	return statements
 }
 
-func setTimeout(milliseconds int) string {
-	return fmt.Sprintf("SET statement_timeout TO %d", milliseconds)
+// setTimeout limits how long each statement may take; 0 is no limit.
+func setTimeout(d time.Duration) string {
+	return fmt.Sprintf("SET statement_timeout TO %d", d.Milliseconds())
 }

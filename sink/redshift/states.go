@@ -12,7 +12,7 @@ import (
 // is a *replicator.Unfit if there is no room for one of them.
 func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) error {
 	var none error
-	statements := m.metadata.writeStates(m.tables, now, func(t replicator.TableState) string {
+	statements := m.metadata.writeStates(m.known.tables, now, func(t replicator.TableState) string {
 		detail := detailOf(t)
 		if err := roomFor(t, detail); none == nil {
 			none = err
@@ -28,10 +28,10 @@ func (m *merging) writeStates(ctx context.Context, now []replicator.TableState) 
 		}
 	}
 	if len(statements) > 0 {
-		m.over = loadsGone(m.tables, now)
+		m.over = loadsGone(m.known.tables, now)
 	}
-	if m.tables = now; now == nil {
-		m.tables = []replicator.TableState{}
+	if m.known.tables = now; now == nil {
+		m.known.tables = []replicator.TableState{}
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func loadsGone(was, now []replicator.TableState) (gone []replicator.LoadState) {
 // without a load, so nothing else would lift or answer what is open under the old one.
 func (m *merging) rename(ctx context.Context) error {
 	now := m.merge.Checkpoint.Tables
-	if m.tables != nil && replicator.SameTables(m.tables, now) {
+	if m.known.tables != nil && replicator.SameTables(m.known.tables, now) {
 		return nil
 	}
 	was, err := m.named(ctx)
@@ -74,7 +74,7 @@ func (m *merging) rename(ctx context.Context) error {
 		if i >= 0 && now[i].Target == old.Target {
 			continue // that table still has its name, but another OID, since the source is another
 		}
-		m.inQuarantine = nil // counted again, by the new names
+		m.known.inQuarantine = nil // counted again, by the new names
 		statements := []string{m.metadata.renameOpen(old.Target, t.Name)}
 		if i < 0 {
 			statements = append(statements, m.metadata.renameRequests(old.Name, t.Name))
@@ -90,7 +90,7 @@ func (m *merging) rename(ctx context.Context) error {
 
 // named returns the states that were written last, by OID. They have names and targets at least.
 func (m *merging) named(ctx context.Context) (map[uint32]replicator.TableState, error) {
-	was := m.tables
+	was := m.known.tables
 	if was == nil {
 		rows, err := m.session.rows(ctx, "read the names", m.metadata.readNames())
 		if err != nil {

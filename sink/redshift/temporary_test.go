@@ -42,7 +42,7 @@ func TestNoTargetIsTakenForATemporaryTable(t *testing.T) {
 	for _, f := range []redshifttest.Fault{{Class: "CREATE TABLE", Match: "_stage_"}, {Class: "CREATE TABLE", Match: "_keys_"}, {Class: "INSERT", Match: "words"}, {Class: "COPY", Match: "_stage_"}} {
 		f.Code, f.Message = "53000", "insufficient resources"
 		fault := w.server.Inject(f)
-		r.inQuarantine = map[schema.Name]int64{table.Configured: 1}
+		r.known.inQuarantine = map[schema.Name]int64{table.Configured: 1}
 		if _, err := r.Merge(t.Context(), w.merging(w.stage(batch(t, table, "insert b|2|y"))...)); err == nil || fault.Hits() == 0 {
 			t.Errorf("%+v: %v, hit %d times", f, err, fault.Hits())
 		}

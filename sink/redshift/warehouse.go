@@ -1,13 +1,13 @@
 package redshift
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
 	"time"
 
 	"rowshift/replicator"
-	"rowshift/schema"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -36,6 +36,16 @@ type Options struct {
 
 	// IdleClose is how long a session without work stays open; 30 s.
 	IdleClose time.Duration
+
+	// FenceWait is how long a merge waits for the fence; 5 min. Others lock it for seconds,
+	// or while they apply some folds of a load, each of which may take half a minute.
+	FenceWait time.Duration
+
+	// BlockedWait is how long an alteration of a target is tried while others keep the target
+	// locked; 5 min. No table gets on meanwhile, since the stream is not read before targets have
+	// the columns that it needs. Most queries end within that time. A session that is idle in a
+	// transaction may not end for days, and then it is better that only its table waits.
+	BlockedWait time.Duration
 }
 
 // Warehouse is a Redshift database. It implements replicator.Warehouse and
@@ -43,7 +53,6 @@ type Options struct {
 type Warehouse struct {
 	options  Options
 	metadata metadata
-	wait     int         // mostWait, except in tests
 	applies  atomic.Bool // held changes are being applied, under the fence
 
 	logins logins      // of all sessions
@@ -51,25 +60,13 @@ type Warehouse struct {
 
 	first replicator.Epoch // first epoch of this process; 0 if it has none yet
 
-	merges       link
-	stages       int                     // counts staging tables; it and the fields up to mostBlocked are used with the session for merges only
-	tables       []replicator.TableState // as last written; nil if not known
-	resetting    bool                    // a slot reset is under way, or may be
-	inQuarantine map[schema.Name]int64   // rows by table, as last counted; nil if not known
-	countedAt    time.Time               // when inQuarantine was last read from the warehouse
-	refusals     refusals                // of the last merges
-	tries        map[string]int          // of each ALTER of a target, by its text
-	blocked      map[string]blocked      // targets that others keep from being altered
-	mostBlocked  time.Duration           // how long a target may stay blocked; shorter in tests
+	merges link
+	known  known
 
 	heldRefusals refusals // of held tables; it and loadRefusals are used with the session for loads only
 	loadRefusals refusals // of targets and load tables
 	loads        link     // makes targets, load tables and held tables, and applies held changes, so that live tables wait for short transactions only
 }
-
-// mostWait is how long a merge waits for the fence, in milliseconds. Others lock it for seconds,
-// or while they apply some folds of a load, each of which may take half a minute.
-const mostWait = 300_000
 
 var (
 	_ replicator.Warehouse = (*Warehouse)(nil)
@@ -78,11 +75,11 @@ var (
 
 // New returns a Warehouse. Nothing is opened yet.
 func New(o Options) *Warehouse {
-	if o.IdleClose == 0 {
-		o.IdleClose = 30 * time.Second
-	}
-	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), wait: mostWait, mostBlocked: mostBlocked,
-		tries: map[string]int{}, blocked: map[string]blocked{}, logins: newLogins(), role: roleRefusal{now: time.Now}}
+	o.IdleClose = cmp.Or(o.IdleClose, 30*time.Second)
+	o.FenceWait = cmp.Or(o.FenceWait, 5*time.Minute)
+	o.BlockedWait = cmp.Or(o.BlockedWait, 5*time.Minute)
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), logins: newLogins(), role: roleRefusal{now: time.Now},
+		known: known{tries: map[string]int{}, blocked: map[string]blocked{}}}
 	w.merges = link{open: w.open, idle: o.IdleClose}
 	w.loads = link{open: w.open, idle: o.IdleClose}
 	return w
@@ -112,7 +109,8 @@ func (w *Warehouse) transaction(ctx context.Context, s *session, do func() error
 // Retryable. The limit costs no round trip. It is for the session that merges: transactions of
 // loads may have to wait for the join of a large table, and end with the pass.
 func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) error {
-	err := w.within(ctx, s, w.wait, []string{"BEGIN", setTimeout(w.wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
+	wait := w.options.FenceWait
+	err := w.within(ctx, s, wait, []string{"BEGIN", setTimeout(wait)}, []string{w.metadata.lock(), setTimeout(0)}, do)
 	e, ok := errors.AsType[*Error](err)
 	if waitedForFence(err) {
 		if e.retry = w.applies.Load(); !e.retry {
@@ -129,9 +127,8 @@ func (w *Warehouse) bounded(ctx context.Context, s *session, do func() error) er
 const opLock = "lock"
 
 // within runs do in a transaction. begin and lock are the requests that begin it and that lock
-// the fence. wait is the statement_timeout that limits the wait for the lock, in milliseconds; 0
-// if there is none.
-func (w *Warehouse) within(ctx context.Context, s *session, wait int, begin, lock []string, do func() error) error {
+// the fence. wait is the statement_timeout that limits the wait for the lock; 0 if there is none.
+func (w *Warehouse) within(ctx context.Context, s *session, wait time.Duration, begin, lock []string, do func() error) error {
 	if _, err := s.together(ctx, "begin", begin); err != nil {
 		if len(begin) > 1 {
 			s.close(ctx) // the transaction may have begun
