@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -126,12 +125,12 @@ func (w *Warehouse) checkMetadata(ctx context.Context, s *session) replicator.Fi
 	if err != nil {
 		return unasked(f, err)
 	}
-	if !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
+	if !names.has(checkpointTable, stateTable) {
 		return f
 	}
-	c, is, err := w.read(ctx, s)
-	if err == nil && c != nil && is >= accounted && !(slices.Contains(names, "ledger") && slices.Contains(names, "quarantine")) {
-		err = w.unaccounted(!slices.Contains(names, "ledger"))
+	c, layout, err := w.read(ctx, s)
+	if err == nil && c != nil && layout >= accounted && !names.has(ledgerTable, quarantineTable) {
+		err = w.unaccounted(!names.has(ledgerTable))
 	}
 	if h, ok := errors.AsType[*replicator.Halt](err); ok {
 		return halts(f, h)

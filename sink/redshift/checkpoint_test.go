@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,26 @@ func TestCheckpointThatWasAltered(t *testing.T) {
 	}
 	_, err = scanCheckpoint(columns(good[:5]...))
 	wantHalt(t, err, replicator.WarehouseUnfit)
+}
+
+// A row of the quarantine that was altered is a halt too, whichever of its fields cannot be read.
+func TestRefusedRowThatWasAltered(t *testing.T) {
+	good := strings.Split("public|words|[]|too_long|body|70000|0/64|2026-05-17 10:00:00.5||2026-05-17 10:00:01", "|")
+	r, err := scanRefused(columns(good...))
+	if err != nil || r.OriginalBytes != 70000 || r.LSN != 100 || r.WrittenAt.Second() != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	none := columns(good...)
+	none[5], none[7] = nil, nil
+	if r, err = scanRefused(none); err != nil || r.OriginalBytes != 0 || !r.CommittedAt.IsZero() || r.LSN != 100 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for column, value := range map[int]string{5: "many", 6: "64", 7: "yesterday", 9: "-"} {
+		bad := slices.Clone(good)
+		bad[column] = value
+		_, err := scanRefused(columns(bad...))
+		wantHalt(t, err, replicator.WarehouseUnfit)
+	}
 }
 
 // Of several faults in a row, the first is reported.

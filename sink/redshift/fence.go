@@ -16,21 +16,16 @@ func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, err
 	var c *replicator.Checkpoint
 	err := w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
-		if err != nil || !slices.Contains(names, "checkpoint") || !slices.Contains(names, "table_state") {
+		if err != nil || !names.has(checkpointTable, stateTable) {
 			return err
 		}
 		c, _, err = w.read(ctx, s)
-		if err != nil || c == nil || !slices.Contains(names, "request") {
+		if err != nil || c == nil || !names.has(requestTable) {
 			return err
 		}
 		return w.resets(ctx, s, c)
 	})
 	return c, err
-}
-
-// tableNames lists the tables and views of the metadata schema.
-func (w *Warehouse) tableNames(ctx context.Context, s *session) ([]string, error) {
-	return w.namesIn(ctx, s, w.options.MetadataSchema)
 }
 
 // namesIn lists the tables and views of a schema.
@@ -48,8 +43,8 @@ func (w *Warehouse) namesIn(ctx context.Context, s *session, schema string) ([]s
 
 // read returns the checkpoint and the layout that it is written in, nil if there is none. It
 // halts if the checkpoint belongs to another pipeline, or if the layout is not known.
-func (w *Warehouse) read(ctx context.Context, s *session) (c *replicator.Checkpoint, is int, err error) {
-	c, is, err = w.readCheckpoint(ctx, s)
+func (w *Warehouse) read(ctx context.Context, s *session) (c *replicator.Checkpoint, layout int, err error) {
+	c, layout, err = w.readCheckpoint(ctx, s)
 	if err != nil || c == nil {
 		return nil, 0, err
 	}
@@ -74,14 +69,14 @@ func (w *Warehouse) read(ctx context.Context, s *session) (c *replicator.Checkpo
 		c.Tables = append(c.Tables, t)
 	}
 	slices.SortFunc(c.Tables, replicator.ByOID) // tables without an OID may come in any order
-	return c, is, nil
+	return c, layout, nil
 }
 
 // readCheckpoint returns the checkpoint without its tables, and its layout; nil if there is
 // none.
 func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator.Checkpoint, int, error) {
-	is, err := w.readLayout(ctx, s)
-	if err != nil || is == 0 {
+	layout, err := w.readLayout(ctx, s)
+	if err != nil || layout == 0 {
 		return nil, 0, err
 	}
 	rows, err := s.rows(ctx, "read the checkpoint", w.metadata.readCheckpoint())
@@ -92,7 +87,7 @@ func (w *Warehouse) readCheckpoint(ctx context.Context, s *session) (*replicator
 	if err != nil {
 		return nil, 0, err
 	}
-	return &c, is, nil
+	return &c, layout, nil
 }
 
 const (
@@ -165,9 +160,9 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	if err := s.limit(ctx, 0); err != nil {
 		return c, nil, err
 	}
-	was, is, err := w.read(ctx, s)
+	was, layout, err := w.read(ctx, s)
 	if err == nil {
-		err = w.ensureAccounts(ctx, s, is)
+		err = w.ensureAccounts(ctx, s, layout)
 	}
 	if err != nil {
 		return c, nil, err
@@ -181,10 +176,10 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 	}
 	c = *was
 	c.Epoch++
-	if is == layout {
+	if layout == newestLayout {
 		there = append([]replicator.TableState{}, c.Tables...)
 	}
-	if err := w.upgrade(ctx, s, is, c.Tables); err != nil {
+	if err := w.upgrade(ctx, s, layout, c.Tables); err != nil {
 		return c, nil, err
 	}
 	if _, err := s.run(ctx, "raise the epoch", w.metadata.raiseEpoch()); err != nil {
@@ -267,8 +262,7 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	lacks := func(name string) bool { return !slices.Contains(names, name) }
-	if slices.ContainsFunc([]string{"fence", "checkpoint", "table_state", "request", "freshness"}, lacks) {
+	if !names.has(fenceTable, checkpointTable, stateTable, requestTable, freshnessView) {
 		statements = append(statements, w.createMetadata(names)...)
 	}
 	return w.explainGrant(ctx, s, s.each(ctx, "create the metadata tables", statements))
@@ -277,16 +271,16 @@ func (w *Warehouse) ensureMetadata(ctx context.Context, s *session) error {
 // ensureAccounts halts if the ledger or the quarantine is gone. If no checkpoint was written
 // yet, it makes both, because there is nothing that they could tell. It runs under the fence: a
 // daemon that died while it moved the tables up keeps them locked until the fence is taken.
-func (w *Warehouse) ensureAccounts(ctx context.Context, s *session, is int) error {
+func (w *Warehouse) ensureAccounts(ctx context.Context, s *session, layout int) error {
 	names, err := w.tableNames(ctx, s)
-	if err != nil || slices.Contains(names, "ledger") && slices.Contains(names, "quarantine") {
+	if err != nil || names.has(ledgerTable, quarantineTable) {
 		return err
 	}
 	switch {
-	case is == 0:
+	case layout == 0:
 		return s.each(ctx, "create the metadata tables", w.metadata.createLedger())
-	case is >= accounted:
-		return w.unaccounted(!slices.Contains(names, "ledger"))
+	case layout >= accounted:
+		return w.unaccounted(!names.has(ledgerTable))
 	}
 	return nil // they are made as the tables are moved up
 }
@@ -310,17 +304,17 @@ func (w *Warehouse) unaccounted(ledger bool) error {
 // createMetadata returns the statements that make what is missing of the metadata tables and the
 // view, with their grants. names are the tables that are there. Without a checkpoint among them
 // nothing was replicated yet, so ledger and quarantine are made as well.
-func (w *Warehouse) createMetadata(names []string) []string {
+func (w *Warehouse) createMetadata(names metadataTables) []string {
 	statements, granted := w.metadata.create(), []place{w.metadata.freshness(), w.metadata.checkpoint(), w.metadata.tableState()}
-	begins := !slices.Contains(names, "checkpoint")
+	begins := !names.has(checkpointTable)
 	if begins {
 		statements = append(statements, w.metadata.createLedger()...)
 	}
-	if !slices.Contains(names, "freshness") {
+	if !names.has(freshnessView) {
 		statements = append(statements, w.metadata.createFreshness())
 	}
-	for _, name := range []string{"ledger", "quarantine"} {
-		if begins || slices.Contains(names, name) {
+	for _, name := range []string{ledgerTable, quarantineTable} {
+		if begins || names.has(name) {
 			granted = append(granted, w.metadata.table(name))
 		}
 	}

@@ -173,12 +173,12 @@ func TestLedgerAndQuarantineAreMissed(t *testing.T) {
 		if !strings.Contains(h.Found, name) || !strings.HasPrefix(create, "CREATE TABLE") {
 			t.Fatal(h)
 		}
-		for _, is := range []int{layout, accounted} { // moving up from there makes neither
-			w.admin(fmt.Sprintf("UPDATE rowshift_accounts.checkpoint SET layout = %d", is))
+		for _, layout := range []int{newestLayout, accounted} { // moving up from there makes neither
+			w.admin(fmt.Sprintf("UPDATE rowshift_accounts.checkpoint SET layout = %d", layout))
 			_, err := r.Fence(t.Context(), first(table))
 			wantHalt(t, err, replicator.WarehouseUnfit)
 			if f := find(t, w.check(r, table), "checkpoint"); f.Verdict != replicator.Failure || !strings.HasPrefix(f.Found, h.Found) {
-				t.Errorf("layout %d: check says %+v", is, f)
+				t.Errorf("layout %d: check says %+v", layout, f)
 			}
 			_, err = r.Quarantine(t.Context(), nil, 10)
 			wantHalt(t, err, replicator.WarehouseUnfit)

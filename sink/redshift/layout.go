@@ -18,27 +18,27 @@ func (w *Warehouse) readLayout(ctx context.Context, s *session) (int, error) {
 	if len(rows) > 1 {
 		return 0, altered(fmt.Errorf("redshift: %d checkpoints in schema %s", len(rows), w.options.MetadataSchema))
 	}
-	is, err := strconv.Atoi(string(rows[0][0]))
-	if err != nil || is < 1 {
+	layout, err := strconv.Atoi(string(rows[0][0]))
+	if err != nil || layout < 1 {
 		return 0, altered(fmt.Errorf("redshift: the metadata tables are of layout %q", rows[0][0]))
 	}
-	if is > layout {
-		return 0, w.newer(ctx, s, is)
+	if layout > newestLayout {
+		return 0, w.newer(ctx, s, layout)
 	}
-	return is, nil
+	return layout, nil
 }
 
 // newer returns the halt for metadata tables that a newer rowshift has moved up. Its query may
 // fail, so nothing can follow it in a transaction.
-func (w *Warehouse) newer(ctx context.Context, s *session, is int) error {
+func (w *Warehouse) newer(ctx context.Context, s *session, layout int) error {
 	needed := "a newer rowshift"
 	if rows, err := s.rows(ctx, "read who wrote the layout", w.metadata.readWriter()); err == nil && len(rows) == 1 && len(rows[0][0]) > 0 {
 		needed = "rowshift " + string(rows[0][0]) + " or later"
 	}
 	return &replicator.Halt{
 		Reason: replicator.WarehouseUnfit,
-		Found:  fmt.Sprintf("the metadata tables in schema %s are of layout %d, which needs %s", w.options.MetadataSchema, is, needed),
-		Means:  fmt.Sprintf("a newer rowshift has moved them up; this one is %s and knows layouts up to %d", w.options.Version, layout),
+		Found:  fmt.Sprintf("the metadata tables in schema %s are of layout %d, which needs %s", w.options.MetadataSchema, layout, needed),
+		Means:  fmt.Sprintf("a newer rowshift has moved them up; this one is %s and knows layouts up to %d", w.options.Version, newestLayout),
 		Repair: "run " + needed,
 	}
 }
@@ -59,7 +59,7 @@ func (w *Warehouse) steps(from int) []string {
 // takes the fence, so a daemon that dies in it leaves them as they were. It does not wait long
 // for readers of the tables, because it has the fence.
 func (w *Warehouse) upgrade(ctx context.Context, s *session, from int, tables []replicator.TableState) error {
-	if from == layout {
+	if from == newestLayout {
 		return nil
 	}
 	statements := append([]string{setTimeout(10 * patience)}, w.steps(from)...)

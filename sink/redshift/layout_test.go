@@ -26,8 +26,8 @@ func (w *world) metadataIs(want string) {
 }
 
 func TestEachLayoutHasItsStep(t *testing.T) {
-	if n := len(metadata("m").upgrades()); n != layout-1 {
-		t.Errorf("%d steps to layout %d", n, layout)
+	if n := len(metadata("m").upgrades()); n != newestLayout-1 {
+		t.Errorf("%d steps to layout %d", n, newestLayout)
 	}
 }
 

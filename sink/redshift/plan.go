@@ -34,14 +34,14 @@ func (w *Warehouse) Plan(ctx context.Context, tables []*schema.Table, foreseen r
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, "checkpoint") {
+	if !names.has(checkpointTable) {
 		statements = append(statements, w.createMetadata(names)...)
 	} else {
-		is, err := w.readLayout(ctx, s)
+		layout, err := w.readLayout(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		statements = append(statements, w.steps(is)...)
+		statements = append(statements, w.steps(layout)...)
 	}
 	for _, t := range tables {
 		if u, ok := errors.AsType[*replicator.Unfit](roomForTable(t)); ok {

@@ -3,7 +3,6 @@ package redshift
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -125,20 +124,19 @@ func (w *Warehouse) objects(ctx context.Context, s *session, of place) (urls []s
 func (w *Warehouse) withQuarantine(ctx context.Context, do func(*session) error) error {
 	return w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
-		if err != nil || slices.Contains(names, "quarantine") && slices.Contains(names, "ledger") {
-			if err == nil {
-				err = do(s)
-			}
+		switch {
+		case err != nil:
 			return err
-		}
-		if !slices.Contains(names, "checkpoint") {
+		case names.has(ledgerTable, quarantineTable):
+			return do(s)
+		case !names.has(checkpointTable):
 			return nil
 		}
-		is, err := w.readLayout(ctx, s)
-		if err != nil || is < accounted {
+		layout, err := w.readLayout(ctx, s)
+		if err != nil || layout < accounted {
 			return err
 		}
-		return w.unaccounted(!slices.Contains(names, "ledger"))
+		return w.unaccounted(!names.has(ledgerTable))
 	})
 }
 
@@ -146,9 +144,6 @@ func (w *Warehouse) withQuarantine(ctx context.Context, do func(*session) error)
 func scanRefused(row [][]byte) (RefusedRow, error) {
 	s := &scanner{row: row}
 	r := RefusedRow{Table: schema.Name{Schema: s.text(), Table: s.text()}, Key: s.text(), Reason: s.text(), Column: s.text()}
-	if size := s.text(); size != "" {
-		r.OriginalBytes, _ = strconv.ParseInt(size, 10, 64)
-	}
-	r.LSN, r.CommittedAt, r.Object, r.WrittenAt = s.lsn(), s.time(), s.text(), s.time()
+	r.OriginalBytes, r.LSN, r.CommittedAt, r.Object, r.WrittenAt = s.optional(), s.lsn(), s.time(), s.text(), s.time()
 	return r, altered(s.err)
 }

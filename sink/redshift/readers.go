@@ -51,7 +51,7 @@ func (w *Warehouse) readable(ctx context.Context, s *session, targets []string) 
 		schema string
 		tables []string
 	}{
-		{w.options.MetadataSchema, []string{"freshness", "checkpoint", "table_state", "ledger", "quarantine"}}, {w.options.Schema, targets},
+		{w.options.MetadataSchema, []string{freshnessView, checkpointTable, stateTable, ledgerTable, quarantineTable}}, {w.options.Schema, targets},
 	} {
 		names, err := w.namesIn(ctx, s, of.schema)
 		if err != nil {

@@ -53,7 +53,7 @@ func (w *Warehouse) Answers(ctx context.Context, word string) (answers []Answer,
 // requestable halts if there is no table to put a request into.
 func (w *Warehouse) requestable(ctx context.Context, s *session) error {
 	names, err := w.tableNames(ctx, s)
-	if err != nil || slices.Contains(names, "request") {
+	if err != nil || names.has(requestTable) {
 		return err
 	}
 	return &replicator.Halt{

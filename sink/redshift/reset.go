@@ -44,7 +44,7 @@ func (w *Warehouse) Reset(ctx context.Context, token string) (state ResetState, 
 	last = -1
 	err = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
-		if err != nil || !slices.Contains(names, "request") {
+		if err != nil || !names.has(requestTable) {
 			return err
 		}
 		rows, err := s.rows(ctx, "read the resets", w.metadata.readResets())

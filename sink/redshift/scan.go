@@ -33,8 +33,17 @@ func (s *scanner) text() string {
 	return string(s.row[s.at-1])
 }
 
-func (s *scanner) number() int64 {
-	text := s.text()
+func (s *scanner) number() int64 { return s.parse(s.text()) }
+
+// optional is number, and 0 for NULL.
+func (s *scanner) optional() int64 {
+	if text := s.text(); text != "" {
+		return s.parse(text)
+	}
+	return 0
+}
+
+func (s *scanner) parse(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		s.fail(fmt.Errorf("redshift: column %d of a metadata row is not a number", s.at))

@@ -13,10 +13,10 @@ import (
 // metadata names the tables of the metadata schema.
 type metadata string
 
-func (m metadata) fence() place      { return in(string(m), "fence") }
-func (m metadata) checkpoint() place { return in(string(m), "checkpoint") }
-func (m metadata) tableState() place { return in(string(m), "table_state") }
-func (m metadata) freshness() place  { return in(string(m), "freshness") }
+func (m metadata) fence() place      { return in(string(m), fenceTable) }
+func (m metadata) checkpoint() place { return in(string(m), checkpointTable) }
+func (m metadata) tableState() place { return in(string(m), stateTable) }
+func (m metadata) freshness() place  { return in(string(m), freshnessView) }
 
 // table returns a table of a load, by its name.
 func (m metadata) table(name string) place { return in(string(m), name) }
@@ -54,7 +54,7 @@ func (m metadata) readWriter() string { return `SELECT "written_by" FROM ` + str
 
 // raiseLayout notes that the tables are of the layout that this binary knows.
 func (m metadata) raiseLayout(version string) string {
-	return fmt.Sprintf(`UPDATE %s SET "layout" = %d, "written_by" = %s`, m.checkpoint(), layout, literal(version))
+	return fmt.Sprintf(`UPDATE %s SET "layout" = %d, "written_by" = %s`, m.checkpoint(), newestLayout, literal(version))
 }
 
 // countFoldedCase counts checkpoints whose phase, which is in lower case, equals itself in upper
@@ -98,7 +98,7 @@ func timestamp(t time.Time) string {
 func (m metadata) insertCheckpoint(c replicator.Checkpoint, version string) string {
 	return fmt.Sprintf(`INSERT INTO %s ("layout", "pipeline", "epoch", "phase", "lsn", "committed_at", "system", "timeline", "database_name", "slot", `+
 		`"publication_oid", "publication_xmin", "changed_at", "written_by") VALUES (%d, %s, %d, %s, %s, %s, %s, %d, %s, %s, %d, %d, GETDATE(), %s)`, m.checkpoint(),
-		layout, literal(c.Pipeline), c.Epoch, literal(string(c.Phase)), literal(c.LSN.String()), timestamp(c.Time), literal(c.System), c.Timeline,
+		newestLayout, literal(c.Pipeline), c.Epoch, literal(string(c.Phase)), literal(c.LSN.String()), timestamp(c.Time), literal(c.System), c.Timeline,
 		literal(c.Database), literal(c.Slot), c.Publication.OID, c.Publication.XMin, literal(version))
 }
 

@@ -2,7 +2,7 @@ package redshift
 
 import "fmt"
 
-// layout is the version of the metadata tables that this binary writes. It reads all earlier
+// newestLayout is the version of the metadata tables that this binary writes. It reads all earlier
 // ones.
 //
 //	1: changes go to load tables directly
@@ -10,7 +10,7 @@ import "fmt"
 //	3: changes of tables that load wait in held tables; requests
 //	4: ledger and quarantine
 //	5: the details of tables with thousands of partitions have these apart
-const layout = 5
+const newestLayout = 5
 
 // accounted is the first layout with a ledger and a quarantine. Later ones do not make them, so in
 // those somebody has dropped what is missing.

@@ -8,8 +8,8 @@ import (
 	"rowshift/schema"
 )
 
-func (m metadata) ledger() place     { return in(string(m), "ledger") }
-func (m metadata) quarantine() place { return in(string(m), "quarantine") }
+func (m metadata) ledger() place     { return in(string(m), ledgerTable) }
+func (m metadata) quarantine() place { return in(string(m), quarantineTable) }
 
 // createLedger makes the ledger and the quarantine, which account for what the targets do not
 // have as the source has it: values that were adjusted, and rows that were refused. A row of the

@@ -6,7 +6,7 @@ import (
 	"rowshift/schema"
 )
 
-func (m metadata) request() place { return in(string(m), "request") }
+func (m metadata) request() place { return in(string(m), requestTable) }
 
 // What becomes of a request.
 const (

@@ -2,7 +2,6 @@ package redshift
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"rowshift/replicator"
@@ -22,7 +21,7 @@ type OpenRequest struct {
 func (w *Warehouse) OpenRequests(ctx context.Context) (open []OpenRequest, err error) {
 	err = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
-		if err != nil || !slices.Contains(names, "request") {
+		if err != nil || !names.has(requestTable) {
 			return err
 		}
 		rows, err := s.rows(ctx, "read the requests", w.metadata.openRequests())
@@ -53,7 +52,7 @@ func (w *Warehouse) HeldRows(ctx context.Context, tables []replicator.TableState
 			return err
 		}
 		for _, t := range tables {
-			if t.Load == nil || !slices.Contains(names, t.Load.Held) {
+			if t.Load == nil || !names.has(t.Load.Held) {
 				continue
 			}
 			n, err := s.number(ctx, "count held rows", countRows(w.metadata.table(t.Load.Held)))
