@@ -46,8 +46,8 @@ const opCommit = "commit"
 // right. If the server refused the statement, it has rolled back. If the link broke, staged rows
 // are gone with their session, but the outcome of a transaction is not known.
 func (s *session) failed(op string, err error) error {
-	var p *pgconn.PgError
-	if !errors.As(err, &p) {
+	p, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
 		return &Error{Op: op, Message: bare(err), retry: !s.lasting}
 	}
 	e := &Error{Op: op, Code: p.Code, Message: said(p.Code, p.Message), retry: passing(p)}
@@ -78,8 +78,7 @@ func (s *session) failed(op string, err error) error {
 // https://docs.aws.amazon.com/redshift/latest/dg/cm-c-wlm-query-monitoring-rules.html; and those
 // of VACUUM, during which no ALTER DISTKEY runs, from github.com/dbt-labs/dbt-core issue 639.
 func passing(p *pgconn.PgError) bool {
-	switch p.Code {
-	case "40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "57P05", "53100", "53200", "53300", "53400":
+	if slices.Contains(passingCodes, p.Code) {
 		return true
 	}
 	if number, _, _ := strings.Cut(p.Message, " "); number == isolationViolation {
@@ -101,17 +100,25 @@ func waitedForFence(err error) bool {
 	return ok && e.Op == opLock && e.Code == cancelled && !passes(e.Message)
 }
 
-// lacksRight is the SQLSTATE for a statement that the user has no right to run.
-const lacksRight = "42501"
+// The SQLSTATEs that something here depends on.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	lacksRight      = "42501" // the user has no right to run the statement
+	noTable         = "42P01" // a table or view is not there
+	undefinedObject = "42704" // a user, group or role is not there
+	cancelled       = "57014" // a statement ran into its timeout or was cancelled
+	inUse           = "55006" // an object is in use, which passes
+)
 
-// noTable is the SQLSTATE for a table or view that is not there.
-const noTable = "42P01"
+// passingCodes are the SQLSTATEs of errors that go away by trying again: conflicts of
+// transactions, a lock that is not to be had, the end of a session by somebody else, and a lack
+// of disk, memory or connections.
+var passingCodes = []string{
+	"40001", "40P01", "55P03", cancelled, "57P01", "57P02", "57P03", "57P05", "53100", "53200", "53300", "53400",
+}
 
 // isolationViolation is Redshift's number for a serializable isolation violation.
 const isolationViolation = "1023"
-
-// cancelled is the SQLSTATE of a statement that ran into its timeout or was cancelled.
-const cancelled = "57014"
 
 // passingWords are parts of the messages of errors that go away by themselves, in lower case.
 var passingWords = []string{
@@ -123,20 +130,17 @@ var passingWords = []string{
 
 // bare returns an error's text, without what a message of the server may quote.
 func bare(err error) string {
-	var p *pgconn.PgError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return said(p.Code, p.Message)
 	}
 	return err.Error()
 }
 
 func codeOf(err error) string {
-	var p *pgconn.PgError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return p.Code
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return ""
@@ -145,10 +149,12 @@ func codeOf(err error) string {
 // answered reports whether the server answered a statement, if only with an error, so that the
 // session can still be used.
 func answered(err error) bool {
-	var e *Error
-	var h *replicator.Halt
-	var r *replicator.Refused
-	return errors.As(err, &e) && e.Code != "" || errors.As(err, &h) || errors.As(err, &r) || err == nil
+	if err == nil || codeOf(err) != "" {
+		return true
+	}
+	_, halts := errors.AsType[*replicator.Halt](err)
+	_, refused := errors.AsType[*replicator.Refused](err)
+	return halts || refused
 }
 
 // assumeRefused reports whether an error says that Redshift, or the user, may not assume a role.

@@ -122,7 +122,7 @@ func roomForTable(t *schema.Table) error {
 	if len(t.Parts) == 0 {
 		return nil
 	}
-	s := replicator.TableState{OID: t.OID, Name: t.Configured, Shape: t.Shape(), Heap: t.Heap, Parts: t.Parts}
+	s := partitioned(t)
 	return roomFor(s, detailOf(s))
 }
 
@@ -132,6 +132,11 @@ func forgetful(t *schema.Table) bool {
 	if len(t.Parts) == 0 {
 		return false
 	}
-	s := replicator.TableState{OID: t.OID, Name: t.Configured, Shape: t.Shape(), Heap: t.Heap, Parts: t.Parts}
+	s := partitioned(t)
 	return len(packedDetail(s)) > maxDetail && len(detailOf(s)) <= maxDetail
+}
+
+// partitioned returns what would be remembered by now of a table that has partitions.
+func partitioned(t *schema.Table) replicator.TableState {
+	return replicator.TableState{OID: t.OID, Name: t.Configured, Shape: t.Shape(), Heap: t.Heap, Parts: t.Parts}
 }

@@ -1,6 +1,7 @@
 package redshift
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
@@ -43,7 +44,7 @@ func scattered(n int) []schema.Part {
 	for i := range parts {
 		parts[i] = schema.Part{OID: random.Uint32(), File: random.Uint32(), XMin: random.Uint32()}
 	}
-	slices.SortFunc(parts, func(a, b schema.Part) int { return int(int64(a.OID) - int64(b.OID)) })
+	slices.SortFunc(parts, func(a, b schema.Part) int { return cmp.Compare(a.OID, b.OID) })
 	return parts
 }
 

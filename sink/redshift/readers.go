@@ -142,9 +142,6 @@ func (w *Warehouse) inOtherCase(ctx context.Context, s *session, reader string) 
 	return string(rows[0][0])
 }
 
-// undefinedObject is the SQLSTATE of a user, group or role that is not there.
-const undefinedObject = "42704"
-
 // lacking returns the statements that give a reader the rights that it does not have. For a
 // group or role it returns none, because Redshift cannot be asked.
 func (w *Warehouse) lacking(ctx context.Context, s *session, reader string, all []right) ([]string, error) {

@@ -32,7 +32,7 @@ const mostBehindAnother = 10 * mostRefusals
 // at the same table.
 func (r *refusals) countAgainst(oid uint32, code string) bool {
 	switch {
-	case len(code) != 5 || slices.Contains(ofServer, code[:2]) || code == "55006": // "in use" passes
+	case len(code) != 5 || slices.Contains(ofServer, code[:2]) || code == inUse:
 		return false
 	case code[:2] != "XX":
 		return true

@@ -15,8 +15,8 @@ import (
 // column, and not the value. It asks Redshift in a session of its own, because the transaction
 // is over. It returns other errors as they are.
 func (w *Warehouse) explain(ctx context.Context, err error, t *schema.Table, f replicator.Files) error {
-	var e *Error
-	if !errors.As(err, &e) || !strings.Contains(e.Message, "Load into table") {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !strings.Contains(e.Message, "Load into table") {
 		return err
 	}
 	h := &replicator.Halt{
