@@ -8,8 +8,8 @@ SHELL := /bin/bash
 CACHE   := $(shell go env GOCACHE)/../rowshift
 BIN     := $(CACHE)/bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 
 GOLANGCI := $(BIN)/golangci-lint-v2.15.0
 HELM     := $(BIN)/helm-v3.22.0

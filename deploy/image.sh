@@ -9,13 +9,13 @@ cd "$(dirname "$0")/.."
 
 tag=${TAG:-rowshift:dev}
 version=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
-commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 
 if docker info >/dev/null 2>&1; then
-  exec docker build --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" -t "$tag" .
+  exec docker build --build-arg "VERSION=$version" --build-arg "REVISION=$revision" -t "$tag" .
 fi
 if podman info >/dev/null 2>&1; then
-  exec podman build --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" -t "$tag" .
+  exec podman build --build-arg "VERSION=$version" --build-arg "REVISION=$revision" -t "$tag" .
 fi
 
 tmp=$(mktemp -d)
@@ -75,7 +75,7 @@ with_buildah() {
   mkdir -p "$(go env GOMODCACHE)"
   base=$(awk '$1 == "FROM" && $2 != "scratch" { print $2; exit }' Dockerfile)
   stand_in "$base" || return
-  b bud -q --isolation chroot --pull-never --signature-policy "$tmp/policy.json" --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" \
+  b bud -q --isolation chroot --pull-never --signature-policy "$tmp/policy.json" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
     --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/pkg/mod" --volume "$(go env GOCACHE):/gocache" \
     -t "$tag" . || return
   made=$(b from --pull-never "$tag") || return
@@ -102,7 +102,7 @@ with_buildah() {
 
 # by_hand builds what the image would hold and looks at it.
 by_hand() {
-  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$version -X main.commit=$commit" -o "$tmp/rowshift" ./cmd/rowshift
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$version -X main.revision=$revision" -o "$tmp/rowshift" ./cmd/rowshift
   if ldd "$tmp/rowshift" >/dev/null 2>&1; then
     echo "image: the binary is not static" >&2
     return 1

@@ -49,7 +49,7 @@ func (t *teller) listener() replicator.Listener {
 		Halted: t.halted,
 		Sealed: func(b replicator.SealedBatch) {
 			t.log.Debug("sealed", lsn(b.End), zap.Int("transactions", b.Transactions), zap.Int("changes", b.Changes),
-				zap.Int("rows", b.Rows), zap.Int("bytes", b.Bytes), zap.Bool("commit", b.Commit), zap.Duration("age", b.Age))
+				zap.Int("rows", b.Rows), zap.Int("bytes", b.Bytes), zap.Bool("whole", b.Commit), zap.Duration("age", b.Age))
 		},
 		Staged: func(b replicator.StagedBatch) {
 			t.log.Debug("staged", lsn(b.Staged.End), zap.Int("folds", len(b.Staged.Folds)), zap.Duration("took", b.Took))
@@ -100,7 +100,7 @@ func (t *teller) opened(o replicator.OpenedPass) {
 		zap.Int("tables", len(o.Opened.Tables)), zap.Uint64("lag_bytes", cp.LSN.Behind(o.Opened.Flushed)),
 	}
 	if !cp.Time.IsZero() {
-		fields = append(fields, zap.Time("commit", cp.Time))
+		fields = append(fields, zap.Time("committed_at", cp.Time))
 	}
 	t.log.Info("streaming", fields...)
 }

@@ -83,7 +83,7 @@ func (t *teller) tellMerges() {
 		zap.Duration("took", y.took),
 	}
 	if y.changes > 0 && !y.last.Time.IsZero() {
-		fields = append(fields, zap.Time("commit", y.last.Time), zap.Float64("lag_seconds", max(time.Since(y.last.Time).Round(time.Millisecond).Seconds(), 0)))
+		fields = append(fields, zap.Time("committed_at", y.last.Time), zap.Float64("lag_seconds", max(time.Since(y.last.Time).Round(time.Millisecond).Seconds(), 0)))
 	}
 	t.log.Info("merged", fields...)
 	t.tellAccounted(y.accounted)

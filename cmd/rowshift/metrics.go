@@ -149,7 +149,7 @@ func buildInfo() prometheus.Collector {
 	b := built()
 	g := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "rowshift_build_info", Help: "1, with what was built as labels.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go},
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "go": b.Go},
 	})
 	g.Set(1)
 	return g

@@ -93,7 +93,7 @@ func labelled(values map[string][]string) string {
 	names := slices.Sorted(maps.Keys(values))
 	for i, name := range names {
 		names[i] = "`" + name + "`"
-		if slices.Contains([]string{"table", "version", "commit", "go"}, name) {
+		if slices.Contains([]string{"table", "version", "revision", "go"}, name) {
 			continue
 		}
 		slices.Sort(values[name])

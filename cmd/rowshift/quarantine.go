@@ -38,9 +38,9 @@ type refusedRow struct {
 	Column        string     `json:"column,omitempty"`
 	OriginalBytes int64      `json:"original_bytes,omitempty"`
 	LSN           string     `json:"lsn"`
-	Commit        *time.Time `json:"commit,omitempty"`
+	CommittedAt   *time.Time `json:"committed_at,omitempty"`
 	Object        string     `json:"object,omitempty"`
-	At            time.Time  `json:"at"`
+	WrittenAt     time.Time  `json:"written_at"`
 }
 
 // Run lists what is in quarantine. Keys are values of the source: they are printed here,
@@ -110,13 +110,13 @@ func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
 	encoder.SetEscapeHTML(false)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if !asJSON && len(rows) > 0 {
-		fmt.Fprintf(t, "TABLE\tKEY\tREASON\tCOLUMN\tLSN\tAT\tOBJECT\n")
+		fmt.Fprintf(t, "TABLE\tKEY\tREASON\tCOLUMN\tLSN\tWRITTEN AT\tOBJECT\n")
 	}
 	for _, row := range rows {
 		p := refusedRow{Table: asRead(row.Table), Key: row.Key, Reason: row.Reason, Column: row.Column, OriginalBytes: row.OriginalBytes,
-			LSN: row.LSN.String(), Object: row.Object, At: row.WrittenAt}
+			LSN: row.LSN.String(), Object: row.Object, WrittenAt: row.WrittenAt}
 		if !row.CommittedAt.IsZero() {
-			p.Commit = &row.CommittedAt
+			p.CommittedAt = &row.CommittedAt
 		}
 		if asJSON {
 			if err := encoder.Encode(p); err != nil {
@@ -124,7 +124,7 @@ func printRefused(w io.Writer, rows []redshift.RefusedRow, asJSON bool) error {
 			}
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Table, p.Key, p.Reason, p.Column, p.LSN, p.At.Format(time.RFC3339), p.Object)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Table, p.Key, p.Reason, p.Column, p.LSN, p.WrittenAt.Format(time.RFC3339), p.Object)
 	}
 	return t.Flush()
 }

@@ -68,7 +68,7 @@ func TestStatusIsPrinted(t *testing.T) {
 	if err := s.print(&b, false); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "status.txt", strings.ReplaceAll(b.String(), s.Checkpoint.Commit.Format(time.RFC3339), "2026-11-24T10:00:00Z"))
+	golden(t, "status.txt", strings.ReplaceAll(b.String(), s.Checkpoint.CommittedAt.Format(time.RFC3339), "2026-11-24T10:00:00Z"))
 	if len(s.Problems) != 0 {
 		t.Errorf("%q; a daemon that is not reachable from here is none while the slot is active", s.Problems)
 	}
@@ -185,7 +185,7 @@ func TestAskDaemonTakesNoStranger(t *testing.T) {
 	}
 }
 
-// The phase of another pipeline's daemon says nothing about ours. status shows that it
+// The state of another pipeline's daemon says nothing about ours. status shows that it
 // is there, and whether anybody has our slot.
 func TestStatusTakesNoOtherPipelinesDaemon(t *testing.T) {
 	server := httptest.NewServer(endpoints("orders", newState(time.Now()), prometheus.NewRegistry()))

@@ -81,7 +81,7 @@ func newDaemon(c *config, stderr io.Writer) *daemon {
 		sink = b
 	}
 	d.log = newLogger(sink, c.level, b != nil)
-	d.unlog = zap.RedirectStdLog(d.log) // the S3 client's transfer manager logs there
+	d.unlog = zap.RedirectStdLog(d.log) // net/http logs there what its server and the S3 client's transport run into
 	d.teller = newTeller(d.log, b)
 	// The daemons that wait for a slot and the one that has it are one pipeline,
 	// whatever they are called where they run: rules and dashboards join them by this
@@ -104,7 +104,7 @@ func (d *daemon) close() {
 // run opens the endpoints and the rooms, and replicates.
 func (d *daemon) run(ctx context.Context, c runCommand) error {
 	b := built()
-	d.log.Info("starting", zap.String("version", b.Version), zap.String("commit", b.Commit),
+	d.log.Info("starting", zap.String("version", b.Version), zap.String("revision", b.Revision),
 		zap.String("pipeline", d.config.pipeline), zap.Bool("once", c.Once))
 	if err := d.limitMemory(os.DirFS("/")); err != nil {
 		return err

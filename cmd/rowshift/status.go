@@ -37,11 +37,11 @@ type statusReport struct {
 }
 
 type checkpointStatus struct {
-	Phase  string        `json:"phase"`
-	LSN    string        `json:"lsn"`
-	Commit *time.Time    `json:"commit,omitempty"` // time of the last merged transaction
-	Epoch  int64         `json:"epoch"`
-	Tables []tableStatus `json:"tables"`
+	Phase       string        `json:"phase"`
+	LSN         string        `json:"lsn"`
+	CommittedAt *time.Time    `json:"committed_at,omitempty"` // time of the last merged transaction
+	Epoch       int64         `json:"epoch"`
+	Tables      []tableStatus `json:"tables"`
 }
 
 type tableStatus struct {
@@ -159,7 +159,7 @@ func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 	s.Checkpoint = &checkpointStatus{Phase: string(cp.Phase), LSN: cp.LSN.String(), Epoch: int64(cp.Epoch), Tables: []tableStatus{}}
 	if !cp.Time.IsZero() {
 		t := cp.Time.UTC()
-		s.Checkpoint.Commit = &t
+		s.Checkpoint.CommittedAt = &t
 	}
 	for _, t := range cp.Tables {
 		if t.State == replicator.Parked {

@@ -62,8 +62,8 @@ func (c *checkpointStatus) String() string {
 		return "none known"
 	}
 	text := fmt.Sprintf("%s, %s, epoch %d", c.LSN, c.Phase, c.Epoch)
-	if c.Commit != nil {
-		text += fmt.Sprintf(", last commit %s (%s)", c.Commit.Format(time.RFC3339), humanize.Time(*c.Commit))
+	if c.CommittedAt != nil {
+		text += fmt.Sprintf(", last commit %s (%s)", c.CommittedAt.Format(time.RFC3339), humanize.Time(*c.CommittedAt))
 	}
 	return text
 }

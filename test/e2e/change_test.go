@@ -28,7 +28,7 @@ func TestEachKindOfChange(t *testing.T) {
 			w.MustBecomeEqual(t)
 		})
 	}
-	if !strings.Contains(d.Log(), `"commit":false`) {
+	if !strings.Contains(d.Log(), `"whole":false`) {
 		t.Error("no transaction was larger than a batch")
 	}
 	if strings.Contains(d.Log(), `"message":"restarting"`) {

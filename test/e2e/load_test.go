@@ -140,7 +140,7 @@ func TestReadersSeeOneCommit(t *testing.T) {
 		return strings.HasPrefix(rows[0], strconv.Itoa(1_500_000-12_000-24*1500)+"|"), nil
 	})
 	w.MustBecomeEqual(t, pairs...)
-	if !strings.Contains(d.Log(), `"commit":false`) {
+	if !strings.Contains(d.Log(), `"whole":false`) {
 		t.Error("no batch ended within a transaction")
 	}
 	t.Logf("%d samples saw %d states", samples, len(different))

@@ -139,7 +139,7 @@ func decoding(_ *testing.T, k *killer) toThere {
 				}
 			}
 		}()
-		d.MustSee(t, `"commit":false`)
+		d.MustSee(t, `"whole":false`)
 		return func() {
 			cancel()
 			<-done
