@@ -21,13 +21,15 @@
 //
 //	starting --> waiting (for the slot, for old transactions) --> streaming, or loading
 //	   any   --> restarting (a pass failed; the next begins by itself)
-//	   any   --> halted (a person has to decide; looked at again every few minutes)
+//	   any   --> halted (a person has to decide)
+//	  halted --> looking (every few minutes: it streams or loads as if all were well)
+//	 looking --> halted again, or streaming or loading once the halt is known to be over
 //
 // /readyz answers 200 while waiting, loading or streaming: a standby that waits for the
-// slot is as ready as it can be. It answers 503 while starting, restarting and halted,
-// with the reason and the command that repairs it. /healthz answers 200 as long as the
-// process can answer. It depends on nothing outside, so that an outage elsewhere never
-// makes an orchestrator kill the daemon.
+// slot is as ready as it can be. In all other states it answers 503. A halt is answered
+// with its reason and the command that repairs it, also while looking. /healthz answers
+// 200 as long as the process can answer. It depends on nothing outside, so that an outage
+// elsewhere never makes an orchestrator kill the daemon.
 //
 // # Exit codes
 //

@@ -33,7 +33,7 @@ var (
 	protocol     = describeGauge("protocol_format", "1 for the format in which the source sends the stream's values.", "format")
 	slotSeen     = describeGauge("slot_seen_timestamp_seconds", "When the slot was last looked at; what else is told of it, and source_lsn, are absent once that is two minutes ago.")
 	haltedReason = describeGauge("halted", "1 for the reason why the pipeline is halted; also while it looks again, until the halt is known to be over.", "reason")
-	phaseNow     = describeGauge("phase", "1 for what the daemon is doing.", "phase")
+	stateNow     = describeGauge("state", "1 for what the daemon is doing.", "state")
 	tableState   = describeGauge("table_state", "1 for the state that a table is in; absent, as all that is told by table and is no count, in a standby.", "table", "state")
 	loadRows     = describeGauge("load_rows", "Rows that the running or last load has read.")
 	loadRowsAll  = describeGauge("load_rows_estimated", "Rows that the load is estimated to have in all.")
@@ -60,7 +60,7 @@ var reasons = []replicator.Reason{
 // Describe implements prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, refusedRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, protocol, haltedReason, phaseNow,
+		lagSeconds, lagBytes, lsnStage, waitingNow, mergedAt, resyncsAsked, heldRows, refusedRows, tableSince, sourceLSN, slotRetained, slotSafe, slotStatus, slotActive, slotSeen, protocol, haltedReason, stateNow,
 		tableState, loadRows, loadRowsAll, loadBytes, loadBytesAll, loadTables, logDropped,
 	} {
 		ch <- d
@@ -74,8 +74,8 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	s.collectPosition(set)
-	for _, p := range phases {
-		set(phaseNow, is(p == s.phase), string(p))
+	for _, one := range daemonStates {
+		set(stateNow, is(one == s.state), string(one))
 	}
 	for _, r := range reasons {
 		set(haltedReason, is(s.halt != nil && s.halt.Reason == r), string(r))

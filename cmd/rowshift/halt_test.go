@@ -12,12 +12,12 @@ import (
 )
 
 // TestAHaltIsToldUntilItIsOver has daemons halt and look again. A step says what the daemon is
-// doing after it; the halt is told in all phases but waiting until one is ready.
+// doing after it; the halt is told in all states but waiting until one is ready.
 func TestAHaltIsToldUntilItIsOver(t *testing.T) {
 	var l replicator.Listener // of the daemon at hand
 	type step struct {
 		do   func()
-		want phase
+		want daemonState
 	}
 	live, load := company(replicator.Live, nil), company(replicator.Loading, nil)
 	opened := func(at replicator.LSN, tables []replicator.TableState) func() {

@@ -15,7 +15,7 @@ import (
 type readiness struct {
 	Pipeline   string           `json:"pipeline"`
 	Ready      bool             `json:"ready"`
-	State      phase            `json:"state"`
+	State      daemonState            `json:"state"`
 	Since      time.Time        `json:"since"`
 	Why        string           `json:"why,omitempty"` // what is waited for, or why the last pass ended
 	Halt       *haltAnswer      `json:"halt,omitempty"`
@@ -60,7 +60,7 @@ type tableReadiness struct {
 // answer returns what /readyz answers for a snapshot.
 func (s snapshot) answer() readiness {
 	r := readiness{
-		Ready: s.phase.ready(), State: s.phase, Since: s.since.UTC(), Why: s.why,
+		Ready: s.state.ready(), State: s.state, Since: s.since.UTC(), Why: s.why,
 		Epoch: int64(s.epoch), Tables: []tableReadiness{},
 	}
 	if s.known {

@@ -76,7 +76,7 @@ func TestHealthDependsOnNothing(t *testing.T) {
 	} {
 		do()
 		if w := get(t, h, "GET", "/healthz"); w.Code != 200 {
-			t.Errorf("%s: /healthz is %d", s.snapshot().phase, w.Code)
+			t.Errorf("%s: /healthz is %d", s.snapshot().state, w.Code)
 		}
 	}
 }

@@ -123,8 +123,8 @@ rowshift_retries_total{step="merge"} 1
 rowshift_halted{reason="slot_lost"} 0
 rowshift_table_state{state="live",table="public.company"} 1
 rowshift_table_state{state="loading",table="public.company"} 0
-rowshift_phase{phase="streaming"} 1
-rowshift_phase{phase="halted"} 0
+rowshift_state{state="streaming"} 1
+rowshift_state{state="halted"} 0
 rowshift_load_rows 90
 rowshift_load_rows_estimated 100
 rowshift_load_bytes 4500
@@ -150,8 +150,8 @@ rowshift_log_lines_dropped_total 2
 rowshift_halted{reason="slot_lost"} 1
 rowshift_halted{reason="slot_missing"} 0
 rowshift_halts_total{reason="slot_lost"} 1
-rowshift_phase{phase="streaming"} 0
-rowshift_phase{phase="halted"} 1
+rowshift_state{state="streaming"} 0
+rowshift_state{state="halted"} 1
 rowshift_slot_wal_status{status="extended"} 0
 rowshift_slot_wal_status{status="missing"} 1
 `)

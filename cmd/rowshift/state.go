@@ -10,31 +10,31 @@ import (
 	"rowshift/schema"
 )
 
-// phase is what the daemon is doing, as /readyz and `status` show it.
-type phase string
+// daemonState is what the daemon is doing, as /readyz and `status` show it.
+type daemonState string
 
 const (
-	starting   phase = "starting"
-	waiting    phase = "waiting"
-	loading    phase = "loading"
-	streaming  phase = "streaming"
-	restarting phase = "restarting"
-	halted     phase = "halted"
-	looking    phase = "looking" // again, after a halt that may not be over
+	starting   daemonState = "starting"
+	waiting    daemonState = "waiting"
+	loading    daemonState = "loading"
+	streaming  daemonState = "streaming"
+	restarting daemonState = "restarting"
+	halted     daemonState = "halted"
+	looking    daemonState = "looking" // again, after a halt that may not be over
 )
 
-// phases are all phases.
-var phases = []phase{starting, waiting, loading, streaming, restarting, halted, looking}
+// daemonStates are all of them.
+var daemonStates = []daemonState{starting, waiting, loading, streaming, restarting, halted, looking}
 
-// ready reports whether a daemon in this phase does all it can: it replicates, or waits
+// ready reports whether a daemon in this state does all it can: it replicates, or waits
 // as a standby.
-func (p phase) ready() bool { return p == waiting || p == loading || p == streaming }
+func (d daemonState) ready() bool { return d == waiting || d == loading || d == streaming }
 
 // state remembers how things stand now. The replicator updates it through its Listener;
 // the HTTP endpoints and the metrics read it.
 type state struct {
 	mu    sync.Mutex
-	phase phase
+	state daemonState
 	since time.Time
 	why   string    // what the daemon waits for, or why the last pass ended
 	halt  *lastHalt // until it is known to be over
@@ -86,7 +86,7 @@ type slotSighting struct {
 
 // newState returns the state of a daemon that starts at now.
 func newState(now time.Time) *state {
-	return &state{phase: starting, since: now, lag: lag{asOf: now}, tableSince: map[uint32]stateSince{}, held: map[uint32]int64{}}
+	return &state{state: starting, since: now, lag: lag{asOf: now}, tableSince: map[uint32]stateSince{}, held: map[uint32]int64{}}
 }
 
 // listener returns the Listener that keeps s up to date.
@@ -157,12 +157,12 @@ func (s *state) update(change func(now time.Time)) {
 	change(time.Now())
 }
 
-// enter changes the phase, and forgets the reason for the previous one.
-func (s *state) enter(p phase, now time.Time) {
-	if s.phase != p {
+// enter changes the state, and forgets the reason for the previous one.
+func (s *state) enter(next daemonState, now time.Time) {
+	if s.state != next {
 		s.since = now
 	}
-	s.phase, s.why = p, ""
+	s.state, s.why = next, ""
 }
 
 // lingers is longer than a daemon waits for its own dead stream to release the slot,
@@ -172,7 +172,7 @@ const lingers = 2 * time.Minute
 // forget drops what only the daemon that has the slot knows, once this one has waited so
 // long that another must have it. Otherwise its last values would be reported for ever.
 func (s *state) forget(now time.Time) {
-	if s.phase != waiting || now.Sub(s.since) < lingers {
+	if s.state != waiting || now.Sub(s.since) < lingers {
 		return
 	}
 	s.epoch, s.tables, s.refused = 0, nil, nil
@@ -265,7 +265,7 @@ func (s *state) setTables(tables []replicator.TableState, now time.Time) {
 	loaded := !slices.ContainsFunc(tables, func(t replicator.TableState) bool {
 		return t.State == replicator.Loading && (t.Load == nil || !t.Load.Loaded)
 	})
-	if loaded && s.phase == loading {
+	if loaded && s.state == loading {
 		s.enter(streaming, now)
 	}
 }
@@ -280,7 +280,7 @@ func (s *state) saw(slot slotSighting) {
 
 // snapshot is a copy of the state for a reader.
 type snapshot struct {
-	phase      phase
+	state      daemonState
 	since      time.Time
 	why        string
 	halt       *replicator.Halt
@@ -307,15 +307,15 @@ func (s *state) snapshot() snapshot {
 	defer s.mu.Unlock()
 	s.forget(time.Now())
 	now := snapshot{
-		phase: s.phase, since: s.since, why: s.why,
-		epoch: s.epoch, tables: s.tables, loads: s.phase == loading, load: s.load, slot: s.slot,
+		state: s.state, since: s.since, why: s.why,
+		epoch: s.epoch, tables: s.tables, loads: s.state == loading, load: s.load, slot: s.slot,
 		waiting: s.waiting, mergedAt: s.mergedAt, resyncs: s.resyncs, tableSince: maps.Clone(s.tableSince), held: maps.Clone(s.held), refused: s.refused,
 	}
-	if s.halt != nil && s.phase != waiting { // a standby does not know whether it is over
+	if s.halt != nil && s.state != waiting { // a standby does not know whether it is over
 		now.halt = s.halt.Halt
 	}
-	if now.halt != nil && s.phase.ready() {
-		now.phase = looking
+	if now.halt != nil && s.state.ready() {
+		now.state = looking
 	}
 	if !s.known {
 		return now

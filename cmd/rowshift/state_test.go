@@ -73,15 +73,15 @@ func company(s replicator.State, load *replicator.LoadState) []replicator.TableS
 	return []replicator.TableState{{OID: 1, Name: schema.Name{Schema: "public", Table: "company"}, Target: "company", State: s, Load: load}}
 }
 
-// TestPhases walks through the phases, and checks which are ready.
-func TestPhases(t *testing.T) {
+// TestDaemonStates walks through the states, and checks which are ready.
+func TestDaemonStates(t *testing.T) {
 	s := newState(time.Now())
 	l := replicator.Tee(s.listener())
 	halt := &replicator.Halt{Reason: replicator.SlotLost, Found: "f", Means: "m", Repair: "r"}
 	for _, step := range []struct {
 		what  string
 		do    func()
-		phase phase
+		state daemonState
 		ready bool
 		why   string
 	}{
@@ -103,8 +103,8 @@ func TestPhases(t *testing.T) {
 	} {
 		step.do()
 		got := s.snapshot()
-		if got.phase != step.phase || got.phase.ready() != step.ready || got.why != step.why || (got.halt != nil) != (step.phase == halted || step.phase == looking) {
-			t.Errorf("%s: phase %s, ready %v, why %q, halt %v", step.what, got.phase, got.phase.ready(), got.why, got.halt)
+		if got.state != step.state || got.state.ready() != step.ready || got.why != step.why || (got.halt != nil) != (step.state == halted || step.state == looking) {
+			t.Errorf("%s: state %s, ready %v, why %q, halt %v", step.what, got.state, got.state.ready(), got.why, got.halt)
 		}
 	}
 }

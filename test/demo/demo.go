@@ -127,7 +127,7 @@ func (d *demo) second(ctx context.Context) error {
 
 // halted prints why the daemon is halted, once for each halt.
 func (d *demo) halted(ctx context.Context, m harness.Metrics) error {
-	if m.Sum(`rowshift_phase{phase="halted"}`) == 0 {
+	if m.Sum(`rowshift_state{state="halted"}`) == 0 {
 		d.halt = ""
 		return nil
 	}

@@ -68,7 +68,7 @@ func line(m harness.Metrics, err error, transactions int64) string {
 	switch {
 	case err != nil:
 		return "starting"
-	case m.Sum(`rowshift_phase{phase="halted"}`) > 0:
+	case m.Sum(`rowshift_state{state="halted"}`) > 0:
 		return fmt.Sprintf("halted · source transactions %d", transactions)
 	case !live(m):
 		return loading(m)

@@ -10,7 +10,7 @@ import (
 
 // page is a scrape of a daemon whose tables are live.
 const page = `
-rowshift_phase{phase="streaming"} 1
+rowshift_state{state="streaming"} 1
 rowshift_table_state{state="live",table="public.company"} 1
 rowshift_table_state{state="live",table="public.person"} 1
 rowshift_table_state{state="live",table="public.plan"} 1
@@ -31,7 +31,7 @@ func TestLine(t *testing.T) {
 		{"loaded", toLoad + "rowshift_load_rows 21\nrowshift_load_rows_estimated 20\nrowshift_load_tables{loaded=\"false\"} 0\nrowshift_load_tables{loaded=\"true\"} 4\n", nil, "loaded 21 rows; applying what changed meanwhile"},
 		{"the slot was not seen", page, nil, "rows loaded and merged 7 · batches 0 · WAL kept - ·"},
 		{"the slot was seen", page + "rowshift_slot_retained_bytes 2.5e+06\n", nil, "WAL kept 2.5 MB ·"},
-		{"halted", page + "rowshift_phase{phase=\"halted\"} 1\n", nil, "halted · source transactions 3"},
+		{"halted", page + "rowshift_state{state=\"halted\"} 1\n", nil, "halted · source transactions 3"},
 	} {
 		if got := line(harness.ParseMetrics(c.page), c.err, 3); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q in it", c.name, got, c.want)

@@ -109,7 +109,7 @@ func TestThePodLivesWithoutItsSource(t *testing.T) {
 	if code, body := ask(asked.LivenessProbe.HTTPGet.Path); code != http.StatusOK {
 		t.Errorf("liveness answers %d: %s", code, body)
 	}
-	if code, body := ask("/metrics"); code != http.StatusOK || !strings.Contains(body, "rowshift_phase") {
+	if code, body := ask("/metrics"); code != http.StatusOK || !strings.Contains(body, "rowshift_state") {
 		t.Errorf("a scrape is answered with %d", code)
 	}
 	told := time.Now()
