@@ -63,7 +63,7 @@ func (s *Stager) halted(t *testing.T, says ...string) {
 			findings = append(findings, f)
 		}
 	}
-	s.options.Patience = time.Nanosecond
+	s.options.Patience = -1
 	later := s.judge(t.Context(), opPut, "key", ask)
 	h, is := errors.AsType[*replicator.Halt](later)
 	if !is || h.Reason != replicator.BucketUnfit {
@@ -118,7 +118,7 @@ func TestSTSFails(t *testing.T) {
 				t.Setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
 			}
 			s := wanting(t)
-			s.options.Patience = time.Nanosecond
+			s.options.Patience = -1
 			_, ask := s.client.Options().Credentials.Retrieve(t.Context())
 			if err := s.judge(t.Context(), opPut, "key", ask); replicator.Final(err) || !replicator.Retryable(err) {
 				t.Errorf("%v", err)
@@ -156,7 +156,7 @@ func TestTheAgentOfContainers(t *testing.T) {
 				s.halted(t, "the agent that gives this container its credentials answers", "trust policy")
 				return
 			}
-			s.options.Patience = time.Nanosecond
+			s.options.Patience = -1
 			_, ask := s.client.Options().Credentials.Retrieve(t.Context())
 			if err := s.judge(t.Context(), opPut, "key", ask); replicator.Final(err) || !replicator.Retryable(err) {
 				t.Errorf("%v", err)

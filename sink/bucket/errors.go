@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -75,7 +74,7 @@ func (c cause) Unwrap() error { return c.error }
 // becomes a Halt once it has lasted for Options.Patience.
 func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
 	if err == nil {
-		s.refusal.over()
+		s.refused.End()
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -85,7 +84,7 @@ func (s *Stager) judge(ctx context.Context, o op, key string, err error) error {
 	if d.verdict == refused {
 		s.forgetCredentials()
 	}
-	if d.verdict == final || d.verdict == refused && s.refusal.lasts(s.options.Patience) {
+	if d.verdict == final || d.verdict == refused && s.refused.Extend(time.Now(), s.options.Patience) {
 		return &replicator.Halt{Reason: replicator.BucketUnfit, Found: d.found, Means: d.means, Repair: d.repair, Cause: cause{err}}
 	}
 	return &Error{Op: string(o), Key: key, Err: err}
@@ -189,31 +188,4 @@ func (s *Stager) forgetCredentials() {
 	if k := s.keyring(); k.CredentialsCache != nil {
 		k.Invalidate()
 	}
-}
-
-// refusal remembers since when S3 has refused everything that it was asked.
-type refusal struct {
-	mu    sync.Mutex
-	since time.Time // zero if it does not refuse
-	last  time.Time // when it last refused
-}
-
-func (r *refusal) over() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.since = time.Time{}
-}
-
-// lasts reports whether S3, which has just refused, has refused for as long as patience. If
-// nothing was asked for a long time after the last refusal, such as that of a deletion in the
-// evening, this one counts as the first: the pauses between tries, and between the looks of a
-// halted pipeline, are shorter than that.
-func (r *refusal) lasts(patience time.Duration) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.since.IsZero() || time.Since(r.last) > 15*patience {
-		r.since = time.Now()
-	}
-	r.last = time.Now()
-	return time.Since(r.since) >= patience
 }

@@ -80,7 +80,7 @@ func TestJudge(t *testing.T) {
 			if !errors.Is(first, c.err) || replicator.Final(first) != (c.want == final) || replicator.Retryable(first) == (c.want == final) {
 				t.Errorf("at first: %v", first)
 			}
-			s.options.Patience = time.Nanosecond
+			s.options.Patience = -1
 			later := s.judge(context.Background(), c.op, "key", c.err)
 			if replicator.Final(later) != (c.want != transient) {
 				t.Errorf("later: %v", later)
@@ -123,32 +123,24 @@ func TestBrief(t *testing.T) {
 	}
 }
 
-func TestRefusalEndsWithSuccess(t *testing.T) {
-	s := stager(t, func(o *Options) { o.Patience = time.Hour })
-	ctx, denied := context.Background(), answer(403, "AccessDenied", "")
-	_ = s.judge(ctx, opPut, "key", denied)
-	if s.refusal.since.IsZero() {
-		t.Fatal("a refusal is not remembered")
-	}
-	if err := s.judge(ctx, opPut, "key", nil); err != nil || !s.refusal.since.IsZero() {
-		t.Errorf("a success does not end it: %v", err)
-	}
-}
-
-// A refusal is forgotten if nothing was asked for a long time after it, but not if tries
-// followed.
-func TestRefusalOfLongAgo(t *testing.T) {
-	s := stager(t, func(o *Options) { o.Patience = time.Minute })
+// A refusal halts once it has lasted, and a success ends it.
+func TestRefusalThatLasts(t *testing.T) {
+	s := stager(t, nil)
 	denied := answer(403, "AccessDenied", "")
-	for _, c := range []struct {
-		since, last time.Duration
-		halts       bool
-	}{{time.Hour, time.Hour, false}, {time.Hour, time.Minute, true}, {11 * time.Minute, 6 * time.Minute, true}, {30 * time.Second, 10 * time.Second, false}} {
-		s.refusal.since, s.refusal.last = time.Now().Add(-c.since), time.Now().Add(-c.last)
-		err := s.judge(t.Context(), opPut, "key", denied)
-		if _, halts := errors.AsType[*replicator.Halt](err); halts != c.halts {
-			t.Errorf("since %v, last %v ago: %v", c.since, c.last, err)
-		}
+	halts := func() bool {
+		_, is := errors.AsType[*replicator.Halt](s.judge(t.Context(), opPut, "key", denied))
+		return is
+	}
+	if halts() {
+		t.Error("the first refusal halts")
+	}
+	s.refused.End()
+	s.refused.Extend(time.Now().Add(-s.options.Patience), s.options.Patience)
+	if !halts() {
+		t.Error("a refusal that lasts does not halt")
+	}
+	if err := s.judge(t.Context(), opPut, "key", nil); err != nil || halts() {
+		t.Errorf("a success does not end it: %v", err)
 	}
 }
 

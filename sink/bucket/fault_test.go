@@ -149,7 +149,7 @@ func TestRefusalHeals(t *testing.T) {
 		t.Fatalf("healed: %v", err)
 	}
 	w.proxy.fail(always(denied))
-	s.options.Patience = time.Nanosecond
+	s.options.Patience = -1
 	_, err := s.Stage(context.Background(), 1, one(t))
 	var halt *replicator.Halt
 	if !errors.As(err, &halt) || halt.Reason != replicator.BucketUnfit || !strings.Contains(halt.Repair, "s3:PutObject") {

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"rowshift/replicator"
+	"rowshift/sink/refusal"
 )
 
 // Options say where a Stager keeps files, and how. The zero value of a field that is not
@@ -38,7 +39,7 @@ type Options struct {
 	Parallel  int           // folds that are staged at once; 4
 	Attempts  int           // tries of one request before the SDK gives up; 4
 	Timeout   time.Duration // of one try; 1 min
-	Patience  time.Duration // how long S3 may refuse before that is final; 1 min
+	Patience  time.Duration // how long S3 may refuse before that is final; 1 min, negative: not at all
 	SweepAge  time.Duration // how old an object of an earlier epoch must be to be swept; 24 h
 
 	Warned func(text string) // is given the SDK's warnings, by several goroutines at once; nil drops them
@@ -82,10 +83,10 @@ type Stager struct {
 	marker  func() string
 
 	attempts    atomic.Int64
-	refusal     refusal
-	compressors sync.Pool // of *compressor
-	batches     *room     // for the objects of batches
-	loads       *room     // for those of loads, so that live tables never wait for a load
+	refused     refusal.Spell // of all requests
+	compressors sync.Pool     // of *compressor
+	batches     *room         // for the objects of batches
+	loads       *room         // for those of loads, so that live tables never wait for a load
 }
 
 // New returns a Stager. It asks nothing of S3 yet: Check does.

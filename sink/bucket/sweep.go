@@ -58,7 +58,7 @@ func (s *Stager) removeSome(ctx context.Context, keys []string) error {
 		e := answer.Errors[0] // as a rule the same for all
 		return s.judge(ctx, opDelete, aws.ToString(e.Key), &smithy.GenericAPIError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message)})
 	}
-	s.refusal.over()
+	s.refused.End()
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"rowshift/replicator"
@@ -79,36 +78,6 @@ func (w *Warehouse) judgeCopy(err error, manifest, user string) (v replicator.Ve
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 const rolePatience = time.Minute
 
-// roleRefusal remembers since when Redshift has refused COPY because of the role or the bucket.
-type roleRefusal struct {
-	mu    sync.Mutex
-	since time.Time        // zero if it does not refuse
-	last  time.Time        // when it last refused
-	now   func() time.Time // replaced in tests
-}
-
-// over forgets the refusals, because a COPY was not refused.
-func (r *roleRefusal) over() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.since = time.Time{}
-}
-
-// lasts reports whether COPY, which was just refused, has been refused for as long as
-// rolePatience. If nothing was copied for a long time after the last refusal, this one counts as
-// the first: the pauses between tries, and between the looks of a halted pipeline, are shorter
-// than that.
-func (r *roleRefusal) lasts() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.now()
-	if r.since.IsZero() || now.Sub(r.last) > 15*rolePatience {
-		r.since = now
-	}
-	r.last = now
-	return now.Sub(r.since) >= rolePatience
-}
-
 // roleHalt returns a halt if the COPY of a manifest has been refused for as long as rolePatience,
 // because of the role or the bucket; else nil.
 func (w *Warehouse) roleHalt(s *session, err error, manifest string) error {
@@ -116,7 +85,7 @@ func (w *Warehouse) roleHalt(s *session, err error, manifest string) error {
 		return nil
 	}
 	verdict, repair := w.judgeCopy(err, manifest, w.user(s))
-	if verdict != replicator.Failure || !w.role.lasts() {
+	if verdict != replicator.Failure || !w.role.Extend(time.Now(), rolePatience) {
 		return nil
 	}
 	return &replicator.Halt{

@@ -83,7 +83,7 @@ func (w *Warehouse) copyAll(ctx context.Context, s *session, copies []copying, t
 	if err != nil {
 		return err
 	}
-	w.role.over()
+	w.role.End()
 	for i, c := range copies {
 		n, err := number("copy", results[2*i+1].Rows)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rowshift/replicator"
+	"rowshift/sink/refusal"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -55,8 +56,8 @@ type Warehouse struct {
 	metadata metadata
 	applies  atomic.Bool // held changes are being applied, under the fence
 
-	logins logins      // of all sessions
-	role   roleRefusal // of all COPYs
+	logins logins        // of all sessions
+	role   refusal.Spell // of COPY, because of the role or the bucket
 
 	first replicator.Epoch // first epoch of this process; 0 if it has none yet
 
@@ -78,7 +79,7 @@ func New(o Options) *Warehouse {
 	o.IdleClose = cmp.Or(o.IdleClose, 30*time.Second)
 	o.FenceWait = cmp.Or(o.FenceWait, 5*time.Minute)
 	o.BlockedWait = cmp.Or(o.BlockedWait, 5*time.Minute)
-	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), logins: newLogins(), role: roleRefusal{now: time.Now},
+	w := &Warehouse{options: o, metadata: metadata(o.MetadataSchema), logins: newLogins(),
 		known: known{tries: map[string]int{}, blocked: map[string]blocked{}}}
 	w.merges = link{open: w.open, idle: o.IdleClose}
 	w.loads = link{open: w.open, idle: o.IdleClose}

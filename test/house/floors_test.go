@@ -19,8 +19,9 @@ var floors = map[string]floor{
 	"replicator":                 {house: []string{"schema"}, outside: []string{"golang.org/x/sync/errgroup"}},
 	"replicator/postgres/render": {house: []string{"schema"}},
 	"replicator/postgres":        {house: []string{"schema", "replicator", "replicator/postgres/render"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/jackc/pglogrepl", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"}},
-	"sink/bucket":                {house: []string{"schema", "replicator"}, outside: []string{"github.com/aws/", "github.com/klauspost/compress/", "golang.org/x/sync/errgroup"}},
-	"sink/redshift":              {house: []string{"schema", "replicator"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/"}},
+	"sink/refusal":               {},
+	"sink/bucket":                {house: []string{"schema", "replicator", "sink/refusal"}, outside: []string{"github.com/aws/", "github.com/klauspost/compress/", "golang.org/x/sync/errgroup"}},
+	"sink/redshift":              {house: []string{"schema", "replicator", "sink/refusal"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/"}},
 	"cmd/rowshift": {
 		house: []string{"schema", "replicator", "replicator/postgres", "sink/bucket", "sink/redshift"},
 		outside: []string{
