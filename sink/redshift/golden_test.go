@@ -59,7 +59,7 @@ func TestTableSQL(t *testing.T) {
 				createStage(stage, partial), copyFiles(stage, stageColumns(partial), files, copyRole, "eu-central-1"),
 				fill(stage, target, partial), unfilled(stage, partial), fill(stage, target, two), unfilled(stage, two),
 				deleteAll(target), deleteKeys(target, stage, table), insertStaged(target, stage, table),
-				createGone(gone, table), deleteDifferent(target, load, table), findGone(gone, target, load, table),
+				createGone(gone, target, table), deleteDifferent(target, load, table), findGone(gone, target, load, table),
 				deleteGone(target, gone, table), insertLacking(target, load, table), insertLoaded(target, load, table), surplus(target, load), deleteKeyless(target, table), findTwice(gone, target, table),
 				createHeld(held, table), createHeldStage(stage, table), lastHeld(held, ledger), countRows(held), insertHeld(held, stage, table, 41), firstHeld(held, table, 17),
 				ofFold(fill(held, load, heldFold(table)), held, 42), unfilledHeld(held, table, 42),

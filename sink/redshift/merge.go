@@ -183,9 +183,11 @@ func (m *merging) makeGone(ctx context.Context) (map[string]place, error) {
 	gone := map[string]place{}
 	for _, s := range m.merge.Staged {
 		for _, j := range s.Joins {
-			p, err := m.temporary(ctx, "gone", func(p place) string { return createGone(p, j.Table) })
+			target := in(m.options.Schema, j.Table.Target)
+			p, err := m.temporary(ctx, "gone", func(p place) string { return createGone(p, target, j.Table) })
 			if err != nil {
-				return nil, err
+				m.refusing = j.Table
+				return nil, m.blame(ctx, err)
 			}
 			gone[j.From] = p
 		}

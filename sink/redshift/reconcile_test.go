@@ -134,6 +134,56 @@ func TestReconcileOfHiddenRows(t *testing.T) {
 	}
 }
 
+// A target's key may be wider than its mapping: it stays so when the source's type, types or hash
+// make the mapping narrower. Keys of before that are gone go as they are.
+func TestReconcileOfANarrowerKey(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		was, now string
+		rows     []string // in the target, by its key
+		loaded   string
+	}{
+		"a shorter text": {"VARCHAR(65535)", "VARCHAR(64)", []string{strings.Repeat("long ", 20), "a"}, "a"},
+		"a uuid":         {"VARCHAR(65535)", "VARCHAR(36)", []string{strings.Repeat("no uuid ", 10), "a"}, "a"},
+		"an integer":     {"BIGINT", "INTEGER", []string{"9876543210", "1"}, "1"},
+		"a fixed point":  {"DECIMAL(20,4)", "DECIMAL(18,2)", []string{"1.0049", "1.0000"}, "1.0000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := w.warehouse(nil)
+			as := func(kind string) *schema.Table {
+				return wordsWith(func(t *schema.Table) {
+					t.Columns[0].Mapping = schema.Mapping{Type: kind, Text: strings.HasPrefix(kind, "VARCHAR")}
+				})
+			}
+			w.fence(r, as(c.was))
+			w.load(r, "load_1_1_16504", as(c.was), c.rows[0]+"|1|x", c.rows[1]+"|2|y")
+			w.join(r, as(c.was), "load_1_1_16504")
+			w.load(r, "load_1_2_16504", as(c.now), c.loaded+"|2|z")
+			w.join(r, as(c.now), "load_1_2_16504")
+			w.want(w.ask("SELECT word, n, body FROM public_copy.words"), c.loaded+"|2|z")
+		})
+	}
+}
+
+// A target that somebody drops, or gives to another user, parks its table alone also if that is
+// noticed when the keys that go are to be collected.
+func TestJoinIntoATargetThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	w.load(r, "load_1_1_16504", table, "a|1|x")
+	for _, sql := range []string{"ALTER TABLE public_copy.words OWNER TO dev", "DROP TABLE public_copy.words"} {
+		w.admin(sql)
+		_, err := r.Merge(t.Context(), w.merging(w.stage(&replicator.Batch{Commit: true, Joins: joining(table, "load_1_1_16504")})...))
+		if u, ok := errors.AsType[*replicator.Unfit](err); !ok || u.OID != table.OID || u.Why.Reason != replicator.TargetDrift {
+			t.Errorf("%s: %v", sql, err)
+		}
+		w.unmoved()
+	}
+}
+
 func TestReconcileOfEmptyTables(t *testing.T) {
 	w := newWorld(t)
 	r, table := w.withWords()

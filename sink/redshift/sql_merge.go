@@ -169,11 +169,13 @@ func targets(t *schema.Table) string {
 	return list(t.Columns, func(_ int, c schema.Column) string { return quoted(c.Target) })
 }
 
-// createGone makes the temporary table for the keys that a load table lacks.
-func createGone(gone place, t *schema.Table) string {
-	return fmt.Sprintf("CREATE TEMP TABLE %s (%s)", gone, list(t.Key, func(i, k int) string {
-		return quoted(valueColumn(i)) + " " + t.Columns[k].Mapping.Type
-	}))
+// createGone makes the temporary table for keys of the target that go. It has the target's types:
+// a target stays wide when its column's mapping becomes narrower, and its keys would not fit, or
+// would be rounded.
+func createGone(gone, target place, t *schema.Table) string {
+	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s FROM %s WHERE FALSE", gone, list(t.Key, func(i, k int) string {
+		return quoted(t.Columns[k].Target) + " AS " + quoted(valueColumn(i))
+	}), target)
 }
 
 // aliased returns functions that name the key columns of t by an alias.

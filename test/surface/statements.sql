@@ -133,7 +133,7 @@ CREATE TEMP TABLE "name" AS SELECT CAST('?' BIGINT) AS "name" FROM "name"."held_
 CREATE TEMP TABLE "name" AS SELECT CAST('?' BIGINT) AS "name" FROM "rowshift_tmp_stage_0";
 CREATE TEMP TABLE "rowshift_tmp_entries_0" ("c0" BIGINT, "name" BIGINT);
 CREATE TEMP TABLE "rowshift_tmp_entries_0" ("fold" BIGINT, "xid" BIGINT, "c0" BIGINT, "name" BIGINT);
-CREATE TEMP TABLE "rowshift_tmp_gone_0" ("c0" BIGINT);
+CREATE TEMP TABLE "rowshift_tmp_gone_0" AS SELECT "name" AS "c0" FROM "name"."name" WHERE FALSE;
 CREATE TEMP TABLE "rowshift_tmp_keys_0" AS SELECT CAST('?' BIGINT) AS "name" FROM "rowshift_tmp_stage_0";
 CREATE TEMP TABLE "rowshift_tmp_probe" ("c0" BIGINT);
 CREATE TEMP TABLE "rowshift_tmp_stage_0" ("c0" BIGINT, "gone" BIGINT) DISTSTYLE KEY DISTKEY ("c0");

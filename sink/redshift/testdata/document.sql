@@ -13,7 +13,7 @@ SELECT COUNT(*) FROM "rowshift_tmp_stage_1" WHERE "u2" OR "u4";
 DELETE FROM "sales"."documents";
 DELETE FROM "sales"."documents" USING "rowshift_tmp_stage_1" AS rowshift_staged WHERE "sales"."documents"."id" = rowshift_staged."c1";
 INSERT INTO "sales"."documents" ("id", "owner", "balance", "note") SELECT "c1", "c2", "c3", "c4" FROM "rowshift_tmp_stage_1" WHERE NOT "gone";
-CREATE TEMP TABLE "rowshift_tmp_gone_1" ("c1" BIGINT);
+CREATE TEMP TABLE "rowshift_tmp_gone_1" AS SELECT "id" AS "c1" FROM "sales"."documents" WHERE FALSE;
 DELETE FROM "sales"."documents" USING "meta"."load_1_2_3" AS rowshift_loaded WHERE "sales"."documents"."id" = rowshift_loaded."id";
 INSERT INTO "rowshift_tmp_gone_1" ("c1") SELECT t."id" FROM "sales"."documents" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."id" = l."id" WHERE l."id" IS NULL;
 DELETE FROM "sales"."documents" USING "rowshift_tmp_gone_1" AS rowshift_gone WHERE "sales"."documents"."id" = rowshift_gone."c1";

@@ -13,7 +13,7 @@ SELECT COUNT(*) FROM "rowshift_tmp_stage_1" WHERE "u2" OR "u4";
 DELETE FROM "sales"."digests";
 DELETE FROM "sales"."digests" USING "rowshift_tmp_stage_1" AS rowshift_staged WHERE "sales"."digests"."digest" = rowshift_staged."c1";
 INSERT INTO "sales"."digests" ("digest", "n", "note", "body") SELECT "c1", "c2", "c3", "c4" FROM "rowshift_tmp_stage_1" WHERE NOT "gone";
-CREATE TEMP TABLE "rowshift_tmp_gone_1" ("c1" VARBYTE(1024000));
+CREATE TEMP TABLE "rowshift_tmp_gone_1" AS SELECT "digest" AS "c1" FROM "sales"."digests" WHERE FALSE;
 DELETE FROM "sales"."digests" USING "meta"."load_1_2_3" AS rowshift_loaded WHERE "sales"."digests"."digest" = rowshift_loaded."digest" AND ("sales"."digests"."n" <> rowshift_loaded."n" OR ("sales"."digests"."n" IS NULL AND rowshift_loaded."n" IS NOT NULL) OR ("sales"."digests"."n" IS NOT NULL AND rowshift_loaded."n" IS NULL) OR "sales"."digests"."note" <> rowshift_loaded."note" OR OCTET_LENGTH("sales"."digests"."note") <> OCTET_LENGTH(rowshift_loaded."note") OR ("sales"."digests"."note" IS NULL AND rowshift_loaded."note" IS NOT NULL) OR ("sales"."digests"."note" IS NOT NULL AND rowshift_loaded."note" IS NULL) OR "sales"."digests"."body" <> rowshift_loaded."body" OR OCTET_LENGTH("sales"."digests"."body") <> OCTET_LENGTH(rowshift_loaded."body") OR ("sales"."digests"."body" IS NULL AND rowshift_loaded."body" IS NOT NULL) OR ("sales"."digests"."body" IS NOT NULL AND rowshift_loaded."body" IS NULL));
 INSERT INTO "rowshift_tmp_gone_1" ("c1") SELECT t."digest" FROM "sales"."digests" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."digest" = l."digest" WHERE l."digest" IS NULL;
 DELETE FROM "sales"."digests" USING "rowshift_tmp_gone_1" AS rowshift_gone WHERE "sales"."digests"."digest" = rowshift_gone."c1";

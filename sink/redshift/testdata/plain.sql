@@ -13,7 +13,7 @@ SELECT COUNT(*) FROM "rowshift_tmp_stage_1" WHERE "u2" OR "u4";
 DELETE FROM "sales"."accounts";
 DELETE FROM "sales"."accounts" USING "rowshift_tmp_stage_1" AS rowshift_staged WHERE "sales"."accounts"."id" = rowshift_staged."c1";
 INSERT INTO "sales"."accounts" ("id", "owner", "balance", "note") SELECT "c1", "c2", "c3", "c4" FROM "rowshift_tmp_stage_1" WHERE NOT "gone";
-CREATE TEMP TABLE "rowshift_tmp_gone_1" ("c1" BIGINT);
+CREATE TEMP TABLE "rowshift_tmp_gone_1" AS SELECT "id" AS "c1" FROM "sales"."accounts" WHERE FALSE;
 DELETE FROM "sales"."accounts" USING "meta"."load_1_2_3" AS rowshift_loaded WHERE "sales"."accounts"."id" = rowshift_loaded."id" AND ("sales"."accounts"."owner" <> rowshift_loaded."owner" OR OCTET_LENGTH("sales"."accounts"."owner") <> OCTET_LENGTH(rowshift_loaded."owner") OR ("sales"."accounts"."owner" IS NULL AND rowshift_loaded."owner" IS NOT NULL) OR ("sales"."accounts"."owner" IS NOT NULL AND rowshift_loaded."owner" IS NULL) OR "sales"."accounts"."balance" <> rowshift_loaded."balance" OR ("sales"."accounts"."balance" IS NULL AND rowshift_loaded."balance" IS NOT NULL) OR ("sales"."accounts"."balance" IS NOT NULL AND rowshift_loaded."balance" IS NULL) OR "sales"."accounts"."note" <> rowshift_loaded."note" OR OCTET_LENGTH("sales"."accounts"."note") <> OCTET_LENGTH(rowshift_loaded."note") OR ("sales"."accounts"."note" IS NULL AND rowshift_loaded."note" IS NOT NULL) OR ("sales"."accounts"."note" IS NOT NULL AND rowshift_loaded."note" IS NULL));
 INSERT INTO "rowshift_tmp_gone_1" ("c1") SELECT t."id" FROM "sales"."accounts" AS t LEFT JOIN "meta"."load_1_2_3" AS l ON t."id" = l."id" WHERE l."id" IS NULL;
 DELETE FROM "sales"."accounts" USING "rowshift_tmp_gone_1" AS rowshift_gone WHERE "sales"."accounts"."id" = rowshift_gone."c1";
