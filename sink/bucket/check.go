@@ -110,10 +110,10 @@ func (s *Stager) statement(o op) string {
 		return fmt.Sprintf(`{"Effect":"Allow","Action":"s3:DeleteObject","Resource":"%s/%s*"}`, bucket, s.folder)
 	}
 	put := fmt.Sprintf(`{"Effect":"Allow","Action":"s3:PutObject","Resource":"%s/%s*"}`, bucket, s.folder)
-	if s.options.KMSKey != "" {
-		put += " and " + s.keyStatement()
+	if s.options.KMSKey == "" { // which key the bucket uses is not known here
+		return put + ` and, if the bucket's own encryption uses a key of yours, {"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"<the key's ARN>"}`
 	}
-	return put
+	return put + " and " + s.keyStatement()
 }
 
 // keyStatement returns the statement of an IAM policy that allows the use of bucket.kms_key. A

@@ -128,8 +128,9 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 			region = "another region"
 		}
 		return diagnosis{final, found, "the bucket is in " + region + ", not in " + s.region(), "correct bucket.region in the config; aws s3api get-bucket-location --bucket " + s.bucket + " tells it"}
-	case strings.HasPrefix(code, "KMS"):
-		return diagnosis{final, found, "the key bucket.kms_key cannot be used", "aws kms describe-key --key-id " + s.options.KMSKey + " --region " + s.region()}
+	case strings.HasPrefix(code, "KMS") && !passing(code, 0):
+		means, repair := s.ofKey()
+		return diagnosis{final, found, means, repair}
 	case passing(code, status):
 		return diagnosis{verdict: transient}
 	}
@@ -143,6 +144,15 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 		return diagnosis{refused, found, "the daemon's credentials do not allow it", "allow it: " + s.statement(o)}
 	}
 	return diagnosis{refused, found, "it does not take such a request", "correct what the config says of the bucket: url, region, kms_key, endpoint"}
+}
+
+// ofKey says which key cannot be used, and what shows why.
+func (s *Stager) ofKey() (means, repair string) {
+	if s.options.KMSKey == "" {
+		return "the key of the bucket's own encryption cannot be used", "aws s3api get-bucket-encryption --bucket " + s.bucket +
+			" tells the key; aws kms describe-key --key-id '<that key>' --region " + s.region() + " tells its state"
+	}
+	return "the key bucket.kms_key cannot be used", "aws kms describe-key --key-id " + s.options.KMSKey + " --region " + s.region()
 }
 
 // ofCredentials says what is wrong with the daemon's credentials themselves, if the code means
@@ -162,8 +172,15 @@ func ofCredentials(code string) string {
 }
 
 // passing reports whether a refusal concerns only this one request, whose bytes were damaged or
-// late, and not the requests that follow.
+// late or for which the service was too busy, and not the requests that follow. S3 passes on what
+// KMS says of a key with KMS in front, and not always with a status of 500 or above.
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
 func passing(code string, status int) bool {
+	for _, busy := range []string{"Throttl", "KMSInternal", "DependencyTimeout", "KeyUnavailable"} {
+		if strings.Contains(code, busy) {
+			return true
+		}
+	}
 	switch code {
 	case "RequestTimeout", "SlowDown", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "OperationAborted", "InternalError", "ServiceUnavailable":
 		return true

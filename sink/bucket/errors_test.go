@@ -55,6 +55,13 @@ func TestJudge(t *testing.T) {
 		{"broken", opPut, answer(500, "InternalError", ""), transient, nil},
 		{"too many", opPut, answer(429, "TooManyRequests", ""), transient, nil},
 		{"late", opPut, answer(400, "RequestTimeout", ""), transient, nil},
+		{"a throttled key", opPut, answer(400, "KMS.ThrottlingException", ""), transient, nil},
+		{"a throttled key, as S3 puts it too", opPut, answer(503, "SlowDown", ""), transient, nil},
+		{"a throttled request", opPut, answer(400, "ThrottlingException", ""), transient, nil},
+		{"a broken KMS", opPut, answer(400, "KMS.KMSInternalException", ""), transient, nil},
+		{"a late KMS", opPut, answer(400, "KMS.DependencyTimeoutException", ""), transient, nil},
+		{"a key that is not there for now", opPut, answer(400, "KMS.KeyUnavailableException", ""), transient, nil},
+		{"a key that is to be deleted", opPut, answer(409, "KMS.KMSInvalidStateException", ""), final, []string{"kms_key"}},
 		{"harmed", opPut, answer(400, "BadDigest", ""), transient, nil},
 		{"cut", opPut, io.ErrUnexpectedEOF, transient, nil},
 		{"no rights to put", opPut, answer(403, "AccessDenied", ""), refused, []string{"AccessDenied", `"s3:PutObject","Resource":"arn:aws:s3:::acme/prefix/accounts/*"`, `"kms:GenerateDataKey"`}},
@@ -97,6 +104,26 @@ func TestJudge(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where the bucket's own encryption uses a key, the config does not name it, so what repairs it
+// says how to find it, and which right on it the daemon needs.
+func TestKeyOfTheBucket(t *testing.T) {
+	s := stager(t, func(o *Options) { o.KMSKey = "" })
+	for code, want := range map[string][]string{
+		"KMS.DisabledException": {"the bucket's own encryption", "get-bucket-encryption --bucket acme", "describe-key --key-id '<that key>' --region eu-west-1"},
+		"AccessDenied":          {`"s3:PutObject"`, `"Action":"kms:GenerateDataKey","Resource":"<the key's ARN>"`},
+	} {
+		d := s.diagnose(opPut, answer(403, code, ""))
+		for _, says := range want {
+			if got := d.means + ": " + d.repair; !strings.Contains(got, says) {
+				t.Errorf("%s: %q lacks %q", code, got, says)
+			}
+		}
+		if d.verdict == transient || strings.Contains(d.repair, "kms_key") {
+			t.Errorf("%s: %+v", code, d)
+		}
 	}
 }
 
