@@ -350,10 +350,12 @@ func (o *Origin) resolveAgain(ctx context.Context, conn *session, before []*sche
 	return after, nil
 }
 
-// alike reports whether rows of one table read as rows of the other, and the same statement
-// reads both.
+// alike reports whether rows of one table read as rows of the other, the same statement
+// reads both, and both have the same partitions. A snapshot of other partitions than the
+// stream was opened with could have rows of one that is detached again before the watcher
+// looks.
 func alike(a, b *schema.Table) bool {
-	return a.Name == b.Name && schema.Compare(a.Shape(), a.Heap, b).Empty()
+	return a.Name == b.Name && schema.Compare(a.Shape(), a.Heap, b).Empty() && alikeParts(a.Parts, b.Parts)
 }
 
 // Tables returns the chosen tables as the source has them now, sorted by OID. The error is
