@@ -7,14 +7,6 @@ import (
 	"rowshift/schema"
 )
 
-// texts returns a tuple of the given values.
-func texts(values ...string) (t Tuple) {
-	for _, v := range values {
-		t = t.Append(Value{Kind: Text, Text: []byte(v)})
-	}
-	return t
-}
-
 // TestKeysOutliveTheirRows shows that a key is kept once, within the row that begins with
 // it, and that it stays when another row is written over that one.
 func TestKeysOutliveTheirRows(t *testing.T) {

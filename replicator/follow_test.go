@@ -58,15 +58,13 @@ func TestUnfitTableThatMayPassIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		s := &readers{until: began.Add(9 * time.Hour)}
-		s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-		s.other = &schema.Table{OID: 2, Target: "other", Key: []int{0}, Columns: make([]schema.Column, 1)}
-		s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-			{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "other", State: Live, Shape: s.other.Shape()},
-		}}
+		s.table = oneColumn(1, "t")
+		s.other = oneColumn(2, "other")
+		s.cp = streaming(stateOf(s.table, Live), stateOf(s.other, Live))
 		s.other.Columns = append(s.other.Columns, schema.Column{Attribute: schema.Attribute{Attnum: 1, Name: "added"}, Target: "added"})
 		ctx, cancel := context.WithTimeout(t.Context(), 13*time.Hour)
 		defer cancel()
-		_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+		_ = Run(ctx, options(s))
 		var tried []time.Duration
 		for _, at := range s.tries {
 			tried = append(tried, at.Sub(began).Round(time.Minute))

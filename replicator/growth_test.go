@@ -11,7 +11,7 @@ import (
 // Changes of one table need no look at the other tables: the routes of those are poisoned
 // once the reader knows them.
 func TestIdleTablesAreNotLookedAt(t *testing.T) {
-	table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
+	table := oneColumn(1, "t")
 	for _, held := range []bool{false, true} {
 		to := &route{table: table}
 		if held {
@@ -33,7 +33,7 @@ func TestIdleTablesAreNotLookedAt(t *testing.T) {
 			}
 			r.patience()
 			r.tx.begin(Change{Op: Begin, LSN: lsn, XID: 7}, 0)
-			if err := r.change(t.Context(), Change{Op: Insert, Table: table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("1")})}); err != nil {
+			if err := r.change(t.Context(), Change{Op: Insert, Table: table, New: texts("1")}); err != nil {
 				t.Fatal(err)
 			}
 			if err := r.commit(t.Context(), Change{Op: Commit, LSN: lsn + 5}); err != nil {

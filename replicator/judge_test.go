@@ -4,8 +4,6 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"rowshift/schema"
 )
 
 func TestJudge(t *testing.T) {
@@ -45,7 +43,7 @@ func TestJudge(t *testing.T) {
 // table has rows of transactions that never were, and lacks those of new ones that got
 // their ids.
 func TestASnapshotOfWhatIsLost(t *testing.T) {
-	table := &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+	table := oneColumn(1, "t")
 	for _, test := range []struct {
 		name          string
 		fork, flushed LSN

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"rowshift/schema"
 )
 
 // keeper is a Stager that notes what is discarded.
@@ -142,15 +140,15 @@ func TestWhatAHaulLeaves(t *testing.T) {
 // goes on.
 func TestWhatIsSwept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &sweeps{restless: restless{large: &schema.Table{OID: 2, Target: "large", Key: []int{0}, Columns: make([]schema.Column, 1)}}}
-		s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+		s := &sweeps{restless: restless{large: oneColumn(2, "large")}}
+		s.table = oneColumn(1, "t")
 		s.changes, s.merges, s.drainsIn = true, true, 100
-		s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-			{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "large", State: Loading, Shape: s.large.Shape()},
-		}}
+		s.cp = streaming(stateOf(s.table, Live), stateOf(s.large, Loading))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Hour+time.Minute)
 		defer cancel()
-		_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}, Workers: 1}) // its ranges take 160 minutes
+		o := options(s)
+		o.Workers = 1 // its ranges take 160 minutes
+		_ = Run(ctx, o)
 		if s.snapshots != 1 || len(s.before) != 6 {
 			t.Fatalf("%d snapshots; swept %v", s.snapshots, s.before)
 		}

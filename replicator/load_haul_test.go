@@ -23,16 +23,16 @@ func TestALoadOutlivesAlterations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &restless{large: &schema.Table{OID: 2, Target: "large", Key: []int{0}, Columns: make([]schema.Column, 1)}, partitions: c.partitions}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s := &restless{large: oneColumn(2, "large"), partitions: c.partitions}
+				s.table = oneColumn(1, "t")
 				s.changes, s.merges, s.drainsIn = true, true, 31
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 2, Target: "large", State: Loading, Shape: s.large.Shape()}}}
+				s.cp = streaming(stateOf(s.large, Loading))
 				if !c.partitions {
-					s.cp.Tables = append([]TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}, s.cp.Tables...)
+					s.cp.Tables = append([]TableState{stateOf(s.table, Live)}, s.cp.Tables...)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 				defer cancel()
-				_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+				_ = Run(ctx, options(s))
 				if len(s.cp.Tables) != 2 || s.cp.anyLoading() || s.snapshots != c.snapshots || s.passes < 10 || s.open > 0 {
 					t.Errorf("after %d passes and %d snapshots, of which %d are open, the tables are %+v", s.passes, s.snapshots, s.open, s.cp.Tables)
 				}

@@ -18,15 +18,13 @@ func TestAParkedTableHoldsUpNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &parks{fails: fails}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.large = &schema.Table{OID: 2, Target: "large", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.table = oneColumn(1, "t")
+				s.large = oneColumn(2, "large")
 				s.changes, s.merges, s.drainsIn = true, true, 2
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-					{OID: 1, Target: "t", State: Loading, Shape: s.table.Shape()}, {OID: 2, Target: "large", State: Loading, Shape: s.large.Shape()},
-				}}
+				s.cp = streaming(stateOf(s.table, Loading), stateOf(s.large, Loading))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+				_ = Run(ctx, options(s))
 				if s.cp.Tables[0].State != Live || s.cp.Tables[1].State != Parked || s.passes != 2 || s.open > 0 {
 					t.Errorf("after %d passes, with %d snapshots open, the tables are %+v", s.passes, s.open, s.cp.Tables)
 				}

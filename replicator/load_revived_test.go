@@ -23,15 +23,13 @@ func TestAParkedTableIsTakenUpBesideALoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &asks{parked: schema.Name{Schema: "public", Table: "p"}, asked: time.Now().Add(90 * time.Second), settles: c.settles}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.large = &schema.Table{OID: 2, Target: "p", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.table = oneColumn(1, "t")
+				s.large = oneColumn(2, "p")
 				s.changes, s.merges = true, true
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-					{OID: 1, Target: "t", State: Loading, Shape: s.table.Shape()}, {OID: 2, Name: s.parked, Target: "p", State: Parked},
-				}}
+				s.cp = streaming(stateOf(s.table, Loading), TableState{OID: 2, Name: s.parked, Target: "p", State: Parked})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				_ = Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}})
+				_ = Run(ctx, options(s))
 				if s.revived > time.Minute || s.passes != 2 || s.snapshots != c.snapshots {
 					t.Errorf("looked at %v after it was asked for, in %d passes with %d snapshots", s.revived, s.passes, s.snapshots)
 				}
@@ -108,15 +106,14 @@ func TestAParkedTableWaitsForALongTransaction(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				s := &lengthy{asked: asked}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				cp := Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-					{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Name: schema.Name{Table: "p"}, Target: "p", State: Parked},
-				}}
-				o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}, Limits: Limits{Rows: 100}}
+				s.table = oneColumn(1, "t")
+				cp := streaming(stateOf(s.table, Live), TableState{OID: 2, Name: schema.Name{Table: "p"}, Target: "p", State: Parked})
+				o := options(s)
+				o.Limits.Rows = 100
 				o.EnsureDefaults()
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 				defer cancel()
-				p := newPipeline(o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
+				p := newPipeline(&o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
 				if !asked {
 					p.load.look = began.Add(15 * time.Minute)
 				}

@@ -19,7 +19,7 @@ func TestALoadThatFailsStopsNobodyElse(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		passes, told := 0, 0
-		o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+		o := options(s)
 		o.Listener.Restarted = func(Restart) { passes++ }
 		o.Listener.Retried = func(r Retry) {
 			if r.Step == "load" && errors.Is(r.Cause, errFlaky) && r.Wait > 0 {
@@ -39,7 +39,9 @@ func TestOnceGivesUpOnALoad(t *testing.T) {
 		s := newSpoiled()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		err := Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}, Once: true, Tries: 2})
+		o := options(s)
+		o.Once, o.Tries = true, 2
+		err := Run(ctx, o)
 		if !errors.Is(err, errFlaky) || s.passes != 2 || s.snapshots != 4 {
 			t.Errorf("%v after %d snapshots in %d passes", err, s.snapshots, s.passes)
 		}
@@ -83,11 +85,9 @@ type spoiled struct {
 }
 
 func newSpoiled() *spoiled {
-	s := &spoiled{bad: &schema.Table{OID: 2, Target: "bad", Key: []int{0}, Columns: make([]schema.Column, 1)}}
-	s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-	s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-		{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "bad", State: Loading, Shape: s.bad.Shape()},
-	}}
+	s := &spoiled{bad: oneColumn(2, "bad")}
+	s.table = oneColumn(1, "t")
+	s.cp = streaming(stateOf(s.table, Live), stateOf(s.bad, Loading))
 	return s
 }
 

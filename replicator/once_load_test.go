@@ -27,15 +27,15 @@ func TestOnceGoesOnWithItsLoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &gettingOn{hangs: c.hangs, fails: c.fails}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.large = &schema.Table{OID: 2, Target: "large", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				s.table = oneColumn(1, "t")
+				s.large = oneColumn(2, "large")
 				s.changes, s.merges, s.drainsIn = true, true, 25
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{
-					{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}, {OID: 2, Target: "large", State: Loading, Shape: s.large.Shape()},
-				}}
+				s.cp = streaming(stateOf(s.table, Live), stateOf(s.large, Loading))
 				ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 				defer cancel()
-				err := Run(ctx, Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}, Once: true})
+				o := options(s)
+				o.Once = true
+				err := Run(ctx, o)
 				if went := err == nil; went != c.goes || !went && (!errors.Is(err, errFlaky) || s.passes > 15) {
 					t.Errorf("%v after %d passes", err, s.passes)
 				}
@@ -83,7 +83,7 @@ func (s *steadily) Copy(ctx context.Context, _ Range, write func(Tuple) error) e
 			return err
 		}
 		for range progressEvery {
-			if err := write(Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})); err != nil {
+			if err := write(texts("a")); err != nil {
 				return err
 			}
 		}

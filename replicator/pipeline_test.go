@@ -17,12 +17,12 @@ func TestSourceThatFailsToClose(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &closing{goodbye: goodbye}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				s.table = oneColumn(1, "t")
+				s.cp = streaming(stateOf(s.table, Live))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				var cause error
-				o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+				o := options(s)
 				o.Listener.Restarted = func(r Restart) {
 					cause = r.Cause
 					cancel()
@@ -50,11 +50,11 @@ func TestAnAlterationGivesNoSlotAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &keeping{shutsDown: c.shutsDown}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				s.table = oneColumn(1, "t")
+				s.cp = streaming(stateOf(s.table, Live))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+				o := options(s)
 				o.Listener.Restarted = func(Restart) { cancel() }
 				_ = Run(ctx, o)
 				if s.closed != c.closed || s.acked != c.acked || s.cp.LSN != 3 {
@@ -117,15 +117,15 @@ func TestALoadThatEndsThePass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &quitting{cause: c.cause}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				s.table = oneColumn(1, "t")
+				s.cp = streaming(stateOf(s.table, Live))
 				refusals := refusals{}
-				o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}}
+				o := options(s)
 				o.EnsureDefaults()
 				opened := Opened{Flushed: 1, Tables: []Published{{Table: s.table}, {Table: &schema.Table{OID: 2}}}}
 				cp := s.cp
 				cp.Tables = append(cp.Tables, TableState{OID: 2, State: Loading, Load: &LoadState{Held: "held"}})
-				p := newPipeline(o, s, opened, cp, &loads{}, &refusals)
+				p := newPipeline(&o, s, opened, cp, &loads{}, &refusals)
 				if err := p.run(t.Context()); !errors.Is(err, c.cause) || s.cp.LSN != c.want {
 					t.Errorf("the pass ended with %v, at %v", err, s.cp.LSN)
 				}
@@ -170,7 +170,7 @@ func (s *closing) Next(context.Context, time.Duration) (Change, error) {
 	case 1:
 		return Change{Op: Begin, LSN: 2, XID: 7}, nil
 	case 2:
-		return Change{Op: Insert, Table: s.table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}, nil
+		return Change{Op: Insert, Table: s.table, New: texts("a")}, nil
 	case 3:
 		return Change{Op: Commit, LSN: 3}, nil
 	}
@@ -194,13 +194,14 @@ func (s *closing) Merge(ctx context.Context, m *Merge) (Merged, error) {
 func TestALongTransactionSilencesNoRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &lasting{}
-		s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-		cp := Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
-		o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}, Limits: Limits{Rows: 100}}
+		s.table = oneColumn(1, "t")
+		cp := streaming(stateOf(s.table, Live))
+		o := options(s)
+		o.Limits.Rows = 100
 		o.EnsureDefaults()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		p := newPipeline(o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
+		p := newPipeline(&o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
 		if err := p.run(ctx); !errors.Is(err, errReset) || s.prepared == 0 {
 			t.Errorf("%v, with %d parts of the transaction prepared", err, s.prepared)
 		}
@@ -219,7 +220,7 @@ func (s *lasting) Next(ctx context.Context, _ time.Duration) (Change, error) {
 		s.next = Insert
 		return Change{Op: Begin, LSN: 2, XID: 7}, nil
 	}
-	return Change{Op: Insert, Table: s.table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}, sleep(ctx, time.Second)
+	return Change{Op: Insert, Table: s.table, New: texts("a")}, sleep(ctx, time.Second)
 }
 
 func (s *lasting) Prepare(context.Context, *Staged) error {

@@ -59,8 +59,8 @@ func TestRowsThatArePutOffAreBounded(t *testing.T) {
 // because the source was altered: all that was committed, the rest of a transaction of
 // which parts were handed over, and nothing of an open one.
 func TestWhatIsHandedOverAtAnAlteration(t *testing.T) {
-	table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
-	row := Change{Op: Insert, Table: table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}
+	table := oneColumn(1, "t")
+	row := Change{Op: Insert, Table: table, New: texts("a")}
 	begin, commit := Change{Op: Begin, LSN: 10, XID: 7}, Change{Op: Commit, LSN: 20}
 	for name, c := range map[string]struct {
 		stream []Change
@@ -100,10 +100,10 @@ func TestWhatIsHandedOverAtAnAlteration(t *testing.T) {
 // What is whole is handed over, too, if the alteration is that a snapshot does not see a
 // row that could not be read.
 func TestWhatIsHandedOverForARowThatNoSnapshotSaw(t *testing.T) {
-	table, other := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}, &schema.Table{OID: 2}
+	table, other := oneColumn(1, "t"), &schema.Table{OID: 2}
 	out := make(chan *Batch)
 	s := &snapshotted{orders: make(chan order, 1)}
-	s.changes = []Change{{Op: Begin, LSN: 10, XID: 8}, {Op: Insert, Table: table, New: Tuple{}.Append(Value{Kind: Text, Text: []byte("a")})}, {Op: Commit, LSN: 20}}
+	s.changes = []Change{{Op: Begin, LSN: 10, XID: 8}, {Op: Insert, Table: table, New: texts("a")}, {Op: Commit, LSN: 20}}
 	s.order = order{taken: &Taken{Tables: []*schema.Table{other}, Seen: Visibility{XMin: 5, XMax: 5}, HandOver: 30}, learned: make(chan struct{})}
 	r := &reader{
 		limits: Limits{Rows: 10, Bytes: math.MaxInt, MaxAge: time.Hour, MinInterval: time.Hour}, refresh: -1, refreshBytes: math.MaxInt64,
@@ -154,18 +154,6 @@ func (s *recital) Next(context.Context, time.Duration) (Change, error) {
 
 func (s *recital) Acknowledge(context.Context, LSN) error { return nil }
 func (s *recital) Close() error                           { return nil }
-
-// applies counts what is applied of held tables.
-type applies map[string]int
-
-func (a applies) Hold(context.Context, string, *schema.Table) error                { return nil }
-func (a applies) MakeLoad(context.Context, Epoch, *schema.Table, LoadState) error  { return nil }
-func (a applies) Load(context.Context, LoadState, *schema.Table, StagedLoad) error { return nil }
-
-func (a applies) Apply(_ context.Context, _ Epoch, _ *schema.Table, l LoadState, _ int) (Applied, error) {
-	a[l.Held]++
-	return Applied{}, nil
-}
 
 // TestTablesOfWhichNothingIsHeld shows that tables of which nothing is held cost no
 // transaction, and that the others do.

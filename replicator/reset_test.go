@@ -34,10 +34,12 @@ func TestUndecodableSlotIsReset(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				f := &fails{reason: c.reason, remade: cancel}
-				f.merges, f.changes, f.table = true, true, &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				f.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Resets: c.resets, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: f.table.Shape()}}}
+				f.merges, f.changes, f.table = true, true, oneColumn(1, "t")
+				f.cp = streaming(stateOf(f.table, Live))
+				f.cp.Resets = c.resets
 				halts := 0
-				o := Options{Origin: f, Stager: f, Sweeper: f, Warehouse: f, Loader: applies{}, ResyncLost: c.resync}
+				o := options(f)
+				o.ResyncLost = c.resync
 				o.Listener.Halted = func(*Halt) { halts++ }
 				if err := Run(ctx, o); err != nil {
 					t.Fatal(err)
@@ -131,7 +133,8 @@ func TestAResetThatLosesItsSlots(t *testing.T) {
 					return n
 				}
 				halts, last := 0, ""
-				o := Options{Origin: f, Stager: f, Sweeper: f, Warehouse: f, Loader: applies{}, ResyncLost: c.resync}
+				o := options(f)
+				o.ResyncLost = c.resync
 				o.Listener.Halted = func(h *Halt) {
 					halts, last = halts+1, h.Found
 					if halts == 5 {

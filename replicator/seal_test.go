@@ -111,7 +111,7 @@ func TestWhenABatchIsSealed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				table := &schema.Table{OID: 1, Key: []int{0}, Columns: make([]schema.Column, 1)}
+				table := oneColumn(1, "t")
 				out := make(chan *Batch)
 				var end atomic.Uint64
 				r := &reader{

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"rowshift/schema"
 )
 
 // A standby does not halt for a failover that the daemon before it has followed, even if
@@ -26,14 +24,15 @@ func TestAStandbyTakesOverBehindAFailover(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &relieved{}
-				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
-				s.cp = Checkpoint{Epoch: 1, Phase: Streaming, LSN: 50, Timeline: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				s.table = oneColumn(1, "t")
+				s.cp = streaming(stateOf(s.table, Live))
+				s.cp.LSN, s.cp.Timeline = 50, 1
 				s.merges, s.changes = true, true
 				s.now = s.cp
 				s.now.LSN, s.now.Timeline = c.followed, c.timeline
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				o := Options{Origin: s, Stager: s, Sweeper: s, Warehouse: s, Loader: applies{}}
+				o := options(s)
 				halts := 0
 				o.Listener.Halted = func(*Halt) { halts++ }
 				_ = Run(ctx, o)
