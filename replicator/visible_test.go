@@ -30,17 +30,3 @@ func TestVisibilitySees(t *testing.T) {
 		}
 	}
 }
-
-func TestLSN(t *testing.T) {
-	for _, s := range []string{"0/0", "16/B374D848", "FFFFFFFF/FFFFFFFF"} {
-		l, err := replicator.ParseLSN(s)
-		if err != nil || l.String() != s {
-			t.Errorf("%s became %v, %v", s, l, err)
-		}
-	}
-	for _, s := range []string{"", "0", "/", "1/", "/1", "1/2/3", "g/1", "1/123456789", "-1/1"} {
-		if l, err := replicator.ParseLSN(s); err == nil {
-			t.Errorf("%q became %v", s, l)
-		}
-	}
-}
