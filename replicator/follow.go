@@ -82,18 +82,7 @@ func (s *shapes) learn(err error) bool {
 	unfit, isUnfit := errors.AsType[*Unfit](err)
 	switch {
 	case isUnfit:
-		if s.unfit == nil {
-			s.unfit = map[uint32]*unfitness{}
-		}
-		found := &unfitness{why: unfit.Why, asked: times(s.asked, unfit.Name)}
-		if unfit.Passes {
-			found.wait = s.every
-			if last := s.unfit[unfit.OID]; last != nil && last.tried && last.wait > 0 {
-				found.wait = min(2*last.wait, mostWaits*s.every)
-			}
-			found.again = time.Now().Add(found.wait)
-		}
-		s.unfit[unfit.OID] = found
+		s.note(unfit)
 	case isAltered && altered.OID != 0:
 		if s.misread == nil {
 			s.misread = map[uint32]bool{}
@@ -108,6 +97,22 @@ func (s *shapes) learn(err error) bool {
 	}
 	s.repeat++
 	return s.repeat <= mostRepeats
+}
+
+// note notes that a table was found to be unfit and, if that may pass, when it is tried again.
+func (s *shapes) note(unfit *Unfit) {
+	found := &unfitness{why: unfit.Why, asked: times(s.asked, unfit.Name)}
+	if unfit.Passes {
+		found.wait = s.every
+		if last := s.unfit[unfit.OID]; last != nil && last.tried && last.wait > 0 {
+			found.wait = min(2*last.wait, mostWaits*s.every)
+		}
+		found.again = time.Now().Add(found.wait)
+	}
+	if s.unfit == nil {
+		s.unfit = map[uint32]*unfitness{}
+	}
+	s.unfit[unfit.OID] = found
 }
 
 // parked returns an error for the first of the parked tables, nil if there are none.

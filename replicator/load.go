@@ -136,28 +136,22 @@ func (l *load) state(t *schema.Table) LoadState {
 // merge takes would keep the live tables from ever getting on.
 func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 	for n, failed := 0, 0; len(missing) > 0; {
-		err := l.bring(ctx, missing)
-		if err == nil {
-			_, missing = l.loading()
-			if err := l.hold(ctx, missing); err != nil { // they were not in the haul that the pass before had begun
+		if err := l.bring(ctx, missing); err != nil {
+			yielded := errors.Is(err, ErrYielded)
+			if !yielded {
+				failed++
+			}
+			if ctx.Err() != nil || !yielded && l.endsPass(err, failed) {
 				return err
 			}
-			continue
+			wait := l.Backoff.wait(n)
+			n++
+			tell(l.Listener.Retried, Retry{Step: "load", Cause: err, Wait: wait})
+			if err := sleep(ctx, wait); err != nil {
+				return err
+			}
 		}
-		yielded := errors.Is(err, ErrYielded)
-		if !yielded {
-			failed++
-		}
-		if ctx.Err() != nil || !yielded && l.endsPass(err, failed) {
-			return err
-		}
-		wait := l.Backoff.wait(n)
-		n++
-		tell(l.Listener.Retried, Retry{Step: "load", Cause: err, Wait: wait})
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-		_, missing = l.loading()
+		_, missing = l.loading() // if bring went well, those that the haul of the pass before did not have
 		if err := l.hold(ctx, missing); err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (l *loads) keep(cp Checkpoint) (kept bool, err error) {
 // nothing until it is past what was read before: it may fail there again and again.
 func (l *loads) gains(byItself bool) bool {
 	var rows int64
-	if h := l.haul; h != nil && !(closed(h.ended) && h.err != nil) {
+	if h := l.haul; h != nil && !h.failed() {
 		h.mu.Lock()
 		rows = h.progress.Rows
 		h.mu.Unlock()
@@ -91,11 +91,11 @@ func (l *loads) gains(byItself bool) bool {
 // snapshot: the reader may then have skipped rows that it could not read, and nobody knows
 // whether the snapshot saw them.
 func (l *loads) brings(s TableState) bool {
-	if l.haul == nil || s.Load == nil {
+	if l.haul == nil {
 		return false
 	}
 	t := l.haul.tables[s.OID]
-	return t != nil && !t.dropped.Load() && t.state.Into == s.Load.Into && closed(l.haul.learned) && !(closed(l.haul.ended) && l.haul.err != nil)
+	return t != nil && !t.dropped.Load() && t.loadedBy(&s) && closed(l.haul.learned) && !l.haul.failed()
 }
 
 // closed reports whether c is closed.
@@ -179,6 +179,9 @@ func (l *load) takeOn(ctx context.Context) {
 		h.enter(ctx, l)
 	}
 }
+
+// failed reports whether the haul has ended with an error.
+func (h *haul) failed() bool { return closed(h.ended) && h.err != nil }
 
 // has reports whether the haul began with any of the tables. One that was dropped since
 // counts: it may have been dropped because the haul failed, and has the error.

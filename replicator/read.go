@@ -223,8 +223,11 @@ func (r *reader) full() bool { return r.tx.changes.length > 0 && r.reached() }
 
 // reached reports whether the batch and the open transaction have reached a limit.
 func (r *reader) reached() bool {
-	return r.batch.Changes+r.tx.changes.length >= r.limits.Rows || r.bytes+r.batch.arena.used+r.tx.size() >= r.limits.Bytes
+	return r.batch.Changes+r.tx.changes.length >= r.limits.Rows || r.batchBytes()+r.tx.size() >= r.limits.Bytes
 }
+
+// batchBytes returns about how many bytes of memory the batch holds.
+func (r *reader) batchBytes() int { return r.bytes + r.batch.arena.used }
 
 // relieve hands over what is committed or, if nothing is, the part of the open transaction
 // that was received.

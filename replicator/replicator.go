@@ -120,26 +120,9 @@ func (d *daemon) settle(err error, failures int) time.Duration {
 // ctx is done. Slot first, fence second: the slot lets one daemon in, and only that
 // one takes the warehouse over.
 func (d *daemon) pass(ctx context.Context, fenced func()) error {
-	cp, err := d.Warehouse.Checkpoint(ctx)
+	cp, err := d.remembered(ctx)
 	if err != nil {
 		return err
-	}
-	if cp == nil {
-		if err := d.lookForStranger(ctx); err != nil {
-			return err
-		}
-	} else {
-		tell(d.Listener.Remembered, *cp)
-	}
-	if cp == nil || cp.Phase == Creating || d.due(cp) != "" {
-		d.loads.giveUp() // all tables are loaded anew
-		err := d.Origin.Alone(ctx, func(ctx context.Context) (err error) {
-			cp, err = d.begin(ctx)
-			return err
-		})
-		if err != nil {
-			return err
-		}
 	}
 	source, opened, err := d.Origin.Open(ctx, OpenRequest{
 		After: cp.LSN, Timeline: cp.Timeline, End: d.Once, Slot: cp.Slot,
@@ -186,6 +169,31 @@ func (d *daemon) pass(ctx context.Context, fenced func()) error {
 	}
 	_ = source.Close() // likewise
 	return d.repairStream(ctx, now, err)
+}
+
+// remembered returns the checkpoint to open the source at. If there is none that can be
+// streamed from, or a reset is due, the pipeline is begun first.
+func (d *daemon) remembered(ctx context.Context) (*Checkpoint, error) {
+	cp, err := d.Warehouse.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if cp == nil {
+		if err := d.lookForStranger(ctx); err != nil {
+			return nil, err
+		}
+	} else {
+		tell(d.Listener.Remembered, *cp)
+	}
+	if cp != nil && cp.Phase != Creating && d.due(cp) == "" {
+		return cp, nil
+	}
+	d.loads.giveUp() // all tables are loaded anew
+	err = d.Origin.Alone(ctx, func(ctx context.Context) (err error) {
+		cp, err = d.begin(ctx)
+		return err
+	})
+	return cp, err
 }
 
 // fence takes the warehouse over. That may wait for a dying transaction, so it keeps the

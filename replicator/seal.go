@@ -14,7 +14,7 @@ func (r *reader) sealIfDue(ctx context.Context, now bool) error {
 		return r.handOver(ctx)
 	case !r.batch.Commit || r.batch.End <= r.sealed && r.batch.Changes == 0:
 		return nil
-	case r.batch.Changes >= r.limits.Rows || r.bytes+r.batch.arena.used >= r.limits.Bytes || r.ends():
+	case r.batch.Changes >= r.limits.Rows || r.batchBytes() >= r.limits.Bytes || r.ends():
 		return r.handOver(ctx)
 	case now || time.Since(r.refusedAt) >= offerEvery && r.due():
 		return r.offer(ctx)
@@ -70,7 +70,7 @@ func (r *reader) worth() bool {
 	if r.idle() {
 		part = 8
 	}
-	return r.batch.Changes >= r.limits.Rows/part || r.bytes+r.batch.arena.used >= r.limits.Bytes/part
+	return r.batch.Changes >= r.limits.Rows/part || r.batchBytes() >= r.limits.Bytes/part
 }
 
 // single reports whether no more than one batch is on its way into the warehouse.
@@ -159,7 +159,7 @@ func (r *reader) seal() SealedBatch {
 	b := r.batch
 	sealed := SealedBatch{
 		End: b.End, Commit: b.Commit, Transactions: b.Transactions,
-		Changes: b.Changes, Bytes: r.bytes + b.arena.used,
+		Changes: b.Changes, Bytes: r.batchBytes(),
 	}
 	for _, f := range b.Folds {
 		sealed.Rows += f.Len()
