@@ -14,10 +14,6 @@ type Filter struct {
 	Repair  string
 }
 
-// rowFilters is the first major version whose publications can choose rows.
-// https://www.postgresql.org/docs/current/logical-replication-row-filter.html
-const rowFilters = 15
-
 // where takes the choice's filter. It faults a filter by which PostgreSQL would not
 // publish, that would make the owner's statements fail, or that would bring rows with
 // values that nobody knows.
@@ -27,7 +23,7 @@ func (v *resolver) where(t *Table) {
 	}
 	f := v.relation.Filter
 	switch {
-	case v.major < rowFilters:
+	case v.major < ColumnListMajor:
 		v.fault("take it out: "+v.config("where"), "has where, and PostgreSQL %d publishes all rows of a table", v.major)
 		return
 	case f.Refused != "":

@@ -26,10 +26,10 @@ type Family struct {
 	as      func(Type, spelling) (Mapping, bool)
 }
 
-// firstUserOID is the lowest OID of a type that is not PostgreSQL's own, so that a
-// user's type named "uuid" is not taken for one.
-// https://github.com/postgres/postgres/blob/master/src/include/access/transam.h
-const firstUserOID = 16384
+// FirstUserOID is the lowest OID of anything that is made after initdb. By it a user's type
+// named "uuid" is not taken for PostgreSQL's own.
+// https://www.postgresql.org/docs/current/system-catalog-initial-data.html#SYSTEM-CATALOG-OID-ASSIGNMENT
+const FirstUserOID = 16384
 
 // Families returns all families, the most particular first. Every type belongs to
 // the first that takes it, and the last takes all.
@@ -66,9 +66,9 @@ func (f Family) takes(t Type) bool {
 	case f.Category != 0:
 		return t.Category == f.Category
 	case f.Extension:
-		return t.Base >= firstUserOID && slices.Contains(f.Types, t.Name) && t.Category != 'E' && t.Category != 'C'
+		return t.Base >= FirstUserOID && slices.Contains(f.Types, t.Name) && t.Category != 'E' && t.Category != 'C'
 	}
-	return t.Base < firstUserOID && slices.Contains(f.Types, t.Name)
+	return t.Base < FirstUserOID && slices.Contains(f.Types, t.Name)
 }
 
 // MappingOf returns how Redshift holds values of t.

@@ -15,14 +15,6 @@ type resolver struct {
 	faults   []error
 }
 
-// columnLists is the first major version whose publications can name columns.
-// https://www.postgresql.org/docs/current/logical-replication-col-lists.html
-const columnLists = 15
-
-// generatedColumns is the first major version that can publish generated columns.
-// https://www.postgresql.org/docs/18/logical-replication-gencols.html
-const generatedColumns = 18
-
 func (v *resolver) err() error { return errors.Join(v.faults...) }
 
 func (v *resolver) fault(repair, found string, args ...any) {
@@ -168,7 +160,7 @@ func (v *resolver) generated(a Attribute) bool {
 			"column %q is generated when it is read, and is in no row that PostgreSQL publishes", a.Name)
 		return true
 	}
-	if v.major < generatedColumns {
+	if v.major < GeneratedMajor {
 		v.fault("take it out of "+v.config("columns")+", and compute it in a view of the warehouse",
 			"column %q is generated, and PostgreSQL %d does not publish those", a.Name, v.major)
 	}
@@ -182,7 +174,7 @@ func (v *resolver) listed() bool {
 		return false
 	}
 	full := v.relation.Identity == IdentityFull
-	if v.major >= columnLists && !full {
+	if v.major >= ColumnListMajor && !full {
 		return true
 	}
 	left := v.leftOut()

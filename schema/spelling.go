@@ -40,6 +40,13 @@ var redshiftNames = map[string]string{
 	"SUPER": "SUPER", "GEOMETRY": "GEOMETRY", "GEOGRAPHY": "GEOGRAPHY",
 }
 
+// TypeName returns the name that we use for a Redshift type, given any of its names in upper
+// case, without sizes. It returns false if rowshift makes no such type.
+func TypeName(alias string) (name string, ok bool) {
+	name, ok = redshiftNames[alias]
+	return name, ok
+}
+
 // written matches a type as a person may write it, in upper case: its name, and its numbers.
 var written = regexp.MustCompile(`^([A-Z0-9 ]+?)\s*(?:\(\s*(\w+)\s*(?:,\s*(\d+)\s*)?\))?$`)
 

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// maxName is the length in bytes beyond which Redshift cuts a name.
+// MaxName is the length in bytes beyond which Redshift cuts a name.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
-const maxName = 127
+const MaxName = 127
 
 // maxColumns is Redshift's limit for one table.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
@@ -37,8 +37,8 @@ func (v *resolver) names(t *Table) {
 
 // name faults a name that Redshift cannot hold.
 func (v *resolver) name(name, repair, what string) {
-	if len(name) > maxName {
-		v.fault(repair, "%s has %d bytes, and Redshift cuts it after %d", what, len(name), maxName)
+	if len(name) > MaxName {
+		v.fault(repair, "%s has %d bytes, and Redshift cuts it after %d", what, len(name), MaxName)
 	}
 	if name == "" || strings.ContainsRune(name, 0) {
 		v.fault(repair, "%s is empty or holds a zero byte", what)

@@ -127,7 +127,7 @@ func TestFollowedByOID(t *testing.T) {
 		Attributes: []schema.Attribute{attribute(1, "id"), attribute(2, "other")}}
 	for oid, want := range map[uint32]int{7: 1, 6: 0} {
 		known := map[schema.Name]replicator.TableState{name: {OID: oid, Name: name, Shape: []schema.Shape{{Attnum: 1, Name: "id"}, {Attnum: 2, Name: "v"}}}}
-		tables, err := resolve(newRelations([]schema.Relation{is}), []schema.Choice{choice}, known, columnListMajor)
+		tables, err := resolve(newRelations([]schema.Relation{is}), []schema.Choice{choice}, known, schema.ColumnListMajor)
 		if len(tables) != want || (err == nil) != (want == 1) {
 			t.Errorf("known as OID %d: %d tables, %v", oid, len(tables), err)
 		}

@@ -34,16 +34,12 @@ SELECT i.root, 0::oid, concat(t.oid, (SELECT string_agg(format(' %s:%s', a.attnu
                                       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
 FROM inside i JOIN pg_type t ON t.oid = i.oid AND t.typtype = 'c'`
 
-// firstUserOID is the lowest OID of anything that is made after initdb.
-// https://www.postgresql.org/docs/current/system-catalog-initial-data.html#SYSTEM-CATALOG-OID-ASSIGNMENT
-const firstUserOID = 16384
-
 // readContents sets the Content of each column: what the texts of its type are made of.
 func readContents(ctx context.Context, q querier, columns map[uint32][]schema.Attribute) error {
 	contents := map[uint32]schema.Content{}
 	for _, attributes := range columns {
 		for _, a := range attributes {
-			if a.Type.OID >= firstUserOID {
+			if a.Type.OID >= schema.FirstUserOID {
 				contents[a.Type.OID] = nil
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rowshift/replicator"
+	"rowshift/schema"
 )
 
 // TestFilterThatFails shows that a slot is not taken for lost because a condition fails on
@@ -14,7 +15,7 @@ import (
 // to the publication. What either prints repairs it.
 func TestFilterThatFails(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < columnListMajor {
+	if w.major() < schema.ColumnListMajor {
 		t.Skip("publications have no conditions before 15")
 	}
 	other := w.dial()

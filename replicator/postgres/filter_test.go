@@ -23,7 +23,7 @@ func filtered(name, where string) schema.Choice {
 // takes it out, and that a snapshot reads by the same condition.
 func TestFilter(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < columnListMajor {
+	if w.major() < schema.ColumnListMajor {
 		t.Skip("publications have no conditions before 15")
 	}
 	other := w.dial()
@@ -81,7 +81,7 @@ func TestFilter(t *testing.T) {
 // statements fail.
 func TestFilterRefused(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < columnListMajor {
+	if w.major() < schema.ColumnListMajor {
 		t.Skip("publications have no conditions before 15")
 	}
 	other := w.dial()
@@ -129,7 +129,7 @@ func TestFilterRefused(t *testing.T) {
 // same columns, and for the same table after its column was dropped and added again.
 func TestFilterOfAlikeTables(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < columnListMajor {
+	if w.major() < schema.ColumnListMajor {
 		t.Skip("publications have no conditions before 15")
 	}
 	other := w.dial()
@@ -163,7 +163,7 @@ func TestFilterOfAlikeTables(t *testing.T) {
 // condition is read once the right is granted.
 func TestFilterRights(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < columnListMajor {
+	if w.major() < schema.ColumnListMajor {
 		t.Skip("publications have no conditions before 15")
 	}
 	other := w.dial()

@@ -48,7 +48,7 @@ func TestFormatsAreTheSame(t *testing.T) {
 	create, insert := formattedTable()
 	w.exec(other, create+`; CREATE TABLE chosen (a text, id bigint, hidden bytea, b date, c text, PRIMARY KEY (id, a)); CREATE TABLE whole (id int PRIMARY KEY, v numeric); ALTER TABLE whole REPLICA IDENTITY FULL`)
 	w.choose(every("v", "whole")...)
-	w.choose(schema.Choice{Name: schema.Name{Schema: "public", Table: "chosen"}, Columns: []string{"id", "a", "c"}, UnlistedOnWire: w.major() < columnListMajor})
+	w.choose(schema.Choice{Name: schema.Name{Schema: "public", Table: "chosen"}, Columns: []string{"id", "a", "c"}, UnlistedOnWire: w.major() < schema.ColumnListMajor})
 	w.create()
 	start := w.confirmed()
 	for _, statement := range []string{
@@ -114,7 +114,7 @@ func TestFormatFollowsTheTypes(t *testing.T) {
 		{"text is wanted", every("fine"), Text, 0, Text, ""},
 		{"a type is not", every("fine", "bad"), Auto, 0, Text, "text, since column \"x\" of public.bad has type xml, column \"g\" of public.bad has type _aclitem"},
 		{"it is not chosen but crosses", narrow("whole"), Auto, 0, Text, "text, since column \"x\""},
-		{"it does not cross", narrow("bad"), Auto, columnListMajor, Binary, ""},
+		{"it does not cross", narrow("bad"), Auto, schema.ColumnListMajor, Binary, ""},
 		{"binary is wanted and cannot be", every("fine", "bad"), Binary, 0, "", `column "x" of public.bad has type xml`},
 		{"binary is wanted", every("fine"), Binary, 0, Binary, ""},
 	}

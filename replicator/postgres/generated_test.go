@@ -3,13 +3,15 @@ package postgres
 import (
 	"slices"
 	"testing"
+
+	"rowshift/schema"
 )
 
 // TestGeneratedColumnsOfADBA shows that a publication which sends generated columns that
 // nobody chose is read like one that does not send them.
 func TestGeneratedColumnsOfADBA(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < generatedMajor {
+	if w.major() < schema.GeneratedMajor {
 		t.Skip("publications send no generated columns before 18")
 	}
 	other := w.dial()

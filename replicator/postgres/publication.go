@@ -60,7 +60,7 @@ func readPublication(ctx context.Context, q querier, s server, name string) (*pu
 	}
 	p.id.XMin = uint32(xmin)
 	listed := "NULL::int2[], ''"
-	if s.major() >= columnListMajor {
+	if s.major() >= schema.ColumnListMajor {
 		listed = "r.prattrs::int2[], coalesce(pg_get_expr(r.prqual, r.prrelid), '')"
 		var schemas bool
 		err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_publication_namespace WHERE pnpubid = $1)`, p.id.OID).Scan(&schemas)

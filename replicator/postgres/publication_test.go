@@ -43,7 +43,7 @@ func TestAlign(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			if w.major() < columnListMajor {
+			if w.major() < schema.ColumnListMajor {
 				t.Skip("publications have no column lists before 15")
 			}
 			other := w.dial()
@@ -89,7 +89,7 @@ func TestAlignRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			if w.major() < columnListMajor {
+			if w.major() < schema.ColumnListMajor {
 				t.Skip("publications have neither column lists nor schemas before 15")
 			}
 			other := w.dial()

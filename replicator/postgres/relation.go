@@ -285,15 +285,11 @@ func (known chosen) wants(name string) bool {
 	return c.All || c.Exclude != nil && !slices.Contains(c.Exclude, name)
 }
 
-// generatedMajor is the first version whose publications can send generated columns.
-// https://www.postgresql.org/docs/18/logical-replication-gencols.html
-const generatedMajor = 18
-
 // generated returns the names of the generated columns that the stream may have, by the
 // OIDs of their tables.
 func generated(ctx context.Context, q querier, s server, tables []*schema.Table) (map[uint32][]string, error) {
 	made := map[uint32][]string{}
-	if s.major() < generatedMajor || len(tables) == 0 {
+	if s.major() < schema.GeneratedMajor || len(tables) == 0 {
 		return made, nil
 	}
 	var oids []uint32

@@ -15,10 +15,6 @@ import (
 // https://www.postgresql.org/docs/14/release-14.html
 const oldestMajor = 14
 
-// columnListMajor is the first version whose publications can name columns.
-// https://www.postgresql.org/docs/15/release-15.html
-const columnListMajor = 15
-
 // invalidated has, by major version, the first minor version that tells transactions in
 // progress when a publication is altered. Earlier ones decode what follows with the
 // publication as they had read it before.

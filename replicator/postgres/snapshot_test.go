@@ -261,7 +261,7 @@ func TestUnreadableIsRepaired(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.spoil, func(t *testing.T) {
 			w := newWorld(t)
-			if w.major() < columnListMajor {
+			if w.major() < schema.ColumnListMajor {
 				t.Skip("publications have no conditions before 15")
 			}
 			other := w.dial()

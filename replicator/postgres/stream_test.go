@@ -293,7 +293,7 @@ func byLibrary(t *testing.T, w *world, messages [][]byte) (lines []string) {
 // neither in an insert, an update, a change of key or a delete, nor out of line.
 func TestStreamKeepsBack(t *testing.T) {
 	w := newWorld(t)
-	if w.major() < columnListMajor {
+	if w.major() < schema.ColumnListMajor {
 		t.Skip("publications have no column lists before 15")
 	}
 	other := w.dial()

@@ -42,7 +42,7 @@ func TestUnfitOfAnotherList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.major() < columnListMajor { // there all columns are always sent
+	if w.major() < schema.ColumnListMajor { // there all columns are always sent
 		return
 	}
 	each := map[replicator.Op]int{replicator.Insert: 1, replicator.Update: 1, replicator.Delete: 1, replicator.Truncate: 1}

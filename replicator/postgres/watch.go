@@ -167,7 +167,7 @@ SELECT concat_ws(' ',
 // fingerprint returns a text that changes once anything is altered that see looks at.
 func fingerprint(ctx context.Context, q querier, s server) (text string, err error) {
 	schemas := ""
-	if s.major() >= columnListMajor {
+	if s.major() >= schema.ColumnListMajor {
 		schemas = ",\n  (SELECT bit_xor(hash_record_extended((oid, xmin), 8)) FROM pg_publication_namespace)"
 	}
 	if err := q.QueryRow(ctx, fmt.Sprintf(fingerprintQuery, schemas)).Scan(&text); err != nil {

@@ -21,7 +21,7 @@ var ErrMalformed = errors.New("render: a value in the binary format cannot be re
 // if their text is not certain. A domain has the Form of the type below it.
 func Of(t schema.Type, major int) Form {
 	switch {
-	case t.Base < firstUserOID:
+	case t.Base < schema.FirstUserOID:
 		return OfOID(t.Base, major)
 	case t.Category == 'E': // enum_send gives the label
 		return raw
@@ -30,10 +30,6 @@ func Of(t schema.Type, major int) Form {
 	}
 	return nil
 }
-
-// firstUserOID is the lowest OID of a type that is not PostgreSQL's own.
-// https://github.com/postgres/postgres/blob/master/src/include/access/transam.h
-const firstUserOID = 16384
 
 // OfOID is Of for PostgreSQL's own types, which have the same OIDs everywhere.
 func OfOID(oid uint32, major int) Form {
