@@ -120,12 +120,12 @@ func TestTargetIsFolded(t *testing.T) {
 }
 
 func TestTogether(t *testing.T) {
-	a, b := &Table{Name: Name{"a", "person"}, Target: "person"}, &Table{Name: Name{"b", "Person"}, Target: "person"}
-	if err := Together([]*Table{a, {Name: Name{"a", "plan"}, Target: "plan"}}); err != nil {
+	a, b := &Table{Configured: Name{"a", "person"}, Target: "person"}, &Table{Name: Name{"b", "renamed"}, Configured: Name{"b", "Person"}, Target: "person"}
+	if err := Together([]*Table{a, {Configured: Name{"a", "plan"}, Target: "plan"}}); err != nil {
 		t.Error(err)
 	}
 	faults := Faults(Together([]*Table{a, b}))
-	if len(faults) != 1 || faults[0].Table != b.Name || !strings.Contains(faults[0].Found, "a.person") {
+	if len(faults) != 1 || faults[0].Table != b.Configured || !strings.Contains(faults[0].Found, "a.person") {
 		t.Errorf("faults %v", faults)
 	}
 }

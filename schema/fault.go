@@ -7,7 +7,7 @@ import (
 
 // Fault is one thing that is wrong with a Choice when it meets a Relation.
 type Fault struct {
-	Table  Name
+	Table  Name   // as the config has it
 	Found  string // what was found
 	Repair string // the statement or the config line that repairs it
 }
@@ -37,9 +37,9 @@ func Together(tables []*Table) error {
 	for _, t := range tables {
 		if other, taken := first[t.Target]; taken {
 			faults = append(faults, &Fault{
-				Table:  t.Name,
-				Found:  fmt.Sprintf("its target %q is that of %s as well", t.Target, other.Name),
-				Repair: fmt.Sprintf("give one of them another target: in the config under tables.%s", t.Name),
+				Table:  t.Configured,
+				Found:  fmt.Sprintf("its target %q is that of %s as well", t.Target, other.Configured),
+				Repair: fmt.Sprintf("give one of them another target: in the config under tables.%s", t.Configured),
 			})
 			continue
 		}

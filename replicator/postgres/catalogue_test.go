@@ -134,6 +134,28 @@ func TestFollowedByOID(t *testing.T) {
 	}
 }
 
+// TestRenamedBesideAnother shows that a table which goes by another name in the source now is
+// left out, under the name that the config has for it, if another one has its target, or if
+// its changes come as those of another.
+func TestRenamedBesideAnother(t *testing.T) {
+	called := func(oid uint32, name string) schema.Relation {
+		return schema.Relation{OID: oid, Name: schema.Name{Schema: "public", Table: name}, Kind: 'r', Persistence: 'p', Identity: schema.IdentityDefault, Primary: []int16{1}, Replica: []int16{1},
+			Attributes: []schema.Attribute{{Attnum: 1, Name: "id", NotNull: true, Type: schema.Type{OID: 23, Base: 23, Typmod: -1, Name: "int4", Category: 'N'}}}}
+	}
+	root, first, renamed := called(6, "root"), called(7, "first"), called(8, "renamed")
+	root.Kind, root.Parts = 'p', []schema.Part{{OID: 8, Name: renamed.Name, Kind: 'r', Persistence: 'p', Identity: schema.IdentityDefault, Key: []string{"id"}}}
+	known := map[schema.Name]replicator.TableState{{Schema: "public", Table: "second"}: {OID: 8, Name: schema.Name{Schema: "public", Table: "second"}}}
+	for _, other := range []schema.Relation{first, root} {
+		choices := every(other.Name.Table, "second")
+		choices[0].Target, choices[1].Target = "one", map[byte]string{'r': "one", 'p': "two"}[other.Kind]
+		tables, err := resolve(newRelations([]schema.Relation{other, renamed}), choices, known, schema.ColumnListMajor)
+		faults := schema.Faults(err)
+		if len(tables) != 1 || tables[0].OID != other.OID || len(faults) != 1 || faults[0].Table.Table != "second" || !strings.Contains(faults[0].Repair, "tables.public.second") {
+			t.Errorf("beside %v: %d tables, %v", other.Name, len(tables), err)
+		}
+	}
+}
+
 // TestReadAtOnce shows that a table which is altered while the catalogue is read is read as
 // it was before. If a table was rewritten between two queries, its old file would be
 // remembered with its new columns, and nothing would tell that its rows are others.

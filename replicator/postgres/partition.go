@@ -121,11 +121,11 @@ func chosenTwice(tables []*schema.Table) (faults []error) {
 	chosen := byOID(tables)
 	for _, root := range tables {
 		for _, p := range root.Parts {
-			if chosen[p.OID] != nil {
+			if t := chosen[p.OID]; t != nil {
 				faults = append(faults, &schema.Fault{
-					Table:  p.Name,
+					Table:  t.Configured,
 					Found:  fmt.Sprintf("is below %v, which is chosen too, and its changes come as that table's", root.Name),
-					Repair: fmt.Sprintf("take tables.%v out of the config, or tables.%v", p.Name, root.Name),
+					Repair: fmt.Sprintf("take tables.%v out of the config, or tables.%v", t.Configured, root.Configured),
 				})
 			}
 		}
