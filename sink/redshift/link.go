@@ -62,18 +62,21 @@ func (l *link) with(ctx context.Context, do func(*session) error) error {
 // ahead of a merge: ten minutes in all, by default.
 const waitsFor = 20
 
-// expire closes the session after the idle time, unless it was used since then. A session that
-// has staging tables ahead of a merge is given further rounds of it; times counts them.
+// expire closes the session after the idle time, unless it was used since then.
 func (l *link) expire(used, times int) {
-	time.AfterFunc(l.idle, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		switch {
-		case l.used != used:
-		case l.session.waits() && times < waitsFor:
-			l.expire(used, times+1)
-		default:
-			l.drop(context.Background())
-		}
-	})
+	time.AfterFunc(l.idle, func() { l.expired(used, times) })
+}
+
+// expired closes the session, which has been idle for that many times the idle time unless it was
+// used since then. One that has staging tables ahead of a merge is given further rounds.
+func (l *link) expired(used, times int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.used != used:
+	case l.session.waits() && times < waitsFor:
+		l.expire(used, times+1)
+	default:
+		l.drop(context.Background())
+	}
 }

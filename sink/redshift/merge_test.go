@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"rowshift/replicator"
 	"rowshift/schema"
@@ -116,14 +115,9 @@ func (w *world) at() {
 // a little after it.
 func (w *world) unstaged() {
 	w.t.Helper()
-	var left []string
-	for range 100 {
-		if left = w.below("SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"); len(left) == 0 {
-			return
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	w.t.Errorf("temporary tables are left: %v", left)
+	w.eventually("no temporary table is left", func() bool {
+		return len(w.below("SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'")) == 0
+	})
 }
 
 func (w *world) withWords() (*Warehouse, *schema.Table) {

@@ -23,13 +23,12 @@ func TestPrepare(t *testing.T) {
 			w.prepare(r, two...)
 		}, 0},
 		"both are, and nothing more comes for long": {func(w *world, r *Warehouse, two []*replicator.Staged) {
-			r.merges.idle = 50 * time.Millisecond
 			w.prepare(r, two...)
-			<-time.After(150 * time.Millisecond)
+			r.merges.expired(r.merges.used, waitsFor-1)
 		}, 0},
 		"both are, and nothing more comes at all": {func(w *world, r *Warehouse, two []*replicator.Staged) {
-			r.merges.idle = time.Millisecond
 			w.prepare(r, two...)
+			r.merges.expired(r.merges.used, waitsFor)
 			w.unstaged()
 		}, 2},
 		"a merge of nothing comes first": {func(w *world, r *Warehouse, two []*replicator.Staged) {
