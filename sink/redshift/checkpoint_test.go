@@ -53,7 +53,9 @@ func TestRefusedRowThatWasAltered(t *testing.T) {
 		bad := slices.Clone(good)
 		bad[column] = value
 		_, err := scanRefused(columns(bad...))
-		wantHalt(t, err, replicator.WarehouseUnfit)
+		if h := wantHalt(t, err, replicator.WarehouseUnfit); !strings.Contains(h.Found, fmt.Sprintf("column %d of a metadata row", column+1)) {
+			t.Errorf("%q for column %d: %s", value, column, h.Found)
+		}
 	}
 }
 

@@ -3,9 +3,9 @@ package redshift
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"rowshift/replicator"
@@ -321,22 +321,20 @@ func (w *Warehouse) createMetadata(names metadataTables) []string {
 	return append(statements, w.grants(rights(w.options.MetadataSchema, granted...))...)
 }
 
+// loadName matches the names of a load's tables: what the table is, and the numbers of the epoch,
+// of the attempt and of the source table.
+var loadName = regexp.MustCompile(`^(?:load|held|ledger)_([0-9]+)_[0-9]+_[0-9]+$`)
+
 // isEarlierLoad reports whether a table belongs to a load of an epoch before that one, by its
 // name. A later epoch is that of a daemon that took over meanwhile, and other names are not
 // ours.
 func isEarlierLoad(name string, epoch replicator.Epoch) bool {
-	kind, numbers, _ := strings.Cut(name, "_")
-	parts := strings.Split(numbers, "_")
-	if !slices.Contains([]string{"load", "held", "ledger"}, kind) || len(parts) != 3 {
+	parts := loadName.FindStringSubmatch(name)
+	if parts == nil {
 		return false
 	}
-	for _, p := range parts {
-		if _, err := strconv.ParseUint(p, 10, 63); err != nil {
-			return false
-		}
-	}
-	n, _ := strconv.ParseInt(parts[0], 10, 64)
-	return replicator.Epoch(n) < epoch
+	n, err := strconv.ParseInt(parts[1], 10, 64)
+	return err == nil && replicator.Epoch(n) < epoch
 }
 
 // sweepLoads drops the tables of loads of earlier epochs. It keeps those that the checkpoint

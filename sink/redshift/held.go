@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"rowshift/replicator"
@@ -153,17 +152,12 @@ func (a *applying) first(ctx context.Context) ([]waitingFold, error) {
 	}
 	var folds []waitingFold
 	for _, r := range rows {
-		number, err := strconv.ParseInt(string(r[0]), 10, 64)
-		if err != nil {
-			return nil, altered(fmt.Errorf("redshift: %s was altered", a.held))
+		s := &scanner{row: r}
+		f := waitingFold{number: s.number(), rows: s.number(), ofTransaction: s.text() != "", truncated: s.text() == "1", unchanged: s.text() == "1"}
+		if s.err != nil {
+			return nil, altered(fmt.Errorf("redshift: %s was altered: %w", a.held, s.err))
 		}
-		n, err := strconv.ParseInt(string(r[1]), 10, 64)
-		if err != nil {
-			return nil, altered(fmt.Errorf("redshift: %s was altered", a.held))
-		}
-		folds = append(folds, waitingFold{
-			number: number, rows: n, ofTransaction: r[2] != nil, truncated: string(r[3]) == "1", unchanged: string(r[4]) == "1",
-		})
+		folds = append(folds, f)
 	}
 	return folds, nil
 }

@@ -123,20 +123,26 @@ func (m *merging) enter(ctx context.Context, f replicator.StagedFold, s staging)
 	if s.entries == "" {
 		return nil
 	}
-	counted, err := m.counted(ctx, f.Table, s.entries)
+	return m.book(ctx, f.Table, s.entries, m.metadata.insertAdjusted(s.entries, f.Table), m.metadata.insertRefused(s.entries, f.Table))
+}
+
+// book counts entries of a table, and runs the statements that write them: adjusted writes those
+// to the ledger, and refused those to the quarantine. It runs neither if there is nothing to write.
+func (m *merging) book(ctx context.Context, t *schema.Table, entries place, adjusted, refused string) error {
+	counted, err := m.counted(ctx, t, entries)
 	if err != nil {
 		return err
 	}
 	if counted.adjusted > 0 {
-		if err := m.account(ctx, m.metadata.insertAdjusted(s.entries, f.Table)); err != nil {
+		if err := m.account(ctx, adjusted); err != nil {
 			return err
 		}
 	}
 	if counted.refused == 0 {
 		return nil
 	}
-	m.refusedSome(f.Table, counted.refused)
-	return m.account(ctx, m.metadata.insertRefused(s.entries, f.Table))
+	m.refusedSome(t, counted.refused)
+	return m.account(ctx, refused)
 }
 
 // refusedSome notes that rows went into quarantine, so that a later fold lifts them.
@@ -191,20 +197,7 @@ func (m *merging) joinLedger(ctx context.Context, j replicator.Join, at replicat
 		}
 	}
 	from := m.metadata.loadLedger(j.Held)
-	counted, err := m.counted(ctx, j.Table, from)
-	if err != nil {
-		return err
-	}
-	if counted.adjusted > 0 {
-		if err := m.account(ctx, m.metadata.joinAdjusted(from, j.Table)); err != nil {
-			return err
-		}
-	}
-	if counted.refused == 0 {
-		return nil
-	}
-	m.refusedSome(j.Table, counted.refused)
-	return m.account(ctx, m.metadata.joinRefused(from, j.Table))
+	return m.book(ctx, j.Table, from, m.metadata.joinAdjusted(from, j.Table), m.metadata.joinRefused(from, j.Table))
 }
 
 // loadBook is the ledger of a load, for a fold that is applied to the load table.

@@ -71,21 +71,8 @@ func (m *merging) run(ctx context.Context) error {
 			}
 		}
 		for _, s := range m.merge.Staged {
-			for i := range s.Folds {
-				if err := m.apply(ctx, s, s.Folds[i], stages[&s.Folds[i]]); err != nil {
-					return err
-				}
-			}
-			if err := m.writePlain(ctx); err != nil {
+			if err := m.applyAll(ctx, s, stages, gone); err != nil {
 				return err
-			}
-			for _, j := range s.Joins {
-				if err := m.reconcile(ctx, j.Table, m.metadata.table(j.From), gone[j.From]); err != nil {
-					return err
-				}
-				if err := m.joinLedger(ctx, j, s.End); err != nil {
-					return err
-				}
 			}
 		}
 		for _, do := range []func(context.Context) error{m.fillColumns, m.answer, m.remember, m.recount, m.move} {
@@ -104,6 +91,27 @@ func (m *merging) run(ctx context.Context) error {
 	m.took(replicator.StepCommit, written)
 	m.known.refusals.merged(m.targets())
 	m.dropOver(ctx)
+	return nil
+}
+
+// applyAll applies the folds of a batch and joins the tables that it has join.
+func (m *merging) applyAll(ctx context.Context, s *replicator.Staged, stages map[*replicator.StagedFold]staging, gone map[string]place) error {
+	for i := range s.Folds {
+		if err := m.apply(ctx, s, s.Folds[i], stages[&s.Folds[i]]); err != nil {
+			return err
+		}
+	}
+	if err := m.writePlain(ctx); err != nil {
+		return err
+	}
+	for _, j := range s.Joins {
+		if err := m.reconcile(ctx, j.Table, m.metadata.table(j.From), gone[j.From]); err != nil {
+			return err
+		}
+		if err := m.joinLedger(ctx, j, s.End); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

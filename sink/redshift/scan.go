@@ -54,7 +54,7 @@ func (s *scanner) parse(text string) int64 {
 func (s *scanner) lsn() replicator.LSN {
 	l, err := replicator.ParseLSN(s.text())
 	if err != nil {
-		s.fail(fmt.Errorf("redshift: the checkpoint was altered: %w", err))
+		s.fail(fmt.Errorf("redshift: column %d of a metadata row is not a position: %w", s.at, err))
 	}
 	return l
 }
@@ -66,7 +66,7 @@ func (s *scanner) time() (t time.Time) {
 	}
 	t, err := time.Parse(timeLayout, text)
 	if err != nil {
-		s.fail(fmt.Errorf("redshift: a time in the checkpoint cannot be read"))
+		s.fail(fmt.Errorf("redshift: column %d of a metadata row is not a time", s.at))
 	}
 	return t
 }

@@ -142,8 +142,8 @@ func (m metadata) deleteTables(oids []uint32) string {
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
 func (m metadata) holders() string {
 	return fmt.Sprintf(`SELECT DISTINCT t.pid FROM svv_transactions AS t JOIN pg_class AS c ON c."oid" = t.relation JOIN pg_namespace AS n ON n."oid" = c.relnamespace `+
-		`WHERE n.nspname = %s AND c.relname = 'fence' AND t.granted AND t.lock_mode = 'AccessExclusiveLock' AND t.txn_owner = CURRENT_USER `+
-		`AND t.pid <> pg_backend_pid()`, literal(schema.Fold(string(m))))
+		`WHERE n.nspname = %s AND c.relname = %s AND t.granted AND t.lock_mode = 'AccessExclusiveLock' AND t.txn_owner = CURRENT_USER `+
+		`AND t.pid <> pg_backend_pid()`, literal(schema.Fold(string(m))), literal(fenceTable))
 }
 
 // applicationOf reads the last name that a session gave itself. Only superusers, and users with

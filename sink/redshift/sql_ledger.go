@@ -68,7 +68,7 @@ func entriesColumns(t *schema.Table, held bool) []string {
 
 // entryKey is an expression for the key of a staged entry as text.
 func entryKey(t *schema.Table) string {
-	return `COALESCE("given", ` + keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }) + ")"
+	return `COALESCE("given", ` + keyText(t) + ")"
 }
 
 // countEntries counts entries by kind and rule.
@@ -103,7 +103,7 @@ func (m metadata) insertRefused(stage place, t *schema.Table) string {
 // insertUnfilled puts the staged rows that found no origin into quarantine.
 func (m metadata) insertUnfilled(stage place, f replicator.StagedFold, at replicator.Written) string {
 	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s, %s, %s, NULL, NULL, %s, %s, NULL, GETDATE() FROM %s WHERE %s`,
-		m.quarantine(), quarantineColumns, who(f.Table), keyText(f.Table, func(_, k int) string { return quoted(valueColumn(k)) }),
+		m.quarantine(), quarantineColumns, who(f.Table), keyText(f.Table),
 		literal(replicator.Unfilled), literal(at.LSN.String()), timestamp(at.Time), stage, anyOf(f.Unchanged))
 }
 
@@ -133,7 +133,7 @@ func (m metadata) renameOpen(target string, to schema.Name) string {
 // createKeys makes a temporary table of the keys of staged rows as text, because UPDATE and
 // DELETE can join by columns only.
 func createKeys(p, stage place, t *schema.Table) string {
-	return fmt.Sprintf(`CREATE TEMP TABLE %s AS SELECT CAST(%s AS VARCHAR(65535)) AS "key" FROM %s`, p, keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }), stage)
+	return fmt.Sprintf(`CREATE TEMP TABLE %s AS SELECT CAST(%s AS VARCHAR(65535)) AS "key" FROM %s`, p, keyText(t), stage)
 }
 
 // liftKeys lifts the quarantine of keys, because each has another row now, or none.
@@ -156,13 +156,13 @@ func (m metadata) countOpen() string {
 	return fmt.Sprintf(`SELECT "source_schema", "source_table", COUNT(*) FROM %s WHERE "lifted_at" IS NULL GROUP BY "source_schema", "source_table" ORDER BY "source_schema", "source_table"`, m.quarantine())
 }
 
-// keyText is an expression for a key as text: a JSON array of the texts of its columns. A text
-// longer than 1,024 bytes is replaced by "sha256:" and its SHA-256. Redshift writes this text
-// wherever the columns hold the key, so that equal keys have equal texts.
-func keyText(t *schema.Table, column func(i, k int) string) string {
+// keyText is an expression for the key of a staged row as text: a JSON array of the texts of its
+// columns. A text longer than 1,024 bytes is replaced by "sha256:" and its SHA-256. Redshift
+// writes this text wherever the columns hold the key, so that equal keys have equal texts.
+func keyText(t *schema.Table) string {
 	var parts []string
-	for i, k := range t.Key {
-		parts = append(parts, columnText(t.Columns[k].Mapping, column(i, k)))
+	for _, k := range t.Key {
+		parts = append(parts, columnText(t.Columns[k].Mapping, quoted(valueColumn(k))))
 	}
 	return `'["' || ` + strings.Join(parts, ` || '", "' || `) + ` || '"]'`
 }

@@ -35,7 +35,7 @@ func insertFoldEntries(ledger, stage place, t *schema.Table, fold int64) string 
 // condition that is true for these.
 func insertUnfilledEntries(ledger, of place, t *schema.Table, fold int64, at replicator.Written, where string) string {
 	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %d, NULL, %s, NULL, %s, %s, NULL, %s, %s, NULL FROM %s WHERE %s`, ledger, loadLedgerColumns,
-		fold, keyText(t, func(_, k int) string { return quoted(valueColumn(k)) }), literal(replicator.Unfilled), literal(refusedRule),
+		fold, keyText(t), literal(replicator.Unfilled), literal(refusedRule),
 		literal(at.LSN.String()), timestamp(at.Time), of, where)
 }
 

@@ -154,8 +154,7 @@ func deleteAll(from place) string { return "DELETE FROM " + string(from) }
 // deleteKeys deletes the rows of all staged keys.
 func deleteKeys(target, stage place, t *schema.Table) string {
 	return fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s", target, stage, asStaged, sameStagedKey(t,
-		func(_, k int) string { return target.of(t.Columns[k].Target) },
-		func(_, k int) string { return asStaged + "." + quoted(valueColumn(k)) }))
+		aliased(string(target), t), func(_, k int) string { return asStaged + "." + quoted(valueColumn(k)) }))
 }
 
 // insertStaged inserts the staged rows that are not gone.
@@ -178,7 +177,7 @@ func createGone(gone, target place, t *schema.Table) string {
 	}), target)
 }
 
-// aliased returns functions that name the key columns of t by an alias.
+// aliased returns a function that names the key columns of a table by an alias, or by its own name.
 func aliased(alias string, t *schema.Table) func(i, k int) string {
 	return func(_, k int) string { return alias + "." + quoted(t.Columns[k].Target) }
 }
@@ -187,23 +186,21 @@ func aliased(alias string, t *schema.Table) func(i, k int) string {
 // has no IS DISTINCT FROM. If a column is of a type that cannot be compared, it deletes every
 // row that the load table has.
 func deleteDifferent(target, load place, t *schema.Table) string {
+	all := fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s", target, load, asLoaded, sameKey(t, aliased(string(target), t), aliased(asLoaded, t)))
 	var differ []string
 	for i, c := range t.Columns {
 		if slices.Contains(t.Key, i) {
 			continue
 		}
-		a, b := target.of(c.Target), asLoaded+"."+quoted(c.Target)
 		if schema.WithoutEquality(c.Mapping.Type) {
-			return "DELETE FROM " + string(target) + " USING " + string(load) + " AS " + asLoaded + " WHERE " + sameKey(t,
-				func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased(asLoaded, t))
+			return all
 		}
-		differ = append(differ, distinct(c.Mapping.Text, a, b))
+		differ = append(differ, distinct(c.Mapping.Text, target.of(c.Target), asLoaded+"."+quoted(c.Target)))
 	}
 	if len(differ) == 0 {
 		return "" // nothing but the key
 	}
-	return fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s AND (%s)", target, load, asLoaded, sameKey(t,
-		func(_, k int) string { return target.of(t.Columns[k].Target) }, aliased(asLoaded, t)), strings.Join(differ, " OR "))
+	return fmt.Sprintf("%s AND (%s)", all, strings.Join(differ, " OR "))
 }
 
 // distinct is a condition that is true if two columns of one type differ. NULLs do not, and
@@ -228,8 +225,7 @@ func findGone(gone, target, load place, t *schema.Table) string {
 // deleteGone deletes the collected keys.
 func deleteGone(target, gone place, t *schema.Table) string {
 	return fmt.Sprintf("DELETE FROM %s USING %s AS %s WHERE %s", target, gone, asGone, sameKey(t,
-		func(_, k int) string { return target.of(t.Columns[k].Target) },
-		func(i, _ int) string { return asGone + "." + quoted(valueColumn(i)) }))
+		aliased(string(target), t), func(i, _ int) string { return asGone + "." + quoted(valueColumn(i)) }))
 }
 
 // insertLacking inserts the load table's rows that the target lacks.
