@@ -20,6 +20,6 @@ type known struct {
 	blocked      map[string]blocked      // targets that others keep from being altered
 }
 
-// forget forgets what a transaction that failed may have left otherwise than it is known: it may
-// have been committed all the same.
+// forget forgets what a failed transaction may have changed: if its COMMIT was not answered, it may
+// have taken effect.
 func (k *known) forget() { k.tables, k.inQuarantine, k.resetting = nil, nil, true }
