@@ -11,6 +11,7 @@ import (
 	"rowshift/replicator"
 	"rowshift/replicator/postgres"
 	"rowshift/schema"
+	"rowshift/sink/bucket"
 
 	"go.uber.org/zap/zapcore"
 )
@@ -55,10 +56,11 @@ type warehouseConfig struct {
 }
 
 type bucketConfig struct {
-	url      string
-	region   string
-	kmsKey   string
-	endpoint string
+	url         string
+	region      string
+	kmsKey      string
+	endpoint    string
+	compression bucket.Compression
 }
 
 // loadConfig reads and checks the file at path. Its error is a *faults with everything

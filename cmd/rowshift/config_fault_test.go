@@ -175,6 +175,7 @@ func TestFaultsOfTheBucket(t *testing.T) {
 		{"region: eu-west-1", "region: Ireland", `19: bucket.region: "Ireland" does not have the right form; write the bucket's region, like eu-west-1`},
 		{"region: eu-west-1", "region: eu-west-1\n  kms_key: my key", `20: bucket.kms_key: "my key" does not have the right form; write a KMS key's ARN, id or alias/name; or leave it out, for the bucket's own encryption`},
 		{"region: eu-west-1", "region: eu-west-1\n  endpoint: http://s3.internal:9000", "20: bucket.endpoint: is without TLS, and the host is not on this machine; write https://"},
+		{"region: eu-west-1", "region: eu-west-1\n  compression: lzo", `20: bucket.compression: "lzo" is not one of the choices; write zstd or gzip`},
 		{"region: eu-west-1", "region: eu-west-1\n  endpoint: s3.internal", "20: bucket.endpoint: is not the URL of an S3 endpoint; write https://host:port, or leave it out for AWS"},
 	})
 	t.Setenv("AWS_ENDPOINT_URL", "http://s3.internal:9000")

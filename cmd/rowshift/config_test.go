@@ -10,6 +10,7 @@ import (
 	"rowshift/replicator"
 	"rowshift/replicator/postgres"
 	"rowshift/schema"
+	"rowshift/sink/bucket"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap/zapcore"
@@ -46,7 +47,7 @@ func TestGoodConfig(t *testing.T) {
 			schema:   "userdata", metadataSchema: "rowshift", copyRole: "arn:aws:iam::123456789012:role/copy",
 			readers: []string{"analysts"}, queryGroup: "rowshift",
 		},
-		bucket: bucketConfig{url: "s3://acme-rowshift/accounts", region: "eu-west-1"},
+		bucket: bucketConfig{url: "s3://acme-rowshift/accounts", region: "eu-west-1", compression: bucket.Zstd},
 		limits: replicator.Limits{Rows: 500_000, Bytes: 128 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
 		tables: []schema.Choice{
 			{Name: schema.Name{Schema: "public", Table: "company"}, Columns: []string{"id", "plan", "created_at"}},
@@ -113,7 +114,7 @@ func TestDefaults(t *testing.T) {
 			schema:   "userdata", metadataSchema: "rowshift",
 			copyRole: "arn:aws:iam::123456789012:role/a,arn:aws:iam::210987654321:role/b",
 		},
-		bucket:  bucketConfig{url: "s3://acme", region: "us-gov-west-1"},
+		bucket:  bucketConfig{url: "s3://acme", region: "us-gov-west-1", compression: bucket.Zstd},
 		limits:  replicator.Limits{Rows: 500_000, Bytes: 128 << 20, MaxAge: 5 * time.Second, MinInterval: time.Second},
 		tables:  []schema.Choice{{Name: schema.Name{Schema: "public", Table: "company"}, All: true}},
 		refresh: 5 * time.Minute, refreshBytes: 256 << 20, listen: ":9187", level: zapcore.InfoLevel,
@@ -150,9 +151,9 @@ func TestValues(t *testing.T) {
 			}},
 		{"plain elsewhere, said twice", "dsn: postgres://rowshift@db.internal/app", "dsn: postgres://rowshift@db.internal/app\n  tls: disable\n  tls_insecure: true",
 			func(c *config) bool { return c.source.plain }},
-		{"a local bucket", "region: eu-west-1", "region: eu-west-1\n  endpoint: http://localhost:7070/\n  kms_key: alias/rowshift",
+		{"a local bucket", "region: eu-west-1", "region: eu-west-1\n  endpoint: http://localhost:7070/\n  kms_key: alias/rowshift\n  compression: gzip",
 			func(c *config) bool {
-				return c.bucket.endpoint == "http://localhost:7070" && c.bucket.kmsKey == "alias/rowshift"
+				return c.bucket.endpoint == "http://localhost:7070" && c.bucket.kmsKey == "alias/rowshift" && c.bucket.compression == bucket.Gzip
 			}},
 		{"one sort key", "public.plan: {columns: all}", "public.plan: {columns: all, sortkey: created_at}",
 			func(c *config) bool { return len(c.tables[3].SortKey) == 1 && c.tables[3].SortKey[0] == "created_at" }},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rowshift/schema"
+	"rowshift/sink/bucket"
 )
 
 // maxWarehouseName is how many bytes of a name Redshift keeps.
@@ -89,6 +90,7 @@ func (r *reading) bucket(d bucketDocument) bucketConfig {
 			r.endpoint("bucket.endpoint", "the environment variable "+name+" ", text)
 		}
 	}
+	c.compression = bucket.Compression(r.oneOf("bucket.compression", d.Compression, string(bucket.Zstd), string(bucket.Gzip)))
 	return c
 }
 

@@ -63,10 +63,11 @@ type warehouseDocument struct {
 }
 
 type bucketDocument struct {
-	URL      setting `yaml:"url"`
-	Region   setting `yaml:"region"`
-	KMSKey   setting `yaml:"kms_key"`
-	Endpoint setting `yaml:"endpoint"`
+	URL         setting `yaml:"url"`
+	Region      setting `yaml:"region"`
+	KMSKey      setting `yaml:"kms_key"`
+	Endpoint    setting `yaml:"endpoint"`
+	Compression setting `yaml:"compression"`
 }
 
 type batchDocument struct {

@@ -15,7 +15,7 @@ import (
 type readiness struct {
 	Pipeline   string           `json:"pipeline"`
 	Ready      bool             `json:"ready"`
-	State      daemonState            `json:"state"`
+	State      daemonState      `json:"state"`
 	Since      time.Time        `json:"since"`
 	Why        string           `json:"why,omitempty"` // what is waited for, or why the last pass ended
 	Halt       *haltAnswer      `json:"halt,omitempty"`

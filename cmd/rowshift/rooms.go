@@ -29,7 +29,7 @@ type rooms struct {
 func newRooms(ctx context.Context, c *config, waiting, warned func(string)) (*rooms, error) {
 	stager, err := bucket.New(ctx, bucket.Options{
 		URL: c.bucket.url, Pipeline: c.pipeline, Region: c.bucket.region,
-		KMSKey: c.bucket.kmsKey, Endpoint: c.bucket.endpoint, Memory: c.limits.Files(), Warned: warned,
+		KMSKey: c.bucket.kmsKey, Endpoint: c.bucket.endpoint, Compression: c.bucket.compression, Memory: c.limits.Files(), Warned: warned,
 	})
 	if err != nil {
 		return nil, err

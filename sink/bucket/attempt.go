@@ -80,7 +80,7 @@ type manifestEntry struct {
 // manifest describes parts, which hold that many rows together. put writes their manifest; it is
 // nil if there are no parts. The parts need not be in the bucket yet.
 func (a *attempt) manifest(ctx context.Context, name string, parts []placed, rows int64) (f replicator.Files, put func() error, err error) {
-	f = replicator.Files{Null: a.null, Compression: string(a.stager.options.Compression), Rows: rows}
+	f = replicator.Files{Null: a.null, Compression: strings.ToUpper(string(a.stager.options.Compression)), Rows: rows}
 	if len(parts) == 0 {
 		return f, nil, nil
 	}

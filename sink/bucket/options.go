@@ -45,13 +45,13 @@ type Options struct {
 	Warned func(text string) // is given the SDK's warnings, by several goroutines at once; nil drops them
 }
 
-// Compression is how parts are compressed, as COPY spells it.
+// Compression is how objects are compressed, each at its fastest level.
 type Compression string
 
 // The compressions.
 const (
-	Zstd Compression = "ZSTD"
-	Gzip Compression = "GZIP"
+	Zstd Compression = "zstd"
+	Gzip Compression = "gzip"
 )
 
 func (o *Options) ensureDefaults() {

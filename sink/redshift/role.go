@@ -10,9 +10,9 @@ import (
 )
 
 // checkRole has COPY read a manifest by the role. The manifest is in the bucket, and names a
-// file that does not exist. If Redshift answers that the file is missing, then the user may name
-// the role, Redshift may assume it, and the role can read the bucket and use the key of its
-// objects.
+// file that does not exist, so it does not matter which compression COPY is told. If Redshift
+// answers that the file is missing, then the user may name the role, Redshift may assume it, and
+// the role can read the bucket and use the key of its objects.
 func (w *Warehouse) checkRole(ctx context.Context, s *session, manifest string) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: COPY role", Verdict: replicator.Fine}
 	if manifest == "" {

@@ -17,6 +17,7 @@ type Config struct {
 	More   []string // additional top-level lines
 	Source []string // more lines below "source:"
 	Sink   []string // and below "warehouse:"
+	Bucket []string // and below "bucket:"
 	Listen string
 
 	HashKey string // key for hashed columns; empty: the config names none
@@ -102,6 +103,11 @@ func (w *World) writeConfig() error {
 		"  url: s3://"+w.S3.Bucket+"/accounts",
 		"  region: "+w.S3.Region,
 		"  endpoint: "+w.Endpoint(),
+	)
+	for _, l := range c.Bucket {
+		lines = append(lines, "  "+l)
+	}
+	lines = append(lines,
 		"batch: "+cmp.Or(c.Batch, "{min_interval: 200ms, max_age: 1s}"),
 		"tables:",
 	)
