@@ -18,7 +18,7 @@ var floors = map[string]floor{
 	"schema":                     {},
 	"replicator":                 {house: []string{"schema"}, outside: []string{"golang.org/x/sync/errgroup"}},
 	"replicator/postgres/render": {house: []string{"schema"}},
-	"replicator/postgres":        {house: []string{"schema", "replicator", "replicator/postgres/render"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/jackc/pglogrepl", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix"}},
+	"replicator/postgres":        {house: []string{"schema", "replicator", "replicator/postgres/render"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/jackc/pglogrepl"}},
 	"sink/refusal":               {},
 	"sink/bucket":                {house: []string{"schema", "replicator", "sink/refusal"}, outside: []string{"github.com/aws/", "github.com/klauspost/compress/", "golang.org/x/sync/errgroup"}},
 	"sink/redshift":              {house: []string{"schema", "replicator", "sink/refusal"}, outside: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/"}},
@@ -26,9 +26,8 @@ var floors = map[string]floor{
 		house: []string{"schema", "replicator", "replicator/postgres", "sink/bucket", "sink/redshift"},
 		outside: []string{
 			"github.com/alecthomas/kong", "github.com/prometheus/client_golang/", "go.uber.org/zap", "go.uber.org/zap/", "github.com/goccy/go-yaml", "github.com/goccy/go-yaml/",
-			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/aws",
 			"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
-			"golang.org/x/term", "golang.org/x/sync/errgroup",
+			"golang.org/x/term",
 		},
 	},
 }
@@ -37,7 +36,10 @@ var floors = map[string]floor{
 // with the rest, so that a mistake of ours is not made twice.
 var doubles = []string{"test/pgtest", "test/s3test", "test/proxytest", "test/redshifttest", "test/scratch", "test/freeport", "test/sessions"}
 
+// TestFloors looks for imports that a floor does not permit, and for permissions that nobody
+// uses.
 func TestFloors(t *testing.T) {
+	used := map[string][]string{} // by room
 	for _, s := range sources(t) {
 		f, known := floors[s.room()]
 		switch {
@@ -47,6 +49,7 @@ func TestFloors(t *testing.T) {
 			t.Errorf("%s: no floor is set for this room", s.path)
 			continue
 		}
+		used[s.room()] = append(used[s.room()], imports(s)...)
 		for _, path := range imports(s) {
 			if inside, ok := strings.CutPrefix(path, "rowshift/"); ok {
 				if !slices.Contains(f.house, inside) {
@@ -54,6 +57,18 @@ func TestFloors(t *testing.T) {
 				}
 			} else if strings.Contains(strings.Split(path, "/")[0], ".") && !allowed(f.outside, path) {
 				t.Errorf("%s imports %s: not a technology of this room", s.path, path)
+			}
+		}
+	}
+	for room, f := range floors {
+		for _, permitted := range f.outside {
+			if !slices.ContainsFunc(used[room], func(path string) bool { return allowed([]string{permitted}, path) }) {
+				t.Errorf("nobody in %s imports %s, which its floor permits", room, permitted)
+			}
+		}
+		for _, inside := range f.house {
+			if !slices.Contains(used[room], "rowshift/"+inside) {
+				t.Errorf("nobody in %s imports %s, which its floor permits", room, inside)
 			}
 		}
 	}
