@@ -68,9 +68,9 @@ type Files struct {
 	Manifest    string   // URL of the manifest; empty if there are no rows
 	Null        string   // the marker that stands for NULL: unguessable, and equal to no value in the files
 	Compression string   // as COPY spells it: "ZSTD" or "GZIP"
-	Rows        int64    // rows in all parts
+	Rows        int64    // in all objects together
 	Bytes       int64    // compressed
-	Objects     []string // URLs of parts and manifest, to discard
+	Objects     []string // URLs of those with rows and of the manifest, to discard
 }
 
 // StagedLoad is a table's load at rest, or some ranges of it. Files has the table's

@@ -57,7 +57,7 @@ func (a *attempt) put(ctx context.Context, key string, content io.ReadSeeker, si
 	return a.stager.put(ctx, key, content, size)
 }
 
-// placed is an object of a part that is in the bucket, or on its way there.
+// placed is an object with rows that is in the bucket, or on its way there.
 type placed struct {
 	key  string
 	size int
@@ -77,20 +77,20 @@ type manifestEntry struct {
 	} `json:"meta"`
 }
 
-// manifest describes parts, which hold that many rows together. put writes their manifest; it is
-// nil if there are no parts. The parts need not be in the bucket yet.
-func (a *attempt) manifest(ctx context.Context, name string, parts []placed, rows int64) (f replicator.Files, put func() error, err error) {
+// manifest describes objects, which hold that many rows together. put writes their manifest; it
+// is nil if there are no objects. They need not be in the bucket yet.
+func (a *attempt) manifest(ctx context.Context, name string, objects []placed, rows int64) (f replicator.Files, put func() error, err error) {
 	f = replicator.Files{Null: a.null, Compression: strings.ToUpper(string(a.stager.options.Compression)), Rows: rows}
-	if len(parts) == 0 {
+	if len(objects) == 0 {
 		return f, nil, nil
 	}
 	var m manifest
-	for _, part := range parts {
-		entry := manifestEntry{URL: a.stager.url(part.key), Mandatory: true}
-		entry.Meta.ContentLength = part.size
+	for _, o := range objects {
+		entry := manifestEntry{URL: a.stager.url(o.key), Mandatory: true}
+		entry.Meta.ContentLength = o.size
 		m.Entries = append(m.Entries, entry)
 		f.Objects = append(f.Objects, entry.URL)
-		f.Bytes += int64(part.size)
+		f.Bytes += int64(o.size)
 	}
 	content, err := json.Marshal(m)
 	if err != nil {

@@ -10,12 +10,12 @@
 // as its last object, which saves each batch a round trip. Nobody is told of the manifest before
 // both are there.
 //
-//	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>-<part>.csv.zst
+//	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>-<number>.csv.zst
 //	<prefix>/<pipeline>/<epoch>/<lsn>-<attempt>/<table oid>-<fold>.manifest
-//	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>-<range>-<part>.csv.zst
+//	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>-<range>-<number>.csv.zst
 //	<prefix>/<pipeline>/<epoch>/load-<attempt>/<table oid>-<cut>.manifest
 //	<prefix>/<pipeline>/check-<random>
-//	<prefix>/<pipeline>/quarantine/<epoch>/...-<attempt>/<table oid>-<fold>-<part>.jsonl.zst
+//	<prefix>/<pipeline>/quarantine/<epoch>/...-<attempt>/<table oid>-<fold>-<number>.jsonl.zst
 //
 // Epochs and LSNs are padded with zeros, so that they sort. An attempt belongs to one call in
 // one process and its name never comes again, so two attempts never mix and no object is written
@@ -38,8 +38,9 @@
 //
 // # Memory
 //
-// Each fold or part that is being written has one object that fills, one that is being put, and
-// a compressor. Objects consist of blocks, and batches and loads each have a budget of blocks
+// Each series of objects that is being written, of the rows, the ledger or the refused rows of
+// a fold or of a part of a load, has one object that fills, one that is being put, and a
+// compressor. Objects consist of blocks, and batches and loads each have a budget of blocks
 // (Options.Memory). An object that gets no further block is cut, however small it is. So nobody
 // waits for memory, and no load takes memory from a batch. Blocks and compressors are reused.
 //

@@ -13,7 +13,7 @@ import (
 	"rowshift/test/proxytest"
 )
 
-// times is a rule that fails the first n puts of parts.
+// times is a rule that fails the first n puts of objects with rows.
 func times(n int, f fault) func(*http.Request) fault {
 	return func(r *http.Request) fault {
 		if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, ".zst") || n == 0 {
@@ -79,7 +79,7 @@ func TestLastingFaults(t *testing.T) {
 			if !errors.As(err, &failed) || failed.Op != "put" || !replicator.Retryable(err) || replicator.Final(err) {
 				t.Errorf("%v", err)
 			}
-			if n := w.proxy.failures(); n != 2*2 { // of the part, and of the manifest beside it
+			if n := w.proxy.failures(); n != 2*2 { // of the rows, and of the manifest beside it
 				t.Errorf("%d tries", n)
 			}
 			w.proxy.fail(nil)
@@ -112,7 +112,7 @@ func TestManifestBesideItsPart(t *testing.T) {
 		return false
 	}})
 	if staged, err := s.Stage(context.Background(), 1, some()); err != nil || len(w.rows(staged.Folds[0].Files)) != 10 {
-		t.Fatalf("the manifest was not there while its part was held: %v", err)
+		t.Fatalf("the manifest was not there while its object was held: %v", err)
 	}
 	front.Clear()
 	for _, ending := range []string{".zst", ".manifest"} {

@@ -49,7 +49,7 @@ func TestObjectsOfABatch(t *testing.T) {
 // only closed, what was abandoned with objects in the bucket, and the rows that were refused.
 func TestObjectsOfALoad(t *testing.T) {
 	w := newWorld(t)
-	s := w.stager(func(o *Options) { o.PartBytes = 4 << 10 })
+	s := w.stager(func(o *Options) { o.ObjectBytes = 4 << 10 })
 	files, err := s.Load(context.Background(), replicator.LoadRequest{Epoch: 7, Table: ruled(t)})
 	if err != nil {
 		t.Fatal(err)

@@ -27,21 +27,21 @@ type loadFiles struct {
 	mu     sync.Mutex
 	begun  int // number of parts
 	cuts   int
-	rows   closedParts
-	ledger closedParts
+	rows   closedSeries
+	ledger closedSeries
 }
 
-// closedParts are the objects of the parts that were closed.
-type closedParts struct {
+// closedSeries are the objects of the series that were closed.
+type closedSeries struct {
 	objects []placed
 	rows    int64
 }
 
-// add adds the objects of a closed part; p may be nil.
-func (g *closedParts) add(p *part) {
-	if p != nil {
-		g.objects = append(g.objects, p.done...)
-		g.rows += p.rows
+// add adds the objects of a closed series; s may be nil.
+func (g *closedSeries) add(s *series) {
+	if s != nil {
+		g.objects = append(g.objects, s.done...)
+		g.rows += s.rows
 	}
 }
 
@@ -63,7 +63,7 @@ func (f *loadFiles) Part(ctx context.Context) (replicator.LoadPart, error) {
 func (f *loadFiles) Cut(ctx context.Context) (staged replicator.StagedLoad, err error) {
 	f.mu.Lock()
 	rows, ledger := f.rows, f.ledger
-	f.rows, f.ledger = closedParts{}, closedParts{}
+	f.rows, f.ledger = closedSeries{}, closedSeries{}
 	name := fmt.Sprintf("%d-%06d", f.table.OID, f.cuts)
 	f.cuts++
 	f.mu.Unlock()
@@ -77,7 +77,7 @@ func (f *loadFiles) Cut(ctx context.Context) (staged replicator.StagedLoad, err 
 // Objects implements replicator.LoadFiles.
 func (f *loadFiles) Objects() []string { return f.attempt.urls("") }
 
-func (f *loadFiles) close(ctx context.Context, name string, g closedParts) (replicator.Files, error) {
+func (f *loadFiles) close(ctx context.Context, name string, g closedSeries) (replicator.Files, error) {
 	slices.SortFunc(g.objects, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
 	files, put, err := f.attempt.manifest(ctx, name, g.objects, g.rows)
 	if err != nil || put == nil {

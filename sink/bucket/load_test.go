@@ -30,7 +30,7 @@ func incompressible(seed, n int) string {
 func TestLoad(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
-	files, err := w.stager(func(o *Options) { o.PartBytes = 4 << 10 }).Load(ctx, replicator.LoadRequest{Epoch: 7, Into: "load_7_1", Table: person(t)})
+	files, err := w.stager(func(o *Options) { o.ObjectBytes = 4 << 10 }).Load(ctx, replicator.LoadRequest{Epoch: 7, Into: "load_7_1", Table: person(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

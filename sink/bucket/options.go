@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,13 +35,13 @@ type Options struct {
 	Credentials aws.CredentialsProvider // nil: the SDK's default chain
 	Compression Compression             // Zstd
 
-	PartBytes int           // compressed size at which an object is cut; 8 MiB
-	Memory    int           // for objects while they fill and are put: half of it for batches, half for loads; 32 MiB
-	Parallel  int           // folds that are staged at once; 4
-	Attempts  int           // tries of one request before the SDK gives up; 4
-	Timeout   time.Duration // of one try; 1 min
-	Patience  time.Duration // how long S3 may refuse before that is final; 1 min, negative: not at all
-	SweepAge  time.Duration // how old an object of an earlier epoch must be to be swept; 24 h
+	ObjectBytes int           // compressed size at which an object is cut; 8 MiB
+	Memory      int           // for objects while they fill and are put: half of it for batches, half for loads; 32 MiB
+	Parallel    int           // folds that are staged at once; 4
+	Attempts    int           // tries of one request before the SDK gives up; 4
+	Timeout     time.Duration // of one try; 1 min
+	Patience    time.Duration // how long S3 may refuse before that is final; 1 min, negative: not at all
+	SweepAge    time.Duration // how old an object of an earlier epoch must be to be swept; 24 h
 
 	Warned func(text string) // is given the SDK's warnings, by several goroutines at once; nil drops them
 }
@@ -55,21 +56,14 @@ const (
 )
 
 func (o *Options) ensureDefaults() {
-	ensure(&o.Compression, Zstd)
-	ensure(&o.PartBytes, 8<<20)
-	ensure(&o.Memory, 32<<20)
-	ensure(&o.Parallel, 4)
-	ensure(&o.Attempts, 4)
-	ensure(&o.Timeout, time.Minute)
-	ensure(&o.Patience, time.Minute)
-	ensure(&o.SweepAge, 24*time.Hour)
-}
-
-func ensure[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+	o.Compression = cmp.Or(o.Compression, Zstd)
+	o.ObjectBytes = cmp.Or(o.ObjectBytes, 8<<20)
+	o.Memory = cmp.Or(o.Memory, 32<<20)
+	o.Parallel = cmp.Or(o.Parallel, 4)
+	o.Attempts = cmp.Or(o.Attempts, 4)
+	o.Timeout = cmp.Or(o.Timeout, time.Minute)
+	o.Patience = cmp.Or(o.Patience, time.Minute)
+	o.SweepAge = cmp.Or(o.SweepAge, 24*time.Hour)
 }
 
 // Stager keeps batches and loads in a bucket. It implements replicator.Stager and

@@ -19,10 +19,10 @@ type sheet struct {
 	load    bool            // the rows are a load's, and say of no key that it is gone
 	refused replicator.Rows // rows of the table that COPY is known to refuse
 
-	rows   *part
-	ledger *part // nil as long as there is no entry
-	kept   *part // nil as long as no row is refused
-	gone   int64 // rows whose key is gone, without those whose key does not fit
+	rows   *series
+	ledger *series // nil as long as there is no entry
+	kept   *series // nil as long as no row is refused
+	gone   int64   // rows whose key is gone, without those whose key does not fit
 
 	fold int    // number of the fold at hand if the rows are held, else 0
 	xid  uint32 // its transaction, likewise
@@ -43,7 +43,7 @@ func (a *attempt) sheet(ctx context.Context, name string, l *lines) (*sheet, err
 		return l.folded(dst, s.at)
 	}
 	var err error
-	s.rows, err = a.part(ctx, a.folder, name+"-%06d"+a.stager.extension("csv"))
+	s.rows, err = a.series(ctx, a.folder+name, "csv")
 	return s, err
 }
 
@@ -107,7 +107,7 @@ func (s *sheet) refuse(why *unfit) error {
 func (s *sheet) keep(why *unfit) (string, error) {
 	if s.kept == nil {
 		var err error
-		if s.kept, err = s.attempt.part(s.ctx, s.attempt.kept, s.name+"-%06d"+s.attempt.stager.extension("jsonl")); err != nil {
+		if s.kept, err = s.attempt.series(s.ctx, s.attempt.kept+s.name, "jsonl"); err != nil {
 			return "", err
 		}
 	}
@@ -119,36 +119,36 @@ func (s *sheet) keep(why *unfit) (string, error) {
 func (s *sheet) enter(e entry) error {
 	if s.ledger == nil {
 		var err error
-		if s.ledger, err = s.attempt.part(s.ctx, s.attempt.folder, s.name+"-ledger-%06d"+s.attempt.stager.extension("csv")); err != nil {
+		if s.ledger, err = s.attempt.series(s.ctx, s.attempt.folder+s.name+"-ledger", "csv"); err != nil {
 			return err
 		}
 	}
 	return s.ledger.row(func(dst []byte) ([]byte, error) { return s.lines.entry(dst, s.fold, s.xid, s.at, e) })
 }
 
-// parts returns the parts that were begun.
-func (s *sheet) parts() []*part {
-	parts := []*part{s.rows}
-	for _, p := range []*part{s.ledger, s.kept} {
-		if p != nil {
-			parts = append(parts, p)
+// all returns the series that were begun.
+func (s *sheet) all() []*series {
+	begun := []*series{s.rows}
+	for _, one := range []*series{s.ledger, s.kept} {
+		if one != nil {
+			begun = append(begun, one)
 		}
 	}
-	return parts
+	return begun
 }
 
 // abandon gives the sheet up. It returns when nothing is being put any more.
 func (s *sheet) abandon() {
-	for _, p := range s.parts() {
-		p.abandon()
+	for _, one := range s.all() {
+		one.abandon()
 	}
 }
 
-// flush ends all parts. Their last objects are left to put.
+// flush ends all series. Their last objects are left to put.
 func (s *sheet) flush() error {
 	var failed []error
-	for _, p := range s.parts() {
-		failed = append(failed, p.flush())
+	for _, one := range s.all() {
+		failed = append(failed, one.flush())
 	}
 	if err := errors.Join(failed...); err != nil {
 		s.abandon()
@@ -160,8 +160,8 @@ func (s *sheet) flush() error {
 // put puts what flush has left together with other objects, all at once. It returns when nothing
 // is being put any more.
 func (s *sheet) put(others ...func() error) error {
-	for _, p := range s.parts() {
-		others = append(others, p.put)
+	for _, one := range s.all() {
+		others = append(others, one.put)
 	}
 	failed := make([]error, len(others))
 	var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func (s *sheet) put(others ...func() error) error {
 	return errors.Join(failed...) // all of them: one may be final, and another not
 }
 
-// finish ends the parts, and puts what is left.
+// finish ends all series, and puts what is left.
 func (s *sheet) finish() error {
 	if err := s.flush(); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (s *sheet) finish() error {
 	return s.put()
 }
 
-// close ends the parts, and puts what is left together with the manifests, which saves a batch
+// close ends all series, and puts what is left together with the manifests, which saves a batch
 // one round trip. What a manifest lists is known before it is in the bucket, and nobody reads a
 // manifest unless everything was put.
 func (s *sheet) close(ctx context.Context) (rows, ledger replicator.Files, err error) {
@@ -190,11 +190,11 @@ func (s *sheet) close(ctx context.Context) (rows, ledger replicator.Files, err e
 		return rows, ledger, err
 	}
 	var manifests []func() error
-	add := func(name string, p *part) (f replicator.Files) {
-		if err != nil || p == nil {
+	add := func(name string, written *series) (f replicator.Files) {
+		if err != nil || written == nil {
 			return f
 		}
-		f, put, failed := s.attempt.manifest(ctx, name, p.done, p.rows)
+		f, put, failed := s.attempt.manifest(ctx, name, written.done, written.rows)
 		if err = failed; put != nil {
 			manifests = append(manifests, put)
 		}

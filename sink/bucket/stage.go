@@ -139,7 +139,7 @@ func (s *sheet) heldFold(number int, f *replicator.Fold) error {
 	return nil
 }
 
-// extension returns the ending of the names of parts that hold text of a kind, such as csv.
+// extension returns the ending of the names of objects that hold text of a kind, such as csv.
 func (s *Stager) extension(kind string) string {
 	if s.options.Compression == Gzip {
 		return "." + kind + ".gz"

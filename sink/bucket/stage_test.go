@@ -200,7 +200,7 @@ func TestAttemptsDoNotMix(t *testing.T) {
 // TestPartsAreCut stages a fold of more than one object.
 func TestPartsAreCut(t *testing.T) {
 	w := newWorld(t)
-	s := w.stager(func(o *Options) { o.PartBytes = 20 << 10 })
+	s := w.stager(func(o *Options) { o.ObjectBytes = 20 << 10 })
 	table := person(t)
 	f := replicator.NewFold(table, "")
 	var want []string
@@ -242,7 +242,7 @@ func TestMarkerIsChosenAgain(t *testing.T) {
 		t.Errorf("marker %q, rows %q", files.Null, w.rows(files))
 	}
 	if n := len(w.keys()); n != 2 {
-		t.Errorf("%d objects, want a part and a manifest", n)
+		t.Errorf("%d objects, want one with rows and a manifest", n)
 	}
 }
 

@@ -114,7 +114,7 @@ func (w *world) write(key string) {
 	}
 }
 
-// rows reads files as COPY does: the manifest, and then the parts that it names, whose lengths
+// rows reads files as COPY does: the manifest, and then the objects that it names, whose lengths
 // it checks.
 func (w *world) rows(f replicator.Files) []string {
 	w.t.Helper()
@@ -143,7 +143,7 @@ func (w *world) rows(f replicator.Files) []string {
 		}
 	}
 	if int64(len(rows)) != f.Rows || size != f.Bytes || len(f.Objects) != len(m.Entries)+1 {
-		w.t.Errorf("%d rows, %d bytes, %d parts; the files say %d, %d, %d objects", len(rows), size, len(m.Entries), f.Rows, f.Bytes, len(f.Objects))
+		w.t.Errorf("%d rows, %d bytes, %d objects; the files say %d, %d, %d objects", len(rows), size, len(m.Entries), f.Rows, f.Bytes, len(f.Objects))
 	}
 	return rows
 }

@@ -13,14 +13,14 @@ import (
 // csvBytes is how much CSV is gathered before it is compressed.
 const csvBytes = 128 << 10
 
-// part writes rows into objects of an attempt. It cuts an object when it is large enough, and
-// puts it while the next one fills. It is used by one goroutine.
-type part struct {
+// series writes rows into a series of objects of an attempt. It cuts an object when it is large
+// enough, and puts it while the next one fills. It is used by one goroutine.
+type series struct {
 	attempt *attempt
 	parent  context.Context
 	ctx     context.Context // of the puts in the background; ends when one has failed
-	folder  string
-	name    string // format of its objects' names, for their number
+	name    string          // what the keys of its objects begin with
+	ending  string          // and end with, after their number
 
 	press   *compressor
 	filling *object // nil between objects
@@ -66,126 +66,126 @@ func (s *Stager) compressor() (*compressor, error) {
 	return c, nil
 }
 
-// part begins a part of the attempt in a folder.
-func (a *attempt) part(ctx context.Context, folder, name string) (*part, error) {
+// series begins a series of objects that hold text of a kind, such as csv.
+func (a *attempt) series(ctx context.Context, name, kind string) (*series, error) {
 	c, err := a.stager.compressor()
 	if err != nil {
 		return nil, err
 	}
-	p := &part{attempt: a, parent: ctx, folder: folder, name: name, press: c}
-	p.uploads, p.ctx = errgroup.WithContext(ctx)
-	p.uploads.SetLimit(1)
-	return p, nil
+	s := &series{attempt: a, parent: ctx, name: name, ending: a.stager.extension(kind), press: c}
+	s.uploads, s.ctx = errgroup.WithContext(ctx)
+	s.uploads.SetLimit(1)
+	return s, nil
 }
 
 // key returns the key of the object that the next row goes into.
-func (p *part) key() string { return p.folder + fmt.Sprintf(p.name, len(p.done)) }
+func (s *series) key() string { return fmt.Sprintf("%s-%06d%s", s.name, len(s.done), s.ending) }
 
 // row adds a row, which write appends: a whole line, or nothing and an error.
-func (p *part) row(write func(dst []byte) ([]byte, error)) error {
+func (s *series) row(write func(dst []byte) ([]byte, error)) error {
 	var err error
-	if p.press.csv, err = write(p.press.csv); err != nil {
+	if s.press.csv, err = write(s.press.csv); err != nil {
 		return err
 	}
-	p.rows++
-	if len(p.press.csv) < csvBytes {
+	s.rows++
+	if len(s.press.csv) < csvBytes {
 		return nil
 	}
-	return p.compress()
+	return s.compress()
 }
 
 // compress moves the gathered CSV into the object, and cuts the object if it is large enough.
-func (p *part) compress() error {
-	if p.filling == nil {
-		p.filling = p.attempt.room.object()
-		p.press.Reset(p.filling)
+func (s *series) compress() error {
+	if s.filling == nil {
+		s.filling = s.attempt.room.object()
+		s.press.Reset(s.filling)
 	}
-	_, err := p.press.Write(p.press.csv)
-	p.press.csv = p.press.csv[:0]
+	_, err := s.press.Write(s.press.csv)
+	s.press.csv = s.press.csv[:0]
 	if err != nil {
 		return fmt.Errorf("bucket: %w", err)
 	}
-	if p.filling.size < p.attempt.stager.options.PartBytes && !p.filling.full {
+	if s.filling.size < s.attempt.stager.options.ObjectBytes && !s.filling.full {
 		return nil
 	}
-	return p.cut()
+	return s.cut()
 }
 
 // cut ends the object and puts it in the background, once the one before it has been put.
-func (p *part) cut() error {
-	if p.ctx.Err() != nil {
-		return p.wait()
+func (s *series) cut() error {
+	if s.ctx.Err() != nil {
+		return s.wait()
 	}
-	full, key, err := p.end()
+	full, key, err := s.end()
 	if err != nil {
 		return err
 	}
-	p.uploads.Go(func() error {
+	s.uploads.Go(func() error {
 		defer full.release()
-		return p.attempt.put(p.ctx, key, full.reader(), full.size)
+		return s.attempt.put(s.ctx, key, full.reader(), full.size)
 	})
 	return nil
 }
 
 // end ends the object, and returns it and its key for a put.
-func (p *part) end() (full *object, key string, err error) {
-	if err := p.press.Close(); err != nil {
+func (s *series) end() (full *object, key string, err error) {
+	if err := s.press.Close(); err != nil {
 		return nil, "", fmt.Errorf("bucket: %w", err)
 	}
-	full, key = p.filling, p.key()
-	p.filling = nil
-	p.done = append(p.done, placed{key: key, size: full.size})
+	full, key = s.filling, s.key()
+	s.filling = nil
+	s.done = append(s.done, placed{key: key, size: full.size})
 	return full, key, nil
 }
 
 // flush compresses what is left and ends the last object, which is often the only one; put then
 // puts it. flush returns when the earlier objects have been put. It gives back the compressor.
-func (p *part) flush() error {
+func (s *series) flush() error {
 	var err error
-	if len(p.press.csv) > 0 {
-		err = p.compress()
+	if len(s.press.csv) > 0 {
+		err = s.compress()
 	}
-	if failed := p.wait(); failed != nil {
+	if failed := s.wait(); failed != nil {
 		return failed
 	}
-	if err == nil && p.filling != nil {
-		p.last.object, p.last.key, err = p.end()
+	if err == nil && s.filling != nil {
+		s.last.object, s.last.key, err = s.end()
 	}
-	p.letGo()
+	s.letGo()
 	return err
 }
 
 // put puts the last object, if there is one.
-func (p *part) put() error {
-	last := p.last.object
+func (s *series) put() error {
+	last := s.last.object
 	if last == nil {
 		return nil
 	}
-	p.last.object = nil
+	s.last.object = nil
 	defer last.release()
-	return p.attempt.put(p.parent, p.last.key, last.reader(), last.size)
+	return s.attempt.put(s.parent, s.last.key, last.reader(), last.size)
 }
 
 // letGo gives back the compressor, after the last row.
-func (p *part) letGo() {
-	p.attempt.stager.release(p.press)
-	p.press = nil
+func (s *series) letGo() {
+	s.attempt.stager.release(s.press)
+	s.press = nil
 }
 
 // wait waits until nothing is being put any more, and returns what failed.
-func (p *part) wait() error {
-	over := p.ctx.Err()
-	if err := p.uploads.Wait(); err != nil {
+func (s *series) wait() error {
+	over := s.ctx.Err()
+	if err := s.uploads.Wait(); err != nil {
 		return err
 	}
 	return over
 }
 
-// abandon gives the part up: it waits until nothing is being put any more, and gives back the
+// abandon gives the series up: it waits until nothing is being put any more, and gives back the
 // memory of its objects.
-func (p *part) abandon() {
-	_ = p.wait()
-	for _, o := range []**object{&p.filling, &p.last.object} {
+func (s *series) abandon() {
+	_ = s.wait()
+	for _, o := range []**object{&s.filling, &s.last.object} {
 		if *o != nil {
 			(*o).release()
 			*o = nil
