@@ -239,7 +239,7 @@ func (p *planned) renames(cp Checkpoint, oid uint32, names []schema.Rename) {
 }
 
 // next returns the state of a published table and, if the table goes on, what became of it. Of a
-// parked table that is loaded it returns only how columns of its target are to be renamed.
+// table that is loaded it returns only how columns of its target are to be renamed.
 func (s *shapes) next(cp Checkpoint, o Opened, p Published, loads *loads) (TableState, schema.Diff) {
 	t, known := p.Table, cp.Table(p.Table.OID)
 	next := TableState{OID: t.OID, State: Loading}
@@ -264,7 +264,7 @@ func (s *shapes) next(cp Checkpoint, o Opened, p Published, loads *loads) (Table
 		if why != "" {
 			next.Reason, next.Why, next.Repair = "", why, ""
 		}
-		if known != nil && known.State == Parked {
+		if known != nil {
 			return next, schema.Diff{Renamed: known.renamesBeforeLoad(t)}
 		}
 		return next, schema.Diff{}

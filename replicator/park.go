@@ -22,8 +22,7 @@ func park(cp Checkpoint, u Unfit) TableState {
 
 // asTarget returns the state that is remembered of a table which is parked before its target
 // was brought in line with it: its columns are those that the target has, as known says. If a
-// column was renamed, the one of its target can then be renamed later. Otherwise a load would
-// add another column, without the masking policies and rights of the one that is there.
+// column was renamed, the one of its target can then be renamed later.
 func (s TableState) asTarget(known *TableState) TableState {
 	if known != nil && known.Target == s.Target && len(known.Shape) > 0 {
 		s.Shape, s.Heap, s.Renaming = known.Shape, known.Heap, known.Renaming
@@ -31,10 +30,11 @@ func (s TableState) asTarget(known *TableState) TableState {
 	return s
 }
 
-// renamesBeforeLoad returns the new names of columns that the target of a parked table gets
-// before t is loaded. Some of them may have been given a name by a pass that died, and no pass
-// knows which. So a column is renamed from each name that it may have: from the remembered one
-// first, and from those that it was being given.
+// renamesBeforeLoad returns the new names of columns that the target of a table gets before t is
+// loaded, whatever else the load is for: a load would add another column of the new name, which
+// lacks the masking policies and rights of the one that is there. Some of them may have been given
+// a name by a pass that died, and no pass knows which. So a column is renamed from each name that
+// it may have: from the remembered one first, and from those that it was being given.
 func (s TableState) renamesBeforeLoad(t *schema.Table) (renames []schema.Rename) {
 	if s.Target != t.Target {
 		return nil // the load makes another target

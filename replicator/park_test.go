@@ -60,6 +60,51 @@ func TestRenameOfAParkedTableIsCarriedOut(t *testing.T) {
 	}
 }
 
+// A column that is renamed by what also has its table loaded, or while it is, is renamed before the
+// load.
+func TestRenameThatComesWithALoad(t *testing.T) {
+	at := func(name string, more ...schema.Column) *schema.Table {
+		column := func(n int16, name string) schema.Column {
+			return schema.Column{Attribute: schema.Attribute{Attnum: n, Name: name, Type: schema.Type{OID: 25, Base: 25, Typmod: -1}}, Configured: name, Target: name}
+		}
+		return &schema.Table{OID: 1, Configured: schema.Name{Table: "t"}, Target: "t", Columns: append([]schema.Column{column(1, "id"), column(2, name)}, more...), Key: []int{0}, Heap: schema.Heap{File: 1, Last: 9}}
+	}
+	late := schema.Column{Attribute: schema.Attribute{Attnum: 10, Name: "late", Missing: true, Type: schema.Type{OID: 20, Base: 20, Typmod: -1}}, Configured: "late", Target: "late"}
+	typed, beside := at("mail"), at("mail")
+	typed.Columns[1].Mapping.Type, beside.Columns[0].Mapping.Type = "VARCHAR(9)", "VARCHAR(9)"
+	type names = []schema.Rename
+	once := names{{From: "email", To: "mail"}}
+	for name, c := range map[string]struct {
+		remembered TableState
+		asked      []schema.Name
+		then       *schema.Table
+		row        PublicationID
+		want       names
+	}{
+		"beside a default":              {TableState{State: Live}, nil, at("mail", late), PublicationID{}, once},
+		"out of the publication":        {TableState{State: Live}, nil, at("mail"), PublicationID{OID: 7}, once},
+		"asked for":                     {TableState{State: Live}, []schema.Name{{Table: "t"}}, at("mail"), PublicationID{}, once},
+		"beside another type":           {TableState{State: Live}, nil, beside, PublicationID{}, once},
+		"into another type":             {TableState{State: Live}, nil, typed, PublicationID{}, nil},
+		"while it loads":                {TableState{State: Loading, Load: &LoadState{Into: "l", Loaded: true}}, nil, at("mail"), PublicationID{}, once},
+		"once more while it is renamed": {TableState{State: Live, Renaming: once}, nil, at("post"), PublicationID{}, names{{From: "email", To: "post"}, {From: "mail", To: "post"}}},
+		"back while it is renamed":      {TableState{State: Live, Renaming: once}, nil, at("email"), PublicationID{}, names{{From: "mail", To: "email"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, was := c.remembered, at("email")
+			s.OID, s.Name, s.Target, s.Shape, s.Heap = 1, was.Configured, "t", was.Shape(), was.Heap
+			p := new(shapes).plan(Checkpoint{Tables: []TableState{s}, Resyncs: c.asked}, Opened{Tables: []Published{{Table: c.then, Row: c.row}}}, new(loads))
+			got := p.alterations[0]
+			if !slices.Equal(got.Diff.Renamed, c.want) || !got.Loads || p.next.Tables[0].State != Loading || p.next.Tables[0].Renaming != nil {
+				t.Errorf("%+v, by the state %+v", got.Diff, p.next.Tables[0])
+			}
+			if c.want != nil && (p.first == nil || !slices.Equal(p.first.Tables[0].Renaming, c.want) || p.first.Tables[0].State != s.State) {
+				t.Errorf("a pass that dies now would not know what its target's columns are called: %+v", p.first)
+			}
+		})
+	}
+}
+
 // A table that the source found to be unfit, and of which a column was renamed, is likewise
 // renamed before it is loaded.
 func TestUnfitSourceKeepsRenames(t *testing.T) {

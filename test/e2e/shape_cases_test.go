@@ -18,8 +18,10 @@ type shapeCase struct {
 	closed  bool   // columns that are added later are not replicated
 	parked  string // the reason for which it is parked
 	repair  []string
-	mends   []string // repairs in the warehouse
-	resync  bool     // the repair includes a resync
+	mends   []string  // repairs in the warehouse
+	resync  bool      // the repair includes a resync
+	gone    string    // a column that the target does not have afterwards
+	during  situation // the situation in which it happens unless it does in each; empty: one by its place
 }
 
 const asItWas = "id, k, v, n, u"
@@ -67,6 +69,10 @@ var shapeCases = []shapeCase{
 		repair: []string{"CREATE TABLE T (id int PRIMARY KEY, u text)", "ALTER TABLE T OWNER TO app_owner", "INSERT INTO T VALUES (5, 'back')"}},
 	{name: "keyless", ddl: []string{"ALTER TABLE T DROP CONSTRAINT T_pkey"}, parked: "table_unfit", columns: asItWas,
 		repair: []string{"UPDATE T SET u = 'while parked'", "DELETE FROM T WHERE id = 9", "ALTER TABLE T ADD PRIMARY KEY (id)"}},
+
+	{name: "rename_and_default", ddl: []string{"ALTER TABLE T RENAME v TO label", "ALTER TABLE T ADD w int NOT NULL DEFAULT 7"}, columns: "id, k, label, n, u, w", gone: "v"},
+	{name: "rename_while_out", ddl: []string{"ALTER PUBLICATION P DROP TABLE T", "ALTER TABLE T RENAME v TO label"}, columns: "id, k, label, n, u", gone: "v"},
+	{name: "rename_while_loading", ddl: []string{"ALTER TABLE T RENAME v TO label"}, columns: "id, k, label, n, u", gone: "v", during: loaded},
 }
 
 // situation is what goes on around a change of shape.
@@ -82,6 +88,14 @@ const (
 )
 
 var situations = []situation{idle, between, inside, loaded, twice}
+
+// happens returns the situation in which the case of that place happens unless it does in each.
+func (c shapeCase) happens(place int) situation {
+	if c.during != "" {
+		return c.during
+	}
+	return situations[place%len(situations)]
+}
 
 // in returns a statement of the case for one table.
 func (c shapeCase) in(table, statement string) string {
