@@ -121,7 +121,8 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 
 // alter brings targets in line with their tables before anything is written to them. An ALTER
 // waits for everybody who reads the target, and those who come later wait for the ALTER. So it
-// is given up soon, and tried again for Options.BlockedWait.
+// is given up soon, and tried again for Options.BlockedWait. The other targets have their turn meanwhile, so
+// that one who reads several of them holds them up for as long as one.
 func (m *merging) alter(ctx context.Context) error {
 	if len(m.merge.Alterations) == 0 {
 		return nil
@@ -130,8 +131,13 @@ func (m *merging) alter(ctx context.Context) error {
 		return err
 	}
 	var all []alteration
+	var behind error
 	for _, a := range m.merge.Alterations {
 		d, err := m.alterTarget(ctx, a)
+		if m.isBlocked(err) {
+			behind = moreOf(behind, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -139,6 +145,9 @@ func (m *merging) alter(ctx context.Context) error {
 			m.fills = append(m.fills, targetFill{a.Table, sql})
 		}
 		all = append(all, d.alterations...)
+	}
+	if behind != nil {
+		return behind
 	}
 	if m.options.Print && len(all) > 0 {
 		return &replicator.Halt{
@@ -166,6 +175,7 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 			return d, err
 		}
 		if u, ok := errors.AsType[*refusedAlteration](again); ok && u.alteration.among(d.alterations) {
+			delete(m.known.blocked, a.Table.Target) // it is parked for another reason
 			return d, m.undo(ctx, a.Table, u)
 		}
 		if err = m.alterAll(ctx, a.Table, d.alterations); err == nil {

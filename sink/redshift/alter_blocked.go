@@ -16,6 +16,7 @@ import (
 // blocked says that others have kept a target from being altered, by a lock.
 type blocked struct {
 	since  time.Time // when the first try began that timed out
+	last   time.Time // when the last one timed out
 	parked bool      // the table was found to be unfit for that
 }
 
@@ -70,6 +71,46 @@ func (m *merging) moves(t *schema.Table, a alteration) bool {
 	return slices.ContainsFunc(a.statements, func(sql string) bool { return movesRows(in(m.options.Schema, t.Target), sql) })
 }
 
+// timedOut reports whether err is that of an alteration that was given up because it took too long.
+func (m *merging) timedOut(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Op == opAlter && e.Code == cancelled && !passes(e.Message) && !m.session.conn.IsClosed()
+}
+
+// isBlocked reports whether err says that others keep one target from being altered.
+func (m *merging) isBlocked(err error) bool {
+	u, ok := errors.AsType[*replicator.Unfit](err)
+	return ok && u.Passes || m.timedOut(err)
+}
+
+// moreOf returns the one of two errors for targets that others lock which gets the other tables
+// on: that of a table that is parked for it.
+func moreOf(behind, err error) error {
+	if _, parked := errors.AsType[*replicator.Unfit](behind); behind == nil || !parked {
+		return err
+	}
+	return behind
+}
+
+// blockedBefore returns what is known of a target that a try which began then has found to be
+// locked. It is forgotten if nobody was found to have any target locked for so long before that
+// try: the pauses between the tries are shorter, so others have got on meanwhile. Of a parked table
+// it is not, because that is tried seldom.
+func (m *merging) blockedBefore(t *schema.Table, began time.Time) blocked {
+	var last time.Time
+	for _, b := range m.known.blocked {
+		if b.last.After(last) {
+			last = b.last
+		}
+	}
+	b := m.known.blocked[t.Target]
+	if b.since.IsZero() || !b.parked && began.Sub(last) > m.options.BlockedWait {
+		b = blocked{since: began}
+	}
+	b.last = time.Now()
+	return b
+}
+
 // judgeBlocked returns a *replicator.Unfit instead of err, the error of an alteration that began
 // then, if others have kept the target locked for so long that the other tables should go on.
 //
@@ -77,14 +118,10 @@ func (m *merging) moves(t *schema.Table, a alteration) bool {
 // target, it was waiting only if that has had it for as long as it was tried. If none is shown,
 // nobody can tell which it was, and the others go on between its tries.
 func (m *merging) judgeBlocked(ctx context.Context, t *schema.Table, a alteration, began time.Time, err error) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Op != opAlter || e.Code != cancelled || passes(e.Message) || m.session.conn.IsClosed() {
+	if !m.timedOut(err) {
 		return err
 	}
-	b := m.known.blocked[t.Target]
-	if b.since.IsZero() {
-		b.since = began
-	}
+	b := m.blockedBefore(t, began)
 	m.known.blocked[t.Target] = b
 	if time.Since(b.since) < m.options.BlockedWait {
 		return err

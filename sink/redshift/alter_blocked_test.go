@@ -89,6 +89,78 @@ func TestAlterationBehindSomebodyUnknown(t *testing.T) {
 	}
 }
 
+// One who has read several targets holds up all tables for as long as if it were one target: each
+// is tried in each merge, and the tables are parked one after another without another wait. A
+// target that nobody reads is altered meanwhile.
+func TestAlterationsBehindOneReader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, words, accounts, free := w.warehouse(nil), keyed(), plain(), composite()
+	w.fence(r, words, accounts, free)
+	w.make(r, words, accounts, free)
+	r.options.BlockedWait = 10 * time.Second
+	reader := w.hold("psql", "SELECT COUNT(*) FROM public_copy.words", "SELECT COUNT(*) FROM public_copy.accounts")
+	m := w.merging()
+	for _, table := range []*schema.Table{words, accounts, free} {
+		table.Columns = append(table.Columns, column(9, "late", bigint, false))
+		m.Alterations = append(m.Alterations, replicator.Alteration{Table: table, Diff: schema.Diff{Added: []int{len(table.Columns) - 1}}})
+	}
+	if _, err := r.Merge(t.Context(), m); codeOf(err) != cancelled || !replicator.Retryable(err) {
+		t.Fatalf("the first try: %v", err)
+	}
+	w.want(w.ask("SELECT table_name FROM svv_columns WHERE table_schema = 'public_copy' AND column_name = 'late'"), "order lines")
+	for i, table := range []*schema.Table{words, accounts} {
+		began := time.Now()
+		_, err := r.Merge(t.Context(), m)
+		if u, ok := errors.AsType[*replicator.Unfit](err); !ok || u.OID != table.OID || !u.Passes {
+			t.Fatalf("%s: %v", table.Target, err)
+		}
+		if i > 0 && time.Since(began) > patience {
+			t.Errorf("%s is parked %v after the other", table.Target, time.Since(began))
+		}
+		m.Alterations = m.Alterations[1:]
+	}
+	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+}
+
+// The wait begins anew if nobody had a target locked for a while, and a table that is parked for
+// something else does not count as blocked any more.
+func TestBlockedTargetOfLongAgo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, table := w.withWords()
+	ended := &Error{Op: opAlter, Code: cancelled, Message: "canceling statement due to statement timeout", retry: true}
+	add := alone(addColumn(in("public_copy", "words"), "note", "BIGINT"))[0]
+	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
+	for name, c := range map[string]struct {
+		blocked map[string]blocked
+		unfit   bool
+	}{
+		"a while ago":               {map[string]blocked{"words": {since: ago(40 * time.Minute), last: ago(30 * time.Minute)}}, false},
+		"just now":                  {map[string]blocked{"words": {since: ago(40 * time.Minute), last: ago(time.Minute)}}, true},
+		"while others were blocked": {map[string]blocked{"words": {since: ago(40 * time.Minute), last: ago(30 * time.Minute)}, "accounts": {last: ago(time.Minute)}}, true},
+		"until it was parked":       {map[string]blocked{"words": {since: ago(4 * time.Hour), last: ago(3 * time.Hour), parked: true}}, true},
+	} {
+		err := r.with(t.Context(), func(s *session) error {
+			m := newMerging(r, w.merging())
+			m.session, r.known.blocked = s, c.blocked
+			return m.judgeBlocked(t.Context(), table, add, ago(4*time.Second), ended)
+		})
+		if _, ok := errors.AsType[*replicator.Unfit](err); ok != c.unfit || !ok && time.Since(r.known.blocked["words"].since) > time.Minute {
+			t.Errorf("%s: %v, %+v", name, err, r.known.blocked)
+		}
+	}
+	r.known.blocked = map[string]blocked{"words": {since: ago(time.Hour), last: ago(time.Minute)}}
+	w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Code: "0A000", Message: "no"})
+	m := w.merging()
+	m.Alterations = []replicator.Alteration{{Table: wordsWith(func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "note", bigint, false)) })}}
+	if _, err := r.Merge(t.Context(), m); len(r.known.blocked) > 0 {
+		t.Errorf("%v is remembered, after %v", r.known.blocked, err)
+	}
+}
+
 // A widening begins with an UPDATE, which succeeds beside a reader at each try. That does not hide
 // that the reader keeps the old column from being dropped.
 func TestWideningBehindAReader(t *testing.T) {
