@@ -180,6 +180,9 @@ func (m *merging) alterTarget(ctx context.Context, a replicator.Alteration) (d d
 		}
 		if err = m.alterAll(ctx, a.Table, d.alterations); err == nil {
 			delete(m.known.blocked, a.Table.Target) // not before: some of them succeed beside readers at each try
+			if len(d.alterations) > 0 {
+				m.known.refusals.merged([]*schema.Table{a.Table})
+			}
 		}
 		if _, ok := errors.AsType[*refusedAlteration](err); !ok {
 			return d, err
@@ -232,6 +235,8 @@ func (m *merging) alterBy(ctx context.Context, t *schema.Table, a alteration) er
 		return m.judgeBlocked(ctx, t, a, began, err)
 	case replicator.Final(err):
 		err = m.judgeOwner(ctx, m.session, t, err)
+	case !m.known.refusals.countAgainst(t.OID, codeOf(err)):
+		return err
 	default:
 		p := in(m.options.Schema, t.Target)
 		err = unfit(t, &replicator.Halt{

@@ -99,7 +99,7 @@ func TestAlterationsBehindOneReader(t *testing.T) {
 	w.fence(r, words, accounts, free)
 	w.make(r, words, accounts, free)
 	r.options.BlockedWait = 10 * time.Second
-	reader := w.hold("psql", "SELECT COUNT(*) FROM public_copy.words", "SELECT COUNT(*) FROM public_copy.accounts")
+	reader := w.begun("psql", "SELECT COUNT(*) FROM public_copy.words", "SELECT COUNT(*) FROM public_copy.accounts")
 	m := w.merging()
 	for _, table := range []*schema.Table{words, accounts, free} {
 		table.Columns = append(table.Columns, column(9, "late", bigint, false))

@@ -335,3 +335,36 @@ func TestRenameBeforeALoadCopiesNothing(t *testing.T) {
 		}
 	}
 }
+
+// An alteration that Redshift refuses with XX000, or for the server's own trouble, does not park its
+// table at once: the server may refuse everything just then. XX000 does in three merges in a row.
+func TestAlterationRefusedByTheServer(t *testing.T) {
+	t.Parallel()
+	for code, parks := range map[string]bool{"XX000": true, "58030": false} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r, table := w.withWords()
+			f := w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Match: "ADD COLUMN", Code: code, Message: "assert"})
+			m := w.merging()
+			m.Alterations = []replicator.Alteration{{Table: wordsWith(func(t *schema.Table) { t.Columns = append(t.Columns, column(5, "note", bigint, false)) }), Diff: schema.Diff{Added: []int{3}}}}
+			refused := func(tries int) {
+				t.Helper()
+				for n := range tries {
+					_, err := r.Merge(t.Context(), m)
+					if u, ok := errors.AsType[*replicator.Unfit](err); ok != (parks && n == 2) || codeOf(err) != code || ok && u.OID != table.OID {
+						t.Errorf("try %d: %v", n+1, err)
+					}
+				}
+			}
+			refused(2)
+			f.Remove()
+			if _, err := r.Merge(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			w.admin(`ALTER TABLE public_copy.words DROP COLUMN "note"`)
+			w.server.Inject(redshifttest.Fault{Class: "ALTER TABLE", Match: "ADD COLUMN", Code: code, Message: "assert"})
+			refused(3)
+		})
+	}
+}

@@ -9,7 +9,8 @@ import (
 	"rowshift/schema"
 )
 
-// refusals counts merges in a row that were refused at the same target.
+// refusals counts merges in a row that were refused at the same target, or whose alteration of it
+// was.
 type refusals struct {
 	oid    uint32
 	code   string
@@ -48,7 +49,7 @@ func (r *refusals) countAgainst(oid uint32, code string) bool {
 	return r.parked
 }
 
-// merged forgets what a merge into those targets has disproved.
+// merged forgets what a merge into those targets, or an alteration of them, has disproved.
 func (r *refusals) merged(targets []*schema.Table) {
 	switch {
 	case slices.ContainsFunc(targets, func(t *schema.Table) bool { return t.OID == r.oid }):
