@@ -65,11 +65,14 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 	if len(have) == 0 {
 		return d, nil // the load makes the target
 	}
-	called := map[string][]string{} // what policies may call columns that are renamed
+	called := map[string][]string{} // what the target calls columns that are renamed, and what policies may call them besides
 	for _, r := range a.Diff.Renamed {
 		kind, there := have[r.From]
 		if !there {
-			called[r.To] = []string{r.To, r.From}
+			if called[r.To] == nil {
+				called[r.To] = []string{r.To} // unless the target calls it by another name that it may have
+			}
+			called[r.To] = append(called[r.To], r.From)
 			continue // it was renamed before
 		}
 		if _, taken := have[r.To]; taken {
@@ -82,7 +85,7 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 			}
 			continue
 		}
-		called[r.To] = []string{r.From}
+		called[r.To] = append([]string{r.From}, called[r.To]...)
 		d.alterations = append(d.alterations, alone(renameColumn(p, r.From, r.To))...)
 		delete(have, r.From)
 		have[r.To], by = kind, by.renamed(r.From, r.To)

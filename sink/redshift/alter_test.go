@@ -336,6 +336,20 @@ func TestRenameBeforeALoadCopiesNothing(t *testing.T) {
 	}
 }
 
+// A column that may have several names by now, and is replaced, is guarded by a policy that knows it
+// by any of them. The target's own name for it comes first.
+func TestNamesOfAReplacedColumn(t *testing.T) {
+	w, table := New(Options{Schema: "s"}), wordsWith(func(t *schema.Table) { t.Columns[1].Name, t.Columns[1].Target = "count", "count" })
+	a := replicator.Alteration{Table: table, Diff: schema.Diff{Renamed: []schema.Rename{{From: "n", To: "count"}, {From: "m", To: "count"}}}, Loads: true}
+	for now, want := range map[string][]string{"n": {"n", "m"}, "m": {"m", "count", "n"}, "count": {"count", "n", "m"}} {
+		have := map[string]string{"word": table.Columns[0].Mapping.Type, now: "INTEGER", "body": table.Columns[2].Mapping.Type}
+		d, err := w.dueOf(a, have, traits{})
+		if err != nil || len(d.replaced) != 1 || !slices.Equal(d.replaced[0].called, want) {
+			t.Errorf("called %s: %+v, %v", now, d.replaced, err)
+		}
+	}
+}
+
 // An alteration that Redshift refuses with XX000, or for the server's own trouble, does not park its
 // table at once: the server may refuse everything just then. XX000 does in three merges in a row.
 func TestAlterationRefusedByTheServer(t *testing.T) {
