@@ -32,6 +32,21 @@ func (m maskingPolicy) covers(column string) bool {
 	return regexp.MustCompile(`(?i)(^|` + end + `)` + regexp.QuoteMeta(column) + `(` + end + `|$)`).MatchString(m.output + " " + m.input)
 }
 
+// listed finds what may be a name in a list of columns or paths.
+var listed = regexp.MustCompile(`[\pL\pN_$]+`)
+
+// alone reports whether a policy masks just a column that has one of those names, and reads
+// nothing else for that.
+func (m maskingPolicy) alone(called []string) bool {
+	for _, text := range []string{m.output, m.input} {
+		names := listed.FindAllString(text, -1)
+		if len(names) != 1 || !slices.ContainsFunc(called, func(name string) bool { return strings.EqualFold(name, names[0]) }) {
+			return false
+		}
+	}
+	return true
+}
+
 // due returns what is due to a target, as dueOf does. The error is a *replicator.Unfit too if a
 // column would have to be replaced that is guarded: neither its masking policies nor the
 // privileges on it alone would cover the column in its place, and whoever may read the table
@@ -69,14 +84,22 @@ func (w *Warehouse) policies(ctx context.Context, s *session, t *schema.Table) (
 
 // guardHalt returns the halt for a column that would be replaced although it is guarded, nil if
 // it is not. The repair makes the new column before it has any value, so that no value is ever
-// in a column that nothing guards. adds is false if the column that takes the place is there.
+// in a column that nothing guards. A policy that is not about this column alone is described, not
+// printed as a statement: ATTACH takes lists of columns, but how Redshift shows those is not
+// documented. adds is false if the column that takes the place is there.
 func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPolicy, have map[string]string, adds bool) *replicator.Halt {
 	p, name := in(w.options.Schema, t.Target), r.column.Target
+	old := spare(name, "_old", func(name string) bool { return have[name] != "" })
 	var found, again []string
 	for _, m := range policies {
 		if slices.ContainsFunc(r.called, m.covers) {
 			found = append(found, fmt.Sprintf("the masking policy %s on %s for %s %s", quoted(m.name), m.output, m.granteeType, m.grantee))
-			again = append(again, attachPolicy(p, name, m))
+			if m.alone(r.called) {
+				again = append(again, attachPolicy(p, name, m))
+			} else {
+				again = append(again, fmt.Sprintf("then detach the masking policy %s, which masks %s and reads %s, from %s %s, and attach it to them again with priority %s, with column %s in all places where it was on column %s, which is called %s by then;",
+					quoted(m.name), m.output, m.input, m.granteeType, m.grantee, m.priority, quoted(name), quoted(r.called[0]), quoted(old)))
+			}
 		}
 	}
 	if r.granted != "" {
@@ -86,7 +109,6 @@ func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPol
 	if len(found) == 0 {
 		return nil
 	}
-	old := spare(name, "_old", func(name string) bool { return have[name] != "" })
 	statements := []string{renameColumn(p, r.called[0], old)}
 	if adds {
 		statements = append(statements, addColumn(p, name, r.column.Mapping.Type))
@@ -95,7 +117,7 @@ func (w *Warehouse) guardHalt(t *schema.Table, r replaced, policies []maskingPol
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("column %s of %s has %s", quoted(r.called[0]), p, strings.Join(found, ", and ")),
 		Means:  fmt.Sprintf("its values have to go into column %s, which is %s, and what guards this one would not guard that one", quoted(name), r.column.Mapping.Type),
-		Repair: fmt.Sprintf("%s %s then %s; until the table is loaded, the new column does not have these values, and then the old one can be dropped: %s (a policy over several columns has to be attached to all of them)",
+		Repair: fmt.Sprintf("%s %s then %s; until the table is loaded, the new column does not have these values, and then the old one can be dropped: %s",
 			shown(statements), strings.Join(again, " "), resyncOf(t), dropColumn(p, old)),
 	}
 }
