@@ -41,7 +41,7 @@ type shapes struct {
 	misread map[uint32]bool       // tables with a row that could not be read
 	unfit   map[uint32]*unfitness // tables that one of our steps found to be unfit
 	waiting []TableState          // tables that are parked
-	epoch   Epoch                 // of the last pass that took the fence
+	left    Checkpoint            // as the last pass that took the fence left it
 	asked   []schema.Name         // tables that somebody had asked to have loaded, as of the last pass
 	every   time.Duration         // how often a table is tried again that is unfit for what may pass
 	look    time.Time             // when the first such table is tried again; zero: there is none
@@ -142,16 +142,32 @@ func (s *shapes) current(cp Checkpoint) error {
 	return errors.New("replicator: the tables' states were written while the source was opened")
 }
 
-// fenced takes in the epoch that a pass begins with, and reports whether it is the next
-// one. If not, another daemon was in charge in between and may have repaired tables, so
-// none is taken for unfit any more.
-func (s *shapes) fenced(e Epoch) (next bool) {
-	next = e == s.epoch+1
+// fenced takes in the checkpoint that a pass begins with, and reports whether its epoch is the
+// next one. If not, another daemon was in charge in between and may have repaired tables, so a
+// table is taken for unfit no more if anything became of it. The others still are: if they were
+// forgotten, two daemons that take the slot from each other would each meet the same table for
+// the first time, again and again, and neither would park it.
+func (s *shapes) fenced(cp Checkpoint) (next bool) {
+	next = cp.Epoch == s.left.Epoch+1
 	if !next {
-		s.unfit = nil
+		maps.DeleteFunc(s.unfit, func(oid uint32, _ *unfitness) bool { return !cp.leftAlone(s.left, oid) })
 	}
-	s.epoch = e
+	s.left = cp
 	return next
+}
+
+// leftAlone reports whether, as far as c tells, nothing became of a table since the checkpoint
+// was as given: no change of it was merged or loaded, and it was not parked. Whether a table
+// that is loading got on does not tell, since each daemon begins its load anew.
+func (c *Checkpoint) leftAlone(since Checkpoint, oid uint32) bool {
+	was, is := since.Table(oid), c.Table(oid)
+	switch {
+	case was == nil || is == nil:
+		return was == is
+	case is.State == Live:
+		return since.LSN == c.LSN && was.Same(*is)
+	}
+	return was.State == is.State && was.Target == is.Target && was.Why == is.Why
 }
 
 // planned is what has to be done after an opening, before the stream is read.

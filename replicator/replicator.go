@@ -137,7 +137,7 @@ func (d *daemon) pass(ctx context.Context, fenced func()) error {
 	if err != nil {
 		return err
 	}
-	if !d.shapes.fenced(now.Epoch) {
+	if !d.shapes.fenced(now) {
 		if err := d.giveUp(ctx, source, opened.Confirmed); err != nil { // another daemon may have begun the loads anew
 			return err
 		}
@@ -270,7 +270,7 @@ func (d *daemon) replicate(ctx context.Context, source Source, opened Opened, cp
 	p := newPipeline(d.Options, source, opened, cp, &d.loads, &d.refusals)
 	p.over, p.load.look = d.unsure, d.shapes.look
 	err = p.run(ctx)
-	d.unsure = p.unsure
+	d.unsure, d.shapes.left = p.unsure, p.checkpoint
 	d.drained = err == nil && p.reader.drained
 	d.gained = d.loads.gains(p.gained)
 	return p.checkpoint, err
