@@ -12,9 +12,13 @@ import (
 )
 
 // looksEvery is how often requests are looked for if no merge and no refresh does so, as
-// when the log stands still or parts of a transaction wait for its commit. If refreshes are
-// less often than that, it is as often as they are.
+// when the log stands still or parts of a transaction wait for its commit. If refreshes or
+// merges are meant to be less often than that, it is as often as they are.
 const looksEvery = 5 * time.Minute
+
+// looksAfter is how much longer than the interval between merges a look is put off, so that the
+// merge that is due then comes first.
+const looksAfter = 10 * time.Second
 
 // aheadBy is how many staged batches may wait while one is merged. They are then merged as
 // one.
@@ -263,8 +267,8 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 	for {
 		select {
 		case <-looks.C:
-			if time.Since(p.looked) < max(looksEvery, p.Refresh) {
-				continue // a merge looked for requests not long ago
+			if !p.looksDue() {
+				continue
 			}
 			if err := p.remember(ctx, p.checkpoint); err != nil {
 				return err
@@ -293,6 +297,17 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 			close(n.done)
 		}
 	}
+}
+
+// looksDue reports whether requests are to be looked for in a transaction of their own, because no
+// merge has looked for a while. Each such look wakes a warehouse that may be paid for whenever it
+// wakes. If a quiet stream is not to wake it at all, it is woken only while it has batches to
+// prepare.
+func (p *pipeline) looksDue() bool {
+	if p.Refresh < 0 && len(p.pending) == 0 {
+		return false
+	}
+	return time.Since(p.looked) >= max(looksEvery, p.Refresh, p.Limits.MinInterval+looksAfter)
 }
 
 // prepare has the warehouse copy batches that wait for their transaction's commit while the

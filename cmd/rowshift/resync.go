@@ -42,7 +42,7 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 	if err := r.warehouse.Request(asking, word, names); err != nil {
 		return err
 	}
-	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(config.refresh)}
+	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(config.refresh, config.limits.MinInterval)}
 	for _, n := range names {
 		f.tell(redshift.Answer{Table: n, State: redshift.ResyncRequested})
 	}
@@ -105,9 +105,12 @@ func (s resyncsSeen) parked(known bool) error {
 	return nil
 }
 
-// unnoticed is a little longer than a daemon may take to notice a request. Where the log
-// stands still it looks with each checkpoint refresh, but at most every five minutes.
-func unnoticed(refresh time.Duration) time.Duration { return max(5*time.Minute, refresh) + time.Minute }
+// unnoticed is a little longer than a daemon may take to notice a request. Where nothing is merged
+// it looks with each checkpoint refresh, but at most every five minutes, and no more often than it
+// is to merge. With checkpoint_refresh: 0 it may take longer while the log stands still.
+func unnoticed(refresh, interval time.Duration) time.Duration {
+	return max(5*time.Minute, refresh, interval) + time.Minute
+}
 
 // follow prints the states until no table has to be waited for. It fails if a table was
 // refused or is parked, if nobody has had the slot for so long that nobody works on the

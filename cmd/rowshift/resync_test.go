@@ -44,15 +44,16 @@ func TestResyncIsFollowed(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {
-		answers [][]redshift.Answer // one for each look; the last one repeats
-		parked  string              // why the first table is parked
-		deaf    int                 // how many of the first looks at the warehouse fail
-		slot    slotSighting
-		blind   error // error of looks at the slot
-		refresh time.Duration
-		printed string
-		fails   string
-		after   time.Duration
+		answers  [][]redshift.Answer // one for each look; the last one repeats
+		parked   string              // why the first table is parked
+		deaf     int                 // how many of the first looks at the warehouse fail
+		slot     slotSighting
+		blind    error // error of looks at the slot
+		refresh  time.Duration
+		interval time.Duration
+		printed  string
+		fails    string
+		after    time.Duration
 	}{
 		"done": {answers: [][]redshift.Answer{both("requested", "requested"), both("taken", "requested"), both("done", "taken"), both("done", "done")}, slot: slotSighting{active: true},
 			printed: "public.company: requested\npublic.person: requested\npublic.company: taken\npublic.company: done\npublic.person: taken\npublic.person: done\n", after: 3 * followEvery},
@@ -64,6 +65,8 @@ func TestResyncIsFollowed(t *testing.T) {
 			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: 6*time.Minute + followEvery},
 		"parked before, and the daemon looks every hour": {answers: [][]redshift.Answer{both("requested", "done")}, parked: "it has no key", slot: slotSighting{active: true}, refresh: time.Hour,
 			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: 61*time.Minute + followEvery},
+		"parked before, and the daemon merges every two hours": {answers: [][]redshift.Answer{both("requested", "done")}, parked: "it has no key", slot: slotSighting{active: true}, refresh: time.Hour, interval: 2 * time.Hour,
+			printed: "public.company: requested\npublic.person: done\n", fails: "public.company is parked, it has no key", after: 121*time.Minute + followEvery},
 		"the warehouse restarts": {answers: [][]redshift.Answer{nil, nil, both("done", "done")}, deaf: 2, slot: slotSighting{active: true},
 			printed: "public.company: done\npublic.person: done\n", after: 2 * followEvery},
 		"the warehouse is gone": {answers: [][]redshift.Answer{nil}, deaf: 1000, slot: slotSighting{active: true}, fails: "broken", after: ignored + followEvery},
@@ -76,7 +79,7 @@ func TestResyncIsFollowed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				n, began := 0, time.Now()
-				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(test.refresh)}
+				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(test.refresh, test.interval)}
 				err := f.follow(t.Context(), func(context.Context) (resyncsSeen, error) {
 					n++
 					cp := &replicator.Checkpoint{Tables: []replicator.TableState{{Name: company, State: replicator.Loading}}}
