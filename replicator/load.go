@@ -136,6 +136,9 @@ func (l *load) state(t *schema.Table) LoadState {
 // merge takes would keep the live tables from ever getting on.
 func (l *load) fill(ctx context.Context, missing []*schema.Table) error {
 	for n, failed := 0, 0; len(missing) > 0; {
+		if err := l.revived(); err != nil { // a snapshot that fails has taken what stirred
+			return err
+		}
 		if err := l.bring(ctx, missing); err != nil {
 			yielded := errors.Is(err, ErrYielded)
 			if !yielded {

@@ -216,3 +216,31 @@ func TestAParkedTableIsTriedAgainBesideALoad(t *testing.T) {
 		})
 	}
 }
+
+// Such a table is tried again, too, beside a load whose snapshots all fail.
+func TestAParkedTableIsTriedAgainBesideSnapshotsThatFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		table := &schema.Table{OID: 1}
+		o := &Options{Origin: &flaky{}, Loader: applies{}}
+		o.EnsureDefaults()
+		l := newLoad(o, Opened{Tables: []Published{{Table: table}}}, Checkpoint{Tables: []TableState{{OID: 1, State: Loading}}}, &loads{}, nil, nil)
+		l.look = began.Add(15 * time.Minute)
+		defer l.stirInTime()()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		go func() {
+			for ctx.Err() == nil {
+				select {
+				case <-l.orders:
+					l.held <- struct{}{}
+				case <-ctx.Done():
+				}
+			}
+		}()
+		_, ends := errors.AsType[*Altered](l.fill(ctx, []*schema.Table{table}))
+		if took := time.Since(began); !ends || took > 20*time.Minute {
+			t.Errorf("after %v the pass ends: %v", took, ends)
+		}
+	})
+}
