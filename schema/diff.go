@@ -119,7 +119,7 @@ func (c *comparison) added(i int, now Shape) {
 	case now.Key > 0:
 		c.uncertain("column %q joined the key", now.Name)
 	case c.table.Columns[i].Missing:
-		c.uncertain("column %q was added with a default, which the rows of before have", now.Name)
+		c.uncertain("column %q was added with a default, which older rows have", now.Name)
 	case c.heap.File != c.table.Heap.File:
 		c.uncertain("column %q was added, and the table was written anew", now.Name)
 	case dropped:
@@ -133,7 +133,7 @@ func (c *comparison) added(i int, now Shape) {
 func (c *comparison) content(was Shape, i int) {
 	now := c.now[i]
 	if was.Type == now.Type && was.Content != "" && was.Content != now.Content && !c.table.Columns[i].Content.keeps(was.Content) {
-		c.uncertain("labels or attributes of the type of column %q were altered, and so the texts of its rows of before", now.Name)
+		c.uncertain("labels or attributes of the type of column %q were altered, and with them the texts in older rows", now.Name)
 	}
 }
 

@@ -74,20 +74,15 @@ func byOID(tables []*schema.Table) map[uint32]*schema.Table {
 // table's file and columns are remembered together: they tell which columns the rows were
 // written with.
 func readRelations(ctx context.Context, q querier, choices []schema.Choice, known map[schema.Name]replicator.TableState) (found relations, err error) {
-	conn, ok := q.(*session)
-	if !ok || conn.PgConn().TxStatus() != idleStatus { // it is in a transaction, whose locks keep the tables as they are
+	if !idle(q) { // the locks of its transaction keep the tables as they are
 		return readRelationsIn(ctx, q, choices, known)
 	}
-	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginTxFunc(ctx, q.(*session), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
 		found, err = readRelationsIn(ctx, tx, choices, known)
 		return err
 	})
 	return found, err
 }
-
-// idleStatus is the status that the server reports for a session that is in no transaction.
-// https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
-const idleStatus = 'I'
 
 // readRelationsIn does the work of readRelations by several queries, in the session's
 // transaction.

@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // setting is a setting of the server, and how to judge it.
@@ -111,20 +114,12 @@ func standbyNames(value string) (names []string) {
 func (c *check) look(ctx context.Context, s setting) {
 	var shown string
 	var value int64
-	rows, err := c.conn.Query(ctx, `SELECT current_setting(name), setting::bigint FROM pg_settings WHERE name = $1`, s.name)
-	if err != nil {
-		c.unasked(s.name, err)
+	err := c.conn.QueryRow(ctx, `SELECT current_setting(name), setting::bigint FROM pg_settings WHERE name = $1`, s.name).Scan(&shown, &value)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows) && s.absent:
 		return
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil || !s.absent {
-			c.unasked(s.name, fmt.Errorf("it cannot be read: %w", err))
-		}
-		return
-	}
-	if err := rows.Scan(&shown, &value); err != nil {
-		c.unasked(s.name, err)
+	case err != nil:
+		c.unasked(s.name, fmt.Errorf("it cannot be read: %w", err))
 		return
 	}
 	if warning, repair := s.judge(value); warning != "" {

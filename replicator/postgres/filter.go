@@ -136,12 +136,6 @@ func spell(ctx context.Context, q querier, r schema.Relation, columns, where str
 	return is, err
 }
 
-// idle reports whether q is a session that is in no transaction.
-func idle(q querier) bool {
-	conn, alone := q.(*session)
-	return alone && conn.PgConn().TxStatus() == idleStatus
-}
-
 // withheldQuery asks which right the role lacks to make a table with the columns of
 // another: to make temporary tables, or to use the schemas and the types of the columns.
 // https://www.postgresql.org/docs/current/ddl-priv.html

@@ -96,12 +96,7 @@ func (g *gather) rest(ctx context.Context, now time.Time) time.Duration {
 	if !much || left <= 0 {
 		return 0
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	_ = sleep(ctx, left) // whoever reads next sees that ctx has ended
 	m.since = time.Now()
 	return m.since.Sub(now)
 }

@@ -234,5 +234,5 @@ func (l *lock) yield(ctx context.Context, limit time.Duration, sessions []int32)
 	case err != nil:
 		return fmt.Errorf("%w: the session that holds the locks ended: %w", replicator.ErrYielded, err)
 	}
-	return fmt.Errorf("%w: session %d (%s) waits for our lock of %s since more than %s", replicator.ErrYielded, pid, program, relation, limit)
+	return fmt.Errorf("%w: session %d (%s) has waited for our lock of %s for more than %s", replicator.ErrYielded, pid, program, relation, limit)
 }

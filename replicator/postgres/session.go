@@ -70,3 +70,13 @@ type (
 func (r bareRows) Scan(to ...any) error { return bare(r.Rows.Scan(to...)) }
 func (r bareRows) Err() error           { return bare(r.Rows.Err()) }
 func (r bareRow) Scan(to ...any) error  { return bare(r.Row.Scan(to...)) }
+
+// idle reports whether q is a session that is in no transaction.
+func idle(q querier) bool {
+	s, alone := q.(*session)
+	return alone && s.PgConn().TxStatus() == idleStatus
+}
+
+// idleStatus is the status that the server reports for a session that is in no transaction.
+// https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
+const idleStatus = 'I'
