@@ -119,8 +119,8 @@ func (t *teller) halted(h *replicator.Halt) {
 // tellsMore reports whether the text of a halt's cause adds something to the halt's own
 // text.
 func tellsMore(h *replicator.Halt, text string) bool {
-	var misfit *schema.Misfit
-	return text != "" && !errors.As(h.Cause, &misfit) && !strings.Contains(h.Found, text)
+	_, misfit := errors.AsType[*schema.Misfit](h.Cause)
+	return text != "" && !misfit && !strings.Contains(h.Found, text)
 }
 
 // states logs each table whose state has changed.

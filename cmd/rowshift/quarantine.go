@@ -213,7 +213,7 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 // names, left by a daemon that died before its merge.
 func (r *rooms) dropKept(ctx context.Context, over []string) error {
 	var epoch replicator.Epoch
-	cp, err := r.checkpoint(ctx)
+	cp, err := r.warehouse.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}

@@ -239,8 +239,7 @@ func isHost(host string) bool {
 // reasonOf returns the reason within an error of the file system, without the path,
 // which the operator knows.
 func reasonOf(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, is := errors.AsType[*fs.PathError](err); is {
 		return p.Err.Error()
 	}
 	return strings.TrimSpace(err.Error())

@@ -212,7 +212,7 @@ func (c resetSlotCommand) plan(ctx context.Context, r *rooms, create bool, w io.
 		fmt.Fprintf(w, "reset %s: %s, so nothing would happen: choose another token\n", c.Token, state)
 		return nil
 	}
-	cp, err := r.checkpoint(ctx)
+	cp, err := r.warehouse.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}

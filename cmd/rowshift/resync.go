@@ -56,7 +56,7 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 			if len(seen.answers) != len(names) {
 				return seen, errTaken
 			}
-			seen.checkpoint, err = r.checkpoint(ctx)
+			seen.checkpoint, err = r.warehouse.Checkpoint(ctx)
 			return seen, err
 		}, r.slot)
 	}

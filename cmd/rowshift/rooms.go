@@ -96,7 +96,7 @@ func (r *rooms) check(ctx context.Context, each time.Duration) []replicator.Find
 func (r *rooms) tellOrigin(ctx context.Context, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	if cp, err := r.checkpoint(ctx); err == nil {
+	if cp, err := r.warehouse.Checkpoint(ctx); err == nil {
 		r.origin.Expect(cp, r.resyncLost)
 	}
 }
@@ -104,7 +104,7 @@ func (r *rooms) tellOrigin(ctx context.Context, most time.Duration) {
 // plan returns the statements that a run would execute. Among them are comments that
 // name the tables that would be loaded or parked.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
-	cp, failed := r.checkpoint(ctx)
+	cp, failed := r.warehouse.Checkpoint(ctx)
 	if failed == nil {
 		r.origin.Expect(cp, r.resyncLost)
 	}
@@ -181,9 +181,4 @@ func (r *rooms) quarantined(ctx context.Context, cp *replicator.Checkpoint) (map
 		return nil, nil
 	}
 	return r.warehouse.Quarantined(ctx)
-}
-
-// checkpoint returns what the warehouse remembers, or nil if that is nothing.
-func (r *rooms) checkpoint(ctx context.Context) (*replicator.Checkpoint, error) {
-	return r.warehouse.Checkpoint(ctx)
 }

@@ -142,11 +142,9 @@ func (d *daemon) replicate(ctx context.Context, r *rooms, c runCommand) error {
 		<-told
 	}
 	d.teller.rest()
-	var h *replicator.Halt
-	switch {
-	case errors.As(err, &h):
+	if h, is := errors.AsType[*replicator.Halt](err); is {
 		d.listen.Halted(h) // with --once the replicator does not report it
-	case errors.Is(err, replicator.ErrInterrupted):
+	} else if errors.Is(err, replicator.ErrInterrupted) {
 		return errors.New("told to end before everything was drained; what is merged stays, the next run goes on from there")
 	}
 	if err != nil {

@@ -102,7 +102,7 @@ func (s *statusReport) ask(ctx context.Context, r *rooms, slotName string, each 
 		var err, notWaits error
 		var requests []redshift.OpenRequest
 		var held map[uint32]int64
-		if cp, err = r.checkpoint(ctx); cp != nil {
+		if cp, err = r.warehouse.Checkpoint(ctx); cp != nil {
 			requests, held, notWaits = r.waits(ctx, cp)
 		}
 		open, notOpen := r.quarantined(ctx, cp)
@@ -260,15 +260,13 @@ func (s *statusReport) heard(r *readiness, err error) {
 
 // unheard says in a few words why a daemon did not answer.
 func unheard(err error) string {
-	var timeout net.Error
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "connection refused"
-	case errors.As(err, &timeout) && timeout.Timeout():
+	}
+	if failed, is := errors.AsType[net.Error](err); is && failed.Timeout() {
 		return "no answer in time"
 	}
-	var asked *url.Error
-	if errors.As(err, &asked) {
+	if asked, is := errors.AsType[*url.Error](err); is {
 		err = asked.Err
 	}
 	return safe(err)

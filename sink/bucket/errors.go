@@ -42,8 +42,7 @@ func (e *Error) Retryable() bool { return true }
 // brief returns the text of an SDK error without the attempts, ids and addresses that the SDK
 // puts around it.
 func brief(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, is := errors.AsType[smithy.APIError](err); is {
 		return fmt.Sprintf("%s (%s)", api.ErrorCode(), api.ErrorMessage())
 	}
 	for {
@@ -113,9 +112,9 @@ func (s *Stager) diagnose(o op, err error) diagnosis {
 	if e, is := errors.AsType[*CredentialsError](err); is {
 		return s.diagnoseCredentials(e)
 	}
-	var api smithy.APIError
+	api, is := errors.AsType[smithy.APIError](err)
 	status, region := response(err)
-	if !errors.As(err, &api) || status >= 500 || status == http.StatusTooManyRequests {
+	if !is || status >= 500 || status == http.StatusTooManyRequests {
 		return diagnosis{verdict: transient}
 	}
 	code := api.ErrorCode()
@@ -190,8 +189,8 @@ func passing(code string, status int) bool {
 
 // response returns the status of S3's answer and, if its header gives it, the bucket's region.
 func response(err error) (status int, region string) {
-	var answer *awshttp.ResponseError
-	if !errors.As(err, &answer) || answer.HTTPResponse() == nil {
+	answer, is := errors.AsType[*awshttp.ResponseError](err)
+	if !is || answer.HTTPResponse() == nil {
 		return 0, ""
 	}
 	return answer.HTTPStatusCode(), answer.HTTPResponse().Header.Get("X-Amz-Bucket-Region")
