@@ -4,6 +4,8 @@ import (
 	"net"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A connection that is dropped silently is noticed within a minute, whether data was
@@ -36,7 +38,7 @@ func TestDeadLinksAreNoticed(t *testing.T) {
 		return n
 	}
 	seconds := int(deadAfter.Seconds())
-	if got := option(syscall.IPPROTO_TCP, tcpUserTimeout); got != seconds*1000 {
+	if got := option(syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT); got != seconds*1000 {
 		t.Errorf("what is sent may stay unanswered for %d ms", got)
 	}
 	idle, every, count := option(syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE), option(syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL), option(syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT)
