@@ -186,14 +186,18 @@ func ByOID(a, b TableState) int {
 
 // remembered returns the state of a table that cannot go on, nil if there is none: the
 // state with that OID or else the one of that name that has no OID. A state has no OID if
-// the source lacks the table, or if the table was known in another database.
+// the source lacks the table, or if the table was known in another database. Without an OID,
+// only what still holds of any table of that name is returned.
 func (c *Checkpoint) remembered(oid uint32, name schema.Name) *TableState {
 	if s := c.Table(oid); oid != 0 && s != nil {
 		return s
 	}
-	i := slices.IndexFunc(c.Tables, func(t TableState) bool { return t.OID == 0 && t.Name == name })
+	i := slices.IndexFunc(c.Tables, func(t TableState) bool { return (t.OID == 0 || oid == 0) && t.Name == name })
 	if i < 0 {
 		return nil
+	}
+	if s := c.Tables[i]; s.OID != 0 {
+		return &TableState{Name: s.Name, Target: s.Target, LastLoad: s.LastLoad}
 	}
 	return &c.Tables[i]
 }

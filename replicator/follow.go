@@ -197,7 +197,11 @@ func (s *shapes) plan(cp Checkpoint, o Opened, loads *loads) planned {
 		p.renames(cp, t.OID, diff.Renamed)
 		p.next.Tables = append(p.next.Tables, t)
 	}
+	fit := o.byOID()
 	for _, u := range o.Unfit {
+		if fit[u.OID] != nil {
+			u.OID = 0 // the table that had the name goes by another of the config, and no OID has two states
+		}
 		p.next.Tables = append(p.next.Tables, park(cp, u))
 	}
 	slices.SortFunc(p.next.Tables, ByOID)

@@ -230,3 +230,23 @@ func TestPartitionOfAnotherRun(t *testing.T) {
 		}
 	}
 }
+
+// A table that takes the name of another one of the config leaves its own name without a table.
+// That name is parked by a state of its own: the warehouse tells states apart by their OIDs.
+func TestATableTakesTheNameOfAnother(t *testing.T) {
+	a, b := schema.Name{Table: "a"}, schema.Name{Table: "b"}
+	table := &schema.Table{OID: 2, Name: a, Configured: a, Target: "a"}
+	cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: a, Target: "a", State: Live}, {OID: 2, Name: b, Target: "bee", State: Live}}}
+	opened := Opened{Tables: []Published{{Table: table}}, Unfit: []Unfit{{OID: 2, Name: b, Why: &Halt{Reason: TableUnfit, Found: "goes by the name of a now"}}}}
+	d := &daemon{Options: &Options{}}
+	for range 2 {
+		cp.Tables = d.plan(cp, opened).next.Tables
+		if len(cp.Tables) != 2 || cp.Table(2) == nil || cp.Table(2).Name != a || cp.Table(2).State != Loading {
+			t.Fatalf("planned as %+v", cp.Tables)
+		}
+		if s := cp.Tables[0]; s.OID != 0 || s.Name != b || s.State != Parked || s.Target != "bee" {
+			t.Errorf("the other name is %+v", s)
+		}
+		opened.Unfit[0].OID = 0 // since the name is remembered without one
+	}
+}
