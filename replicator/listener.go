@@ -16,6 +16,7 @@ type Listener struct {
 	Opened       func(OpenedPass)  // a pass began: its stream is open and the fence taken
 	Restarted    func(Restart)     // a pass failed, and another will begin
 	Halted       func(*Halt)
+	Receiving    func(Receiving) // a transaction takes long to be received: called once for each
 	Received     func(Received)
 	Sealed       func(SealedBatch)
 	Staged       func(StagedBatch)
@@ -42,6 +43,13 @@ type OpenedPass struct {
 type Restart struct {
 	Cause error
 	Wait  time.Duration // until the next pass
+}
+
+// Receiving tells of a transaction with changes of replicated tables whose commit has not been
+// received yet. It has committed in the source.
+type Receiving struct {
+	LSN  LSN // where its commit record begins: it ends behind that
+	Time time.Time
 }
 
 // Received tells of a commit or a mark.
@@ -118,6 +126,7 @@ func Tee(listeners ...Listener) Listener {
 		Opened:       each(listeners, func(l Listener) func(OpenedPass) { return l.Opened }),
 		Restarted:    each(listeners, func(l Listener) func(Restart) { return l.Restarted }),
 		Halted:       each(listeners, func(l Listener) func(*Halt) { return l.Halted }),
+		Receiving:    each(listeners, func(l Listener) func(Receiving) { return l.Receiving }),
 		Received:     each(listeners, func(l Listener) func(Received) { return l.Received }),
 		Sealed:       each(listeners, func(l Listener) func(SealedBatch) { return l.Sealed }),
 		Staged:       each(listeners, func(l Listener) func(StagedBatch) { return l.Staged }),

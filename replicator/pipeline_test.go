@@ -208,6 +208,39 @@ func TestALongTransactionSilencesNoRequest(t *testing.T) {
 	})
 }
 
+// The listener is told of a transaction long before its commit is received: when a part of it is
+// handed over, or once it has taken a while.
+func TestALongTransactionIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows int
+		most time.Duration
+	}{
+		"a part is handed over": {100, 2 * time.Minute},
+		"it takes a while":      {1000, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				s := &lasting{}
+				s.table = &schema.Table{OID: 1, Target: "t", Key: []int{0}, Columns: make([]schema.Column, 1)}
+				cp := Checkpoint{Epoch: 1, Phase: Streaming, LSN: 1, Tables: []TableState{{OID: 1, Target: "t", State: Live, Shape: s.table.Shape()}}}
+				o := &Options{Origin: s, Stager: s, Warehouse: s, Loader: applies{}, Limits: Limits{Rows: c.rows}}
+				o.EnsureDefaults()
+				told := 0
+				o.Listener.Receiving = func(r Receiving) {
+					if told++; r.LSN != 2 || time.Since(began) > c.most {
+						t.Errorf("told of %v after %v", r.LSN, time.Since(began))
+					}
+				}
+				p := newPipeline(o, s, Opened{Tables: []Published{{Table: s.table}}}, cp, &loads{}, &refusals{})
+				if err := p.run(t.Context()); !errors.Is(err, errReset) || told != 1 {
+					t.Errorf("%v, told %d times", err, told)
+				}
+			})
+		})
+	}
+}
+
 // lasting is a source with a transaction that lasts a day, and a warehouse in which somebody
 // has asked for a slot reset.
 type lasting struct {

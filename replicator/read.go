@@ -29,6 +29,9 @@ const (
 	// lookEvery is how many changes of an open transaction are read between two looks at
 	// the clock.
 	lookEvery = 256
+
+	// longAfter is how long a transaction is received before the listener is told of it.
+	longAfter = time.Second
 )
 
 // errShutdown ends a pass because the server is shutting down and waits for us.
@@ -186,6 +189,9 @@ func (r *reader) change(ctx context.Context, c Change) error {
 		}
 	}
 	if r.changes++; r.changes%lookEvery == 0 {
+		if time.Since(r.tx.began) >= longAfter {
+			r.tellOpen()
+		}
 		return r.sealIfDue(ctx, false)
 	}
 	return nil
@@ -235,9 +241,19 @@ func (r *reader) relieve(ctx context.Context) error {
 	if r.batch.Changes > 0 {
 		return r.handOver(ctx)
 	}
+	r.tellOpen()
 	r.foldOpen()
 	r.batch.Commit = false
 	return r.handOver(ctx)
+}
+
+// tellOpen tells the listener, once, of the open transaction. Otherwise only its commit would tell
+// that the warehouse lacks it.
+func (r *reader) tellOpen() {
+	if !r.tx.told {
+		r.tx.told = true
+		tell(r.listener.Receiving, Receiving{LSN: r.tx.written.LSN, Time: r.tx.written.Time})
+	}
 }
 
 // foldOpen folds the open transaction's changes into the batch.

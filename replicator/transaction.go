@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"sync"
+	"time"
 
 	"rowshift/schema"
 )
@@ -14,6 +15,8 @@ type transaction struct {
 	skip    bool // the warehouse has it already
 	xid     uint32
 	written Written // known from Begin on, since a transaction arrives once it has committed
+	began   time.Time
+	told    bool // the listener knows of it, though its commit has not been received
 
 	count   int             // changes received
 	changes series[pending] // those that are not folded yet
@@ -52,6 +55,7 @@ func (t *transaction) begin(c Change, start LSN) {
 	t.xid = c.XID
 	t.written = Written{LSN: c.LSN, Time: c.Time}
 	t.count = 0
+	t.began, t.told = time.Now(), false
 }
 
 // add keeps a copy of a change.

@@ -121,6 +121,9 @@ func (s *state) listener() replicator.Listener {
 				s.position.handed = 0
 			})
 		},
+		Receiving: func(r replicator.Receiving) {
+			s.update(func(time.Time) { s.lag.changed(r.LSN+1, r.Time) }) // it ends behind its LSN
+		},
 		Received: func(r replicator.Received) { s.update(func(now time.Time) { s.received(r, now) }) },
 		Sealed: func(b replicator.SealedBatch) {
 			if b.Commit {

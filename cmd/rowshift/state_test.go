@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rowshift/replicator"
@@ -46,6 +47,9 @@ func TestLag(t *testing.T) {
 		{"merges the other", func() { l.merged(800, at("09:50:04"), at("09:50:07")) }, "10:00:00", 0},
 		{"loses the source", func() { l.open = false }, "10:00:00", 9*time.Minute + 53*time.Second},
 		{"opens again where it was", func() { l.opened(800, at("09:50:04"), 800) }, "10:00:01", 0},
+		{"receives a large transaction", func() { l.changed(850, at("10:01:00")) }, "10:01:10", 10 * time.Second},
+		{"for a minute", func() { l.received(840, at("10:02:09")) }, "10:02:10", 70 * time.Second},
+		{"receives its commit", func() { l.changed(890, at("10:01:00")); l.received(890, at("10:02:11")) }, "10:02:11", 71 * time.Second},
 		{"is refreshed", func() { l.merged(900, at("09:50:04"), at("10:05:00")) }, "10:06:00", 0},
 	}
 	for _, s := range steps {
@@ -66,6 +70,33 @@ func TestLagOfAFirstLoad(t *testing.T) {
 	if got := l.at(at("09:03:00")); got != 0 {
 		t.Errorf("after it: %v", got)
 	}
+}
+
+// A transaction counts while it is received: its commit may come much later. What was committed
+// before it may end where its commit record begins.
+func TestLagOfALongTransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newState(time.Now())
+		l := replicator.Tee(s.listener())
+		lag := func(want float64) {
+			t.Helper()
+			if got := s.snapshot().lagSeconds; got != want {
+				t.Errorf("lag %v, want %v", got, want)
+			}
+		}
+		l.Opened(replicator.OpenedPass{Checkpoint: replicator.Checkpoint{LSN: 1000}, Opened: replicator.Opened{Flushed: 1000}})
+		l.Received(replicator.Received{LSN: 1700, Changes: 3, Time: time.Now()})
+		committed := time.Now()
+		<-time.After(time.Second)
+		l.Receiving(replicator.Receiving{LSN: 1700, Time: committed})
+		l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Checkpoint: replicator.Checkpoint{LSN: 1700, Time: committed}}})
+		<-time.After(time.Minute)
+		lag(61)
+		l.Received(replicator.Received{LSN: 1800, Changes: 1e6, Time: committed})
+		lag(61)
+		l.Merged(replicator.MergedBatch{Merge: &replicator.Merge{Checkpoint: replicator.Checkpoint{LSN: 1800, Time: committed}}})
+		lag(0)
+	})
 }
 
 // company returns the state of one table.
