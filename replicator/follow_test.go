@@ -238,9 +238,8 @@ func TestATableTakesTheNameOfAnother(t *testing.T) {
 	table := &schema.Table{OID: 2, Name: a, Configured: a, Target: "a"}
 	cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: a, Target: "a", State: Live}, {OID: 2, Name: b, Target: "bee", State: Live}}}
 	opened := Opened{Tables: []Published{{Table: table}}, Unfit: []Unfit{{OID: 2, Name: b, Why: &Halt{Reason: TableUnfit, Found: "goes by the name of a now"}}}}
-	d := &daemon{Options: &Options{}}
 	for range 2 {
-		cp.Tables = d.plan(cp, opened).next.Tables
+		cp.Tables = new(shapes).plan(cp, opened, new(loads)).next.Tables
 		if len(cp.Tables) != 2 || cp.Table(2) == nil || cp.Table(2).Name != a || cp.Table(2).State != Loading {
 			t.Fatalf("planned as %+v", cp.Tables)
 		}

@@ -254,6 +254,7 @@ func TestOpenOfAServerThatFreezes(t *testing.T) {
 	if err := f.until(func(replicator.Change) bool { return f.Source.(*stream).open.IsZero() }); err != nil {
 		t.Fatal(err)
 	}
+	w.until(other, `EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type IN ('Activity', 'Client'))`, pid) // it would else freeze at work
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ const (
 	urgeFor    = time.Second
 
 	// silentFor is how long a server without a wal_sender_timeout may leave a question
-	// unanswered.
+	// unanswered before it is in doubt.
 	silentFor = 5 * time.Minute
 
 	// patience is how long the server may take nothing of what we send, and farewell how
@@ -45,12 +45,13 @@ type stream struct {
 	wire    *wire
 	decoder decoder
 	failed  func(at replicator.LSN, cause error) error // returns the error for a failure to decode
+	decodes func(context.Context) bool                 // asks elsewhere whether the server is at work on the stream
 	watcher *watcher                                   // nil: nobody looks at the catalogue
 	begin   func()                                     // called before the first change, once the core knows what was opened; may be nil
 
 	heartbeat time.Duration
 	resend    time.Duration // how long the server may go without a status update
-	silence   time.Duration // how long the server may leave a question unanswered
+	silence   time.Duration // how long the server may leave a question unanswered before it is in doubt
 
 	position replicator.LSN // everything that committed up to it has been received
 	commit   replicator.LSN // where the last transaction that was received ended
@@ -59,7 +60,7 @@ type stream struct {
 	sent     replicator.LSN // the position in the last status update
 	sentAt   time.Time
 	askedAt  time.Time // when the server was last asked for its position
-	open     time.Time // since when a question has been open; zero if none is
+	open     time.Time // since when a question has been open, or the server was last found at work; zero if none is
 	answered time.Time // when the server was last answered
 	urged    time.Time // since when it has been asking again and again; zero if it has not
 
@@ -111,7 +112,7 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 			return replicator.Change{}, err
 		}
 		if over { // a part of something large is not silence
-			return replicator.Change{Op: replicator.Mark, LSN: s.position, Idle: !s.wire.partial()}, s.quiet(now)
+			return replicator.Change{Op: replicator.Mark, LSN: s.position, Idle: !s.wire.partial()}, s.quiet(ctx, now)
 		}
 	}
 }
@@ -159,9 +160,9 @@ func (s *stream) watch(ctx context.Context) {
 
 // quiet is called when nothing came. Once in a heartbeat it asks the server for its
 // position, so that an idle slot moves and a dead link is noticed.
-func (s *stream) quiet(now time.Time) error {
+func (s *stream) quiet(ctx context.Context, now time.Time) error {
 	if !s.open.IsZero() && now.Sub(s.open) > s.silence {
-		return s.broken(fmt.Errorf("the server has said nothing for %v", now.Sub(s.open).Round(time.Second)))
+		return s.doubt(ctx)
 	}
 	if now.Sub(s.askedAt) < s.heartbeat {
 		return nil
@@ -329,9 +330,11 @@ func (o *Origin) takeOver(conn *pgconn.PgConn, w *wire, m *matcher, after, confi
 	if err != nil {
 		return nil, fmt.Errorf("postgres: take over the stream: %w", err)
 	}
-	o.streamed = int32(h.PID)
+	pid := int32(h.PID)
+	o.streamed = pid
 	s := &stream{
 		conn: h.Conn, wire: w, decoder: newDecoder(m.match), failed: o.undecodable, begin: o.partitions.tell,
+		decodes:   func(ctx context.Context) bool { return o.decodes(ctx, pid) },
 		heartbeat: o.options.Heartbeat, resend: sendAtLeast, silence: silentFor,
 		position: after, commit: after, acked: confirmed, ctx: context.Background(),
 	}
