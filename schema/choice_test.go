@@ -119,13 +119,16 @@ func TestTargetIsFolded(t *testing.T) {
 	}
 }
 
+// TestTogether shows that tables which would share a target are told apart by the names
+// that the config has for them, whatever they are called now.
 func TestTogether(t *testing.T) {
-	a, b := &Table{Configured: Name{"a", "person"}, Target: "person"}, &Table{Name: Name{"b", "renamed"}, Configured: Name{"b", "Person"}, Target: "person"}
-	if err := Together([]*Table{a, {Configured: Name{"a", "plan"}, Target: "plan"}}); err != nil {
+	a := &Table{Name: Name{"a", "person"}, Configured: Name{"a", "person"}, Target: "person"}
+	b := &Table{Name: Name{"b", "human"}, Configured: Name{"b", "Person"}, Target: "person"}
+	if err := Together([]*Table{a, {Name: Name{"a", "plan"}, Target: "plan"}}); err != nil {
 		t.Error(err)
 	}
 	faults := Faults(Together([]*Table{a, b}))
-	if len(faults) != 1 || faults[0].Table != b.Configured || !strings.Contains(faults[0].Found, "a.person") {
+	if len(faults) != 1 || faults[0].Table != b.Configured || !strings.Contains(faults[0].Found, "a.person") || !strings.Contains(faults[0].Repair, "tables.b.Person") {
 		t.Errorf("faults %v", faults)
 	}
 }

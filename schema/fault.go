@@ -30,7 +30,8 @@ func Faults(err error) []*Fault {
 }
 
 // Together returns an error if some of the tables cannot stand side by side in the
-// warehouse because they would share a target. It joins one *Fault for each.
+// warehouse because they would share a target. It joins one *Fault for each, which names it
+// as the config does.
 func Together(tables []*Table) error {
 	var faults []error
 	first := map[string]*Table{}

@@ -116,7 +116,8 @@ func readRun(ctx context.Context, q querier) (run string, err error) {
 }
 
 // chosenTwice returns a fault for each table that is chosen besides a root that it is
-// below: its changes are published only as the root's.
+// below: its changes are published only as the root's. Both are named as in the config,
+// since a table that was renamed is still chosen by the name that it had.
 func chosenTwice(tables []*schema.Table) (faults []error) {
 	chosen := byOID(tables)
 	for _, root := range tables {
@@ -124,7 +125,7 @@ func chosenTwice(tables []*schema.Table) (faults []error) {
 			if t := chosen[p.OID]; t != nil {
 				faults = append(faults, &schema.Fault{
 					Table:  t.Configured,
-					Found:  fmt.Sprintf("is below %v, which is chosen too, and its changes come as that table's", root.Name),
+					Found:  fmt.Sprintf("is below %v, which is chosen too, and its changes come as that table's", root.Configured),
 					Repair: fmt.Sprintf("take tables.%v out of the config, or tables.%v", t.Configured, root.Configured),
 				})
 			}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -225,6 +226,34 @@ func TestRootBesideItsPartition(t *testing.T) {
 	w.choose(every("a", "a3")...)
 	_, err := w.Tables(t.Context())
 	if err := refusedWith(err, replicator.TableUnfit, "public.a3: is below public.a"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRenamedBelowARoot shows that a table which was renamed and then attached to a chosen
+// root is taken out, under the name that the config has for it.
+func TestRenamedBelowARoot(t *testing.T) {
+	w := newWorld(t)
+	other := w.dial()
+	w.exec(other, tree+`; CREATE TABLE b (id int, k int, v text, PRIMARY KEY (k, id))`)
+	w.choose(every("a", "b")...)
+	w.create()
+	first := w.follow(w.confirmed())
+	first.Close()
+	known := w.knows()
+	var b uint32
+	for _, p := range first.opened.Tables {
+		known.Tables = append(known.Tables, replicator.TableState{OID: p.Table.OID, Name: p.Table.Configured, Target: p.Table.Target})
+		if p.Table.Configured.Table == "b" {
+			b = p.Table.OID
+		}
+	}
+	w.exec(other, `ALTER TABLE b RENAME TO c; ALTER TABLE a ATTACH PARTITION c FOR VALUES IN (5)`)
+	f := w.open(replicator.OpenRequest{After: w.confirmed(), Known: func(context.Context) (replicator.Known, error) { return known, nil }})
+	if o := f.opened; len(o.Tables) != 1 || o.Tables[0].Table.Name.Table != "a" || len(o.Unfit) != 1 || o.Unfit[0].OID != b || o.Unfit[0].Name.Table != "b" {
+		t.Fatalf("opened with %v, unfit %v", o.Tables, o.Unfit)
+	}
+	if err := refusedWith(f.opened.Unfit[0].Why, replicator.TableUnfit, "public.b: is below public.a", "take tables.public.b out"); err != nil {
 		t.Error(err)
 	}
 }
