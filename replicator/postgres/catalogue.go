@@ -152,8 +152,10 @@ func scanRelation(row pgx.CollectableRow) (r schema.Relation, err error) {
 // STORAGE, if its type's does. A partitioned table has no rows itself. The value that older
 // rows have in a column that was added later is therefore recorded only with its
 // partitions, where the column is found by its name. The partitions are looked up as in
-// partsQuery, without a lock.
+// partsQuery, without a lock. From 18 on a column is marked NOT NULL as soon as it has such a
+// constraint, though older rows may have NULL in it until the constraint is validated.
 // https://www.postgresql.org/docs/current/catalog-pg-attribute.html
+// https://www.postgresql.org/docs/current/catalog-pg-constraint.html
 // https://www.postgresql.org/docs/current/catalog-pg-type.html
 const attributesQuery = `
 WITH RECURSIVE below AS (
@@ -171,11 +173,12 @@ WITH RECURSIVE below AS (
 )
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, t.oid, b.typmod, t.typname::text, t.typcategory::text,
        a.xmin::text::bigint, a.atthasmissing OR f.root IS NOT NULL,
-       a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
+       a.attnotnull AND n.oid IS NULL, a.attgenerated <> '', a.attgenerated = 'v', a.attlen = -1 AND (a.attstorage <> 'p' OR t.typstorage <> 'p')
 FROM pg_attribute a
 JOIN below b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
 JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
 LEFT JOIN filled f ON f.root = a.attrelid AND f.attname = a.attname
+LEFT JOIN pg_constraint n ON n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated AND n.conkey[1] = a.attnum
 ORDER BY a.attrelid, a.attnum`
 
 // readAttributes returns the columns of tables, by the OIDs of the tables.

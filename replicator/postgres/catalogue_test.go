@@ -114,6 +114,40 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// TestKeyThatIsNotValidated shows that a table whose key may be NULL in older rows is not
+// replicated, and that it is once the constraint is validated, as the repair does.
+func TestKeyThatIsNotValidated(t *testing.T) {
+	w := newWorld(t)
+	if w.major() < 18 {
+		t.Skip("a column is not NOT NULL in new rows only before 18")
+	}
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (k int); CREATE UNIQUE INDEX i ON a (k); INSERT INTO a VALUES (1), (NULL)`)
+	w.exec(other, `ALTER TABLE a ADD CONSTRAINT nn NOT NULL k NOT VALID; ALTER TABLE a REPLICA IDENTITY USING INDEX i; CREATE TABLE b (id int PRIMARY KEY)`)
+	w.choose(every("b")...)
+	w.create()
+	w.choose(every("a")...)
+	_, err := w.Tables(t.Context())
+	if err := refusedWith(err, replicator.TableUnfit, `public.a: key column "k" can be NULL`, `ALTER COLUMN "k" SET NOT NULL`); err != nil {
+		t.Fatal(err)
+	}
+	for _, validate := range []string{`ALTER TABLE a ALTER COLUMN k SET NOT NULL`, `ALTER TABLE a VALIDATE CONSTRAINT nn`} {
+		f := w.watched(w.confirmed())
+		w.exec(other, `BEGIN; DELETE FROM a WHERE k IS NULL; `+validate+`; COMMIT`)
+		err := f.until(func(replicator.Change) bool { return false })
+		if err := alteredWith(err, 0, "what keeps tables from being replicated is something else"); err != nil {
+			t.Errorf("%s: %v", validate, err)
+		}
+		f.Close()
+		again := w.follow(w.confirmed())
+		if parked, tables := len(f.opened.Unfit), len(again.opened.Tables); parked != 1 || tables != 2 {
+			t.Errorf("%s: %d parked before, and %d tables after", validate, parked, tables)
+		}
+		again.Close()
+		w.exec(other, `ALTER TABLE a REPLICA IDENTITY NOTHING; ALTER TABLE a DROP CONSTRAINT nn; INSERT INTO a VALUES (NULL); ALTER TABLE a ADD CONSTRAINT nn NOT NULL k NOT VALID; ALTER TABLE a REPLICA IDENTITY USING INDEX i`)
+	}
+}
+
 // TestFollowedByOID shows that a column is followed under another name only in the table
 // that had it. If another table was made in its place, following it there might let another
 // column leave the database.

@@ -162,7 +162,8 @@ SELECT concat_ws(' ',
   (SELECT bit_xor(hash_record_extended((oid, xmin), 4)) FROM pg_namespace),
   (SELECT bit_xor(hash_record_extended((inhrelid, inhseqno, xmin), 5)) FROM pg_inherits),
   (SELECT bit_xor(hash_record_extended((oid, xmin), 6)) FROM pg_publication),
-  (SELECT bit_xor(hash_record_extended((oid, xmin), 7)) FROM pg_publication_rel)%s)`
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 7)) FROM pg_publication_rel),
+  (SELECT bit_xor(hash_record_extended((oid, xmin), 10)) FROM pg_constraint WHERE contype = 'n' AND NOT convalidated)%s)`
 
 // fingerprint returns a text that changes once anything is altered that see looks at.
 func fingerprint(ctx context.Context, q querier, s server) (text string, err error) {
