@@ -19,6 +19,14 @@ type setting struct {
 	absent bool                                       // older servers lack it
 }
 
+// reloaded returns the repair of a setting that needs no restart. Amazon RDS and Aurora
+// refuse ALTER SYSTEM. In their parameter groups, where such a setting is dynamic, a value is
+// a number of the setting's own unit.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html
+func reloaded(name, value, number string) string {
+	return fmt.Sprintf("ALTER SYSTEM SET %s = %s, then SELECT pg_reload_conf(); on Amazon RDS or Aurora: %s = %s in the parameter group (of the cluster, on Aurora), without a reboot", name, value, name, number)
+}
+
 // limits checks how much log the server keeps for a slot, and for how long.
 func (c *check) limits(ctx context.Context) {
 	c.look(ctx, setting{name: "max_slot_wal_keep_size", judge: func(megabytes int64) (string, string) {
@@ -26,13 +34,13 @@ func (c *check) limits(ctx context.Context) {
 			return "", ""
 		}
 		return "no limit: a pipeline that stands still fills the server's disk with log",
-			"ALTER SYSTEM SET max_slot_wal_keep_size = '<what the disk can spare>', then SELECT pg_reload_conf(); a slot that needs more than that is lost, so watch rowshift_slot_safe_bytes"
+			reloaded("max_slot_wal_keep_size", "'<what the disk can spare>'", "<megabytes>") + "; a slot that needs more than that is lost, so watch rowshift_slot_safe_bytes"
 	}})
 	c.look(ctx, setting{name: "idle_replication_slot_timeout", absent: true, judge: func(seconds int64) (string, string) {
 		if seconds == 0 {
 			return "", ""
 		}
-		return "a slot that nobody reads for so long is lost", "ALTER SYSTEM SET idle_replication_slot_timeout = 0, then SELECT pg_reload_conf()"
+		return "a slot that nobody reads for so long is lost", reloaded("idle_replication_slot_timeout", "0", "0")
 	}})
 }
 
@@ -47,9 +55,9 @@ func (c *check) settings(ctx context.Context) {
 	c.look(ctx, setting{name: "wal_sender_timeout", judge: func(milliseconds int64) (string, string) {
 		switch t := time.Duration(milliseconds) * time.Millisecond; {
 		case t == 0, t > longTimeout:
-			return "a session whose client is gone keeps the slot for long, and nobody else can take over", "ALTER SYSTEM SET wal_sender_timeout = '60s', then SELECT pg_reload_conf()"
+			return "a session whose client is gone keeps the slot for long, and nobody else can take over", reloaded("wal_sender_timeout", "'60s'", "60000")
 		case t < shortTimeout:
-			return "a short stall of the network ends the stream", "ALTER SYSTEM SET wal_sender_timeout = '60s', then SELECT pg_reload_conf()"
+			return "a short stall of the network ends the stream", reloaded("wal_sender_timeout", "'60s'", "60000")
 		}
 		return "", ""
 	}})
@@ -57,7 +65,7 @@ func (c *check) settings(ctx context.Context) {
 		if kilobytes >= 64<<10 {
 			return "", ""
 		}
-		return "larger transactions are spilled to the server's disk while they are decoded", "ALTER SYSTEM SET logical_decoding_work_mem = '64MB', then SELECT pg_reload_conf()"
+		return "larger transactions are spilled to the server's disk while they are decoded", reloaded("logical_decoding_work_mem", "'64MB'", "65536")
 	}})
 	var encoding string
 	if err := c.conn.QueryRow(ctx, `SELECT current_setting('server_encoding')`).Scan(&encoding); err != nil {
@@ -87,7 +95,7 @@ func (c *check) standbys(ctx context.Context) {
 		return
 	}
 	c.fail(subject, fmt.Sprintf("%q also means %s: commits of the service may wait until the warehouse has them or, while no daemon runs, for ever", value, applicationName),
-		"ALTER SYSTEM SET synchronous_standby_names = '<the standbys, each by its application_name>', then SELECT pg_reload_conf()")
+		"ALTER SYSTEM SET synchronous_standby_names = '<the standbys, each by its application_name>', then SELECT pg_reload_conf(); on Amazon RDS or Aurora: in the parameter group, if it can be set there")
 }
 
 // standbyMethod is what may stand around the list of names: a number and FIRST or ANY.

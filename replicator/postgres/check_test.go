@@ -40,7 +40,7 @@ func TestCheckOfAFitSource(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 		}
-		if f := found(t, all, "max_slot_wal_keep_size"); f.Verdict != replicator.Warning || !strings.Contains(f.Repair, "ALTER SYSTEM") {
+		if f := found(t, all, "max_slot_wal_keep_size"); f.Verdict != replicator.Warning || !strings.Contains(f.Repair, "ALTER SYSTEM") || !strings.Contains(f.Repair, "on Amazon RDS or Aurora: max_slot_wal_keep_size = ") {
 			t.Errorf("%+v", f)
 		}
 		w.until(other, fmt.Sprintf(`EXISTS (SELECT FROM pg_publication) = %v`, running))
@@ -133,6 +133,9 @@ func TestCheckOfAPlainServer(t *testing.T) {
 	} {
 		if f := found(t, all, subject); f.Verdict != want || (f.Repair == "") != (want == replicator.Fine) {
 			t.Errorf("%s: %+v", subject, f)
+		}
+		if f := found(t, all, subject); strings.Contains(f.Repair, "ALTER SYSTEM") && !strings.Contains(f.Repair, "in the parameter group") {
+			t.Errorf("%s: Amazon RDS refuses all of %q", subject, f.Repair)
 		}
 	}
 	_, err := w.Create(t.Context(), replicator.CreateRequest{})
