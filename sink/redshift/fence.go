@@ -25,7 +25,10 @@ func (w *Warehouse) Checkpoint(ctx context.Context) (*replicator.Checkpoint, err
 		}
 		return w.resets(ctx, s, c)
 	})
-	return c, err
+	if err != nil {
+		return nil, err // half a checkpoint would be taken for a whole one
+	}
+	return c, nil
 }
 
 // namesIn lists the tables and views of a schema.

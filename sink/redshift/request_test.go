@@ -322,6 +322,16 @@ func TestResetIsNotRequestedOnceGivenUp(t *testing.T) {
 	w.want(w.resets())
 }
 
+// A checkpoint whose resets cannot be read is not returned without them.
+func TestNoCheckpointWithoutItsResets(t *testing.T) {
+	w := newWorld(t)
+	r, _ := w.withWords()
+	w.admin("ALTER TABLE rowshift_accounts.request RENAME COLUMN token TO word")
+	if c, err := r.Checkpoint(t.Context()); c != nil || err == nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // A request table that somebody dropped is made again, without what was in it.
 func TestRequestTableIsMadeAgain(t *testing.T) {
 	w := newWorld(t)
