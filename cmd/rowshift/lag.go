@@ -39,8 +39,10 @@ func (l *lag) received(lsn replicator.LSN, now time.Time) {
 
 // changed takes in that changes up to lsn, committed at t, are not in the warehouse yet.
 func (l *lag) changed(lsn replicator.LSN, t time.Time) {
-	if l.caughtUp() && !t.IsZero() {
-		l.asOf = t // time of the first change that the warehouse lacks
+	// The warehouse has all from before the first change that it lacks. A pass that has yet to
+	// catch up only knew that of the checkpoint's last commit, which may be days older.
+	if l.unmerged == 0 && !t.IsZero() && (l.caughtUp() || t.After(l.asOf)) {
+		l.asOf = t
 	}
 	l.unmerged = max(l.unmerged, lsn)
 }

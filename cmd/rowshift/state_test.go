@@ -37,8 +37,10 @@ func TestLag(t *testing.T) {
 	}{
 		{"a daemon that waits", func() {}, "09:00:05", 5 * time.Second},
 		{"opens an hour behind", func() { l.opened(100, at("08:00:00"), 500) }, "09:00:10", time.Hour + 10*time.Second},
-		{"receives an old commit", func() { l.received(200, at("09:00:11")); l.changed(200, at("08:10:00")) }, "09:00:11", time.Hour + 11*time.Second},
+		{"receives an old commit", func() { l.received(200, at("09:00:11")); l.changed(200, at("08:10:00")) }, "09:00:11", 50*time.Minute + 11*time.Second},
+		{"and a later one", func() { l.received(300, at("09:00:11")); l.changed(300, at("08:20:00")) }, "09:00:11", 50*time.Minute + 11*time.Second},
 		{"merges it", func() { l.merged(200, at("08:10:00"), at("09:00:12")) }, "09:00:12", 50*time.Minute + 12*time.Second},
+		{"merges the other one", func() { l.merged(300, at("08:20:00"), at("09:00:12")) }, "09:00:12", 40*time.Minute + 12*time.Second},
 		{"reaches the end by a mark", func() { l.received(500, at("09:00:13")) }, "09:30:00", 0},
 		{"stays quiet", func() { l.received(600, at("09:40:00")) }, "09:40:09", 0},
 		{"receives a commit", func() { l.changed(700, at("09:50:00")); l.received(700, at("09:50:01")) }, "09:50:03", 3 * time.Second},
