@@ -15,9 +15,9 @@ import (
 // askTimeout bounds how long a command waits for answers. check applies it to each part.
 const askTimeout = 2 * time.Minute
 
-// ask opens the rooms and calls do, which has askTimeout in all.
+// ask opens the rooms and calls do, which usually has askTimeout in all.
 func (o *outside) ask(ctx context.Context, do func(context.Context, *config, *rooms) error) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.patience, askTimeout))
 	defer cancel()
 	return o.open(ctx, do)
 }

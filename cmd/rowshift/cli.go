@@ -43,7 +43,7 @@ type outside struct {
 	config         string // path of the config file
 	stdout, stderr io.Writer
 
-	patience time.Duration // how long check and status give each part; tests set it, 0 means the usual time
+	patience time.Duration // how long check and status give each part, and ask all of a command; tests set it, 0 means the usual time
 }
 
 // load reads the config.

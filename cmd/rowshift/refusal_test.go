@@ -81,7 +81,7 @@ func TestRefusedLogins(t *testing.T) {
 				}
 			}
 			exit, stdout, stderr := rowshift(t, "plan", "--config", path)
-			if exit != 1 || stdout != "" || !strings.Contains(stderr, "make sure that source.dsn, its password") {
+			if exit != 1 || stdout != "" || !strings.Contains(stderr, "make sure that warehouse.dsn, its password") {
 				t.Errorf("plan: exit code %d, stdout %q, stderr %q", exit, stdout, stderr)
 			}
 		})

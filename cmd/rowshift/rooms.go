@@ -104,16 +104,14 @@ func (r *rooms) tellOrigin(ctx context.Context, most time.Duration) {
 // plan returns the statements that a run would execute. Among them are comments that
 // name the tables that would be loaded or parked.
 func (r *rooms) plan(ctx context.Context) (source, warehouse []string, err error) {
-	cp, failed := r.warehouse.Checkpoint(ctx)
-	if failed == nil {
-		r.origin.Expect(cp, r.resyncLost)
+	cp, err := r.warehouse.Checkpoint(ctx)
+	if err != nil {
+		return nil, nil, unasked("warehouse", err) // a warehouse that hangs leaves the source no time, and would get it blamed
 	}
+	r.origin.Expect(cp, r.resyncLost)
 	source, seen, err := r.origin.Plan(ctx)
 	if err != nil {
 		return nil, nil, unasked("source", err)
-	}
-	if failed != nil {
-		return nil, nil, unasked("warehouse", failed)
 	}
 	var tables []*schema.Table
 	for _, published := range seen.Tables {

@@ -51,7 +51,7 @@ func TestWhatCannotBeAskedIsTold(t *testing.T) {
 		t.Errorf("check: exit code %d, stderr %q", code, stderr)
 	}
 	code, stdout, stderr = rowshift(t, "plan", "--config", path)
-	if code != 1 || stdout != "" || !strings.Contains(stderr, "rowshift: the source cannot be asked: ") || !strings.Contains(stderr, "make sure that source.dsn") || strings.Count(stderr, "\n") != 1 {
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "rowshift: the warehouse cannot be asked: ") || !strings.Contains(stderr, "make sure that warehouse.dsn") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("plan: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	code, stdout, _ = rowshift(t, "status", "--config", path)

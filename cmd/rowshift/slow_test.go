@@ -20,9 +20,9 @@ func silent(t *testing.T) string {
 	return listening(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // until the client gives up
 }
 
-// asked runs a command and returns its output. Its warehouse is silent, the source and
-// the daemon refuse connections, and the bucket denies access.
-func asked(t *testing.T, run func(context.Context, *outside) error) []string {
+// asked runs a command, and returns its output and how it ends. Its warehouse is silent, the
+// source and the daemon refuse connections, and the bucket denies access.
+func asked(t *testing.T, run func(context.Context, *outside) error) ([]string, error) {
 	t.Helper()
 	denies := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	t.Cleanup(denies.Close)
@@ -35,10 +35,18 @@ func asked(t *testing.T, run func(context.Context, *outside) error) []string {
 		"listen: :9187", "listen: "+closed(t),
 	).Replace(goodConfig))
 	var b bytes.Buffer
-	if err := run(t.Context(), &outside{config: path, stdout: &b, stderr: io.Discard, patience: time.Second}); !errors.Is(err, errTold) {
+	err := run(t.Context(), &outside{config: path, stdout: &b, stderr: io.Discard, patience: time.Second})
+	return strings.Split(strings.TrimSpace(b.String()), "\n"), err
+}
+
+// answers is asked, of a command that prints all that is wrong.
+func answers(t *testing.T, run func(context.Context, *outside) error) []string {
+	t.Helper()
+	lines, err := asked(t, run)
+	if !errors.Is(err, errTold) {
 		t.Errorf("it ends with %v", err)
 	}
-	return strings.Split(strings.TrimSpace(b.String()), "\n")
+	return lines
 }
 
 // late reports whether a line says that an answer did not come in time.
@@ -49,7 +57,7 @@ func late(line string) bool {
 // status and check blame the silent warehouse, and nothing else.
 func TestASlowWarehouseIsBlamedAlone(t *testing.T) {
 	blamed := 0
-	for _, line := range asked(t, statusCommand{}.Run) {
+	for _, line := range answers(t, statusCommand{}.Run) {
 		switch {
 		case strings.HasPrefix(line, "the warehouse could not be asked"):
 			if blamed++; !late(line) {
@@ -60,7 +68,7 @@ func TestASlowWarehouseIsBlamedAlone(t *testing.T) {
 		}
 	}
 	var order []string
-	for _, line := range asked(t, checkCommand{}.Run) {
+	for _, line := range answers(t, checkCommand{}.Run) {
 		for _, part := range []string{"source", "bucket", "warehouse"} {
 			if strings.Contains(line, " "+part+": ") {
 				order = append(order, part)
@@ -74,6 +82,13 @@ func TestASlowWarehouseIsBlamedAlone(t *testing.T) {
 	}
 	if blamed != 2 || strings.Join(order, " ") != "source bucket bucket bucket warehouse" {
 		t.Errorf("it is blamed %d times, check tells of %v", blamed, order)
+	}
+}
+
+// plan, which needs both databases, blames the silent warehouse rather than the source.
+func TestPlanBlamesASlowWarehouse(t *testing.T) {
+	if lines, err := asked(t, planCommand{}.Run); err == nil || !strings.HasPrefix(err.Error(), "the warehouse cannot be asked: ") {
+		t.Errorf("%v after %q", err, lines)
 	}
 }
 
