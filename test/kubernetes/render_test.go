@@ -43,10 +43,16 @@ func each(t *testing.T, test func(*testing.T, objects)) {
 	}
 }
 
-// kustomize builds a kustomization as `kustomize build` does.
+// kustomize builds a kustomization of ours.
 func kustomize(t *testing.T, folder string) objects {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(manifests, folder))
+	return build(t, filepath.Join(manifests, folder))
+}
+
+// build builds a kustomization as `kustomize build` does.
+func build(t *testing.T, folder string) objects {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
