@@ -124,6 +124,8 @@ func TestCheckOfTheRole(t *testing.T) {
 		{"Problem reading manifest file - S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0", replicator.Failure, `"s3:ListBucket","Resource":"arn:aws:s3:::acme"`},
 		{"COPY with MANIFEST parameter requires full path of an S3 object.", replicator.Failure, `"s3:prefix":"p/accounts/*"`},
 		{"S3ServiceException:Rate exceeded,Status 400,Error KMS.ThrottlingException", replicator.Warning, "not known"},
+		{"S3ServiceException:because,Status 400,Error KMS.DependencyTimeoutException", replicator.Warning, "not known"},
+		{"S3ServiceException:because,Status 400,Error KMS.KeyUnavailableException", replicator.Warning, "not known"},
 		{"S3ServiceException:The ciphertext refers to a customer master key that you may not use,Status 400,Error KMS.AccessDeniedException", replicator.Failure, "kms:Decrypt"},
 		{"S3ServiceException:The bucket you are attempting to access must be addressed using the specified endpoint.,Status 301,Error PermanentRedirect", replicator.Failure, "bucket.region"},
 		{"Problem reading manifest file - S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey,Rid 0", replicator.Failure, "bucket.url"},

@@ -59,7 +59,7 @@ func (w *Warehouse) judgeCopy(err error, manifest, user string) (v replicator.Ve
 		return replicator.Failure, "attach the role to the cluster or workgroup, let it trust redshift.amazonaws.com (and redshift-serverless.amazonaws.com), and " + grantAssume(w.options.CopyRole, user)
 	case says("specified endpoint", "permanentredirect", "authorizationheadermalformed"):
 		return replicator.Failure, "set bucket.region to where the bucket is: aws s3api get-bucket-location --bucket " + bucketOf(manifest)
-	case says("throttl", "kmsinternal", "rate exceeded", "slowdown", "service unavailable", "serviceunavailable"): // passes by itself
+	case says("throttl", "kmsinternal", "dependencytimeout", "keyunavailable", "rate exceeded", "slowdown", "service unavailable", "serviceunavailable"): // passes by itself
 	case says("kms"):
 		return replicator.Failure, `allow the role: {"Effect":"Allow","Action":"kms:Decrypt","Resource":"<the key of the bucket's objects>"}`
 	case says("access denied", "accessdenied", "status 403", "forbidden", "full path of an s3 object"):
