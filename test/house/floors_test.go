@@ -26,7 +26,7 @@ var floors = map[string]floor{
 		house: []string{"schema", "replicator", "replicator/postgres", "sink/bucket", "sink/redshift"},
 		outside: []string{
 			"github.com/alecthomas/kong", "github.com/prometheus/client_golang/", "go.uber.org/zap", "go.uber.org/zap/", "github.com/goccy/go-yaml", "github.com/goccy/go-yaml/",
-			"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/", "github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
+			"github.com/jackc/pgx/v5", "github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
 			"golang.org/x/sys/unix", "golang.org/x/term",
 		},
 	},
