@@ -66,7 +66,7 @@ func (s *sheet) add(slot int) {
 
 // move gives a column another name.
 func (s *sheet) move(from, to int) {
-	s.columns[from], s.columns[to] = false, true
+	s.columns[from], s.columns[to] = false, s.columns[from]
 	s.each(func(r *row) { r[to], r[from] = r[from], "" })
 }
 
