@@ -10,8 +10,7 @@ import (
 )
 
 // The warehouse may be paid for whenever it wakes: beside the merges, requests are looked for no
-// more often than the interval between merges, and not at all on a quiet source whose checkpoint
-// is not to move by itself.
+// more often than the interval between merges, whether or not a quiet stream moves the checkpoint.
 func TestLooksWakeNoWarehouse(t *testing.T) {
 	for name, c := range map[string]struct {
 		interval, refresh, commits time.Duration
@@ -23,7 +22,8 @@ func TestLooksWakeNoWarehouse(t *testing.T) {
 		"a quiet source":                                {time.Second, 0, 0, 71, 73},
 		"a quiet source, and merges every hour":         {time.Hour, 0, 0, 5, 7},
 		"a quiet source, and a refresh every hour":      {time.Second, time.Hour, 0, 5, 7},
-		"a quiet source, and refreshes by the log only": {time.Second, -1, 0, 0, 1},
+		"a quiet source, and refreshes by the log only": {time.Second, -1, 0, 71, 73},
+		"both, and merges every hour":                   {time.Hour, -1, 0, 5, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

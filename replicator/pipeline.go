@@ -301,12 +301,8 @@ func (p *pipeline) merge(ctx, reading context.Context) error {
 
 // looksDue reports whether requests are to be looked for in a transaction of their own, because no
 // merge has looked for a while. Each such look wakes a warehouse that may be paid for whenever it
-// wakes. If a quiet stream is not to wake it at all, it is woken only while it has batches to
-// prepare.
+// wakes.
 func (p *pipeline) looksDue() bool {
-	if p.Refresh < 0 && len(p.pending) == 0 {
-		return false
-	}
 	return time.Since(p.looked) >= max(looksEvery, p.Refresh, p.Limits.MinInterval+looksAfter)
 }
 

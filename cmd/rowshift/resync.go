@@ -107,7 +107,7 @@ func (s resyncsSeen) parked(known bool) error {
 
 // unnoticed is a little longer than a daemon may take to notice a request. Where nothing is merged
 // it looks with each checkpoint refresh, but at most every five minutes, and no more often than it
-// is to merge. With checkpoint_refresh: 0 it may take longer while the log stands still.
+// is to merge.
 func unnoticed(refresh, interval time.Duration) time.Duration {
 	return max(5*time.Minute, refresh, interval) + time.Minute
 }
