@@ -55,7 +55,7 @@ type unfitness struct {
 	why   *Halt
 	table *TableState
 	asked int           // how often it had been asked for; one more request has it tried again
-	again time.Time     // when it is tried again unasked; zero: never
+	again time.Time     // when it is tried again unasked; zero: not at all
 	wait  time.Duration // how long that was put off
 	tried bool          // it is being tried again, and nobody knows yet whether it goes on
 }
@@ -146,11 +146,17 @@ func (s *shapes) current(cp Checkpoint) error {
 // next one. If not, another daemon was in charge in between and may have repaired tables, so a
 // table is taken for unfit no more if anything became of it. The others still are: if they were
 // forgotten, two daemons that take the slot from each other would each meet the same table for
-// the first time, again and again, and neither would park it.
+// the first time, again and again, and neither would park it. A request for such a table may have
+// been taken up meanwhile, though, which nothing tells. So it is tried again later, unasked.
 func (s *shapes) fenced(cp Checkpoint) (next bool) {
 	next = cp.Epoch == s.left.Epoch+1
 	if !next {
 		maps.DeleteFunc(s.unfit, func(oid uint32, _ *unfitness) bool { return !cp.leftAlone(s.left, oid) })
+		for _, u := range s.unfit {
+			if u.again.IsZero() {
+				u.wait, u.again = s.every, time.Now().Add(s.every)
+			}
+		}
 	}
 	s.left = cp
 	return next

@@ -30,7 +30,7 @@ func TestTwoDaemonsParkATable(t *testing.T) {
 					wg.Go(func() { _ = Run(ctx, Options{Origin: o, Stager: o, Sweeper: o, Warehouse: o, Loader: applies{}}) })
 				}
 				wg.Wait()
-				if p.cp.Tables[1].State != Parked || p.tries > 4 || p.cp.LSN < 1000 {
+				if p.cp.Tables[1].State != Parked || p.tries > 8 || p.cp.LSN < 1000 {
 					t.Errorf("after %d tries the table is %s, and the other is at %v", p.tries, p.cp.Tables[1].State, p.cp.LSN)
 				}
 			})
@@ -157,9 +157,12 @@ func TestWhatAnotherDaemonDidCounts(t *testing.T) {
 		"it was not known, and is loading": {nil, []TableState{loading}, 1, false},
 	} {
 		for epoch, next := range map[Epoch]bool{8: true, 9: false} {
-			s := shapes{left: Checkpoint{Epoch: 7, LSN: 5, Tables: c.was}, unfit: map[uint32]*unfitness{1: {}}}
+			s := shapes{left: Checkpoint{Epoch: 7, LSN: 5, Tables: c.was}, unfit: map[uint32]*unfitness{1: {}}, every: time.Minute}
 			if s.fenced(Checkpoint{Epoch: epoch, LSN: 5 + c.moved, Tables: c.is}) != next || len(s.unfit) == 1 != (next || c.unfit) {
 				t.Errorf("%s: in epoch %d it is unfit: %v", name, epoch, len(s.unfit) == 1)
+			}
+			if u := s.unfit[1]; u != nil && u.again.IsZero() != next {
+				t.Errorf("%s: in epoch %d it is to be tried again at %v", name, epoch, u.again)
 			}
 		}
 	}
