@@ -93,7 +93,7 @@ func told(err error, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "rowshift:", f)
 	}
 	if len(lines) == 0 {
-		fmt.Fprintln(stderr, "rowshift:", safe(err))
+		fmt.Fprintln(stderr, "rowshift:", oneLine(err))
 	}
 	if _, is := errors.AsType[misuse](err); is {
 		return exitBad

@@ -56,7 +56,7 @@ func (r *reading) tables(d map[string]tableDocument) []schema.Choice {
 // table reads the entry of one table.
 func (r *reading) table(path string, d tableDocument) schema.Choice {
 	c := schema.Choice{
-		Target:         r.plainName(path+".target", d.Target, "", maxWarehouseName),
+		Target:         r.plainName(path+".target", d.Target, "", schema.MaxName),
 		DistKey:        r.text(path+".distkey", d.DistKey, ""),
 		SortKey:        r.list(path+".sortkey", d.SortKey),
 		UnlistedOnWire: r.boolean(path+".unlisted_on_wire", d.UnlistedOnWire, false),
@@ -110,7 +110,7 @@ func (r *reading) renames(path string, d map[string]setting) map[string]string {
 		at := path + "." + column
 		r.fits(at, column, maxSourceName)
 		to, ok := r.scalar(at, d[column], required)
-		if !ok || !r.fits(at, to, maxWarehouseName) || !r.plain(at, to) {
+		if !ok || !r.fits(at, to, schema.MaxName) || !r.plain(at, to) {
 			continue
 		}
 		for other, taken := range renames {

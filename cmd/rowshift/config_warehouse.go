@@ -10,10 +10,6 @@ import (
 	"rowshift/sink/bucket"
 )
 
-// maxWarehouseName is how many bytes of a name Redshift keeps.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
-const maxWarehouseName = 127
-
 // roleARN is the ARN of an IAM role, or a chain of them.
 // https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-authorization.html
 var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]+(,arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]+)*$`)
@@ -35,7 +31,7 @@ func (r *reading) warehouse(d warehouseDocument) warehouseConfig {
 	for _, reader := range c.readers {
 		r.reader("warehouse.readers", reader)
 	}
-	c.queryGroup = r.name("warehouse.query_group", d.QueryGroup, "", maxWarehouseName)
+	c.queryGroup = r.name("warehouse.query_group", d.QueryGroup, "", schema.MaxName)
 	c.haltOnCopy = r.oneOf("warehouse.on_copy_error", d.OnCopyError, "quarantine", "halt") == "halt"
 	c.printDDL = r.oneOf("warehouse.ddl", d.DDL, "apply", "print") == "print"
 	return c
@@ -46,18 +42,18 @@ func (r *reading) reader(path, reader string) {
 	kind, name, named := strings.Cut(reader, " ")
 	switch {
 	case !named:
-		r.fits(path, reader, maxWarehouseName)
+		r.fits(path, reader, schema.MaxName)
 	case kind != "group" && kind != "role" || strings.TrimSpace(name) == "" || name != strings.TrimSpace(name):
 		r.add(path, r.quote(reader)+" is neither a user, nor group or role and a name", `write like analysts, "group bi" or "role analyst"`)
 	default:
-		r.fits(path, name, maxWarehouseName)
+		r.fits(path, name, schema.MaxName)
 	}
 }
 
 // schema reads the name of a schema, and refuses those that Redshift reserves.
 func (r *reading) schema(path string, s setting, p presence) string {
 	text, ok := r.scalar(path, s, p)
-	if !ok || !r.fits(path, text, maxWarehouseName) || !r.plain(path, text) {
+	if !ok || !r.fits(path, text, schema.MaxName) || !r.plain(path, text) {
 		return ""
 	}
 	folded := schema.Fold(text)

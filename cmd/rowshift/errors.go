@@ -13,9 +13,9 @@ import (
 	"rowshift/sink/redshift"
 )
 
-// safe returns the text of an error as one line. The rooms let no error of a server out whose
+// oneLine returns the text of an error as one line. The rooms let no error of a server out whose
 // text holds values of rows, so there is nothing to take out of it here.
-func safe(err error) string {
+func oneLine(err error) string {
 	if err == nil {
 		return ""
 	}

@@ -44,7 +44,7 @@ func (t *teller) listener() replicator.Listener {
 		Waiting: func(what string) { t.log.Info("waiting", zap.String("for", what)) },
 		Opened:  t.opened,
 		Restarted: func(r replicator.Restart) {
-			t.log.Warn("restarting", zap.String("cause", causeOf(r.Cause)), zap.String("error", safe(r.Cause)), zap.Duration("wait", r.Wait))
+			t.log.Warn("restarting", zap.String("cause", causeOf(r.Cause)), zap.String("error", oneLine(r.Cause)), zap.Duration("wait", r.Wait))
 		},
 		Halted: t.halted,
 		Sealed: func(b replicator.SealedBatch) {
@@ -56,7 +56,7 @@ func (t *teller) listener() replicator.Listener {
 		},
 		Merged: t.merged,
 		Retried: func(r replicator.Retry) {
-			t.log.Warn("trying again", zap.String("step", r.Step), zap.String("error", safe(r.Cause)), zap.Duration("wait", r.Wait))
+			t.log.Warn("trying again", zap.String("step", r.Step), zap.String("error", oneLine(r.Cause)), zap.Duration("wait", r.Wait))
 		},
 		Acknowledged: func(at replicator.LSN) { t.log.Debug("acknowledged", lsn(at)) },
 		LoadBegun:    t.loadBegun,
@@ -110,7 +110,7 @@ func (t *teller) halted(h *replicator.Halt) {
 		zap.String("reason", string(h.Reason)), zap.String("found", h.Found),
 		zap.String("means", h.Means), zap.String("repair", h.Repair),
 	}
-	if text := safe(h.Cause); tellsMore(h, text) {
+	if text := oneLine(h.Cause); tellsMore(h, text) {
 		fields = append(fields, zap.String("error", text))
 	}
 	t.log.Error("halted", fields...)
@@ -150,7 +150,7 @@ func (t *teller) states(tables []replicator.TableState) {
 func (t *teller) deleted(what string, d replicator.Deletion, level zapcore.Level) {
 	switch {
 	case d.Err != nil:
-		t.log.Warn(what, zap.Int("objects", d.Objects), zap.String("error", safe(d.Err)))
+		t.log.Warn(what, zap.Int("objects", d.Objects), zap.String("error", oneLine(d.Err)))
 	case d.Objects > 0:
 		t.log.Log(level, what, zap.Int("objects", d.Objects))
 	}

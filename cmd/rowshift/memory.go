@@ -36,7 +36,7 @@ const collectAt = 50
 func (d *daemon) limitMemory(root fs.FS) error {
 	limit, err := cgroupLimit(root)
 	if err != nil {
-		d.log.Warn("the container's memory limit cannot be read", zap.String("error", safe(err)))
+		d.log.Warn("the container's memory limit cannot be read", zap.String("error", oneLine(err)))
 	}
 	set := debug.SetMemoryLimit(-1) // the value of GOMEMLIMIT
 	limit = min(limit, set)

@@ -47,7 +47,7 @@ func (c runCommand) Run(ctx context.Context, o *outside) error {
 	d := newDaemon(config, o.stderr)
 	defer d.close()
 	if err := d.run(ctx, c); err != nil {
-		d.log.Error("ended", zap.String("error", safe(err)))
+		d.log.Error("ended", zap.String("error", oneLine(err)))
 		return errTold
 	}
 	return nil
@@ -172,7 +172,7 @@ func (d *daemon) serve() (stop func(), err error) {
 	}
 	d.log.Info("listening", zap.String("address", l.Addr().String()))
 	return serve(l, endpoints(d.config.pipeline, d.state, d.scrape), func(err error) {
-		d.log.Error("the HTTP endpoints ended", zap.String("error", safe(err)))
+		d.log.Error("the HTTP endpoints ended", zap.String("error", oneLine(err)))
 	}), nil
 }
 
@@ -197,9 +197,9 @@ func (d *daemon) poll(ctx context.Context, slot func(context.Context) (slotSight
 		case ctx.Err() != nil:
 		case !blind && time.Since(seenAt) >= unseenAfter:
 			blind = true
-			d.log.Warn("the slot cannot be looked at; until it can, nobody knows how much log it keeps", zap.String("error", safe(err)))
+			d.log.Warn("the slot cannot be looked at; until it can, nobody knows how much log it keeps", zap.String("error", oneLine(err)))
 		default:
-			d.log.Debug("the slot could not be looked at", zap.String("error", safe(err)))
+			d.log.Debug("the slot could not be looked at", zap.String("error", oneLine(err)))
 		}
 		select {
 		case <-tick.C:

@@ -108,7 +108,7 @@ func (s *state) listener() replicator.Listener {
 		Restarted: func(r replicator.Restart) {
 			s.update(func(now time.Time) {
 				s.enter(restarting, now)
-				s.why = safe(r.Cause)
+				s.why = oneLine(r.Cause)
 				s.lag.open = false
 				s.position.handed = 0 // the next pass receives it again
 			})

@@ -150,7 +150,7 @@ func (s *statusReport) problem(format string, args ...any) {
 // remembered adds what the warehouse remembers.
 func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 	if err != nil {
-		s.problem("the warehouse could not be asked: %s", safe(err))
+		s.problem("the warehouse could not be asked: %s", oneLine(err))
 		return
 	}
 	if cp == nil {
@@ -174,7 +174,7 @@ func (s *statusReport) remembered(cp *replicator.Checkpoint, err error) {
 // waits adds the requests that are not done, and how many rows wait in held tables.
 func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.OpenRequest, held map[uint32]int64, err error) {
 	if err != nil {
-		s.problem("the warehouse could not be asked what waits: %s", safe(err))
+		s.problem("the warehouse could not be asked what waits: %s", oneLine(err))
 	}
 	for _, r := range requests {
 		what := r.Token
@@ -193,7 +193,7 @@ func (s *statusReport) waits(cp *replicator.Checkpoint, requests []redshift.Open
 // refused adds how many rows are in quarantine, which is no problem of the pipeline.
 func (s *statusReport) refused(open map[schema.Name]int64, err error) {
 	if err != nil {
-		s.problem("the quarantine could not be looked at: %s", safe(err))
+		s.problem("the quarantine could not be looked at: %s", oneLine(err))
 		return
 	}
 	for n, rows := range open {
@@ -208,7 +208,7 @@ func (s *statusReport) refused(open map[schema.Name]int64, err error) {
 // saw adds what the slot looks like.
 func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSighting, err error) {
 	if err != nil {
-		s.problem("the slot could not be looked at: %s", safe(err))
+		s.problem("the slot could not be looked at: %s", oneLine(err))
 		return
 	}
 	s.Slot = &slotStatusReport{
@@ -269,7 +269,7 @@ func unheard(err error) string {
 	if asked, is := errors.AsType[*url.Error](err); is {
 		err = asked.Err
 	}
-	return safe(err)
+	return oneLine(err)
 }
 
 // readyURL returns the URL of /readyz of a daemon on this machine.

@@ -124,8 +124,8 @@ func (w *Warehouse) dueOf(a replicator.Alteration, have map[string]string, by tr
 
 // alter brings targets in line with their tables before anything is written to them. An ALTER
 // waits for everybody who reads the target, and those who come later wait for the ALTER. So it
-// is given up soon, and tried again for Options.BlockedWait. The other targets have their turn meanwhile, so
-// that one who reads several of them holds them up for as long as one.
+// is given up soon, and tried again for Options.BlockedWait. The other targets have their turn
+// meanwhile, so that one who reads several of them holds them up for as long as one.
 func (m *merging) alter(ctx context.Context) error {
 	if len(m.merge.Alterations) == 0 {
 		return nil
@@ -305,10 +305,10 @@ func (m *merging) alterFenced(ctx context.Context, t *schema.Table, statements [
 }
 
 // nextLimit counts a try of a statement, and returns how long it may take; 0 if there is no limit,
-// as for the copy of a column. Readers of the target wait while an ALTER waits,
-// so its limit is short at first and doubled with each try. An ALTER that moves all rows to other
-// slices or into another order takes longer the more rows there are; any other only waits for
-// readers, and for its commit.
+// as for the copy of a column. Readers of the target wait while an ALTER waits, so its limit is
+// short at first and doubled with each try. An ALTER that moves all rows to other slices or into
+// another order takes longer the more rows there are; any other only waits for readers, and for
+// its commit.
 func (m *merging) nextLimit(t *schema.Table, sql string) time.Duration {
 	if !strings.HasPrefix(sql, "ALTER") {
 		return 0

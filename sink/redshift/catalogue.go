@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"rowshift/schema"
 )
 
 // catalogueType writes a type in the form of declaredType. text is what SVV_REDSHIFT_COLUMNS
@@ -38,13 +40,6 @@ var mostSizes = map[string]int{"VARCHAR": 1, "CHAR": 1, "VARBYTE": 1, "DECIMAL":
 
 // spaces matches the punctuation of a type, with the blanks that may be around it.
 var spaces = regexp.MustCompile(`\s*([(,)])\s*`)
-
-// aliases maps other names of types to those that we use.
-var aliases = map[string]string{
-	"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "CHARACTER": "CHAR", "BPCHAR": "CHAR", "BINARY VARYING": "VARBYTE", "VARBINARY": "VARBYTE",
-	"INT": "INTEGER", "INT2": "SMALLINT", "INT4": "INTEGER", "INT8": "BIGINT", "FLOAT": "DOUBLE PRECISION", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN",
-	"TIME WITHOUT TIME ZONE": "TIME", "TIME WITH TIME ZONE": "TIMETZ", "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
-}
 
 // fits reports whether a column of a type that the catalogue gives is one that we would declare
 // so. If the catalogue gives no length, any length fits.
@@ -98,8 +93,10 @@ func sized(kind string) (name string, sizes []int) {
 func declaredType(kind string) string {
 	kind = spaces.ReplaceAllString(strings.ToUpper(kind), "$1")
 	name, arguments, found := strings.Cut(kind, "(")
-	if alias, ok := aliases[name]; ok {
-		name = alias
+	if ours, ok := schema.TypeName(name); ok {
+		name = ours
+	} else if name == "CHARACTER" || name == "BPCHAR" { // which rowshift does not make
+		name = "CHAR"
 	}
 	if !found {
 		return name

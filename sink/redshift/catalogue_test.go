@@ -54,11 +54,19 @@ func TestOurTypesDoNotDrift(t *testing.T) {
 	}
 }
 
+// otherNames are the other names of types of ours.
+// https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
+var otherNames = map[string]string{
+	"NUMERIC": "DECIMAL", "CHARACTER VARYING": "VARCHAR", "NVARCHAR": "VARCHAR", "CHARACTER": "CHAR", "BPCHAR": "CHAR", "BINARY VARYING": "VARBYTE", "VARBINARY": "VARBYTE",
+	"INT": "INTEGER", "INT2": "SMALLINT", "INT4": "INTEGER", "INT8": "BIGINT", "FLOAT": "DOUBLE PRECISION", "FLOAT8": "DOUBLE PRECISION", "FLOAT4": "REAL", "BOOL": "BOOLEAN",
+	"TIME WITHOUT TIME ZONE": "TIME", "TIME WITH TIME ZONE": "TIMETZ", "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
+}
+
 // spellings returns the ways in which the catalogue, or a person, writes a type of ours.
 func spellings(kind string) []string {
 	name, sizes, sized := strings.Cut(kind, "(")
 	all := []string{kind, strings.ToLower(kind), " " + kind + " "}
-	for other, ours := range aliases {
+	for other, ours := range otherNames {
 		if ours != name {
 			continue
 		}

@@ -7,10 +7,6 @@ import (
 	"rowshift/schema"
 )
 
-// maxName is how many bytes a name may have; Redshift silently cuts longer ones.
-// https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
-const maxName = 127
-
 // quoted writes a name in quotes, folded as Redshift would fold it. Every name is quoted, so
 // that no name is taken for a reserved word. It panics if a name is not possible, which means
 // that there is a mistake of ours, or that the config let it through.
@@ -25,7 +21,7 @@ func quoted(name string) string {
 // that is too long, the name before the suffix is cut, between characters.
 func spare(name, suffix string, taken func(string) bool) string {
 	for behind := suffix; ; behind += suffix {
-		cut := name[:min(len(name), maxName-len(behind))]
+		cut := name[:min(len(name), schema.MaxName-len(behind))]
 		if to := strings.ToValidUTF8(cut, "") + behind; !taken(to) {
 			return to
 		}
@@ -43,7 +39,7 @@ func quotedUser(name string) string {
 }
 
 func mayBeName(name string) bool {
-	return name != "" && len(name) <= maxName && strings.IndexByte(name, 0) < 0
+	return name != "" && len(name) <= schema.MaxName && strings.IndexByte(name, 0) < 0
 }
 
 // escaped replaces what a literal cannot hold as it is.

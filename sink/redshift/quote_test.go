@@ -33,11 +33,11 @@ func unquote(token string, quote byte, escapes bool) (value, rest string, ok boo
 }
 
 func FuzzQuoted(f *testing.F) {
-	for _, s := range []string{"id", "Order", `a"b`, `""`, `\"`, "é", "a;b--", strings.Repeat("x", maxName)} {
+	for _, s := range []string{"id", "Order", `a"b`, `""`, `\"`, "é", "a;b--", strings.Repeat("x", schema.MaxName)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		if name == "" || len(name) > maxName || strings.Contains(name, "\x00") || !utf8.ValidString(name) {
+		if name == "" || len(name) > schema.MaxName || strings.Contains(name, "\x00") || !utf8.ValidString(name) {
 			t.Skip()
 		}
 		got, rest, ok := unquote(quoted(name), '"', false)
@@ -49,9 +49,9 @@ func FuzzQuoted(f *testing.F) {
 
 // A spare name is a possible name, and is not taken.
 func TestSpareNames(t *testing.T) {
-	long := strings.Repeat("x", maxName-2)
+	long := strings.Repeat("x", schema.MaxName-2)
 	for _, test := range []struct{ name, want string }{
-		{"a", "a_old"}, {"b", "b_old_old"}, {long, long[:maxName-4] + "_old"}, {long[1:] + "é", long[:maxName-4] + "_old"}, {strings.Repeat("é", maxName/2), strings.Repeat("é", 61) + "_old"},
+		{"a", "a_old"}, {"b", "b_old_old"}, {long, long[:schema.MaxName-4] + "_old"}, {long[1:] + "é", long[:schema.MaxName-4] + "_old"}, {strings.Repeat("é", schema.MaxName/2), strings.Repeat("é", 61) + "_old"},
 	} {
 		if got := spare(test.name, "_old", func(name string) bool { return name == "b_old" }); got != test.want || quoted(got) == "" {
 			t.Errorf("%q, want %q", got, test.want)
@@ -81,7 +81,7 @@ func TestLiteral(t *testing.T) {
 }
 
 func TestNamesThatCannotBe(t *testing.T) {
-	for _, name := range []string{"", strings.Repeat("x", maxName+1), "a\x00"} {
+	for _, name := range []string{"", strings.Repeat("x", schema.MaxName+1), "a\x00"} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -229,9 +229,9 @@ func TestRefusalIsOfTheTargetOrOfTheServer(t *testing.T) {
 // The repair of a target with the longest possible name can be printed, and can be run.
 func TestRepairOfALongName(t *testing.T) {
 	table := keyed()
-	table.Target = strings.Repeat("x", maxName)
+	table.Target = strings.Repeat("x", schema.MaxName)
 	m := &merging{Warehouse: New(Options{Schema: "public_copy"}), refusing: table}
-	want := `or rename the table: ALTER TABLE "public_copy"."` + table.Target + `" RENAME TO "` + table.Target[:maxName-4] + `_old"; then rowshift resync public.words`
+	want := `or rename the table: ALTER TABLE "public_copy"."` + table.Target + `" RENAME TO "` + table.Target[:schema.MaxName-4] + `_old"; then rowshift resync public.words`
 	if h := m.refusal(&Error{Code: "42804"}); !strings.Contains(h.Repair, want) {
 		t.Error(h.Repair)
 	}
