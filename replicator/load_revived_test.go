@@ -162,52 +162,57 @@ func sealsParts(l *load) {
 // A parked table that is to be tried again unasked is, whatever the load of others waits for,
 // even if nothing is merged meanwhile. Only the wait for a snapshot is not ended for that.
 func TestAParkedTableIsTriedAgainBesideALoad(t *testing.T) {
+	armed := func(wait func(*testing.T, *load) error) func(*testing.T, *load) error { // as run does for all of them
+		return func(t *testing.T, l *load) error {
+			defer l.stirInTime()()
+			return wait(t, l)
+		}
+	}
 	for name, c := range map[string]struct {
 		waits func(*testing.T, *load) error
 		after time.Duration
 	}{
-		"a haul": {func(t *testing.T, l *load) error {
+		"a haul": {armed(func(t *testing.T, l *load) error {
 			learned := make(chan struct{})
 			close(learned)
 			l.loads.haul = &haul{ended: make(chan struct{}), learned: learned}
 			return l.bring(t.Context(), nil)
-		}, 15 * time.Minute},
-		"a haul whose snapshot is made known later": {func(t *testing.T, l *load) error {
+		}), 15 * time.Minute},
+		"a haul whose snapshot is made known later": {armed(func(t *testing.T, l *load) error {
 			learned := make(chan struct{})
 			l.loads.haul = &haul{ended: make(chan struct{}), learned: learned}
 			time.AfterFunc(20*time.Minute, func() { close(learned) })
 			return l.bring(t.Context(), nil)
-		}, 20 * time.Minute},
-		"a haul beside a long transaction": {func(t *testing.T, l *load) error {
+		}), 20 * time.Minute},
+		"a haul beside a long transaction": {armed(func(t *testing.T, l *load) error {
 			learned := make(chan struct{})
 			close(learned)
 			l.loads.haul = &haul{ended: make(chan struct{}), learned: learned}
 			sealsParts(l)
 			return l.bring(t.Context(), nil)
-		}, 20 * time.Minute},
-		"a join": {func(t *testing.T, l *load) error { return l.join(t.Context()) }, 15 * time.Minute},
-		"a join beside a long transaction": {func(t *testing.T, l *load) error {
+		}), 20 * time.Minute},
+		"a join": {armed(func(t *testing.T, l *load) error { return l.join(t.Context()) }), 15 * time.Minute},
+		"a join beside a long transaction": {armed(func(t *testing.T, l *load) error {
 			sealsParts(l)
 			return l.join(t.Context())
-		}, 20 * time.Minute},
+		}), 20 * time.Minute},
 		"nothing, beside a long transaction": {func(t *testing.T, l *load) error {
 			sealsParts(l)
 			return l.run(t.Context())
 		}, 20 * time.Minute},
 		"nothing": {func(t *testing.T, l *load) error { return l.run(t.Context()) }, 15 * time.Minute},
-		"a snapshot": {func(t *testing.T, l *load) error {
+		"a snapshot": {armed(func(t *testing.T, l *load) error {
 			if _, err := l.unlessRevived(t.Context(), []*schema.Table{{}}); err != nil {
 				return err
 			}
 			return l.revived()
-		}, 10 * time.Hour},
+		}), 10 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				l := newLoad(&Options{Origin: &asks{settles: 10 * time.Hour}}, Opened{}, Checkpoint{}, &loads{}, nil, nil)
 				l.look = began.Add(15 * time.Minute)
-				defer l.stirInTime()()
 				_, ends := errors.AsType[*Altered](c.waits(t, l))
 				if took := time.Since(began); !ends || took != c.after {
 					t.Errorf("after %v the pass ends: %v", took, ends)
