@@ -25,7 +25,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			w := harness.Start(t, harness.Setup{
 				Accounts: harness.Accounts{Companies: 500, Persons: 4000, Memberships: 4000},
-				Config:   harness.Config{Batch: "{rows: 1000, min_interval: 20ms, max_age: 200ms}"},
+				Config:   harness.Config{Batch: "{rows: 1000, min_interval: 100ms, max_age: 400ms}"},
 			})
 			for n := from; n < min(from+together, len(phases)); n++ {
 				times := kills / len(phases)

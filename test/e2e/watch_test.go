@@ -66,7 +66,7 @@ func keepInStep(ctx context.Context, w *harness.World) error {
 			return err // neither a deadlock with the load nor a drop of the publication at this moment
 		}
 		select {
-		case <-time.After(25 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
 			return nil
 		}
@@ -91,7 +91,7 @@ func (g *watching) look(ctx context.Context, t *testing.T, w *harness.World) (sa
 		}
 		samples++
 		select {
-		case <-time.After(25 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
 		}
 	}

@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION redshift_catalog.begin_session(OUT level text, OUT su
   FROM pg_roles WHERE rolname = session_user
     AND set_config('default_transaction_isolation',
       CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'serializable' ELSE 'repeatable read' END, false) IS NOT NULL
+    AND set_config('plan_cache_mode', 'force_generic_plan', false) IS NOT NULL -- or the stand-in's own statements are planned each time
     AND set_config('enable_indexscan', CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'off' ELSE 'on' END, false) IS NOT NULL
     AND set_config('enable_bitmapscan', CASE redshift_catalog.isolation() WHEN 'serializable' THEN 'off' ELSE 'on' END, false) IS NOT NULL $$;
 

@@ -35,16 +35,6 @@ const columnsQuery = `SELECT a.attname, format_type(a.atttypid, NULL), coalesce(
 	FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 	WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
-// rows runs a query of the stand-in's own in the session and returns its rows.
-func (c *session) rows(ctx context.Context, query string, arguments ...string) ([][][]byte, error) {
-	var values [][]byte
-	for _, a := range arguments {
-		values = append(values, []byte(a))
-	}
-	result := c.backing.ExecParams(ctx, query, values, nil, nil, nil).Read()
-	return result.Rows, result.Err
-}
-
 // target returns the table of a COPY and the columns that it fills, in the order of the
 // COPY.
 func (c *session) target(ctx context.Context, copying *copying) (target, error) {

@@ -26,12 +26,12 @@ const lookQuery = `SELECT c.relkind::text, a.attname::text FROM pg_class c LEFT 
 
 // look asks the backing server about a table or view.
 func (c *session) look(ctx context.Context, n relationName) (looked, error) {
-	result := c.backing.ExecParams(ctx, lookQuery, [][]byte{[]byte(n.sql())}, nil, nil, nil).Read()
-	if result.Err != nil {
-		return looked{}, fmt.Errorf("look at %s: %w", n.sql(), result.Err)
+	rows, err := c.rows(ctx, lookQuery, n.sql())
+	if err != nil {
+		return looked{}, fmt.Errorf("look at %s: %w", n.sql(), err)
 	}
 	var r looked
-	for _, row := range result.Rows {
+	for _, row := range rows {
 		kind := string(row[0])
 		r.view = kind == "v" || kind == "m"
 		if row[1] != nil {

@@ -34,11 +34,12 @@ type session struct {
 	running       interruption
 	ended         atomic.Bool // it was ended by the server, which says good-bye itself
 
-	asked     atomic.Pointer[string] // the statement that runs or ran last, as the client wrote it
-	query     int64                  // the number of the statement that runs
-	told      map[string]string      // the settings as they were last reported to the client
-	temporary bool                   // it has made a temporary table
-	lost      error                  // why the client was gone when a statement of its began to run
+	asked     atomic.Pointer[string]   // the statement that runs or ran last, as the client wrote it
+	query     int64                    // the number of the statement that runs
+	own       map[string]*ownStatement // the statements of the stand-in's own that have come, by their text
+	told      map[string]string        // the settings as they were last reported to the client
+	temporary bool                     // it has made a temporary table
+	lost      error                    // why the client was gone when a statement of its began to run
 
 	transaction transaction
 	aside       aside
@@ -58,7 +59,7 @@ var errEnded = errors.New("redshifttest: the session was ended")
 
 // attend serves one connection to its end.
 func (s *Server) attend(conn net.Conn) {
-	c := &session{server: s, client: conn, prepared: map[string]*preparation{}, portals: map[string]*portal{}, told: map[string]string{}}
+	c := &session{server: s, client: conn, prepared: map[string]*preparation{}, portals: map[string]*portal{}, told: map[string]string{}, own: map[string]*ownStatement{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer func() {
 		cancel()
