@@ -301,7 +301,8 @@ func (p *opening) look(ctx context.Context) (err error) {
 }
 
 // endOfLog returns where the server's log ends: with pg_current_wal_flush_lsn the end of
-// what is flushed, with pg_current_wal_insert_lsn the end of all of it.
+// what is flushed, with pg_current_wal_lsn of what is written, with
+// pg_current_wal_insert_lsn of all of it.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-BACKUP
 func endOfLog(ctx context.Context, q querier, function string) (replicator.LSN, error) {
 	var text string

@@ -129,28 +129,40 @@ func describeRunning(ctx context.Context, conn *session, xid int64) (string, err
 	return what, nil
 }
 
-// mark emits an empty message in a transaction of its own, and returns the message's LSN:
-// the end of the message and not of its commit. Each transaction that was visible to anyone
-// before the call wrote its commit before the message, so its commit ends at or before that
-// LSN. mark's own commit lies after it and is flushed here. So all those commits are
-// flushed too, even asynchronous ones, and the stream is carried past the LSN. A commit or
-// a keepalive of the stream at or beyond the LSN therefore says that they have all been
-// received.
+// mark returns a position of the log which everything that was visible to anyone before
+// the call lies at or before, and which the stream is sure to pass. A commit or a keepalive
+// of the stream at or beyond it therefore says that all of that has been received.
 //
-// The commit is local: it would otherwise wait for a synchronous standby for as long as
-// that is missing. The position at which the log is inserted would not do instead, because
-// it may lie after a page header that an idle server never sends.
+// It commits an empty message, asks where the log ends, and commits another. The first
+// commit flushes what committed before it, even asynchronously. The second lies after the
+// end that was asked for and carries the stream past it: without it that end might lie after
+// a page header that an idle server never sends. What pg_logical_emit_message returns is not
+// used, for on Aurora it may be a position of another log.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
+// https://github.com/powersync-ja/powersync-service/pull/135
 func (o *Origin) mark(ctx context.Context, conn *session) (replicator.LSN, error) {
-	var text string
+	if err := emit(ctx, conn); err != nil {
+		return 0, err
+	}
+	at, err := endOfLog(ctx, conn, "pg_current_wal_lsn")
+	if err != nil {
+		return 0, err
+	}
+	return at, emit(ctx, conn)
+}
+
+// emit commits an empty message. The commit is local: it would otherwise wait for a
+// synchronous standby for as long as that is missing.
+func emit(ctx context.Context, conn *session) error {
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL synchronous_commit = local`); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT pg_logical_emit_message(true, 'rowshift', '')::text`).Scan(&text)
+		_, err := tx.Exec(ctx, `SELECT pg_logical_emit_message(true, 'rowshift', '')`)
+		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("postgres: emit a message: %w", err)
+		return fmt.Errorf("postgres: emit a message: %w", err)
 	}
-	return replicator.ParseLSN(text)
+	return nil
 }

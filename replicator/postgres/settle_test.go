@@ -123,8 +123,8 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestMark shows where the message's LSN lies: at or after every commit before the call,
-// before every later one, and flushed, even though a standby is missing.
+// TestMark shows where a mark lies: at or after every commit before the call, and before
+// the end of what is flushed, even though a standby is missing.
 func TestMark(t *testing.T) {
 	w := newWorld(t)
 	other, ours := w.dial(), w.ours()
