@@ -44,8 +44,10 @@ func TestResetEndsNoStrangersStream(t *testing.T) {
 				made <- err
 			}()
 			if test.ends {
-				if err := <-made; err != nil || committed(t, stream) == nil {
-					t.Errorf("%v, or a stream of ours goes on", err)
+				if err := <-made; err != nil {
+					t.Error(err)
+				}
+				for committed(t, stream) == nil { // what PostgreSQL 14 sent of the creation; one that goes on never ends this
 				}
 				return
 			}

@@ -70,14 +70,15 @@ func (w *world) open(r replicator.OpenRequest) *followed {
 	return &followed{Source: source, w: w, opened: opened}
 }
 
-// marked writes a message and returns its position, which the stream will pass.
+// marked marks the log and returns the end of the mark's last transaction, which the stream
+// will pass. PostgreSQL 14 sends that transaction, empty as it is.
 func (w *world) marked() replicator.LSN {
 	w.t.Helper()
-	lsn, err := w.mark(w.t.Context(), w.ours())
-	if err != nil {
+	ours := w.ours()
+	if _, err := w.mark(w.t.Context(), ours); err != nil {
 		w.t.Fatal(err)
 	}
-	return lsn
+	return w.lsn(ours, `pg_current_wal_flush_lsn()`)
 }
 
 // read reads until the stream has passed a position, and returns the changes as lines.

@@ -135,6 +135,7 @@ func TestLooksEndNoTransaction(t *testing.T) {
 	w.choose(every("a")...)
 	w.create()
 	f := w.watched(w.confirmed())
+	f.read(w.marked())
 	w.exec(other, `INSERT INTO a VALUES (1), (2)`)
 	var ops []replicator.Op
 	err := f.until(func(c replicator.Change) bool {
