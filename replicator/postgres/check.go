@@ -103,8 +103,8 @@ func (c *check) kind() {
 			c.halted(look.subject, look.halt)
 			continue
 		}
-		if minor := c.server.minorWithFix(); look.subject == "version" && minor > 0 {
-			c.warn(look.subject, fmt.Sprintf("PostgreSQL %d.%d: changes of a table that is added while others write to it may be lost, a fault of PostgreSQL before %d.%d", c.server.major(), c.server.version%10000, c.server.major(), minor),
+		if fault, minor := c.server.minorFault(); look.subject == "version" && fault != "" {
+			c.warn(look.subject, fmt.Sprintf("PostgreSQL %d.%d: %s", c.server.major(), c.server.version%10000, fault),
 				fmt.Sprintf("upgrade the source to PostgreSQL %d.%d or later", c.server.major(), minor))
 			continue
 		}

@@ -257,16 +257,38 @@ func TestStandbyNames(t *testing.T) {
 }
 
 // TestCheckOfAnOldMinor shows of which servers Check warns: those whose release may lose
-// changes of a table that is added.
+// changes of a table that is added, and those that may fail to decode.
 func TestCheckOfAnOldMinor(t *testing.T) {
-	for version, repair := range map[int]string{
-		140000: "", 150012: "15.13", 150013: "", 160008: "16.9", 160009: "", 170000: "17.5", 170005: "", 180000: "",
+	for version, words := range map[int]string{
+		140017: "may be lost", 140018: outOfMemory, 140019: "", 150012: "may be lost", 150013: outOfMemory, 150014: "",
+		160008: "may be lost", 160009: outOfMemory, 160010: "", 170000: "may be lost", 170005: outOfMemory, 170006: "", 180000: "",
 	} {
 		c := &check{server: server{version: version, walLevel: "logical"}}
 		c.kind()
 		f := found(t, c.findings, "version")
-		if (f.Verdict == replicator.Warning) != (repair != "") || !strings.Contains(f.Repair, repair) {
+		if (f.Verdict == replicator.Warning) != (words != "") || !strings.Contains(f.Found, words) {
 			t.Errorf("%d: %+v", version, f)
+		}
+		if first := sound[version/10000]; words != "" && !strings.Contains(f.Repair, fmt.Sprintf("%d.%d ", version/10000, first)) {
+			t.Errorf("%d: %s", version, f.Repair)
+		}
+	}
+}
+
+// TestAnOvergrownServerHasItsSlot shows that a slot is not taken for lost because its server
+// runs out of memory as it decodes, which another release of PostgreSQL does not.
+func TestAnOvergrownServerHasItsSlot(t *testing.T) {
+	for message, reason := range map[string]replicator.Reason{
+		"invalid memory alloc request size 1140850688": replicator.SourceUnfit,
+		"could not read block 7":                       replicator.SlotLost,
+	} {
+		o := &Origin{}
+		var err error
+		for range stuckAfter {
+			err = o.undecodable(7, newFault(internalError, message))
+		}
+		if err := refusedWith(err, reason, message); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -75,6 +75,9 @@ func (o *Origin) undecodable(at replicator.LSN, cause error) error {
 	if o.stuck.times < stuckAfter {
 		return err
 	}
+	if overgrown(cause) {
+		return overgrownHalt(o.options.Slot, at, err)
+	}
 	h := &replicator.Halt{
 		Reason: replicator.SlotLost,
 		Found:  fmt.Sprintf("slot %q fails behind %v each time with: %v", o.options.Slot, at, cause),

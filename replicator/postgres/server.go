@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,22 +16,45 @@ import (
 // https://www.postgresql.org/docs/14/release-14.html
 const oldestMajor = 14
 
-// invalidated has, by major version, the first minor version that tells transactions in
-// progress when a publication is altered. Earlier ones decode what follows with the
-// publication as they had read it before.
-// https://www.postgresql.org/docs/release/17.5/
-// https://www.postgresql.org/docs/release/16.9/
-// https://www.postgresql.org/docs/release/15.13/
-var invalidated = map[int]int{15: 13, 16: 9, 17: 5}
+// sound has, by major version, the first minor version that tells transactions in progress
+// when a publication is altered, and does it well. Those before the one before it do not
+// tell them, so they decode what follows with the publication as they had read it. The one
+// before it tells them again and again, until it runs out of memory.
+// https://www.postgresql.org/docs/release/14.18/ and 15.13, 16.9, 17.5
+// https://www.postgresql.org/docs/release/14.19/ and 15.14, 16.10, 17.6
+var sound = map[int]int{14: 19, 15: 14, 16: 10, 17: 6}
 
-// minorWithFix returns the minor version to which the server should be upgraded, because it
-// may not send all changes of a table that is added while others write to it; 0 if it is
-// not known to have that fault.
-func (s server) minorWithFix() (minor int) {
-	if minor := invalidated[s.major()]; s.version%10000 < minor {
-		return minor
+// minorFault returns what is wrong with the server's minor version, and the first one in
+// which it is not; the text is empty if nothing is known to be.
+func (s server) minorFault() (text string, first int) {
+	first = sound[s.major()]
+	switch minor := s.version % 10000; {
+	case minor >= first:
+		return "", first
+	case minor == first-1:
+		return "decoding may end with " + outOfMemory + " if tables are altered while others write, a fault of this release alone", first
 	}
-	return 0
+	return "changes of a table that is added while others write to it may be lost, a fault of earlier releases", first
+}
+
+// outOfMemory is how a server says that it would need more than a gigabyte at once.
+const outOfMemory = "invalid memory alloc request size"
+
+// overgrown reports whether err is that of a server with the second of these faults. It says
+// nothing about the slot, which a later release decodes.
+func overgrown(err error) bool {
+	return codeOf(err) == internalError && strings.Contains(err.Error(), outOfMemory)
+}
+
+// overgrownHalt returns the Halt for a stream that ended so each time behind a position.
+func overgrownHalt(slot string, at replicator.LSN, cause error) *replicator.Halt {
+	return &replicator.Halt{
+		Reason: replicator.SourceUnfit,
+		Found:  fmt.Sprintf("slot %q fails behind %v each time with: %v", slot, at, cause),
+		Means:  "PostgreSQL 14.18, 15.13, 16.9 and 17.5 fail so if tables are altered while others write; the slot is whole",
+		Repair: "upgrade the source to PostgreSQL 14.19, 15.14, 16.10 or 17.6 or later, and start the daemon again; if it is none of the four: " + startOver,
+		Cause:  cause,
+	}
 }
 
 // querier is a session, or a transaction of one.

@@ -104,9 +104,6 @@ func (s *stage) read(seed uint64) ([]received, error) {
 	return s.peeked(ctx, s.admin)
 }
 
-// internalError is the SQLSTATE of "could not map filenode ... to relation OID".
-const internalError = "XX000"
-
 // counts is how often the things happened that make the hand-over hard.
 type counts struct {
 	views, inProgress, early, late, seen int

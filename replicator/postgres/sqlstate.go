@@ -19,6 +19,7 @@ const (
 	tooManyConnections = "53300"
 	objectInUse        = "55006"
 	lockNotAvailable   = "55P03"
+	internalError      = "XX000"
 )
 
 // Classes of SQLSTATEs that are acted on: the first two characters.
