@@ -343,7 +343,7 @@ func (s TableState) unseen(t *schema.Table) string {
 	if s.State == Loading && s.Load == nil {
 		return ""
 	}
-	return schema.Unseen(s.Parts, t.Parts, s.Run == t.Run)
+	return schema.Unseen(s.Parts, t.Parts, s.Run == t.Run && t.Run != "")
 }
 
 // parkOrTry decides what becomes of a table that was found to be unfit. It returns why, if the

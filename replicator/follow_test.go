@@ -217,6 +217,8 @@ func TestPartitionOfAnotherRun(t *testing.T) {
 		{"one", "another", []schema.Part{old}, Live},
 		{"", "one", []schema.Part{old, born}, Loading}, // remembered by a rowshift that did not look at it
 		{"", "one", []schema.Part{old}, Live},
+		{"", "", []schema.Part{old, born}, Loading}, // of a source that does not tell its run
+		{"", "", []schema.Part{old}, Live},
 	} {
 		table := &schema.Table{OID: 1, Configured: schema.Name{Table: "t"}, Target: "t", Partitioned: true, Parts: c.parts, Run: c.is}
 		cp := Checkpoint{LSN: 1, Tables: []TableState{{OID: 1, Name: table.Configured, Target: "t", State: Live, Shape: table.Shape(), Parts: []schema.Part{old}, Run: c.was}}}

@@ -13,7 +13,7 @@ type Relation struct {
 	Primary     []int16     // attnums of the primary key, in the key's order; empty if there is none or it is deferrable
 	Replica     []int16     // attnums of the replica identity's index: the primary key's under IdentityDefault
 	Parts       []Part      // the tables below the root of a partitioned table, by OID
-	Run         string      // of a partitioned table: tells the run of the server that Parts were read in from others
+	Run         string      // of a partitioned table: tells the run of the server that Parts were read in from others; empty: not known
 	Filter      Filter      // how the source reads the choice's Where, if it has one
 }
 

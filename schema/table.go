@@ -18,7 +18,7 @@ type Table struct {
 
 	Partitioned bool   // it is the root of a partitioned table, which has no rows of its own
 	Parts       []Part // the tables below it, by OID
-	Run         string // the run of the server that they were read in, since its start or its last recovery
+	Run         string // the run of the server that they were read in, since its start or its last recovery; empty: not known, and so none like another
 	Heap        Heap   // how the source holds it
 
 	Target  string // the table's name in the warehouse, folded

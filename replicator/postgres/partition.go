@@ -101,13 +101,20 @@ func readParts(ctx context.Context, q querier, relations []schema.Relation) (map
 
 // runQuery reads a text that is another one after each start of the server and after each
 // recovery. A server that recovers because one of its processes died keeps the time of its
-// start, but resets its statistics, as any recovery does.
+// start, but resets its statistics, as any recovery does. Aurora, which alone has
+// aurora_version, does not support these statistics and builds pages from its log at any
+// time: there the text is empty, and the subquery is not run.
 // https://www.postgresql.org/docs/current/monitoring-stats.html
 // https://www.postgresql.org/docs/current/functions-info.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora_version.html
+// https://github.com/rapidloop/pgmetrics/issues/68
 const runQuery = `
-SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM stats_reset)) FROM pg_stat_wal`
+SELECT CASE WHEN to_regproc('aurora_version') IS NULL
+       THEN (SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM stats_reset)) FROM pg_stat_wal)
+       ELSE '' END`
 
-// readRun returns what tells this run of the server from its others, and from other servers.
+// readRun returns what tells this run of the server from its others, and from other servers;
+// empty if nothing does.
 func readRun(ctx context.Context, q querier) (run string, err error) {
 	if err := q.QueryRow(ctx, runQuery).Scan(&run); err != nil {
 		return "", fmt.Errorf("postgres: ask since when the server runs: %w", err)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,5 +177,23 @@ func TestRunOfAServer(t *testing.T) {
 	defer shut(&session{conn})
 	if is := run(&session{conn}); is == was {
 		t.Errorf("a recovery goes unnoticed: %q", is)
+	}
+}
+
+// TestRunOfAurora shows that the run of a server that says it is Aurora is not known, and
+// that its statistics, which Aurora refuses to show, are not asked for.
+func TestRunOfAurora(t *testing.T) {
+	w := newWorld(t)
+	on(w, pgtest.Start(t))
+	conn := w.dial()
+	w.exec(conn, "CREATE FUNCTION pg_catalog.aurora_version() RETURNS text LANGUAGE sql AS $$ SELECT '16.9.0' $$; SET search_path = pg_catalog")
+	if run, err := readRun(t.Context(), conn); err != nil || run != "" {
+		t.Errorf("the run is %q, %v", run, err)
+	}
+	plan := must(pgx.CollectRows(must(conn.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF) "+runQuery)), pgx.RowTo[string]))
+	if !slices.ContainsFunc(plan, func(line string) bool {
+		return strings.Contains(line, "pg_stat_get_wal") && strings.Contains(line, "never executed")
+	}) {
+		t.Errorf("its statistics are read:\n%s", strings.Join(plan, "\n"))
 	}
 }
