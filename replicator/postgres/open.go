@@ -219,13 +219,23 @@ func (p *opening) unsent(at replicator.LSN, cause error) error {
 
 // fork returns where the history of the timeline now left the earlier timeline was. If it
 // never was on that one, it returns the first position, so that everything of it counts as
-// lost.
+// lost. A server without the file of that history, as after a copy of its data alone, cannot
+// say, which is a *replicator.Halt.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 func fork(ctx context.Context, conn *pgconn.PgConn, now, was int32) (replicator.LSN, error) {
 	if now == 1 {
 		return 1, nil // it has no history
 	}
 	history, err := pglogrepl.TimelineHistory(ctx, conn, now)
+	if codeOf(err) == undefinedFile {
+		return 0, &replicator.Halt{
+			Reason: replicator.SourceBehind,
+			Found:  fmt.Sprintf("the source is on timeline %d, the checkpoint is on %d, and the file with the history of %d is missing", now, was, now),
+			Means:  "it cannot tell where it left that timeline, so it may lack what the warehouse holds",
+			Repair: fmt.Sprintf("put %08X.history back into the source's pg_wal, from its archive; or ", now) + startOver,
+			Cause:  bare(err),
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("postgres: read the history of timeline %d: %w", now, bare(err))
 	}

@@ -167,7 +167,7 @@ func TestOpenBehindLostLog(t *testing.T) {
 }
 
 // TestOpenAfterPromotion shows what is reported of a server that left the timeline we knew,
-// that its slot goes on, and that a standby is refused.
+// that its slot goes on, and that a standby is refused, as is one that lost its history.
 func TestOpenAfterPromotion(t *testing.T) {
 	s := pgtest.Start(t)
 	w := on(newWorld(t), s)
@@ -210,8 +210,17 @@ func TestOpenAfterPromotion(t *testing.T) {
 		}
 		source.Close()
 	}
-	if d := cmp.Diff([]string{"insert a new(2)"}, w.follow(start).read(w.marked())); d != "" {
+	f := w.follow(start)
+	if d := cmp.Diff([]string{"insert a new(2)"}, f.read(w.marked())); d != "" {
 		t.Error(d)
+	}
+	f.Close()
+	if err := os.Remove(filepath.Join(s.Dir, "data", "pg_wal", "00000002.history")); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.Open(t.Context(), replicator.OpenRequest{After: start, Timeline: 1})
+	if err := refusedWith(err, replicator.SourceBehind, "timeline 2", "00000002.history", startOver); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	tooManyConnections = "53300"
 	objectInUse        = "55006"
 	lockNotAvailable   = "55P03"
+	undefinedFile      = "58P01"
 	internalError      = "XX000"
 )
 
