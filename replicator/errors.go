@@ -108,6 +108,10 @@ func Retryable(err error) bool {
 // over. It is not final: the daemon goes back to waiting for the slot.
 var ErrFenced = errors.New("fenced: another daemon has taken over the warehouse")
 
+// ErrShutdown is wrapped by an error of a Source whose server is shutting down and waits for
+// the stream to end. What was handed over is merged after the stream was closed.
+var ErrShutdown = errors.New("the source is shutting down")
+
 // ErrUndecodable is wrapped by an error of a Source whose slot cannot decode at its
 // position and never will.
 var ErrUndecodable = errors.New("the slot cannot decode its log")

@@ -174,7 +174,7 @@ func (p *pipeline) run(ctx context.Context) error {
 func (p *pipeline) read(reading context.Context) error {
 	err := p.reader.run(reading)
 	told := reading.Err() != nil // to end
-	if errors.Is(err, errShutdown) && !told {
+	if errors.Is(err, ErrShutdown) && !told {
 		_ = p.source.Close() // what was handed over is merged without it, whatever its end is like
 	}
 	if told || p.endsWell(err) {
@@ -191,7 +191,7 @@ func (p *pipeline) endsWell(err error) bool {
 	_, altered := errors.AsType[*Altered](err)
 	_, unfit := errors.AsType[*Unfit](err)
 	_, refused := errors.AsType[*Refused](err)
-	well := altered || unfit || refused || errors.Is(err, errShutdown)
+	well := altered || unfit || refused || errors.Is(err, ErrShutdown)
 	if well {
 		p.once.Do(func() { p.ended = err })
 	}
@@ -201,7 +201,8 @@ func (p *pipeline) endsWell(err error) bool {
 // linger keeps the stream alive, and tells the slot of each merge, until all that was
 // handed over is merged: that may take longer than the server's patience, and a standby
 // would take the slot meanwhile, although the next pass is about to open it. If the stream
-// is lost meanwhile nothing is lost with it, since the next opening tells the slot.
+// is lost meanwhile nothing is lost with it, since the next opening tells the slot. It is
+// then closed at once, since a server that shuts down waits for that.
 func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
@@ -209,6 +210,7 @@ func (p *pipeline) linger(ctx context.Context, merged <-chan struct{}) {
 		select {
 		case <-tick.C:
 			if p.source.Acknowledge(ctx, LSN(p.merged.Load())) != nil {
+				_ = p.source.Close()
 				return
 			}
 		case <-merged:

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,6 +64,119 @@ func TestAnAlterationGivesNoSlotAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A server that shuts down is let go at once by a reader that waits for its sink, and while
+// what was handed over before an alteration is merged. All of that is merged all the same.
+func TestAShutdownIsNotHeldUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		transactions int // before the source is altered
+		altered      bool
+	}{
+		"the sink is slow":       {100, false},
+		"the source was altered": {1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &shutting{transactions: c.transactions}
+				s.table = oneColumn(1, "t")
+				s.cp = streaming(stateOf(s.table, Live))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				var cause error
+				var sealed []LSN
+				o := options(s)
+				o.Limits.Rows = 2
+				o.Listener.Sealed = func(b SealedBatch) { sealed = append(sealed, b.End) }
+				o.Listener.Restarted = func(r Restart) {
+					cause = r.Cause
+					cancel()
+				}
+				began := time.Now()
+				_ = Run(ctx, o)
+				if took := s.closed.Sub(began); took < shutsAfter || took > shutsAfter+2*aliveEvery {
+					t.Errorf("the stream was closed after %v", took)
+				}
+				if len(sealed) > 1 == c.altered || s.cp.LSN != sealed[len(sealed)-1] {
+					t.Errorf("handed over: %v; the warehouse came to %v", sealed, s.cp.LSN)
+				}
+				if _, altered := errors.AsType[*Altered](cause); altered != c.altered || !altered && !errors.Is(cause, ErrShutdown) {
+					t.Errorf("the pass ended with %v", cause)
+				}
+			})
+		})
+	}
+}
+
+// Nor is such a server held up while the warehouse is taken over, even if that does not end
+// when it is told to.
+func TestAShutdownWaitsForNoFence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shutting{}
+		_ = keepingAlive(t.Context(), s, 1, func(context.Context) error { return sleep(context.Background(), time.Minute) })
+		if took := s.closed.Sub(s.began); took < shutsAfter || took > shutsAfter+2*aliveEvery {
+			t.Errorf("the stream was closed after %v", took)
+		}
+	})
+}
+
+// shutting is a source of transactions that is altered behind the last, and whose server
+// begins to shut down while the first is merged.
+type shutting struct {
+	flaky
+	transactions  int
+	began, closed time.Time
+}
+
+// shutsAfter is how long after it was first acknowledged to a shutting's server shuts down.
+const shutsAfter = 5 * time.Second
+
+func (s *shutting) Open(ctx context.Context, r OpenRequest) (Source, Opened, error) {
+	_, o, err := s.flaky.Open(ctx, r)
+	s.next = Begin
+	return s, o, err
+}
+
+func (s *shutting) Next(context.Context, time.Duration) (Change, error) {
+	switch s.next {
+	case Insert:
+		s.next = Commit
+		return Change{Op: Insert, Table: s.table, New: texts("a")}, nil
+	case Commit:
+		s.next = Begin
+		s.at += 2
+		return Change{Op: Commit, LSN: s.at}, nil
+	}
+	if s.transactions--; s.transactions < 0 {
+		return Change{}, &Altered{Found: "something"}
+	}
+	s.next = Insert
+	return Change{Op: Begin, LSN: s.at + 1, XID: 7}, nil
+}
+
+func (s *shutting) Acknowledge(context.Context, LSN) error {
+	if s.began.IsZero() {
+		s.began = time.Now()
+	}
+	if time.Since(s.began) >= shutsAfter {
+		return fmt.Errorf("the server waits: %w", ErrShutdown)
+	}
+	return nil
+}
+
+func (s *shutting) Close() error {
+	if s.closed.IsZero() {
+		s.closed = time.Now()
+	}
+	return nil
+}
+
+func (s *shutting) Merge(ctx context.Context, m *Merge) (Merged, error) {
+	if err := sleep(ctx, time.Minute); err != nil {
+		return Merged{}, err
+	}
+	s.cp = m.Checkpoint
+	return Merged{}, nil
 }
 
 // keeping is a source that notes how far the warehouse was when its stream was closed, and

@@ -34,9 +34,6 @@ const (
 	longAfter = time.Second
 )
 
-// errShutdown ends a pass because the server is shutting down and waits for us.
-var errShutdown = errors.New("the source is shutting down")
-
 // reader folds the stream into batches and hands over those that are due. It owns
 // the Source.
 type reader struct {
@@ -347,7 +344,7 @@ func (r *reader) forgetRules() {
 // if everything is merged, else by ending the pass.
 func (r *reader) shutdown(ctx context.Context) error {
 	if r.batch.Changes > 0 || r.tx.open || r.merged() < r.sealed {
-		return errShutdown
+		return ErrShutdown
 	}
 	return r.sealIfDue(ctx, true)
 }

@@ -229,7 +229,9 @@ func keepingAlive(ctx context.Context, source Source, at LSN, do func(context.Co
 	return g.Wait()
 }
 
-// keepAlive keeps the slot's connection alive until ctx is done.
+// keepAlive keeps the slot's connection alive until ctx is done. If that fails, the source
+// is closed at once: a server that shuts down must not have to wait for what is done
+// meanwhile, which may not end soon though it is told to.
 func keepAlive(ctx context.Context, source Source, at LSN) error {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
@@ -237,6 +239,7 @@ func keepAlive(ctx context.Context, source Source, at LSN) error {
 		select {
 		case <-tick.C:
 			if err := source.Acknowledge(ctx, at); err != nil && ctx.Err() == nil {
+				_ = source.Close()
 				return err
 			}
 		case <-ctx.Done():

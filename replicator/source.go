@@ -45,7 +45,10 @@ type Source interface {
 
 	// Acknowledge tells the slot that it may forget everything up to lsn, and that we
 	// live. It is cheap to call often: what the server knows already is sent again
-	// only as often as its time-out asks for. lsn is never zero and never falls.
+	// only as often as its time-out asks for. lsn is never zero and never falls. If the
+	// server is shutting down, an error that wraps ErrShutdown soon says so, here and in
+	// Next, unless the server ends the stream by itself: it would wait for as long as we
+	// show that we live.
 	Acknowledge(ctx context.Context, lsn LSN) error
 
 	// Close sends what was acknowledged last, if the server does not know it, and ends
