@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,6 +71,14 @@ type (
 func (r bareRows) Scan(to ...any) error { return bare(r.Rows.Scan(to...)) }
 func (r bareRows) Err() error           { return bare(r.Rows.Err()) }
 func (r bareRow) Scan(to ...any) error  { return bare(r.Row.Scan(to...)) }
+
+// ended reports whether the server has ended a session on which nothing is done.
+func ended(conn *session) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err := conn.PgConn().ReceiveMessage(ctx)
+	return err != nil && !pgconn.Timeout(err)
+}
 
 // idle reports whether q is a session that is in no transaction.
 func idle(q querier) bool {

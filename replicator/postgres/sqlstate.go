@@ -19,6 +19,7 @@ const (
 	tooManyConnections = "53300"
 	objectInUse        = "55006"
 	lockNotAvailable   = "55P03"
+	cannotConnectNow   = "57P03" // the server starts up or, while a stream of it lives, shuts down
 	undefinedFile      = "58P01"
 	internalError      = "XX000"
 )

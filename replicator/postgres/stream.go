@@ -84,6 +84,9 @@ func (s *stream) Next(ctx context.Context, wait time.Duration) (replicator.Chang
 	s.watch(ctx)
 	var until time.Time
 	for {
+		if err := s.letGo(); err != nil {
+			return replicator.Change{}, err
+		}
 		// Inside a transaction the alteration has to wait. Otherwise a transaction that lasts
 		// longer than the time between two alterations would never get through.
 		if s.watcher != nil && !s.inside {
@@ -258,7 +261,18 @@ func (s *stream) keepalive(end replicator.LSN, reply bool) (replicator.Change, b
 // Acknowledge implements replicator.Source.
 func (s *stream) Acknowledge(_ context.Context, lsn replicator.LSN) error {
 	s.acked = max(s.acked, lsn)
+	if err := s.letGo(); err != nil {
+		return err
+	}
 	return s.remind(time.Now())
+}
+
+// letGo returns an error if the stream would hold up a server that is shutting down.
+func (s *stream) letGo() error {
+	if s.watcher != nil && s.watcher.down.Load() {
+		return fmt.Errorf("postgres: the server lets no session in, and waits for the stream to end: %w", replicator.ErrShutdown)
+	}
+	return nil
 }
 
 // statusSize is the length of a status update as a message.

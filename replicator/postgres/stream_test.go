@@ -45,7 +45,8 @@ func TestStreamWhileNobodyReads(t *testing.T) {
 }
 
 // TestStreamUrged shows that a server which shuts down is not held up: it asks again and
-// again, a mark says so, and once the stream is closed the server ends.
+// again, a mark says so, and once all is confirmed the server ends. It has the time for
+// that though the watcher notices too.
 func TestStreamUrged(t *testing.T) {
 	s := pgtest.Start(t)
 	w := on(newWorld(t), s)
@@ -53,7 +54,7 @@ func TestStreamUrged(t *testing.T) {
 	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
 	w.choose(every("a")...)
 	w.create()
-	f := w.follow(w.confirmed())
+	f := w.watched(w.confirmed())
 	w.exec(other, `INSERT INTO a VALUES (1)`)
 	f.read(w.marked())
 	stopped := make(chan error, 1)

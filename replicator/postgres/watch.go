@@ -15,11 +15,15 @@ import (
 // does not tell enough. It says nothing of an idle table, and of the others less than the
 // catalogue: no attnums, and nothing of a table that is rewritten or taken out of the
 // publication, or of a partition that is attached, detached, dropped, or truncated alone.
+// Nor does it tell a reader that is far behind, or waits for its sink, that the server is
+// shutting down. The watcher's session ends at once then, and no other is let in.
 type watcher struct {
 	*Origin
 	server  server
 	opened  sight
 	altered atomic.Pointer[replicator.Altered]
+	closing time.Time     // since when the server has let no session in because it is shutting down; zero: it does
+	down    atomic.Bool   // it has for shutdownGrace
 	soon    chan struct{} // has room for one, which asks for a look at once
 	print   string        // the catalogue's fingerprint when nothing was found to be altered; empty: not known
 	wake    func()        // ends the stream's read
@@ -63,29 +67,46 @@ func (w *watcher) close() {
 	<-w.gone
 }
 
+const (
+	// checkEvery is how often an idle session is looked at to see whether the server has
+	// ended it.
+	checkEvery = time.Second
+
+	// shutdownGrace is how long a server that is shutting down may be held up before the
+	// stream ends. Until then a reader that keeps up has received everything, and may have
+	// it merged and confirmed, so that the server ends with nothing left in the slot.
+	shutdownGrace = 5 * time.Second
+)
+
 // failedLooks is how many looks have to fail in a row before that is reported. The stream
 // notices a source that is away, so this is something else, such as that no session is left
 // for us. Until it is mended, whatever is altered goes unnoticed.
 const failedLooks = 3
 
-// run looks until something was altered, and then wakes the stream. What cannot be asked is
-// asked again later.
+// run looks until something was altered, and notices if the server shuts down. In either
+// case it wakes the stream again and again, since the stream may just be about to set the
+// deadline of a read. What cannot be asked is asked again later.
 func (w *watcher) run(ctx context.Context) {
 	defer close(w.gone)
-	var conn *session
+	conn, _ := w.enter(ctx) // if that fails, the first look says why
 	defer func() {
 		if conn != nil {
 			shut(conn)
 		}
 	}()
-	tick := time.NewTicker(w.options.LookEvery)
-	defer tick.Stop()
+	looks, checks := time.NewTicker(w.options.LookEvery), time.NewTicker(checkEvery)
+	defer looks.Stop()
+	defer checks.Stop()
 	say, failed := w.waitingOnce(), 0
-	for w.altered.Load() == nil {
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-checks.C:
+			conn = w.check(ctx, conn)
+			w.wakeIfDue()
+			continue
+		case <-looks.C:
 		case <-w.soon:
 		}
 		var err error
@@ -94,10 +115,51 @@ func (w *watcher) run(ctx context.Context) {
 		} else if failed++; failed >= failedLooks && ctx.Err() == nil {
 			say("a look at the catalogue, which fails: " + err.Error())
 		}
+		w.wakeIfDue()
 	}
-	for sleep(ctx, 100*time.Millisecond) == nil {
+}
+
+// wakeIfDue ends the stream's read if there is something to tell.
+func (w *watcher) wakeIfDue() {
+	if w.altered.Load() != nil || w.down.Load() {
 		w.wake()
 	}
+}
+
+// enter opens a session, and takes note if the server lets none in because it is shutting
+// down. That a session has ended does not show that: it may have been ended alone.
+func (w *watcher) enter(ctx context.Context) (*session, error) {
+	conn, err := w.connect(ctx)
+	switch {
+	case err == nil:
+		w.closing = time.Time{}
+	case codeOf(err) != cannotConnectNow:
+	case w.closing.IsZero():
+		w.closing = time.Now()
+	case time.Since(w.closing) >= shutdownGrace:
+		w.down.Store(true)
+	}
+	return conn, err
+}
+
+// check opens a session in place of one that has ended. While the server is shutting down
+// it tries to, to see whether it still is.
+func (w *watcher) check(ctx context.Context, conn *session) *session {
+	switch {
+	case conn != nil && ended(conn):
+		return w.replace(ctx, conn)
+	case conn == nil && !w.closing.IsZero():
+		conn, _ = w.enter(ctx) // the next look reports what fails
+	}
+	return conn
+}
+
+// replace opens a session in place of one that has ended or failed, and returns nil if it
+// cannot.
+func (w *watcher) replace(ctx context.Context, conn *session) *session {
+	shut(conn)
+	conn, _ = w.enter(ctx) // the next look reports what fails
+	return conn
 }
 
 // lookBy looks on a session, or on a new one if conn is nil. It returns the session for the
@@ -105,15 +167,18 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) lookBy(ctx context.Context, conn *session) (*session, error) {
 	if conn == nil {
 		var err error
-		if conn, err = w.connect(ctx); err != nil {
+		if conn, err = w.enter(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if err := w.look(ctx, conn); err != nil {
-		shut(conn)
-		return nil, err
+	if w.altered.Load() != nil {
+		return conn, nil // the stream is about to be opened again
 	}
-	return conn, nil
+	err := w.look(ctx, conn)
+	if err != nil {
+		conn = w.replace(ctx, conn)
+	}
+	return conn, err
 }
 
 // look compares what can be seen now with what was seen when the stream was opened or, if a
