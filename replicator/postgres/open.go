@@ -258,7 +258,7 @@ func forkIn(history string, was int32) (replicator.LSN, error) {
 // once the stream is ours.
 func (p *opening) look(ctx context.Context) (err error) {
 	if p.request.Known != nil {
-		known, err := p.request.Known(ctx)
+		known, err := p.remembers(ctx)
 		if err != nil {
 			return err
 		}
@@ -308,6 +308,33 @@ func (p *opening) look(ctx context.Context) (err error) {
 		p.opened.End, err = p.mark(ctx, p.conn)
 	}
 	return err
+}
+
+// remembers asks what is remembered of the tables. That may take as long as the warehouse is
+// away, so it is given up once the server has ended our session: it may be shutting down,
+// and would wait for the stream.
+func (p *opening) remembers(ctx context.Context) (known replicator.Known, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		known, err = p.request.Known(ctx)
+	}()
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return known, err
+		case <-tick.C:
+			if ended(p.conn) {
+				cancel()
+				<-done
+				return known, errors.New("postgres: the server ended the session before it was known what is remembered of the tables")
+			}
+		}
+	}
 }
 
 // endOfLog returns where the server's log ends: with pg_current_wal_flush_lsn the end of

@@ -127,3 +127,31 @@ func TestEndOfASessionIsNoShutdown(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestShutdownWhileTheWarehouseIsAway shows that a server which shuts down is let go by an
+// opening that waits to be told what is remembered, since that is in the warehouse.
+func TestShutdownWhileTheWarehouseIsAway(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t)
+	w := on(newWorld(t), s)
+	other := w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.create()
+	start := w.confirmed()
+	w.exec(other, `INSERT INTO a VALUES (1)`)
+	stopped := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
+	defer cancel()
+	_, _, err := w.Open(ctx, replicator.OpenRequest{After: start, Known: func(ctx context.Context) (replicator.Known, error) {
+		go func() { stopped <- s.Stop(pgtest.Fast) }()
+		<-ctx.Done()
+		return replicator.Known{}, ctx.Err()
+	}})
+	if err == nil || ctx.Err() != nil || replicator.Final(err) {
+		t.Errorf("got %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
