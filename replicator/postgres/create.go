@@ -16,7 +16,7 @@ func (o *Origin) Create(ctx context.Context, r replicator.CreateRequest) (c repl
 		return c, err
 	}
 	defer shut(conn)
-	s, err := fitServer(ctx, conn)
+	s, err := o.fitServer(ctx, conn)
 	if err != nil {
 		return c, err
 	}

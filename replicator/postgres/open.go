@@ -37,7 +37,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 		return nil, replicator.Opened{}, err
 	}
 	defer shut(conn)
-	s, err := fitServer(ctx, conn)
+	s, err := o.fitServer(ctx, conn)
 	if err != nil {
 		return nil, replicator.Opened{}, err
 	}

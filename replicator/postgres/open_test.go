@@ -167,7 +167,8 @@ func TestOpenBehindLostLog(t *testing.T) {
 }
 
 // TestOpenAfterPromotion shows what is reported of a server that left the timeline we knew,
-// that its slot goes on, and that a standby is refused, as is one that lost its history.
+// that its slot goes on, and that a standby is refused, unless it may be about to be
+// promoted, as is one that lost its history.
 func TestOpenAfterPromotion(t *testing.T) {
 	s := pgtest.Start(t)
 	w := on(newWorld(t), s)
@@ -184,9 +185,22 @@ func TestOpenAfterPromotion(t *testing.T) {
 	if err := s.Restart(pgtest.Fast); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := w.Open(t.Context(), replicator.OpenRequest{After: start, Timeline: 1})
-	if err := refusedWith(err, replicator.SourceInRecovery, "primary"); err != nil {
-		t.Error(err)
+	for _, test := range []struct {
+		was    failover
+		passes bool
+	}{
+		{w.failover, true}, // it was a primary a moment ago
+		{failover{primary: true, since: time.Now().Add(-failoverTakes)}, false},
+		{failover{}, false}, // it is the first that we see of it
+	} {
+		w.failover = test.was
+		_, _, err := w.Open(t.Context(), replicator.OpenRequest{After: start, Timeline: 1})
+		if halts := refusedWith(err, replicator.SourceInRecovery, "primary"); err == nil || test.passes == (halts == nil) {
+			t.Errorf("in recovery after %+v: %v", test.was, err)
+		}
+		if test.passes && replicator.Final(err) {
+			t.Errorf("it is not tried again: %v", err)
+		}
 	}
 	if state, err := w.SlotState(t.Context()); err != nil || !state.Exists {
 		t.Errorf("looked at on a standby: %+v, %v", state, err)
@@ -218,7 +232,7 @@ func TestOpenAfterPromotion(t *testing.T) {
 	if err := os.Remove(filepath.Join(s.Dir, "data", "pg_wal", "00000002.history")); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = w.Open(t.Context(), replicator.OpenRequest{After: start, Timeline: 1})
+	_, _, err := w.Open(t.Context(), replicator.OpenRequest{After: start, Timeline: 1})
 	if err := refusedWith(err, replicator.SourceBehind, "timeline 2", "00000002.history", startOver); err != nil {
 		t.Error(err)
 	}

@@ -40,6 +40,7 @@ type Options struct {
 type Origin struct {
 	options Options
 
+	failover   failover                              // whether the source may be between two primaries
 	stuck      stuck                                 // where decoding failed, and how often
 	textOnly   textOnly                              // what could not be read in binary
 	filters    filters                               // how the server reads the conditions of the config

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -91,18 +92,49 @@ func serverOf(ctx context.Context, q querier) (s server, err error) {
 }
 
 // fitServer returns what a server says about itself, or a *replicator.Halt if nothing can
-// be replicated from it.
-func fitServer(ctx context.Context, q querier) (server, error) {
+// be replicated from it. If it is in recovery during a failover, the error is a plain one.
+func (o *Origin) fitServer(ctx context.Context, q querier) (server, error) {
 	s, err := serverOf(ctx, q)
 	if err != nil {
 		return s, err
 	}
-	for _, halt := range []*replicator.Halt{s.versionHalt(), s.recoveryHalt(), s.walHalt()} {
+	if halt := s.versionHalt(); halt != nil {
+		return s, halt
+	}
+	if o.failover.goesOn(s.recovery, time.Now()) {
+		return s, errors.New("postgres: the source is in recovery, and was a primary before: a failover may be under way")
+	}
+	for _, halt := range []*replicator.Halt{s.recoveryHalt(), s.walHalt()} {
 		if halt != nil {
 			return s, halt
 		}
 	}
 	return s, nil
+}
+
+// failover is what is known of the source's way from one primary to another. Until the
+// other is promoted, and for as long as its name is still that of the one before, the source
+// may be a standby.
+type failover struct {
+	primary bool      // the source was a primary when it was first asked, or has been since
+	since   time.Time // when it was first seen in recovery after that; zero: it is a primary
+}
+
+// failoverTakes is how long a failover may take.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Failover.html
+const failoverTakes = 2 * time.Minute
+
+// goesOn takes note of whether the source is in recovery, and reports whether that may be
+// because of a failover.
+func (f *failover) goesOn(recovery bool, now time.Time) bool {
+	switch {
+	case !recovery:
+		*f = failover{primary: true}
+		return false
+	case f.since.IsZero():
+		f.since = now
+	}
+	return f.primary && now.Sub(f.since) < failoverTakes
 }
 
 func (s server) versionHalt() *replicator.Halt {
