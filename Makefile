@@ -94,7 +94,7 @@ surface: ## test/surface/statements.sql anew: every statement that the daemon se
 	@git diff --stat -- test/surface/statements.sql
 
 .PHONY: image
-image: ## the container image, with docker or buildah
+image: ## the container image, TAG=rowshift:dev, with docker or podman; without them a test of the Dockerfile
 	deploy/image.sh
 
 .PHONY: fuzz

@@ -95,7 +95,7 @@ with_buildah() {
     exit 1
   fi
   rm "$root/of-root.yaml"
-  echo "image: $tag from the Dockerfile by buildah, user $user, $(du -sb "$root" | cut -f1) bytes"
+  echo "image: $tag from the Dockerfile by buildah, user $user, $(du -sb "$root" | cut -f1) bytes; it was looked at and is not kept: install docker or podman for one to push"
   b umount "$made" >/dev/null
   b rm "$made" >/dev/null
 }
@@ -109,7 +109,7 @@ by_hand() {
   fi
   grep -q '^USER 65532:65532$' Dockerfile || { echo "image: the Dockerfile does not drop root" >&2; return 1; }
   env -i "$tmp/rowshift" version
-  echo "image: neither an engine nor buildah can run here; the binary was built and checked alone ($(stat -c %s "$tmp/rowshift") bytes)"
+  echo "image: neither an engine nor buildah can run here; the binary was built and checked alone ($(stat -c %s "$tmp/rowshift") bytes), and there is no image"
 }
 
 if ! have_buildah || ! with_buildah; then

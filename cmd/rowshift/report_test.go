@@ -128,11 +128,11 @@ func TestStatusFindsProblems(t *testing.T) {
 		{func(s *statusReport, _ *replicator.Checkpoint, slot slotSighting) {
 			s.saw("x", nil, slot, errors.New("no route"))
 		}, "the slot could not be looked at: no route"},
-		{func(s *statusReport, cp *replicator.Checkpoint, _ slotSighting) { s.saw("x", cp, slotSighting{}, nil) }, "the slot x is missing: what the warehouse lacks is lost"},
+		{func(s *statusReport, cp *replicator.Checkpoint, _ slotSighting) { s.saw("x", cp, slotSighting{}, nil) }, "the slot x is missing: what the warehouse lacks is lost; " + resetHelps},
 		{func(s *statusReport, cp *replicator.Checkpoint, slot slotSighting) {
 			slot.status = "lost"
 			s.saw("x", cp, slot, nil)
-		}, "the slot x is lost: the log that it needs is gone"},
+		}, "the slot x is lost: the log that it needs is gone; " + resetHelps},
 		{func(s *statusReport, cp *replicator.Checkpoint, slot slotSighting) {
 			slot.active = false
 			s.remembered(cp, nil)

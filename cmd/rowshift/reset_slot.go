@@ -166,7 +166,7 @@ func (c resetSlotCommand) look(ctx context.Context, look resetLooks, state *reds
 // whyHere says why nobody else carries the reset out.
 func whyHere(slot slotSighting) string {
 	if slot.active {
-		return fmt.Sprintf("whoever has the slot has not taken it up for %v: it hangs, or has merged nothing since, by which it would have seen the request", ignored)
+		return fmt.Sprintf("whoever has the slot has not taken it up for %v: it has merged nothing since, by which it would have seen the request, or it hangs", ignored)
 	}
 	return "no daemon has the slot"
 }

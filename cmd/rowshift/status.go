@@ -223,11 +223,14 @@ func (s *statusReport) saw(name string, cp *replicator.Checkpoint, slot slotSigh
 	s.Slot.LagBytes = cp.LSN.Behind(slot.current)
 	switch {
 	case !slot.exists:
-		s.problem("the slot %s is missing: what the warehouse lacks is lost", name)
+		s.problem("the slot %s is missing: what the warehouse lacks is lost; %s", name, resetHelps)
 	case slot.status == "lost":
-		s.problem("the slot %s is lost: the log that it needs is gone", name)
+		s.problem("the slot %s is lost: the log that it needs is gone; %s", name, resetHelps)
 	}
 }
+
+// resetHelps says what brings a pipeline back whose slot is gone.
+const resetHelps = "rowshift reset-slot --token WORD makes it anew and loads all tables again"
 
 // heard adds the daemon's answer. It has to be called after saw: if the daemon does not
 // answer, that is no problem as long as the slot is active, since the daemon may run on
