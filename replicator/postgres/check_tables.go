@@ -23,6 +23,7 @@ func (c *check) choices(ctx context.Context) {
 	for _, t := range tables {
 		c.rights(ctx, t)
 		c.followed(t)
+		c.numbers(t)
 	}
 	if faults != nil {
 		c.unasked("publication "+c.options.Publication, fmt.Errorf("the tables have to be fit first"))
@@ -110,6 +111,20 @@ func (c *check) followed(t *schema.Table) {
 			c.warn(subject, fmt.Sprintf("column %q is called %q in the source now, and followed as long as it is remembered", column.Configured, column.Name),
 				fmt.Sprintf("in the config, write %s in the place of %s under tables.%v", column.Name, column.Configured, t.Configured))
 		}
+	}
+}
+
+// numbers warns of columns of numbers that will be text in Redshift, because they are wider
+// than its DECIMAL or have no bounds, and the config does not say what they shall be.
+func (c *check) numbers(t *schema.Table) {
+	i := slices.IndexFunc(c.options.Choices, func(choice schema.Choice) bool { return choice.Name == t.Configured })
+	for _, column := range t.Columns {
+		_, typed := c.options.Choices[i].Types[column.Configured]
+		if column.Type.Name != "numeric" || !column.Mapping.Text || column.HashKey != nil || typed {
+			continue
+		}
+		c.warn("table "+t.Name.String(), fmt.Sprintf("column %q is a numeric that no DECIMAL is sure to hold, so it will be %s in Redshift: exact, but text to SUM and ORDER BY", column.Name, column.Mapping.Type),
+			fmt.Sprintf("choose a type under tables.%v, as in types: {%s: \"DECIMAL(20,4)\"}", t.Configured, column.Configured))
 	}
 }
 

@@ -292,3 +292,28 @@ func TestAnOvergrownServerHasItsSlot(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckOfNumbers shows that Check warns of numbers that will be text, unless the config
+// chooses that, and that what it prints is a choice.
+func TestCheckOfNumbers(t *testing.T) {
+	w := newWorld(t)
+	w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY, n numeric, p numeric(10, 2), v text)`)
+	w.choose(every("a")...)
+	for _, chosen := range []string{"", "DECIMAL(20,4)", "VARCHAR(65535)"} {
+		if chosen != "" {
+			w.options.Choices[0].Types = map[string]string{"n": chosen}
+		}
+		var warned []replicator.Finding
+		for _, f := range w.Check(t.Context()) {
+			if strings.Contains(f.Found, "numeric") {
+				warned = append(warned, f)
+			}
+		}
+		if chosen != "" && len(warned) > 0 {
+			t.Errorf("as %s: %+v", chosen, warned)
+		}
+		if chosen == "" && (len(warned) != 1 || warned[0].Verdict != replicator.Warning || !strings.Contains(warned[0].Found, `"n"`) || !strings.Contains(warned[0].Repair, `types: {n: "DECIMAL(20,4)"}`)) {
+			t.Errorf("%+v", warned)
+		}
+	}
+}
