@@ -46,6 +46,7 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 	for _, n := range names {
 		f.tell(redshift.Answer{Table: n, State: redshift.ResyncRequested})
 	}
+	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge, or within %v while nothing is merged; see %s.request.\n", f.unnoticed-time.Minute, config.warehouse.metadataSchema)
 	if c.Wait {
 		return f.follow(ctx, func(ctx context.Context) (seen resyncsSeen, err error) {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -60,7 +61,6 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 			return seen, err
 		}, r.slot)
 	}
-	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge or checkpoint refresh; see %s.request.\n", config.warehouse.metadataSchema)
 	return nil
 }
 
