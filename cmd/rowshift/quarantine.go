@@ -53,13 +53,13 @@ func (c quarantineList) Run(ctx context.Context, o *outside) error {
 	if err != nil {
 		return err
 	}
-	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
+	return o.ask(ctx, func(ctx context.Context, config *config, r *rooms) error {
 		rows, err := r.warehouse.Quarantine(ctx, tables, c.Limit+1)
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
-			fmt.Fprintln(o.stderr, "rowshift:", nothingIn(tables))
+			fmt.Fprintln(o.stderr, "rowshift:", nothingIn(tables, config.tables))
 		}
 		more := len(rows) > c.Limit
 		if more {
@@ -93,14 +93,19 @@ func namesOf(texts []string) ([]schema.Name, error) {
 }
 
 // nothingIn returns a message for an empty list, which would otherwise look as if the
-// command had done nothing.
-func nothingIn(tables []schema.Name) string {
+// command had done nothing. A name that the config lacks may be misspelt, or that of a table
+// which was removed from it.
+func nothingIn(tables []schema.Name, choices []schema.Choice) string {
 	if len(tables) == 0 {
 		return "nothing is in quarantine"
 	}
 	var names []string
 	for _, n := range tables {
-		names = append(names, asRead(n))
+		name := asRead(n)
+		if !slices.ContainsFunc(choices, func(c schema.Choice) bool { return c.Name == n }) {
+			name += " (no table of the config)"
+		}
+		names = append(names, name)
 	}
 	return "nothing of " + strings.Join(names, ", ") + " is in quarantine"
 }

@@ -75,8 +75,8 @@ func TestQuarantineListSaysThatThereIsNothing(t *testing.T) {
 	if err != nil || len(tables) != 2 {
 		t.Errorf("%v, %v", tables, err)
 	}
-	for want, of := range map[string][]schema.Name{"nothing is in quarantine": nil, `nothing of public.person, "my.schema".person is in quarantine`: tables} {
-		if got := nothingIn(of); got != want {
+	for want, of := range map[string][]schema.Name{"nothing is in quarantine": nil, `nothing of public.person, "my.schema".person (no table of the config) is in quarantine`: tables} {
+		if got := nothingIn(of, []schema.Choice{{Name: tables[0]}}); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
