@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -275,21 +276,47 @@ func TestCheckOfAnOldMinor(t *testing.T) {
 	}
 }
 
-// TestAnOvergrownServerHasItsSlot shows that a slot is not taken for lost because its server
-// runs out of memory as it decodes, which another release of PostgreSQL does not.
+// TestAnOvergrownServerHasItsSlot shows that a slot is not taken for lost, nor reset, because
+// its server runs out of memory as it decodes, which the next release of PostgreSQL does not.
+// On another release the same words are of a slot that leads nowhere.
 func TestAnOvergrownServerHasItsSlot(t *testing.T) {
-	for message, reason := range map[string]replicator.Reason{
-		"invalid memory alloc request size 1140850688": replicator.SourceUnfit,
-		"could not read block 7":                       replicator.SlotLost,
+	const overgrown = "invalid memory alloc request size 1140850688"
+	for _, test := range []struct {
+		version       int
+		message, next string // the release that decodes the slot; empty: none does
+	}{
+		{140018, overgrown, "14.19 "}, {150013, overgrown, "15.14 "}, {160009, overgrown, "16.10 "}, {170005, overgrown, "17.6 "},
+		{170004, overgrown, ""}, {170006, overgrown, ""}, {180000, overgrown, ""}, {170005, "could not read block 7", ""},
 	} {
-		o := &Origin{}
+		o := &Origin{from: server{version: test.version}}
 		var err error
 		for range stuckAfter {
-			err = o.undecodable(7, newFault(internalError, message))
+			err = o.undecodable(7, newFault(internalError, test.message))
 		}
-		if err := refusedWith(err, reason, message); err != nil {
-			t.Error(err)
+		reason := replicator.SourceUnfit
+		if test.next == "" {
+			reason = replicator.SlotLost
 		}
+		if err := refusedWith(err, reason, test.message, test.next); err != nil {
+			t.Errorf("%d: %v", test.version, err)
+		}
+		h, _ := errors.AsType[*replicator.Halt](err)
+		if resets := (&replicator.Checkpoint{}).Repairs(h, true); resets != (test.next == "") {
+			t.Errorf("%d: %v is answered with a reset: %t", test.version, err, resets)
+		}
+	}
+}
+
+// TestStreamsServer shows that the release of the server that a stream comes from is known,
+// by which its errors are judged.
+func TestStreamsServer(t *testing.T) {
+	w := newWorld(t)
+	w.exec(w.dial(), `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.choose(every("a")...)
+	w.create()
+	w.follow(w.confirmed())
+	if w.from.major() != w.major() {
+		t.Errorf("the stream is taken to come from PostgreSQL %d", w.from.major())
 	}
 }
 

@@ -75,8 +75,8 @@ func (o *Origin) undecodable(at replicator.LSN, cause error) error {
 	if o.stuck.times < stuckAfter {
 		return err
 	}
-	if overgrown(cause) {
-		return overgrownHalt(o.options.Slot, at, err)
+	if o.from.overgrows(cause) {
+		return o.from.overgrownHalt(o.options.Slot, at, err)
 	}
 	h := &replicator.Halt{
 		Reason: replicator.SlotLost,

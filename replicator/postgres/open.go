@@ -41,6 +41,7 @@ func (o *Origin) Open(ctx context.Context, r replicator.OpenRequest) (replicator
 	if err != nil {
 		return nil, replicator.Opened{}, err
 	}
+	o.from = s
 	p := &opening{
 		Origin: o, conn: conn, server: s, request: r,
 		matcher: &matcher{tables: map[uint32]chosen{}, looked: o.partitions.recorder(), unrendered: o.textOnly.addLog},

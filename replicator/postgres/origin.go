@@ -40,6 +40,7 @@ type Options struct {
 type Origin struct {
 	options Options
 
+	from       server                                // what the latest stream comes from
 	failover   failover                              // whether the source may be between two primaries
 	stuck      stuck                                 // where decoding failed, and how often
 	textOnly   textOnly                              // what could not be read in binary

@@ -41,19 +41,21 @@ func (s server) minorFault() (text string, first int) {
 // outOfMemory is how a server says that it would need more than a gigabyte at once.
 const outOfMemory = "invalid memory alloc request size"
 
-// overgrown reports whether err is that of a server with the second of these faults. It says
-// nothing about the slot, which a later release decodes.
-func overgrown(err error) bool {
-	return codeOf(err) == internalError && strings.Contains(err.Error(), outOfMemory)
+// overgrows reports whether err is the second of these faults, and the server's release has
+// it. It says nothing about the slot, which the next release decodes. From any other release
+// the same words are about a value whose text is longer than that, which no release sends.
+func (s server) overgrows(err error) bool {
+	return s.version%10000 == sound[s.major()]-1 && codeOf(err) == internalError && strings.Contains(err.Error(), outOfMemory)
 }
 
 // overgrownHalt returns the Halt for a stream that ended so each time behind a position.
-func overgrownHalt(slot string, at replicator.LSN, cause error) *replicator.Halt {
+func (s server) overgrownHalt(slot string, at replicator.LSN, cause error) *replicator.Halt {
+	first := sound[s.major()]
 	return &replicator.Halt{
 		Reason: replicator.SourceUnfit,
 		Found:  fmt.Sprintf("slot %q fails behind %v each time with: %v", slot, at, cause),
-		Means:  "PostgreSQL 14.18, 15.13, 16.9 and 17.5 fail so if tables are altered while others write; the slot is whole",
-		Repair: "upgrade the source to PostgreSQL 14.19, 15.14, 16.10 or 17.6 or later, and start the daemon again; if it is none of the four: " + startOver,
+		Means:  fmt.Sprintf("PostgreSQL %d.%d fails so if tables are altered while others write, a fault of this release alone; the slot is whole", s.major(), first-1),
+		Repair: fmt.Sprintf("upgrade the source to PostgreSQL %d.%d or later, which decodes the same slot", s.major(), first),
 		Cause:  cause,
 	}
 }
