@@ -138,7 +138,11 @@ func (r *reading) certificates(path string, s setting) string {
 		return ""
 	}
 	if _, err := readCertificates(file); err != nil {
-		r.add(path, reasonOf(err), "name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem")
+		found := reasonOf(err)
+		if !strings.ContainsAny(file, "\r\n") { // else it is no path, and may be a key
+			found = r.asWritten(file) + ": " + found
+		}
+		r.add(path, found, "name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem")
 	}
 	return file
 }

@@ -24,6 +24,7 @@ type watcher struct {
 	altered atomic.Pointer[replicator.Altered]
 	closing time.Time     // since when the server has let no session in because it is shutting down; zero: it does
 	down    atomic.Bool   // it has for shutdownGrace
+	cut     bool          // the latest session could not be opened, and no server said why: it may be shutting down
 	soon    chan struct{} // has room for one, which asks for a look at once
 	print   string        // the catalogue's fingerprint when nothing was found to be altered; empty: not known
 	wake    func()        // ends the stream's read
@@ -130,6 +131,7 @@ func (w *watcher) wakeIfDue() {
 // down. That a session has ended does not show that: it may have been ended alone.
 func (w *watcher) enter(ctx context.Context) (*session, error) {
 	conn, err := w.connect(ctx)
+	w.cut = err != nil && codeOf(err) == ""
 	switch {
 	case err == nil:
 		w.closing = time.Time{}
@@ -142,13 +144,13 @@ func (w *watcher) enter(ctx context.Context) (*session, error) {
 	return conn, err
 }
 
-// check opens a session in place of one that has ended. While the server is shutting down
-// it tries to, to see whether it still is.
+// check opens a session in place of one that has ended. While the server is shutting down, or
+// may be, it tries to, to see whether it still is.
 func (w *watcher) check(ctx context.Context, conn *session) *session {
 	switch {
 	case conn != nil && ended(conn):
 		return w.replace(ctx, conn)
-	case conn == nil && !w.closing.IsZero():
+	case conn == nil && (w.cut || !w.closing.IsZero()):
 		conn, _ = w.enter(ctx) // the next look reports what fails
 	}
 	return conn

@@ -114,7 +114,7 @@ func (w *Warehouse) explainGrant(ctx context.Context, s *session, err error) err
 	}
 	h := &replicator.Halt{
 		Reason: replicator.WarehouseUnfit,
-		Found:  fmt.Sprintf("warehouse.readers are %s; Redshift says: %v", strings.Join(w.options.Readers, ", "), err),
+		Found:  fmt.Sprintf("warehouse.readers are %s; Redshift says: %v", strings.Join(w.options.Readers, ", "), strings.TrimPrefix(err.Error(), "redshift: ")),
 		Means:  "one of them is not there, so it can be granted nothing",
 		Repair: "correct warehouse.readers, or make it; rowshift check says which it is",
 		Cause:  err,

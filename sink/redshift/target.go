@@ -143,7 +143,7 @@ func (w *Warehouse) drift(t *schema.Table, have map[string]string) error {
 			Reason: replicator.TargetDrift,
 			Found:  fmt.Sprintf("there is no table %s", p),
 			Means:  "the target was dropped or renamed by somebody",
-			Repair: "put it back under its name, or have it made anew; then " + resyncOf(t),
+			Repair: "put it back under its name, or leave it to the resync to make it; then " + resyncOf(t),
 		}
 	}
 	for _, c := range t.Columns {
