@@ -24,8 +24,14 @@ func logOf(t *testing.T, level zapcore.Level, do func(replicator.Listener)) []ma
 	l := newTeller(newLogger(zapcore.AddSync(&b), level, false), nil)
 	do(replicator.Tee(l.listener(), newState(time.Now()).listener()))
 	l.rest()
+	return linesOf(t, &b)
+}
+
+// linesOf returns the entries of a log.
+func linesOf(t *testing.T, log io.Reader) []map[string]any {
+	t.Helper()
 	var lines []map[string]any
-	for d := json.NewDecoder(&b); ; {
+	for d := json.NewDecoder(log); ; {
 		var line map[string]any
 		if err := d.Decode(&line); errors.Is(err, io.EOF) {
 			return lines

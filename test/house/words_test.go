@@ -122,5 +122,5 @@ func TestNothingIsLeftOpen(t *testing.T) {
 // sleepsOnPurpose reports whether a file may sleep, because its clock is synctest's or
 // because it stands in for a slow world.
 func sleepsOnPurpose(path string) bool {
-	return strings.HasPrefix(path, "replicator/sim_") || slices.Contains([]string{"replicator/postgres/gather_test.go", "replicator/postgres/lock_test.go", "cmd/rowshift/state_test.go"}, path)
+	return strings.HasPrefix(path, "replicator/sim_") || slices.Contains([]string{"replicator/postgres/gather_test.go", "replicator/postgres/lock_test.go", "cmd/rowshift/log_merges_test.go", "cmd/rowshift/state_test.go"}, path)
 }
