@@ -173,14 +173,12 @@ func (w *watcher) lookBy(ctx context.Context, conn *session) (*session, error) {
 			return nil, err
 		}
 	}
-	if w.altered.Load() != nil {
-		return conn, nil // the stream is about to be opened again
+	if w.altered.Load() == nil { // else the stream is about to be opened again
+		if err := w.look(ctx, conn); err != nil {
+			return w.replace(ctx, conn), err
+		}
 	}
-	err := w.look(ctx, conn)
-	if err != nil {
-		conn = w.replace(ctx, conn)
-	}
-	return conn, err
+	return conn, nil
 }
 
 // look compares what can be seen now with what was seen when the stream was opened or, if a
