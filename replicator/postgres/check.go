@@ -17,7 +17,7 @@ func (o *Origin) Check(ctx context.Context) []replicator.Finding {
 	c := &check{Origin: o}
 	conn, err := o.connect(ctx)
 	if err != nil {
-		c.fail("connection", err.Error(), "make sure that source.dsn, its password and its ca are right, and that the server lets us in")
+		c.fail("connection", err.Error(), c.unreached(ctx, err))
 		return c.findings
 	}
 	defer shut(conn)

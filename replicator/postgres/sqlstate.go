@@ -10,18 +10,21 @@ import (
 // SQLSTATEs that are acted on.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	notSupported       = "0A000" // of a condition that PostgreSQL would take elsewhere
-	notInRepertoire    = "22021" // bytes that are invalid in the database's encoding
-	untranslatable     = "22P05" // a character that UTF-8 lacks
-	deadlockDetected   = "40P01"
-	insufficientRights = "42501"
-	undefinedObject    = "42704"
-	tooManyConnections = "53300"
-	objectInUse        = "55006"
-	lockNotAvailable   = "55P03"
-	cannotConnectNow   = "57P03" // the server starts up or, while a stream of it lives, shuts down
-	undefinedFile      = "58P01"
-	internalError      = "XX000"
+	notSupported         = "0A000" // of a condition that PostgreSQL would take elsewhere
+	notInRepertoire      = "22021" // bytes that are invalid in the database's encoding
+	untranslatable       = "22P05" // a character that UTF-8 lacks
+	invalidAuthorization = "28000" // pg_hba.conf, or a role that is not there or may not log in
+	invalidPassword      = "28P01"
+	undefinedDatabase    = "3D000"
+	deadlockDetected     = "40P01"
+	insufficientRights   = "42501"
+	undefinedObject      = "42704"
+	tooManyConnections   = "53300"
+	objectInUse          = "55006"
+	lockNotAvailable     = "55P03"
+	cannotConnectNow     = "57P03" // the server starts up or, while a stream of it lives, shuts down
+	undefinedFile        = "58P01"
+	internalError        = "XX000"
 )
 
 // Classes of SQLSTATEs that are acted on: the first two characters.
