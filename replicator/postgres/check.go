@@ -58,6 +58,7 @@ type check struct {
 	server   server
 	another  bool // the source is not the one that is remembered
 	begun    bool // our slot exists, or the pipeline is remembered, so the publication is ours too
+	slotless bool // there is no slot yet
 	findings []replicator.Finding
 }
 
@@ -170,6 +171,7 @@ func (c *check) slot(ctx context.Context) {
 		c.unasked(subject, err)
 		return
 	}
+	c.slotless = found == nil
 	foreseen := c.expects != nil && !c.another
 	missing := c.streamable(found, c.server.database)
 	c.begun = missing == nil || foreseen && c.expects.checkpoint != nil

@@ -231,17 +231,24 @@ func (c *check) publication(ctx context.Context, tables []*schema.Table) {
 	switch {
 	case err != nil:
 		c.unasked(subject, err)
-	case len(lacks) > 0:
-		c.fail(subject, "run would make or alter it, but the role lacks "+strings.Join(lacks, ", "),
-			"give it that, or have a DBA run "+inOne(statements)+" and set source.create to false")
+	case len(lacks.names) > 0:
+		c.fail(subject, "run would make or alter it, but the role lacks "+strings.Join(lacks.names, ", "), c.publicationRepair(lacks, statements))
 	default:
 		c.fine(subject, "run makes it so: "+strings.Join(statements, "; "))
 	}
 }
 
+// lacking is what a role lacks to make or alter the publication.
+type lacking struct {
+	names  []string // of the rights, in words
+	create bool     // CREATE on the database
+	owners []string // the roles that own the tables and the publication, as far as it is a member of none
+	super  []string // those of them that are superusers
+}
+
 // publicationRights returns what the role lacks to make or alter the publication.
 // https://www.postgresql.org/docs/current/logical-replication-security.html
-func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (lacks []string, err error) {
+func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (lacks lacking, err error) {
 	var oids []uint32
 	for _, t := range tables {
 		oids = append(oids, t.OID)
@@ -249,23 +256,52 @@ func (c *check) publicationRights(ctx context.Context, tables []*schema.Table) (
 	var create, owner bool
 	var foreign []string
 	err = c.conn.QueryRow(ctx, `
+		WITH owners AS (
+		    SELECT relowner AS owner FROM pg_class WHERE oid = ANY ($1::oid[])
+		    UNION SELECT pubowner FROM pg_publication WHERE pubname = $2
+		), others AS (SELECT rolname, rolsuper FROM pg_roles JOIN owners ON owner = oid WHERE NOT pg_has_role(owner, 'USAGE'))
 		SELECT has_database_privilege(current_database(), 'CREATE'),
 		       coalesce((SELECT pg_has_role(pubowner, 'USAGE') FROM pg_publication WHERE pubname = $2), true),
-		       coalesce((SELECT array_agg(c.oid::regclass::text ORDER BY 1) FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')), '{}')`,
-		oids, c.options.Publication).Scan(&create, &owner, &foreign)
+		       coalesce((SELECT array_agg(c.oid::regclass::text ORDER BY 1) FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')), '{}'),
+		       coalesce((SELECT array_agg(rolname::text ORDER BY 1) FROM others), '{}'),
+		       coalesce((SELECT array_agg(rolname::text ORDER BY 1) FROM others WHERE rolsuper), '{}')`,
+		oids, c.options.Publication).Scan(&create, &owner, &foreign, &lacks.owners, &lacks.super)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: ask for the rights to make a publication: %w", err)
+		return lacks, fmt.Errorf("postgres: ask for the rights to make a publication: %w", err)
 	}
+	lacks.create = !create
 	if !create {
-		lacks = append(lacks, "CREATE on the database")
+		lacks.names = append(lacks.names, "CREATE on the database")
 	}
 	if !owner {
-		lacks = append(lacks, "ownership of the publication")
+		lacks.names = append(lacks.names, "ownership of the publication")
 	}
 	if len(foreign) > 0 {
-		lacks = append(lacks, "ownership of "+strings.Join(foreign, ", "))
+		lacks.names = append(lacks.names, "ownership of "+strings.Join(foreign, ", "))
 	}
 	return lacks, nil
+}
+
+// publicationRepair returns the statements that let a run execute those of the publication,
+// and those that a DBA runs in its place, on lines that are nothing but SQL. No superuser is
+// granted: the daemon's role would get all its rights.
+func (c *check) publicationRepair(lacks lacking, statements []string) string {
+	byDBA := inOne(statements) + ";"
+	if c.slotless {
+		byDBA += " " + createSlot(c.options.Slot) + ";"
+	}
+	role := identifier(c.server.role)
+	if len(lacks.super) > 0 {
+		return fmt.Sprintf("set source.create to false, and let a DBA run:\n%s\nor give what superuser %s owns to a role that is none, and look again", byDBA, strings.Join(lacks.super, ", "))
+	}
+	var grants string
+	if lacks.create {
+		grants += fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s; ", identifier(c.server.database), role)
+	}
+	for _, owner := range lacks.owners {
+		grants += fmt.Sprintf("GRANT %s TO %s; ", identifier(owner), role)
+	}
+	return fmt.Sprintf("%s\nor set source.create to false, and let a DBA run:\n%s", strings.TrimSpace(grants), byDBA)
 }
 
 // columnNames returns the names of a table's chosen columns.

@@ -73,8 +73,6 @@ func TestCheckFails(t *testing.T) {
 		{"a grant without ctid", `ALTER TABLE a OWNER TO postgres; GRANT SELECT (id, v) ON a TO $`, true, "table public.a", replicator.Warning, "*"},
 		{"no schema", `REVOKE USAGE ON SCHEMA public FROM PUBLIC`, true, "table public.a", replicator.Failure, "*"},
 		{"policies", `ALTER TABLE a ENABLE ROW LEVEL SECURITY; ALTER TABLE a FORCE ROW LEVEL SECURITY`, true, "table public.a", replicator.Failure, "*"},
-		{"no owner", `ALTER TABLE a OWNER TO postgres; GRANT SELECT ON a TO $`, true, "publication rowshift", replicator.Failure, ""},
-		{"no right on the database", `REVOKE CREATE ON DATABASE @ FROM $`, true, "publication rowshift", replicator.Failure, ""},
 		{"a publication of all", `CREATE PUBLICATION rowshift FOR ALL TABLES`, true, "publication rowshift", replicator.Failure, ""},
 		{"a DBA's publication", ``, false, "publication rowshift", replicator.Failure, "*"},
 		{"a DBA's slot", ``, false, "slot @", replicator.Failure, "*"},
@@ -110,6 +108,66 @@ func TestCheckFails(t *testing.T) {
 				t.Errorf("repaired by %q: %+v", repair, f)
 			}
 		})
+	}
+}
+
+// TestCheckOfTheRightsToPublish shows the two repairs of a role that may not make or alter the
+// publication: with the grants a run may, and with what a DBA runs it need not.
+func TestCheckOfTheRightsToPublish(t *testing.T) {
+	const table = `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE ROLE $ LOGIN REPLICATION; CREATE ROLE $_other; CREATE ROLE $_third; GRANT CREATE ON DATABASE @ TO $_other; GRANT SELECT ON a, b TO $; `
+	tests := []struct {
+		name, spoil string
+		grants      string // empty: a superuser is an owner
+		slot        bool   // it is there already, so nobody has to make it
+	}{
+		{"no right on the database", `ALTER TABLE a OWNER TO $; ALTER TABLE b OWNER TO $`, `GRANT CREATE ON DATABASE "@" TO "$";`, false},
+		{"two owners", `GRANT CREATE ON DATABASE @ TO $; ALTER TABLE a OWNER TO $_third; ALTER TABLE b OWNER TO $_other`, `GRANT "$_other" TO "$"; GRANT "$_third" TO "$";`, false},
+		{"nothing at all", `ALTER TABLE a OWNER TO $_other; ALTER TABLE b OWNER TO $_other`, `GRANT CREATE ON DATABASE "@" TO "$"; GRANT "$_other" TO "$";`, false},
+		{"another's publication", `ALTER TABLE a OWNER TO $; ALTER TABLE b OWNER TO $; GRANT CREATE ON DATABASE @ TO $; CREATE PUBLICATION rowshift FOR TABLE ONLY a; ALTER PUBLICATION rowshift OWNER TO $_other`, `GRANT "$_other" TO "$";`, true},
+		{"a superuser's table", `ALTER TABLE a OWNER TO $; GRANT CREATE ON DATABASE @ TO $`, "", false},
+	}
+	for _, test := range tests {
+		for _, byDBA := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, by a DBA: %t", test.name, byDBA), func(t *testing.T) {
+				w := newWorld(t)
+				other := w.dial()
+				names := strings.NewReplacer("$", w.role(), "@", w.config.Database)
+				w.exec(other, names.Replace(table+test.spoil))
+				w.choose(every("a", "b")...)
+				w.named(true)
+				if test.slot {
+					w.exec(other, createSlot(w.options.Slot))
+				}
+				w.program.User = w.role()
+				f := found(t, w.Check(t.Context()), "publication rowshift")
+				lines := strings.Split(f.Repair, "\n")
+				if f.Verdict != replicator.Failure || len(lines) != 3 || test.grants != "" && lines[0] != names.Replace(test.grants) {
+					t.Fatalf("%+v", f)
+				}
+				i := slices.IndexFunc(lines, func(l string) bool { return strings.HasSuffix(l, "set source.create to false, and let a DBA run:") })
+				switch {
+				case byDBA:
+					w.exec(other, lines[i+1])
+					w.options.Create = false
+					if f := found(t, w.Check(t.Context()), "slot "+w.options.Slot); f.Verdict != replicator.Fine {
+						t.Errorf("repaired by %q: %+v", lines[i+1], f)
+					}
+				case test.grants == "":
+					if strings.Contains(f.Repair, "GRANT") || !strings.Contains(lines[2], "superuser postgres") {
+						t.Errorf("%+v", f)
+					}
+					return
+				default:
+					w.exec(other, lines[0])
+				}
+				if f := found(t, w.Check(t.Context()), "publication rowshift"); f.Verdict != replicator.Fine {
+					t.Errorf("repaired by %q: %+v", lines, f)
+				}
+				if !byDBA && !test.slot {
+					w.create()
+				}
+			})
+		}
 	}
 }
 
