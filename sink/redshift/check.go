@@ -36,12 +36,18 @@ func (w *Warehouse) Check(ctx context.Context, tables []*schema.Table, manifest 
 	return findings
 }
 
-// unreached makes a finding of an error of open. A login that was refused is reported as the
-// halt that a run ends with after one more try.
+// unreached makes a finding of an error of open. A login that was refused is reported much as
+// the halt that a run ends with after one more try, but a command remembers no refusal: whoever
+// repeats it has one more.
 func unreached(err error) replicator.Finding {
 	f := replicator.Finding{Subject: "warehouse: connect"}
 	if e, ok := errors.AsType[*Error](err); ok && e.user != "" {
-		err = loginRefused(e)
+		h := loginRefused(e)
+		h.Means = "warehouse.password is not the user's, or the user is locked: Redshift locks one after five refused logins in a row (max_failed_login_attempts), " +
+			"and each command with this password is one more"
+		h.Repair = fmt.Sprintf("before the next command, write the user's password into what warehouse.password names, or give the user that password: %s "+
+			"If SHOW USER LOCKOUT tells a superuser that the user is locked: %s", changePassword(e.user), unlockUser(e.user))
+		err = h
 	}
 	f = unasked(f, err)
 	if _, ok := errors.AsType[*replicator.Halt](err); !ok {

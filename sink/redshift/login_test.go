@@ -172,8 +172,12 @@ func TestCheckOfAWrongPassword(t *testing.T) {
 		t.Fatal("let in")
 	}
 	f := find(t, k.check(k.Warehouse), "connect")
-	if f.Verdict != replicator.Unasked || !strings.Contains(f.Found, "Redshift locks one after five") || !strings.Contains(f.Repair, "LOGIN PASSWORD") {
+	if f.Verdict != replicator.Unasked || !strings.Contains(f.Found, "Redshift locks one after five") || !strings.Contains(f.Found, "each command with this password is one more") ||
+		!strings.Contains(f.Repair, `: ALTER USER "loader" PASSWORD '...';`) || !strings.Contains(f.Repair, `: ALTER USER "loader" LOGIN PASSWORD '...';`) {
 		t.Errorf("%+v", f)
+	}
+	if strings.Contains(f.Found+f.Repair, "any more") || strings.Contains(f.Repair, "restart") {
+		t.Errorf("a command talks as a daemon does: %+v", f)
 	}
 	if n := k.server.FailedLogins("loader"); n != 1 {
 		t.Errorf("%d logins were refused", n)
