@@ -138,9 +138,9 @@ func (r *reading) certificates(path string, s setting) string {
 		return ""
 	}
 	if _, err := readCertificates(file); err != nil {
-		found := reasonOf(err)
-		if !strings.ContainsAny(file, "\r\n") { // else it is no path, and may be a key
-			found = r.asWritten(file) + ": " + found
+		found := "has several lines, so it is no path" // it may be a key, which is not shown
+		if !strings.ContainsAny(file, "\r\n") {
+			found = r.asWritten(file) + ": " + reasonOf(err)
 		}
 		r.add(path, found, "name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem")
 	}

@@ -81,7 +81,7 @@ func TestFaultsOfTheSource(t *testing.T) {
 		{dsn, dsn + "\n  tls: require", `4: source.tls: is not a way to use TLS; leave it out: the server's certificate and name are then verified; or write disable`},
 		{dsn, dsn + "\n  tls_insecure: true", "4: source.tls_insecure: is true, and TLS is on; take it out, or add tls: disable"},
 		{dsn, dsn + "\n  tls_insecure: yes", `4: source.tls_insecure: "yes" is neither true nor false; write true or false`},
-		{dsn, dsn + "\n  ca: |\n    -----BEGIN KEY-----\n    abc\n", "4: source.ca: no such file or directory; name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"},
+		{dsn, dsn + "\n  ca: |\n    -----BEGIN KEY-----\n    abc\n", "4: source.ca: has several lines, so it is no path; name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"},
 		{dsn, dsn + "\n  ca: /nowhere/rds.pem", "4: source.ca: /nowhere/rds.pem: no such file or directory; name a file of certificates in PEM; RDS' are at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"},
 		{"create: true", "create: 1", `7: source.create: "1" is neither true nor false; write true or false`},
 		{"create: true", "create: {a: b}", "7: source.create: has keys under it, or is an alias; write one value"},
