@@ -158,7 +158,7 @@ func TestReaderWhoIsNotThereHalts(t *testing.T) {
 	w := newWorld(t)
 	r := w.warehouse(func(o *Options) { o.Readers = []string{"nobody_there"} })
 	_, err := r.Fence(t.Context(), first())
-	if h := wantHalt(t, err, replicator.WarehouseUnfit); !strings.Contains(h.Found+h.Repair, "nobody_there") || !strings.Contains(h.Repair, "warehouse.readers") {
+	if h := wantHalt(t, err, replicator.WarehouseUnfit); !strings.Contains(h.Found, "nobody_there; Redshift says: create ") || !strings.Contains(h.Repair, "warehouse.readers") {
 		t.Errorf("%+v", h)
 	}
 }

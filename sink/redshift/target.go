@@ -120,7 +120,7 @@ func viewHalt(p place, t *schema.Table) *replicator.Halt {
 		Reason: replicator.TargetDrift,
 		Found:  fmt.Sprintf("%s is a view", p),
 		Means:  "somebody put it in the place of the target, and Redshift writes to tables only",
-		Repair: "drop the view or give it another name, and put the table back under its name or leave it to be made anew; then " + resyncOf(t),
+		Repair: "drop the view or give it another name, and put the table back under its name or leave it to the resync to make it; then " + resyncOf(t),
 	}
 }
 
