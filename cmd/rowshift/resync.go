@@ -42,11 +42,11 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 	if err := r.warehouse.Request(asking, word, names); err != nil {
 		return err
 	}
-	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(config.refresh, config.limits.MinInterval)}
+	f := &resyncs{w: o.stdout, told: map[schema.Name]redshift.ResyncState{}, within: looksWithin(config.refresh, config.limits.MinInterval)}
 	for _, n := range names {
 		f.tell(redshift.Answer{Table: n, State: redshift.ResyncRequested})
 	}
-	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge, or within %v while nothing is merged; see %s.request.\n", f.unnoticed-time.Minute, config.warehouse.metadataSchema)
+	fmt.Fprintf(o.stdout, "The daemon reads it with its next merge, or within %v while nothing is merged; see %s.request.\n", f.within, config.warehouse.metadataSchema)
 	if c.Wait {
 		return f.follow(ctx, func(ctx context.Context) (seen resyncsSeen, err error) {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -66,9 +66,9 @@ func (c resyncCommand) Run(ctx context.Context, o *outside) error {
 
 // resyncs prints the state of each requested table whenever it changes.
 type resyncs struct {
-	w         io.Writer
-	told      map[schema.Name]redshift.ResyncState
-	unnoticed time.Duration // how long a request may be open before the daemon knows of it
+	w      io.Writer
+	told   map[schema.Name]redshift.ResyncState
+	within time.Duration // how long the daemon may take to look for requests
 }
 
 func (f *resyncs) tell(a redshift.Answer) {
@@ -105,11 +105,11 @@ func (s resyncsSeen) parked(known bool) error {
 	return nil
 }
 
-// unnoticed is a little longer than a daemon may take to notice a request. Where nothing is merged
-// it looks with each checkpoint refresh, but at most every five minutes, and no more often than it
-// is to merge.
-func unnoticed(refresh, interval time.Duration) time.Duration {
-	return max(5*time.Minute, refresh, interval) + time.Minute
+// looksWithin is how long a daemon may take to look for requests. Where nothing is merged it looks
+// with each checkpoint refresh, but at most every five minutes, and no more often than it is to
+// merge.
+func looksWithin(refresh, interval time.Duration) time.Duration {
+	return max(5*time.Minute, refresh, interval)
 }
 
 // follow prints the states until no table has to be waited for. It fails if a table was
@@ -166,7 +166,7 @@ func (f *resyncs) look(seen resyncsSeen, waited time.Duration) (open bool, err e
 	if !open && refused > 0 {
 		return false, fmt.Errorf("%d tables were refused: the daemon that runs does not replicate them; start it with this config", refused)
 	}
-	return open, seen.parked(waited > f.unnoticed)
+	return open, seen.parked(waited > f.within+time.Minute)
 }
 
 // tablesNamed returns the named tables, all of which have to be in the config.

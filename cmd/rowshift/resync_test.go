@@ -79,7 +79,7 @@ func TestResyncIsFollowed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				n, began := 0, time.Now()
-				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}, unnoticed: unnoticed(test.refresh, test.interval)}
+				f := &resyncs{w: &out, told: map[schema.Name]redshift.ResyncState{}, within: looksWithin(test.refresh, test.interval)}
 				err := f.follow(t.Context(), func(context.Context) (resyncsSeen, error) {
 					n++
 					cp := &replicator.Checkpoint{Tables: []replicator.TableState{{Name: company, State: replicator.Loading}}}

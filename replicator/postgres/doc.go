@@ -59,6 +59,8 @@
 //
 //	a dropped link, a restart, a time-out      a plain error: the core opens again
 //	the server is shutting down                a mark that urges, or wraps replicator.ErrShutdown
+//	the server is in recovery                  *replicator.Halt; for two minutes a plain error, if it was a
+//	                                           primary before: a failover may be under way
 //	the slot is active elsewhere               waited for, by looking only
 //	the slot is missing, lost, a stranger's    *replicator.Halt with what repairs it
 //	a change of shape of a replicated table    a change that is misread, by a *replicator.Altered

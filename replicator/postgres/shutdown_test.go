@@ -128,6 +128,26 @@ func TestEndOfASessionIsNoShutdown(t *testing.T) {
 	}
 }
 
+// TestASessionThatWasCutOff shows that a watcher whose session could not be opened, with
+// nobody to say why, opens one before the next look. A server that has just begun to shut
+// down may be what cut it off.
+func TestASessionThatWasCutOff(t *testing.T) {
+	w := newWorld(t)
+	watcher := &watcher{Origin: w.Origin}
+	port := w.program.Port
+	w.program.Port = 1 // where nobody listens
+	if conn, err := watcher.enter(t.Context()); err == nil {
+		shut(conn)
+		t.Fatal("somebody listens there")
+	}
+	w.program.Port = port
+	conn := watcher.check(t.Context(), nil)
+	if conn == nil {
+		t.Fatal("it waits for the next look")
+	}
+	shut(conn)
+}
+
 // TestShutdownWhileTheWarehouseIsAway shows that a server which shuts down is let go by an
 // opening that waits to be told what is remembered, since that is in the warehouse.
 func TestShutdownWhileTheWarehouseIsAway(t *testing.T) {

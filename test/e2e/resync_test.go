@@ -116,7 +116,7 @@ func refused(t *testing.T, w *harness.World, what string, is func(open, lifted i
 func resync(t *testing.T, w *harness.World, tables ...string) {
 	t.Helper()
 	out, errs, code, err := w.Command(t.Context(), append([]string{"resync"}, tables...)...)
-	if err != nil || code != 0 || strings.Count(out, ": requested") != len(tables) {
+	if err != nil || code != 0 || strings.Count(out, ": requested") != len(tables) || !strings.Contains(out, "or within 5m0s while nothing is merged") {
 		t.Fatalf("resync: exit code %d, %v\n%s%s", code, err, out, errs)
 	}
 }
