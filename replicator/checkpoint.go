@@ -101,6 +101,19 @@ type Past struct {
 	Shape []schema.Shape
 	Heap  schema.Heap
 	Until LSN // transactions that commit after it know the table as it is
+
+	// Seen is what the catalogue saw in which the table was not like that any more; nil: not known,
+	// since a rowshift of before did not remember it.
+	Seen *Visibility `json:",omitempty"`
+}
+
+// Tells reports whether a transaction whose commit is at that position may have rows of the past.
+// One that the catalogue did not see has none, even if its commit was in the log by then, as it is
+// while a standby has yet to confirm it: whoever altered the table had to wait for the locks of
+// all that had written to it, and was seen. Such a transaction may have altered the table itself.
+// https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
+func (p *Past) Tells(commit LSN, xid uint32) bool {
+	return commit < p.Until && (p.Seen == nil || p.Seen.Sees(xid))
 }
 
 // State is where a table stands.

@@ -14,8 +14,8 @@ import (
 // Follow compares the state of a live table with t, and returns what became of the table.
 // The Past says how the log that follows position after may still describe the table: nil
 // if as it is. read is where the log ended before the catalogue was read; from there on the
-// log is taken to describe the table as t.
-func (s TableState) Follow(t *schema.Table, after, read LSN) (schema.Diff, *Past) {
+// log is taken to describe the table as t. seen is what the catalogue saw, nil if not known.
+func (s TableState) Follow(t *schema.Table, after, read LSN, seen *Visibility) (schema.Diff, *Past) {
 	diff := schema.Compare(s.Shape, s.Heap, t)
 	past := s.Past
 	if past != nil && past.Until <= after {
@@ -30,9 +30,9 @@ func (s TableState) Follow(t *schema.Table, after, read LSN) (schema.Diff, *Past
 	case diff.Empty():
 		return diff, past
 	case past == nil:
-		return diff, &Past{Shape: s.Shape, Heap: s.Heap, Until: read}
+		return diff, &Past{Shape: s.Shape, Heap: s.Heap, Until: read, Seen: seen}
 	}
-	return diff, &Past{Shape: past.Shape, Heap: past.Heap, Until: read}
+	return diff, &Past{Shape: past.Shape, Heap: past.Heap, Until: read, Seen: seen}
 }
 
 // shapes is what a daemon knows of the tables from one pass to the next.
@@ -273,7 +273,7 @@ func (s *shapes) next(cp Checkpoint, o Opened, p Published, loads *loads) (Table
 		next = *known
 	}
 	next = next.After(p.SameRows)
-	diff, past := next.Follow(t, cp.LSN, o.Read)
+	diff, past := next.Follow(t, cp.LSN, o.Read, o.Seen)
 	why := ""
 	if known != nil {
 		why = s.whyAnew(next, cp, o, p, diff)

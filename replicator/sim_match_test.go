@@ -32,7 +32,7 @@ func (s *stream) choose(r replicator.OpenRequest, o replicator.Opened) {
 	for _, p := range o.Tables {
 		is := chosenTable{Table: p.Table}
 		if known, ok := s.known[p.Table.Configured]; ok && known.OID == p.Table.OID {
-			_, is.past = known.Follow(p.Table, r.After, o.Read)
+			_, is.past = known.Follow(p.Table, r.After, o.Read, o.Seen)
 		}
 		s.tables[p.Table.OID] = is
 	}
@@ -40,7 +40,7 @@ func (s *stream) choose(r replicator.OpenRequest, o replicator.Opened) {
 
 // match returns how rows of a version are read; nil if they are not replicated. The lock
 // is held.
-func (s *stream) match(v *version, at replicator.LSN) *matched {
+func (s *stream) match(v *version, in *tx) *matched {
 	m, ok := s.matches[v]
 	if ok && s.described[v.rel.OID] == v {
 		return m
@@ -50,7 +50,7 @@ func (s *stream) match(v *version, at replicator.LSN) *matched {
 	}
 	s.described[v.rel.OID] = v
 	if c, replicated := s.tables[v.rel.OID]; replicated {
-		m = s.matchWith(c, v, at)
+		m = s.matchWith(c, v, in)
 	}
 	s.matches[v] = m
 	return m
@@ -63,7 +63,7 @@ func minTime(a, b time.Time) time.Time {
 	return b
 }
 
-func (s *stream) matchWith(c chosenTable, v *version, at replicator.LSN) *matched {
+func (s *stream) matchWith(c chosenTable, v *version, in *tx) *matched {
 	sent := slices.DeleteFunc(slices.Clone(v.rel.Attributes), func(a schema.Attribute) bool { return !v.sends(a) })
 	m := &matched{table: c.Table}
 	for i, a := range sent {
@@ -75,7 +75,7 @@ func (s *stream) matchWith(c chosenTable, v *version, at replicator.LSN) *matche
 	}
 	switch {
 	case s.bug == readByPosition || !c.differs(v, sent, m.places):
-	case c.past != nil && at < c.past.Until && c.earlier(v, sent, m.places):
+	case c.past != nil && c.past.Tells(in.commit, in.xid) && c.earlier(v, sent, m.places):
 		s.tall.count("rows are read by an earlier shape")
 	default:
 		s.tall.count("rows of another shape")
@@ -181,7 +181,7 @@ func (s *stream) decode(t *tx, st step) (c replicator.Change, found bool, err er
 	if !st.published() {
 		return c, false, nil
 	}
-	m := s.match(st.v, t.commit)
+	m := s.match(st.v, t)
 	if m == nil {
 		return c, false, nil
 	}

@@ -27,22 +27,14 @@ func (n *node) Snapshot(ctx context.Context, tables []*schema.Table) (replicator
 	defer n.world.mu.Unlock()
 	s := &n.source
 	now := time.Now()
-	v := replicator.Visibility{XMax: s.wide(s.xid) + 1}
-	v.XMin = v.XMax
-	for _, t := range s.log {
-		if t.seen.After(now) {
-			v.InProgress = append(v.InProgress, s.wide(t.xid))
-			v.XMin = min(v.XMin, s.wide(t.xid))
-		}
-	}
-	slices.Sort(v.InProgress)
+	v := s.sees(now)
 	tables, err := n.again(tables)
 	if err != nil {
 		return nil, err
 	}
 	image := s.replay(func(t *tx) bool { return !t.seen.After(now) })
 	s.flushed += 5
-	taken := replicator.Taken{Tables: tables, Seen: v, HandOver: s.flushed}
+	taken := replicator.Taken{Tables: tables, Seen: *v, HandOver: s.flushed}
 	for _, t := range tables {
 		if len(image[t.OID]) > 0 {
 			taken.Ranges = append(taken.Ranges, replicator.Range{Table: t}, replicator.Range{Table: t, First: 1}, replicator.Range{Table: t, First: 2}, replicator.Range{Table: t, First: 3})
@@ -51,6 +43,20 @@ func (n *node) Snapshot(ctx context.Context, tables []*schema.Table) (replicator
 	sn := &snapshot{node: n, taken: taken, image: image}
 	s.snapshots = append(slices.DeleteFunc(s.snapshots, func(o *snapshot) bool { return o.yielded || o.isDead() }), sn)
 	return sn, nil
+}
+
+// sees returns what a snapshot would see that is taken now. The lock is held.
+func (s *simSource) sees(now time.Time) *replicator.Visibility {
+	v := &replicator.Visibility{XMax: s.wide(s.xid) + 1}
+	v.XMin = v.XMax
+	for _, t := range s.log {
+		if t.seen.After(now) {
+			v.InProgress = append(v.InProgress, s.wide(t.xid))
+			v.XMin = min(v.XMin, s.wide(t.xid))
+		}
+	}
+	slices.Sort(v.InProgress)
+	return v
 }
 
 // lockTables reports whether nobody alters the tables.

@@ -179,7 +179,7 @@ func (n *node) Open(ctx context.Context, r replicator.OpenRequest) (replicator.S
 		}
 		return nil, o, err
 	}
-	o.Read = s.flushed
+	o.Read, o.Seen = s.flushed, s.sees(time.Now())
 	opened := n.see(n.known)
 	opened.tell(&o, n.known, n.bug)
 	if r.End {

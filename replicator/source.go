@@ -137,9 +137,10 @@ type Opened struct {
 	Format      string // how values are sent, in the source's own words, for people
 	Publication PublicationID
 	Tables      []Published
-	Unfit       []Unfit // tables that are chosen and cannot be replicated, or are not published as they must be
-	Read        LSN     // where the log ended before the catalogue was read
-	End         LSN     // a position that the stream will pass, at or after everything committed before Open; if asked for
+	Unfit       []Unfit     // tables that are chosen and cannot be replicated, or are not published as they must be
+	Read        LSN         // where the log ended before the catalogue was read
+	Seen        *Visibility // what the catalogue saw when Tables were read
+	End         LSN         // a position that the stream will pass, at or after everything committed before Open; if asked for
 }
 
 // byOID returns the configured tables by their OIDs.

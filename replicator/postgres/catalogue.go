@@ -37,6 +37,7 @@ type relations struct {
 	all    []schema.Relation
 	byName map[schema.Name]int
 	byOID  map[uint32]int
+	seen   *replicator.Visibility // what the catalogue saw; nil: they were not read as of one moment
 }
 
 func newRelations(all []schema.Relation) relations {
@@ -78,7 +79,10 @@ func readRelations(ctx context.Context, q querier, choices []schema.Choice, know
 		return readRelationsIn(ctx, q, choices, known)
 	}
 	err = pgx.BeginTxFunc(ctx, q.(*session), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
-		found, err = readRelationsIn(ctx, tx, choices, known)
+		if found, err = readRelationsIn(ctx, tx, choices, known); err != nil {
+			return err
+		}
+		found.seen, err = readVisibility(ctx, tx)
 		return err
 	})
 	return found, err
@@ -236,9 +240,16 @@ func (o *Origin) fit(ctx context.Context, q querier, s server) (tables []*schema
 	if err != nil {
 		return nil, nil, err
 	}
+	tables, faults = o.fitOf(relations, s)
+	return tables, faults, nil
+}
+
+// fitOf returns those of the chosen tables that can be replicated by what was read of them,
+// sorted by OID, and what is wrong with the others.
+func (o *Origin) fitOf(relations relations, s server) (tables []*schema.Table, faults error) {
 	tables, faults = resolve(relations, o.options.Choices, o.known, s.major())
 	slices.SortFunc(tables, func(a, b *schema.Table) int { return cmp.Compare(a.OID, b.OID) })
-	return tables, faults, nil
+	return tables, faults
 }
 
 // resolve makes the tables that the choices ask for, in the order of the choices. It

@@ -179,12 +179,18 @@ func (c *cursor) time() time.Time {
 	return zeroTime.Add(time.Duration(int64(c.uint64())) * time.Microsecond)
 }
 
+// written tells of a transaction what its Begin message does.
+type written struct {
+	commit replicator.LSN // where its commit starts
+	xid    uint32
+}
+
 // decoder turns pgoutput messages into changes.
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 type decoder struct {
-	match      func(relationMessage, replicator.LSN) *relation
+	match      func(relationMessage, written) *relation
 	resent     func()               // called if a relation is described again; may be nil
-	commit     replicator.LSN       // where the commit of the current transaction starts
+	current    written              // the transaction that is being received
 	relations  map[uint32]*relation // by OID; nil: it is not replicated
 	truncated  []*relation          // those of a Truncate message that are still to be handed out
 	unrendered func(replicator.LSN) // called for a transaction with a value that cannot be rendered
@@ -201,7 +207,7 @@ type decoder struct {
 	was, is       replicator.Tuple // the same, for what came in binary
 }
 
-func newDecoder(match func(relationMessage, replicator.LSN) *relation) decoder {
+func newDecoder(match func(relationMessage, written) *relation) decoder {
 	return decoder{match: match, relations: map[uint32]*relation{}}
 }
 
@@ -214,7 +220,7 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	switch kind {
 	case 'B':
 		change = replicator.Change{Op: replicator.Begin, LSN: replicator.LSN(c.uint64()), Time: c.time(), XID: c.uint32()}
-		d.commit = change.LSN
+		d.current = written{commit: change.LSN, xid: change.XID}
 		found = true
 	case 'C':
 		c.uint8()
@@ -243,7 +249,7 @@ func (d *decoder) decode(message []byte) (change replicator.Change, found bool, 
 	}
 	if err := c.end(); err != nil {
 		if errors.Is(err, render.ErrMalformed) {
-			d.unrendered(d.commit)
+			d.unrendered(d.current.commit)
 		}
 		return replicator.Change{}, false, err
 	}
@@ -255,7 +261,7 @@ func (d *decoder) describe(m relationMessage) {
 	if d.relations[m.oid] != nil && d.resent != nil {
 		d.resent()
 	}
-	r := d.match(m, d.commit)
+	r := d.match(m, d.current)
 	d.relations[m.oid] = r
 	if r != nil {
 		d.root, d.leaf = r, nil

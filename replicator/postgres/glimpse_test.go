@@ -54,7 +54,7 @@ func TestTwoHarmlessSteps(t *testing.T) {
 		}
 		was, is := opened.opened.Tables[0].Table, open().opened.Tables[0]
 		remembered := replicator.TableState{OID: was.OID, State: replicator.Live, Shape: was.Shape(), Heap: was.Heap}
-		if diff, _ := remembered.After(is.SameRows).Follow(is.Table, 1, 1); diff.Empty() != c.same {
+		if diff, _ := remembered.After(is.SameRows).Follow(is.Table, 1, 1, nil); diff.Empty() != c.same {
 			t.Errorf("%q: opened again, it is %+v", c.steps, diff)
 		}
 		remembered.Heap.File++ // it is not what the stream was opened with

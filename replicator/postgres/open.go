@@ -283,7 +283,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 		return err
 	}
 	p.sight.print = before // the watcher notices what is altered from here on
-	p.opened.Publication, p.opened.Unfit = p.sight.publication.id, p.sight.unfit
+	p.opened.Publication, p.opened.Unfit, p.opened.Seen = p.sight.publication.id, p.sight.unfit, p.sight.seen
 	choices := map[schema.Name]schema.Choice{}
 	for _, c := range p.options.Choices {
 		choices[c.Name] = c
@@ -301,7 +301,7 @@ func (p *opening) look(ctx context.Context) (err error) {
 			is.major = p.server.major()
 		}
 		if known, ok := p.known[t.Configured]; ok && known.OID == t.OID {
-			_, is.past = known.After(seen).Follow(t, p.request.After, p.opened.Read)
+			_, is.past = known.After(seen).Follow(t, p.request.After, p.opened.Read, p.opened.Seen)
 		}
 		p.matcher.tables[t.OID] = is
 	}

@@ -81,19 +81,19 @@ type chosen struct {
 	major  int              // the server's version, if values come in binary; 0: they come as text
 }
 
-// match returns how the relation's rows are read, in a transaction whose commit is at that
-// position; nil if the relation is not replicated. A message that agrees with the catalogue
+// match returns how the relation's rows are read in that transaction; nil if the relation is
+// not replicated. A message that agrees with the catalogue
 // changes nothing, whatever the table's name is. One that differs may be from before an
 // alteration that the catalogue has. In any other case the rows are misread, by an Altered:
 // they may be rows that nobody needs, since the table is loaded as it is now.
-func (m *matcher) match(r relationMessage, at replicator.LSN) *relation {
+func (m *matcher) match(r relationMessage, in written) *relation {
 	known, ok := m.tables[r.oid]
 	if !ok {
 		return nil
 	}
-	to := known.match(r, at)
+	to := known.match(r, in)
 	if errors.Is(to.misread, errUnrendered) {
-		m.unrendered(at)
+		m.unrendered(in.commit)
 	}
 	return to
 }
@@ -114,11 +114,11 @@ func (m *matcher) partition(r relationMessage, root *relation) {
 }
 
 // match is matcher.match for a table that is replicated.
-func (known chosen) match(r relationMessage, at replicator.LSN) *relation {
+func (known chosen) match(r relationMessage, in written) *relation {
 	differences := known.differences(r)
 	places := known.places(r)
 	if len(differences) > 0 {
-		if known.past == nil || at >= known.past.Until || !known.earlier(r, &places) {
+		if known.past == nil || !known.past.Tells(in.commit, in.xid) || !known.earlier(r, &places) {
 			return &relation{table: known.table, misread: &replicator.Altered{OID: r.oid, Found: fmt.Sprintf(
 				"%v has another shape in the stream than in the catalogue that was read: %s", known.table.Name, strings.Join(differences, ", "))}}
 		}

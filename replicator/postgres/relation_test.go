@@ -58,12 +58,12 @@ func matching(c chosen) *matcher {
 
 func TestMatch(t *testing.T) {
 	person := person()
-	r := matching(person).match(described(), 0)
+	r := matching(person).match(described(), written{})
 	want := &relation{table: person.table, columns: 4, take: []bool{true, false, true, true}, nulls: []int{0, 0, 0, 0, 0}, key: []int{0}}
 	if d := cmp.Diff(want, r, cmp.AllowUnexported(relation{}), cmp.Comparer(func(a, b *schema.Table) bool { return a == b })); d != "" {
 		t.Error(d)
 	}
-	if r := matching(person).match(relationMessage{oid: 901}, 0); r != nil {
+	if r := matching(person).match(relationMessage{oid: 901}, written{}); r != nil {
 		t.Errorf("a relation that is not replicated: %v", r)
 	}
 }
@@ -118,7 +118,7 @@ func TestMatchChanges(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m, c := described(), person()
 			test.alter(&m, &c)
-			err := matching(c).match(m, 0).misread
+			err := matching(c).match(m, written{}).misread
 			switch {
 			case test.found == "" && err != nil:
 				t.Error(err)
@@ -174,7 +174,7 @@ func TestMatchEarlier(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m := described()
 			m.columns = test.columns
-			r := matching(now).match(m, test.at)
+			r := matching(now).match(m, written{commit: test.at})
 			if r.misread != nil {
 				if test.reads != "" || alteredWith(r.misread, 900) != nil {
 					t.Error(r.misread)
@@ -197,7 +197,7 @@ func TestMatchEarlier(t *testing.T) {
 func TestMatchRenamed(t *testing.T) {
 	m := described()
 	m.name.Table = "people"
-	if r := matching(person()).match(m, 0); r.misread != nil {
+	if r := matching(person()).match(m, written{}); r.misread != nil {
 		t.Error(r.misread)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"rowshift/replicator"
 	"rowshift/replicator/postgres/render"
 	"rowshift/schema"
@@ -135,6 +137,16 @@ func export(ctx context.Context, conn *session) (seen replicator.Visibility, id 
 	}
 	seen, err = parseVisibility(text)
 	return seen, id, err
+}
+
+// readVisibility returns what the transaction's snapshot sees.
+func readVisibility(ctx context.Context, tx pgx.Tx) (*replicator.Visibility, error) {
+	var text string
+	if err := tx.QueryRow(ctx, `SELECT pg_current_snapshot()::text`).Scan(&text); err != nil {
+		return nil, fmt.Errorf("postgres: read what the catalogue sees: %w", err)
+	}
+	seen, err := parseVisibility(text)
+	return &seen, err
 }
 
 // parseVisibility reads PostgreSQL's form of a snapshot: xmin:xmax:xip,xip,...

@@ -36,7 +36,8 @@ type watcher struct {
 type sight struct {
 	print       string // the catalogue's fingerprint before it was looked at; empty: not known
 	publication *publication
-	tables      []*schema.Table // those that are fit and published as they must be
+	seen        *replicator.Visibility // what the catalogue saw
+	tables      []*schema.Table        // those that are fit and published as they must be
 	unfit       []replicator.Unfit
 	busy        []uint32 // those that the publication is still to be altered for, once others release their locks
 }
@@ -244,10 +245,12 @@ func fingerprint(ctx context.Context, q querier, s server) (text string, err err
 
 // see looks at the tables and the publication, and changes nothing.
 func (o *Origin) see(ctx context.Context, q querier, s server) (now sight, err error) {
-	tables, faults, err := o.fit(ctx, q, s)
+	relations, err := o.relations(ctx, q)
 	if err != nil {
 		return now, err
 	}
+	tables, faults := o.fitOf(relations, s)
+	now.seen = relations.seen
 	if now.publication, err = readPublication(ctx, q, s, o.options.Publication); err != nil {
 		return now, err
 	}

@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowshift/replicator"
+	"rowshift/schema"
+)
+
+// TestMatchUnseen shows that a message describes the past of a table only in a transaction that
+// the catalogue saw.
+func TestMatchUnseen(t *testing.T) {
+	c := person()
+	was := person().table.Shape()
+	was = append(was, schema.Shape{Attnum: 5, Name: "fax", Type: textOID, Typmod: -1})
+	c.choice = schema.Choice{All: true}
+	m := described()
+	m.columns = append(m.columns[:1:1], m.columns[2], m.columns[3], relationColumn{name: "fax", oid: textOID, typmod: -1})
+	seen := &replicator.Visibility{XMin: 10, XMax: 20, InProgress: []uint64{10, 15}}
+	tests := []struct {
+		seen *replicator.Visibility
+		xid  uint32
+		past bool
+	}{{nil, 15, true}, {seen, 9, true}, {seen, 14, true}, {seen, 15, false}, {seen, 20, false}}
+	for _, test := range tests {
+		c.past = &replicator.Past{Shape: was, Until: 100, Seen: test.seen}
+		if r := matching(c).match(m, written{commit: 99, xid: test.xid}); (r.misread == nil) != test.past {
+			t.Errorf("transaction %d, seen %v: misread %v", test.xid, test.seen, r.misread)
+		}
+	}
+}
+
+// TestColumnOfAHungTransaction shows that the rows of a transaction that still waits for its
+// standby are not read by what the table was before. Here it has put a column in the place of one
+// of that name that is gone already, so that its rows look like earlier ones: their values of the
+// new column would be left out, and the target never have them.
+func TestColumnOfAHungTransaction(t *testing.T) {
+	w := newWorld(t)
+	other, hung := w.dial(), w.dial()
+	w.exec(other, `CREATE TABLE a (id int PRIMARY KEY, x text)`)
+	w.choose(every("a")...)
+	w.create()
+	start := w.confirmed()
+	f := w.follow(start)
+	table := f.opened.Tables[0].Table
+	f.Close()
+	known := w.knows(replicator.TableState{
+		OID: table.OID, Name: table.Name, Target: "a", State: replicator.Live, Row: f.opened.Tables[0].Row, Shape: table.Shape(), Heap: table.Heap,
+	})
+	w.exec(other, `INSERT INTO a VALUES (1, 'old')`)
+	w.exec(other, `ALTER TABLE a DROP COLUMN x`)
+	done := make(chan error, 1)
+	go func() {
+		_, err := hung.Exec(t.Context(), `SET synchronous_commit = on; BEGIN; ALTER TABLE a ADD COLUMN x text; INSERT INTO a VALUES (2, 'new'); COMMIT`)
+		done <- err
+	}()
+	w.until(other, `EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep')`, hung.PgConn().PID())
+	f = w.open(replicator.OpenRequest{After: start, Known: func(context.Context) (replicator.Known, error) { return known, nil }})
+	var misread error
+	to := w.marked()
+	err := f.until(func(c replicator.Change) bool {
+		if c.Misread != nil {
+			misread = c.Misread
+		}
+		return c.LSN >= to
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"insert a new(1)", "insert a"}, f.lines); d != "" {
+		t.Error(d)
+	}
+	if err := alteredWith(misread, table.OID, `column "x" is new`); err != nil {
+		t.Error(err)
+	}
+	w.until(other, `pg_cancel_backend($1)`, hung.PgConn().PID())
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
