@@ -97,6 +97,7 @@ func (l loader) MakeLoad(_ context.Context, epoch replicator.Epoch, t *schema.Ta
 	if l.isDead() {
 		return errDead
 	}
+	late := l.chance("load table is made late", 0.05)
 	l.world.mu.Lock()
 	defer l.world.mu.Unlock()
 	target := l.warehouse.targets[t.Target]
@@ -109,9 +110,25 @@ func (l loader) MakeLoad(_ context.Context, epoch replicator.Epoch, t *schema.Ta
 	} else if target.lacks(t) {
 		return drifted(t, "a column is not there")
 	}
-	l.warehouse.loads[state.Into], l.warehouse.loadBooks[state.Held] = newSheet(t), newBooks()
+	if late {
+		go func() {
+			l.nap("late", 30*time.Second)
+			l.world.mu.Lock()
+			defer l.world.mu.Unlock()
+			l.makeTable(t, state)
+		}()
+		return retryable{}
+	}
+	l.makeTable(t, state)
 	l.tall.count("table loaded")
 	return nil
+}
+
+// makeTable makes a load table if it is not there. The lock is held.
+func (l loader) makeTable(t *schema.Table, state replicator.LoadState) {
+	if l.warehouse.loads[state.Into] == nil || l.bug == emptyLoad {
+		l.warehouse.loads[state.Into] = newSheet(t)
+	}
 }
 
 func (n *node) Checkpoint(context.Context) (*replicator.Checkpoint, error) {

@@ -259,8 +259,10 @@ type Loader interface {
 	// Hold makes the held table anew, empty, and beside it the load's ledger.
 	Hold(ctx context.Context, held string, t *schema.Table) error
 
-	// MakeLoad makes the load table anew: empty, of the target's shape, with no entry in
-	// the load's ledger. If there is no target, it makes that as well, with its grants,
+	// MakeLoad makes the load table, of the target's shape, if it is not there. The table is
+	// the load's own by its name, so one that is there is of an earlier try. If its answer is
+	// lost, MakeLoad may still take effect when rows are in the table: it must leave them. If
+	// there is no target, it makes that as well, with its grants,
 	// under the fence: a target that is made behind the back of a newer daemon, which has
 	// brought the targets in line already, would stay of another shape. The error wraps
 	// ErrFenced if the checkpoint is of another epoch by then.

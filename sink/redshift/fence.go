@@ -342,8 +342,8 @@ func isEarlierLoad(name string, epoch replicator.Epoch) bool {
 
 // sweepLoads drops the tables of loads of earlier epochs. It keeps those that the checkpoint
 // names for a table that is loaded, or for a load that this process has begun, since it may go
-// on with that. A load that another process left unfinished begins again with other tables. A
-// table that cannot be dropped now is dropped at the next fence.
+// on with that. A load that another process left unfinished begins again with other tables. The
+// first epoch has begun no load: what is there then is of a pipeline before. A table that cannot be dropped now is dropped at the next fence.
 func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	_ = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -355,7 +355,7 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
 				return t.Load != nil && (t.Load.Loaded || !isEarlierLoad(name, w.first)) && slices.Contains(tablesOfLoad(t.Load.Into, t.Load.Held), name)
 			})
-			if !named && isEarlierLoad(name, c.Epoch) {
+			if !named && (isEarlierLoad(name, c.Epoch) || c.Epoch == 1 && loadName.MatchString(name)) {
 				loads = append(loads, w.metadata.table(name))
 			}
 		}

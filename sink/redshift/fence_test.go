@@ -78,6 +78,23 @@ func TestFenceDropsLoadTablesOfEarlierEpochsOnly(t *testing.T) {
 	}
 }
 
+// What loads of a pipeline before have left is gone at the first epoch, whatever theirs was: a load
+// of the same name would take such a table for its own.
+func TestFirstFenceDropsAllLoadTables(t *testing.T) {
+	w := newWorld(t)
+	r := w.warehouse(nil)
+	w.fence(r)
+	for _, name := range []string{"load_1_1_5", "load_9_1_5", "load_balance"} {
+		w.admin("CREATE TABLE rowshift_accounts." + name + " (id INT)")
+		w.admin("ALTER TABLE rowshift_accounts." + name + " OWNER TO loader")
+	}
+	w.admin("DROP TABLE rowshift_accounts.checkpoint CASCADE")
+	if c := w.fence(w.warehouse(nil)); c.Epoch != 1 {
+		t.Errorf("begins with epoch %d", c.Epoch)
+	}
+	w.want(w.ask("SELECT table_name FROM svv_tables WHERE table_schema = 'rowshift_accounts' AND table_name LIKE 'load%' ORDER BY 1"), "load_balance")
+}
+
 // remembersLoad merges nothing but the state that a table is loading, by that load.
 func (w *world) remembersLoad(r *Warehouse, table *schema.Table, load *replicator.LoadState) {
 	w.t.Helper()

@@ -117,7 +117,7 @@ func TestMetadataSQL(t *testing.T) {
 		m.readResets(), m.insertReset("it's", requested), m.insertReset("2026-05", taken), m.takeReset("2026-05"), m.finishResets(), m.lastReset())
 	ledger := m.loadLedger("held_1_2_3")
 	const copyAll = `COPY "texts" ("c1", "gone") FROM 's3://acme/p/0.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/copy' FORMAT AS CSV ZSTD MANIFEST NULL AS 'n'`
-	statements = append(statements, createLoadLedger(ledger), countEntries(ledger), countRefused(ledger), countOfTransactions(ledger), deleteLoadEntries(ledger), forgetRefused(ledger, 7), forgetRefusedOf(ledger, "keys", 7),
+	statements = append(statements, createLoadLedger(ledger), countEntries(ledger), countRefused(ledger), countOfTransactions(ledger), forgetRefused(ledger, 7), forgetRefusedOf(ledger, "keys", 7),
 		m.liftAll(schema.Name{Schema: "Sales", Table: "it's"}, 0x99), m.renameOpen("it's", schema.Name{Schema: "Sales", Table: "people"}), m.countOpen(), m.listOpen(schema.Name{}, 10), m.listOpen(schema.Name{Schema: "Sales", Table: "it's"}, 10), keptObjects(m.quarantine()),
 		m.dropQuarantine(schema.Name{Schema: "Sales", Table: "it's"}, nil), m.dropQuarantine(schema.Name{Schema: "Sales", Table: "it's"}, []string{`["a\\"]`, `["b"]`}),
 		createLike("fitting", "stage_1"), createTexts("texts", []string{"c1", "gone"}), copyFitting(copyAll), copyTexts(copyAll))

@@ -26,7 +26,7 @@ const (
 func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) error {
 	return w.loads.with(ctx, func(s *session) error {
 		p, ledger := w.metadata.table(held), w.metadata.loadLedger(held)
-		s.lasting = true // as in MakeLoad
+		s.lasting = true // a request that runs late would drop what is held by then
 		_, err := s.together(ctx, "create a held table", []string{drop(p, ledger), createHeld(p, t), createLoadLedger(ledger)})
 		s.lasting = !answered(err)
 		return w.heldRefusals.unmade(t, p, err)

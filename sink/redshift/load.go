@@ -7,16 +7,15 @@ import (
 	"rowshift/schema"
 )
 
-// MakeLoad implements replicator.Loader.
+// MakeLoad implements replicator.Loader. A request whose answer is lost may run late, when rows
+// are in the table already. So nothing is dropped first.
 func (w *Warehouse) MakeLoad(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState) error {
 	return w.loads.with(ctx, func(s *session) error {
 		if err := w.ensureTarget(ctx, s, epoch, t); err != nil {
 			return w.judgeOwner(ctx, s, t, err)
 		}
 		p := w.metadata.table(l.Into)
-		s.lasting = true // a statement that runs late would undo what another try has done
-		_, err := s.together(ctx, "create a load table", []string{drop(p), createTable(p, t), deleteLoadEntries(w.metadata.loadLedger(l.Held))})
-		s.lasting = !answered(err)
+		_, err := s.run(ctx, "create a load table", createTable(p, t))
 		return w.loadRefusals.unmade(t, p, err)
 	})
 }

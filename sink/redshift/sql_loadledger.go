@@ -39,11 +39,6 @@ func insertUnfilledEntries(ledger, of place, t *schema.Table, fold int64, at rep
 		literal(at.LSN.String()), timestamp(at.Time), of, where)
 }
 
-// deleteLoadEntries deletes the entries that an earlier try of a load has added.
-func deleteLoadEntries(ledger place) string {
-	return fmt.Sprintf(`DELETE FROM %s WHERE "fold" = 0`, ledger)
-}
-
 // countRefused counts the rows that a load's ledger says are refused.
 func countRefused(ledger place) string {
 	return fmt.Sprintf(`SELECT COUNT(*) FROM %s WHERE "rule" = %s`, ledger, literal(refusedRule))

@@ -153,7 +153,6 @@ DELETE FROM "name"."held_0_0_0" WHERE "fold" <= 0;
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0);
 DELETE FROM "name"."held_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);
 DELETE FROM "name"."ledger_0_0_0" USING "name" AS s WHERE "name"."ledger_0_0_0"."name" = '?' AND "name"."ledger_0_0_0"."fold" < 0 AND "name"."ledger_0_0_0"."name" = s."name";
-DELETE FROM "name"."ledger_0_0_0" WHERE "fold" = 0;
 DELETE FROM "name"."ledger_0_0_0" WHERE "name" = '?' AND "fold" < 0;
 DELETE FROM "name"."ledger_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0);
 DELETE FROM "name"."ledger_0_0_0" WHERE ("xid" < 0 OR "xid" >= 0) AND "xid" NOT IN (0);

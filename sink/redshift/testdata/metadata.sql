@@ -47,7 +47,6 @@ CREATE TABLE IF NOT EXISTS "meta"."ledger_1_2_3" ("fold" BIGINT NOT NULL, "xid" 
 SELECT "kind", "rule", COUNT(*) FROM "meta"."ledger_1_2_3" GROUP BY "kind", "rule" ORDER BY "kind", "rule";
 SELECT COUNT(*) FROM "meta"."ledger_1_2_3" WHERE "rule" = 'quarantine';
 SELECT COUNT(*) FROM "meta"."ledger_1_2_3" WHERE "xid" IS NOT NULL;
-DELETE FROM "meta"."ledger_1_2_3" WHERE "fold" = 0;
 DELETE FROM "meta"."ledger_1_2_3" WHERE "rule" = 'quarantine' AND "fold" < 7;
 DELETE FROM "meta"."ledger_1_2_3" USING keys AS s WHERE "meta"."ledger_1_2_3"."rule" = 'quarantine' AND "meta"."ledger_1_2_3"."fold" < 7 AND "meta"."ledger_1_2_3"."key" = s."key";
 UPDATE "meta"."quarantine" SET "lifted_lsn" = '0/99', "lifted_at" = GETDATE() WHERE "meta"."quarantine"."source_schema" = 'Sales' AND "meta"."quarantine"."source_table" = 'it''s' AND "meta"."quarantine"."lifted_at" IS NULL;
