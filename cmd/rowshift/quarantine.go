@@ -158,7 +158,6 @@ func (c quarantineDrop) Run(ctx context.Context, o *outside) error {
 		return err
 	}
 	return o.ask(ctx, func(ctx context.Context, _ *config, r *rooms) error {
-		var over []string
 		var nothing []error
 		for _, d := range drops {
 			n, urls, err := r.warehouse.DropQuarantine(ctx, d.table, d.keys)
@@ -166,9 +165,11 @@ func (c quarantineDrop) Run(ctx context.Context, o *outside) error {
 				return err
 			}
 			nothing = append(nothing, d.tell(o.stdout, n))
-			over = append(over, urls...)
+			if err := r.stager.Discard(ctx, urls); err != nil { // at once: nobody else knows of them
+				return errors.Join(append(nothing, err)...)
+			}
 		}
-		return errors.Join(append(nothing, r.dropKept(ctx, over))...)
+		return errors.Join(append(nothing, r.dropKept(ctx))...)
 	})
 }
 
@@ -214,9 +215,9 @@ func (c quarantineDrop) drops() ([]dropped, error) {
 	return drops, errors.Join(errs...)
 }
 
-// dropKept deletes objects of refused rows: those in over, and old ones that no entry
-// names, left by a daemon that died before its merge.
-func (r *rooms) dropKept(ctx context.Context, over []string) error {
+// dropKept deletes old objects of refused rows that no entry names, left by a daemon that died
+// before its merge.
+func (r *rooms) dropKept(ctx context.Context) error {
 	var epoch replicator.Epoch
 	cp, err := r.warehouse.Checkpoint(ctx)
 	if err != nil {
@@ -233,6 +234,5 @@ func (r *rooms) dropKept(ctx context.Context, over []string) error {
 	if err != nil {
 		return err
 	}
-	over = append(over, slices.DeleteFunc(old, func(url string) bool { return slices.Contains(named, url) })...)
-	return r.stager.Discard(ctx, over)
+	return r.stager.Discard(ctx, slices.DeleteFunc(old, func(url string) bool { return slices.Contains(named, url) }))
 }

@@ -18,6 +18,7 @@ type Error struct {
 	Code    string // SQLSTATE; empty if no answer came
 	Message string
 	retry   bool
+	lost    bool   // a temporary table of ours is gone: its session is not what it was
 	user    string // whose login was refused; empty for all other errors
 }
 
@@ -51,6 +52,9 @@ func (s *session) failed(op string, err error) error {
 		return &Error{Op: op, Message: bare(err), retry: !s.lasting}
 	}
 	e := &Error{Op: op, Code: p.Code, Message: said(p.Code, p.Message), retry: passing(p)}
+	if e.lost = p.Code == noTable && strings.Contains(p.Message, temporaryPrefix); e.lost {
+		e.retry = true
+	}
 	if (op == opCommit || s.commits) && p.Severity != "ERROR" {
 		e.retry = false // the server may have ended the session after it committed
 	}
@@ -155,6 +159,14 @@ func answered(err error) bool {
 	_, halts := errors.AsType[*replicator.Halt](err)
 	_, refused := errors.AsType[*replicator.Refused](err)
 	return halts || refused
+}
+
+// lostTables reports whether a statement found a temporary table of its session gone, as those of
+// a session are that was begun anew behind the client's back. What else was set in it may be gone
+// too.
+func lostTables(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.lost
 }
 
 // assumeRefused reports whether an error says that Redshift, or the user, may not assume a role.

@@ -35,7 +35,7 @@ func (l *link) drop(ctx context.Context) {
 }
 
 // with calls do with the session, which it opens if there is none. It drops a session that
-// broke.
+// broke, or has lost its temporary tables.
 func (l *link) with(ctx context.Context, do func(*session) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *link) with(ctx context.Context, do func(*session) error) error {
 		l.session = s
 	}
 	err := do(l.session)
-	if !answered(err) || l.session.conn.IsClosed() {
+	if !answered(err) || lostTables(err) || l.session.conn.IsClosed() {
 		l.drop(ctx)
 	}
 	l.used++

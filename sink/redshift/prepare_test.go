@@ -41,6 +41,20 @@ func TestPrepare(t *testing.T) {
 			w.prepare(r, two...)
 			r.merges.close()
 		}, 2},
+		"its session was begun anew": {func(w *world, r *Warehouse, two []*replicator.Staged) {
+			w.prepare(r, two...)
+			s := r.merges.session
+			if _, err := s.run(w.t.Context(), "drop", drop(s.ahead.made...)); err != nil {
+				w.t.Fatal(err)
+			}
+			if _, err := r.Merge(w.t.Context(), w.merging(two...)); !replicator.Retryable(err) {
+				w.t.Errorf("a merge without its staging tables: %v", err)
+			}
+			if r.merges.session != nil {
+				w.t.Error("the session is used further")
+			}
+			w.unmoved()
+		}, 2},
 		"it failed": {func(w *world, r *Warehouse, two []*replicator.Staged) {
 			fault := w.server.Inject(redshifttest.Fault{Class: "COPY", Code: "XX000", Message: "assert"})
 			if err := r.Prepare(w.t.Context(), two[0]); err == nil {

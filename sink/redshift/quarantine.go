@@ -100,6 +100,9 @@ func (w *Warehouse) KeptObjects(ctx context.Context) (urls []string, err error) 
 		places = append(places, w.metadata.quarantine()) // last, because entries move here
 		for _, p := range places {
 			some, err := w.objects(ctx, s, p)
+			if codeOf(err) == noTable && p != w.metadata.quarantine() {
+				continue // it has joined since it was listed, and its entries are in quarantine, or its load was given up
+			}
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,9 @@ func in(schema, table string) place { return place(quoted(schema) + "." + quoted
 
 // temporary returns a temporary table. It has no schema, so if it does not exist, Redshift looks
 // for its name along the search path: therefore no target has such a name.
-func temporary(name string) place { return place(quoted("rowshift_tmp_" + name)) }
+func temporary(name string) place { return place(quoted(temporaryPrefix + name)) }
+
+const temporaryPrefix = "rowshift_tmp_"
 
 // of returns a column of the table.
 func (p place) of(column string) string { return string(p) + "." + quoted(column) }
