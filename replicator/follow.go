@@ -305,7 +305,11 @@ func (s *shapes) next(cp Checkpoint, o Opened, p Published, loads *loads) (Table
 func (s *shapes) whyAnew(known TableState, cp Checkpoint, o Opened, p Published, became schema.Diff) string {
 	t := p.Table
 	switch {
-	case cp.Publication != o.Publication || known.Row != p.Row:
+	case cp.Publication.OID != o.Publication.OID:
+		return "the publication was made anew"
+	case cp.Publication != o.Publication:
+		return "the publication itself was altered, say its options or its owner, and may have left out changes meanwhile"
+	case known.Row != p.Row:
 		return "it was out of the publication, or was published with other columns or rows"
 	case slices.Contains(cp.Resyncs, t.Configured):
 		return "somebody asked for it"

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -249,5 +250,28 @@ func TestATableTakesTheNameOfAnother(t *testing.T) {
 			t.Errorf("the other name is %+v", s)
 		}
 		opened.Unfit[0].OID = 0 // since the name is remembered without one
+	}
+}
+
+// The reason of a load tells what of the publication was found to be another.
+func TestWhyThePublicationLoadsTables(t *testing.T) {
+	name := schema.Name{Schema: "public", Table: "a"}
+	table := &schema.Table{OID: 1, Name: name, Configured: name, Target: "a"}
+	was, row := PublicationID{OID: 7, XMin: 100}, PublicationID{OID: 9, XMin: 100}
+	cp := Checkpoint{Publication: was, Tables: []TableState{{OID: 1, Name: name, Target: "a", State: Live, Row: row}}}
+	for _, test := range []struct {
+		publication, row PublicationID
+		why              string
+	}{
+		{was, row, ""},
+		{PublicationID{OID: 7, XMin: 105}, row, "the publication itself was altered"},
+		{PublicationID{OID: 8, XMin: 105}, PublicationID{OID: 10, XMin: 105}, "the publication was made anew"},
+		{was, PublicationID{OID: 10, XMin: 105}, "it was out of the publication"},
+	} {
+		opened := Opened{Publication: test.publication, Tables: []Published{{Table: table, Row: test.row}}}
+		got := (&shapes{}).plan(cp, opened, new(loads)).next.Tables[0]
+		if state := got.State; (state == Live) != (test.why == "") || !strings.HasPrefix(got.Why, test.why) {
+			t.Errorf("%v, %v: %s, because %q", test.publication, test.row, state, got.Why)
+		}
 	}
 }
