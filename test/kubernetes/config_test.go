@@ -57,8 +57,8 @@ func TestTheBinaryTakesTheJobs(t *testing.T) {
 		_, jobs := from.pods()
 		for _, template := range jobs {
 			p := local(t, from, template)
-			if code, _, stderr := p.run(t, p.args...); code != 1 || !strings.Contains(stderr, "db.internal") {
-				t.Errorf("%q ends with %d\n%s", p.args, code, stderr)
+			if code, stdout, stderr := p.run(t, p.args...); code != 1 || !strings.Contains(stdout+stderr, "db.internal") {
+				t.Errorf("%q ends with %d\n%s%s", p.args, code, stdout, stderr)
 			}
 		}
 	})

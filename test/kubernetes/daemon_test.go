@@ -127,10 +127,11 @@ func TestProductionHasARole(t *testing.T) {
 	}
 }
 
-// A Job is tried again, except after exit code 2. Its arguments say what it does, and it
+// A Job is tried again, except after exit code 2 and except a check, which a person answers. Its arguments say what it does, and it
 // is removed after its end, so that it is not in the way of the next one.
 func TestJobs(t *testing.T) {
 	want := map[string][]string{
+		"check":      {"check"},
 		"reset-slot": {"reset-slot", "--token=" + token},
 		"teardown":   {"teardown", "--yes"},
 	}
@@ -147,16 +148,19 @@ func TestJobs(t *testing.T) {
 			if rules := job.Spec.PodFailurePolicy.Rules; !slices.Equal(rules[0].OnExitCodes.Values, []int32{2}) || rules[0].Action != batch.PodFailurePolicyActionFailJob {
 				t.Errorf("%s is tried again for a bad config: %+v", job.Name, rules)
 			}
-			if job.Spec.TTLSecondsAfterFinished == nil || *job.Spec.BackoffLimit == 0 {
-				t.Errorf("%s is not tried again, or stays for ever", job.Name)
+			if once := c.Args[0] == "check"; job.Spec.TTLSecondsAfterFinished == nil || (*job.Spec.BackoffLimit == 0) != once {
+				t.Errorf("%s is tried again %d times, or stays for ever", job.Name, *job.Spec.BackoffLimit)
 			}
 		}
 	})
 }
 
-// No daemon runs while the slot is dropped, or the Job could never end.
-func TestTeardownStopsTheDaemon(t *testing.T) {
-	for _, from := range []objects{kustomize(t, "overlays/teardown"), template(t, "-f", chart+"/ci/production-values.yaml", "--set", "teardown=true")} {
+// No daemon runs while the slot is dropped, or the Job could never end; nor before all is checked.
+func TestJobsWithoutADaemon(t *testing.T) {
+	for _, from := range []objects{
+		kustomize(t, "overlays/teardown"), template(t, "-f", chart+"/ci/production-values.yaml", "--set", "teardown=true"),
+		kustomize(t, "overlays/check"), template(t, "-f", chart+"/ci/production-values.yaml", "--set", "check=true"),
+	} {
 		if n := *one[*apps.Deployment](t, from).Spec.Replicas; n != 0 {
 			t.Errorf("%d daemons run", n)
 		}

@@ -118,6 +118,7 @@ func TestEachObjectIsOneOfKubernetes(t *testing.T) {
 		"base":                {"ConfigMap", "Deployment", "NetworkPolicy", "ServiceAccount"},
 		"overlays/dev":        {"ConfigMap", "Deployment", "NetworkPolicy", "ServiceAccount"},
 		"overlays/production": {"ConfigMap", "ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
+		"overlays/check":      {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
 		"overlays/reset-slot": {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
 		"overlays/teardown":   {"ConfigMap", "ConfigMap", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "PrometheusRule", "ServiceAccount"},
 	}

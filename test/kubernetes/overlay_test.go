@@ -23,7 +23,7 @@ func TestJobsOfAnOverlayOfOnesOwn(t *testing.T) {
 	}
 	edit(t, overlays+"/acme/kustomization.yaml", "registry.example.com/rowshift\n", "registry.acme.example/rowshift\n",
 		"0.1.0", `"2"`, "  - ../../components/standby", "  - ../../components/aws-keys")
-	for _, job := range []string{"reset-slot", "teardown"} {
+	for _, job := range []string{"check", "reset-slot", "teardown"} {
 		path := filepath.Join(overlays, job)
 		edit(t, path+"/kustomization.yaml", "../production]", "../acme]", "../components/"+job+"]", "../components/"+job+", ../../components/aws-keys]")
 		from := build(t, path)

@@ -31,6 +31,7 @@ var forms = []struct {
 	{"base", []string{"-f", chart + "/ci/base-values.yaml"}},
 	{"overlays/dev", []string{"-f", chart + "/ci/dev-values.yaml"}},
 	{"overlays/production", []string{"-f", chart + "/ci/production-values.yaml"}},
+	{"overlays/check", []string{"-f", chart + "/ci/production-values.yaml", "--set", "check=true"}},
 	{"overlays/reset-slot", []string{"-f", chart + "/ci/production-values.yaml", "--set-string", "resetSlot.token=" + token}},
 	{"overlays/teardown", []string{"-f", chart + "/ci/production-values.yaml", "--set", "teardown=true"}},
 }

@@ -31,7 +31,7 @@ var hashed = regexp.MustCompile(`"` + release + `-[0-9a-z]{10}"`)
 
 // ofJob matches the name of a Job. With kustomize, one writes the token into that of a
 // reset. Helm writes a hash of the config and of everything that the pod consists of.
-var ofJob = regexp.MustCompile(`"` + release + `-(reset-slot|teardown)-(` + token + `|[0-9a-f]{10})"`)
+var ofJob = regexp.MustCompile(`"` + release + `-(check|reset-slot|teardown)-(` + token + `|[0-9a-f]{10})"`)
 
 // meaning returns the content of the objects, by kind and name, without differences in
 // notation.

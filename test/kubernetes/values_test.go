@@ -224,7 +224,7 @@ func TestAnUpgradeWhileAJobIsThere(t *testing.T) {
 		}
 		return one[*batch.Job](t, from).Name
 	}
-	for _, job := range []string{`resetSlot: {token: again}`, `teardown: true`} {
+	for _, job := range []string{`check: true`, `resetSlot: {token: again}`, `teardown: true`} {
 		before := name(job, "replicas: 1")
 		for _, values := range []string{`image: {tag: next}`, `extraEnv: [{name: A, value: b}]`, `tolerations: [{operator: Exists}]`, `config: {tables: {public.invoice: {columns: all}}}`} {
 			if name(job, values) == before {
@@ -260,14 +260,20 @@ func TestUpgradesNameTheirValues(t *testing.T) {
 	}
 }
 
-// A release that once reset its slot can be torn down with the values that it has.
-func TestTeardownResetsNothing(t *testing.T) {
-	from, err := valued(t, `{resetSlot: {token: once}, teardown: true}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if job := one[*batch.Job](t, from); job.Labels["app.kubernetes.io/component"] != "teardown" {
-		t.Errorf("the Job is %s", job.Name)
+// A release that once reset its slot can be torn down, or checked, with the values that it has.
+func TestOneJobAtATime(t *testing.T) {
+	for values, want := range map[string]string{
+		`{resetSlot: {token: once}, teardown: true}`: "teardown",
+		`{resetSlot: {token: once}, check: true}`:    "check",
+		`{check: true, teardown: true}`:              "teardown",
+	} {
+		from, err := valued(t, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job := one[*batch.Job](t, from); job.Labels["app.kubernetes.io/component"] != want {
+			t.Errorf("%s: the Job is %s", values, job.Name)
+		}
 	}
 }
 
@@ -304,7 +310,7 @@ data:
 	if err := os.WriteFile(copied+"/templates/notes.yaml", []byte(shown), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for values, want := range map[string]string{"teardown=false": " --reset-then-reuse-values --set teardown=true", "teardown=true": "component=teardown"} {
+	for values, want := range map[string]string{"teardown=false": " --reset-then-reuse-values --set teardown=true", "teardown=true": "component=teardown", "check=true": "component=check"} {
 		out, err := helm(t, "template", release, copied, "-f", chart+"/ci/base-values.yaml", "--set", values, "--show-only", "templates/notes.yaml")
 		if err != nil {
 			t.Fatal(err)
