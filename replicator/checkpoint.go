@@ -111,6 +111,8 @@ type Past struct {
 // One that the catalogue did not see has none, even if its commit was in the log by then, as it is
 // while a standby has yet to confirm it: whoever altered the table had to wait for the locks of
 // all that had written to it, and was seen. Such a transaction may have altered the table itself.
+// (The key of a table can be altered without such a wait, by DROP INDEX CONCURRENTLY or beside
+// writers of single partitions. If one of these hangs, the table is loaded again.)
 // https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
 func (p *Past) Tells(commit LSN, xid uint32) bool {
 	return commit < p.Until && (p.Seen == nil || p.Seen.Sees(xid))

@@ -112,6 +112,7 @@ func (c chosenTable) differs(v *version, sent []schema.Attribute, places []int) 
 // between its past and the catalogue, and corrects the places.
 func (c chosenTable) earlier(v *version, sent []schema.Attribute, places []int) bool {
 	var last int16
+	gone := false // the last was dropped since
 	seen := map[int16]bool{}
 	for i, a := range sent {
 		was := slices.IndexFunc(c.past.Shape, func(s schema.Shape) bool { return s.Name == a.Name })
@@ -134,11 +135,11 @@ func (c chosenTable) earlier(v *version, sent []schema.Attribute, places []int) 
 		if attnum <= last || is >= 0 && !c.typed(v, a, is, attnum) {
 			return false
 		}
-		last, seen[attnum], places[i] = attnum, true, is
+		last, seen[attnum], places[i], gone = attnum, true, is, is < 0
 	}
 	return !slices.ContainsFunc(c.Columns, func(of schema.Column) bool {
 		older := of.Attnum < last || slices.ContainsFunc(c.past.Shape, func(s schema.Shape) bool { return s.Attnum == of.Attnum })
-		return older && !seen[of.Attnum]
+		return (older || gone) && !seen[of.Attnum] // all types here are texts
 	})
 }
 

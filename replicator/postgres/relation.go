@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"rowshift/replicator"
 	"rowshift/replicator/postgres/render"
@@ -170,6 +171,7 @@ func (known chosen) read(r relationMessage, places []int) *relation {
 func (known chosen) earlier(r relationMessage, places *[]int) bool {
 	t := known.table
 	var last int16
+	var gone []relationColumn // dropped since, behind the last that was not
 	seen := map[int16]bool{}
 	for i, c := range r.columns {
 		was := slices.IndexFunc(known.past.Shape, func(s schema.Shape) bool { return s.Name == c.name })
@@ -186,12 +188,17 @@ func (known chosen) earlier(r relationMessage, places *[]int) bool {
 			if is >= 0 && t.Columns[is].Attnum != attnum {
 				return false // another column had its name
 			}
-			is = slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Attnum == attnum })
+			if is = slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Attnum == attnum }); is < 0 {
+				gone = append(gone, c)
+			}
 		default:
 			attnum = t.Columns[is].Attnum
 		}
 		if attnum <= last || is >= 0 && !known.typed(c, is, attnum, r.identity) {
 			return false
+		}
+		if is >= 0 {
+			gone = nil
 		}
 		last, seen[attnum], (*places)[i] = attnum, true, is
 	}
@@ -201,9 +208,26 @@ func (known chosen) earlier(r relationMessage, places *[]int) bool {
 			// It existed under a name that nobody knows, so any other column may be it.
 			return false
 		}
+		if !seen[c.Attnum] && slices.ContainsFunc(gone, func(g relationColumn) bool { return g.maybe(c.Type.OID) }) {
+			return false
+		}
 	}
 	return true
 }
+
+// maybe reports whether the column, which has the name of one that was dropped, may rather be one
+// that was added in its place and then was renamed, and has the type with OID is. It must have come
+// to have that type without the table being written anew: by no change but of its length, from one
+// text type to another, or to a domain or from one.
+// https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+func (c relationColumn) maybe(is uint32) bool {
+	texts := []uint32{pgtype.TextOID, pgtype.VarcharOID}
+	return c.oid == is || c.oid >= firstOwn || is >= firstOwn || slices.Contains(texts, c.oid) && slices.Contains(texts, is)
+}
+
+// firstOwn is the least OID of a type that came after initdb, as a domain's.
+// https://www.postgresql.org/docs/current/system-catalog-initial-data.html#SYSTEM-CATALOG-OID-ASSIGNMENT
+const firstOwn = 16384
 
 // typed reports whether a column of a message has the type that column i of the table has
 // or had, and is in the key if and only if that one is.

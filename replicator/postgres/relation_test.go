@@ -143,12 +143,12 @@ func TestMatchEarlier(t *testing.T) {
 		schema.Column{Attribute: schema.Attribute{Attnum: 7, Name: "note", Type: text}})
 	was := person().table.Shape()
 	was[1].Name, was[1].Typmod = "title", 24
-	was = append(was, schema.Shape{Attnum: 5, Name: "fax", Type: textOID, Typmod: -1})
+	was = append(was, schema.Shape{Attnum: 5, Name: "fax", Type: int4OID, Typmod: -1})
 	now.past = &replicator.Past{Shape: was, Until: 100}
 	column := func(name string, oid uint32, mod int32) relationColumn {
 		return relationColumn{key: name == "id", name: name, oid: oid, typmod: mod}
 	}
-	id, title, name, grade, fax := column("id", int4OID, -1), column("title", varcharOID, 24), column("name", varcharOID, 44), column("grade", domainOID, -1), column("fax", textOID, -1)
+	id, title, name, grade, fax := column("id", int4OID, -1), column("title", varcharOID, 24), column("name", varcharOID, 44), column("grade", domainOID, -1), column("fax", int4OID, -1)
 	phone, note := column("phone", textOID, -1), column("note", textOID, -1)
 	tests := []struct {
 		name    string
@@ -168,6 +168,9 @@ func TestMatchEarlier(t *testing.T) {
 		{"names swapped", []relationColumn{id, column("grade", domainOID, -1), column("title", varcharOID, 24), fax}, 99, ""},
 		{"of a type that it never had", []relationColumn{id, column("title", textOID, -1), grade, fax}, 99, ""},
 		{"without a column that it had", []relationColumn{id, grade, fax}, 99, ""},
+		{"of the type of one that was added, which may have had its name", []relationColumn{id, title, grade, column("fax", varcharOID, 14)}, 99, ""},
+		{"likewise, but what was added before that one stands behind it", []relationColumn{id, title, grade, column("fax", varcharOID, 14), phone}, 99, "id|title|grade|phone|<null>"},
+		{"of a type that a domain may have taken the place of", []relationColumn{id, title, grade, column("fax", domainOID, -1)}, 99, ""},
 		{"another key", []relationColumn{id, {key: true, name: "title", oid: varcharOID, typmod: 24}, grade, fax}, 99, ""},
 	}
 	for _, test := range tests {
