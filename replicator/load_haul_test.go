@@ -16,14 +16,16 @@ import (
 func TestALoadOutlivesAlterations(t *testing.T) {
 	for name, c := range map[string]struct {
 		partitions bool // the small table gets one with each of the first alterations
+		fences     bool // each third one fails when the epoch is raised already
 		snapshots  int
 	}{
-		"of other tables":   {false, 1},
-		"of one of its own": {true, 2},
+		"of other tables":               {false, false, 1},
+		"of one of its own":             {true, false, 2},
+		"and fences that fail too late": {false, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &restless{large: oneColumn(2, "large"), partitions: c.partitions}
+				s := &restless{large: oneColumn(2, "large"), partitions: c.partitions, fences: c.fences}
 				s.table = oneColumn(1, "t")
 				s.changes, s.merges, s.drainsIn = true, true, 31
 				s.cp = streaming(stateOf(s.large, Loading))
@@ -47,6 +49,8 @@ type restless struct {
 	flaky
 	large           *schema.Table
 	partitions      bool
+	fences          bool
+	fenced          int
 	snapshots, open int
 }
 
@@ -59,6 +63,14 @@ func (s *restless) Open(ctx context.Context, r OpenRequest) (Source, Opened, err
 	}
 	o.Tables, o.Flushed = []Published{{Table: s.table}, {Table: s.large}}, s.cp.LSN+100
 	return s, o, err
+}
+
+func (s *restless) Fence(ctx context.Context, first Checkpoint) (Checkpoint, error) {
+	cp, err := s.flaky.Fence(ctx, first)
+	if s.fenced++; s.fences && s.fenced%3 == 0 {
+		err = errFlaky
+	}
+	return cp, err
 }
 
 func (s *restless) Next(ctx context.Context, wait time.Duration) (Change, error) {

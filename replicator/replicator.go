@@ -135,6 +135,9 @@ func (d *daemon) pass(ctx context.Context, fenced func()) error {
 	defer source.Close()
 	now, err := d.fence(ctx, source, opened.Confirmed)
 	if err != nil {
+		if now.Epoch == d.shapes.left.Epoch+1 { // taken by us, and nothing came of it
+			d.shapes.left.Epoch = now.Epoch
+		}
 		return err
 	}
 	if !d.shapes.fenced(now) {

@@ -62,13 +62,15 @@ func (d *daemon) beginReset(ctx context.Context, choose func(*Checkpoint) string
 // unasked is how tokens of resets begin that nobody asked for.
 const unasked = "lost slot "
 
-// underWay returns the token of a reset that was begun and is not done; empty if none is.
+// underWay returns the token of the reset that was begun last and is not done; empty if none is.
+// One that was begun before it ends with it.
 func (c *Checkpoint) underWay() string {
-	i := slices.IndexFunc(c.Resets, func(r Reset) bool { return r.Begun && !r.Done })
-	if i < 0 {
-		return ""
+	for _, r := range slices.Backward(c.Resets) {
+		if r.Begun && !r.Done {
+			return r.Token
+		}
 	}
-	return c.Resets[i].Token
+	return ""
 }
 
 // lacking are the reasons which say that the slot does not hold what the warehouse lacks.

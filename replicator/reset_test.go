@@ -177,7 +177,8 @@ func (l *loses) Open(ctx context.Context, r OpenRequest) (Source, Opened, error)
 func (l *loses) Merge(_ context.Context, m *Merge) (Merged, error) {
 	l.cp = m.Checkpoint
 	if l.cp.Phase == Creating {
-		l.cp.Resets = []Reset{{Token: l.cp.Reset, Begun: true}}
+		l.cp.Resets = slices.DeleteFunc(slices.Clone(l.cp.Resets), func(r Reset) bool { return r.Token == l.cp.Reset })
+		l.cp.Resets = append(l.cp.Resets, Reset{Token: l.cp.Reset, Begun: true}) // the others are done only once this one is
 	}
 	return Merged{}, nil
 }

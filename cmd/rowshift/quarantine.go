@@ -165,7 +165,7 @@ func (c quarantineDrop) Run(ctx context.Context, o *outside) error {
 				return err
 			}
 			nothing = append(nothing, d.tell(o.stdout, n))
-			if err := r.stager.Discard(ctx, urls); err != nil { // at once: nobody else knows of them
+			if err := r.stager.Discard(ctx, urls); err != nil { // at once: without us, nobody finds them before the next epoch
 				return errors.Join(append(nothing, err)...)
 			}
 		}

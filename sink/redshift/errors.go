@@ -52,7 +52,7 @@ func (s *session) failed(op string, err error) error {
 		return &Error{Op: op, Message: bare(err), retry: !s.lasting}
 	}
 	e := &Error{Op: op, Code: p.Code, Message: said(p.Code, p.Message), retry: passing(p)}
-	if e.lost = p.Code == noTable && strings.Contains(p.Message, temporaryPrefix); e.lost {
+	if e.lost = p.Code == noTable && strings.HasPrefix(p.Message, `relation "`+temporaryPrefix); e.lost {
 		e.retry = true
 	}
 	if (op == opCommit || s.commits) && p.Severity != "ERROR" {

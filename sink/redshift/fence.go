@@ -123,7 +123,7 @@ func (w *Warehouse) Fence(ctx context.Context, first replicator.Checkpoint) (c r
 		return err
 	})
 	if err != nil {
-		return c, err
+		return replicator.Checkpoint{}, err // nobody knows that the epoch was raised
 	}
 	if err := w.regrant(ctx, c); err != nil {
 		return c, err
@@ -171,6 +171,9 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 		return c, nil, err
 	}
 	if was == nil {
+		if err := w.dropOldLoads(ctx, s); err != nil {
+			return c, nil, err
+		}
 		c, c.Epoch = first, 1
 		if _, err := s.run(ctx, "write the first checkpoint", w.metadata.insertCheckpoint(c, w.options.Version)); err != nil {
 			return c, nil, err
@@ -195,6 +198,23 @@ func (w *Warehouse) raise(ctx context.Context, s *session, first replicator.Chec
 		return c, nil, err
 	}
 	return c, there, w.requireCaseSensitive(ctx, s)
+}
+
+// dropOldLoads drops, under the fence, the tables of all loads. There is no checkpoint, so they are
+// of a pipeline before, and a load that is named like one of theirs would take it for its own.
+func (w *Warehouse) dropOldLoads(ctx context.Context, s *session) error {
+	names, err := w.tableNames(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if loadName.MatchString(name) {
+			if _, err := s.run(ctx, "drop a load table of a pipeline before", drop(w.metadata.table(name))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // requireCaseSensitive halts if the database ignores case when it compares texts. Keys that
@@ -342,8 +362,8 @@ func isEarlierLoad(name string, epoch replicator.Epoch) bool {
 
 // sweepLoads drops the tables of loads of earlier epochs. It keeps those that the checkpoint
 // names for a table that is loaded, or for a load that this process has begun, since it may go
-// on with that. A load that another process left unfinished begins again with other tables. The
-// first epoch has begun no load: what is there then is of a pipeline before. A table that cannot be dropped now is dropped at the next fence.
+// on with that. A load that another process left unfinished begins again with other tables. A
+// table that cannot be dropped now is dropped at the next fence.
 func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 	_ = w.with(ctx, func(s *session) error {
 		names, err := w.tableNames(ctx, s)
@@ -355,7 +375,7 @@ func (w *Warehouse) sweepLoads(ctx context.Context, c replicator.Checkpoint) {
 			named := slices.ContainsFunc(c.Tables, func(t replicator.TableState) bool {
 				return t.Load != nil && (t.Load.Loaded || !isEarlierLoad(name, w.first)) && slices.Contains(tablesOfLoad(t.Load.Into, t.Load.Held), name)
 			})
-			if !named && (isEarlierLoad(name, c.Epoch) || c.Epoch == 1 && loadName.MatchString(name)) {
+			if !named && isEarlierLoad(name, c.Epoch) {
 				loads = append(loads, w.metadata.table(name))
 			}
 		}
