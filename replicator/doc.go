@@ -160,6 +160,7 @@
 //	another daemon took the warehouse (fenced)    the same: back to waiting for the slot
 //	COPY refuses rows that should fit (Refused)   the pass ends, the next refuses them before they are staged
 //	a table has changed its shape (Altered)       what is whole is merged, and the next pass follows the change
+//	the tables of a load are of no use (Spoiled)  the same, and the table is loaded anew, with other tables
 //	a table cannot go on (Unfit)                  the same, and the next pass parks it; if that may pass by
 //	                                              itself, the table is tried again after a quarter of an
 //	                                              hour, then less and less often, up to every four hours

@@ -74,6 +74,21 @@ func (u *Unfit) Error() string { return u.Name.String() + " is parked: " + u.Why
 
 func (u *Unfit) Unwrap() error { return u.Why }
 
+// Spoiled says that the load of a table cannot go on from what the warehouse has of it: the load
+// table or what is held is gone, or refuses every statement. The table is loaded anew, with other
+// tables. The others go on.
+type Spoiled struct {
+	OID   uint32
+	Name  schema.Name
+	Cause error
+}
+
+func (s *Spoiled) Error() string {
+	return "what is loaded or held of " + s.Name.String() + " cannot be used: " + s.Cause.Error()
+}
+
+func (s *Spoiled) Unwrap() error { return s.Cause }
+
 // Altered ends a pass because tables of the source, or its publication, are not what
 // they were when the stream was opened. What was handed over is merged; then the stream
 // is opened again.

@@ -39,6 +39,7 @@ func (s TableState) Follow(t *schema.Table, after, read LSN, seen *Visibility) (
 type shapes struct {
 	known   []TableState          // the states that the last opening was told
 	misread map[uint32]bool       // tables with a row that could not be read
+	spoiled map[uint32]bool       // tables whose load cannot go on
 	unfit   map[uint32]*unfitness // tables that one of our steps found to be unfit
 	waiting []TableState          // tables that are parked
 	left    Checkpoint            // as the last pass that took the fence left it
@@ -80,9 +81,12 @@ const mostRepeats = 4
 func (s *shapes) learn(err error) bool {
 	altered, isAltered := errors.AsType[*Altered](err)
 	unfit, isUnfit := errors.AsType[*Unfit](err)
+	spoiled, isSpoiled := errors.AsType[*Spoiled](err)
 	switch {
 	case isUnfit:
 		s.note(unfit)
+	case isSpoiled:
+		s.spoiled = map[uint32]bool{spoiled.OID: true}
 	case isAltered && altered.OID != 0:
 		if s.misread == nil {
 			s.misread = map[uint32]bool{}
@@ -211,7 +215,7 @@ func (s *shapes) plan(cp Checkpoint, o Opened, loads *loads) planned {
 		p.next.Tables = append(p.next.Tables, park(cp, u))
 	}
 	slices.SortFunc(p.next.Tables, ByOID)
-	s.misread, s.waiting = nil, nil
+	s.misread, s.spoiled, s.waiting = nil, nil, nil
 	for _, t := range p.next.Tables {
 		if t.State != Parked {
 			continue
@@ -329,6 +333,8 @@ func (s *shapes) whyAnew(known TableState, cp Checkpoint, o Opened, p Published,
 		return "it was altered while it was loaded"
 	case known.Load != nil && o.lost(known.Load.HandOver):
 		return "its snapshot saw what the source has lost"
+	case s.spoiled[t.OID] && known.State == Loading:
+		return "what was loaded or held of it could not be used"
 	case s.misread[t.OID] && became.Empty():
 		return "the log tells of it as it never was"
 	}

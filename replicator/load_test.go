@@ -127,3 +127,42 @@ func (s *spoiled) Merge(ctx context.Context, m *Merge) (Merged, error) {
 	s.cp = m.Checkpoint
 	return Merged{}, nil
 }
+
+// A table whose load cannot go on from what the warehouse has of it is loaded anew, with other
+// tables, and the live ones get on meanwhile.
+func TestASpoiledLoadBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpoiled()
+		s.changes = true
+		s.cp.Tables[1].Load = &LoadState{Into: "load_1_1_2", Held: "held_1_1_2", Loaded: true, HandOver: 1}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		o := options(s)
+		refuses := &refusesApply{}
+		o.Loader = refuses
+		if err := Run(ctx, o); err != nil {
+			t.Fatal(err)
+		}
+		bad := s.cp.Tables[1]
+		if refuses.times != 1 || s.merged < 100 || s.snapshots < 10 {
+			t.Errorf("refused %d times; %d merges, %d snapshots", refuses.times, s.merged, s.snapshots)
+		}
+		if bad.State != Loading || bad.Load == nil || bad.Load.Loaded || bad.Load.Held == "held_1_1_2" || bad.Why != "what was loaded or held of it could not be used" {
+			t.Errorf("it is %+v, by %+v", bad, bad.Load)
+		}
+	})
+}
+
+// refusesApply finds the held table of one load gone.
+type refusesApply struct {
+	applies
+	times int
+}
+
+func (r *refusesApply) Apply(_ context.Context, _ Epoch, t *schema.Table, s LoadState, _ int) (Applied, error) {
+	if s.Held != "held_1_1_2" {
+		return Applied{}, nil
+	}
+	r.times++
+	return Applied{}, &Spoiled{OID: t.OID, Name: t.Configured, Cause: errFlaky}
+}

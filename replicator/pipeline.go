@@ -185,13 +185,14 @@ func (p *pipeline) read(reading context.Context) error {
 
 // endsWell reports whether err, of the reader or of the load, ends only the reading, so
 // that what was handed over is still merged. That is so if the server waits for us to
-// leave, the source was altered, a table cannot go on, or COPY refused rows of a load. The
-// pass then ends with the first such error.
+// leave, the source was altered, a table or the load of one cannot go on, or COPY refused rows of a
+// load. The pass then ends with the first such error.
 func (p *pipeline) endsWell(err error) bool {
 	_, altered := errors.AsType[*Altered](err)
 	_, unfit := errors.AsType[*Unfit](err)
 	_, refused := errors.AsType[*Refused](err)
-	well := altered || unfit || refused || errors.Is(err, ErrShutdown)
+	_, spoiled := errors.AsType[*Spoiled](err)
+	well := altered || unfit || refused || spoiled || errors.Is(err, ErrShutdown)
 	if well {
 		p.once.Do(func() { p.ended = err })
 	}

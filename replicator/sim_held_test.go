@@ -35,6 +35,8 @@ func (l loader) Apply(_ context.Context, epoch replicator.Epoch, t *schema.Table
 		return replicator.Applied{}, retryable{}
 	case l.often("apply fails"):
 		return replicator.Applied{}, errInjected
+	case l.fault("apply is refused for good"):
+		return replicator.Applied{}, &replicator.Spoiled{OID: t.OID, Name: t.Configured, Cause: errInjected}
 	}
 	left, err := l.applyHeld(epoch, t, s)
 	if err != nil {

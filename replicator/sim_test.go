@@ -80,7 +80,7 @@ var kinds = []string{
 	"unchanged TOAST", "TRUNCATE", "table loaded", "more is copied into a load table", "table joins", "commit not seen yet", "keepalive anywhere",
 	"create fails", "slot cannot decode", "open fails", "slot is active elsewhere", "slot is made by another", "stream breaks",
 	"merge meets a conflict", "merge fails", "preparing a merge fails", "answer to COMMIT is lost", "fence fails", "fenced",
-	"held fold", "held fold applied", "held change that the snapshot sees", "held table cannot be made", "load table is made late", "load outlives a pass",
+	"held fold", "held fold applied", "held change that the snapshot sees", "held table cannot be made", "apply is refused for good", "load table is made late", "load outlives a pass",
 	"checkpoint moves while a table loads", "slot reset", "table is asked for", "table loaded on request",
 	"kill -9", "second daemon", "standby", "daemon with a token",
 

@@ -162,7 +162,8 @@ type Warehouse interface {
 
 	// Fence takes the warehouse over. It ends the sessions of its own user and application
 	// name that hold the fence, and in one transaction raises the epoch and reads the
-	// checkpoint. If there is no checkpoint it writes first, with epoch 1.
+	// checkpoint. If there is no checkpoint it writes first, with epoch 1. With an error it
+	// returns the checkpoint only if the epoch was raised for sure.
 	Fence(ctx context.Context, first Checkpoint) (Checkpoint, error)
 
 	// Prepare does ahead what Merge would do for s outside of its transaction, and nothing
@@ -276,7 +277,7 @@ type Loader interface {
 	// Apply applies the first held changes to the load table, but for those of transactions
 	// that its snapshot saw, and takes them out of the held table. It does so in one
 	// transaction of seconds, under the fence. The error wraps ErrFenced if the checkpoint
-	// is of another epoch.
+	// is of another epoch. It is a *Spoiled if the warehouse refuses that for good.
 	//
 	// left is how many transactions in a row before this one have left some of the same
 	// table. Each may do more than the one before, and so take longer. A merge comes

@@ -45,6 +45,8 @@
 //	pipeline's schema                           *replicator.Halt
 //	a target that was altered, or that
 //	Redshift refuses to make                    *replicator.Unfit
+//	the tables of a load are gone, or refuse
+//	every statement                             *replicator.Spoiled
 //	a target that others keep from being
 //	altered for minutes                         a *replicator.Unfit that Passes; Retryable until then
 package redshift

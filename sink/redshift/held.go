@@ -36,7 +36,8 @@ func (w *Warehouse) Hold(ctx context.Context, held string, t *schema.Table) erro
 // Apply implements replicator.Loader.
 func (w *Warehouse) Apply(ctx context.Context, epoch replicator.Epoch, t *schema.Table, l replicator.LoadState, left int) (replicator.Applied, error) {
 	var applied replicator.Applied
-	err := w.loads.with(ctx, func(s *session) error {
+	err := w.loads.with(ctx, func(s *session) (err error) {
+		defer func() { err = w.applyRefusals.spoils(t, err) }()
 		a := applying{Warehouse: w, session: s, table: t, state: l, held: w.metadata.table(l.Held), load: w.metadata.table(l.Into), ledger: w.metadata.loadLedger(l.Held),
 			doubled: min(left, mostDoubled)}
 		defer w.applies.Store(false) // not before the end of the transaction, which has the fence until then

@@ -24,6 +24,7 @@ type merging struct {
 	fills             []targetFill           // what new columns get in the transaction
 	plain             []plainFold            // folds that wait to be written
 	refusing          *schema.Table          // table whose target refused a statement; nil if none did
+	loading           *schema.Table          // table whose load table or held table is written to; nil if none is
 	over              []replicator.LoadState // loads that no table has any longer
 }
 
@@ -90,6 +91,7 @@ func (m *merging) run(ctx context.Context) error {
 	}
 	m.took(replicator.StepCommit, written)
 	m.known.refusals.merged(m.targets())
+	m.known.spoilt = refusals{}
 	m.dropOver(ctx)
 	return nil
 }
@@ -116,14 +118,17 @@ func (m *merging) applyAll(ctx context.Context, s *replicator.Staged, stages map
 }
 
 // blame returns a *replicator.Unfit instead of err if Redshift refused the merge because of one
-// target, which somebody has changed or which refuses a statement. The other tables then go on
-// without it.
+// target, which somebody has changed or which refuses a statement, or a *replicator.Spoiled if it
+// was because of one table's load. The other tables then go on without it.
 func (m *merging) blame(ctx context.Context, err error) error {
 	if m.refusing != nil {
 		err = m.judgeOwner(ctx, m.session, m.refusing, err)
 	}
 	if replicator.Final(err) || replicator.Retryable(err) || codeOf(err) == "" || m.session.conn.IsClosed() {
 		return err
+	}
+	if m.loading != nil {
+		return m.known.spoilt.spoils(m.loading, err)
 	}
 	for _, t := range m.targets() {
 		have, _, drifted := m.target(ctx, m.session, t)
@@ -230,9 +235,9 @@ func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.
 	}
 	switch {
 	case f.Held != "":
-		return m.hold(ctx, f, at)
+		return m.ofLoad(f.Table, m.hold(ctx, f, at))
 	case f.Into != "":
-		return m.applyInto(ctx, s, f, at)
+		return m.ofLoad(f.Table, m.applyInto(ctx, s, f, at))
 	}
 	if err := m.lift(ctx, f, at, s.End); err != nil {
 		return err
@@ -243,6 +248,14 @@ func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.
 	return m.write(ctx, f, at.rows, in(m.options.Schema, f.Table.Target), func(n int64) error {
 		return m.forgo(ctx, f, at.rows, n, replicator.Written{LSN: s.End, Time: s.Time})
 	})
+}
+
+// ofLoad returns err, and notes of which table's load it is.
+func (m *merging) ofLoad(t *schema.Table, err error) error {
+	if err != nil {
+		m.loading = t
+	}
+	return err
 }
 
 // applyInto applies a fold to a load table, and accounts for it in the load's ledger.

@@ -59,6 +59,20 @@ func (r *refusals) merged(targets []*schema.Table) {
 	}
 }
 
+// spoils returns a *replicator.Spoiled instead of err if Redshift refuses for good what was asked
+// of the tables of t's load, which are all ours: somebody has dropped or altered one of them, or
+// its rows meet a fault of Redshift. Other tables for the load are then made from the start.
+func (r *refusals) spoils(t *schema.Table, err error) error {
+	if err == nil {
+		*r = refusals{}
+		return nil
+	}
+	if replicator.Final(err) || replicator.Retryable(err) || !r.countAgainst(t.OID, codeOf(err)) {
+		return err
+	}
+	return &replicator.Spoiled{OID: t.OID, Name: t.Configured, Cause: err}
+}
+
 // judgeOwner returns a *replicator.Unfit instead of err if Redshift refused a statement on a
 // target for lack of a right, and somebody else owns the target. All other tables can go on.
 func (w *Warehouse) judgeOwner(ctx context.Context, s *session, t *schema.Table, err error) error {

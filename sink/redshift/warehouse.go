@@ -64,9 +64,10 @@ type Warehouse struct {
 	merges link
 	known  known
 
-	heldRefusals refusals // of held tables; it and loadRefusals are used with the session for loads only
-	loadRefusals refusals // of targets and load tables
-	loads        link     // makes targets, load tables and held tables, and applies held changes, so that live tables wait for short transactions only
+	heldRefusals  refusals // of held tables; it, loadRefusals and applyRefusals are used with the session for loads only
+	applyRefusals refusals // of applying what is held
+	loadRefusals  refusals // of targets and load tables
+	loads         link     // makes targets, load tables and held tables, and applies held changes, so that live tables wait for short transactions only
 }
 
 var (
