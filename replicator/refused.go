@@ -86,7 +86,9 @@ type refusal struct {
 }
 
 // learn takes in the rows of an error. It returns the halt that the error becomes if the
-// rows are not new or are too many, so that no row is met for ever.
+// rows are not new or are too many, so that no row is met for ever. A load that meets new ones
+// has got on, since each begins with all that are known; one that meets what a merge has met
+// may have begun before that was known.
 func (r *refusals) learn(e *Refused) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,8 +96,11 @@ func (r *refusals) learn(e *Refused) error {
 	all := Rows{}
 	maps.Copy(all, known.rows)
 	maps.Copy(all, e.Rows)
-	r.passes++
-	if len(all) == len(known.rows) || len(all) > mostRefused || r.passes > mostRefusals {
+	isNew := len(all) > len(known.rows)
+	if !e.Load || !isNew {
+		r.passes++
+	}
+	if len(e.Rows) == 0 || !e.Load && !isNew || len(all) > mostRefused || r.passes > mostRefusals {
 		return e.Halt
 	}
 	if r.tables == nil {

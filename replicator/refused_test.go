@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"rowshift/schema"
@@ -23,17 +24,28 @@ func TestRefusalsEndInAHalt(t *testing.T) {
 	refused := func(oid uint32, rows Rows) *Refused {
 		return &Refused{Table: &schema.Table{OID: oid}, Rows: rows, Halt: halt, until: 10}
 	}
+	load := func(rows Rows) *Refused {
+		return &Refused{Table: &schema.Table{OID: 1}, Rows: rows, Halt: halt, Load: true}
+	}
+	var scattered []*Refused
+	for n := range 2 * mostRefusals {
+		scattered = append(scattered, load(rowsNamed(fmt.Sprint(n, " "), 1)))
+	}
 	for name, c := range map[string]struct {
 		errs []*Refused // all but the last are learned
 		goes bool
 	}{
-		"a row":                     {[]*Refused{refused(1, rowsNamed("a", 1))}, true},
-		"another row":               {[]*Refused{refused(1, rowsNamed("a", 1)), refused(1, rowsNamed("b", 1))}, true},
-		"a row of another table":    {[]*Refused{refused(1, rowsNamed("a", 1)), refused(2, rowsNamed("a", 1))}, true},
-		"the same row":              {[]*Refused{refused(1, rowsNamed("a", 1)), refused(1, rowsNamed("a", 1))}, false},
-		"as many as there may be":   {[]*Refused{refused(1, rowsNamed("a", mostRefused))}, true},
-		"one more":                  {[]*Refused{refused(1, rowsNamed("a", mostRefused)), refused(1, rowsNamed("b", 1))}, false},
-		"none, so it was not a row": {[]*Refused{refused(1, nil)}, false},
+		"a load for each of its rows":           {scattered, true},
+		"a load of what a merge has met":        {[]*Refused{refused(1, rowsNamed("a", 1)), load(rowsNamed("a", 1))}, true},
+		"it again and again":                    {append([]*Refused{refused(1, rowsNamed("a", 1))}, slices.Repeat([]*Refused{load(rowsNamed("a", 1))}, mostRefusals)...), false},
+		"a load that fails for other than rows": {[]*Refused{load(nil)}, false},
+		"a row":                                 {[]*Refused{refused(1, rowsNamed("a", 1))}, true},
+		"another row":                           {[]*Refused{refused(1, rowsNamed("a", 1)), refused(1, rowsNamed("b", 1))}, true},
+		"a row of another table":                {[]*Refused{refused(1, rowsNamed("a", 1)), refused(2, rowsNamed("a", 1))}, true},
+		"the same row":                          {[]*Refused{refused(1, rowsNamed("a", 1)), refused(1, rowsNamed("a", 1))}, false},
+		"as many as there may be":               {[]*Refused{refused(1, rowsNamed("a", mostRefused))}, true},
+		"one more":                              {[]*Refused{refused(1, rowsNamed("a", mostRefused)), refused(1, rowsNamed("b", 1))}, false},
+		"none, so it was not a row":             {[]*Refused{refused(1, nil)}, false},
 	} {
 		var r refusals
 		last := len(c.errs) - 1
