@@ -39,7 +39,7 @@ func (s TableState) Follow(t *schema.Table, after, read LSN, seen *Visibility) (
 type shapes struct {
 	known   []TableState          // the states that the last opening was told
 	misread map[uint32]bool       // tables with a row that could not be read
-	spoiled map[uint32]bool       // tables whose load cannot go on
+	spoiled uint32                // the table whose load cannot go on; 0: there is none
 	unfit   map[uint32]*unfitness // tables that one of our steps found to be unfit
 	waiting []TableState          // tables that are parked
 	left    Checkpoint            // as the last pass that took the fence left it
@@ -86,7 +86,7 @@ func (s *shapes) learn(err error) bool {
 	case isUnfit:
 		s.note(unfit)
 	case isSpoiled:
-		s.spoiled = map[uint32]bool{spoiled.OID: true}
+		s.spoiled = spoiled.OID
 	case isAltered && altered.OID != 0:
 		if s.misread == nil {
 			s.misread = map[uint32]bool{}
@@ -215,7 +215,7 @@ func (s *shapes) plan(cp Checkpoint, o Opened, loads *loads) planned {
 		p.next.Tables = append(p.next.Tables, park(cp, u))
 	}
 	slices.SortFunc(p.next.Tables, ByOID)
-	s.misread, s.spoiled, s.waiting = nil, nil, nil
+	s.misread, s.spoiled, s.waiting = nil, 0, nil
 	for _, t := range p.next.Tables {
 		if t.State != Parked {
 			continue
@@ -333,7 +333,7 @@ func (s *shapes) whyAnew(known TableState, cp Checkpoint, o Opened, p Published,
 		return "it was altered while it was loaded"
 	case known.Load != nil && o.lost(known.Load.HandOver):
 		return "its snapshot saw what the source has lost"
-	case s.spoiled[t.OID] && known.State == Loading:
+	case s.spoiled == t.OID && known.State == Loading:
 		return "what was loaded or held of it could not be used"
 	case s.misread[t.OID] && became.Empty():
 		return "the log tells of it as it never was"

@@ -262,11 +262,12 @@ type Loader interface {
 
 	// MakeLoad makes the load table, of the target's shape, if it is not there. The table is
 	// the load's own by its name, so one that is there is of an earlier try. If its answer is
-	// lost, MakeLoad may still take effect when rows are in the table: it must leave them. If
-	// there is no target, it makes that as well, with its grants,
-	// under the fence: a target that is made behind the back of a newer daemon, which has
-	// brought the targets in line already, would stay of another shape. The error wraps
-	// ErrFenced if the checkpoint is of another epoch by then.
+	// lost, MakeLoad may still take effect when rows are in the table: it must leave them.
+	//
+	// If there is no target, it makes that as well, with its grants, under the fence: a target
+	// that is made behind the back of a newer daemon, which has brought the targets in line
+	// already, would stay of another shape. The error wraps ErrFenced if the checkpoint is of
+	// another epoch by then.
 	MakeLoad(ctx context.Context, epoch Epoch, t *schema.Table, l LoadState) error
 
 	// Load copies files into the load table and compares the counts. It keeps the files'

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -162,11 +161,8 @@ func TestLogOfAnotherType(t *testing.T) {
 	w.create()
 	start := w.confirmed()
 	first := w.follow(start)
-	table := first.opened.Tables[0].Table
 	first.Close()
-	known := func(context.Context) (replicator.Known, error) {
-		return w.knows(replicator.TableState{OID: table.OID, Name: table.Name, State: replicator.Live, Shape: table.Shape(), Heap: table.Heap}), nil
-	}
+	known := first.remembered()
 	w.exec(other, `INSERT INTO a VALUES (1, '<a/>')`)
 	w.exec(other, `ALTER TABLE a ALTER v TYPE text USING v::text`)
 	w.exec(other, `INSERT INTO a VALUES (2, 'b')`)

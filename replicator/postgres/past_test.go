@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,9 +46,7 @@ func TestColumnOfAHungTransaction(t *testing.T) {
 	f := w.follow(start)
 	table := f.opened.Tables[0].Table
 	f.Close()
-	known := w.knows(replicator.TableState{
-		OID: table.OID, Name: table.Name, Target: "a", State: replicator.Live, Row: f.opened.Tables[0].Row, Shape: table.Shape(), Heap: table.Heap,
-	})
+	known := f.remembered()
 	w.exec(other, `INSERT INTO a VALUES (1, 'old')`)
 	w.exec(other, `ALTER TABLE a DROP COLUMN x`)
 	done := make(chan error, 1)
@@ -58,7 +55,7 @@ func TestColumnOfAHungTransaction(t *testing.T) {
 		done <- err
 	}()
 	w.until(other, `EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep')`, hung.PgConn().PID())
-	f = w.open(replicator.OpenRequest{After: start, Known: func(context.Context) (replicator.Known, error) { return known, nil }})
+	f = w.open(replicator.OpenRequest{After: start, Known: known})
 	var misread error
 	to := w.marked()
 	err := f.until(func(c replicator.Change) bool {
@@ -94,13 +91,7 @@ func TestColumnInThePlaceOfAnother(t *testing.T) {
 	start := w.confirmed()
 	f := w.follow(start)
 	f.Close()
-	var states []replicator.TableState
-	for _, p := range f.opened.Tables {
-		states = append(states, replicator.TableState{
-			OID: p.Table.OID, Name: p.Table.Name, Target: p.Table.Target, State: replicator.Live, Row: p.Row, Shape: p.Table.Shape(), Heap: p.Table.Heap,
-		})
-	}
-	known := w.knows(states...)
+	known := f.remembered()
 	for _, statement := range []string{
 		`INSERT INTO a VALUES (1, 'old')`, `ALTER TABLE a DROP COLUMN x`, `ALTER TABLE a ADD COLUMN x text`,
 		`INSERT INTO a VALUES (2, 'new')`, `ALTER TABLE a RENAME COLUMN x TO y`,
@@ -108,7 +99,7 @@ func TestColumnInThePlaceOfAnother(t *testing.T) {
 	} {
 		w.exec(other, statement)
 	}
-	f = w.open(replicator.OpenRequest{After: start, Known: func(context.Context) (replicator.Known, error) { return known, nil }})
+	f = w.open(replicator.OpenRequest{After: start, Known: known})
 	if d := cmp.Diff([]string{"insert a", "insert a", "insert b new(1|<null>)", "insert b new(2|new)"}, f.read(w.marked())); d != "" {
 		t.Error(d)
 	}

@@ -166,8 +166,9 @@ func (known chosen) read(r relationMessage, places []int) *relation {
 // earlier reports whether the message describes the table as it was in the past, or at some
 // time between then and the catalogue. Each of its columns must have a name and a type that
 // it had or has, in the order of attnums. A column that it lacks must have been added
-// since, after all those that it has. earlier corrects the places of columns that were
-// renamed.
+// since, after all those that it has. If the last that it has is gone, the one that was added may
+// be what it names, and the message is not taken for an earlier one. earlier corrects the places
+// of columns that were renamed.
 func (known chosen) earlier(r relationMessage, places *[]int) bool {
 	t := known.table
 	var last int16

@@ -70,6 +70,21 @@ func (w *world) open(r replicator.OpenRequest) *followed {
 	return &followed{Source: source, w: w, opened: opened}
 }
 
+// remembered returns what a request's Known says of the tables that the stream was opened with, if
+// they are live.
+func (f *followed) remembered() func(context.Context) (replicator.Known, error) {
+	f.w.t.Helper()
+	var states []replicator.TableState
+	for _, p := range f.opened.Tables {
+		t := p.Table
+		states = append(states, replicator.TableState{
+			OID: t.OID, Name: t.Name, Target: t.Target, State: replicator.Live, Row: p.Row, Shape: t.Shape(), Heap: t.Heap,
+		})
+	}
+	known := f.w.knows(states...)
+	return func(context.Context) (replicator.Known, error) { return known, nil }
+}
+
 // marked marks the log and returns the end of the mark's last transaction, which the stream
 // will pass. PostgreSQL 14 sends that transaction, empty as it is.
 func (w *world) marked() replicator.LSN {

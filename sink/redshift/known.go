@@ -16,7 +16,7 @@ type known struct {
 	inQuarantine map[schema.Name]int64   // rows by table, as last counted; nil if not known
 	countedAt    time.Time               // when inQuarantine was last read from the warehouse
 	refusals     refusals                // of the last merges
-	spoilt       refusals                // of merges into the tables of loads
+	ofLoads      refusals                // of merges into the tables of loads
 	tries        map[string]int          // of each ALTER of a target, by its text
 	blocked      map[string]blocked      // targets that others keep from being altered
 }

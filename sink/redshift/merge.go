@@ -24,7 +24,7 @@ type merging struct {
 	fills             []targetFill           // what new columns get in the transaction
 	plain             []plainFold            // folds that wait to be written
 	refusing          *schema.Table          // table whose target refused a statement; nil if none did
-	loading           *schema.Table          // table whose load table or held table is written to; nil if none is
+	spoiling          *schema.Table          // table of whose load a table refused a statement; nil if none did
 	over              []replicator.LoadState // loads that no table has any longer
 }
 
@@ -91,7 +91,7 @@ func (m *merging) run(ctx context.Context) error {
 	}
 	m.took(replicator.StepCommit, written)
 	m.known.refusals.merged(m.targets())
-	m.known.spoilt = refusals{}
+	m.known.ofLoads = refusals{}
 	m.dropOver(ctx)
 	return nil
 }
@@ -127,8 +127,8 @@ func (m *merging) blame(ctx context.Context, err error) error {
 	if replicator.Final(err) || replicator.Retryable(err) || codeOf(err) == "" || m.session.conn.IsClosed() {
 		return err
 	}
-	if m.loading != nil {
-		return m.known.spoilt.spoils(m.loading, err)
+	if m.spoiling != nil {
+		return m.known.ofLoads.spoils(m.spoiling, err)
 	}
 	for _, t := range m.targets() {
 		have, _, drifted := m.target(ctx, m.session, t)
@@ -250,10 +250,10 @@ func (m *merging) apply(ctx context.Context, s *replicator.Staged, f replicator.
 	})
 }
 
-// ofLoad returns err, and notes of which table's load it is.
+// ofLoad returns err, and notes the table if it is not nil: what was asked for is of its load.
 func (m *merging) ofLoad(t *schema.Table, err error) error {
 	if err != nil {
-		m.loading = t
+		m.spoiling = t
 	}
 	return err
 }

@@ -127,8 +127,9 @@ func TestProductionHasARole(t *testing.T) {
 	}
 }
 
-// A Job is tried again, except after exit code 2 and except a check, which a person answers. Its arguments say what it does, and it
-// is removed after its end, so that it is not in the way of the next one.
+// A Job is tried again, except after exit code 2 and except a check, whose findings a person
+// mends. Its arguments say what it does, and it is removed after its end, so that it is not in the
+// way of the next one.
 func TestJobs(t *testing.T) {
 	want := map[string][]string{
 		"check":      {"check"},
